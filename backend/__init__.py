@@ -1,0 +1,1 @@
+"""The domain and the REST API of Puras Studio."""

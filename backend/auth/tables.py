@@ -1,0 +1,106 @@
+"""Tables of people, sessions, keys and audit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlmodel import Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class User(SQLModel, table=True):
+    """A person who signs in to the studio."""
+
+    __tablename__: ClassVar[str] = "users"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    email: str = Field(unique=True, max_length=320)
+    """Lower case."""
+    name: str = Field(default="", max_length=200)
+    password_hash: str
+    """argon2id."""
+    is_operator: bool = False
+    """May do what concerns the whole instance."""
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Session(SQLModel, table=True):
+    """One sign-in of a user in one browser."""
+
+    __tablename__: ClassVar[str] = "sessions"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    token_hash: str = Field(unique=True, max_length=64)
+    """SHA-256 of the cookie, hexadecimal."""
+    csrf_token: str = Field(max_length=64)
+    user_agent: str = Field(default="", max_length=400)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    last_seen_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)
+
+
+class SetupLink(SQLModel, table=True):
+    """A one-time link that makes its user the owner of this instance."""
+
+    __tablename__: ClassVar[str] = "setup_links"
+
+    token_hash: str = Field(primary_key=True, max_length=64)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)
+    used_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class ApiKey(SQLModel, table=True):
+    """A key of one project: `puras_live_<prefix>.<secret>` or `puras_pub_<prefix>.<secret>`."""
+
+    __tablename__: ClassVar[str] = "api_keys"
+    __table_args__ = (
+        CheckConstraint("kind in ('secret', 'publishable')", name="kind"),
+        CheckConstraint("daily_cap_micros >= 0", name="daily_cap_micros"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", index=True)
+    kind: str
+    name: str = Field(default="", max_length=200)
+    prefix: str = Field(unique=True, max_length=8)
+    secret_hash: str = Field(max_length=64)
+    """SHA-256 of the secret part, hexadecimal."""
+    scopes: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
+    """Empty: everything that the kind of key may do."""
+    skill_allowlist: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
+    """Names of skills it may run; empty: all."""
+    daily_cap_micros: int | None = Field(default=None, sa_type=BigInteger)
+    expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    last_used_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    created_by: str = Field(default="", max_length=200)
+    """Who made it, as `Principal.label` says it."""
+
+
+class AuditRow(SQLModel, table=True):
+    """One act that changed or revealed something; never updated."""
+
+    __tablename__: ClassVar[str] = "audit_rows"
+    __table_args__ = (Index("ix_audit_rows_project_id_id", "project_id", text("id DESC")),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    project_id: UUID | None = None
+    """No foreign key: the audit outlives the project."""
+    actor: str = Field(max_length=200)
+    """Who did it, as `Principal.label` says it."""
+    action: str = Field(max_length=100)
+    """In the past tense: `api_key.created`."""
+    target: str = Field(default="", max_length=400)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    request_id: str = Field(default="", max_length=64)
+    at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -1,0 +1,8 @@
+"""The time, in one form: aware and UTC."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The current moment, aware, in UTC."""
+    return datetime.now(UTC)

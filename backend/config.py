@@ -1,0 +1,130 @@
+"""The instance's settings, read once from the environment and `.env`.
+
+Only the edges (processes, the CLI, the REST application) read them; domain code takes values as arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """`/var/lib/puras` for root, `./.puras` for everyone else.
+
+    The embedded database runs as a user of its own when started by root and must reach its folder, so root's home
+    lies where every parent folder is open already.
+    """
+    return Path("/var/lib/puras") if os.geteuid() == 0 else Path.cwd() / ".puras"
+
+
+class Settings(BaseSettings):
+    """Every setting of an instance, with its unit; `docs/settings.md` is generated from this class."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PURAS_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+    )
+
+    home: Path = Field(default_factory=default_home)
+    """Folder of all state of this instance: database, queue, bundles, drive, environments, keys."""
+
+    host: str = "127.0.0.1"
+    """Address that the API and the studio listen on."""
+
+    port: int = Field(default=8000, ge=1, le=65535)
+    """TCP port of the API and the studio."""
+
+    public_url: str | None = None
+    """Address under which people reach this instance, for links; default `http://HOST:PORT`."""
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
+
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    """`redis://…` of an outside Redis or Valkey; without it one is embedded under the home."""
+
+    secrets_key: SecretStr | None = Field(default=None, validation_alias="SECRETS_ENC_KEY")
+    """Comma-separated Fernet keys for secrets at rest, newest first; default: a key file in the home."""
+
+    worker_processes: int = Field(default=1, ge=0, le=64)
+    """Worker processes that `up` keeps alive."""
+
+    worker_jobs: int = Field(default=16, ge=1, le=500)
+    """Jobs that one worker process runs at the same time."""
+
+    lanes: str = "default"
+    """Comma-separated lanes that this machine's workers serve."""
+
+    sandbox: Literal["auto", "strict", "off"] = "auto"
+    """`auto` uses every layer the machine has; `strict` refuses jobs without file and network layers; `off` runs
+    them unconfined (development only)."""
+
+    project_concurrency: int = Field(default=50, ge=1, le=10_000)
+    """Jobs of one project that may be ready or running at once, unless the project has its own limit."""
+
+    job_timeout_s: int = Field(default=1800, ge=1)
+    """Seconds that a job may run when its skill does not say."""
+
+    job_memory_mb: int = Field(default=1024, ge=64)
+    """MiB of memory that a job may use in total when its skill does not say."""
+
+    job_disk_mb: int = Field(default=1024, ge=16)
+    """MiB that a job's working folder may hold."""
+
+    job_output_mb: int = Field(default=8, ge=1)
+    """MiB that a job's result may have as JSON when its skill does not say."""
+
+    idle_runner_s: float = Field(default=120.0, gt=0)
+    """Seconds after which an unused warm parent process ends."""
+
+    runner_pool_mb: int = Field(default=2048, ge=64)
+    """MiB that all idle warm parents of one worker process may use together."""
+
+    compute_micros_per_second: int = Field(default=0, ge=0)
+    """Micro-dollars charged per second of a deterministic job; 0 makes them free."""
+
+    margin_pct: int = Field(default=20, ge=0, le=1000)
+    """Percent put on top of upstream cost."""
+
+    text_margin_pct: int | None = Field(default=None, ge=0, le=1000)
+    """Percent put on top of the cost of tokens; default: the same as for everything else."""
+
+    forgiven_usd_per_day: float = Field(default=1.0, ge=0)
+    """US dollars of failed and cancelled jobs per project and day that the caller does not pay."""
+
+    drain_s: float = Field(default=20.0, ge=0)
+    """Seconds that a stopping worker lets its jobs finish before it hands them over."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged."""
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`json` one object a line; `console` for people; `auto` picks by whether the output is a terminal."""
+
+    @property
+    def url(self) -> str:
+        """Base address of this instance, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Base address at which this machine's own processes reach the API."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read on the first call."""
+    return Settings()

@@ -1,0 +1,67 @@
+"""The database: one engine per process, one unit of work per edge.
+
+Nobody commits but `transaction()`. What a unit of work enqueues (`session.info["outbox"]`, see `queue`) is shipped
+after its commit, and never before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlmodel import SQLModel
+
+from backend import queue
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+metadata.naming_convention = NAMING_CONVENTION
+
+Timestamp: Any = DateTime(timezone=True)
+"""Column type of every moment: with time zone, read back aware."""
+
+Moment = datetime
+
+
+def driver_url(database_url: str) -> str:
+    """The address with our one driver in it: `postgresql+psycopg://…`."""
+    scheme, _, rest = database_url.partition("://")
+    if scheme.split("+")[0] not in ("postgresql", "postgres"):
+        raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme!r}://.")
+    return f"postgresql+psycopg://{rest}"
+
+
+class Database:
+    """The engine and its sessions for one process."""
+
+    def __init__(self, database_url: str, *, pool_size: int = 10) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            driver_url(database_url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=False,
+            connect_args={"options": "-c timezone=UTC -c lock_timeout=15s -c statement_timeout=60s"},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One unit of work: commit, then ship what it enqueued; on an error neither happens."""
+        async with self._sessions() as session:
+            async with session.begin():
+                yield session
+            await queue.ship(session)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()

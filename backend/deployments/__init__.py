@@ -1,0 +1,1 @@
+"""Deployments: immutable, numbered bundles of a skillpack."""

@@ -1,0 +1,1 @@
+"""The drive: the file space of a project."""

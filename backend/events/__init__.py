@@ -1,0 +1,1 @@
+"""Events: the append-only facts about a job, and the readings of them."""

@@ -1,0 +1,1 @@
+"""The fleet: worker processes, their beats, and what they run."""

@@ -1,0 +1,30 @@
+"""Table of idempotency keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The first answer that a key of a principal got, kept for a day."""
+
+    __tablename__: ClassVar[str] = "idempotency_keys"
+
+    scope: str = Field(primary_key=True, max_length=200)
+    """Whose key it is: the principal's label and project."""
+    key: str = Field(primary_key=True, max_length=255)
+    fingerprint: str = Field(max_length=64)
+    """SHA-256 of method, path and body: the same key with another body is refused."""
+    job_id: UUID | None = None
+    """The job that the request made; its current state is the answer."""
+    status: int | None = None
+    answer: str | None = None
+    """Any other answer, encrypted, since it may show a new key."""
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp, index=True)

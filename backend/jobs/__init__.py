@@ -1,0 +1,1 @@
+"""Jobs: one run of one skill of one deployment. The heart."""

@@ -1,0 +1,178 @@
+"""Tables of jobs, their queue, the admission windows and feedback."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
+
+
+class Job(SQLModel, table=True):
+    """One run of one skill of one deployment."""
+
+    __tablename__: ClassVar[str] = "jobs"
+    __table_args__ = (
+        CheckConstraint(f"status in {STATUSES}", name="status"),
+        CheckConstraint("reserved_micros >= 0", name="reserved_micros"),
+        CheckConstraint("(finished_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))", name="finished"),
+        Index("ix_jobs_project_id_created_at", "project_id", text("created_at DESC"), text("id DESC")),
+        Index(
+            "ix_jobs_project_id_skill_name_created_at",
+            "project_id",
+            "skill_name",
+            text("created_at DESC"),
+            text("id DESC"),
+        ),
+        Index("ix_jobs_worker_id_running", "worker_id", postgresql_where=text("status = 'running'")),
+        Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
+        Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),
+        Index("ix_jobs_api_key_id", "api_key_id", text("created_at DESC"), postgresql_where=text("api_key_id is not null")),
+        {"postgresql_with": {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02"}},
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    skillpack_id: UUID
+    deployment_id: UUID
+    deployment_version: int | None = None
+    skill_name: str = Field(max_length=200)
+    type: str = "deterministic"
+    """`deterministic` or `agentic`."""
+    parent_job_id: UUID | None = None
+    replay_of: UUID | None = None
+    status: str = "queued"
+    """Assigned by `jobs.status` alone."""
+    inputs: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    result: Any = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    outputs: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    """Files of the result: `{name, drive_path, size_bytes, mime}`."""
+    error: str | None = None
+    error_code: str | None = Field(default=None, max_length=64)
+    attempt: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How many times it was claimed; the number is the fencing token."""
+    losses: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How often the process that ran it was lost."""
+    losses_alone: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Those of them in which nothing else ran there: only they count against the job."""
+    retries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Tries after the first that its own retry rule has given it."""
+    worker_id: UUID | None = None
+    lane: str = Field(default="default", max_length=64)
+    priority: int = 0
+    source: str = Field(default="api", max_length=64)
+    """Where it came from: `api`, `studio`, `cli`, `replay`…"""
+    job_metadata: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    limits: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    """The job's own narrower limits: `{timeout_s, cost_usd, memory_mb, output_mb}`."""
+    usage: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    steps: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    cost_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    cap_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """The most that it may cost; reserved when it is claimed."""
+    reserved_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    event_seq: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Number of its newest event."""
+    cancel_requested_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    eval_score: int | None = None
+    submitted_by: str = Field(default="", max_length=200)
+    """Who submitted it, as `Principal.label` says it."""
+    api_key_id: UUID | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    started_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    """When the running attempt began."""
+    finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class QueuedJob(SQLModel, table=True):
+    """A queued job's place. Small on purpose: the cost of a claim does not depend on how many jobs exist."""
+
+    __tablename__: ClassVar[str] = "job_queue"
+    __table_args__ = (
+        Index("ix_job_queue_ready", "lane", "stamp", postgresql_where=text("stamp is not null and not suspect")),
+        Index("ix_job_queue_suspect", "lane", "stamp", postgresql_where=text("stamp is not null and suspect")),
+        Index(
+            "ix_job_queue_parked",
+            "project_id",
+            text("priority DESC"),
+            "submitted_at",
+            "job_id",
+            postgresql_where=text("stamp is null"),
+        ),
+        Index("ix_job_queue_not_before", "not_before", postgresql_where=text("not_before is not null")),
+        {"postgresql_with": {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_cost_delay": "0"}},
+    )
+
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
+    project_id: UUID
+    lane: str = Field(max_length=64)
+    priority: int
+    stamp: int | None = Field(default=None, sa_type=BigInteger)
+    """Start-time-fair virtual time; none while it is parked outside its project's admission window."""
+    suspect: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Two worker processes died under it: it runs alone from now on."""
+    held_by: UUID | None = None
+    """The worker process that is emptying itself to run this suspect."""
+    not_before: datetime | None = Field(default=None, sa_type=Timestamp)
+    """Not admitted before this moment (`run_at`, back-off)."""
+    submitted_at: datetime = Field(sa_type=Timestamp)
+
+
+class Admission(SQLModel, table=True):
+    """A project's admission window and its place in fair virtual time."""
+
+    __tablename__: ClassVar[str] = "admissions"
+    __table_args__ = (
+        CheckConstraint("concurrency_limit > 0", name="concurrency_limit"),
+        CheckConstraint("weight > 0", name="weight"),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    concurrency_limit: int = 50
+    """Most jobs of the project that are ready or running at once."""
+    weight: int = 1
+    admitted: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Its jobs that are ready or running now."""
+    tail: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """Virtual time at which its next job starts at the earliest."""
+
+
+class Feedback(SQLModel, table=True):
+    """What somebody thought of a job's result; one row per job and end user."""
+
+    __tablename__: ClassVar[str] = "feedback"
+    __table_args__ = (
+        UniqueConstraint("job_id", "given_by"),
+        CheckConstraint("rating between -1 and 1", name="rating"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
+    given_by: str = Field(max_length=300)
+    """`user:<end_user_id>` when the caller names one, else the principal's label."""
+    rating: int
+    comment: str = Field(default="", max_length=4000)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)

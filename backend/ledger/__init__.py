@@ -1,0 +1,1 @@
+"""The ledger: wallets, double entry, reservations, usage."""

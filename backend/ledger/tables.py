@@ -1,0 +1,86 @@
+"""Tables of money. Amounts are integers: micro-dollars for wallets, nano-dollars for upstream cost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class Wallet(SQLModel, table=True):
+    """A project's money, as the sum of its ledger entries says; kept beside them for speed and proved by `audit`."""
+
+    __tablename__: ClassVar[str] = "wallets"
+    __table_args__ = (
+        CheckConstraint("balance_micros >= 0", name="balance_micros"),
+        CheckConstraint("reserved_micros >= 0 and reserved_micros <= balance_micros", name="reserved_micros"),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    balance_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    reserved_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """Held for jobs that run now."""
+
+
+class LedgerEntry(SQLModel, table=True):
+    """One side of a transfer; the entries of a transfer sum to zero. Never updated, never deleted."""
+
+    __tablename__: ClassVar[str] = "ledger_entries"
+    __table_args__ = (
+        Index("ix_ledger_entries_project_id_id", "project_id", text("id DESC")),
+        Index("ix_ledger_entries_transfer_id", "transfer_id"),
+        Index(
+            "uq_ledger_entries_job_id_kind_account",
+            "job_id",
+            "kind",
+            "account",
+            unique=True,
+            postgresql_where=text("job_id is not null"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    transfer_id: UUID
+    account: str = Field(max_length=64)
+    """`wallet`, `revenue` or `deposits`."""
+    project_id: UUID
+    job_id: UUID | None = None
+    kind: str = Field(max_length=32)
+    """`top_up`, `job_charge`, `correction`."""
+    amount_micros: int = Field(sa_type=BigInteger)
+    """Positive: into the account."""
+    note: str = Field(default="", max_length=400)
+    created_by: str = Field(default="", max_length=200)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+
+class UsageEvent(SQLModel, table=True):
+    """One priced thing that a job used."""
+
+    __tablename__: ClassVar[str] = "usage_events"
+    __table_args__ = (
+        Index("ix_usage_events_project_id_created_at", "project_id", "created_at"),
+        Index("ix_usage_events_job_id", "job_id"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID
+    job_id: UUID
+    attempt: int
+    kind: str = Field(max_length=32)
+    """`compute`, `model`, `media`, `web`."""
+    provider: str = Field(default="", max_length=64)
+    model: str = Field(default="", max_length=128)
+    quantity: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    """What was measured, units in the names: `{"seconds": 1.25}`."""
+    upstream_nanos: int = Field(sa_type=BigInteger)
+    billed_micros: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

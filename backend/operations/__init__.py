@@ -1,0 +1,1 @@
+"""`puras-studio`: what an operator does with an instance."""

@@ -1,0 +1,41 @@
+"""Tables of projects and members."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, Identity, Integer
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class Project(SQLModel, table=True):
+    """The unit of tenancy: keys, wallet, drive, members and jobs belong to one."""
+
+    __tablename__: ClassVar[str] = "projects"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    number: int | None = Field(
+        default=None, sa_column=Column(Integer, Identity(always=True), unique=True, nullable=False)
+    )
+    """Small and unique: the sandbox makes the project's own user id from it."""
+    slug: str = Field(unique=True, max_length=64)
+    name: str = Field(max_length=200)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class Member(SQLModel, table=True):
+    """A user's role in a project."""
+
+    __tablename__: ClassVar[str] = "members"
+    __table_args__ = (CheckConstraint("role in ('owner', 'admin', 'developer', 'viewer')", name="role"),)
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True, index=True)
+    role: str
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -1,0 +1,38 @@
+"""Table of secrets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class Secret(SQLModel, table=True):
+    """A named value of a project, or of one skillpack in it, encrypted at rest and never read back over HTTP."""
+
+    __tablename__: ClassVar[str] = "secrets"
+    __table_args__ = (
+        Index("uq_secrets_project", "project_id", "name", unique=True, postgresql_where=text("skillpack_id is null")),
+        Index(
+            "uq_secrets_skillpack",
+            "skillpack_id",
+            "name",
+            unique=True,
+            postgresql_where=text("skillpack_id is not null"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", index=True)
+    skillpack_id: UUID | None = Field(default=None, foreign_key="skillpacks.id", ondelete="CASCADE")
+    name: str = Field(max_length=128)
+    ciphertext: str
+    """Fernet token, with the prefix `enc:v1:`."""
+    updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    updated_by: str = Field(default="", max_length=200)

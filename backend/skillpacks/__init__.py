@@ -1,0 +1,1 @@
+"""Skillpacks: a line of deployments inside a project."""

@@ -1,0 +1,37 @@
+"""Table of skillpacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class Skillpack(SQLModel, table=True):
+    """A line of deployments inside a project; at most one of them is active."""
+
+    __tablename__: ClassVar[str] = "skillpacks"
+    __table_args__ = (
+        UniqueConstraint("project_id", "slug"),
+        Index("uq_skillpacks_default", "project_id", unique=True, postgresql_where=text("is_default")),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    slug: str = Field(max_length=64)
+    name: str = Field(max_length=200)
+    description: str = Field(default="", max_length=4000)
+    is_default: bool = False
+    active_deployment_id: UUID | None = Field(
+        default=None,
+        sa_column=Column(Uuid, ForeignKey("deployments.id", use_alter=True, ondelete="SET NULL"), nullable=True),
+    )
+    last_version: int = 0
+    """Number of the newest version; the next push takes the one after it."""
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -1,0 +1,1 @@
+"""The storage seam: where bytes live."""

@@ -1,0 +1,35 @@
+"""Table of contents of the schema: importing this module registers every table with the metadata."""
+
+from backend.auth.tables import ApiKey, AuditRow, Session, SetupLink, User
+from backend.deployments.tables import Deployment
+from backend.events.tables import JobEvent
+from backend.fleet.tables import Worker
+from backend.idempotency.tables import IdempotencyKey
+from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
+from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.projects.tables import Member, Project
+from backend.secrets.tables import Secret
+from backend.skillpacks.tables import Skillpack
+
+__all__ = [
+    "Admission",
+    "ApiKey",
+    "AuditRow",
+    "Deployment",
+    "Feedback",
+    "IdempotencyKey",
+    "Job",
+    "JobEvent",
+    "LedgerEntry",
+    "Member",
+    "Project",
+    "QueuedJob",
+    "Secret",
+    "Session",
+    "SetupLink",
+    "Skillpack",
+    "UsageEvent",
+    "User",
+    "Wallet",
+    "Worker",
+]

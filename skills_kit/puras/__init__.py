@@ -1,0 +1,1 @@
+"""What a Puras skill imports."""

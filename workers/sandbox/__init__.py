@@ -1,0 +1,1 @@
+"""The sandbox: warm parents, confinement, the wire to them, and environments."""
