@@ -100,9 +100,6 @@ class Settings(BaseSettings):
     text_margin_pct: int | None = Field(default=None, ge=0, le=1000)
     """Percent put on top of the cost of tokens; default: the same as for everything else."""
 
-    forgiven_usd_per_day: float = Field(default=1.0, ge=0)
-    """US dollars of failed and cancelled jobs per project and day that the caller does not pay."""
-
     drain_s: float = Field(default=20.0, ge=0)
     """Seconds that a stopping worker lets its jobs finish before it hands them over."""
 

@@ -1,20 +1,36 @@
 """Redis as a doorbell: tickets that wake workers, wake-ups that tell followers. Nothing here is ever the truth.
 
-A unit of work only *notes* tickets and wake-ups on its session; `ship` sends them after the commit. A Redis that is
-away never fails a request: workers claim once per sweep without a ticket, and followers re-read once a second.
+A unit of work only *notes* messages on its session; `ship` sends them after the commit. A Redis that is away never
+fails a request: workers claim once per sweep without a ticket, and followers re-read once a second.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
+import redis
+from dramatiq import Message as Envelope
+from dramatiq.brokers.redis import RedisBroker
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import logs
+
+log = logs.get(__name__)
 
 WAKE_CHANNEL = "puras:wake"
 """Pub/sub channel of wake-ups, each `<job id> <seq of its newest event>`."""
+CANCEL_CHANNEL = "puras:cancel"
+"""Pub/sub channel of job ids whose processes are to end."""
+TICKET_ACTOR = "claim"
+"""Name of the actor that a ticket calls."""
+AWAY_S = 1.0
+"""After a failure Redis is left alone for this long, so that its absence costs requests nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,7 @@ Message = Ticket | WakeUp | CancelCall
 
 
 class Doorbell(Protocol):
-    """What ships messages; the process sets one with `use`."""
+    """What ships messages; each process sets one with `use`."""
 
     async def ring(self, messages: Iterable[Message]) -> None:
         """Send all of them; never raises for a Redis that is away."""
@@ -58,9 +74,9 @@ def use(doorbell: Doorbell | None) -> None:
     _doorbell = doorbell
 
 
-def note(session: AsyncSession, message: Message) -> None:
-    """Remember a message until the session's unit of work has committed."""
-    session.info.setdefault("outbox", []).append(message)
+def note(session: AsyncSession, *messages: Message) -> None:
+    """Remember messages until the session's unit of work has committed."""
+    session.info.setdefault("outbox", []).extend(messages)
 
 
 async def ship(session: AsyncSession) -> None:
@@ -68,3 +84,54 @@ async def ship(session: AsyncSession) -> None:
     messages: list[Message] = session.info.pop("outbox", [])
     if messages and _doorbell is not None:
         await _doorbell.ring(messages)
+
+
+def queue_name(lane: str) -> str:
+    """Name of the Dramatiq queue that carries a lane's tickets."""
+    return f"lane-{lane}"
+
+
+class RedisDoorbell:
+    """Rings over Redis from one thread of its own, so that a slow Redis never holds up the event loop."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._broker = RedisBroker(
+            url=redis_url, namespace="puras:tickets", socket_timeout=1.0, socket_connect_timeout=0.5
+        )
+        self._client = cast(redis.Redis, self._broker.client)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
+        self._away_until = 0.0
+
+    async def ring(self, messages: Iterable[Message]) -> None:
+        """Send all of them, each ticket once; never raises for a Redis that is away."""
+        if time.monotonic() < self._away_until:
+            return
+        distinct = list(dict.fromkeys(messages))
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._send, distinct)
+
+    def close(self) -> None:
+        """Let the thread end and close the connections."""
+        self._thread.shutdown(wait=True)
+        self._client.close()
+
+    def _send(self, messages: list[Message]) -> None:
+        try:
+            for message in messages:
+                self._send_one(message)
+        except redis.RedisError as error:
+            self._away_until = time.monotonic() + AWAY_S
+            log.warning("redis does not answer; jobs start with the next sweep", error=str(error))
+
+    def _send_one(self, message: Message) -> None:
+        match message:
+            case Ticket(lane):
+                self._broker.declare_queue(queue_name(lane))
+                self._broker.enqueue(_envelope(lane))
+            case WakeUp(job_id, seq):
+                self._client.publish(WAKE_CHANNEL, f"{job_id} {seq}")
+            case CancelCall(job_id):
+                self._client.publish(CANCEL_CHANNEL, str(job_id))
+
+
+def _envelope(lane: str) -> Envelope[Any]:
+    return Envelope(queue_name=queue_name(lane), actor_name=TICKET_ACTOR, args=(), kwargs={}, options={})

@@ -1,6 +1,7 @@
 """Table of contents of the schema: importing this module registers every table with the metadata."""
 
 from backend.auth.tables import ApiKey, AuditRow, Session, SetupLink, User
+from backend.db import metadata
 from backend.deployments.tables import Deployment
 from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
@@ -32,4 +33,5 @@ __all__ = [
     "User",
     "Wallet",
     "Worker",
+    "metadata",
 ]

@@ -1,0 +1,104 @@
+"""One subscription per process to what Redis rings; hands each ring to whoever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from backend import logs
+from backend.queue import CANCEL_CHANNEL, WAKE_CHANNEL
+
+log = logs.get(__name__)
+
+RECONNECT_S = 0.5
+
+
+class Bell:
+    """Rings when a job has news; a level, not a queue: ten rings while nobody waits are one."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake the one who waits."""
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return at the next ring, or after the timeout, whichever is first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        self._event.clear()
+
+
+class WakeUps:
+    """Listens until it is closed, through any absence of Redis."""
+
+    def __init__(self, redis: Redis, on_cancel: Callable[[UUID], None] | None = None) -> None:
+        self._redis = redis
+        self._on_cancel = on_cancel
+        self._bells: defaultdict[UUID, set[Bell]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen in the background."""
+        self._task = asyncio.create_task(self._listen(), name="wakeups")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextlib.contextmanager
+    def bell(self, job_id: UUID) -> Iterator[Bell]:
+        """A bell that rings with every wake-up of the job. Take it before you read, or a ring is missed."""
+        bell = Bell()
+        self._bells[job_id].add(bell)
+        try:
+            yield bell
+        finally:
+            bells = self._bells[job_id]
+            bells.discard(bell)
+            if not bells:
+                del self._bells[job_id]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._subscribed()
+            except (RedisError, OSError) as error:
+                log.warning("wake-ups are away; followers re-read once a second", error=str(error))
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _subscribed(self) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
+            channels = [WAKE_CHANNEL] if self._on_cancel is None else [WAKE_CHANNEL, CANCEL_CHANNEL]
+            await subscription.subscribe(*channels)
+            self._ring_all()
+            async for message in subscription.listen():
+                self._hand_out(message["channel"], message["data"])
+
+    def _ring_all(self) -> None:
+        for bells in self._bells.values():
+            for bell in bells:
+                bell.ring()
+
+    def _hand_out(self, channel: bytes, data: bytes) -> None:
+        try:
+            job_id = UUID(data.split()[0].decode("ascii"))
+        except (ValueError, IndexError, UnicodeDecodeError):
+            return  # not one of ours
+        if channel.decode() == CANCEL_CHANNEL:
+            if self._on_cancel is not None:
+                self._on_cancel(job_id)
+            return
+        for bell in self._bells.get(job_id, ()):
+            bell.ring()

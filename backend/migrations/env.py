@@ -1,0 +1,44 @@
+"""Alembic's entry: runs the migrations over the connection that `run` hands it, or over DATABASE_URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+from backend.config import settings
+from backend.db import driver_url
+from backend.tables import metadata
+
+
+def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Leave the partitions of job_events out of the comparison: they come and go with time."""
+    return not (kind == "table" and reflected and name is not None and name.startswith("job_events_"))
+
+
+def migrate(connection: Connection) -> None:
+    """Run what Alembic was asked for on this connection."""
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_object=is_ours,
+        compare_server_default=False,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+        context.run_migrations()
+
+
+given: Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    url = settings().database_url
+    if url is None:
+        raise SystemExit(
+            "Set DATABASE_URL, or use `puras-studio migrate`, which finds the embedded database."
+        )
+    with create_engine(driver_url(url.get_secret_value())).begin() as connection:
+        migrate(connection)

@@ -1,0 +1,82 @@
+"""Runs migrations from code: under an advisory lock, so that two starting processes do it once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+from backend.db import driver_url
+
+LOCK_KEY = 0x70757261  # "pura": any constant that no one else takes
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration, wherever the working directory is."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the database to a revision; waits while another process does the same."""
+    engine = create_engine(driver_url(database_url))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+            command.upgrade(_with_connection(connection), revision)
+    finally:
+        engine.dispose()
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take the database back to a revision."""
+    engine = create_engine(driver_url(database_url))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+            command.downgrade(_with_connection(connection), revision)
+    finally:
+        engine.dispose()
+
+
+def check(database_url: str) -> None:
+    """Fail when the tables in the code and the migrations disagree.
+
+    Raises:
+        alembic.util.CommandError: they do.
+    """
+    engine = create_engine(driver_url(database_url))
+    try:
+        with engine.begin() as connection:
+            command.check(_with_connection(connection))
+    finally:
+        engine.dispose()
+
+
+def current_revision(database_url: str) -> str | None:
+    """The revision that the database is at, or none for an empty one."""
+    engine = create_engine(driver_url(database_url))
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def newest_revision() -> str:
+    """The revision that this code needs."""
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if head is None:
+        raise RuntimeError("The package holds no migrations: it was not installed whole.")
+    return head
+
+
+def _with_connection(connection: Connection) -> Config:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    return config
