@@ -1,0 +1,106 @@
+"""The vault: encryption at rest, rotation, signatures, and the key file."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from backend.secrets.errors import BadSecretsKey, SecretUnreadable
+from backend.secrets.vault import Vault
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def test_what_is_encrypted_reads_back_and_does_not_show(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path, None)
+    ciphertext = vault.encrypt("hunter2 ☃")
+    assert ciphertext.startswith("enc:v1:")
+    assert "hunter2" not in ciphertext
+    assert vault.decrypt(ciphertext) == "hunter2 ☃"
+
+
+def test_the_key_file_is_private_and_outlives_the_process(tmp_path: Path) -> None:
+    ciphertext = Vault.open(tmp_path, None).encrypt("kept")
+    key_file = tmp_path / "keys" / "secrets.key"
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert key_file.parent.stat().st_mode & 0o777 == 0o700
+    assert Vault.open(tmp_path, None).decrypt(ciphertext) == "kept"
+    assert [entry.name for entry in key_file.parent.iterdir()] == ["secrets.key"]
+
+
+def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        vaults = list(pool.map(lambda _: Vault.open(tmp_path, None), range(16)))
+    ciphertext = vaults[0].encrypt("one")
+    assert {vault.decrypt(ciphertext) for vault in vaults} == {"one"}
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    Vault.open(tmp_path, None)
+    (tmp_path / "keys" / "secrets.key").chmod(0o644)
+    with pytest.raises(BadSecretsKey, match="chmod 600"):
+        Vault.open(tmp_path, None)
+
+
+def test_a_key_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(new_key())
+    elsewhere.chmod(0o600)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "secrets.key").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="symbolic links"):
+        Vault.open(tmp_path, None)
+
+
+@pytest.mark.parametrize("keys", ["short", "x" * 44, f"{new_key()},nonsense"])
+def test_a_malformed_key_is_named_without_being_shown(tmp_path: Path, keys: str) -> None:
+    with pytest.raises(BadSecretsKey, match="SECRETS_ENC_KEY") as caught:
+        Vault.open(tmp_path, keys)
+    assert keys not in str(caught.value)
+
+
+def test_an_older_key_still_reads_and_rotation_moves_to_the_newest(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    ciphertext = Vault.open(tmp_path, old).encrypt("moved")
+    both = Vault.open(tmp_path, f"{new}, {old}")
+    rotated = both.rotate(ciphertext)
+    assert both.decrypt(ciphertext) == "moved"
+    assert Vault.open(tmp_path, new).decrypt(rotated) == "moved"
+    with pytest.raises(SecretUnreadable):
+        Vault.open(tmp_path, new).decrypt(ciphertext)
+
+
+@pytest.mark.parametrize("damaged", ["plain text", "enc:v1:", "enc:v1:AAAA", "enc:v2:AAAA"])
+def test_what_the_vault_did_not_write_is_refused(tmp_path: Path, damaged: str) -> None:
+    vault = Vault.open(tmp_path, None)
+    for read in (vault.decrypt, vault.rotate):
+        with pytest.raises(SecretUnreadable):
+            read(damaged)
+
+
+def test_a_signature_holds_for_its_purpose_and_message_alone(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path, None)
+    mac = vault.mac("drive.sign", b"message")
+    assert len(mac) == 32
+    assert vault.has_signed("drive.sign", b"message", mac)
+    assert not vault.has_signed("drive.sign", b"massage", mac)
+    assert not vault.has_signed("job.token", b"message", mac)
+    assert not vault.has_signed("drive.sign", b"message", mac[:16])
+    assert not Vault.open(tmp_path, new_key()).has_signed("drive.sign", b"message", mac)
+
+
+def test_signatures_of_an_older_key_hold_while_it_is_listed(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    mac = Vault.open(tmp_path, old).mac("drive.sign", b"message")
+    assert Vault.open(tmp_path, f"{new},{old}").has_signed("drive.sign", b"message", mac)
+    assert not Vault.open(tmp_path, new).has_signed("drive.sign", b"message", mac)
+
+
+def test_a_vault_shows_no_key(tmp_path: Path) -> None:
+    key = new_key()
+    assert key not in repr(Vault.open(tmp_path, key))
