@@ -1,0 +1,67 @@
+"""What can be wrong with a bundle, and the collector that reports all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from backend.errors import Invalid, Malformed, Problem, TooLarge
+
+MOST_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
+
+
+class BundleInvalid(Invalid):
+    """The bundle was read, and something in it has to be mended; carries every problem with its place."""
+
+    code = "bundle_invalid"
+
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
+        first = problems[0]
+        place = first.path if first.line is None else f"{first.path}:{first.line}"
+        more = f" {len(problems) - 1} more in 'errors'." if len(problems) > 1 else ""
+        super().__init__(
+            f"The bundle has {len(problems)} {'problem' if len(problems) == 1 else 'problems'}; "
+            f"the first is in {place}: {first.message}{more}",
+            problems,
+            warnings=[warning.as_body() for warning in warnings],
+        )
+        self.warnings = tuple(warnings)
+
+
+class BundleUnreadable(Malformed):
+    """The bytes are not a zip that can be read safely."""
+
+    code = "bundle_unreadable"
+
+
+class BundleTooLarge(TooLarge):
+    """The bundle is over a limit of size."""
+
+    code = "bundle_too_large"
+
+
+@dataclass(slots=True)
+class Findings:
+    """Errors and warnings as they are found; reading goes on after each of them."""
+
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def error(self, problem: Problem) -> None:
+        """Note something that must be mended, once."""
+        if len(self.errors) < MOST_PROBLEMS and problem not in self.errors:
+            self.errors.append(problem)
+
+    def warn(self, problem: Problem) -> None:
+        """Note something that works, and probably not as meant."""
+        if len(self.warnings) < MOST_PROBLEMS and problem not in self.warnings:
+            self.warnings.append(problem)
+
+    def raise_if_wrong(self) -> None:
+        """Refuse the bundle when anything must be mended.
+
+        Raises:
+            BundleInvalid: with all problems.
+        """
+        if self.errors:
+            raise BundleInvalid(self.errors, self.warnings)
