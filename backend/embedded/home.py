@@ -1,0 +1,122 @@
+"""The home: the folder of all state of an instance, and which parts of it the servers' account may enter.
+
+The servers' account owns its data and socket folders and nothing else: logs and configuration lie beside them
+in folders of the caller, so that a taken-over server cannot make root write through a link.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from backend import logs
+from backend.embedded.account import Account
+from backend.embedded.errors import HomeUnusable
+
+log = logs.get(__name__)
+
+LONGEST_SOCKETS_FOLDER_BYTES = (
+    80  # a socket's whole path has 103 at most (macOS), its name and folder up to 22
+)
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./ -]+")  # a comma means "several hosts" to libpq
+
+
+def prepare(home: Path, account: Account) -> Path:
+    """Make the home ready and return its real path; loosens no folder but the home itself.
+
+    Raises:
+        HomeUnusable: it belongs to somebody else, cannot be written, or the account cannot reach it.
+    """
+    mode = 0o711 if account.is_other else 0o700
+    try:
+        real = _make_folders(home.expanduser().absolute(), mode)
+    except OSError as error:
+        raise HomeUnusable(
+            f"PURAS_HOME {home} cannot be made: {error.strerror}. Set it to a folder that you may write."
+        ) from error
+    _require_own(real)
+    blocked = account.blocked_at(real.parent)
+    if blocked is not None:
+        raise HomeUnusable(
+            f"The database runs as the account {account.name!r}, which may not pass {blocked} on its way to "
+            f"{real}. Set PURAS_HOME to a folder such as /var/lib/puras, or open that one for passing with: "
+            f"chmod o+x {blocked}",
+            blocked_at=str(blocked),
+        )
+    if real.stat().st_mode & 0o777 != mode:
+        log.info("set the permissions of the home", home=str(real), mode=f"{mode:04o}")
+        real.chmod(mode)
+    return real
+
+
+def folder_of(path: Path, owner: Account | None = None) -> Path:
+    """Make a private folder, of `owner` or of the caller and passable, and return it."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    if owner is None:
+        path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        return path
+    if owner.is_other:
+        os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
+    path.chmod(0o700)
+    return path
+
+
+def sockets_folder(home: Path, server: str, account: Account) -> Path:
+    """The folder of a server's socket, private to its account; a short one elsewhere for a long home."""
+    return folder_of(_run_folder(home) / server, account)
+
+
+def existing_sockets_folder(home: Path, server: str) -> Path:
+    """Where `sockets_folder` has put a server's socket."""
+    return (home / "run").resolve() / server
+
+
+def remove_short_folder(home: Path) -> None:
+    """Remove the short folder for sockets, if the home has one; call when no server runs."""
+    link = home / "run"
+    if link.is_symlink():
+        shutil.rmtree(link.resolve(), ignore_errors=True)
+        link.unlink()
+
+
+def _make_folders(home: Path, mode: int) -> Path:
+    missing = [folder for folder in (home, *home.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode if folder == home else 0o755)
+    return home.resolve(strict=True)
+
+
+def _require_own(home: Path) -> None:
+    status = home.stat()
+    if not home.is_dir():
+        raise HomeUnusable(
+            f"PURAS_HOME {home} is not a folder. Remove it, or set PURAS_HOME to another path."
+        )
+    if status.st_uid != os.geteuid():
+        raise HomeUnusable(
+            f"PURAS_HOME {home} belongs to user id {status.st_uid}, and this runs as user id {os.geteuid()}. "
+            f"Run as its owner, hand it over with `chown -R {os.geteuid()} {home}`, or set PURAS_HOME to "
+            "another folder."
+        )
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise HomeUnusable(f"PURAS_HOME {home} cannot be written. Mend that with: chmod u+rwx {home}")
+
+
+def _run_folder(home: Path) -> Path:
+    run = home / "run"
+    if run.is_symlink():
+        target = run.resolve()
+        if target.is_dir() and target.stat().st_uid == os.geteuid():
+            return target
+        run.unlink()
+    if len(os.fsencode(run)) <= LONGEST_SOCKETS_FOLDER_BYTES and PLAIN_PATH.fullmatch(str(run)):
+        return folder_of(run)
+    if run.is_dir():
+        shutil.rmtree(run)
+    short = folder_of(Path(tempfile.mkdtemp(prefix="puras-", dir="/tmp")).resolve())
+    run.symlink_to(short)
+    return short

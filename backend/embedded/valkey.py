@@ -1,0 +1,132 @@
+"""The embedded Valkey: a unix socket only, with an append-only file."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import redis
+
+from backend import logs
+from backend.embedded import engine, process
+from backend.embedded import home as homes
+from backend.embedded.account import Account, servers_account
+from backend.embedded.errors import ServerDidNotStart
+from backend.embedded.process import Ending
+
+log = logs.get(__name__)
+
+NAME = "Valkey"
+START_PATIENCE_S = 60.0  # it answers "loading" while it reads a large append-only file
+ENDINGS = (Ending(signal.SIGTERM, patience_s=5.0), Ending(signal.SIGKILL, patience_s=2.0))
+
+
+def start(home: Path) -> str:
+    """Start the home's Valkey, or find it running, and return its address.
+
+    Unreadable data is put aside and it starts empty: nothing in it is ever the truth.
+
+    Raises:
+        HomeUnusable: the home cannot serve.
+        ServerDidNotStart: it ended or did not answer; the error has the end of its log.
+    """
+    account = servers_account()
+    home = homes.prepare(home, account)
+    pid = _running_pid(home)
+    if pid is not None and _becomes_ready(home, pid):
+        return address(home)
+    if not _start_process(home, account):
+        _put_data_aside(home)
+        if not _start_process(home, account):
+            raise ServerDidNotStart(NAME, home / "valkey" / "log", process.tail(home / "valkey" / "log"))
+    return address(home)
+
+
+def attach(home: Path) -> str | None:
+    """The address of the home's running Valkey, or none when it does not run."""
+    return None if _running_pid(home) is None else address(home)
+
+
+def stop(home: Path) -> None:
+    """Stop the home's Valkey, cleanly if it lets us; nothing happens when it does not run."""
+    pid = _running_pid(home)
+    if pid is not None:
+        process.end(pid, str(_configuration(home)), ENDINGS)
+
+
+def address(home: Path) -> str:
+    """The address of the home's Valkey, running or not."""
+    return f"unix://{quote(str(_socket(home.expanduser().resolve())), safe='/')}"
+
+
+def _socket(home: Path) -> Path:
+    return homes.existing_sockets_folder(home, "valkey") / "valkey.sock"
+
+
+def _configuration(home: Path) -> Path:
+    return home.expanduser().resolve() / "valkey" / "valkey.conf"
+
+
+def _running_pid(home: Path) -> int | None:
+    configuration = _configuration(home)
+    pid = process.read_pid(configuration.parent / "data" / "valkey.pid")
+    return pid if pid is not None and process.is_running(pid, str(configuration)) else None
+
+
+def _start_process(home: Path, account: Account) -> bool:
+    program = engine.valkey_program(home, account)
+    folder = homes.folder_of(home / "valkey")
+    data = homes.folder_of(folder / "data", account)
+    homes.sockets_folder(home, "valkey", account)
+    socket = _socket(home)
+    socket.unlink(missing_ok=True)
+    configuration = _configuration(home)
+    configuration.write_text(_settings(data, socket), encoding="utf-8")
+    configuration.chmod(0o644)
+    pid = process.spawn([program, configuration], account=account, folder=data, log=folder / "log")
+    return _becomes_ready(home, pid)
+
+
+def _settings(data: Path, socket: Path) -> str:
+    lines = {
+        "port": "0",
+        "unixsocket": f'"{socket}"',
+        "unixsocketperm": "700",
+        "dir": f'"{data}"',
+        "pidfile": f'"{data / "valkey.pid"}"',
+        "appendonly": "yes",
+        "save": '""',
+        "set-proc-title": "no",  # the command line goes on naming the home, by which it is recognised
+        "maxmemory-policy": "noeviction",
+    }
+    return "".join(f"{name} {value}\n" for name, value in lines.items())
+
+
+def _becomes_ready(home: Path, pid: int) -> bool:
+    """Wait until it answers; false when its process ends instead."""
+    mark = str(_configuration(home))
+    process.wait_until(lambda: _answers(home) or not process.is_running(pid, mark), START_PATIENCE_S)
+    return process.is_running(pid, mark) and _answers(home)
+
+
+def _answers(home: Path) -> bool:
+    client = redis.Redis.from_url(address(home), socket_timeout=3, socket_connect_timeout=3)
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def _put_data_aside(home: Path) -> None:
+    folder = home / "valkey"
+    aside = folder / f"data.unreadable-{int(time.time())}"
+    log.warning(
+        "Valkey did not start with its data; it is put aside",
+        aside=str(aside),
+        log=process.tail(folder / "log"),
+    )
+    (folder / "data").rename(aside)
