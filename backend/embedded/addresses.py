@@ -1,8 +1,10 @@
-"""The settings with both addresses filled in: from the environment, else of the embedded servers."""
+"""Where this instance's PostgreSQL and Redis are: as the settings say, else in the home."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -13,8 +15,16 @@ from backend.embedded.errors import NotRunning
 POLL_S = 0.1
 
 
-def attach(settings: Settings, *, patience_s: float = 0.0) -> Settings:
-    """The settings with the addresses of running servers; waits up to `patience_s` for embedded ones.
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The addresses of both servers."""
+
+    database_url: str
+    redis_url: str
+
+
+def attach(settings: Settings, *, patience_s: float = 0.0) -> Servers:
+    """The servers of this instance; waits up to `patience_s` for embedded ones to run.
 
     Raises:
         NotRunning: an embedded server is needed and does not run.
@@ -22,34 +32,48 @@ def attach(settings: Settings, *, patience_s: float = 0.0) -> Settings:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return _filled(settings)
+            return _running(settings)
         except NotRunning:
             if time.monotonic() >= deadline:
                 raise
         time.sleep(POLL_S)
 
 
-def start(settings: Settings) -> Settings:
-    """The settings with both addresses; starts the embedded servers that are needed."""
-    return _with(
-        settings,
-        database_url=None if settings.database_url else postgres.start(settings.home),
-        redis_url=None if settings.redis_url else valkey.start(settings.home),
+def start(settings: Settings) -> Servers:
+    """The servers of this instance; starts the embedded ones that are needed and do not run.
+
+    Raises:
+        HomeUnusable: the home cannot serve.
+        ServerDidNotStart: one ended or did not answer.
+    """
+    return Servers(
+        database_url=_given(settings.database_url) or postgres.start(settings.home),
+        redis_url=_given(settings.redis_url) or valkey.start(settings.home),
     )
 
 
-def _filled(settings: Settings) -> Settings:
-    database_url = None if settings.database_url else postgres.attach(settings.home)
-    redis_url = None if settings.redis_url else valkey.attach(settings.home)
-    if settings.database_url is None and database_url is None:
-        raise NotRunning(postgres.NAME, settings.home)
-    if settings.redis_url is None and redis_url is None:
-        raise NotRunning(valkey.NAME, settings.home)
-    return _with(settings, database_url=database_url, redis_url=redis_url)
+def stop(settings: Settings) -> None:
+    """Stop the embedded servers of this instance; those that the settings name are left alone."""
+    if settings.database_url is None:
+        postgres.stop(settings.home)
+    if settings.redis_url is None:
+        valkey.stop(settings.home)
 
 
-def _with(settings: Settings, *, database_url: str | None, redis_url: str | None) -> Settings:
-    found = {"database_url": database_url, "redis_url": redis_url}
-    return settings.model_copy(
-        update={name: SecretStr(url) for name, url in found.items() if url is not None}
+def _running(settings: Settings) -> Servers:
+    return Servers(
+        database_url=_given(settings.database_url)
+        or _needed(postgres.attach(settings.home), postgres.NAME, settings.home),
+        redis_url=_given(settings.redis_url)
+        or _needed(valkey.attach(settings.home), valkey.NAME, settings.home),
     )
+
+
+def _given(url: SecretStr | None) -> str | None:
+    return None if url is None else url.get_secret_value()
+
+
+def _needed(url: str | None, name: str, home: Path) -> str:
+    if url is None:
+        raise NotRunning(name, home)
+    return url
