@@ -27,8 +27,6 @@ WAKE_CHANNEL = "puras:wake"
 """Pub/sub channel of wake-ups, each `<job id> <seq of its newest event>`."""
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of job ids whose processes are to end."""
-TICKET_ACTOR = "claim"
-"""Name of the actor that a ticket calls."""
 AWAY_S = 1.0
 """After a failure Redis is left alone for this long, so that its absence costs requests nothing."""
 
@@ -91,6 +89,11 @@ def queue_name(lane: str) -> str:
     return f"lane-{lane}"
 
 
+def actor_name(lane: str) -> str:
+    """Name of the Dramatiq actor that a lane's ticket calls."""
+    return f"claim-{lane}"
+
+
 class RedisDoorbell:
     """Rings over Redis from one thread of its own, so that a slow Redis never holds up the event loop."""
 
@@ -134,4 +137,4 @@ class RedisDoorbell:
 
 
 def _envelope(lane: str) -> Envelope[Any]:
-    return Envelope(queue_name=queue_name(lane), actor_name=TICKET_ACTOR, args=(), kwargs={}, options={})
+    return Envelope(queue_name=queue_name(lane), actor_name=actor_name(lane), args=(), kwargs={}, options={})

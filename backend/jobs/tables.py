@@ -23,7 +23,9 @@ class Job(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"status in {STATUSES}", name="status"),
         CheckConstraint("reserved_micros >= 0", name="reserved_micros"),
-        CheckConstraint("(finished_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))", name="finished"),
+        CheckConstraint(
+            "(finished_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))", name="finished"
+        ),
         Index("ix_jobs_project_id_created_at", "project_id", text("created_at DESC"), text("id DESC")),
         Index(
             "ix_jobs_project_id_skill_name_created_at",
@@ -35,7 +37,12 @@ class Job(SQLModel, table=True):
         Index("ix_jobs_worker_id_running", "worker_id", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
         Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),
-        Index("ix_jobs_api_key_id", "api_key_id", text("created_at DESC"), postgresql_where=text("api_key_id is not null")),
+        Index(
+            "ix_jobs_api_key_id",
+            "api_key_id",
+            text("created_at DESC"),
+            postgresql_where=text("api_key_id is not null"),
+        ),
         {"postgresql_with": {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02"}},
     )
 
@@ -109,8 +116,12 @@ class QueuedJob(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "job_queue"
     __table_args__ = (
-        Index("ix_job_queue_ready", "lane", "stamp", postgresql_where=text("stamp is not null and not suspect")),
-        Index("ix_job_queue_suspect", "lane", "stamp", postgresql_where=text("stamp is not null and suspect")),
+        Index(
+            "ix_job_queue_ready", "lane", "stamp", postgresql_where=text("stamp is not null and not suspect")
+        ),
+        Index(
+            "ix_job_queue_suspect", "lane", "stamp", postgresql_where=text("stamp is not null and suspect")
+        ),
         Index(
             "ix_job_queue_parked",
             "project_id",
@@ -120,7 +131,13 @@ class QueuedJob(SQLModel, table=True):
             postgresql_where=text("stamp is null"),
         ),
         Index("ix_job_queue_not_before", "not_before", postgresql_where=text("not_before is not null")),
-        {"postgresql_with": {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_cost_delay": "0"}},
+        {
+            "postgresql_with": {
+                "fillfactor": "80",
+                "autovacuum_vacuum_scale_factor": "0.01",
+                "autovacuum_vacuum_cost_delay": "0",
+            }
+        },
     )
 
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)

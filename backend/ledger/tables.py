@@ -25,8 +25,12 @@ class Wallet(SQLModel, table=True):
     )
 
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
-    balance_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    reserved_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    balance_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    reserved_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
     """Held for jobs that run now."""
 
 
@@ -47,7 +51,9 @@ class LedgerEntry(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
     transfer_id: UUID
     account: str = Field(max_length=64)
     """`wallet`, `revenue` or `deposits`."""

@@ -1,0 +1,65 @@
+"""Appending events: in the transaction of the fact that they tell, numbered from the job's own counter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import queue
+from backend.clock import now
+
+TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact in the past tense that does not have its number yet."""
+
+    type: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    ts: datetime = field(default_factory=now)
+
+
+EVENT_ROWS = (
+    "jsonb_to_recordset(cast(:events as jsonb)) as e(n int, ts timestamptz, type text, payload jsonb)"
+)
+"""SQL that reads what `as_rows` wrote; `n` counts from 1."""
+
+_APPEND = text(f"""
+with job as (
+  update jobs set event_seq = event_seq + :count
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning event_seq
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select :job_id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {EVENT_ROWS}
+)
+select event_seq from job
+""")  # noqa: S608 - the one interpolated value is a constant
+
+
+def as_rows(events: Sequence[NewEvent]) -> str:
+    """The events as one JSON parameter for `EVENT_ROWS`."""
+    return json.dumps(
+        [
+            {"n": place, "ts": event.ts.isoformat(), "type": event.type, "payload": event.payload}
+            for place, event in enumerate(events, start=1)
+        ]
+    )
+
+
+async def append(session: AsyncSession, *, job_id: UUID, attempt: int, events: Sequence[NewEvent]) -> bool:
+    """Append to a running job; False when the attempt is not the running one any more, and then nothing is stored."""
+    values = {"job_id": job_id, "attempt": attempt, "count": len(events), "events": as_rows(events)}
+    seq: int | None = (await session.execute(_APPEND, values)).scalar_one_or_none()
+    if seq is None:
+        return False
+    queue.note(session, queue.WakeUp(job_id, seq))
+    return True

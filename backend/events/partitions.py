@@ -1,0 +1,43 @@
+"""Monthly partitions of `job_events`, made ahead."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+MONTHS_AHEAD = 2
+
+
+async def make_ahead(session: AsyncSession, today: date) -> list[str]:
+    """Make the partitions of this month and the next ones that are not there yet; gives their names.
+
+    A month whose events are in the catch-all partition already stays there: moving them would lock the table.
+    """
+    made = []
+    for ahead in range(MONTHS_AHEAD + 1):
+        first, after = _month(today, ahead), _month(today, ahead + 1)
+        name = f"job_events_{first:%Y_%m}"
+        if await _exists(session, name) or await _caught(session, first, after):
+            continue
+        await session.execute(
+            text(f"create table {name} partition of job_events for values from ('{first}') to ('{after}')")
+        )
+        made.append(name)
+    return made
+
+
+async def _exists(session: AsyncSession, name: str) -> bool:
+    found = await session.execute(text("select to_regclass(:name) is not null"), {"name": name})
+    return bool(found.scalar_one())
+
+
+async def _caught(session: AsyncSession, first: date, after: date) -> bool:
+    query = text("select exists (select from job_events_other where ts >= :first and ts < :after)")
+    return bool((await session.execute(query, {"first": first, "after": after})).scalar_one())
+
+
+def _month(today: date, ahead: int) -> date:
+    months = today.year * 12 + today.month - 1 + ahead
+    return date(months // 12, months % 12 + 1, 1)

@@ -1,0 +1,78 @@
+"""What every process of an instance holds: settings, database, Redis, storage, keys, wake-ups."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from backend import queue
+from backend.config import Settings
+from backend.db import Database
+from backend.embedded import attach
+from backend.events.wakeups import WakeUps
+from backend.ledger.pricing import PriceList
+from backend.queue import RedisDoorbell
+from backend.secrets.vault import Vault
+from backend.storage import Storage
+from backend.storage.local import LocalStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The parts of an instance, open for as long as its process runs."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    storage: Storage
+    vault: Vault
+    wakeups: WakeUps
+
+    @property
+    def prices(self) -> PriceList:
+        """The instance's own prices."""
+        text_margin = self.settings.text_margin_pct
+        return PriceList(
+            compute_micros_per_second=self.settings.compute_micros_per_second,
+            margin_pct=self.settings.margin_pct,
+            text_margin_pct=self.settings.margin_pct if text_margin is None else text_margin,
+            job_timeout_s=self.settings.job_timeout_s,
+        )
+
+
+@asynccontextmanager
+async def open_instance(
+    settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None
+) -> AsyncIterator[Instance]:
+    """Open the parts of the instance that the settings name, and close them in the end.
+
+    Raises:
+        Unavailable: no database is given and none is running in the home.
+    """
+    servers = attach(settings)
+    database = Database(servers.database_url)
+    redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
+    doorbell = RedisDoorbell(servers.redis_url)
+    wakeups = WakeUps(redis, on_cancel)
+    key = settings.secrets_key
+    queue.use(doorbell)
+    wakeups.start()
+    try:
+        yield Instance(
+            settings=settings,
+            database=database,
+            redis=redis,
+            storage=LocalStorage(settings.home / "storage"),
+            vault=Vault.open(settings.home, key.get_secret_value() if key else None),
+            wakeups=wakeups,
+        )
+    finally:
+        queue.use(None)
+        await wakeups.close()
+        await redis.aclose()
+        doorbell.close()
+        await database.close()

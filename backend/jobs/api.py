@@ -1,0 +1,198 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.principal import Principal
+from backend.events.follow import until_ended
+from backend.idempotency import service as idempotency
+from backend.instance import Instance
+from backend.jobs import cancel as cancelling
+from backend.jobs import feedback as opinions
+from backend.jobs import outputs, queries
+from backend.jobs.queries import JobFilter
+from backend.jobs.replay import replay
+from backend.jobs.schemas import FeedbackRequest, FeedbackView, JobRequest, JobView, OutputView
+from backend.jobs.status import Status
+from backend.jobs.submit import JobSpec, submit
+from backend.ledger import queries as ledger
+from backend.ledger.schemas import Receipt
+from backend.paging import Moment, PageDep, linked
+
+router = APIRouter(tags=["jobs"])
+
+MAX_WAIT_S = 55.0
+"""A little less than the minute that clients give a request."""
+
+
+def _wait_s(
+    *,
+    wait: Annotated[bool, Query(description="Answer when the job has ended.")] = False,
+    timeout: Annotated[float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")] = 30.0,
+) -> float:
+    return min(timeout, MAX_WAIT_S) if wait else 0.0
+
+
+WaitDep = Annotated[float, Depends(_wait_s)]
+"""Seconds that the answer may wait for the job's end."""
+
+
+def _filter(
+    *,
+    status: Status | None = None,
+    skill: str | None = None,
+    source: str | None = None,
+    version: Annotated[int | None, Query(ge=1)] = None,
+    since: datetime | None = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Found in id, skill, error, metadata.")
+    ] = None,
+) -> JobFilter:
+    return JobFilter(status=status, skill=skill, source=source, version=version, since=since, text=q)
+
+
+FilterDep = Annotated[JobFilter, Depends(_filter)]
+
+
+@router.post("/jobs", status_code=201, summary="Submit a job")
+async def submit_job(
+    request: Request,
+    body: JobRequest,
+    response: Response,
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    *,
+    wait_s: WaitDep,
+    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
+    skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
+    version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> JobView:
+    """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
+    spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
+    if idempotency_key is None:
+        async with instance.database.transaction() as session:
+            job_id = (await submit(session, principal, spec)).job_id
+    else:
+        fingerprint = idempotency.fingerprint(
+            "POST", f"{request.url.path}?{request.url.query}", await request.body()
+        )
+        job_id, is_replayed = await _submit_once(
+            instance, principal, spec, key=idempotency_key, fingerprint=fingerprint
+        )
+        if is_replayed:
+            response.headers["Idempotent-Replayed"] = "true"
+    return await _answer(instance, principal, job_id, wait_s)
+
+
+@router.get("/jobs", summary="List jobs")
+async def list_jobs(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: PrincipalDep,
+    *,
+    page: PageDep,
+    which: FilterDep,
+) -> list[JobView]:
+    """The project's jobs, newest first."""
+    jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
+    return list(linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id))))
+
+
+@router.get("/jobs/{job_id}", summary="Read a job")
+async def read_job(
+    job_id: UUID, instance: InstanceDep, principal: PrincipalDep, *, wait_s: WaitDep
+) -> JobView:
+    """The job as it is now; with `wait=true` as it is when it has ended."""
+    return await _answer(instance, principal, job_id, wait_s)
+
+
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
+async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep) -> JobView:
+    """End a job: at once while it is queued, within seconds while it runs."""
+    async with instance.database.transaction() as session:
+        await cancelling.cancel(session, principal, job_id)
+    return await _answer(instance, principal, job_id, 0.0)
+
+
+@router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again")
+async def replay_job(
+    job_id: UUID,
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    *,
+    wait_s: WaitDep,
+    version: Annotated[int | None, Query(ge=1, description="Default: the deployment that it ran.")] = None,
+) -> JobView:
+    """Submit the same inputs as a new job, with the same deployment or another version."""
+    async with instance.database.transaction() as session:
+        submitted = await replay(session, principal, job_id, version=version, prices=instance.prices)
+    return await _answer(instance, principal, submitted.job_id, wait_s)
+
+
+@router.get("/jobs/{job_id}/receipt", summary="What a job cost")
+async def read_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
+    """Line by line, what the job used and what was billed."""
+    return await ledger.receipt(session, principal, job_id)
+
+
+@router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")
+async def list_outputs(
+    job_id: UUID, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
+) -> list[OutputView]:
+    """The files that the result names, each with a fresh address."""
+    job = await queries.get_job(session, principal, job_id)
+    return outputs.signed(instance, job)
+
+
+@router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="A file of a job's result")
+async def read_asset(
+    job_id: UUID, name: str, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
+) -> RedirectResponse:
+    """Go to the file with this name."""
+    job = await queries.get_job(session, principal, job_id)
+    return RedirectResponse(outputs.named(instance, job, name).url, status_code=302)
+
+
+@router.post("/jobs/{job_id}/feedback", summary="Rate a job")
+async def give_feedback(
+    job_id: UUID, body: FeedbackRequest, session: SessionDep, principal: PrincipalDep
+) -> FeedbackView:
+    """Say what somebody thinks of the result; a later word of the same person replaces it."""
+    return await opinions.give(session, principal, job_id, body)
+
+
+async def _submit_once(
+    instance: Instance, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
+) -> tuple[UUID, bool]:
+    async with instance.database.transaction() as session:
+        taken = await idempotency.claim(session, principal, key, fingerprint)
+        if isinstance(taken, idempotency.Replayed) and taken.job_id is not None:
+            return taken.job_id, True
+        job_id = (await submit(session, principal, spec)).job_id
+        if isinstance(taken, idempotency.Claimed):
+            await idempotency.store_job(session, taken, job_id)
+    return job_id, False
+
+
+async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait_s: float) -> JobView:
+    if wait_s > 0:
+        async with instance.database.transaction() as session:
+            await queries.get_row(session, principal, job_id)  # before waiting: is it the caller's at all
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await until_ended(instance.database, instance.wakeups, job_id)
+    async with instance.database.transaction() as session:
+        job = await queries.get_job(session, principal, job_id)
+    shown: list[dict[str, Any]] = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
+    return job.model_copy(update={"outputs": shown})

@@ -1,0 +1,88 @@
+"""Cancelling: queued jobs at once, running ones through the worker that runs them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import queue
+from backend.auth.principal import Principal, Role, visible
+from backend.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.jobs import admission
+from backend.jobs.errors import JobAlreadyEnded, JobNotFound
+from backend.jobs.status import TERMINAL
+from backend.jobs.tables import Job
+
+_CANCEL_QUEUED = text(f"""
+with ended as (
+  update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
+                  cancel_requested_at = now(), event_seq = event_seq + 1
+  where id = :job_id and status in ('queued', 'waiting')
+  returning id, project_id, event_seq
+), place as (
+  delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
+), slot as (
+  update admissions a set admitted = a.admitted - (select count(*) from place where stamp is not null)
+  from ended where a.project_id = ended.project_id
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select ended.id, ended.event_seq, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
+)
+select project_id, event_seq from ended
+""")  # noqa: S608 - the one interpolated value is a constant
+
+_ASK_RUNNING = text("""
+update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
+where id = :job_id and status = 'running'
+returning id
+""")
+
+
+async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> None:
+    """Cancel a job: at once while it is queued, within seconds while it runs, children included.
+
+    Raises:
+        JobNotFound: there is none that the principal may see.
+        JobAlreadyEnded: it has ended already, other than by being cancelled.
+    """
+    principal.require(Role.DEVELOPER, "jobs:write")
+    job: Job | None = (
+        await session.execute(visible(Job, principal).where(Job.id == job_id))
+    ).scalar_one_or_none()
+    if job is None:
+        raise JobNotFound(job_id)
+    if job.status == "cancelled":
+        return
+    if job.status in TERMINAL:
+        raise JobAlreadyEnded(job_id, job.status)
+    await cancel_by(session, job_id, who=principal.label)
+
+
+async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
+    """Cancel without asking who may: the row's move decides a race with its worker."""
+    for _ in range(2):  # it may start between the two statements; then the second round finds it running
+        if await _cancel_queued(session, job_id, who=who) or await _ask_running(session, job_id):
+            return
+
+
+async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:
+    event = NewEvent("cancelled", {"by": who})
+    row = (
+        await session.execute(
+            _CANCEL_QUEUED, {"job_id": job_id, "error": f"Cancelled by {who}.", "events": as_rows([event])}
+        )
+    ).one_or_none()
+    if row is None:
+        return False
+    queue.note(session, queue.WakeUp(job_id, row.event_seq))
+    await admission.admit(session, row.project_id)
+    return True
+
+
+async def _ask_running(session: AsyncSession, job_id: UUID) -> bool:
+    asked = (await session.execute(_ASK_RUNNING, {"job_id": job_id})).scalar_one_or_none()
+    if asked is not None:
+        queue.note(session, queue.CancelCall(job_id))
+    return asked is not None

@@ -1,0 +1,162 @@
+"""Claiming: a worker takes the jobs that fairness says, not given ones; each claim is a new attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import queue
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One attempt of one job, owned by the worker that claimed it until the attempt ends."""
+
+    job_id: UUID
+    attempt: int
+    """The fencing token: every later write of this attempt carries it."""
+    project_id: UUID
+    project_number: int
+    skillpack_id: UUID
+    deployment_id: UUID
+    skill_name: str
+    type: str
+    inputs: dict[str, Any]
+    limits: dict[str, Any]
+    cap_micros: int
+    reserved_micros: int
+    """Held in the wallet for this attempt: the most that it can be charged."""
+    losses: int
+    retries: int
+    stamp: int
+    created_at: datetime
+
+
+_CLAIM = """
+with picked as (
+  select q.job_id from job_queue q join wallets w on w.project_id = q.project_id
+  where q.lane = :lane and q.stamp is not null and {suspects} and q.stamp >= :floor
+    and w.balance_micros > w.reserved_micros
+  order by q.stamp limit :most for update of q skip locked
+), taken as (
+  delete from job_queue q using picked p where q.job_id = p.job_id returning q.job_id, q.stamp
+), clock as (
+  select setval('fair_clock', greatest(max(stamp), (select last_value from fair_clock))) as at
+  from taken having count(*) > 0
+), started as (
+  update jobs j
+  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
+      event_seq = j.event_seq + 1
+  from taken t where j.id = t.job_id and j.status = 'queued'
+  returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
+            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, t.stamp
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, event_seq, clock_timestamp(), 'started',
+         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
+)
+select s.*, p.number as project_number, (select at from clock) as clock
+from started s join projects p on p.id = s.project_id
+"""
+_CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect"))
+_CLAIM_SUSPECT = text(_CLAIM.format(suspects="q.suspect and q.held_by = :worker_id"))
+
+_HOLD_SUSPECT = text("""
+update job_queue set held_by = :worker_id
+where job_id = (
+    select job_id from job_queue q
+    where q.lane = any(:lanes) and q.stamp is not null and q.suspect
+      and (q.held_by is null or not exists (select from workers w where w.id = q.held_by))
+    order by q.stamp limit 1 for update skip locked
+  )
+  and not exists (
+    select from job_queue o join workers w on w.id = o.held_by where o.suspect and o.held_by <> :worker_id
+  )
+  and not exists (
+    select from jobs j join workers w on w.id = j.worker_id where j.status = 'running' and j.losses >= :suspect_losses
+  )
+returning lane
+""")
+
+_RESERVE = text("""
+with wallet as (
+  select project_id, least(cast(:cap_micros as bigint), balance_micros - reserved_micros) as amount
+  from wallets where project_id = :project_id for update
+), held as (
+  update wallets w set reserved_micros = w.reserved_micros + wallet.amount
+  from wallet where w.project_id = wallet.project_id returning wallet.amount
+)
+update jobs set reserved_micros = held.amount from held where id = :job_id returning reserved_micros
+""")
+
+SUSPECT_LOSSES = 3
+"""A job that was in this many lost processes runs alone from then on."""
+
+
+async def claim(
+    session: AsyncSession, *, worker_id: UUID, lane: str, most: int, floor: int = 0
+) -> list[Claimed]:
+    """Take up to `most` ready jobs of a lane, in the order of fairness, and start an attempt of each.
+
+    `floor` spares the index the entries of jobs that are gone; a sweep uses 0, so that nothing stays below it.
+    """
+    rows = await session.execute(
+        _CLAIM_ANY, {"worker_id": worker_id, "lane": lane, "most": most, "floor": floor}
+    )
+    return await _started(session, rows.all())
+
+
+async def hold_suspect(session: AsyncSession, *, worker_id: UUID, lanes: list[str]) -> str | None:
+    """Promise to run the next suspect alone; says its lane. One process of the instance does so at a time."""
+    found = await session.execute(
+        _HOLD_SUSPECT, {"worker_id": worker_id, "lanes": lanes, "suspect_losses": SUSPECT_LOSSES}
+    )
+    lane: str | None = found.scalar_one_or_none()
+    return lane
+
+
+async def claim_held(session: AsyncSession, *, worker_id: UUID, lane: str) -> list[Claimed]:
+    """Start the suspect that this worker holds; only call it while nothing else runs here."""
+    rows = await session.execute(
+        _CLAIM_SUSPECT, {"worker_id": worker_id, "lane": lane, "most": 1, "floor": 0}
+    )
+    return await _started(session, rows.all())
+
+
+async def _started(session: AsyncSession, rows: Any) -> list[Claimed]:
+    queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
+    return [_claimed(row, await _reserve(session, row) if row.cap_micros else 0) for row in rows]
+
+
+async def _reserve(session: AsyncSession, row: Any) -> int:
+    held = await session.execute(
+        _RESERVE, {"cap_micros": row.cap_micros, "project_id": row.project_id, "job_id": row.id}
+    )
+    amount: int = held.scalar_one()
+    return amount
+
+
+def _claimed(row: Any, reserved_micros: int) -> Claimed:
+    return Claimed(
+        job_id=row.id,
+        attempt=row.attempt,
+        project_id=row.project_id,
+        project_number=row.project_number,
+        skillpack_id=row.skillpack_id,
+        deployment_id=row.deployment_id,
+        skill_name=row.skill_name,
+        type=row.type,
+        inputs=row.inputs,
+        limits=row.limits,
+        cap_micros=row.cap_micros,
+        reserved_micros=reserved_micros,
+        losses=row.losses,
+        retries=row.retries,
+        stamp=row.stamp,
+        created_at=row.created_at,
+    )

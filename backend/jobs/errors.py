@@ -1,0 +1,72 @@
+"""What can be wrong with a request about a job."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from backend.errors import Conflict, Missing, NotAllowed, PaymentRequired
+
+
+class JobNotFound(Missing):
+    """There is no such job, or it is not the caller's."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: UUID | str) -> None:
+        super().__init__(
+            f"No job {str(job_id)!r} in this project. List the project's jobs to find it.", job_id=str(job_id)
+        )
+
+
+class JobAlreadyEnded(Conflict):
+    """The job has ended, so it cannot be changed any more."""
+
+    code = "job_already_ended"
+
+    def __init__(self, job_id: UUID, status: str) -> None:
+        super().__init__(
+            f"Job {str(job_id)!r} has already {status}. Replay it to run it again.",
+            job_id=str(job_id),
+            status=status,
+        )
+
+
+class WalletEmpty(PaymentRequired):
+    """The project's wallet has nothing left to spend."""
+
+    code = "wallet_empty"
+
+    def __init__(self, balance_micros: int, reserved_micros: int) -> None:
+        super().__init__(
+            f"The project's wallet is empty: ${(balance_micros - reserved_micros) / 1e6:.2f} are available. "
+            "Top it up, then submit again.",
+            balance_micros=balance_micros,
+            reserved_micros=reserved_micros,
+        )
+
+
+class KeyCapReached(PaymentRequired):
+    """The API key has spent what it may spend in a day."""
+
+    code = "key_cap_reached"
+
+    def __init__(self, spent_micros: int, cap_micros: int) -> None:
+        super().__init__(
+            f"This key may spend ${cap_micros / 1e6:.2f} a day and has spent ${spent_micros / 1e6:.2f} since midnight UTC. "
+            "Use another key or raise the cap.",
+            spent_micros=spent_micros,
+            cap_micros=cap_micros,
+        )
+
+
+class SkillNotOnKey(NotAllowed):
+    """The key may not run this skill."""
+
+    code = "skill_not_on_key"
+
+    def __init__(self, skill: str, allowed: frozenset[str]) -> None:
+        super().__init__(
+            f"This key may not run the skill {skill!r}; it may run {', '.join(sorted(allowed))}.",
+            skill=skill,
+            allowed=sorted(allowed),
+        )

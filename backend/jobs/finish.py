@@ -1,0 +1,117 @@
+"""The one way out: output, events, money, and the next job of the project, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import queue
+from backend.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.jobs.admission import TICK
+from backend.jobs.claim import Claimed
+from backend.ledger import service as ledger
+from backend.ledger.service import Used
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended, and all that is to be stored with it."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    result: Any = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    error_code: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    used: tuple[Used, ...] = ()
+    """Priced things that this attempt used."""
+
+
+_FINISH = text(f"""
+with ended as (
+  update jobs set status = :status, result = cast(:result as jsonb), outputs = cast(:outputs as jsonb), error = :error,
+                  error_code = :error_code, usage = cast(:usage as jsonb), cost_micros = :cost_micros,
+                  reserved_micros = 0, event_seq = event_seq + :count, finished_at = clock_timestamp()
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, event_seq
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
+), next as (
+  select q.job_id from job_queue q
+  where q.project_id = (select project_id from ended) and q.stamp is null
+    and (q.not_before is null or q.not_before <= now())
+    and exists (
+      select from admissions a join wallets w on w.project_id = a.project_id
+      where a.project_id = (select project_id from ended) and a.admitted <= a.concurrency_limit
+        and w.balance_micros > w.reserved_micros
+    )
+  order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
+), slot as (
+  update admissions a
+  set admitted = a.admitted - 1 + (select count(*) from next),
+      tail = case when exists (select from next)
+             then greatest(a.tail, (select last_value from fair_clock)) + {TICK} / a.weight else a.tail end
+  from ended where a.project_id = ended.project_id
+  returning a.tail - {TICK} / a.weight as stamp
+), admitted as (
+  update job_queue q set stamp = slot.stamp from next, slot where q.job_id = next.job_id returning q.lane
+)
+select ended.event_seq, (select lane from admitted) as next_lane from ended
+""")  # noqa: S608 - interpolated values are constants
+
+
+async def finish(
+    session: AsyncSession, claimed: Claimed, ending: Ending, events: Sequence[NewEvent] = ()
+) -> bool:
+    """End the attempt; False when it is not the running one any more, and then nothing is stored.
+
+    `events` are what the attempt has not stored yet; they come before its last event.
+    """
+    charge = ledger.charge_for(
+        ending.used, succeeded=ending.status == "succeeded", cap_micros=claimed.reserved_micros
+    )
+    everything = [*events, _last_event(ending, charge.billed_micros)]
+    row = (
+        await session.execute(
+            _FINISH,
+            {
+                "job_id": claimed.job_id,
+                "attempt": claimed.attempt,
+                "status": ending.status,
+                "result": None if ending.result is None else json.dumps(ending.result),
+                "outputs": json.dumps(ending.outputs),
+                "error": ending.error,
+                "error_code": ending.error_code,
+                "usage": json.dumps(ending.usage),
+                "cost_micros": charge.billed_micros,
+                "count": len(everything),
+                "events": as_rows(everything),
+            },
+        )
+    ).one_or_none()
+    if row is None:
+        return False
+    await ledger.settle(
+        session,
+        project_id=claimed.project_id,
+        job_id=claimed.job_id,
+        attempt=claimed.attempt,
+        reserved_micros=claimed.reserved_micros,
+        charge=charge,
+    )
+    queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq))
+    if row.next_lane is not None:
+        queue.note(session, queue.Ticket(row.next_lane))
+    return True
+
+
+def _last_event(ending: Ending, billed_micros: int) -> NewEvent:
+    if ending.status == "succeeded":
+        return NewEvent("succeeded", {"cost_micros": billed_micros})
+    return NewEvent(ending.status, {"error": ending.error, "code": ending.error_code})

@@ -1,0 +1,114 @@
+"""The sweeper: gives up lost workers, sends their jobs on, fills windows, rings for what waits.
+
+Every worker process calls `sweep` every two seconds; one at a time does it, whoever gets the lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import logs, queue
+from backend.deployments.active import load_skill
+from backend.events.append import NewEvent
+from backend.fleet.service import LEASE
+from backend.jobs import admission
+from backend.jobs.claim import Claimed
+from backend.jobs.finish import Ending, finish
+from backend.jobs.requeue import requeue
+from backend.jobs.retry import GiveUp, after_loss
+
+log = logs.get(__name__)
+
+SWEEP_LOCK = 0x7377_6570  # "swep": any constant that no one else takes
+
+_TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
+_GIVE_UP = text("delete from workers where beat_at < now() - :lease returning id")
+_LOST = text("""
+select j.*, p.number as project_number,
+       count(*) over (partition by j.worker_id) = 1 as was_alone
+from jobs j join projects p on p.id = j.project_id
+where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
+""")
+_READY_LANES = text("select distinct lane from job_queue where stamp is not null")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did."""
+
+    lost_workers: int = 0
+    lost_jobs: int = 0
+    admitted: int = 0
+
+
+async def sweep(session: AsyncSession) -> Swept:
+    """Do once what waiting needs: losses, admission, tickets. Does nothing while another process does it."""
+    if not (await session.execute(_TRY_LOCK, {"key": SWEEP_LOCK})).scalar_one():
+        return Swept()
+    gone = (await session.execute(_GIVE_UP, {"lease": LEASE})).scalars().all()
+    for worker_id in gone:
+        log.warning("worker given up: it has not beaten for its lease", worker_id=str(worker_id))
+    lost = (await session.execute(_LOST)).all()
+    for row in lost:
+        await _send_on(session, row)
+    admitted = await admission.admit_everywhere(session)
+    lanes = (await session.execute(_READY_LANES)).scalars().all()
+    queue.note(session, *(queue.Ticket(lane) for lane in lanes))
+    return Swept(len(gone), len(lost), admitted)
+
+
+async def _send_on(session: AsyncSession, row: Any) -> None:
+    if row.cancel_requested_at is not None:
+        ending = Ending("cancelled", error="Cancelled while its worker was lost.", error_code="cancelled")
+        await finish(session, _as_claimed(row), ending, [_lost_event(row.worker_id)])
+        return
+    skill = await load_skill(session, row.deployment_id, row.skill_name)
+    fate = after_loss(
+        skill.retries, losses=row.losses, losses_alone=row.losses_alone, was_alone=row.was_alone
+    )
+    if isinstance(fate, GiveUp):
+        ending = Ending("failed", error=fate.error, error_code=fate.code)
+        await finish(session, _as_claimed(row), ending, [_lost_event(row.worker_id)])
+    else:
+        await requeue(
+            session,
+            job_id=row.id,
+            attempt=row.attempt,
+            reason="worker_lost",
+            is_lost=True,
+            was_alone=row.was_alone,
+            is_suspect=fate.is_suspect,
+        )
+    log.warning(
+        "job of a lost worker sent on", job_id=str(row.id), attempt=row.attempt, fate=type(fate).__name__
+    )
+
+
+def _lost_event(worker_id: UUID) -> NewEvent:
+    return NewEvent("log", {"stream": "system", "text": f"The worker process {worker_id} was lost."})
+
+
+def _as_claimed(row: Any) -> Claimed:
+    return Claimed(
+        job_id=row.id,
+        attempt=row.attempt,
+        project_id=row.project_id,
+        project_number=row.project_number,
+        skillpack_id=row.skillpack_id,
+        deployment_id=row.deployment_id,
+        skill_name=row.skill_name,
+        type=row.type,
+        inputs=row.inputs,
+        limits=row.limits,
+        cap_micros=row.cap_micros,
+        reserved_micros=row.reserved_micros,
+        losses=row.losses,
+        retries=row.retries,
+        stamp=0,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,138 @@
+"""Reading jobs: one, and lists by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, or_, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth.principal import Principal, Role, visible
+from backend.fleet.service import LEASE
+from backend.jobs.errors import JobNotFound
+from backend.jobs.schemas import JobView
+from backend.jobs.tables import Feedback, Job
+from backend.jobs.waiting import Waiting, reason
+from backend.paging import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs of a project a list shows."""
+
+    status: str | None = None
+    skill: str | None = None
+    source: str | None = None
+    version: int | None = None
+    since: datetime | None = None
+    text: str | None = None
+    """Found in the id, the skill's name, the error or the metadata."""
+
+
+_WAITING = text("""
+select q.job_id, q.stamp, q.suspect, q.not_before, q.lane, a.admitted, a.concurrency_limit,
+       w.balance_micros > w.reserved_micros as has_money,
+       exists (select from workers x where q.lane = any(x.lanes) and x.beat_at > now() - :lease) as has_worker
+from job_queue q join admissions a on a.project_id = q.project_id join wallets w on w.project_id = q.project_id
+where q.job_id = any(:job_ids)
+""")
+
+
+async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> Job:
+    """The job's row.
+
+    Raises:
+        JobNotFound: there is none that the principal may see.
+    """
+    principal.require(Role.VIEWER, "jobs:read")
+    job: Job | None = (
+        await session.execute(visible(Job, principal).where(Job.id == job_id))
+    ).scalar_one_or_none()
+    if job is None:
+        raise JobNotFound(job_id)
+    return job
+
+
+async def get_job(session: AsyncSession, principal: Principal, job_id: UUID) -> JobView:
+    """The job as it is shown.
+
+    Raises:
+        JobNotFound: there is none that the principal may see.
+    """
+    job = await get_row(session, principal, job_id)
+    given = visible(Feedback, principal).where(Feedback.job_id == job_id) if job.finished_at else None
+    feedback = (await session.execute(given)).scalars().all() if given is not None else []
+    return view(job, await _reasons(session, [job]), feedback)
+
+
+async def list_jobs(
+    session: AsyncSession, principal: Principal, *, which: JobFilter, limit: int, below: Moment | None = None
+) -> list[JobView]:
+    """The project's jobs, newest first."""
+    principal.require(Role.VIEWER, "jobs:read")
+    query = visible(Job, principal).where(*_conditions(which))
+    if below is not None:
+        query = query.where(tuple_(Job.created_at, Job.id) < (below.at, below.id))  # type: ignore[arg-type]
+    query = query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)  # type: ignore[attr-defined]
+    jobs = (await session.execute(query)).scalars().all()
+    reasons = await _reasons(session, jobs)
+    return [view(job, reasons) for job in jobs]
+
+
+def view(job: Job, reasons: dict[UUID, str], feedback: Sequence[Feedback] = ()) -> JobView:
+    """The row as every way in shows it."""
+    plain = {name: getattr(job, name) for name in _SAME_NAME}
+    return JobView(
+        **plain,
+        workspace_id=job.project_id,
+        waiting_reason=reasons.get(job.id),
+        cost_usd=job.cost_micros / 1e6,
+        metadata=job.job_metadata,
+        feedback=[
+            {"given_by": one.given_by, "rating": one.rating, "comment": one.comment} for one in feedback
+        ],
+    )
+
+
+_OTHERWISE = {"workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback"}
+_SAME_NAME = tuple(name for name in JobView.model_fields if name not in _OTHERWISE)
+
+
+async def _reasons(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, str]:
+    queued = [job.id for job in jobs if job.status == "queued"]
+    if not queued:
+        return {}
+    rows = await session.execute(_WAITING, {"job_ids": queued, "lease": LEASE})
+    return {row.job_id: reason(Waiting(**_without_id(row))) for row in rows}
+
+
+def _without_id(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in row._mapping.items() if name != "job_id"}
+
+
+def _conditions(which: JobFilter) -> list[Any]:
+    equal = {
+        Job.status: which.status,
+        Job.skill_name: which.skill,
+        Job.source: which.source,
+        Job.deployment_version: which.version,
+    }
+    conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
+    if which.since is not None:
+        conditions.append(Job.created_at >= which.since)
+    if which.text:
+        conditions.append(_matches(which.text))
+    return conditions
+
+
+def _matches(words: str) -> Any:
+    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    columns: list[Any] = [Job.skill_name, Job.error]
+    found = [column.ilike(pattern) for column in columns]
+    found.append(text("jobs.metadata::text ilike :pattern").bindparams(pattern=pattern))
+    found.append(text("jobs.id::text like :id_pattern").bindparams(id_pattern=pattern.lower()))
+    return and_(or_(*found))

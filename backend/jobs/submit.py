@@ -1,0 +1,194 @@
+"""The one way in: every job of every way to submit begins here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import queue
+from backend.auth.principal import Principal, Role
+from backend.bundles.manifest import Skill
+from backend.bundles.values import check_inputs
+from backend.clock import now
+from backend.deployments.active import ResolvedSkill, resolve_skill
+from backend.errors import Invalid, Problem
+from backend.jobs import admission
+from backend.jobs.errors import KeyCapReached, SkillNotOnKey, WalletEmpty
+from backend.jobs.schemas import JobRequest
+from backend.ledger.pricing import PriceList
+
+MAX_METADATA_BYTES = 16_384
+DEFAULT_LANE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A request for a job and which version of what it is for."""
+
+    request: JobRequest
+    skillpack: str | None = None
+    """Id or slug; none: the default one, else the only one that has the skill."""
+    version: int | None = None
+    """None: the active one."""
+    deployment_id: UUID | None = None
+    """Set by replays of a draft or a deleted version: exactly this one."""
+    parent_job_id: UUID | None = None
+    replay_of: UUID | None = None
+    prices: PriceList = field(default_factory=PriceList)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that is in the queue."""
+
+    job_id: UUID
+    is_ready: bool
+    """False: it is parked behind its project's limit."""
+
+
+_SUBMIT = text(f"""
+with admitted as (
+  update admissions a
+  set admitted = a.admitted + 1,
+      tail = greatest(a.tail, (select last_value from fair_clock)) + {admission.TICK} / a.weight
+  from wallets w
+  where a.project_id = :project_id and w.project_id = a.project_id and a.admitted < a.concurrency_limit
+    and w.balance_micros > w.reserved_micros
+    and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now())
+  returning a.tail - {admission.TICK} / a.weight as stamp
+), job as (
+  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
+                    replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
+                    submitted_by, api_key_id, created_at)
+  values (:id, :project_id, :skillpack_id, :deployment_id, :deployment_version, :skill_name, :type, :parent_job_id,
+          :replay_of, 'queued', cast(:inputs as jsonb), :lane, :priority, :source, cast(:metadata as jsonb),
+          cast(:limits as jsonb), :cap_micros, 1, :submitted_by, :api_key_id, :created_at)
+), place as (
+  insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, submitted_at)
+  values (:id, :project_id, :lane, :priority, (select stamp from admitted), :not_before, :created_at)
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload) values (:id, 1, :created_at, 'queued', cast(:event as jsonb))
+)
+select exists (select from admitted)
+""")  # noqa: S608 - the one interpolated value is a constant
+
+_WALLET = text("select balance_micros, reserved_micros from wallets where project_id = :project_id")
+
+_SPENT_TODAY = text("""
+select coalesce(sum(cost_micros + reserved_micros), 0) from jobs
+where api_key_id = :key_id and created_at >= date_trunc('day', now())
+""")
+
+
+async def submit(session: AsyncSession, principal: Principal, spec: JobSpec) -> Submitted:
+    """Put one run of a skill into the queue, with the version that is active now pinned to it.
+
+    Raises:
+        NotAllowed: the principal may not submit, or not this skill.
+        Missing: there is no such skill, skillpack or version.
+        Invalid: the inputs do not fit the skill; carries every problem.
+        PaymentRequired: the wallet is empty or the key's cap is reached.
+    """
+    principal.require(Role.DEVELOPER, "jobs:submit")
+    resolved = await resolve_skill(
+        session,
+        principal,
+        skill=spec.request.skill,
+        skillpack=spec.skillpack,
+        version=spec.version,
+        deployment_id=spec.deployment_id,
+    )
+    _check_key(principal, resolved.skill)
+    inputs = _checked_inputs(resolved.skill, spec.request)
+    await _check_money(session, principal)
+    return await _insert(session, principal, spec, resolved=resolved, inputs=inputs)
+
+
+def _check_key(principal: Principal, skill: Skill) -> None:
+    if principal.skill_allowlist and skill.name not in principal.skill_allowlist:
+        raise SkillNotOnKey(skill.name, principal.skill_allowlist)
+
+
+def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
+    checked = check_inputs(skill, request.inputs)
+    problems = list(checked.problems)
+    metadata = json.dumps(request.metadata)
+    if len(metadata) > MAX_METADATA_BYTES:
+        problems.append(
+            Problem("metadata", f"is over {MAX_METADATA_BYTES} bytes; keep it elsewhere and put its id here")
+        )
+    if "\\u0000" in metadata:
+        problems.append(Problem("metadata", "contains a NUL character; remove it"))
+    if problems:
+        raise Invalid(
+            f"The inputs do not fit the skill {skill.name!r}: {problems[0].path}: {problems[0].message}",
+            problems,
+        )
+    return checked.value
+
+
+async def _check_money(session: AsyncSession, principal: Principal) -> None:
+    wallet = (await session.execute(_WALLET, {"project_id": principal.project_id})).one()
+    if wallet.balance_micros <= wallet.reserved_micros and wallet.balance_micros <= 0:
+        raise WalletEmpty(wallet.balance_micros, wallet.reserved_micros)
+    if principal.daily_cap_micros is not None:
+        spent = (await session.execute(_SPENT_TODAY, {"key_id": principal.id})).scalar_one()
+        if spent >= principal.daily_cap_micros:
+            raise KeyCapReached(spent, principal.daily_cap_micros)
+
+
+async def _insert(
+    session: AsyncSession,
+    principal: Principal,
+    spec: JobSpec,
+    *,
+    resolved: ResolvedSkill,
+    inputs: dict[str, Any],
+) -> Submitted:
+    request, skill, job_id = spec.request, resolved.skill, uuid4()
+    lane = request.lane or skill.lane or DEFAULT_LANE
+    row = {
+        "id": job_id,
+        "project_id": principal.project_id,
+        "skillpack_id": resolved.skillpack_id,
+        "deployment_id": resolved.deployment_id,
+        "deployment_version": resolved.version,
+        "skill_name": skill.name,
+        "type": "agentic" if skill.is_agentic else "deterministic",
+        "parent_job_id": spec.parent_job_id,
+        "replay_of": spec.replay_of,
+        "inputs": json.dumps(inputs),
+        "lane": lane,
+        "priority": request.priority,
+        "source": request.source,
+        "metadata": json.dumps(request.metadata),
+        "limits": request.limits.model_dump_json(exclude_none=True),
+        "cap_micros": spec.prices.cap_micros(skill, request.limits),
+        "submitted_by": principal.label,
+        "api_key_id": principal.id if principal.kind.endswith("_key") else None,
+        "created_at": now(),
+        "not_before": _later(request.run_at),
+        "event": json.dumps({"skill": skill.name, "version": resolved.version, "source": request.source}),
+    }
+    is_ready: bool = (await session.execute(_SUBMIT, row)).scalar_one()
+    queue.note(session, queue.WakeUp(job_id, 1))
+    if is_ready:
+        queue.note(session, queue.Ticket(lane))
+    return Submitted(job_id, is_ready)
+
+
+def _later(run_at: datetime | None) -> datetime | None:
+    if run_at is None:
+        return None
+    if run_at.tzinfo is None:
+        raise Invalid(
+            "run_at has no time zone. Write it as 2026-01-31T09:00:00Z.",
+            [Problem("run_at", "needs a time zone")],
+        )
+    return run_at if run_at > now() else None

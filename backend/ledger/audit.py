@@ -1,0 +1,69 @@
+"""The proof of the books: what must be true of money and windows, checked against every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing in the books that does not add up."""
+
+    rule: str
+    """The law that is broken, as a sentence."""
+    facts: dict[str, Any]
+
+
+_LAWS = {
+    "the entries of every transfer sum to zero": """
+        select transfer_id::text as transfer, sum(amount_micros)::bigint as sum_micros
+        from ledger_entries group by transfer_id having sum(amount_micros) <> 0""",
+    "a wallet's balance is the sum of its entries": """
+        select w.project_id::text as project, w.balance_micros, coalesce(e.sum_micros, 0)::bigint as sum_micros
+        from wallets w left join (
+          select project_id, sum(amount_micros) as sum_micros from ledger_entries where account = 'wallet'
+          group by project_id
+        ) e on e.project_id = w.project_id
+        where w.balance_micros <> coalesce(e.sum_micros, 0)""",
+    "what is reserved is the sum of its running jobs": """
+        select w.project_id::text as project, w.reserved_micros, coalesce(j.sum_micros, 0)::bigint as sum_micros
+        from wallets w left join (
+          select project_id, sum(reserved_micros) as sum_micros from jobs where reserved_micros > 0 group by project_id
+        ) j on j.project_id = w.project_id
+        where w.reserved_micros <> coalesce(j.sum_micros, 0)""",
+    "only running jobs hold a reservation": """
+        select id::text as job, status, reserved_micros from jobs
+        where reserved_micros > 0 and status not in ('running', 'waiting')""",
+    "a job's cost is what its wallet paid": """
+        select j.id::text as job, j.cost_micros, coalesce(e.paid, 0)::bigint as paid_micros
+        from jobs j left join (
+          select job_id, -sum(amount_micros) as paid from ledger_entries
+          where account = 'wallet' and job_id is not null group by job_id
+        ) e on e.job_id = j.id
+        where j.cost_micros <> coalesce(e.paid, 0)""",
+    "a project's window counts its ready and running jobs": """
+        select a.project_id::text as project, a.admitted, coalesce(q.ready, 0) + coalesce(r.running, 0) as counted
+        from admissions a
+        left join (select project_id, count(*) as ready from job_queue where stamp is not null group by project_id) q
+          on q.project_id = a.project_id
+        left join (select project_id, count(*) as running from jobs where status = 'running' group by project_id) r
+          on r.project_id = a.project_id
+        where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
+    "every queued job has its place in the queue, and nothing else has": """
+        select coalesce(j.id, q.job_id)::text as job, j.status
+        from (select id, status from jobs where status = 'queued') j
+        full join job_queue q on q.job_id = j.id where j.id is null or q.job_id is null""",
+}
+
+
+async def prove(session: AsyncSession) -> list[Finding]:
+    """Check every law of the books; an empty list is the proof."""
+    return [
+        Finding(law, dict(row._mapping))
+        for law, query in _LAWS.items()
+        for row in (await session.execute(text(query))).all()
+    ]

@@ -1,0 +1,82 @@
+"""What things cost: exact integer arithmetic, rounded up once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+NANOS_PER_MICRO = 1_000
+
+
+class Capped(Protocol):
+    """What a skill or a request says about cost."""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Most that one job may cost, in US dollars."""
+
+
+class Timed(Protocol):
+    """Narrower limits of one job."""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Most that this job may cost, in US dollars."""
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Most seconds that this job may run."""
+
+
+class Priced(Protocol):
+    """The part of a skill that its price depends on."""
+
+    @property
+    def is_agentic(self) -> bool:
+        """Whether a model is in the loop."""
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Most seconds that a job of it may run."""
+
+    @property
+    def limits(self) -> Capped:
+        """What it declares."""
+
+
+def billed_micros(upstream_nanos: int, margin_pct: int) -> int:
+    """Upstream cost plus margin, in whole micro-dollars, rounded up once."""
+    return -(-upstream_nanos * (100 + margin_pct) // (100 * NANOS_PER_MICRO))
+
+
+def usd_to_micros(usd: float) -> int:
+    """Dollars as people write them, as whole micro-dollars; `0.1` is exactly 100,000."""
+    return math.floor(Decimal(str(usd)) * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The instance's own prices."""
+
+    compute_micros_per_second: int = 0
+    margin_pct: int = 20
+    text_margin_pct: int = 20
+    job_timeout_s: float = 1800
+
+    def cap_micros(self, skill: Priced, limits: Timed) -> int:
+        """The most that a job may cost, to be reserved when it starts: 0 for what costs nothing by itself.
+
+        A deterministic job is capped by what its time limit can cost, and by what it or its skill say.
+        """
+        if self.compute_micros_per_second == 0 or skill.is_agentic:
+            return 0
+        timeout_s = min(limits.timeout_s or math.inf, skill.timeout_s or self.job_timeout_s)
+        caps = [self.compute_micros(timeout_s)]
+        caps += [usd_to_micros(cap) for cap in (limits.cost_usd, skill.limits.cost_usd) if cap is not None]
+        return min(caps)
+
+    def compute_micros(self, wall_s: float) -> int:
+        """Price of so many seconds of a deterministic job, rounded up."""
+        return math.ceil(Decimal(str(wall_s)) * self.compute_micros_per_second)

@@ -1,0 +1,152 @@
+"""The ledger: append-only double entry. The sum of a wallet's entries is its balance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.errors import Invalid, Missing
+from backend.jobs import admission
+
+MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One priced thing that an attempt used."""
+
+    kind: str
+    """`compute`, `model`, `media`, `web`."""
+    quantity: dict[str, Any]
+    upstream_nanos: int
+    billed_micros: int
+    provider: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What an attempt is billed, and for what."""
+
+    billed_micros: int
+    used: tuple[Used, ...] = field(default=())
+
+
+_TRANSFER = text("""
+insert into ledger_entries (transfer_id, account, project_id, job_id, kind, amount_micros, note, created_by, created_at)
+values (:transfer_id, :from_account, :project_id, :job_id, :kind, -:amount_micros, :note, :created_by, now()),
+       (:transfer_id, :to_account, :project_id, :job_id, :kind, :amount_micros, :note, :created_by, now())
+""")
+_DEPOSIT = text("""
+update wallets set balance_micros = balance_micros + :amount_micros
+where project_id = :project_id returning balance_micros
+""")
+_SETTLE = text("""
+update wallets set balance_micros = balance_micros - :billed_micros, reserved_micros = reserved_micros - :reserved_micros
+where project_id = :project_id returning balance_micros - reserved_micros as available_micros
+""")
+_USED = text("""
+insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
+                          billed_micros, created_at)
+values (:id, :project_id, :job_id, :attempt, :kind, :provider, :model, cast(:quantity as jsonb), :upstream_nanos,
+        :billed_micros, now())
+""")
+
+
+async def top_up(
+    session: AsyncSession, *, project_id: UUID, amount_micros: int, note: str = "", created_by: str
+) -> int:
+    """Put money into a project's wallet and admit what waited for it; gives the new balance in micros.
+
+    Raises:
+        Invalid: the amount is not positive, or implausibly large.
+        Missing: there is no such project.
+    """
+    if not 0 < amount_micros <= MAX_TOP_UP_MICROS:
+        raise Invalid(f"A top-up must be above $0 and at most ${MAX_TOP_UP_MICROS / 1e6:,.0f}.")
+    values = {"project_id": project_id, "amount_micros": amount_micros}
+    balance: int | None = (await session.execute(_DEPOSIT, values)).scalar_one_or_none()
+    if balance is None:
+        raise Missing(f"No project {str(project_id)!r}.")
+    await session.execute(
+        _TRANSFER,
+        {
+            **values,
+            "transfer_id": uuid4(),
+            "from_account": "deposits",
+            "to_account": "wallet",
+            "job_id": None,
+            "kind": "top_up",
+            "note": note,
+            "created_by": created_by,
+        },
+    )
+    await admission.admit(session, project_id)
+    return balance
+
+
+def charge_for(used: Sequence[Used], *, succeeded: bool, cap_micros: int) -> Charge:
+    """What an attempt costs its caller: nothing unless it succeeded, and never more than was reserved for it."""
+    total = sum(one.billed_micros for one in used)
+    return Charge(billed_micros=min(total, cap_micros) if succeeded else 0, used=tuple(used))
+
+
+async def settle(
+    session: AsyncSession,
+    *,
+    project_id: UUID,
+    job_id: UUID,
+    attempt: int,
+    reserved_micros: int,
+    charge: Charge,
+) -> None:
+    """Take the charge out of the wallet, give the rest of the reservation back, and record what was used."""
+    for one in charge.used:
+        await session.execute(
+            _USED,
+            {
+                "id": uuid4(),
+                "project_id": project_id,
+                "job_id": job_id,
+                "attempt": attempt,
+                "kind": one.kind,
+                "provider": one.provider,
+                "model": one.model,
+                "quantity": json.dumps(one.quantity),
+                "upstream_nanos": one.upstream_nanos,
+                "billed_micros": one.billed_micros if charge.billed_micros else 0,
+            },
+        )
+    if reserved_micros == 0:
+        return
+    if charge.billed_micros:
+        await session.execute(
+            _TRANSFER,
+            {
+                "transfer_id": uuid4(),
+                "from_account": "wallet",
+                "to_account": "revenue",
+                "project_id": project_id,
+                "job_id": job_id,
+                "kind": "job_charge",
+                "amount_micros": charge.billed_micros,
+                "note": "",
+                "created_by": f"job:{job_id}",
+            },
+        )
+    values = {
+        "project_id": project_id,
+        "billed_micros": charge.billed_micros,
+        "reserved_micros": reserved_micros,
+    }
+    available = (await session.execute(_SETTLE, values)).scalar_one()
+    if available <= 0:
+        await admission.park_ready(session, project_id)
+    else:
+        await admission.admit(session, project_id)

@@ -1,0 +1,66 @@
+"""The heartbeat: one row per process, beaten from a thread of its own, so that a busy event loop is not a dead worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+
+from backend import logs
+from backend.fleet.service import BEAT_EVERY_S
+
+log = logs.get(__name__)
+
+_BEAT = "update workers set beat_at = now(), running = %s, stopping = %s where id = %s returning id"
+
+
+class Heart:
+    """Beats until it is stopped; calls `on_given_up` when the instance has given this process up."""
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        worker_id: Callable[[], UUID],
+        running: Callable[[], int],
+        on_given_up: Callable[[UUID], None],
+    ) -> None:
+        self._database_url = database_url
+        self._worker_id = worker_id
+        self._running = running
+        self._on_given_up = on_given_up
+        self._stop = threading.Event()
+        self.is_stopping = False
+        self._thread = threading.Thread(target=self._beat_until_stopped, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _beat_until_stopped(self) -> None:
+        connection: psycopg.Connection | None = None
+        while not self._stop.wait(BEAT_EVERY_S):
+            try:
+                if connection is None:
+                    connection = psycopg.connect(self._database_url, autocommit=True, connect_timeout=3)
+                self._beat(connection)
+            except psycopg.Error as error:
+                log.warning("heartbeat not stored; trying again", error=str(error).strip())
+                if connection is not None:
+                    connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _beat(self, connection: psycopg.Connection) -> None:
+        worker_id = self._worker_id()
+        row = connection.execute(_BEAT, (self._running(), self.is_stopping, worker_id)).fetchone()
+        if row is None:
+            self._on_given_up(worker_id)

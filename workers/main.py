@@ -1,0 +1,123 @@
+"""One worker process: `python -m workers.main dramatiq`.
+
+The event loop of the main thread runs the jobs. Dramatiq's threads take tickets and ring it; a thread of its own beats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from uuid import UUID
+
+import dramatiq
+import uvloop
+
+from backend import logs
+from backend.config import Settings, settings
+from backend.embedded import attach
+from backend.instance import Instance, open_instance
+from workers.actors import WakingBroker, declare
+from workers.beat import Heart
+from workers.runners.deterministic import DeterministicRunner
+from workers.supervisor import Supervisor
+
+log = logs.get(__name__)
+
+ORPHAN_LOOK_S = 1.0
+
+
+def main() -> int:
+    """Run one worker process until SIGTERM or SIGINT."""
+    current = settings()
+    logs.configure(current.log_level, current.log_format)
+    uvloop.run(_run(current))
+    return 0
+
+
+async def _run(current: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    supervisors: list[Supervisor] = []
+
+    def cancel(job_id: UUID) -> None:
+        for supervisor in supervisors:
+            supervisor.cancel(job_id)
+
+    async with open_instance(current, on_cancel=cancel) as instance:
+        runner = DeterministicRunner(
+            current.home,
+            sandbox=current.sandbox,
+            api_base=current.local_url,
+            idle_s=current.idle_runner_s,
+            pool_mb=current.runner_pool_mb,
+        )
+        lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
+        supervisor = Supervisor(
+            instance, {"deterministic": runner}, lanes=lanes, capacity=current.worker_jobs
+        )
+        supervisors.append(supervisor)
+        try:
+            await _serve(instance, supervisor, runner, lanes=lanes, stop=stop)
+        finally:
+            await runner.close()
+
+
+async def _serve(
+    instance: Instance,
+    supervisor: Supervisor,
+    runner: DeterministicRunner,
+    *,
+    lanes: list[str],
+    stop: asyncio.Event,
+) -> None:
+    loop = asyncio.get_running_loop()
+    servers = attach(instance.settings)
+    await supervisor.join(runner.layers)
+
+    def given_up(worker_id: UUID) -> None:
+        asyncio.run_coroutine_threadsafe(supervisor.given_up(worker_id, runner.layers), loop)
+
+    heart = Heart(
+        servers.database_url,
+        worker_id=lambda: supervisor.worker_id,
+        running=lambda: supervisor.running,
+        on_given_up=given_up,
+    )
+    heart.start()
+    broker = WakingBroker(url=servers.redis_url)
+    declare(broker, lanes, lambda: loop.call_soon_threadsafe(supervisor.ring))
+    tickets = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
+    tickets.start()
+    log.info(
+        "worker ready",
+        worker_id=str(supervisor.worker_id),
+        lanes=lanes,
+        sandbox=list(runner.layers),
+        pid=os.getpid(),
+    )
+    running = asyncio.create_task(supervisor.run(drain_s=instance.settings.drain_s))
+    watching = [asyncio.create_task(stop.wait()), asyncio.create_task(_orphaned())]
+    await asyncio.wait([running, *watching], return_when=asyncio.FIRST_COMPLETED)
+    for task in watching:
+        task.cancel()
+    heart.is_stopping = True
+    supervisor.stop()
+    await asyncio.to_thread(tickets.stop)
+    await running
+    await asyncio.to_thread(heart.stop)
+    log.info("worker stopped", worker_id=str(supervisor.worker_id))
+
+
+async def _orphaned() -> None:
+    """Return when the process that started this one is gone: its successor starts workers of its own."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(ORPHAN_LOOK_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

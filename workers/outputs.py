@@ -1,0 +1,47 @@
+"""The files that a result names: where the schema says that a file is, and the drive has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from backend.bundles.manifest import Skill
+
+from backend.drive.paths import parse_drive_path
+from backend.errors import PurasError
+from backend.storage import Storage
+
+FILE_TYPES = frozenset({"image", "video", "audio", "file"})
+
+
+async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
+    """The files of a checked result, each once, as `{name, drive_path, size_bytes, mime}`."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, path in _named_files(skill.output_schema, result, ""):
+        try:
+            stat = await storage.stat(project_id, parse_drive_path(path))
+        except PurasError:
+            continue  # a URL, or a file that is not there: the value stays what the skill returned
+        found.setdefault(
+            stat.path,
+            {"name": name, "drive_path": stat.path, "size_bytes": stat.size_bytes, "mime": stat.mime},
+        )
+    return list(found.values())
+
+
+def _named_files(schema: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") in FILE_TYPES:
+        path = value.get("drive_path") if isinstance(value, dict) else value
+        if isinstance(path, str):
+            yield name, path
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _named_files(
+                schema.get("properties", {}).get(key), part, f"{name}.{key}" if name else key
+            )
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from _named_files(schema.get("items"), part, f"{name}[{place}]")

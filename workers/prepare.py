@@ -1,0 +1,88 @@
+"""Everything that a runner needs for one attempt, gathered from the database and the storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from backend.bundles.manifest import Skill
+from backend.deployments.active import load_deployed_skill
+from backend.deployments.unpacked import ensure_unpacked
+
+from backend.auth import job_tokens
+from backend.clock import now
+from backend.config import Settings
+from backend.instance import Instance
+from backend.jobs.claim import Claimed
+from backend.secrets import service as secrets
+from backend.storage.sandbox_uids import sandbox_uid
+from workers.runners import Assignment, Entrypoint, RunLimits
+
+TOKEN_SLACK = timedelta(minutes=5)
+"""A job's token outlives its time limit by this, so that its last call is not cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A skill and the assignment that runs it."""
+
+    skill: Skill
+    assignment: Assignment
+
+
+async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
+    """Gather what the attempt needs.
+
+    Raises:
+        PurasError: something of it is gone; the sentence says what.
+    """
+    async with instance.database.transaction() as session:
+        deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
+        job_secrets = await secrets.for_job(
+            session, instance.vault, project_id=claimed.project_id, skillpack_id=claimed.skillpack_id
+        )
+    home, skill = instance.settings.home, deployed.skill
+    bundle_dir = await ensure_unpacked(instance.storage, home / "bundles", deployed.sha256)
+    uid = sandbox_uid(claimed.project_number)
+    limits = run_limits(skill, claimed.limits, instance.settings)
+    assignment = Assignment(
+        job_id=claimed.job_id,
+        attempt=claimed.attempt,
+        project_id=claimed.project_id,
+        deployment_id=claimed.deployment_id,
+        skill_name=skill.name,
+        entrypoint=Entrypoint(skill.path, skill.file, skill.function),
+        declared_inputs=frozenset(skill.input_schema.get("properties", {})),
+        inputs=claimed.inputs,
+        limits=limits,
+        bundle_dir=bundle_dir,
+        requirements=bundle_dir / skill.requirements if skill.requirements else None,
+        drive_dir=instance.storage.drive_dir(claimed.project_id, uid),
+        sandbox_uid=uid,
+        secrets=job_secrets.values,
+        secrets_version=job_secrets.version,
+        token=job_tokens.mint(
+            instance.vault,
+            project_id=claimed.project_id,
+            job_id=claimed.job_id,
+            attempt=claimed.attempt,
+            expires_at=now() + timedelta(seconds=limits.timeout_s) + TOKEN_SLACK,
+        ),
+        network=skill.network,
+    )
+    return Prepared(skill, assignment)
+
+
+def run_limits(skill: Skill, own: dict[str, Any], settings: Settings) -> RunLimits:
+    """The job's limits: the skill's or the instance's, made narrower by the job's own."""
+    return RunLimits(
+        timeout_s=_least(skill.timeout_s or settings.job_timeout_s, own.get("timeout_s")),
+        memory_mb=int(_least(skill.limits.memory_mb or settings.job_memory_mb, own.get("memory_mb"))),
+        disk_mb=settings.job_disk_mb,
+        output_mb=int(_least(skill.limits.output_mb or settings.job_output_mb, own.get("output_mb"))),
+    )
+
+
+def _least(most: float, own: float | None) -> float:
+    return most if own is None else min(most, own)

@@ -1,0 +1,182 @@
+"""The life of a job in a worker process: claim, run, finish. Read this page first.
+
+A ticket (or a sweep, or a finished job) wakes `_claim_until_full`. It claims what fairness says, as many as the process
+has room for, and starts a task for each. The task is `attempt.Attempt`: it prepares the assignment, hands it to the
+runner of its type and stores the end. Every write carries the attempt's number; one that comes too late is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy.exc import DBAPIError
+
+from backend import logs
+from backend.fleet import service as fleet
+from backend.fleet.service import SWEEP_EVERY_S
+from backend.instance import Instance
+from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.jobs.losses import sweep
+from workers.attempt import Attempt, EndedBy
+from workers.runners import Runner
+
+log = logs.get(__name__)
+
+BATCH = 8
+"""Most jobs of one claim: small, so that other processes get their share."""
+STAMP_SLACK = 2_000_000
+"""How far below the newest stamp a claim still looks; a sweep looks at all."""
+DATABASE_AWAY_S = 0.5
+
+
+class Supervisor:
+    """Runs jobs of the lanes, at most `capacity` at once, until it is told to stop."""
+
+    def __init__(
+        self, instance: Instance, runners: dict[str, Runner], *, lanes: list[str], capacity: int
+    ) -> None:
+        self.worker_id = uuid4()
+        self._instance = instance
+        self._runners = runners
+        self._lanes = lanes
+        self._capacity = capacity
+        self._attempts: dict[UUID, Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._floors = dict.fromkeys(lanes, 0)
+        self._held_lane: str | None = None
+
+    @property
+    def running(self) -> int:
+        """Jobs that run here now."""
+        return len(self._attempts)
+
+    def ring(self) -> None:
+        """There may be something to claim."""
+        self._wake.set()
+
+    def cancel(self, job_id: UUID) -> None:
+        """End the job if it runs here."""
+        attempt = self._attempts.get(job_id)
+        if attempt is not None:
+            attempt.end(EndedBy.CANCEL)
+
+    def stop(self) -> None:
+        """Claim no more; `run` then drains and returns."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def given_up(self, worker_id: UUID, layers: Sequence[str]) -> None:
+        """The instance took this process for dead and has sent its jobs on: drop them and begin anew."""
+        if worker_id != self.worker_id:
+            return
+        log.warning("this process was given up; its jobs run elsewhere", worker_id=str(worker_id))
+        for attempt in list(self._attempts.values()):
+            attempt.end(EndedBy.LOSS)
+        self.worker_id = uuid4()
+        await self.join(layers)
+
+    async def join(self, layers: Sequence[str]) -> None:
+        """Enter the fleet."""
+        async with self._instance.database.transaction() as session:
+            await fleet.join(
+                session, self.worker_id, lanes=self._lanes, capacity=self._capacity, layers=list(layers)
+            )
+
+    async def run(self, *, drain_s: float) -> None:
+        """Claim and run until `stop`; then let jobs end for `drain_s`, and hand over those that have not."""
+        sweeper = asyncio.create_task(self._sweep_forever(), name="sweeper")
+        while not self._stopping.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            with self._database_may_be_away():
+                await self._claim_until_full()
+        sweeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeper
+        await self._drain(drain_s)
+        async with self._instance.database.transaction() as session:
+            await fleet.leave(session, self.worker_id)
+
+    async def _claim_until_full(self) -> None:
+        if self._held_lane is not None:
+            await self._claim_held(self._held_lane)
+            return
+        for lane in self._lanes:
+            while (room := self._capacity - self.running) > 0 and not self._stopping.is_set():
+                claimed = await self._claim(lane, min(room, BATCH), floor=self._floors[lane])
+                if not claimed:
+                    break
+                self._floors[lane] = max(0, max(job.stamp for job in claimed) - STAMP_SLACK)
+
+    async def _claim(self, lane: str, most: int, *, floor: int) -> list[Claimed]:
+        async with self._instance.database.transaction() as session:
+            claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most, floor=floor)
+        for job in claimed:
+            self._start(job)
+        return claimed
+
+    async def _claim_held(self, lane: str) -> None:
+        """A suspect runs alone: it waits for the process to be empty, and nothing else is claimed meanwhile."""
+        if self.running:
+            return
+        async with self._instance.database.transaction() as session:
+            claimed = await claim_held(session, worker_id=self.worker_id, lane=lane)
+        for job in claimed:
+            self._start(job)
+        if not claimed:
+            self._held_lane = None
+            self._wake.set()
+
+    def _start(self, job: Claimed) -> None:
+        attempt = Attempt(self._instance, self._runners, job)
+        self._attempts[job.job_id] = attempt
+        task = asyncio.create_task(self._see_through(attempt), name=f"job {job.job_id}")
+        attempt.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _see_through(self, attempt: Attempt) -> None:
+        try:
+            await attempt.run()
+        finally:
+            if self._attempts.get(attempt.claimed.job_id) is attempt:
+                del self._attempts[attempt.claimed.job_id]
+            self._wake.set()
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            with self._database_may_be_away():
+                await self._sweep()
+            self._floors = dict.fromkeys(self._lanes, 0)
+            self._wake.set()
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _sweep(self) -> None:
+        async with self._instance.database.transaction() as session:
+            await sweep(session)
+        async with self._instance.database.transaction() as session:
+            for job_id in await fleet.asked_to_cancel(session, self.worker_id):
+                self.cancel(job_id)
+            if self._held_lane is None:
+                self._held_lane = await hold_suspect(session, worker_id=self.worker_id, lanes=self._lanes)
+
+    async def _drain(self, drain_s: float) -> None:
+        if self._tasks:
+            log.info("draining", jobs=self.running, at_most_s=drain_s)
+            await asyncio.wait(self._tasks, timeout=drain_s)
+        for attempt in list(self._attempts.values()):
+            attempt.end(EndedBy.DRAIN)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+
+    @contextlib.contextmanager
+    def _database_may_be_away(self):  # type: ignore[no-untyped-def]
+        try:
+            yield
+        except DBAPIError as error:
+            log.warning("the database does not answer; trying again", error=str(error.orig).strip())
