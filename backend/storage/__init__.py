@@ -1,1 +1,132 @@
-"""The storage seam: where bytes live."""
+"""The seam of what is kept outside the database: bundles, and the files of drives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from backend.drive.paths import DrivePath
+
+
+@dataclass(frozen=True, slots=True)
+class DriveEntry:
+    """A file or a folder of a drive, as it was a moment ago: jobs may change it at any time."""
+
+    path: DrivePath
+    size_bytes: int
+    """0 for a folder."""
+    modified_at: datetime
+    is_folder: bool
+    version: str
+    """Changes whenever the file's content does; the `ETag` without its quotes."""
+
+
+class Incoming(Protocol):
+    """Bytes on their way into a drive; nobody sees them before `place`."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many were written so far."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written so far, hexadecimal."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Add to the end.
+
+        Raises:
+            DriveFull: the disk has no room.
+        """
+
+    async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """Make the whole of it visible at the path at once, in the place of a file that was there.
+
+        Raises:
+            PathTaken: a folder is there, or a part of the path is not a folder.
+            DriveFull: the disk has no room.
+        """
+
+
+class Outgoing(Protocol):
+    """An open file of a drive: what is read stays of one file, even if a job puts another in its place."""
+
+    @property
+    def entry(self) -> DriveEntry:
+        """The file when it was opened."""
+
+    def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        """At most `length` bytes from byte `start` on; fewer when the file has become shorter."""
+
+    async def close(self) -> None:
+        """Let go of the file."""
+
+
+class Storage(Protocol):
+    """Where bundles and drives are; every implementation keeps the same promises."""
+
+    async def put_bundle(self, sha256: str, data: bytes) -> None:
+        """Keep a bundle under its hash, durably, before this returns.
+
+        Raises:
+            BundleDamaged: the bytes do not have that hash.
+        """
+
+    async def get_bundle(self, sha256: str) -> bytes:
+        """The bytes of a bundle, checked against the hash.
+
+        Raises:
+            BundleMissing: there is none of that hash.
+            BundleDamaged: the stored bytes changed.
+        """
+
+    async def delete_bundle(self, sha256: str) -> None:
+        """Forget a bundle; one that is not there is forgotten already."""
+
+    def drive_dir(self, project_id: UUID, owner_uid: int | None) -> Path:
+        """The live folder of a project's drive, made if need be, open to its owner alone."""
+
+    def receive(self) -> AbstractAsyncContextManager[Incoming]:
+        """Take in a file: write to it, then place it; what is not placed is gone at the end."""
+
+    async def open_read(self, project_id: UUID, path: DrivePath) -> Outgoing:
+        """Open a file; close it when done.
+
+        Raises:
+            DriveFileMissing: there is no such file, or it is a link, a pipe or a device.
+        """
+
+    async def stat(self, project_id: UUID, path: DrivePath) -> DriveEntry:
+        """What is at the path.
+
+        Raises:
+            DriveFileMissing: neither a file nor a folder is.
+        """
+
+    async def list(
+        self,
+        project_id: UUID,
+        folder: DrivePath,
+        *,
+        name_prefix: str = "",
+        recursive: bool = False,
+        after: DrivePath | None = None,
+        limit: int = 200,
+    ) -> list[DriveEntry]:
+        """Files and folders in a folder, in the order of their paths, beginning behind `after`.
+
+        A folder comes before what is in it. Links, pipes, devices and names that are no paths are left out.
+        """
+
+    async def delete(self, project_id: UUID, path: DrivePath) -> None:
+        """Delete a file, or a folder that is empty.
+
+        Raises:
+            DriveFileMissing: nothing is there.
+            FolderNotEmpty: it is a folder that still holds something.
+        """

@@ -1,0 +1,219 @@
+"""Files of one drive in a local folder. Everything here blocks; `local` calls it in threads.
+
+The folder is live: a job may be writing to it right now, with intent. See `tree` for why that is safe.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import nsmallest
+from itertools import islice
+from pathlib import Path
+
+from backend.drive.errors import DriveFileMissing, DriveFull, FolderNotEmpty, PathTaken
+from backend.drive.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
+from backend.storage import DriveEntry
+from backend.storage.tree import made_folder, open_file_in, open_folder_in, opened_folder
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A plain file of a drive, open for reading."""
+
+    descriptor: int
+    entry: DriveEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which entries of a drive to list."""
+
+    name_prefix: str
+    """What the names in the first folder must begin with."""
+    recursive: bool
+    after: tuple[str, ...]
+    """Entries up to here, in the order of paths, are left out."""
+    limit: int
+
+
+def place(drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None) -> DriveEntry:
+    """Move a finished file from outside the drive to its path, in one step, for the owner.
+
+    Raises:
+        PathTaken: a folder is there, or a part of the path is not a folder.
+        DriveFull: the disk has no room.
+    """
+    if owner_uid is not None:
+        os.chown(staged, owner_uid, owner_uid)
+    try:
+        with made_folder(drive, path.folder.parts, owner_uid=owner_uid) as folder:
+            os.rename(staged, path.name, dst_dir_fd=folder)
+            os.fsync(folder)
+            return _entry(path, os.stat(path.name, dir_fd=folder, follow_symlinks=False))
+    except IsADirectoryError:
+        raise PathTaken(str(path), "A folder") from None
+    except FileNotFoundError:
+        raise PathTaken(str(path), "A change that a job made just now") from None
+    except NotADirectoryError:
+        raise PathTaken(str(path), "A file or a link in the place of a folder") from None
+    except PermissionError:
+        raise PathTaken(str(path), "A folder that may not be written to") from None
+    except OSError as error:
+        raise_if_full(error)
+        raise
+
+
+def open_file(drive: Path, path: DrivePath) -> OpenFile:
+    """Open a plain file for reading; whoever calls closes it.
+
+    Raises:
+        DriveFileMissing: there is none.
+    """
+    with _folder_of(drive, path) as folder:
+        descriptor = open_file_in(folder, path.name)
+        return OpenFile(descriptor, _entry(path, os.fstat(descriptor)))
+
+
+def stat_entry(drive: Path, path: DrivePath) -> DriveEntry:
+    """What is at the path.
+
+    Raises:
+        DriveFileMissing: neither a file nor a folder is.
+    """
+    with _folder_of(drive, path) as folder:
+        found = os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False)
+        if not _is_listed(found):
+            raise DriveFileMissing(str(path))
+        return _entry(path, found)
+
+
+def delete(drive: Path, path: DrivePath) -> None:
+    """Delete a file, a link or an empty folder.
+
+    Raises:
+        DriveFileMissing: nothing is there.
+        FolderNotEmpty: the folder still holds something.
+    """
+    with _folder_of(drive, path) as folder:
+        found = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+        remove = os.rmdir if stat.S_ISDIR(found.st_mode) else os.unlink
+        try:
+            remove(path.name, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise FolderNotEmpty(str(path)) from None
+            raise
+        os.fsync(folder)
+
+
+def entries(drive: Path, folder: DrivePath, search: Search) -> list[DriveEntry]:
+    """Files and folders in a folder, in the order of their paths; none when there is no such folder."""
+    try:
+        with opened_folder(drive, folder.parts) as descriptor:
+            return list(islice(_walk(descriptor, folder, search), search.limit))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
+def raise_if_full(error: OSError) -> None:
+    """Say in our words that the disk has no room, when that is the error.
+
+    Raises:
+        DriveFull: it is.
+    """
+    if error.errno in _NO_ROOM:
+        raise DriveFull from error
+
+
+@contextmanager
+def _folder_of(drive: Path, path: DrivePath) -> Iterator[int]:
+    try:
+        with opened_folder(drive, path.folder.parts) as folder:
+            yield folder
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        raise DriveFileMissing(str(path)) from None
+
+
+def _walk(descriptor: int, folder: DrivePath, search: Search) -> Iterator[DriveEntry]:
+    for name, found in _sorted_names(descriptor, folder, search):
+        path = folder.joined(name)
+        if path.parts > search.after:
+            yield _entry(path, found)
+        if search.recursive and stat.S_ISDIR(found.st_mode) and _is_ahead(path, search.after):
+            yield from _walk_into(descriptor, path, search)
+
+
+def _walk_into(parent: int, folder: DrivePath, search: Search) -> Iterator[DriveEntry]:
+    try:
+        descriptor = open_folder_in(parent, folder.name)
+    except OSError:  # gone, replaced or closed to us since it was listed
+        return
+    try:
+        yield from _walk(descriptor, folder, Search("", True, search.after, search.limit))
+    finally:
+        os.close(descriptor)
+
+
+def _sorted_names(descriptor: int, folder: DrivePath, search: Search) -> list[tuple[str, os.stat_result]]:
+    """The first names of a folder that the page can need: however many files a job made, few are kept."""
+    first = search.after[len(folder.parts)] if _is_inside(folder, search.after) else ""
+    with os.scandir(descriptor) as found:
+        names = nsmallest(
+            search.limit + 1,
+            (
+                entry.name
+                for entry in found
+                if entry.name >= first
+                and entry.name.startswith(search.name_prefix)
+                and (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False))
+                and _is_addressable(folder, entry.name)
+            ),
+        )
+    listed = ((name, _stat_or_none(descriptor, name)) for name in names)
+    return [(name, found) for name, found in listed if found is not None and _is_listed(found)]
+
+
+def _is_inside(folder: DrivePath, after: tuple[str, ...]) -> bool:
+    """Whether the page begins somewhere below this folder."""
+    depth = len(folder.parts)
+    return len(after) > depth and after[:depth] == folder.parts
+
+
+def _is_ahead(folder: DrivePath, after: tuple[str, ...]) -> bool:
+    """Whether anything in the folder comes behind `after`."""
+    return folder.parts >= after[: len(folder.parts)]
+
+
+def _is_addressable(folder: DrivePath, name: str) -> bool:
+    path = folder.joined(name)
+    return is_component(name) and len(path.parts) <= MAX_DEPTH and len(str(path).encode()) <= MAX_PATH_BYTES
+
+
+def _stat_or_none(descriptor: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def _is_listed(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+
+
+def _entry(path: DrivePath, found: os.stat_result) -> DriveEntry:
+    is_folder = stat.S_ISDIR(found.st_mode)
+    return DriveEntry(
+        path=path,
+        size_bytes=0 if is_folder else found.st_size,
+        modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
+        is_folder=is_folder,
+        version=f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}",
+    )
