@@ -93,7 +93,9 @@ class AuditRow(SQLModel, table=True):
     __tablename__: ClassVar[str] = "audit_rows"
     __table_args__ = (Index("ix_audit_rows_project_id_id", "project_id", text("id DESC")),)
 
-    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
     project_id: UUID | None = None
     """No foreign key: the audit outlives the project."""
     actor: str = Field(max_length=200)

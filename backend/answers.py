@@ -1,0 +1,142 @@
+"""Every error as the answer of REST: `{"detail", "code", …facts}` and the headers that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import psycopg
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import TimeoutError as RedisSlow
+from sqlalchemy import exc as database_errors
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from structlog.contextvars import get_contextvars
+
+from backend import logs
+from backend.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable
+
+log = logs.get(__name__)
+
+AWAY: Final = (
+    database_errors.OperationalError,
+    database_errors.InterfaceError,
+    database_errors.PendingRollbackError,
+    database_errors.TimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    RedisAway,
+    RedisSlow,
+)
+"""What is raised when PostgreSQL or Redis does not answer, or not in time."""
+
+_CODES: Final = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported",
+}
+_KNOWN: Final = (PurasError, RequestValidationError, HTTPException, database_errors.SQLAlchemyError, *AWAY)
+
+
+def handlers() -> dict[int | type[Exception], Any]:
+    """The exception handlers of the application."""
+    return dict.fromkeys(_KNOWN, _handle)
+
+
+def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
+    """The answer that tells the caller about `error`; anything unexpected is logged and told without detail."""
+    if isinstance(error, HTTPException):
+        return _of_http(error, method, path)
+    known = _as_puras_error(error)
+    if known is None:
+        log.exception("a request failed unexpectedly", method=method, path=path, exc_info=error)
+        known = PurasError(
+            "Something failed here that should not have. The operator finds it by the request id."
+        )
+    return _json(known.status, known.as_body(), _headers(known))
+
+
+async def _handle(request: Request, error: Exception) -> JSONResponse:
+    return answer_to(error, request.method, request.url.path)
+
+
+def _as_puras_error(error: Exception) -> PurasError | None:
+    if isinstance(error, PurasError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _of_validation(error)
+    if isinstance(error, AWAY):
+        log.warning("the database or the queue did not answer", error=type(error).__name__)
+        return Unavailable(
+            "The database or the queue does not answer right now. Nothing was lost; try again."
+        )
+    if isinstance(error, database_errors.DataError):
+        log.warning("the database refused a value", error=type(error.orig).__name__)
+        return Invalid(
+            "One of the values cannot be stored: a number too large, or a character that text cannot hold."
+        )
+    if isinstance(error, database_errors.IntegrityError):
+        log.warning("the database refused a contradiction", error=type(error.orig).__name__)
+        return Conflict(
+            "This contradicts something that was stored at the same moment. Read it again and retry."
+        )
+    return None
+
+
+def _of_validation(error: RequestValidationError) -> PurasError:
+    found = error.errors()
+    for one in found:
+        if one["type"] == "json_invalid":
+            why = one.get("ctx", {}).get("error", "it cannot be read")
+            return Malformed(f"The body is not JSON: {why} at character {one['loc'][-1]}.")
+    problems = [Problem(_path(one["loc"]), _sentence(one)) for one in found]
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Invalid(f"{first.path}: {first.message}{more}", problems)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """`("body", "items", 0, "name")` as `items[0].name`; other places keep their word: `query.limit`."""
+    place, *rest = loc
+    steps = rest if place == "body" else [place, *rest]
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return path.lstrip(".") or str(place)
+
+
+def _sentence(one: Mapping[str, Any]) -> str:
+    if one["type"] == "missing":
+        return "This is required."
+    if one["type"] == "extra_forbidden":
+        return "There is no such field here. Check its spelling, or leave it out."
+    message: str = one["msg"]
+    return message.removeprefix("Value error, ").rstrip(".") + "."
+
+
+def _of_http(error: HTTPException, method: str, path: str) -> JSONResponse:
+    status = error.status_code
+    detail = {
+        404: f"There is no {method} {path}. GET /openapi.json lists every route.",
+        405: f"{path} does not take {method}.",
+        413: "The body is larger than this route takes.",
+    }.get(status, f"{error.detail or HTTPStatus(status).phrase}.")
+    code = _CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
+    return _json(status, {"detail": detail, "code": code}, error.headers)
+
+
+def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None) -> JSONResponse:
+    request_id = get_contextvars().get("request_id")
+    named = {"request_id": request_id} if request_id else {}
+    return JSONResponse(jsonable_encoder({**body, **named}), status_code=status, headers=dict(headers or {}))
+
+
+def _headers(error: PurasError) -> dict[str, str]:
+    retry_after_s = error.facts.get("retry_after_s")
+    if retry_after_s is not None:
+        return {"Retry-After": str(retry_after_s)}
+    return {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}

@@ -1,0 +1,123 @@
+"""Routes of the caller, its keys and the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from backend.auth import audit, keys, membership
+from backend.auth.actors import SignedIn
+from backend.auth.dependencies import CallerDep, PrincipalDep, SessionDep
+from backend.auth.membership import Membership
+from backend.auth.principal import Principal, Role
+from backend.auth.schemas import (
+    AuditAnswer,
+    KeyAnswer,
+    Me,
+    NewKeyAnswer,
+    NewKeyAsked,
+    ProjectMembership,
+    UserAnswer,
+)
+from backend.idempotency.dependencies import OnceDep
+from backend.paging import PageDep, linked
+from backend.projects import service as projects
+
+router = APIRouter()
+
+
+@router.get("/me", tags=["who"])
+async def me(caller: CallerDep, session: SessionDep) -> Me:
+    """Who you are, in which projects, and what you may do."""
+    if isinstance(caller, SignedIn):
+        return _of_user(caller, await membership.memberships(session, caller))
+    project = await projects.get(session, caller)
+    return _of_key(caller, Membership(project, caller.role))
+
+
+@router.get("/api-keys", tags=["keys"])
+async def list_keys(
+    request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
+) -> list[KeyAnswer]:
+    """The project's keys, newest first."""
+    principal.require(Role.ADMIN, "project:read")
+    rows = linked(request, response, await keys.list_keys(session, principal, page))
+    return [KeyAnswer.model_validate(row) for row in rows]
+
+
+@router.post("/api-keys", tags=["keys"], status_code=201, response_model=NewKeyAnswer)
+async def create_key(
+    asked: NewKeyAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
+) -> Response:
+    """Make a key; its clear text is in this answer and nowhere else."""
+    principal.require(Role.ADMIN, "project:write")
+    limits = keys.Limits(asked.scopes, asked.skill_allowlist, asked.daily_cap_micros, asked.expires_at)
+
+    async def make() -> NewKeyAnswer:
+        made = await keys.create(
+            session,
+            principal,
+            project_id=principal.project_id,
+            kind=asked.kind,
+            name=asked.name,
+            limits=limits,
+        )
+        return NewKeyAnswer.of(made.key, made.clear_text)
+
+    return await once.answer(session, principal, make)
+
+
+@router.delete("/api-keys/{key_id}", tags=["keys"], status_code=204)
+async def revoke_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
+    """Revoke a key: it stops working at once."""
+    principal.require(Role.ADMIN, "project:write")
+    await keys.revoke(session, principal, key_id)
+
+
+@router.get("/audit", tags=["audit"])
+async def list_audit(
+    request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
+) -> list[AuditAnswer]:
+    """Who did what in the project, newest first."""
+    principal.require(Role.ADMIN, "project:read")
+    rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, page))
+    return [AuditAnswer.model_validate(row) for row in rows]
+
+
+def _of_user(signed_in: SignedIn, memberships: Sequence[Membership]) -> Me:
+    user = UserAnswer(
+        id=signed_in.user_id, email=signed_in.email, name=signed_in.name, is_operator=signed_in.is_operator
+    )
+    return Me(
+        kind="user",
+        label=signed_in.label,
+        user=user,
+        csrf_token=signed_in.csrf_token,
+        projects=[_project(one) for one in memberships],
+    )
+
+
+def _of_key(principal: Principal, its: Membership) -> Me:
+    return Me(
+        kind=principal.kind,
+        label=principal.label,
+        projects=[_project(its)],
+        project_id=principal.project_id,
+        workspace_id=principal.project_id,
+        scopes=sorted(principal.scopes),
+        skill_allowlist=sorted(principal.skill_allowlist),
+    )
+
+
+def _project(its: Membership) -> ProjectMembership:
+    project = its.project
+    return ProjectMembership(
+        id=project.id,
+        workspace_id=project.id,
+        slug=project.slug,
+        name=project.name,
+        role=membership.role_name(its.role),
+    )

@@ -1,0 +1,82 @@
+"""What endpoints ask for: the unit of work, the caller, the instance.
+
+`SessionDep` commits before the answer is sent. The caller was authenticated at the gate, in a short transaction of
+its own, so an endpoint that waits without a `SessionDep` holds no connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth import membership
+from backend.auth.actors import Caller, SignedIn
+from backend.auth.errors import ProjectNotNamed
+from backend.auth.principal import Principal
+from backend.errors import NotAllowed, NotSignedIn
+from backend.instance import Instance
+
+
+def _instance(request: Request) -> Instance:
+    instance: Instance = request.app.state.instance
+    return instance
+
+
+InstanceDep = Annotated[Instance, Depends(_instance)]
+"""The parts that this process runs on."""
+
+
+async def _session(instance: InstanceDep) -> AsyncIterator[AsyncSession]:
+    async with instance.database.transaction() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+"""One unit of work per request; committed before the answer is sent, rolled back on an error."""
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        raise NotSignedIn(
+            "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
+        )
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+"""A user, a key or a job, for routes that name their project in the path."""
+
+
+async def _principal(
+    caller: CallerDep,
+    instance: InstanceDep,
+    project_header: Annotated[str | None, Header(alias="X-Puras-Project", include_in_schema=False)] = None,
+    project: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> Principal:
+    if not isinstance(caller, SignedIn):
+        return caller
+    named = project_header or project
+    if not named:
+        raise ProjectNotNamed
+    async with instance.database.transaction() as session:
+        return await membership.act_in(session, caller, named)
+
+
+PrincipalDep = Annotated[Principal, Depends(_principal)]
+"""Who acts, in which project: that of the key, or the one that the session names."""
+
+
+def _user(caller: CallerDep) -> SignedIn:
+    if not isinstance(caller, SignedIn):
+        raise NotAllowed(
+            "Only a person can do this. Sign in to the studio, or use `puras-studio` on the machine."
+        )
+    return caller
+
+
+UserDep = Annotated[SignedIn, Depends(_user)]
+"""A signed-in person, in whatever project."""

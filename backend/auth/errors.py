@@ -1,0 +1,136 @@
+"""What can be wrong with who somebody says they are.
+
+NotSignedIn
+├── InvalidKey         the API key is unknown, revoked, expired or not a key at all
+├── InvalidSession     the session cookie is unknown or its session has ended
+└── InvalidJobToken    the job token is forged, expired, or its attempt no longer runs
+NotAllowed
+├── ForgedRequest      a write by session without its CSRF token
+└── SetupClosed        the set-up link is used, expired or made up
+Malformed
+└── ProjectNotNamed    a session must say in which project it acts
+Missing
+├── ProjectNotFound
+├── KeyNotFound
+└── UserNotFound
+Conflict
+└── EmailTaken
+TooMany
+└── TooManySignIns
+"""
+
+from __future__ import annotations
+
+from backend.errors import Conflict, Malformed, Missing, NotAllowed, NotSignedIn, TooMany
+
+
+class InvalidKey(NotSignedIn):
+    """The API key is unknown, revoked, expired or not a key at all."""
+
+    code = "invalid_api_key"
+
+
+class InvalidSession(NotSignedIn):
+    """The session cookie is unknown or its session has ended."""
+
+    code = "session_ended"
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Sign in again at /sign-in.")
+
+
+class InvalidJobToken(NotSignedIn):
+    """The job token is forged, expired, or its attempt no longer runs."""
+
+    code = "invalid_job_token"
+
+
+class ForgedRequest(NotAllowed):
+    """A write by session came without the session's CSRF token, or from another site."""
+
+    code = "csrf_failed"
+
+
+class SetupClosed(NotAllowed):
+    """The set-up link is used, expired or made up."""
+
+    code = "setup_closed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This set-up link is not valid any more: it works once, within a day, and only while nobody has an "
+            "account. Sign in, or print a new link with `puras-studio setup-link`."
+        )
+
+
+class ProjectNotNamed(Malformed):
+    """A session must say in which project it acts."""
+
+    code = "project_not_named"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A session can act in several projects. Name one by id or slug in the header X-Puras-Project or in "
+            "?project=."
+        )
+
+
+class ProjectNotFound(Missing):
+    """There is no such project, or the caller is not in it."""
+
+    code = "project_not_found"
+
+    def __init__(self, project: str) -> None:
+        super().__init__(
+            f"There is no project {project!r}, or you are not in it. GET /v1/projects lists yours.",
+            project=project,
+        )
+
+
+class KeyNotFound(Missing):
+    """The project has no such API key."""
+
+    code = "api_key_not_found"
+
+    def __init__(self, key_id: object) -> None:
+        super().__init__(
+            f"This project has no API key {str(key_id)!r}. GET /v1/api-keys lists its keys.",
+            api_key_id=str(key_id),
+        )
+
+
+class UserNotFound(Missing):
+    """Nobody has an account with this e-mail."""
+
+    code = "user_not_found"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"Nobody has an account with the e-mail {email!r}. The operator makes one with "
+            "`puras-studio user create`.",
+            email=email,
+        )
+
+
+class EmailTaken(Conflict):
+    """Somebody has an account with this e-mail already."""
+
+    code = "email_taken"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"Somebody has an account with the e-mail {email!r} already. Use another one.", email=email
+        )
+
+
+class TooManySignIns(TooMany):
+    """Sign-in failed too often from here or for this e-mail."""
+
+    code = "too_many_sign_ins"
+
+    def __init__(self, retry_after_s: int) -> None:
+        minutes = max(1, -(-retry_after_s // 60))
+        super().__init__(
+            f"Signing in failed too often. Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
+            retry_after_s=retry_after_s,
+        )

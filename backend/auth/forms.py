@@ -1,0 +1,95 @@
+"""The HTML of sign-in and set-up: one centred column, no script, everything that varies escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from starlette.responses import HTMLResponse
+
+_CSS: Final = files(__package__).joinpath("form.css").read_text(encoding="utf-8")
+_CSS_HASH: Final = b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",  # the set-up link is a secret
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One labelled field of a form."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    value: str = ""
+    autocomplete: str = "off"
+    hint: str = ""
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A page with one form."""
+
+    title: str
+    lead: str
+    action: str
+    button: str
+    inputs: Sequence[Input] = ()
+    hidden: Sequence[tuple[str, str]] = ()
+
+
+def page(form: Form, *, fault: str = "", status: int = 200) -> HTMLResponse:
+    """The form as a page, with what was wrong with it the last time."""
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in form.hidden
+    )
+    first_to_fill = next((one.name for one in form.inputs if not one.value), "")
+    fields = "".join(_field(one, has_focus=one.name == first_to_fill) for one in form.inputs)
+    body = (
+        f"<h1>{escape(form.title)}</h1><p>{escape(form.lead)}</p>{_fault(fault)}"
+        f'<form method="post" action="{escape(form.action)}">{hidden}{fields}'
+        f'<button type="submit">{escape(form.button)}</button></form>'
+    )
+    return _document(form.title, body, status)
+
+
+def notice(title: str, sentence: str, *, status: int) -> HTMLResponse:
+    """A page that only says something."""
+    body = f'<h1>{escape(title)}</h1>{_fault(sentence)}<p><a href="/sign-in">Sign in</a></p>'
+    return _document(title, body, status)
+
+
+def _field(one: Input, *, has_focus: bool) -> str:
+    extras = " required" * one.is_required + " autofocus" * has_focus
+    described = f' aria-describedby="{escape(one.name)}-hint"' if one.hint else ""
+    hint = f'<small id="{escape(one.name)}-hint">{escape(one.hint)}</small>' if one.hint else ""
+    return (
+        f'<label for="{escape(one.name)}">{escape(one.label)}</label>'
+        f'<input id="{escape(one.name)}" name="{escape(one.name)}" type="{escape(one.kind)}" '
+        f'value="{escape(one.value)}" autocomplete="{escape(one.autocomplete)}"{described}{extras}>{hint}'
+    )
+
+
+def _fault(fault: str) -> str:
+    return f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else ""
+
+
+def _document(title: str, body: str, status: int) -> HTMLResponse:
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)} · Puras Studio</title><style>{_CSS}</style></head>"
+        f'<body><main><div class="mark">Puras Studio</div>{body}</main></body></html>'
+    )
+    return HTMLResponse(html, status, headers=_HEADERS)

@@ -1,0 +1,234 @@
+"""API keys: `puras_live_<prefix>.<secret>` for servers, `puras_pub_<prefix>.<secret>` for browsers.
+
+The prefix is kept in clear to find the key, of the secret only its SHA-256: it has 190 random bits, so a slow hash
+would protect nothing. A key is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth import audit
+from backend.auth.actors import OPERATOR_LABEL, operator
+from backend.auth.errors import InvalidKey, KeyNotFound
+from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES, Kind, Principal, Role, visible
+from backend.auth.tables import ApiKey
+from backend.clock import now
+from backend.errors import Invalid, NotAllowed, Problem
+from backend.paging import Moment, Page, Slice
+from backend.projects.tables import Project
+
+KeyKind = Literal["secret", "publishable"]
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+_WORDS: Final[dict[str, KeyKind]] = {"live": "secret", "pub": "publishable"}
+_SHAPE: Final = re.compile(r"puras_(live|pub)_([A-Za-z0-9]{8})\.([A-Za-z0-9]{32})")
+_PRINCIPAL_KINDS: Final[dict[str, Kind]] = {"secret": "secret_key", "publishable": "publishable_key"}
+_ROLES: Final = {"secret": Role.ADMIN, "publishable": Role.DEVELOPER}
+"""What a key may do at most; a publishable one is held to its two scopes besides."""
+_NOBODY_S_HASH: Final = hashlib.sha256(b"").hexdigest()
+"""Compared with when no key has the prefix, so that both cases take the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made, with its clear text, which nobody can read again."""
+
+    key: ApiKey
+    clear_text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key is narrowed to."""
+
+    scopes: Sequence[str] = ()
+    """Empty: everything that its kind may do."""
+    skill_allowlist: Sequence[str] = ()
+    """Empty: every skill."""
+    daily_cap_micros: int | None = None
+    expires_at: datetime | None = None
+
+
+class Authenticated(NamedTuple):
+    """Who a key is, and when it was used before."""
+
+    principal: Principal
+    last_used_at: datetime | None
+
+
+async def create(
+    session: AsyncSession,
+    principal: Principal | None,
+    *,
+    project_id: UUID,
+    kind: KeyKind = "secret",
+    name: str = "",
+    limits: Limits | None = None,
+) -> NewKey:
+    """Make a key of the project; without a principal it is the operator who does.
+
+    Raises:
+        NotAllowed: the principal is itself a key that is narrowed, and could widen itself so.
+        Invalid: a scope that does not exist or that the kind cannot have, or an expiry in the past.
+    """
+    by = principal or operator(project_id)
+    limits = limits or Limits()
+    _refuse_widening(by)
+    _check(kind, limits)
+    word = "live" if kind == "secret" else "pub"
+    prefix, secret = _random(8), _random(32)
+    key = ApiKey(
+        project_id=project_id,
+        kind=kind,
+        name=name.strip(),
+        prefix=prefix,
+        secret_hash=_hash(secret),
+        scopes=sorted(set(limits.scopes)),
+        skill_allowlist=sorted(set(limits.skill_allowlist)),
+        daily_cap_micros=limits.daily_cap_micros,
+        expires_at=limits.expires_at,
+        created_by=by.label if principal else OPERATOR_LABEL,
+    )
+    session.add(key)
+    await session.flush()
+    await audit.record(
+        session, by, "api_key.created", f"key:{prefix}", kind=kind, name=key.name, scopes=key.scopes
+    )
+    return NewKey(key, f"puras_{word}_{prefix}.{secret}")
+
+
+async def authenticate(session: AsyncSession, clear_text: str) -> Authenticated:
+    """Who the key is.
+
+    Raises:
+        InvalidKey: it is not a key, unknown, revoked or expired.
+    """
+    shape = _SHAPE.fullmatch(clear_text)
+    if shape is None:
+        raise InvalidKey(
+            "This is not an API key. Keys look like puras_live_xxxxxxxx.… (the part after the dot too)."
+        )
+    word, prefix, secret = shape.groups()
+    key = (await session.execute(_FIND, {"prefix": prefix})).scalar_one_or_none()
+    is_right = hmac.compare_digest(key.secret_hash if key else _NOBODY_S_HASH, _hash(secret))
+    if key is None or not is_right or key.kind != _WORDS[word]:
+        raise InvalidKey(f"No API key 'puras_{word}_{prefix}.…' is known here. Check it, or make a new one.")
+    _refuse_ended(key, prefix)
+    return Authenticated(_principal(key), key.last_used_at)
+
+
+async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> Slice[ApiKey]:
+    """The project's keys, newest first, revoked ones included."""
+    query = visible(ApiKey, principal).order_by(col(ApiKey.created_at).desc(), col(ApiKey.id).desc())
+    after = page.moment()
+    if after is not None:
+        query = query.where(_before(after))
+    rows: list[ApiKey] = list((await session.scalars(query.limit(page.limit + 1))).all())
+    return page.slice(rows, lambda key: (key.created_at, key.id))
+
+
+async def revoke(session: AsyncSession, principal: Principal, key_id: UUID) -> None:
+    """End a key of the project from this moment on; revoking it again changes nothing.
+
+    Raises:
+        KeyNotFound: the project has no such key.
+    """
+    query = visible(ApiKey, principal).where(ApiKey.id == key_id).with_for_update()
+    key: ApiKey | None = (await session.scalars(query)).one_or_none()
+    if key is None:
+        raise KeyNotFound(key_id)
+    if key.revoked_at is None:
+        key.revoked_at = now()
+        await audit.record(session, principal, "api_key.revoked", f"key:{key.prefix}", name=key.name)
+
+
+_FIND: Final = (
+    select(ApiKey)
+    .join(Project, col(Project.id) == ApiKey.project_id)
+    .where(ApiKey.prefix == bindparam("prefix"), col(Project.deleted_at).is_(None))
+)
+
+
+def _refuse_ended(key: ApiKey, prefix: str) -> None:
+    if key.revoked_at is not None:
+        raise InvalidKey(f"The API key {prefix!r} was revoked on {key.revoked_at:%Y-%m-%d}. Make a new one.")
+    if key.expires_at is not None and key.expires_at <= now():
+        raise InvalidKey(f"The API key {prefix!r} expired on {key.expires_at:%Y-%m-%d}. Make a new one.")
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(
+        kind=_PRINCIPAL_KINDS[key.kind],
+        id=key.id,
+        project_id=key.project_id,
+        label=f"key:{key.prefix}",
+        role=_ROLES[key.kind],
+        scopes=frozenset(key.scopes),
+        skill_allowlist=frozenset(key.skill_allowlist),
+        daily_cap_micros=key.daily_cap_micros,
+        facts={"expires_at": key.expires_at} if key.expires_at else {},
+    )
+
+
+def _refuse_widening(principal: Principal) -> None:
+    """A narrowed key must not make itself a wider or longer-lived one."""
+    narrowed = (
+        principal.scopes
+        or principal.skill_allowlist
+        or principal.daily_cap_micros is not None
+        or principal.facts
+    )
+    if principal.kind not in ("user", "system") and narrowed:
+        raise NotAllowed(
+            "A key with scopes, allowed skills, a cap or an expiry cannot make keys. Make it in the studio, or with a "
+            "key that is not narrowed."
+        )
+
+
+def _check(kind: KeyKind, limits: Limits) -> None:
+    possible = SCOPES if kind == "secret" else PUBLISHABLE_SCOPES
+    problems = [
+        Problem(
+            f"scopes[{at}]",
+            f"A {kind} key cannot have the scope {scope!r}. It can have: {_listed(possible)}.",
+        )
+        for at, scope in enumerate(limits.scopes)
+        if scope not in possible
+    ]
+    if limits.expires_at is not None and limits.expires_at <= now():
+        problems.append(
+            Problem("expires_at", "The expiry lies in the past. Give a moment that is still to come.")
+        )
+    if problems:
+        raise Invalid("The key cannot be made as asked.", problems)
+
+
+def _listed(words: frozenset[str]) -> str:
+    return ", ".join(sorted(words))
+
+
+def _before(place: Moment) -> object:
+    from_here = col(ApiKey.created_at) < place.at
+    return from_here | ((col(ApiKey.created_at) == place.at) & (col(ApiKey.id) < place.id))
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,66 @@
+"""Remembers when keys and sessions were last used: about once a minute each, and never while a request waits."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+
+from backend import logs
+from backend.auth.tables import ApiKey, Session
+from backend.clock import now
+from backend.db import Database
+
+log = logs.get(__name__)
+
+EVERY: Final = timedelta(minutes=1)
+_MOST_REMEMBERED: Final = 10_000
+
+
+class LastUse:
+    """Writes last uses in the background of one process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._written: dict[UUID, datetime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def of_key(self, key_id: UUID) -> None:
+        """Note that the key is used now."""
+        self._note(ApiKey, ApiKey.last_used_at, key_id)
+
+    def of_session(self, session_id: UUID) -> None:
+        """Note that the session is used now."""
+        self._note(Session, Session.last_seen_at, session_id)
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        await asyncio.gather(*self._tasks)
+
+    def _note(self, table: type[ApiKey | Session], column: object, row_id: UUID) -> None:
+        at = now()
+        before = self._written.get(row_id)
+        if before is not None and at - before < EVERY:
+            return
+        if len(self._written) >= _MOST_REMEMBERED:
+            self._written.clear()
+        self._written[row_id] = at
+        task = asyncio.create_task(self._write(table, column, row_id, at), name="last use")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, table: type[ApiKey | Session], column: object, row_id: UUID, at: datetime) -> None:
+        name = col(column).key
+        is_older = col(column).is_(None) | (col(column) < at - EVERY)
+        try:
+            async with self._database.transaction() as session:
+                await session.execute(
+                    update(table).where(col(table.id) == row_id, is_older).values({name: at})
+                )
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("a last use was not written", row_id=str(row_id), error=type(error).__name__)

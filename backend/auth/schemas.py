@@ -1,0 +1,114 @@
+"""What the routes of people and keys take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from backend.auth import keys
+from backend.auth.membership import RoleName
+from backend.auth.tables import ApiKey
+from backend.schemas import Asked
+
+MOST_MICROS = 2**53
+
+
+class Answer(BaseModel):
+    """What a route answers, read from a row."""
+
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+
+
+class UserAnswer(Answer):
+    """A person."""
+
+    id: UUID
+    email: str
+    name: str
+    is_operator: bool
+
+
+class ProjectMembership(Answer):
+    """A project that the caller is in."""
+
+    id: UUID
+    workspace_id: UUID
+    slug: str
+    name: str
+    role: RoleName
+
+
+class Me(Answer):
+    """Who the request was authenticated as, and what that allows."""
+
+    kind: Literal["user", "secret_key", "publishable_key", "job", "system"]
+    label: str
+    user: UserAnswer | None = None
+    csrf_token: str | None = None
+    """Of a session: to be sent back in `X-CSRF-Token` with every write."""
+    projects: list[ProjectMembership]
+    project_id: UUID | None = None
+    workspace_id: UUID | None = None
+    scopes: list[str] = []
+    """Of a key; empty: all that its kind may do."""
+    skill_allowlist: list[str] = []
+
+
+class NewKeyAsked(Asked):
+    """A key to be made."""
+
+    kind: keys.KeyKind = "secret"
+    """`secret` for servers; `publishable` for browsers, which may submit and read their own jobs."""
+    name: str = Field(default="", max_length=200)
+    scopes: list[str] = Field(default_factory=list, max_length=50)
+    """Empty: everything that the kind may do."""
+    skill_allowlist: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default_factory=list, max_length=200
+    )
+    """Names of skills that it may run; empty: all."""
+    daily_cap_micros: int | None = Field(default=None, ge=0, le=MOST_MICROS)
+    """Most micro-dollars that its jobs may spend in a day."""
+    expires_at: AwareDatetime | None = None
+
+
+class KeyAnswer(Answer):
+    """An API key, without its secret."""
+
+    id: UUID
+    kind: keys.KeyKind
+    name: str
+    prefix: str
+    scopes: list[str]
+    skill_allowlist: list[str]
+    daily_cap_micros: int | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+    created_by: str
+
+
+class NewKeyAnswer(KeyAnswer):
+    """A key that was just made; `key` is shown this once."""
+
+    key: str
+
+    @classmethod
+    def of(cls, row: ApiKey, clear_text: str) -> NewKeyAnswer:
+        """The answer for a new key."""
+        return cls(key=clear_text, **KeyAnswer.model_validate(row).model_dump())
+
+
+class AuditAnswer(Answer):
+    """Who did what."""
+
+    id: int
+    actor: str
+    action: str
+    target: str
+    facts: dict[str, Any]
+    request_id: str
+    at: datetime

@@ -1,0 +1,117 @@
+"""Sessions of the studio: an httpOnly cookie, of which the database keeps only the hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from starlette.requests import cookie_parser
+
+from backend.auth import audit
+from backend.auth.actors import SignedIn
+from backend.auth.errors import InvalidSession
+from backend.auth.tables import Session, User
+from backend.clock import now
+
+LIFETIME: Final = timedelta(days=30)
+"""A session ends this long after the sign-in, whatever happens."""
+IDLE: Final = timedelta(days=7)
+"""And this long after it was last used."""
+_MOST_CHARACTERS: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that has just begun, with the token that goes into the cookie and nowhere else."""
+
+    signed_in: SignedIn
+    token: str = field(repr=False)
+
+
+async def begin(
+    session: AsyncSession, user: User, *, user_agent: str = "", replaces: str | None = None
+) -> NewSession:
+    """Sign the user in with a token that nobody has seen before; the session of the token `replaces` ends."""
+    if replaces:
+        await _delete(session, replaces)
+    await session.execute(
+        delete(Session).where(col(Session.user_id) == user.id, col(Session.expires_at) <= now())
+    )
+    token = secrets.token_urlsafe(32)
+    row = Session(
+        user_id=user.id,
+        token_hash=_hash(token),
+        csrf_token=secrets.token_urlsafe(32),
+        user_agent=user_agent[:400],
+        expires_at=now() + LIFETIME,
+    )
+    session.add(row)
+    await session.flush()
+    signed_in = _signed_in(row, user)
+    await audit.record_instance(session, signed_in.label, "session.began")
+    return NewSession(signed_in, token)
+
+
+async def find(session: AsyncSession, token: str | None) -> SignedIn:
+    """Whose live session the token is.
+
+    Raises:
+        InvalidSession: it is nobody's, or the session has ended.
+    """
+    if not token or len(token) > _MOST_CHARACTERS:
+        raise InvalidSession
+    query = (
+        select(Session, User)
+        .join(User, col(User.id) == Session.user_id)
+        .where(Session.token_hash == _hash(token))
+    )
+    found = (await session.execute(query)).one_or_none()
+    if found is None:
+        raise InvalidSession
+    row, user = found
+    at = now()
+    if row.expires_at <= at or row.last_seen_at <= at - IDLE or user.disabled_at is not None:
+        raise InvalidSession
+    return _signed_in(row, user)
+
+
+async def end(session: AsyncSession, token: str) -> None:
+    """Sign out: the token is worth nothing from now on."""
+    await _delete(session, token)
+
+
+def cookie_name(url: str) -> str:
+    """Name of the cookie of the instance at `url`; browsers share cookies between the ports of a host."""
+    parts = urlsplit(url)
+    return "__Host-puras_session" if parts.scheme == "https" else f"puras_session_{parts.port or 80}"
+
+
+def token_from(cookie_header: str | None, url: str) -> str | None:
+    """The session token in a `Cookie` header, if the instance at `url` has set one."""
+    return cookie_parser(cookie_header).get(cookie_name(url)) if cookie_header else None
+
+
+async def _delete(session: AsyncSession, token: str) -> None:
+    await session.execute(delete(Session).where(col(Session.token_hash) == _hash(token)))
+
+
+def _signed_in(row: Session, user: User) -> SignedIn:
+    return SignedIn(
+        user_id=user.id,
+        session_id=row.id,
+        email=user.email,
+        name=user.name,
+        is_operator=user.is_operator,
+        csrf_token=row.csrf_token,
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -1,0 +1,126 @@
+"""People and their passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth import audit
+from backend.auth.actors import OPERATOR_LABEL
+from backend.auth.errors import EmailTaken
+from backend.auth.tables import User
+from backend.errors import Invalid, NotSignedIn, Problem
+
+LEAST_PASSWORD_CHARACTERS: Final = 10
+MOST_PASSWORD_CHARACTERS: Final = 256
+MOST_EMAIL_CHARACTERS: Final = 190
+_LEAST_DIFFERENT_CHARACTERS: Final = 5
+_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
+_HASHER: Final = PasswordHasher()
+_HASHING: Final = ThreadPoolExecutor(
+    max_workers=2, thread_name_prefix="argon2"
+)  # each hash takes 64 MiB and a core
+
+
+class WrongPassword(NotSignedIn):
+    """E-mail and password do not belong together; the answer does not tell which is wrong."""
+
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("E-mail and password do not belong together. Check both and try again.")
+
+
+async def create(
+    session: AsyncSession, *, email: str, password: str, name: str = "", is_operator: bool = False
+) -> User:
+    """Make an account.
+
+    Raises:
+        EmailTaken: somebody has one with this e-mail.
+        Invalid: the e-mail is not one, or the password is too easy to guess.
+    """
+    email = normal_email(email)
+    _check(email, password, name)
+    user = User(email=email, name=name.strip(), password_hash=await _hash(password), is_operator=is_operator)
+    try:
+        async with session.begin_nested():
+            session.add(user)
+    except IntegrityError as error:
+        raise EmailTaken(email) from error
+    await audit.record_instance(session, OPERATOR_LABEL, "user.created", email, is_operator=is_operator)
+    return user
+
+
+async def with_password(session: AsyncSession, *, email: str, password: str) -> User:
+    """The user with this e-mail and password; takes as long for an e-mail that nobody has.
+
+    Raises:
+        WrongPassword: they do not belong together, or the account is disabled.
+    """
+    user = (await session.scalars(select(User).where(User.email == normal_email(email)))).one_or_none()
+    is_right = await _verify(user.password_hash if user else _nobodys_hash(), password)
+    if user is None or not is_right or user.disabled_at is not None:
+        raise WrongPassword
+    if _HASHER.check_needs_rehash(user.password_hash):
+        user.password_hash = await _hash(password)
+    return user
+
+
+def normal_email(email: str) -> str:
+    """The e-mail as it is stored and looked up."""
+    return email.replace("\x00", "").strip().lower()
+
+
+def _check(email: str, password: str, name: str) -> None:
+    problems = [Problem("password", why) for why in _password_faults(email, password)]
+    if len(email) > MOST_EMAIL_CHARACTERS or not _EMAIL.fullmatch(email):
+        problems.append(Problem("email", "Give an e-mail address, like ada@example.org."))
+    if len(name) > 200 or "\x00" in name:
+        problems.append(Problem("name", "A name has at most 200 characters."))
+    if problems:
+        raise Invalid(" ".join(problem.message for problem in problems), problems)
+
+
+def _password_faults(email: str, password: str) -> list[str]:
+    if len(password) < LEAST_PASSWORD_CHARACTERS:
+        return [
+            f"Use a password of at least {LEAST_PASSWORD_CHARACTERS} characters; three words make a good one."
+        ]
+    if len(password) > MOST_PASSWORD_CHARACTERS:
+        return [f"Use a password of at most {MOST_PASSWORD_CHARACTERS} characters."]
+    if len(set(password)) < _LEAST_DIFFERENT_CHARACTERS:
+        return [f"Use at least {_LEAST_DIFFERENT_CHARACTERS} different characters in the password."]
+    if password.lower() in (email, email.partition("@")[0]):
+        return ["Use a password that is not your e-mail."]
+    return []
+
+
+async def _hash(password: str) -> str:
+    return await asyncio.get_running_loop().run_in_executor(_HASHING, _HASHER.hash, password)
+
+
+async def _verify(password_hash: str, password: str) -> bool:
+    cut = password[: MOST_PASSWORD_CHARACTERS + 1]
+    return await asyncio.get_running_loop().run_in_executor(_HASHING, _is_right, password_hash, cut)
+
+
+def _is_right(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+@lru_cache(maxsize=1)
+def _nobodys_hash() -> str:
+    return _HASHER.hash("nobody has this password")

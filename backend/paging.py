@@ -1,0 +1,109 @@
+"""Lists in pages: `?limit=` and `?cursor=` in, a plain array and a `Link` header out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Response
+
+from backend.errors import Invalid, Problem
+
+DEFAULT_LIMIT = 25
+MOST = 200
+
+Row = TypeVar("Row")
+
+
+class Moment(NamedTuple):
+    """Where a page that is ordered by time ended."""
+
+    at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[Row]):
+    """One page of a list, and the cursor of the next one, if there is one."""
+
+    items: Sequence[Row]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which page the caller wants."""
+
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+    def number(self) -> int | None:
+        """The id after which the page begins, for lists ordered by a number; `None` for the first page."""
+        return self._parse(lambda at: _bounded(int(at)))
+
+    def moment(self) -> Moment | None:
+        """The place after which the page begins, for lists ordered by time; `None` for the first page."""
+        return self._parse(lambda at, row_id: Moment(_aware(datetime.fromisoformat(at)), UUID(row_id)))
+
+    def slice(self, rows: Sequence[Row], place_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
+        """The page made of `rows`, of which the query has fetched one more than `limit`."""
+        if len(rows) <= self.limit:
+            return Slice(rows, None)
+        kept = rows[: self.limit]
+        return Slice(kept, cursor_of(*place_of(kept[-1])))
+
+    def _parse(self, read: Callable[..., Any]) -> Any:
+        if self.cursor is None:
+            return None
+        try:
+            padded = self.cursor + "=" * (-len(self.cursor) % 4)
+            return read(*json.loads(base64.urlsafe_b64decode(padded)))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Invalid(
+                "The cursor is not one of this list. Take it from the Link header of the page before.",
+                [Problem("query.cursor", "Leave it out for the first page.")],
+            ) from error
+
+
+def cursor_of(*place: Any) -> str:
+    """The cursor of the page that begins after `place`."""
+    written = json.dumps([at.isoformat() if isinstance(at, datetime) else str(at) for at in place])
+    return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+
+
+def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:
+    """The rows of the page; its `Link` header names the next one."""
+    if page.next_cursor is not None:
+        url = request.url.include_query_params(cursor=page.next_cursor)
+        query = f"?{url.query}"
+        response.headers["Link"] = f'<{request.url.path}{query}>; rel="next"'
+    return page.items
+
+
+def _page(
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Most rows of one page.")] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
+    ] = None,
+) -> Page:
+    return Page(limit=limit, cursor=cursor)
+
+
+PageDep = Annotated[Page, Depends(_page)]
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("a moment without a zone")
+    return at
+
+
+def _bounded(number: int) -> int:
+    if abs(number) >= 2**63:
+        raise ValueError("no id is that large")
+    return number

@@ -1,0 +1,138 @@
+"""Routes of projects and their members; `{project}` is an id or a slug."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth import membership
+from backend.auth.actors import SignedIn
+from backend.auth.dependencies import CallerDep, InstanceDep, SessionDep, UserDep
+from backend.auth.membership import ROLES, role_name
+from backend.auth.principal import Principal, Role
+from backend.idempotency.dependencies import OnceDep
+from backend.projects import members, service
+from backend.projects.schemas import (
+    MemberAnswer,
+    MemberChanges,
+    NewMemberAsked,
+    NewProjectAsked,
+    ProjectAnswer,
+    ProjectChanges,
+    ProjectDetail,
+)
+from backend.projects.tables import Project
+
+router = APIRouter(tags=["projects"])
+
+
+async def _in_project(project: str, caller: CallerDep, session: SessionDep) -> Principal:
+    return await membership.act_in(session, caller, project)
+
+
+InProjectDep = Annotated[Principal, Depends(_in_project, scope="function")]
+"""The caller as a principal of the project in the path."""
+
+
+@router.get("/projects")
+async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectAnswer]:
+    """Every project that you are in; a key is in one."""
+    if isinstance(caller, SignedIn):
+        found = await membership.memberships(session, caller)
+        return [ProjectAnswer.of(one.project, role_name(one.role)) for one in found]
+    caller.require(Role.VIEWER, "project:read")
+    return [ProjectAnswer.of(await service.get(session, caller), role_name(caller.role))]
+
+
+@router.post("/projects", status_code=201, response_model=ProjectDetail)
+async def create_project(
+    asked: NewProjectAsked, user: UserDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+) -> Response:
+    """Make a project; you become its owner."""
+
+    async def make() -> ProjectDetail:
+        project = await service.create(
+            session,
+            name=asked.name,
+            slug=asked.slug,
+            concurrency_limit=instance.settings.project_concurrency,
+            created_by=user,
+        )
+        return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
+
+    return await once.answer(session, user, make)
+
+
+@router.get("/projects/{project}")
+async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDetail:
+    """One project."""
+    principal.require(Role.VIEWER, "project:read")
+    return await _detail(session, principal, await service.get(session, principal))
+
+
+@router.patch("/projects/{project}")
+async def change_project(
+    asked: ProjectChanges, principal: InProjectDep, session: SessionDep
+) -> ProjectDetail:
+    """Change its name, its slug or its limits."""
+    principal.require(Role.ADMIN, "project:write")
+    changed = await service.change(
+        session, principal, name=asked.name, slug=asked.slug, concurrency_limit=asked.concurrency_limit
+    )
+    return await _detail(session, principal, changed)
+
+
+@router.delete("/projects/{project}", status_code=204)
+async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
+    """Delete it: its keys stop working at once."""
+    principal.require(Role.OWNER, "project:write")
+    await service.delete(session, principal)
+
+
+@router.get("/projects/{project}/members", tags=["members"])
+async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberAnswer]:
+    """Everybody in the project, by e-mail."""
+    principal.require(Role.VIEWER, "project:read")
+    return [MemberAnswer.of(person) for person in await members.list_members(session, principal)]
+
+
+@router.post("/projects/{project}/members", tags=["members"], status_code=201, response_model=MemberAnswer)
+async def add_member(
+    asked: NewMemberAsked, principal: InProjectDep, session: SessionDep, once: OnceDep
+) -> Response:
+    """Put a user of this instance into the project."""
+    principal.require(Role.ADMIN, "project:write")
+
+    async def make() -> MemberAnswer:
+        return MemberAnswer.of(
+            await members.add(session, principal, email=asked.email, role=ROLES[asked.role])
+        )
+
+    return await once.answer(session, principal, make)
+
+
+@router.patch("/projects/{project}/members/{user_id}", tags=["members"])
+async def change_member(
+    user_id: UUID, asked: MemberChanges, principal: InProjectDep, session: SessionDep
+) -> MemberAnswer:
+    """Give a member another role."""
+    principal.require(Role.ADMIN, "project:write")
+    return MemberAnswer.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
+
+
+@router.delete("/projects/{project}/members/{user_id}", tags=["members"], status_code=204)
+async def remove_member(user_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
+    """Take a member out of the project; everybody may leave."""
+    is_leaving = principal.kind == "user" and principal.id == user_id
+    principal.require(Role.VIEWER if is_leaving else Role.ADMIN, "project:write")
+    await members.remove(session, principal, user_id)
+
+
+async def _detail(session: AsyncSession, principal: Principal, project: Project) -> ProjectDetail:
+    return ProjectDetail(
+        **ProjectAnswer.of(project, role_name(principal.role)).model_dump(),
+        concurrency_limit=await service.concurrency_limit(session, principal),
+    )

@@ -1,0 +1,63 @@
+"""What can go wrong with projects and their members.
+
+Conflict
+├── SlugTaken          another project of the instance has it
+├── ProjectBusy        jobs of it are queued or running
+├── AlreadyMember      the user is in the project
+└── LastOwner          a project without an owner could not be managed any more
+Missing
+└── MemberNotFound
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from backend.errors import Conflict, Missing
+
+
+class SlugTaken(Conflict):
+    """Another project of this instance has the slug."""
+
+    code = "slug_taken"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"The slug {slug!r} is taken by another project. Choose another one.", slug=slug)
+
+
+class ProjectBusy(Conflict):
+    """A project whose jobs are queued or running cannot be deleted."""
+
+    code = "project_busy"
+
+    def __init__(self, jobs: int) -> None:
+        super().__init__(f"{jobs} jobs of this project are not finished. Cancel them first.", jobs=jobs)
+
+
+class AlreadyMember(Conflict):
+    """The user is in the project already."""
+
+    code = "already_member"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"{email} is in this project already. PATCH the member to change the role.", email=email
+        )
+
+
+class LastOwner(Conflict):
+    """A project keeps at least one owner."""
+
+    code = "last_owner"
+
+    def __init__(self) -> None:
+        super().__init__("This is the project's last owner. Make somebody else an owner first.")
+
+
+class MemberNotFound(Missing):
+    """The user is not in the project."""
+
+    code = "member_not_found"
+
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(f"No member of this project has the id {str(user_id)!r}.", user_id=str(user_id))

@@ -1,0 +1,205 @@
+"""Projects: making one makes everything it needs to run its first job."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from typing import Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth import audit
+from backend.auth.actors import SignedIn, operator
+from backend.auth.errors import ProjectNotFound
+from backend.auth.membership import principal_of
+from backend.auth.principal import Principal, Role
+from backend.auth.tables import ApiKey, User
+from backend.clock import now
+from backend.errors import Invalid, Problem
+from backend.jobs.tables import Admission, Job
+from backend.ledger.tables import Wallet
+from backend.projects.errors import ProjectBusy, SlugTaken
+from backend.projects.tables import Member, Project
+from backend.skillpacks.tables import Skillpack
+
+MOST_SLUG_CHARACTERS: Final = 48
+_SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+async def create(
+    session: AsyncSession,
+    *,
+    name: str,
+    slug: str | None = None,
+    owner_id: UUID | None = None,
+    concurrency_limit: int,
+    created_by: SignedIn | None = None,
+) -> Project:
+    """Make a project with its default skillpack, its empty wallet, its admission window and its owner.
+
+    Its owner is the one named, else who makes it, else the instance's first operator, if there is one yet.
+
+    Raises:
+        SlugTaken: another project has the slug that was asked for.
+        Invalid: the name or the slug is not a possible one.
+    """
+    name = _checked_name(name)
+    project = Project(name=name, slug=_checked_slug(slug) if slug else _slug_from(name))
+    await _add(session, project, is_asked_for=slug is not None)
+    session.add(Skillpack(project_id=project.id, slug="default", name="Default", is_default=True))
+    session.add(Admission(project_id=project.id, concurrency_limit=concurrency_limit))
+    session.add(Wallet(project_id=project.id))
+    creator = created_by.user_id if created_by else None
+    owner = owner_id or creator or await _first_operator(session)
+    if owner is not None:
+        session.add(Member(project_id=project.id, user_id=owner, role="owner"))
+    await session.flush()
+    by = principal_of(created_by, project.id, Role.OWNER) if created_by else operator(project.id)
+    await audit.record(session, by, "project.created", project.slug, name=name)
+    return project
+
+
+async def get(session: AsyncSession, principal: Principal) -> Project:
+    """The principal's project.
+
+    Raises:
+        ProjectNotFound: it was deleted.
+    """
+    query = select(Project).where(col(Project.id) == principal.project_id, col(Project.deleted_at).is_(None))
+    project = (await session.scalars(query)).one_or_none()
+    if project is None:
+        raise ProjectNotFound(str(principal.project_id))
+    return project
+
+
+async def concurrency_limit(session: AsyncSession, principal: Principal) -> int:
+    """Most jobs of the project that are ready or running at once."""
+    query = select(Admission.concurrency_limit).where(Admission.project_id == principal.project_id)
+    return (await session.scalars(query)).one()
+
+
+async def change(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    name: str | None = None,
+    slug: str | None = None,
+    concurrency_limit: int | None = None,
+) -> Project:
+    """Give the project another name, slug or limit; what is `None` stays.
+
+    Raises:
+        SlugTaken: another project has the slug.
+        Invalid: the name or the slug is not a possible one.
+    """
+    project = await get(session, principal)
+    if name is not None:
+        project.name = _checked_name(name)
+    if slug is not None and slug != project.slug:
+        await _rename(session, project, _checked_slug(slug))
+    if concurrency_limit is not None:
+        window = update(Admission).where(col(Admission.project_id) == project.id)
+        await session.execute(window.values(concurrency_limit=concurrency_limit))
+    changed = {"name": name, "slug": slug, "concurrency_limit": concurrency_limit}
+    facts = {key: value for key, value in changed.items() if value is not None}
+    await audit.record(session, principal, "project.changed", project.slug, **facts)
+    return project
+
+
+async def delete(session: AsyncSession, principal: Principal) -> None:
+    """End the project: its keys stop working and nobody finds it any more; its ledger and audit stay.
+
+    Raises:
+        ProjectBusy: jobs of it are queued, running or waiting.
+    """
+    project = await get(session, principal)
+    # A submit touches the window, so that none can slip in between the count and the end of this transaction.
+    window = select(Admission.project_id).where(Admission.project_id == project.id).with_for_update()
+    await session.execute(window)
+    live = select(func.count()).where(Job.project_id == project.id, col(Job.finished_at).is_(None))
+    jobs = await session.scalar(live) or 0
+    if jobs:
+        raise ProjectBusy(jobs)
+    await audit.record(session, principal, "project.deleted", project.slug, name=project.name)
+    keys = update(ApiKey).where(col(ApiKey.project_id) == project.id, col(ApiKey.revoked_at).is_(None))
+    await session.execute(keys.values(revoked_at=now()))
+    project.slug = f"deleted-{project.id}"
+    project.deleted_at = now()
+    await session.flush()
+
+
+async def adopt(session: AsyncSession, user_id: UUID) -> int:
+    """Make the user the owner of every project that has no member; returns how many."""
+    has_members = select(Member.project_id).where(Member.project_id == Project.id).exists()
+    orphans = select(Project.id).where(col(Project.deleted_at).is_(None), ~has_members)
+    ids = (await session.scalars(orphans)).all()
+    session.add_all(Member(project_id=project_id, user_id=user_id, role="owner") for project_id in ids)
+    await session.flush()
+    return len(ids)
+
+
+async def _add(session: AsyncSession, project: Project, *, is_asked_for: bool) -> None:
+    """Insert the project; a slug that nobody asked for gets an ending when it is taken."""
+    base = project.slug
+    while True:
+        try:
+            async with session.begin_nested():
+                session.add(project)
+            return
+        except IntegrityError as error:
+            if is_asked_for:
+                raise SlugTaken(base) from error
+            project.slug = f"{base[: MOST_SLUG_CHARACTERS - 5]}-{secrets.token_hex(2)}"
+
+
+async def _rename(session: AsyncSession, project: Project, slug: str) -> None:
+    try:
+        async with session.begin_nested():
+            await session.execute(update(Project).where(col(Project.id) == project.id).values(slug=slug))
+    except IntegrityError as error:
+        raise SlugTaken(slug) from error
+    await session.refresh(project, ["slug"])
+
+
+async def _first_operator(session: AsyncSession) -> UUID | None:
+    query = select(User.id).where(col(User.is_operator), col(User.disabled_at).is_(None))
+    return await session.scalar(query.order_by(col(User.created_at)).limit(1))
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= 200 or "\x00" in name:
+        raise Invalid(
+            "A project's name has 1 to 200 characters.", [Problem("name", "Give 1 to 200 characters.")]
+        )
+    return name
+
+
+def _checked_slug(slug: str) -> str:
+    if _is_id(slug) or len(slug) > MOST_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
+        mend = f"Use 1 to {MOST_SLUG_CHARACTERS} of a-z, 0-9 and '-', not '-' at an end, and not an id."
+        raise Invalid(f"{slug!r} cannot be a project's slug. {mend}", [Problem("slug", mend)])
+    return slug
+
+
+def _is_id(slug: str) -> bool:
+    try:
+        UUID(slug)
+    except ValueError:
+        return False
+    return True
+
+
+def _slug_from(name: str) -> str:
+    """The name as far as a slug can say it."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MOST_SLUG_CHARACTERS].strip("-")
+    try:
+        return _checked_slug(slug)
+    except Invalid:
+        return f"project-{uuid4().hex[:8]}"

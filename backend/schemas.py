@@ -1,0 +1,53 @@
+"""What every request's body is held to before anything looks at its meaning."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+class Asked(BaseModel):
+    """The body of a request: unknown fields are refused, and so is text that cannot be stored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, body: Any) -> Any:
+        place = unstorable(body)
+        if place is not None:
+            raise PydanticCustomError("unstorable", "{place}", {"place": place})
+        return body
+
+
+def unstorable(body: Any) -> str | None:
+    """A sentence about the first part of a JSON value that PostgreSQL could not store; `None` when all is well."""
+    rest: list[tuple[str, Any]] = [("", body)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict):
+            rest.extend((f"{path}.{name}", part) for name, part in value.items())
+            value = "\n".join(name for name in value if isinstance(name, str))
+        elif isinstance(value, list):
+            rest.extend((f"{path}[{at}]", part) for at, part in enumerate(value))
+        why = _why(value)
+        if why:
+            return f"{path.lstrip('.') or 'The body'} holds {why}"
+    return None
+
+
+def _why(value: Any) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number that JSON does not have (NaN or infinity)"
+    if not isinstance(value, str):
+        return None
+    found = _UNSTORABLE.search(value)
+    if found is None:
+        return None
+    return "a NUL character" if found[0] == "\x00" else "half of a character (a lone surrogate)"
