@@ -55,7 +55,9 @@ async def ready(instance: InstanceDep) -> Health:
 
 async def _database(instance: Instance) -> str | None:
     query = (
-        select(Worker.id).where(col(Worker.beat_at) > now() - FRESH, col(Worker.stopping).is_(False)).limit(1)
+        select(col(Worker.id))
+        .where(col(Worker.beat_at) > now() - FRESH, col(Worker.stopping).is_(False))
+        .limit(1)
     )
     try:
         async with asyncio.timeout(_PATIENCE_S), instance.database.transaction() as session:

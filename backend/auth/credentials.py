@@ -109,7 +109,7 @@ async def _signed_in(session: AsyncSession, brought: Credentials) -> SignedIn:
 async def _job(session: AsyncSession, vault: Vault, token: str) -> Principal:
     told = job_tokens.verify(vault, token)
     runs = await session.scalar(
-        select(Job.id).where(
+        select(col(Job.id)).where(
             col(Job.id) == told.job_id,
             col(Job.project_id) == told.project_id,
             col(Job.attempt) == told.attempt,

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -147,7 +147,7 @@ async def revoke(session: AsyncSession, principal: Principal, key_id: UUID) -> N
     Raises:
         KeyNotFound: the project has no such key.
     """
-    query = visible(ApiKey, principal).where(ApiKey.id == key_id).with_for_update()
+    query = visible(ApiKey, principal).where(col(ApiKey.id) == key_id).with_for_update()
     key: ApiKey | None = (await session.scalars(query)).one_or_none()
     if key is None:
         raise KeyNotFound(key_id)
@@ -158,8 +158,8 @@ async def revoke(session: AsyncSession, principal: Principal, key_id: UUID) -> N
 
 _FIND: Final = (
     select(ApiKey)
-    .join(Project, col(Project.id) == ApiKey.project_id)
-    .where(ApiKey.prefix == bindparam("prefix"), col(Project.deleted_at).is_(None))
+    .join(Project, col(Project.id) == col(ApiKey.project_id))
+    .where(col(ApiKey.prefix) == bindparam("prefix"), col(Project.deleted_at).is_(None))
 )
 
 
@@ -221,7 +221,7 @@ def _listed(words: frozenset[str]) -> str:
     return ", ".join(sorted(words))
 
 
-def _before(place: Moment) -> object:
+def _before(place: Moment) -> ColumnElement[bool]:
     from_here = col(ApiKey.created_at) < place.at
     return from_here | ((col(ApiKey.created_at) == place.at) & (col(ApiKey.id) < place.id))
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import Update, bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
@@ -32,17 +32,17 @@ class LastUse:
 
     def of_key(self, key_id: UUID) -> None:
         """Note that the key is used now."""
-        self._note(ApiKey, ApiKey.last_used_at, key_id)
+        self._note(key_id, _KEYS)
 
     def of_session(self, session_id: UUID) -> None:
         """Note that the session is used now."""
-        self._note(Session, Session.last_seen_at, session_id)
+        self._note(session_id, _SESSIONS)
 
     async def close(self) -> None:
         """Finish what is being written."""
         await asyncio.gather(*self._tasks)
 
-    def _note(self, table: type[ApiKey | Session], column: object, row_id: UUID) -> None:
+    def _note(self, row_id: UUID, statement: Update) -> None:
         at = now()
         before = self._written.get(row_id)
         if before is not None and at - before < EVERY:
@@ -50,17 +50,26 @@ class LastUse:
         if len(self._written) >= _MOST_REMEMBERED:
             self._written.clear()
         self._written[row_id] = at
-        task = asyncio.create_task(self._write(table, column, row_id, at), name="last use")
+        task = asyncio.create_task(self._write(statement, row_id, at), name="last use")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write(self, table: type[ApiKey | Session], column: object, row_id: UUID, at: datetime) -> None:
-        name = col(column).key
-        is_older = col(column).is_(None) | (col(column) < at - EVERY)
+    async def _write(self, statement: Update, row_id: UUID, at: datetime) -> None:
         try:
             async with self._database.transaction() as session:
-                await session.execute(
-                    update(table).where(col(table.id) == row_id, is_older).values({name: at})
-                )
+                await session.execute(statement, {"row_id": row_id, "at": at, "before": at - EVERY})
         except (SQLAlchemyError, OSError) as error:
             log.warning("a last use was not written", row_id=str(row_id), error=type(error).__name__)
+
+
+_KEYS: Final = (
+    update(ApiKey)
+    .where(col(ApiKey.id) == bindparam("row_id"))
+    .where(col(ApiKey.last_used_at).is_(None) | (col(ApiKey.last_used_at) <= bindparam("before")))
+    .values(last_used_at=bindparam("at"))
+)
+_SESSIONS: Final = (
+    update(Session)
+    .where(col(Session.id) == bindparam("row_id"), col(Session.last_seen_at) <= bindparam("before"))
+    .values(last_seen_at=bindparam("at"))
+)

@@ -46,8 +46,8 @@ async def act_in(session: AsyncSession, caller: Caller, project: str) -> Princip
     """
     if isinstance(caller, SignedIn):
         query = (
-            select(Member.project_id, Member.role)
-            .join(Project, col(Project.id) == Member.project_id)
+            select(col(Member.project_id), col(Member.role))
+            .join(Project, col(Project.id) == col(Member.project_id))
             .where(col(Member.user_id) == caller.user_id, *named(project))
         )
         found = (await session.execute(query)).one_or_none()
@@ -55,7 +55,9 @@ async def act_in(session: AsyncSession, caller: Caller, project: str) -> Princip
             raise ProjectNotFound(project)
         return principal_of(caller, found.project_id, ROLES[found.role])
     if (
-        await session.scalar(select(Project.id).where(col(Project.id) == caller.project_id, *named(project)))
+        await session.scalar(
+            select(col(Project.id)).where(col(Project.id) == caller.project_id, *named(project))
+        )
         is None
     ):
         raise ProjectNotFound(project)
@@ -65,8 +67,8 @@ async def act_in(session: AsyncSession, caller: Caller, project: str) -> Princip
 async def memberships(session: AsyncSession, signed_in: SignedIn) -> list[Membership]:
     """Every project that the user is in, by name."""
     query = (
-        select(Project, Member.role)
-        .join(Member, col(Member.project_id) == Project.id)
+        select(Project, col(Member.role))
+        .join(Member, col(Member.project_id) == col(Project.id))
         .where(col(Member.user_id) == signed_in.user_id, col(Project.deleted_at).is_(None))
         .order_by(col(Project.name), col(Project.id))
     )

@@ -69,8 +69,8 @@ async def find(session: AsyncSession, token: str | None) -> SignedIn:
         raise InvalidSession
     query = (
         select(Session, User)
-        .join(User, col(User.id) == Session.user_id)
-        .where(Session.token_hash == _hash(token))
+        .join(User, col(User.id) == col(Session.user_id))
+        .where(col(Session.token_hash) == _hash(token))
     )
     found = (await session.execute(query)).one_or_none()
     if found is None:

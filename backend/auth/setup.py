@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import ColumnElement, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -37,7 +37,7 @@ class AlreadySetUp(Conflict):
 
 async def is_open(session: AsyncSession) -> bool:
     """Whether nobody has an account yet."""
-    return await session.scalar(select(User.id).limit(1)) is None
+    return await session.scalar(select(col(User.id)).limit(1)) is None
 
 
 async def issue(session: AsyncSession) -> str:
@@ -75,7 +75,7 @@ async def consume(session: AsyncSession, token: str, *, email: str, password: st
         Invalid: the e-mail or the password will not do; the token still works.
     """
     await session.execute(_ONE_AT_A_TIME)
-    used = update(SetupLink).where(*_works(token)).values(used_at=now()).returning(SetupLink.token_hash)
+    used = update(SetupLink).where(*_works(token)).values(used_at=now()).returning(col(SetupLink.token_hash))
     if (await session.execute(used)).first() is None or not await is_open(session):
         raise SetupClosed
     user = await users.create(session, email=email, password=password, name=name, is_operator=True)
@@ -84,7 +84,7 @@ async def consume(session: AsyncSession, token: str, *, email: str, password: st
     return user
 
 
-def _works(token: str) -> tuple[object, ...]:
+def _works(token: str) -> tuple[ColumnElement[bool], ...]:
     return (
         col(SetupLink.token_hash) == _hash(token),
         col(SetupLink.used_at).is_(None),

@@ -70,7 +70,9 @@ class Throttle:
         here = self._count_here(key)
         try:
             async with asyncio.timeout(_PATIENCE_S), self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(key, 0, ex=WINDOW_S, nx=True).incr(key).ttl(key)
+                pipeline.set(key, 0, ex=WINDOW_S, nx=True)
+                pipeline.incr(key)
+                pipeline.ttl(key)
                 _, tries, ends_in_s = await pipeline.execute()
         except (RedisError, OSError):
             log.warning("redis does not answer; tries to sign in are counted in the process")

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.actors import OPERATOR_LABEL
@@ -67,7 +68,7 @@ async def with_password(session: AsyncSession, *, email: str, password: str) -> 
     Raises:
         WrongPassword: they do not belong together, or the account is disabled.
     """
-    user = (await session.scalars(select(User).where(User.email == normal_email(email)))).one_or_none()
+    user = (await session.scalars(select(User).where(col(User.email) == normal_email(email)))).one_or_none()
     is_right = await _verify(user.password_hash if user else _nobodys_hash(), password)
     if user is None or not is_right or user.disabled_at is not None:
         raise WrongPassword

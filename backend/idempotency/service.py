@@ -82,7 +82,7 @@ async def claim(session: AsyncSession, caller: Caller, key: str, fingerprint: st
     values = {"scope": scope, "key": key, "fingerprint": fingerprint, "at": at, "expired": at - KEPT}
     if (await session.execute(_TAKE, values)).first() is not None:
         return Claimed(scope, key)
-    query = select(IdempotencyKey).where(IdempotencyKey.scope == scope, IdempotencyKey.key == key)
+    query = select(IdempotencyKey).where(col(IdempotencyKey.scope) == scope, col(IdempotencyKey.key) == key)
     row = (await session.scalars(query)).one()
     if row.fingerprint != fingerprint:
         raise KeyReused
@@ -104,7 +104,7 @@ async def sweep(session: AsyncSession) -> int:
     old = (
         delete(IdempotencyKey)
         .where(col(IdempotencyKey.created_at) < now() - KEPT)
-        .returning(IdempotencyKey.key)
+        .returning(col(IdempotencyKey.key))
     )
     return len((await session.execute(old)).all())
 

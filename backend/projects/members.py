@@ -31,7 +31,7 @@ async def list_members(session: AsyncSession, principal: Principal) -> list[Pers
     """Everybody in the project, by e-mail."""
     query = (
         visible(Member, principal)
-        .join(User, col(User.id) == Member.user_id)
+        .join(User, col(User.id) == col(Member.user_id))
         .add_columns(User)
         .order_by(col(User.email))
     )
@@ -48,7 +48,7 @@ async def add(session: AsyncSession, principal: Principal, *, email: str, role: 
     """
     _refuse_above(principal, role)
     email = normal_email(email)
-    query = select(User).where(User.email == email, col(User.disabled_at).is_(None))
+    query = select(User).where(col(User.email) == email, col(User.disabled_at).is_(None))
     user = (await session.scalars(query)).one_or_none()
     if user is None:
         raise UserNotFound(email)
@@ -98,16 +98,16 @@ async def _locked(session: AsyncSession, principal: Principal, user_id: UUID) ->
     """The member; until the end of the transaction nobody else changes who owns the project."""
     owners = (
         visible(Member, principal)
-        .where(Member.role == "owner")
+        .where(col(Member.role) == "owner")
         .order_by(col(Member.user_id))
         .with_for_update()
     )
     await session.execute(owners)
     query = (
         visible(Member, principal)
-        .join(User, col(User.id) == Member.user_id)
+        .join(User, col(User.id) == col(Member.user_id))
         .add_columns(User)
-        .where(Member.user_id == user_id)
+        .where(col(Member.user_id) == user_id)
         .with_for_update(of=Member)
         .execution_options(populate_existing=True)
     )
@@ -123,7 +123,9 @@ async def _refuse_last_owner(session: AsyncSession, principal: Principal, person
     if person.member.role != "owner":
         return
     others = (
-        visible(Member, principal).where(Member.role == "owner", Member.user_id != person.user.id).limit(1)
+        visible(Member, principal)
+        .where(col(Member.role) == "owner", col(Member.user_id) != person.user.id)
+        .limit(1)
     )
     if (await session.scalars(others)).first() is None:
         raise LastOwner

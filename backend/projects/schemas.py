@@ -92,6 +92,6 @@ class MemberAnswer(BaseModel):
             user_id=person.user.id,
             email=person.user.email,
             name=person.user.name,
-            role=person.member.role,  # type: ignore[arg-type]  # a check in the database holds it to the four
+            role=person.member.role,
             created_at=person.member.created_at,
         )

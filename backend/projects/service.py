@@ -79,7 +79,7 @@ async def get(session: AsyncSession, principal: Principal) -> Project:
 
 async def concurrency_limit(session: AsyncSession, principal: Principal) -> int:
     """Most jobs of the project that are ready or running at once."""
-    query = select(Admission.concurrency_limit).where(Admission.project_id == principal.project_id)
+    query = select(col(Admission.concurrency_limit)).where(col(Admission.project_id) == principal.project_id)
     return (await session.scalars(query)).one()
 
 
@@ -119,9 +119,11 @@ async def delete(session: AsyncSession, principal: Principal) -> None:
     """
     project = await get(session, principal)
     # A submit touches the window, so that none can slip in between the count and the end of this transaction.
-    window = select(Admission.project_id).where(Admission.project_id == project.id).with_for_update()
+    window = (
+        select(col(Admission.project_id)).where(col(Admission.project_id) == project.id).with_for_update()
+    )
     await session.execute(window)
-    live = select(func.count()).where(Job.project_id == project.id, col(Job.finished_at).is_(None))
+    live = select(func.count()).where(col(Job.project_id) == project.id, col(Job.finished_at).is_(None))
     jobs = await session.scalar(live) or 0
     if jobs:
         raise ProjectBusy(jobs)
@@ -135,8 +137,8 @@ async def delete(session: AsyncSession, principal: Principal) -> None:
 
 async def adopt(session: AsyncSession, user_id: UUID) -> int:
     """Make the user the owner of every project that has no member; returns how many."""
-    has_members = select(Member.project_id).where(Member.project_id == Project.id).exists()
-    orphans = select(Project.id).where(col(Project.deleted_at).is_(None), ~has_members)
+    has_members = select(col(Member.project_id)).where(col(Member.project_id) == col(Project.id)).exists()
+    orphans = select(col(Project.id)).where(col(Project.deleted_at).is_(None), ~has_members)
     ids = (await session.scalars(orphans)).all()
     session.add_all(Member(project_id=project_id, user_id=user_id, role="owner") for project_id in ids)
     await session.flush()
@@ -167,7 +169,7 @@ async def _rename(session: AsyncSession, project: Project, slug: str) -> None:
 
 
 async def _first_operator(session: AsyncSession) -> UUID | None:
-    query = select(User.id).where(col(User.is_operator), col(User.disabled_at).is_(None))
+    query = select(col(User.id)).where(col(User.is_operator), col(User.disabled_at).is_(None))
     return await session.scalar(query.order_by(col(User.created_at)).limit(1))
 
 
