@@ -20,7 +20,7 @@ from dramatiq.message import Message
 
 from backend.queue import actor_name, queue_name
 
-BLOCK_S = 1.0
+BLOCK_S = 1
 """Longest sleep of the consumer, so that a stop takes no longer."""
 DELAYED_SUFFIX = ".DQ"
 
@@ -99,9 +99,14 @@ class WakingBroker(RedisBroker):
         return WakingConsumer
 
 
-def declare(broker: WakingBroker, lanes: list[str], ring: Callable[[], None]) -> None:
+def declare(broker: WakingBroker, lanes: list[str], ring: Callable[[], object]) -> None:
     """Let tickets of the lanes call `ring`; a ticket never waits for a job."""
     for lane in lanes:
-        dramatiq.actor(
-            ring, actor_name=actor_name(lane), queue_name=queue_name(lane), broker=broker, max_retries=0
+        dramatiq.Actor(
+            ring,
+            broker=broker,
+            actor_name=actor_name(lane),
+            queue_name=queue_name(lane),
+            priority=0,
+            options={"max_retries": 0},
         )

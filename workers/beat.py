@@ -1,4 +1,4 @@
-"""The heartbeat: one row per process, beaten from a thread of its own, so that a busy event loop is not a dead worker."""
+"""The heartbeat: one row per process, beaten from a thread of its own: a busy event loop is not a dead worker."""
 
 from __future__ import annotations
 

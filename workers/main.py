@@ -115,7 +115,7 @@ async def _serve(
 async def _orphaned() -> None:
     """Return when the process that started this one is gone: its successor starts workers of its own."""
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a new parent
         await asyncio.sleep(ORPHAN_LOOK_S)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
 from sqlalchemy.exc import DBAPIError
 
-from backend import logs
+from backend import housekeeping, logs
 from backend.fleet import service as fleet
 from backend.fleet.service import SWEEP_EVERY_S
 from backend.instance import Instance
@@ -29,7 +31,6 @@ BATCH = 8
 """Most jobs of one claim: small, so that other processes get their share."""
 STAMP_SLACK = 2_000_000
 """How far below the newest stamp a claim still looks; a sweep looks at all."""
-DATABASE_AWAY_S = 0.5
 
 
 class Supervisor:
@@ -149,7 +150,13 @@ class Supervisor:
             self._wake.set()
 
     async def _sweep_forever(self) -> None:
+        tidied_at = -math.inf
         while True:
+            if time.monotonic() - tidied_at > housekeeping.EVERY_S:
+                tidied_at = time.monotonic()
+                with self._database_may_be_away():
+                    async with self._instance.database.transaction() as session:
+                        await housekeeping.tidy(session)
             with self._database_may_be_away():
                 await self._sweep()
             self._floors = dict.fromkeys(self._lanes, 0)
@@ -175,7 +182,7 @@ class Supervisor:
             await asyncio.wait(self._tasks, timeout=10)
 
     @contextlib.contextmanager
-    def _database_may_be_away(self):  # type: ignore[no-untyped-def]
+    def _database_may_be_away(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:

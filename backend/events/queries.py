@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
 from backend.events.tables import JobEvent
@@ -23,7 +24,7 @@ async def check_visible(session: AsyncSession, principal: Principal, job_id: UUI
         JobNotFound: there is no such job for it.
     """
     principal.require(Role.VIEWER, "jobs:read")
-    query = visible(Job, principal).where(Job.id == job_id).with_only_columns(Job.id)
+    query = visible(Job, principal).where(col(Job.id) == job_id).with_only_columns(col(Job.id))
     if (await session.execute(query)).scalar_one_or_none() is None:
         raise JobNotFound(job_id)
 
@@ -34,8 +35,8 @@ async def read_after(
     """The events of a job that was checked before, with numbers above `after`, in order."""
     query = (
         select(JobEvent)
-        .where(JobEvent.job_id == job_id, JobEvent.seq > after)  # type: ignore[arg-type]
-        .order_by(JobEvent.seq)  # type: ignore[arg-type]
+        .where(col(JobEvent.job_id) == job_id, col(JobEvent.seq) > after)
+        .order_by(col(JobEvent.seq))
         .limit(limit)
     )
     return (await session.execute(query)).scalars().all()

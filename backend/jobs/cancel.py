@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend import queue
 from backend.auth.principal import Principal, Role, visible
@@ -49,7 +50,7 @@ async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> N
     """
     principal.require(Role.DEVELOPER, "jobs:write")
     job: Job | None = (
-        await session.execute(visible(Job, principal).where(Job.id == job_id))
+        await session.execute(visible(Job, principal).where(col(Job.id) == job_id))
     ).scalar_one_or_none()
     if job is None:
         raise JobNotFound(job_id)

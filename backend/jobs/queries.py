@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import and_, or_, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
 from backend.fleet.service import LEASE
@@ -50,7 +51,7 @@ async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     """
     principal.require(Role.VIEWER, "jobs:read")
     job: Job | None = (
-        await session.execute(visible(Job, principal).where(Job.id == job_id))
+        await session.execute(visible(Job, principal).where(col(Job.id) == job_id))
     ).scalar_one_or_none()
     if job is None:
         raise JobNotFound(job_id)
@@ -64,7 +65,7 @@ async def get_job(session: AsyncSession, principal: Principal, job_id: UUID) -> 
         JobNotFound: there is none that the principal may see.
     """
     job = await get_row(session, principal, job_id)
-    given = visible(Feedback, principal).where(Feedback.job_id == job_id) if job.finished_at else None
+    given = visible(Feedback, principal).where(col(Feedback.job_id) == job_id) if job.finished_at else None
     feedback = (await session.execute(given)).scalars().all() if given is not None else []
     return view(job, await _reasons(session, [job]), feedback)
 
@@ -76,8 +77,8 @@ async def list_jobs(
     principal.require(Role.VIEWER, "jobs:read")
     query = visible(Job, principal).where(*_conditions(which))
     if below is not None:
-        query = query.where(tuple_(Job.created_at, Job.id) < (below.at, below.id))  # type: ignore[arg-type]
-    query = query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)  # type: ignore[attr-defined]
+        query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))
+    query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
     jobs = (await session.execute(query)).scalars().all()
     reasons = await _reasons(session, jobs)
     return [view(job, reasons) for job in jobs]
@@ -123,7 +124,7 @@ def _conditions(which: JobFilter) -> list[Any]:
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
     if which.since is not None:
-        conditions.append(Job.created_at >= which.since)
+        conditions.append(col(Job.created_at) >= which.since)
     if which.text:
         conditions.append(_matches(which.text))
     return conditions

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, Text, and_, cast, func
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
 from backend.jobs.errors import JobNotFound
@@ -37,10 +38,10 @@ async def entries(
 ) -> list[LedgerLine]:
     """The wallet's entries, newest first, from below `before_id`."""
     principal.require(Role.VIEWER, "billing:read")
-    query = visible(LedgerEntry, principal).where(LedgerEntry.account == "wallet")
+    query = visible(LedgerEntry, principal).where(col(LedgerEntry.account) == "wallet")
     if before_id is not None:
-        query = query.where(LedgerEntry.id < before_id)  # type: ignore[operator]  # SQLModel types columns as values
-    rows = (await session.execute(query.order_by(LedgerEntry.id.desc()).limit(limit))).scalars()  # type: ignore[union-attr]
+        query = query.where(col(LedgerEntry.id) < before_id)
+    rows = (await session.execute(query.order_by(col(LedgerEntry.id).desc()).limit(limit))).scalars()
     return [LedgerLine.of(row) for row in rows]
 
 
@@ -75,11 +76,11 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     """
     principal.require(Role.VIEWER, "jobs:read")
     job: Job | None = (
-        await session.execute(visible(Job, principal).where(Job.id == job_id))
+        await session.execute(visible(Job, principal).where(col(Job.id) == job_id))
     ).scalar_one_or_none()
     if job is None:
         raise JobNotFound(job_id)
-    query = visible(UsageEvent, principal).where(UsageEvent.job_id == job_id).order_by(UsageEvent.created_at)
+    query = visible(UsageEvent, principal).where(col(UsageEvent.job_id) == job_id).order_by(col(UsageEvent.created_at))
     lines = (await session.execute(query)).scalars().all()
     shows_upstream = principal.role >= Role.OWNER
     return Receipt(
@@ -91,14 +92,14 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     )
 
 
-def _usage_by_job(principal: Principal, group_by: str, since: datetime, until: datetime) -> Select[Any]:
-    jobs = visible(Job, principal).where(and_(Job.finished_at >= since, Job.finished_at < until))  # type: ignore[operator,arg-type]
+def _usage_by_job(principal: Principal, group_by: str, since: datetime, until: datetime) -> Select[*tuple[Any, ...]]:
+    jobs = visible(Job, principal).where(and_(col(Job.finished_at) >= since, col(Job.finished_at) < until))
     group = _GROUPS[group_by].label("group")
     return (
         jobs.with_only_columns(
             group,
             func.count().label("jobs"),
-            func.count().filter(Job.status == "failed").label("failed"),  # type: ignore[arg-type]
+            func.count().filter(col(Job.status) == "failed").label("failed"),
             func.sum(Job.cost_micros).label("cost_micros"),
         )
         .group_by(group)
@@ -106,9 +107,9 @@ def _usage_by_job(principal: Principal, group_by: str, since: datetime, until: d
     )
 
 
-def _usage_by_model(principal: Principal, since: datetime, until: datetime) -> Select[Any]:
+def _usage_by_model(principal: Principal, since: datetime, until: datetime) -> Select[*tuple[Any, ...]]:
     used = visible(UsageEvent, principal).where(
-        and_(UsageEvent.created_at >= since, UsageEvent.created_at < until)  # type: ignore[arg-type]
+        and_(col(UsageEvent.created_at) >= since, col(UsageEvent.created_at) < until)
     )
     group = func.coalesce(func.nullif(UsageEvent.model, ""), UsageEvent.kind).label("group")
     return (

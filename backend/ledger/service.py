@@ -48,7 +48,8 @@ update wallets set balance_micros = balance_micros + :amount_micros
 where project_id = :project_id returning balance_micros
 """)
 _SETTLE = text("""
-update wallets set balance_micros = balance_micros - :billed_micros, reserved_micros = reserved_micros - :reserved_micros
+update wallets
+set balance_micros = balance_micros - :billed_micros, reserved_micros = reserved_micros - :reserved_micros
 where project_id = :project_id returning balance_micros - reserved_micros as available_micros
 """)
 _USED = text("""
