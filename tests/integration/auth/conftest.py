@@ -1,0 +1,105 @@
+"""The REST application on real servers, and callers of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from backend.app import create_app, serving
+from backend.auth import keys, sessions, users
+from backend.auth.keys import KeyKind, Limits
+from backend.auth.tables import User
+from backend.config import Settings
+from backend.db import Database
+from backend.events.wakeups import WakeUps
+from backend.instance import Instance
+from backend.projects import service as projects
+from backend.projects.tables import Project
+from backend.secrets.vault import Vault
+from backend.storage.local import LocalStorage
+
+PASSWORD = "three words make one"
+
+
+@pytest_asyncio.fixture
+async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
+    """An instance on the test's own database and Redis."""
+    redis = Redis.from_url(redis_url)
+    settings = Settings(home=tmp_path, port=8123, public_url=None)
+    yield Instance(
+        settings=settings,
+        database=database,
+        redis=redis,
+        storage=LocalStorage(tmp_path / "storage"),
+        vault=Vault.open(tmp_path, None),
+        wakeups=WakeUps(redis),
+    )
+    await redis.aclose()
+
+
+@pytest_asyncio.fixture
+async def app(instance: Instance) -> AsyncIterator[FastAPI]:
+    """The application that serves the instance."""
+    app = create_app(instance.settings)
+    async with serving(app, instance):
+        yield app
+
+
+def browse(app: FastAPI) -> httpx.AsyncClient:
+    """A browser of its own: cookies are kept, redirects shown."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8123")
+
+
+@pytest_asyncio.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without credentials."""
+    async with browse(app) as client:
+        yield client
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Makes people, projects and keys."""
+
+    app: FastAPI
+    database: Database
+
+    async def user(self, email: str, *, is_operator: bool = False) -> User:
+        """A person with the usual password."""
+        async with self.database.transaction() as session:
+            return await users.create(session, email=email, password=PASSWORD, is_operator=is_operator)
+
+    async def project(self, name: str, owner: User | None = None) -> Project:
+        """A project."""
+        async with self.database.transaction() as session:
+            return await projects.create(
+                session, name=name, owner_id=owner.id if owner else None, concurrency_limit=5
+            )
+
+    async def key(self, project: Project, kind: KeyKind = "secret", limits: Limits | None = None) -> dict[str, str]:
+        """The headers of a new key of the project."""
+        async with self.database.transaction() as session:
+            made = await keys.create(session, None, project_id=project.id, kind=kind, limits=limits)
+        return {"Authorization": f"Bearer {made.clear_text}"}
+
+    async def browser(self, user: User) -> httpx.AsyncClient:
+        """A browser in which the user is signed in; it sends the session's token with writes."""
+        async with self.database.transaction() as session:
+            begun = await sessions.begin(session, user)
+        client = browse(self.app)
+        client.cookies.set(sessions.cookie_name("http://127.0.0.1:8123"), begun.token)
+        client.headers["X-CSRF-Token"] = begun.signed_in.csrf_token
+        return client
+
+
+@pytest.fixture
+def world(app: FastAPI, database: Database) -> World:
+    """Makes people, projects and keys."""
+    return World(app, database)
