@@ -1,0 +1,187 @@
+"""The one door out of a sandbox: forwards a job's requests to the routes of the API that are made for jobs.
+
+It accepts on a socket that was made inside the sandbox's network namespace, so no other process reaches it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from contextlib import suppress
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from backend import logs
+
+ROUTES: Final = frozenset(
+    {
+        "/v1/media/generate",
+        "/v1/drive/sign",
+        "/v1/subagent/invoke",
+        "/v1/web/search",
+        "/v1/web/fetch",
+    }
+)
+TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - a header's name
+
+_MAX_HEAD_BYTES: Final = 16 * 1024
+_MAX_REQUEST_BYTES: Final = 8 << 20
+_MAX_ANSWER_BYTES: Final = 32 << 20
+_MAX_CONNECTIONS: Final = 32
+_REQUEST_S: Final = 30.0  # to send a request
+_ANSWER_S: Final = 1830.0  # a subagent may take 1800
+_CHUNK_BYTES: Final = 1 << 16
+
+log = logs.get(__name__)
+
+
+class _Refused(Exception):
+    """The request is answered by the broker itself."""
+
+    def __init__(self, status: str, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+
+
+class _Request(NamedTuple):
+    path: str
+    token: str
+    content_type: str
+    length: int
+
+
+class Broker:
+    """Serves one sandbox; only tokens of jobs that run in it now are passed on."""
+
+    def __init__(self, listener: socket.socket, api_base: str) -> None:
+        listener.setblocking(False)
+        self.tokens: set[str] = set()
+        self._api = urlsplit(api_base)
+        self._listener = listener
+        self._connections: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+        asyncio.get_running_loop().add_reader(listener, self._accept)
+
+    def close(self) -> None:
+        """Stop serving and end what is under way."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        for connection in self._connections:
+            connection.cancel()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            connection.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(connection), name="broker")
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=_MAX_HEAD_BYTES)
+        try:
+            await self._answer(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
+            log.debug("a request of a job broke off", reason=type(error).__name__)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_REQUEST_S):
+                request = self._parse(await _head(reader))
+                body = await reader.readexactly(request.length)
+            async with asyncio.timeout(_ANSWER_S):
+                await self._forward(request, body, writer)
+        except _Refused as refusal:
+            writer.write(_own_answer(refusal))
+            await writer.drain()
+
+    def _parse(self, head: bytes) -> _Request:
+        lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = (*lines[0].split(" "), "", "")[:3]
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines[1:])
+        }
+        if method != "POST" or target not in ROUTES:
+            raise _Refused(
+                "403 Forbidden", "not_allowed", f"A job may not call {method[:10]} {target[:100]}."
+            )
+        token = headers.get(TOKEN_HEADER, "")
+        if token not in self.tokens:
+            raise _Refused(
+                "401 Unauthorized",
+                "not_signed_in",
+                "The header X-Puras-Service-Token is not this job's token.",
+            )
+        if "transfer-encoding" in headers or not headers.get("content-length", "").isdecimal():
+            raise _Refused("411 Length Required", "malformed", "Send the body with its Content-Length.")
+        length = int(headers["content-length"])
+        if length > _MAX_REQUEST_BYTES:
+            raise _Refused(
+                "413 Content Too Large", "too_large", f"The body is over {_MAX_REQUEST_BYTES} bytes."
+            )
+        return _Request(target, token, headers.get("content-type", "application/json"), length)
+
+    async def _forward(self, request: _Request, body: bytes, writer: asyncio.StreamWriter) -> None:
+        host, is_tls = self._api.hostname or "127.0.0.1", self._api.scheme == "https"
+        port = self._api.port or (443 if is_tls else 80)
+        try:
+            reader, upstream = await asyncio.open_connection(
+                host, port, ssl=ssl.create_default_context() if is_tls else None
+            )
+        except OSError:
+            raise _Refused(
+                "503 Service Unavailable", "unavailable", "The API does not answer: try again."
+            ) from None
+        try:
+            upstream.write(self._request_bytes(request, host) + body)
+            await upstream.drain()
+            passed = 0
+            while passed < _MAX_ANSWER_BYTES and (data := await reader.read(_CHUNK_BYTES)):
+                passed += len(data)
+                writer.write(data)
+                await writer.drain()
+        finally:
+            upstream.close()
+
+    def _request_bytes(self, request: _Request, host: str) -> bytes:
+        """The head of our own request: nothing of the job's is passed on but what was looked at."""
+        content_type = request.content_type if request.content_type.isprintable() else "application/json"
+        lines = (
+            f"POST {self._api.path.rstrip('/')}{request.path} HTTP/1.1",
+            f"Host: {host}",
+            f"X-Puras-Service-Token: {request.token}",
+            f"Content-Type: {content_type}",
+            f"Content-Length: {request.length}",
+            "Connection: close",
+        )
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError:
+        raise _Refused(
+            "431 Request Header Fields Too Large", "too_large", "The request's head is too large."
+        ) from None
+
+
+def _own_answer(refusal: _Refused) -> bytes:
+    body = json.dumps({"detail": str(refusal), "code": refusal.code}).encode()
+    head = f"HTTP/1.1 {refusal.status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body

@@ -1,0 +1,68 @@
+"""What can go wrong around a job before its function runs.
+
+PurasError
+├── SandboxUnavailable    503  this machine lacks a layer that the settings demand
+├── SandboxMisplaced      500  the instance's folders lie where the sandbox would open them
+├── EntrypointRefused     422  the skill cannot be imported
+├── ParentLost            503  the warm parent ended before the job began
+├── RequirementsRefused   422  requirements.txt holds what is not allowed
+└── EnvironmentFailed     422  the packages could not be installed
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.errors import Invalid, PurasError, Unavailable
+
+
+class SandboxUnavailable(Unavailable):
+    """This machine lacks a layer of the sandbox that the settings demand."""
+
+    code = "sandbox_unavailable"
+
+
+class SandboxMisplaced(PurasError):
+    """The instance's folders lie where the sandbox would open them to every job."""
+
+    code = "sandbox_misplaced"
+
+    def __init__(self, readable: Path, jobs: Path) -> None:
+        super().__init__(
+            f"Jobs may read {str(readable)!r}, and the folder of all jobs {str(jobs)!r} lies inside it, so that every "
+            "job could read the files of the others. Set PURAS_HOME to a folder outside of it.",
+            readable=str(readable),
+            jobs=str(jobs),
+        )
+
+
+class EntrypointRefused(Invalid):
+    """The skill's file cannot be imported, or has no such function."""
+
+    code = "bad_entrypoint"
+
+    def __init__(self, detail: str, trace: str = "") -> None:
+        super().__init__(detail)
+        self.trace = trace
+
+
+class ParentLost(Unavailable):
+    """The warm parent ended before the job began; another one can be tried."""
+
+    code = "crashed"
+
+
+class RequirementsRefused(Invalid):
+    """A requirements.txt holds lines that are not plain packages of the index."""
+
+    code = "environment_failed"
+
+
+class EnvironmentFailed(Invalid):
+    """The packages of a requirements.txt could not be installed."""
+
+    code = "environment_failed"
+
+    def __init__(self, detail: str, log: str = "") -> None:
+        super().__init__(detail)
+        self.log = log

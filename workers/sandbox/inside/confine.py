@@ -1,0 +1,149 @@
+"""Narrowing of the calling process, for good: seccomp, Landlock, resource limits, through ctypes alone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import stat
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from . import filters
+from .syscalls import LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_PR_SET_CHILD_SUBREAPER, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 36, 22, 2
+_CREATE_RULESET_VERSION = 1
+_RULE_PATH, _RULE_PORT, _CONNECT_TCP = 1, 2, 2
+
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+_READ: Final = _EXECUTE | _READ_FILE | _READ_DIR
+_OF_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class _FilterProgram(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+class Opened(NamedTuple):
+    """A path that was opened ahead, so that granting it costs one call."""
+
+    descriptor: int
+    is_dir: bool
+
+
+def landlock_abi() -> int:
+    """The version of Landlock that this kernel offers; 0 is none."""
+    if sys.platform != "linux":
+        return 0
+    abi: int = _libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
+    return max(0, abi)
+
+
+def open_existing(paths: Sequence[str]) -> list[Opened]:
+    """Open those of the paths that exist, as places only: nothing can be read through the descriptors."""
+    opened = []
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue
+        opened.append(Opened(descriptor, stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    return opened
+
+
+def landlock(
+    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_port: int | None
+) -> None:
+    """Leave to this process and its descendants only the given paths, and one TCP port to connect to."""
+    filesystem = _rights_of(abi)
+    network = 3 if abi >= 4 else 0
+    scope = 3 if abi >= 6 else 0  # no abstract sockets and no signals to processes outside
+    size = 8 if abi < 4 else 16 if abi < 6 else 24
+    attributes = struct.pack("QQQ", filesystem, network, scope)[:size]
+    ruleset = _checked(
+        "landlock_create_ruleset",
+        _libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0),
+    )
+    for places, rights in ((readable, _READ), (writable, filesystem)):
+        for place in places:
+            granted = rights & filesystem if place.is_dir else rights & filesystem & _OF_FILES
+            _add_rule(ruleset, _RULE_PATH, struct.pack("=Qi", granted, place.descriptor))
+    if network and connect_port is not None:
+        _add_rule(ruleset, _RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, connect_port))
+    no_new_privileges()
+    _checked("landlock_restrict_self", _libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))
+    os.close(ruleset)
+
+
+def seccomp(program: filters.Program) -> None:
+    """Put every later system call of this process and its descendants through the program."""
+    code = filters.encode(program)
+    structure = _FilterProgram(len(program), code)
+    no_new_privileges()
+    _checked("seccomp", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(structure), 0, 0))
+
+
+def no_new_privileges() -> None:
+    """Programs with the set-user-id bit give this process nothing any more."""
+    _checked("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def become(uid: int) -> None:
+    """Take on a user id for good, with its own group and no other."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when the thread that started it ends."""
+    _checked("pdeathsig", _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of every descendant that loses its own."""
+    _checked("subreaper", _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Say whether processes of the same user may look into this one."""
+    _checked("dumpable", _libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
+
+
+def limit(limits: Mapping[str, int]) -> None:
+    """Lower resource limits (`DATA`, `NPROC`…) for good; a limit that is lower already stays."""
+    for name, value in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}", None)
+        if kind is None:
+            continue
+        _, hard = resource.getrlimit(kind)
+        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (ceiling, ceiling))
+
+
+def _rights_of(abi: int) -> int:
+    rights: int = (1 << 13) - 1
+    for since, right in ((2, 1 << 13), (3, _TRUNCATE), (5, _IOCTL_DEV)):
+        if abi >= since:
+            rights |= right
+    return rights
+
+
+def _add_rule(ruleset: int, kind: int, rule: bytes) -> None:
+    _checked("landlock_add_rule", _libc.syscall(LANDLOCK_ADD_RULE, ruleset, kind, rule, 0))
+
+
+def _checked(what: str, answer: int) -> int:
+    if answer < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return answer

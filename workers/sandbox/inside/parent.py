@@ -1,0 +1,200 @@
+"""The warm parent: confine itself, import the skill once, then fork a child for each job.
+
+It runs code of the tenant's, so the worker trusts nothing that it says. Run as
+`python -I -S -c "…; from puras_inside import parent; parent.main()"`, the plan on standard input.
+"""
+
+# ruff: noqa: PTH108, PTH118, PTH208
+# (every call runs before a job; pathlib costs)
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import select
+import signal
+import site
+import socket
+import stat
+import sys
+from contextlib import suppress
+from typing import Final
+
+from . import child, confine, filters, wire
+from .entry import BadEntrypoint, Function, load
+from .plan import Plan
+from .syscalls import ARCHITECTURES
+
+_MAX_OPEN_FILES: Final = 1024
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a small mount of the sandbox's own
+
+
+def main(control_fd: int) -> None:
+    """Serve forks until the worker closes the control socket."""
+    with open(0, "rb", closefd=False) as source:
+        plan = Plan.from_json(json.load(source))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    control = _take_control(control_fd)
+    port = _hand_out_broker(control) if plan.namespaced else None
+    _confine(plan)
+    _prepare(plan, port)
+    sockets_before = _count_sockets()
+    try:
+        function = None if plan.cold else load(plan)
+    except BadEntrypoint as error:
+        wire.send(control, {"type": "refused", "message": str(error)[:4000], "trace": error.trace[:16_000]})
+        return
+    obstacles = {"threads": _count_threads() - 1, "sockets": _count_sockets() - sockets_before}
+    if function is not None and any(obstacles.values()):
+        wire.send(control, {"type": "not_forkable", **obstacles})
+        return
+    gc.collect()
+    gc.freeze()
+    _serve(control, plan, function, port)
+
+
+def _take_control(descriptor: int) -> socket.socket:
+    """The control socket under the number that every child replaces with its own private one."""
+    if descriptor != wire.PRIVATE_FD:
+        os.dup2(descriptor, wire.PRIVATE_FD, inheritable=False)
+        os.close(descriptor)
+    os.set_inheritable(wire.PRIVATE_FD, False)
+    return socket.socket(fileno=wire.PRIVATE_FD)
+
+
+def _hand_out_broker(control: socket.socket) -> int:
+    """A listening socket of this network namespace; the worker accepts on it from outside."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        wire.send(control, {"type": "broker"}, [listener.fileno()])
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _confine(plan: Plan) -> None:
+    """From here on this process can do no more than its tenant may."""
+    if plan.uid is not None:
+        confine.become(plan.uid)
+    if sys.platform == "linux":
+        confine.adopt_orphans()
+        confine.set_dumpable(False)
+        confine.die_with_parent()
+    if plan.seccomp and plan.namespaced:
+        confine.seccomp(filters.confinement(ARCHITECTURES[platform.machine()], plan.families))
+    confine.limit({"CORE": 0, "NOFILE": _MAX_OPEN_FILES})
+
+
+def _prepare(plan: Plan, port: int | None) -> None:
+    """Set up imports and variables as the skill's code expects them."""
+    os.umask(0o077)
+    skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
+    own = [plan.kit, skill, plan.deployment]
+    os.environ.update(
+        plan.environment, PYTHONPATH=os.pathsep.join(own), PURAS_DEPLOYMENT_ROOT=plan.deployment
+    )
+    if port is not None:
+        os.environ["PURAS_API_BASE"] = f"http://127.0.0.1:{port}"
+    if plan.has_site:
+        site.main()
+    else:
+        site.setquit()
+    sys.path[:0] = own
+    sys.argv = [plan.file]
+    sys.stdout.reconfigure(line_buffering=False, write_through=True)  # type: ignore[union-attr]  # a text stream
+    sys.stderr.reconfigure(errors="backslashreplace", write_through=True)  # type: ignore[union-attr]  # a text stream
+
+
+def _serve(control: socket.socket, plan: Plan, function: Function | None, port: int | None) -> None:
+    woken, wake = socket.socketpair()
+    woken.setblocking(False)
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    readable = confine.open_existing(plan.readable) if plan.landlock else []
+    writable = confine.open_existing(plan.writable) if plan.landlock else []
+    opened = [place.descriptor for place in (*readable, *writable)]
+    ground = child.Ground(
+        plan=plan,
+        architecture=ARCHITECTURES[platform.machine()] if plan.seccomp else None,
+        landlock_abi=confine.landlock_abi() if plan.landlock else 0,
+        readable=readable,
+        writable=writable,
+        broker_port=port,
+        private_to_parent=[*opened, woken.fileno(), wake.fileno()],
+        function=function,
+    )
+    wire.send(control, {"type": "ready", "broker_port": port})
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    children: dict[int, int] = {}
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor == woken.fileno():
+                with suppress(BlockingIOError):
+                    woken.recv(4096)
+                _reap(control, children)
+            elif not _obey(control, ground, children):
+                return
+
+
+def _obey(control: socket.socket, ground: child.Ground, children: dict[int, int]) -> bool:
+    """Carry out one message; false when the worker is gone."""
+    message = wire.receive(control, max_descriptors=wire.DESCRIPTORS_OF_A_CHILD)
+    if message.closed:
+        return False
+    if message.body.get("type") == "tidy":
+        _empty_shared_memory()
+        return True
+    number: int = message.body["id"]
+    try:
+        pid = os.fork()
+    except OSError as error:
+        wire.send(control, {"type": "not_forked", "id": number, "message": str(error)})
+        pid = -1
+    if pid == 0:
+        child.run(ground, child.Seat(message.body["slot"], message.descriptors))
+    for descriptor in message.descriptors:
+        os.close(descriptor)
+    if pid > 0:
+        children[pid] = number
+    return True
+
+
+def _reap(control: socket.socket, children: dict[int, int]) -> None:
+    """Collect the dead, adopted orphans too, and report those that were jobs."""
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if pid in children:
+            report = {"status": status, "peak_kb": usage.ru_maxrss, "cpu_s": usage.ru_utime + usage.ru_stime}
+            wire.send(control, {"type": "exit", "id": children.pop(pid), **report})
+
+
+def _empty_shared_memory() -> None:
+    """Remove what ended jobs left there."""
+    for name in os.listdir(_SHARED_MEMORY):
+        with suppress(OSError):
+            os.unlink(f"{_SHARED_MEMORY}/{name}")
+
+
+def _count_threads() -> int:
+    return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+
+
+def _count_sockets() -> int:
+    """Asked one by one: a process that nobody may look into cannot list its own descriptors either."""
+    count = 0
+    for descriptor in range(_MAX_OPEN_FILES):
+        with suppress(OSError):
+            count += stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    return count

@@ -1,0 +1,42 @@
+"""What a worker tells a warm parent before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The skill of one warm parent, the places of its sandbox, and how far it is confined. Never in a command line."""
+
+    skill_dir: str
+    file: str
+    function: str
+    declared_inputs: list[str]
+    jobs: str
+    """Folder in which every job gets its own."""
+    deployment: str
+    drive: str
+    kit: str
+    """Folder that holds the package `puras`."""
+    environment: dict[str, str]
+    """Variables of every job of this parent: the skill's secrets and the platform's own."""
+    readable: list[str]
+    writable: list[str]
+    uid: int | None
+    """User to become before anything of the tenant's is read."""
+    has_site: bool
+    """The interpreter belongs to an environment with packages of its own."""
+    cold: bool
+    """Import in each child instead of here."""
+    landlock: bool
+    seccomp: bool
+    families: list[int]
+    namespaced: bool
+    """It runs in namespaces of its own: only then is there a loopback for the broker, and code may be imported."""
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Plan:
+        """The plan as the worker sent it."""
+        return cls(**body)

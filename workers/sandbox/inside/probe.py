@@ -1,0 +1,43 @@
+"""Try every layer once, the way a job would use it, and say what held."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+
+from . import confine, filters
+from .syscalls import ARCHITECTURES
+
+
+def main() -> None:
+    """Confine this process as a job is confined and print the layers as JSON. One argument: a user id or `-`."""
+    if sys.argv[1] != "-":
+        confine.become(int(sys.argv[1]))
+    landlock, landlock_problem = _landlock()
+    seccomp, seccomp_problem = _seccomp()
+    problems = [problem for problem in (landlock_problem, seccomp_problem) if problem]
+    sys.stdout.write(json.dumps({"landlock": landlock, "seccomp": seccomp, "problems": problems}))
+
+
+def _landlock() -> tuple[int, str | None]:
+    abi = confine.landlock_abi()
+    if not abi:
+        return 0, "this kernel has no Landlock (Linux 5.13 and newer, enabled at boot)"
+    try:
+        places = confine.open_existing(["/", "/proc"])
+        confine.landlock(abi, readable=places, writable=[], connect_port=None)
+    except OSError as error:
+        return 0, f"Landlock cannot be used: {error}"
+    return abi, None
+
+
+def _seccomp() -> tuple[bool, str | None]:
+    architecture = ARCHITECTURES.get(platform.machine())
+    if architecture is None:
+        return False, f"there is no system-call filter for the architecture {platform.machine()}"
+    try:
+        confine.seccomp(filters.confinement(architecture, []))
+    except OSError as error:
+        return False, f"seccomp cannot be used: {error}"
+    return True, None

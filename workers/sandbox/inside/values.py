@@ -1,0 +1,163 @@
+"""Whether a value is plain JSON data, and if not, where, why and what to write instead."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+MAX_DEPTH: Final = 200
+_MAX_INTEGER_BITS: Final = 14_000  # beyond 4,300 digits no JSON reader of Python takes it
+
+_MENDS: Final = {
+    "bytes": "save it with `puras.drive.save(…)` and return the path, or base64-encode it",
+    "bytearray": "save it with `puras.drive.save(…)` and return the path, or base64-encode it",
+    "memoryview": "save it with `puras.drive.save(…)` and return the path, or base64-encode it",
+    "set": "return `sorted(…)` of it",
+    "frozenset": "return `sorted(…)` of it",
+    "datetime": "return its `.isoformat()`",
+    "date": "return its `.isoformat()`",
+    "time": "return its `.isoformat()`",
+    "timedelta": "return its `.total_seconds()`",
+    "Decimal": "return `float(…)` or `str(…)` of it",
+    "UUID": "return `str(…)` of it",
+    "complex": "return its parts as two numbers",
+    "generator": "return `list(…)` of it",
+    "ndarray": "return its `.tolist()`",
+    "DataFrame": "return its `.to_dict('records')`",
+    "Series": "return its `.tolist()`",
+    "coroutine": "await it",
+}
+
+
+class NotJson(ValueError):
+    """A value that JSON cannot hold; the message says where it is and what to do."""
+
+
+def encode(value: Any) -> bytes:
+    """The value as compact UTF-8 JSON on one line.
+
+    Raises:
+        NotJson: some part of it is not JSON data.
+    """
+    problem = problem_of(value)
+    if problem is not None:
+        raise NotJson(problem)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+    return text.encode()
+
+
+def decode(raw: bytes | bytearray) -> Any:
+    """Read JSON from a source that is not trusted, into data that every later reader can take.
+
+    Raises:
+        NotJson: it is not JSON, or holds what JSON data must not.
+    """
+    try:
+        value = json.loads(raw, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:
+        raise NotJson(str(error)) from None
+    problem = problem_of(value)
+    if problem is not None:
+        raise NotJson(problem)
+    return value
+
+
+def problem_of(value: Any) -> str | None:
+    """What keeps the value from being JSON data, as a sentence with its place; none if nothing does."""
+    return _walk(value, "result", 0)
+
+
+def _walk(value: Any, path: str, depth: int) -> str | None:
+    kind = type(value)
+    if kind is str:
+        return _text_problem(value, path)
+    if value is None or kind is bool:
+        return None
+    if kind is int:
+        return _integer_problem(value, path)
+    if kind is float:
+        return (
+            None
+            if math.isfinite(value)
+            else f"{path} is {value}, which JSON has no word for: return None instead"
+        )
+    if depth >= MAX_DEPTH:
+        return f"{path[:200]} is nested deeper than {MAX_DEPTH} levels, or contains itself: return a flatter value"
+    if kind is dict:
+        return _mapping_problem(value, path, depth)
+    if kind is list or kind is tuple:
+        return _sequence_problem(value, path, depth)
+    return f"{path} is a {_name(kind)}, which is not JSON data: {_mend(value)}"
+
+
+def _mapping_problem(value: dict[Any, Any], path: str, depth: int) -> str | None:
+    for key, item in value.items():
+        if type(key) is not str:
+            return (
+                f"{path} has the key {_shown(key)} of type {_name(type(key))}: JSON keys are text, use str(…)"
+            )
+        problem = _text_problem(key, f"a key of {path}") or _walk(item, f"{path}.{key[:100]}", depth + 1)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _sequence_problem(value: list[Any] | tuple[Any, ...], path: str, depth: int) -> str | None:
+    for place, item in enumerate(value):
+        problem = _walk(item, f"{path}[{place}]", depth + 1)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _text_problem(value: str, path: str) -> str | None:
+    if value.isascii():
+        if "\0" in value:
+            return f"{path} holds a NUL character: remove it with `.replace('\\0', '')`"
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return f"{path} holds half of a surrogate pair, which is not text: use `.encode('utf-8', 'replace').decode()`"
+    return f"{path} holds a NUL character: remove it with `.replace('\\0', '')`" if "\0" in value else None
+
+
+def _integer_problem(value: int, path: str) -> str | None:
+    if value.bit_length() > _MAX_INTEGER_BITS:
+        return f"{path} is an integer of more than 4,300 digits: return it as text"
+    return None
+
+
+def _mend(value: Any) -> str:
+    kind = type(value)
+    known = next((_MENDS[base.__name__] for base in kind.__mro__ if base.__name__ in _MENDS), None)
+    if known is not None:
+        return known
+    for test, mend in (
+        ("__dataclass_fields__", "return `dataclasses.asdict(…)` of it"),
+        ("model_dump", "return its `.model_dump(mode='json')`"),
+        ("__fspath__", "return `str(…)` of it"),
+        ("_value_", "return its `.value`"),
+        ("tolist", "return its `.tolist()`"),
+    ):
+        if hasattr(kind, test):
+            return mend
+    bases = [base for base in (str, int, float, dict, list, tuple) if issubclass(kind, base)]
+    if bases:
+        return f"return `{bases[0].__name__}(…)` of it"
+    return "return dicts, lists, text, numbers, booleans or None"
+
+
+def _name(kind: type[Any]) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60] if isinstance(value, (int, float, bool, tuple, bytes)) or value is None else "…"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise NotJson(f"it holds {name}, which is not JSON")

@@ -1,0 +1,109 @@
+"""Words of the wire between a worker, a warm parent and its children.
+
+`control` (SOCK_SEQPACKET, worker ↔ parent) carries one JSON object a message, some with descriptors.
+`private` (SOCK_STREAM, worker ↔ child) carries one frame to the child (its job) and JSON lines back.
+`events` (SOCK_SEQPACKET, child → worker) carries JSON lines of the kit. Output goes through two pipes.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import socket
+import struct
+import sys
+from typing import Any, Final, NamedTuple
+
+CONTROL_TYPE: Final = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+MAX_CONTROL_BYTES: Final = 64 * 1024
+PRIVATE_FD: Final = 3
+EVENTS_FD: Final = 4
+DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events
+_LENGTH: Final = struct.Struct("!Q")
+_INT_BYTES: Final = array.array("i").itemsize
+
+
+class Message(NamedTuple):
+    """One message of a control socket."""
+
+    body: dict[str, Any]
+    """Empty when the other side is gone or did not send an object."""
+    descriptors: list[int]
+    closed: bool
+    pid: int | None
+    """Of the sender, as the kernel says, where it was asked to."""
+
+
+def send(control: socket.socket, body: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    """Send one message, with descriptors for the other process to own copies of."""
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    control.sendmsg([json.dumps(body).encode()], ancillary)
+
+
+def receive(control: socket.socket, *, max_descriptors: int = 0) -> Message:
+    """Read one message; descriptors that were not asked for are closed by the kernel.
+
+    Raises:
+        BlockingIOError: nothing is there now.
+    """
+    space = socket.CMSG_SPACE(_INT_BYTES * max_descriptors) if max_descriptors else 0
+    credentials = (
+        socket.CMSG_SPACE(_CREDENTIALS.size) if control.getsockopt(socket.SOL_SOCKET, _PASSCRED) else 0
+    )
+    data, ancillary, _, _ = control.recvmsg(MAX_CONTROL_BYTES, space + credentials, _CLOSE_ON_EXEC)
+    descriptors, pid = _unpack(ancillary)
+    return Message(_object(data), descriptors, not data, pid)
+
+
+def frame(body: bytes) -> bytes:
+    """The bytes that tell their own length, then the body."""
+    return _LENGTH.pack(len(body)) + body
+
+
+def read_frame(stream: socket.socket) -> bytes | None:
+    """Read one frame, waiting for it; none when the other side is gone."""
+    head = _read_exactly(stream, _LENGTH.size)
+    return None if head is None else _read_exactly(stream, _LENGTH.unpack(head)[0])
+
+
+def sender_pid(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The sender's process id as the kernel says it, if it was asked to."""
+    return _unpack(ancillary)[1]
+
+
+_PASSCRED: Final = getattr(socket, "SO_PASSCRED", 0x10)
+_CREDENTIALS: Final = struct.Struct("3i")
+_CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+
+def _unpack(ancillary: list[tuple[int, int, bytes]]) -> tuple[list[int], int | None]:
+    descriptors: list[int] = []
+    pid = None
+    for level, kind, data in ancillary:
+        if level != socket.SOL_SOCKET:
+            continue
+        if kind == socket.SCM_RIGHTS:
+            numbers = array.array("i")
+            numbers.frombytes(data[: len(data) - len(data) % _INT_BYTES])
+            descriptors.extend(numbers)
+        elif kind == getattr(socket, "SCM_CREDENTIALS", -1):
+            pid = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0]
+    return descriptors, pid
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data) if data else {}
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _read_exactly(stream: socket.socket, length: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < length:
+        part = stream.recv(min(length - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,159 @@
+"""Where everything is: on the machine, and as a job sees it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import puras
+
+from . import inside
+from .errors import SandboxMisplaced
+
+INSIDE_JOBS: Final = "/jobs"
+INSIDE_DEPLOYMENT: Final = "/deployment"
+INSIDE_ENVIRONMENT: Final = "/environment"
+INSIDE_DRIVE: Final = "/drive"
+INSIDE_OURS: Final = "/puras"
+
+RUNTIME: Final = Path(inside.__file__).resolve().parent
+KIT: Final = Path(puras.__file__).resolve().parent
+BASE_PYTHON: Final = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+BASE_PREFIX: Final = Path(sys.base_prefix).resolve()
+USR: Final = Path("/usr")
+
+DEVICES_READ: Final = ("/dev/urandom", "/dev/random")
+DEVICES_WRITTEN: Final = ("/dev/null", "/dev/zero", "/dev/full")
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlaces:
+    """The folders of one warm parent on this machine."""
+
+    jobs: Path
+    """Gets one folder per job; belongs to the job's user."""
+    bundle: Path
+    drive: Path
+    environment: Path | None
+    ours: Path
+    """Holds the packages `puras` and `puras_inside` as links, for jobs without mounts of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlaces:
+    """The same folders under the names by which the parent and its jobs know them."""
+
+    jobs: str
+    deployment: str
+    drive: str
+    kit: str
+    python: str
+    readable: list[str]
+    writable: list[str]
+
+
+def seen_from_inside(host: HostPlaces, *, mounted: bool) -> JobPlaces:
+    """The paths that a job uses: short ones in mounts of its own, the real ones without."""
+    return _mounted(host) if mounted else _unmounted(host)
+
+
+def prepare_links(folder: Path) -> None:
+    """Make the folder from which sandboxes without mounts import our two packages."""
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for name, target in (("puras", KIT), ("puras_inside", RUNTIME)):
+        link = folder / name
+        if not link.is_symlink() or link.readlink() != target:
+            fresh = folder / f".{name}.{os.getpid()}"
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(target)
+            fresh.replace(link)
+
+
+def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
+    """Make sure that no folder which every job may read contains the folder of all jobs.
+
+    Raises:
+        SandboxMisplaced: one does; Landlock and the mounts would open all jobs to each.
+    """
+    jobs = jobs.resolve()
+    for path in readable:
+        if jobs.is_relative_to(path.resolve()):
+            raise SandboxMisplaced(path, jobs)
+
+
+def read_by_every_job() -> list[Path]:
+    """Folders of the machine that every job may read."""
+    return [USR, BASE_PREFIX, KIT, RUNTIME]
+
+
+def system_folders() -> list[str]:
+    """The folders of programs and libraries beside `/usr`; links to it on most machines."""
+    return [path for path in ("/bin", "/sbin", "/lib", "/lib64", "/lib32") if Path(path).exists()]
+
+
+def _mounted(host: HostPlaces) -> JobPlaces:
+    real = [path for path in system_folders() if not Path(path).is_symlink()]
+    environment = [INSIDE_ENVIRONMENT] if host.environment else []
+    return JobPlaces(
+        jobs=INSIDE_JOBS,
+        deployment=INSIDE_DEPLOYMENT,
+        drive=INSIDE_DRIVE,
+        kit=INSIDE_OURS,
+        python=f"{INSIDE_ENVIRONMENT}/bin/python" if host.environment else str(BASE_PYTHON),
+        readable=_unique(
+            [
+                str(USR),
+                *real,
+                str(BASE_PREFIX),
+                "/etc",
+                "/proc",
+                *DEVICES_READ,
+                INSIDE_DEPLOYMENT,
+                INSIDE_OURS,
+                *environment,
+            ]
+        ),
+        writable=[INSIDE_DRIVE, *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
+    )
+
+
+def _unmounted(host: HostPlaces) -> JobPlaces:
+    real = [path for path in system_folders() if not Path(path).is_symlink()]
+    environment = [str(host.environment)] if host.environment else []
+    system = [
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/ssl",
+        "/etc/fonts",
+        "/etc/mime.types",
+        "/etc/alternatives",
+    ]
+    kernel = [
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/filesystems",
+        "/proc/sys/kernel/osrelease",
+    ]
+    return JobPlaces(
+        jobs=str(host.jobs),
+        deployment=str(host.bundle),
+        drive=str(host.drive),
+        kit=str(host.ours),
+        python=str(host.environment / "bin/python") if host.environment else str(BASE_PYTHON),
+        readable=_unique(
+            [
+                *(str(USR), *real, str(BASE_PREFIX), *system, *kernel, *DEVICES_READ),
+                *(str(host.bundle), str(KIT), str(RUNTIME), str(host.ours), *environment),
+            ]
+        ),
+        writable=[str(host.drive), *DEVICES_WRITTEN],
+    )
+
+
+def _unique(paths: list[str]) -> list[str]:
+    return list(dict.fromkeys(paths))

@@ -1,0 +1,153 @@
+"""The warm parents of one worker process: one per skill and version, ended when idle, bounded in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from backend import logs
+
+from .errors import ParentLost
+from .spec import ParentKey, ParentSpec
+from .warm import Ground, NotForkable, WarmParent
+from .watchdog import memory_of
+
+_KEEP_S: Final = 2.0  # between two looks at what is idle
+_MAX_REMEMBERED: Final = 1000
+
+log = logs.get(__name__)
+
+
+class Pool:
+    """Finds or starts the warm parent of a job."""
+
+    def __init__(self, ground: Ground, *, idle_s: float, max_mb: int) -> None:
+        self._ground = ground
+        self._idle_s = idle_s
+        self._max_bytes = max_mb << 20
+        self._parents: dict[ParentKey, WarmParent] = {}
+        self._starting: dict[ParentKey, asyncio.Task[WarmParent]] = {}
+        self._cold: OrderedDict[ParentKey, str] = OrderedDict()
+        self._background: set[asyncio.Task[None]] = set()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @asynccontextmanager
+    async def parent(self, spec: ParentSpec) -> AsyncIterator[WarmParent]:
+        """The warm parent for this spec, kept while the block lasts.
+
+        Raises:
+            EntrypointRefused: the skill cannot be imported.
+            ParentLost: it cannot be started.
+        """
+        parent = await self._find_or_start(spec)
+        parent.running += 1
+        try:
+            yield parent
+        finally:
+            parent.running -= 1
+            parent.used_at = time.monotonic()
+
+    def drop(self, parent: WarmParent) -> None:
+        """End a parent that cannot be used any more."""
+        if self._parents.get(parent.spec.key) is parent:
+            del self._parents[parent.spec.key]
+        parent.stop()
+
+    async def close(self) -> None:
+        """End every parent and wait until they are gone."""
+        self._closed = True
+        for task in (*self._starting.values(), *([self._keeper] if self._keeper else [])):
+            task.cancel()
+        await asyncio.gather(*self._starting.values(), return_exceptions=True)
+        for parent in list(self._parents.values()):
+            self.drop(parent)
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _find_or_start(self, spec: ParentSpec) -> WarmParent:
+        parent = self._parents.get(spec.key)
+        if parent is not None and not parent.is_lost:
+            return parent
+        task = self._starting.get(spec.key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._start(spec))
+            self._starting[spec.key] = task
+            task.add_done_callback(lambda _: self._starting.pop(spec.key, None))
+        return await asyncio.shield(task)
+
+    async def _start(self, spec: ParentSpec) -> WarmParent:
+        parent = self._make(spec)
+        try:
+            try:
+                await parent.start()
+            except NotForkable as obstacle:
+                self._remember_cold(spec.key, str(obstacle))
+                parent.stop()
+                parent = self._make(spec)
+                await parent.start()
+        except NotForkable:
+            parent.stop()
+            raise ParentLost("The skill's sandbox did not start.") from None
+        except BaseException:
+            parent.stop()
+            raise
+        self._parents[spec.key] = parent
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="warm parents")
+        return parent
+
+    def _make(self, spec: ParentSpec) -> WarmParent:
+        if self._closed:
+            raise ParentLost("The worker is stopping.")
+        cold_reason = self._cold.get(spec.key)
+        if self._ground.layers.bwrap is None:
+            cold_reason = self._ground.layers.reason or "there are no mounts on this machine"
+        parent = WarmParent(spec, self._ground, cold_reason=cold_reason)
+        parent.on_lost = lambda: self._bury(parent)
+        return parent
+
+    def _remember_cold(self, key: ParentKey, reason: str) -> None:
+        self._cold[key] = reason
+        if len(self._cold) > _MAX_REMEMBERED:
+            self._cold.popitem(last=False)
+
+    def _bury(self, parent: WarmParent) -> None:
+        if self._parents.get(parent.spec.key) is parent:
+            del self._parents[parent.spec.key]
+        task = asyncio.get_running_loop().create_task(parent.wait())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _keep(self) -> None:
+        while self._parents:
+            await asyncio.sleep(min(_KEEP_S, self._idle_s))
+            now = time.monotonic()
+            for parent in self._idle():
+                if now - parent.used_at >= self._idle_s:
+                    log.info("idle warm parent ended", skill=parent.spec.key.skill_name)
+                    self.drop(parent)
+                else:
+                    parent.tidy()
+            await self._bound_memory()
+
+    async def _bound_memory(self) -> None:
+        """End those that were not used for longest until the idle ones fit."""
+        idle = self._idle()
+        sizes = await asyncio.to_thread(lambda: [memory_of(parent.pid) for parent in idle])
+        total = sum(sizes)
+        for parent, size in zip(idle, sizes, strict=True):
+            if total <= self._max_bytes:
+                return
+            if not parent.running:
+                log.info("warm parent ended for its memory", skill=parent.spec.key.skill_name, mb=size >> 20)
+                self.drop(parent)
+                total -= size
+
+    def _idle(self) -> list[WarmParent]:
+        """Parents without a job, those that were not used for longest first."""
+        idle = [parent for parent in self._parents.values() if not parent.running]
+        return sorted(idle, key=lambda parent: parent.used_at)

@@ -1,0 +1,257 @@
+"""The trusted side of one child: a spare until it is given a job, then the job's process to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .inside import values, wire
+from .output import Output
+
+_READ_BYTES: Final = 1 << 18
+_REPORT_S: Final = 2.0  # the parent needs a moment to collect its dead child and say how it ended
+_MAX_EMPTYING_READS: Final = 64  # of what is left in the pipes at the end
+_ANSWER_OVERHEAD_BYTES: Final = 64 * 1024
+
+
+class NotStarted(Exception):
+    """The process ended before it had its job: another one can take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended, as its parent reported it."""
+
+    status: int
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended it, if one did."""
+        return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else None
+
+    @property
+    def code(self) -> int:
+        """Its exit code, if it ended by itself."""
+        return os.waitstatus_to_exitcode(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the process said at its end; from tenant code, so nothing of it is believed but the value itself."""
+
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The process ended, or was ended, without an answer."""
+
+    exit: Exit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """We ended it."""
+
+    code: str
+    message: str
+
+
+Ending = Answer | Silent | Stopped
+
+
+class Child:
+    """One forked process of a warm parent."""
+
+    def __init__(self, number: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.number = number
+        self.output = Output()
+        self.pid: int | None = None
+        self.started = False
+        self.ready: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[Ending] = self._loop.create_future()
+        self._exit: asyncio.Future[Exit] = self._loop.create_future()
+        self._received = bytearray()
+        self._max_answer_bytes = _ANSWER_OVERHEAD_BYTES
+        self._private, private = socket.socketpair()
+        if hasattr(socket, "SO_PASSCRED"):
+            self._private.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._events, events = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
+        self._stdout, stdout = os.pipe()
+        self._stderr, stderr = os.pipe()
+        self._theirs = [private.detach(), stdout, stderr, events.detach()]
+        self._readers: dict[int, Callable[[], bool]] = {
+            self._private.fileno(): self._read_private,
+            self._stdout: lambda: self._read_text(self._stdout, "stdout"),
+            self._stderr: lambda: self._read_text(self._stderr, "stderr"),
+            self._events.fileno(): self._read_events,
+        }
+        for descriptor in self._readers:
+            os.set_blocking(descriptor, False)
+
+    def hand_over(self, control: socket.socket) -> None:
+        """Ask the parent to fork this child, giving it our descriptors' other ends."""
+        try:
+            wire.send(control, {"type": "fork", "id": self.number, "slot": str(self.number)}, self._theirs)
+        finally:
+            for descriptor in self._theirs:
+                os.close(descriptor)
+        for descriptor, read in self._readers.items():
+            self._loop.add_reader(descriptor, self._on_readable, descriptor, read)
+
+    async def run(self, job: bytes, *, max_output_bytes: int) -> Ending:
+        """Give the process its job and wait for the end.
+
+        Raises:
+            NotStarted: it was gone before the job reached it.
+        """
+        self._max_answer_bytes = max_output_bytes + _ANSWER_OVERHEAD_BYTES
+        self.started = True
+        try:
+            await self._loop.sock_sendall(self._private, wire.frame(job))
+        except OSError:
+            if not self._ended.done():
+                raise NotStarted from None
+        ending = await asyncio.shield(self._ended)
+        if isinstance(ending, Silent) and ending.exit is None:
+            ending = Silent(await self._reported_exit())
+        return ending
+
+    def stop(self, code: str, message: str) -> None:
+        """End the process, its whole group, for a reason that becomes the job's."""
+        self._end(Stopped(code, message))
+        self.kill()
+
+    def lost(self) -> None:
+        """Note that the parent is gone, and this process with it."""
+        self._end(Silent(None))
+        self.exited(None)
+
+    def exited(self, status: int | None) -> None:
+        """Note how the process ended."""
+        if not self._exit.done():
+            self._exit.set_result(Exit(status if status is not None else signal.SIGKILL))
+
+    def kill(self) -> bool:
+        """End every process of the group; false if the child does not lead one, which only a forged one does not."""
+        if self.pid is None:
+            return True
+        with suppress(ProcessLookupError):
+            if os.getpgid(self.pid) != self.pid:
+                return False
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return True
+
+    def close(self) -> None:
+        """Take what is left of its output and let go of all descriptors."""
+        for descriptor, read in self._readers.items():
+            self._loop.remove_reader(descriptor)
+            if descriptor != self._private.fileno():
+                self._empty(read)
+        self._readers.clear()
+        self.output.finish()
+        self._private.close()
+        self._events.close()
+        os.close(self._stdout)
+        os.close(self._stderr)
+        if not self.ready.done():
+            self.ready.cancel()
+
+    def _on_readable(self, descriptor: int, read: Callable[[], bool]) -> None:
+        if not read():
+            self._loop.remove_reader(descriptor)
+
+    def _empty(self, read: Callable[[], bool]) -> None:
+        with suppress(OSError):
+            for _ in range(_MAX_EMPTYING_READS):
+                if not read():
+                    return
+
+    def _read_private(self) -> bool:
+        try:
+            data = self._receive_private()
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        if not data:
+            self._end(Silent(None))
+            return False
+        self._received += data
+        while (end := self._received.find(b"\n", max(0, len(self._received) - len(data)))) >= 0:
+            line = bytes(self._received[:end])
+            del self._received[: end + 1]
+            data = bytes(self._received)
+            self._line(line)
+        if len(self._received) > self._max_answer_bytes:
+            limit = self._max_answer_bytes - _ANSWER_OVERHEAD_BYTES
+            self.stop("output_limit", f"The result is larger than its limit of {limit} bytes as JSON.")
+            return False
+        return True
+
+    def _receive_private(self) -> bytes:
+        if self.pid is not None:
+            return self._private.recv(_READ_BYTES)
+        data, ancillary, _, _ = self._private.recvmsg(_READ_BYTES, socket.CMSG_SPACE(12))
+        self.pid = wire.sender_pid(ancillary)
+        return data
+
+    def _line(self, line: bytes) -> None:
+        if not self.ready.done():
+            self.ready.set_result(None)
+        elif self.started:
+            self._end(_answer(line))
+
+    def _read_text(self, descriptor: int, stream: str) -> bool:
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        self.output.text(stream, data)
+        return bool(data)
+
+    def _read_events(self) -> bool:
+        try:
+            data = self._events.recv(_READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.output.kit(data)
+        return bool(data)
+
+    def _end(self, ending: Ending) -> None:
+        if not self._ended.done():
+            self._ended.set_result(ending)
+        if not self.ready.done():
+            self.ready.set_exception(NotStarted())
+            self.ready.exception()  # whoever waits gets it; nobody may be waiting
+
+    async def _reported_exit(self) -> Exit | None:
+        try:
+            async with asyncio.timeout(_REPORT_S):
+                return await asyncio.shield(self._exit)
+        except TimeoutError:
+            return None
+
+
+def _answer(line: bytes) -> Ending:
+    try:
+        body = values.decode(line)
+    except values.NotJson as error:
+        return Stopped("bad_result", f"The process answered with what is not JSON data: {error}.")
+    return Answer(body) if isinstance(body, dict) else Silent(None)
+
+
+def encode_job(body: dict[str, Any]) -> bytes:
+    """A job as the child reads it."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")

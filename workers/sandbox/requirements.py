@@ -1,0 +1,90 @@
+"""Reading of requirements.txt: plain packages of the index, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from backend.errors import Problem
+
+from .errors import RequirementsRefused
+
+_MAX_BYTES: Final = 256 * 1024
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION: Final = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+"
+_REQUIREMENT: Final = re.compile(
+    rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*(?:{_NAME}\s*(?:,\s*{_NAME}\s*)*)?\])?"
+    rf"\s*(?P<versions>\(?\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*\)?)?"
+    r"\s*(?P<marker>;[^;$@]+)?"
+)
+_HASH: Final = re.compile(r"\s--hash[= ](sha256|sha384|sha512):([0-9a-f]{64,128})(?=\s|$)")
+
+
+def read(file: Path) -> list[str]:
+    """The requirements of a file, each on one line in one spelling, sorted.
+
+    Raises:
+        RequirementsRefused: with each line that is not a plain package of the index, and what to write instead.
+    """
+    with file.open("rb") as opened:
+        data = opened.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise RequirementsRefused(f"{file.name} has more than {_MAX_BYTES} bytes.")
+    requirements: set[str] = set()
+    problems = []
+    for number, line in _logical_lines(data.decode("utf-8", "replace")):
+        normal = _normal(line)
+        if normal is None:
+            problems.append(Problem(file.name, _why(line), line=number))
+        else:
+            requirements.add(normal)
+    if problems:
+        first = problems[0]
+        more = f" ({len(problems) - 1} more lines are refused.)" if len(problems) > 1 else ""
+        raise RequirementsRefused(f"{file.name} line {first.line}: {first.message}{more}", problems)
+    return sorted(requirements)
+
+
+def _logical_lines(text: str) -> list[tuple[int, str]]:
+    """The lines without comments, continued ones joined, with the number of their first."""
+    lines: list[tuple[int, str]] = []
+    started, pending = 0, ""
+    for number, raw in enumerate(text.splitlines(), start=1):
+        part = re.sub(r"(^|\s)#.*$", "", raw)
+        started = started or number
+        if part.endswith("\\"):
+            pending += part[:-1] + " "
+            continue
+        line = (pending + part).strip()
+        if line:
+            lines.append((started, line))
+        started, pending = 0, ""
+    return [*lines, (started, pending.strip())] if pending.strip() else lines
+
+
+def _normal(line: str) -> str | None:
+    hashes = sorted(f"{kind}:{digest}" for kind, digest in _HASH.findall(line))
+    match = _REQUIREMENT.fullmatch(_HASH.sub("", line).strip())
+    if match is None:
+        return None
+    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+    extras = re.sub(r"\s", "", match["extras"] or "").lower()
+    versions = re.sub(r"[\s()]", "", match["versions"] or "")
+    marker = f" {' '.join(match['marker'].split())}" if match["marker"] else ""
+    return f"{name}{extras}{versions}{marker}" + "".join(f" --hash={digest}" for digest in hashes)
+
+
+def _why(line: str) -> str:
+    shown = line if len(line) <= 80 else f"{line[:80]}…"
+    if line.startswith("-"):
+        return (
+            f"{shown!r} is an option; only packages of the index may stand here, one a line, as `name==1.2`."
+        )
+    if "://" in line or "@" in line:
+        return f"{shown!r} names an address; name the package as the index has it, as `name==1.2`."
+    if line.startswith((".", "/", "~")) or line.endswith((".whl", ".zip", ".tar.gz")):
+        return (
+            f"{shown!r} is a path; put Python files into the skill's folder, or name a package of the index."
+        )
+    return f"{shown!r} is not a requirement; write a package and its versions, as `name>=1.2,<2`."

@@ -1,0 +1,265 @@
+"""Ends what uses more than it may in total: limits of the kernel are per process and per file, jobs are groups."""
+
+# ruff: noqa: PTH112, PTH116, PTH123, PTH208
+# (descriptors, links and /proc are the matter here)
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+TICK_S: Final = 0.2
+_MAX_FILES: Final = 100_000  # of one job's folder: empty files fill a disk too
+_MAX_DRIVE_FILES: Final = 1_000_000
+_WALK_SHARE: Final = 20  # a walk that took a second is repeated after twenty
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+
+Excess = Literal["memory_limit", "disk_limit", "process_limit"]
+
+
+@dataclass(slots=True, eq=False)
+class Watched:
+    """One process group under watch, and what was seen of it."""
+
+    group: int
+    memory_bytes: int
+    disk_bytes: int
+    processes: int
+    folder: Path
+    drive: Path | None
+    on_excess: Callable[[Excess, str], None]
+    """Called in the event loop, once, with the kind and a sentence."""
+    since: float = field(default_factory=time.time)
+    peak_memory_bytes: int = 0
+    cpu_s: float = 0.0
+    walk_at: float = 0.0
+    is_over: bool = False
+
+
+class Watchdog:
+    """Watches every group of this worker process with one reading of /proc per tick, and none when nothing runs."""
+
+    def __init__(self) -> None:
+        self._watched: set[Watched] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, watched: Watched) -> None:
+        """Begin to watch a group."""
+        self._watched.add(watched)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="watchdog")
+
+    def forget(self, watched: Watched) -> None:
+        """Stop watching a group."""
+        self._watched.discard(watched)
+
+    async def close(self) -> None:
+        """Stop watching anything."""
+        self._watched.clear()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while self._watched:
+            young = time.time() - TICK_S / 2
+            await asyncio.sleep(TICK_S)
+            # Most jobs end before their first tick; only those that lasted cost a scan.
+            old = [watched for watched in self._watched if watched.since <= young and not watched.is_over]
+            if not old:
+                continue
+            for watched, excess in await asyncio.to_thread(inspect, old):
+                if watched in self._watched and not watched.is_over:
+                    watched.is_over = True
+                    watched.on_excess(excess.kind, excess.message)
+
+
+class Over(NamedTuple):
+    """A limit that was exceeded."""
+
+    kind: Excess
+    message: str
+
+
+class _Usage:
+    """What the processes of a group use together."""
+
+    __slots__ = ("cpu_ticks", "pids", "resident_bytes")
+
+    def __init__(self) -> None:
+        self.pids: list[int] = []
+        self.resident_bytes = 0
+        self.cpu_ticks = 0
+
+
+def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Over]]:
+    """Measure the groups now; returns those that exceed a limit of theirs."""
+    targets = list(targets)
+    usages = _usages({watched.group for watched in targets})
+    found = []
+    for watched in targets:
+        over = _over(watched, usages.get(watched.group) or _Usage())
+        if over is not None:
+            found.append((watched, over))
+    return found
+
+
+def _usages(groups: set[int]) -> dict[int, _Usage]:
+    usages: dict[int, _Usage] = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        group = int(fields[2])
+        if group in groups:
+            usage = usages.setdefault(group, _Usage())
+            usage.pids.append(int(name))
+            usage.resident_bytes += int(fields[21]) * _PAGE_BYTES
+            usage.cpu_ticks += sum(map(int, fields[11:15]))
+    return usages
+
+
+def _over(watched: Watched, usage: _Usage) -> Over | None:
+    memory_bytes = usage.resident_bytes
+    if memory_bytes > watched.memory_bytes:
+        memory_bytes = _proportional_bytes(usage)
+    watched.peak_memory_bytes = max(watched.peak_memory_bytes, memory_bytes)
+    watched.cpu_s = max(watched.cpu_s, usage.cpu_ticks / _TICKS_PER_S)
+    if memory_bytes > watched.memory_bytes:
+        return Over(
+            "memory_limit",
+            f"used {memory_bytes >> 20} MiB of memory, more than its limit of {watched.memory_bytes >> 20} MiB",
+        )
+    if len(usage.pids) > watched.processes:
+        return Over(
+            "process_limit",
+            f"ran {len(usage.pids)} processes at once, more than its limit of {watched.processes}",
+        )
+    return _over_disk(watched, usage)
+
+
+def _proportional_bytes(usage: _Usage) -> int:
+    """Memory with shared pages split between those who share them: forks share most of theirs."""
+    total = 0
+    for pid in usage.pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                line = next((line for line in file if line.startswith(b"Pss:")), b"Pss: 0 kB")
+        except PermissionError:
+            return usage.resident_bytes
+        except OSError:
+            continue
+        total += int(line.split()[1]) << 10
+    return total
+
+
+def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
+    started = time.monotonic()
+    if started < watched.walk_at:
+        return None
+    used = _folder_bytes(watched.folder, watched.disk_bytes, since=None)
+    if used <= watched.disk_bytes and _written_bytes(usage) > watched.disk_bytes:
+        # It wrote more than its folder shows: into the drive, or into files without a name.
+        used += _nameless_bytes(usage)
+        if watched.drive is not None:
+            used += _folder_bytes(watched.drive, watched.disk_bytes, since=watched.since)
+    watched.walk_at = started + _WALK_SHARE * (time.monotonic() - started)
+    if used > watched.disk_bytes:
+        return Over(
+            "disk_limit",
+            f"holds more on disk than its limit of {watched.disk_bytes >> 20} MiB, or too many files",
+        )
+    return None
+
+
+def _folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
+    """Bytes on disk under a folder, of files changed since a time if given; stops counting past `enough`.
+
+    What cannot be counted, because it is too deep, too much or closed by its owner, counts as too much.
+    """
+    total = count = 0
+    pending = [str(folder)]
+    while pending and total <= enough:
+        path = pending.pop()
+        try:
+            listing = _entries(path)
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
+                return enough + 1
+            continue
+        for name, status in listing:
+            count += 1
+            if stat.S_ISDIR(status.st_mode):
+                pending.append(f"{path}/{name}")
+            if since is None or status.st_ctime >= since:
+                total += status.st_blocks * 512
+        if count > (_MAX_FILES if since is None else _MAX_DRIVE_FILES):
+            return enough + 1 if since is None else total
+    return total
+
+
+def _entries(path: str) -> list[tuple[str, os.stat_result]]:
+    """Names and facts of a folder's entries; a link that took the folder's place is not followed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        found = []
+        for name in os.listdir(descriptor):
+            with suppress(OSError):
+                found.append((name, os.stat(name, dir_fd=descriptor, follow_symlinks=False)))
+        return found
+    finally:
+        os.close(descriptor)
+
+
+def _written_bytes(usage: _Usage) -> int:
+    """Bytes that the group's processes, and those that they waited for, have written."""
+    total = 0
+    for pid in usage.pids:
+        try:
+            with open(f"/proc/{pid}/io", "rb") as file:
+                fields = dict(line.split(b": ") for line in file.read().splitlines())
+        except OSError:
+            continue
+        total += max(int(fields[b"wchar"]), int(fields[b"write_bytes"]))
+    return total
+
+
+def _nameless_bytes(usage: _Usage) -> int:
+    """Bytes of open files that were removed: they take space until they are closed."""
+    seen: dict[tuple[int, int], int] = {}
+    for pid in usage.pids:
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for name in names:
+            try:
+                status = os.stat(f"/proc/{pid}/fd/{name}")
+            except OSError:
+                continue
+            if status.st_nlink == 0 and status.st_blocks:
+                seen[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(seen.values())
+
+
+def memory_of(parent: int | None) -> int:
+    """Bytes of memory of a warm parent; its spares share nearly all of theirs with it."""
+    if parent is None:
+        return 0
+    try:
+        with open(f"/proc/{parent}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return 0
