@@ -1,0 +1,1 @@
+"""The numbers that the project promises, each measured beside its peer."""

@@ -1,0 +1,51 @@
+"""N1: a no-op job over REST with `wait=true`, idle instance, beside starting a bare Python."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+
+from benchmarks.instance import NOOP_SKILL, Client, instance
+from benchmarks.numbers import Measurement, milliseconds, percentile, say
+
+ROUNDS = 300
+WARM_UP = 30
+
+
+def measure() -> Measurement:
+    """Take turns, job and peer, so that both see the same machine."""
+    with instance() as running:
+        client = running.client()
+        client.push(NOOP_SKILL)
+        for n in range(WARM_UP):
+            client.run("noop", {"n": n})
+        jobs, peers = [], []
+        for n in range(ROUNDS):
+            peers.append(_bare_python())
+            jobs.append(_one_job(client, n))
+    ratio = statistics.median(jobs) / statistics.median(peers)
+    tail = percentile(jobs, 0.99) / statistics.median(jobs)
+    say(f"N1 job {milliseconds(jobs)}, python3 -I -c pass {milliseconds(peers)}")
+    return Measurement(
+        "N1",
+        "no-op job over REST, submit to result",
+        "p50 ≤ 0.8 × `python3 -I -c pass`, p99 ≤ 4 × own p50",
+        f"{ratio:.2f} ×, p99 {tail:.1f} × p50 ({milliseconds(jobs)} against {milliseconds(peers)})",
+        ratio <= 0.8 and tail <= 4,
+    )
+
+
+def _one_job(client: Client, n: int) -> float:
+    began = time.perf_counter()
+    job = client.run("noop", {"n": n})
+    took = time.perf_counter() - began
+    if job["status"] != "succeeded" or job["result"] != {"n": n}:
+        raise RuntimeError(f"the job did not do its work: {job}")
+    return took
+
+
+def _bare_python() -> float:
+    began = time.perf_counter()
+    subprocess.run(["/usr/bin/python3", "-I", "-c", "pass"], check=True)
+    return time.perf_counter() - began

@@ -1,0 +1,36 @@
+"""N7: from pushing a small bundle to the first result of its skill."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from benchmarks.instance import NOOP_SKILL, instance
+from benchmarks.numbers import Measurement, milliseconds
+
+ROUNDS = 10
+
+
+def measure() -> Measurement:
+    """Push a bundle that nobody has seen, and run it, several times."""
+    took = []
+    with instance() as running:
+        client = running.client()
+        for n in range(ROUNDS):
+            files = {
+                **NOOP_SKILL,
+                "skills/noop/main.py": f"def run(n=0):\n    return {{'n': n + {n}}}\n".encode(),
+            }
+            began = time.perf_counter()
+            client.push(files)
+            job = client.run("noop", {"n": 1})
+            took.append(time.perf_counter() - began)
+            if job["result"] != {"n": 1 + n}:
+                raise RuntimeError(f"the job ran something else: {job}")
+    return Measurement(
+        "N7",
+        "push → active → first result, no dependencies",
+        "≤ 1 s",
+        f"{milliseconds(took)} (p50 / p99)",
+        statistics.median(took) <= 1.0,
+    )
