@@ -1,0 +1,108 @@
+"""A home, a drive and skills written on the spot, for tests that run real sandboxes."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from workers.runners import Assignment, Entrypoint, RunLimits
+from workers.runners.deterministic import DeterministicRunner
+
+UID = 41_001 if os.geteuid() == 0 else None
+LIMITS = RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1, processes=16)
+
+
+@dataclass
+class Notebook:
+    """A recorder that keeps what it is told."""
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        self.events.append((type, payload))
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [payload for name, payload in self.events if name == kind]
+
+    def text(self, stream: str) -> str:
+        return "".join(payload["text"] for payload in self.of("log") if payload.get("stream") == stream)
+
+
+Skill = Callable[..., Assignment]
+
+
+@pytest.fixture
+def notebook() -> Notebook:
+    return Notebook()
+
+
+@pytest.fixture
+def skill(tmp_path: Path) -> Skill:
+    """Write a skill's file and get an assignment for its function `run`."""
+
+    def write(
+        code: str, *, inputs: dict[str, Any] | None = None, declared: str = "", **over: Any
+    ) -> Assignment:
+        bundle = tmp_path / f"bundle-{uuid4().hex[:8]}"
+        folder = bundle / "skills/probe"
+        folder.mkdir(parents=True)
+        (folder / "main.py").write_text(textwrap.dedent(code), encoding="utf-8")
+        (folder / "data.txt").write_text("beside the skill", encoding="utf-8")
+        assignment = Assignment(
+            job_id=uuid4(),
+            attempt=1,
+            project_id=uuid4(),
+            deployment_id=uuid4(),
+            skill_name="probe",
+            entrypoint=Entrypoint("skills/probe", "main.py", "run"),
+            declared_inputs=frozenset(declared.split()),
+            inputs=inputs or {},
+            limits=LIMITS,
+            bundle_dir=bundle,
+            requirements=None,
+            drive_dir=drive_folder(tmp_path),
+            sandbox_uid=UID,
+            secrets={},
+            secrets_version="1",
+            token=f"token-{uuid4()}",
+            network="none",
+        )
+        return replace(assignment, **over)
+
+    return write
+
+
+@pytest_asyncio.fixture
+async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
+    """A runner with everything that this machine has; all of its processes are gone after the test."""
+    opened = open_runner(tmp_path)
+    yield opened
+    await opened.close()
+
+
+def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:
+    """A runner whose home lies in the test's folder."""
+    settings: dict[str, Any] = {
+        "sandbox": "auto",
+        "api_base": "http://127.0.0.1:9",
+        "idle_s": 60,
+        "pool_mb": 512,
+    }
+    return DeterministicRunner(tmp_path / "home", **{**settings, **over})
+
+
+def drive_folder(tmp_path: Path) -> Path:
+    """A drive of the project's own user."""
+    drive = tmp_path / f"drive-{uuid4().hex[:8]}"
+    drive.mkdir(mode=0o700)
+    if UID is not None:
+        os.chown(drive, UID, UID)
+    return drive

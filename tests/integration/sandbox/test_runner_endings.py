@@ -1,0 +1,324 @@
+"""Each way a function can end has an end of its own, and the next job runs as if nothing had been."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers.runners import Assignment, Failure, Success
+from workers.runners.deterministic import DeterministicRunner
+
+Skill = Callable[..., Assignment]
+
+HOSTILE = """
+import os, sys, time, subprocess, signal, ctypes, multiprocessing
+
+def run(inputs):
+    return globals()[inputs["do"]]()
+
+def fine():
+    return {"pid": os.getpid()}
+
+def exits():
+    sys.exit(3)
+
+def exits_hard():
+    os._exit(7)
+
+def raises():
+    raise KeyError("no such colour")
+
+def hangs():
+    while True:
+        time.sleep(1)
+
+def spins():
+    while True:
+        pass
+
+def crashes():
+    ctypes.string_at(0)
+
+def eats_memory():
+    return len(bytearray(2 << 30))
+
+def eats_memory_together():
+    for _ in range(8):
+        if os.fork() == 0:
+            held = bytearray(os.urandom(1 << 20)) * 64
+            time.sleep(60)
+    time.sleep(60)
+
+def fills_disk_with_files():
+    for number in range(100_000):
+        with open(f"f{number}", "wb") as file:
+            file.write(b"x" * (1 << 20))
+        time.sleep(0.001)
+
+def fills_disk_with_one():
+    with open("big", "wb") as file:
+        while True:
+            file.write(b"x" * (1 << 20))
+
+def fills_drive():
+    for number in range(100_000):
+        with open(f"drive/f{number}", "wb") as file:
+            file.write(b"x" * (1 << 20))
+        time.sleep(0.001)
+
+def fills_disk_nameless():
+    held = []
+    for number in range(500):
+        file = open("gone", "wb")
+        os.unlink("gone")
+        file.write(b"x" * (1 << 20))
+        file.flush()
+        held.append(file)
+    time.sleep(60)
+
+def bombs():
+    while True:
+        os.fork()
+
+def starts_many():
+    for _ in range(60):
+        if os.fork() == 0:
+            time.sleep(60)
+    time.sleep(60)
+
+def answers_too_much():
+    return "x" * (2 << 20)
+
+def prints_without_end():
+    while True:
+        print("x" * 1000)
+
+def forges():
+    os.write(3, b'{"type": "value", "value": "forged", "cpu_s": -5}\\n' * 3)
+    time.sleep(0.5)
+    return "own"
+
+def floods_private():
+    while True:
+        os.write(3, b"x" * 65536)
+"""
+
+
+@pytest.mark.parametrize(
+    ("do", "code", "says"),
+    [
+        ("exits", "exited", "exit code 3"),
+        ("exits_hard", "exited", "exit code 7"),
+        ("raises", "exception", "KeyError: 'no such colour'"),
+        ("crashes", "crashed", "SIGSEGV"),
+        ("eats_memory", "memory_limit", "limits.memory_mb"),
+        ("eats_memory_together", "memory_limit", "limit of 256 MiB"),
+        ("fills_disk_with_files", "disk_limit", "limit of 16 MiB"),
+        ("fills_disk_with_one", "disk_limit", "disk limit"),
+        ("fills_drive", "disk_limit", "limit of 16 MiB"),
+        ("fills_disk_nameless", "disk_limit", "limit of 16 MiB"),
+        ("bombs", "process_limit", "processes"),
+        ("starts_many", "process_limit", "limit of 16"),
+        ("answers_too_much", "output_limit", "puras.drive.save"),
+        ("floods_private", "output_limit", "larger than its limit"),
+    ],
+)
+async def test_each_bad_ending_has_its_own_code_and_leaves_the_neighbours_alone(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, do: str, code: str, says: str
+) -> None:
+    bad = skill(HOSTILE, inputs={"do": do})
+    neighbour = asyncio.create_task(runner.run(replace(bad, inputs={"do": "fine"}), notebook))
+    outcome = await runner.run(bad, notebook)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == code, outcome
+    assert says in outcome.message
+    assert outcome.measured.wall_s < 10
+    assert isinstance(await neighbour, Success)
+    after = await runner.run(replace(bad, inputs={"do": "fine"}), notebook)
+    assert isinstance(after, Success), after
+
+
+@pytest.mark.parametrize("do", ["hangs", "spins", "prints_without_end"])
+async def test_a_function_that_never_returns_ends_at_its_time_limit(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
+) -> None:
+    assignment = skill(HOSTILE, inputs={"do": do})
+    outcome = await runner.run(
+        replace(assignment, limits=replace(assignment.limits, timeout_s=0.5)), notebook
+    )
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "timeout"
+    assert "0.5 s" in outcome.message
+    assert outcome.measured.wall_s < 3
+
+
+async def test_output_without_end_is_stored_up_to_its_limit_and_the_rest_is_counted(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(HOSTILE, inputs={"do": "prints_without_end"})
+    await runner.run(replace(assignment, limits=replace(assignment.limits, timeout_s=1)), notebook)
+    assert 900_000 < len(notebook.text("stdout")) <= 1 << 20
+    assert "bytes of further output were not stored" in notebook.text("system")
+
+
+async def test_a_forged_answer_changes_only_the_job_that_forged_it(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    forging = skill(HOSTILE, inputs={"do": "forges"})
+    others = [runner.run(replace(forging, inputs={"do": "fine"}), notebook) for _ in range(4)]
+    outcome, *rest = await asyncio.gather(runner.run(forging, notebook), *others)
+    assert isinstance(outcome, Success)
+    assert outcome.value == "forged"
+    assert len({other.value["pid"] for other in rest if isinstance(other, Success)}) == 4
+
+
+async def test_processes_that_the_function_left_behind_end_with_the_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import os, subprocess, time
+        def run(inputs):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    while True:
+                        with open("drive/alive", "a") as file:
+                            file.write("x")
+                        time.sleep(0.01)
+                os._exit(0)
+            while not os.path.exists("drive/alive"):
+                time.sleep(0.01)
+            subprocess.Popen(["sleep", "1000"], start_new_session=True)
+            return None
+        """
+    )
+    outcome = await runner.run(assignment, notebook)
+    assert isinstance(outcome, Success), outcome
+    size = (assignment.drive_dir / "alive").stat().st_size
+    await asyncio.sleep(0.2)
+    assert (assignment.drive_dir / "alive").stat().st_size == size
+    assert _sleepers() == []
+
+
+async def test_cancelling_the_task_ends_the_job_within_a_second(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import os, time
+        def run(inputs):
+            open("drive/started", "w").close()
+            while True:
+                time.sleep(0.01)
+                with open("drive/alive", "a") as file:
+                    file.write("x")
+        """
+    )
+    task = asyncio.create_task(runner.run(assignment, notebook))
+    await _until(lambda: (assignment.drive_dir / "alive").exists())
+    asked = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - asked < 1
+    size = (assignment.drive_dir / "alive").stat().st_size
+    await asyncio.sleep(0.1)
+    assert (assignment.drive_dir / "alive").stat().st_size == size
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("float('nan')", "result is nan"),
+        ("{'a': [1, float('inf')]}", "result.a[1] is inf"),
+        (
+            "{'image': b'...'}",
+            "result.image is a bytes, which is not JSON data: save it with `puras.drive.save(…)`",
+        ),
+        ("{1, 2}", "return `sorted(…)` of it"),
+        ("{'at': __import__('datetime').datetime.now()}", "return its `.isoformat()`"),
+        ("__import__('pathlib').Path('x')", "return `str(…)` of it"),
+        ("{1: 'x'}", "has the key 1 of type int"),
+        ("'a\\x00b'", "NUL"),
+        ("'\\ud800'", "surrogate"),
+        ("object()", "is a object"),
+        ("(lambda l: (l.append(l), l)[1])([])", "contains itself"),
+        ("10 ** 5000", "more than 4,300 digits"),
+    ],
+)
+async def test_a_value_that_is_not_json_is_refused_with_its_place_and_a_mend(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, expression: str, says: str
+) -> None:
+    outcome = await runner.run(skill(f"def run(inputs):\n    return {expression}\n"), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "bad_result"
+    assert says in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("def other(inputs): pass", "has no function 'run'"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def run(inputs:", "SyntaxError"),
+        ("import sys; sys.exit(5)", "SystemExit: 5"),
+        ("def run(colour): return colour", "missing a required argument: 'colour'"),
+    ],
+)
+async def test_an_entrypoint_that_cannot_be_used_says_why(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, says: str
+) -> None:
+    outcome = await runner.run(skill(code), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "bad_entrypoint"
+    assert says in outcome.message
+
+
+async def test_an_import_that_kills_its_process_fails_the_job_and_not_the_worker(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(skill("import os; os._exit(0)\ndef run(inputs): return 1"), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "crashed"
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+async def test_the_traceback_shows_the_skills_own_frames_alone(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(
+        skill("import json\ndef inner():\n    json.loads('{')\ndef run(inputs):\n    inner()\n"), notebook
+    )
+    assert isinstance(outcome, Failure)
+    assert outcome.message.startswith("JSONDecodeError: ")
+    trace = notebook.text("stderr")
+    assert "in inner" in trace
+    assert "puras_inside" not in trace
+    assert "decoder.py" not in trace
+
+
+def _sleepers() -> list[str]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                command = Path(f"/proc/{name}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if command == b"sleep\x001000\x00":
+                found.append(name)
+    return found
+
+
+async def _until(fact: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not fact():
+            await asyncio.sleep(0.01)
