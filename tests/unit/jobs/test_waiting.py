@@ -1,0 +1,42 @@
+"""Why a queued job waits."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from backend.jobs.waiting import Waiting, reason
+
+READY = Waiting(
+    stamp=7,
+    suspect=False,
+    not_before=None,
+    lane="default",
+    admitted=5,
+    concurrency_limit=5,
+    has_money=True,
+    has_worker=True,
+)
+
+
+def test_a_ready_job_is_next_in_line() -> None:
+    assert reason(READY) == "next in line for a free worker"
+
+
+def test_a_parked_job_names_the_limit_and_how_much_of_it_is_taken() -> None:
+    assert reason(replace(READY, stamp=None)) == "behind the project's limit 5/5"
+
+
+def test_an_empty_wallet_comes_before_the_limit() -> None:
+    assert reason(replace(READY, stamp=None, has_money=False)) == "the wallet is empty"
+
+
+def test_a_lane_that_nobody_serves_is_named() -> None:
+    assert reason(replace(READY, lane="gpu", has_worker=False)) == "no worker in lane gpu"
+
+
+def test_a_job_for_later_says_when() -> None:
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    assert reason(replace(READY, not_before=later)) == f"not before {later:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def test_a_suspect_says_that_it_runs_alone() -> None:
+    assert reason(replace(READY, suspect=True)) == "runs alone, since worker processes were lost under it"

@@ -1,0 +1,30 @@
+"""What things cost, exactly."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.ledger.pricing import PriceList, billed_micros, usd_to_micros
+
+
+def test_the_margin_is_put_on_top_once_and_rounded_up() -> None:
+    assert billed_micros(1_000_000, 20) == 1_200
+    assert billed_micros(1, 0) == 1
+    assert billed_micros(0, 20) == 0
+
+
+def test_dollars_as_people_write_them_are_exact() -> None:
+    assert usd_to_micros(0.1) == 100_000
+    assert usd_to_micros(1.000001) == 1_000_001
+
+
+def test_seconds_of_compute_are_rounded_up_to_a_whole_micro() -> None:
+    assert PriceList(compute_micros_per_second=3).compute_micros(0.1) == 1
+    assert PriceList(compute_micros_per_second=0).compute_micros(1e6) == 0
+
+
+@given(st.integers(0, 10**15), st.integers(0, 1000))
+def test_a_bill_is_never_below_cost_and_never_a_micro_too_high(upstream_nanos: int, margin_pct: int) -> None:
+    exact_times_100_000 = upstream_nanos * (100 + margin_pct)
+    billed = billed_micros(upstream_nanos, margin_pct)
+    assert billed * 100_000 >= exact_times_100_000
+    assert (billed - 1) * 100_000 < exact_times_100_000 or billed == 0
