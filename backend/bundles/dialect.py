@@ -1,8 +1,8 @@
 """The schema dialect of skills, and its translation to JSON Schema 2020-12.
 
-On top of JSON Schema a skill may write the types `text` and `color`, and the file types `image`, `video`, `audio`
-and `file`. A file is a URL, a `data:` URL or a drive path as a string, or an object with one of `drive_path`, `url`,
-`data` and `base64`.
+On top of JSON Schema a skill may write the types `text` and `color`, and the file types `image`, `video`,
+`audio` and `file`. A file is a URL, a `data:` URL or a drive path as a string, or an object with one of
+`drive_path`, `url`, `data` and `base64`.
 """
 
 from __future__ import annotations

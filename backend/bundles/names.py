@@ -1,0 +1,35 @@
+"""Names that authors choose, and the one they probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+NAME_PATTERN: Final = "^[a-z0-9][a-z0-9_-]*$"
+MAX_NAME: Final = 64
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+
+
+def is_name(text: str) -> bool:
+    """Whether a skill, tool or lane may be called so."""
+    return len(text) <= MAX_NAME and _NAME.match(text) is not None
+
+
+def as_name(text: str) -> str:
+    """The nearest valid name: `My Skill` becomes `my-skill`."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:MAX_NAME] or "my-skill"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is spelled most like this one, if one is."""
+    found = get_close_matches(word[:200].lower(), {name.lower(): name for name in known}, n=1, cutoff=0.6)
+    return next((name for name in known if found and name.lower() == found[0]), None)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """` Did you mean 'x'?`, or nothing."""
+    name = nearest(word, tuple(known))
+    return f" Did you mean {name!r}?" if name else ""
