@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from backend import logs
 from backend.answers import answer_to
-from backend.errors import Malformed
+from backend.errors import Malformed, TooLarge
 
 log = logs.get(__name__)
 
@@ -51,17 +52,18 @@ class Boundary:
             return
         request_id = _request_id(scope)
         with bound_contextvars(request_id=request_id):
-            await self._answer(scope, receive, _Outgoing(send, self._headers_for(scope, request_id)))
+            await self._answer(scope, receive, _Outgoing(scope, send, self._headers_for(scope, request_id)))
 
     async def _answer(self, scope: Scope, receive: Receive, outgoing: _Outgoing) -> None:
         began = time.perf_counter()
         try:
             _refuse_nul(scope)
             await self._app(scope, receive, outgoing)
-        except Exception as error:  # noqa: BLE001 - the outermost handler: every error becomes an answer
+        except Exception as error:
             response = answer_to(error, scope["method"], _loggable(scope["path"]))
-            if not outgoing.has_started:
-                await response(scope, receive, outgoing)
+            if outgoing.status:
+                raise  # half an answer is out: only a broken connection tells the caller that the rest is missing
+            await response(scope, receive, outgoing)
         finally:
             _log(scope, outgoing.status, time.perf_counter() - began)
 
@@ -98,22 +100,40 @@ class ApiCors:
 class _Outgoing:
     """Sends messages on, and puts our headers where the answer has not set its own."""
 
-    def __init__(self, send: Send, headers: dict[str, str]) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: dict[str, str]) -> None:
+        self._scope = scope
         self._send = send
         self._headers = headers
+        self._is_replaced = False
         self.status = 0
-
-    @property
-    def has_started(self) -> bool:
-        return self.status != 0
+        """Of the answer that has begun; 0 before."""
 
     async def __call__(self, message: Message) -> None:
+        if self._is_replaced:
+            return
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             headers = MutableHeaders(scope=message)
+            if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and headers[
+                "content-type"
+            ].startswith("text/plain"):
+                await self._say_too_large()
+                return
+            self.status = message["status"]
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+    async def _say_too_large(self) -> None:
+        """The framework's limit on bodies answers in bare words; say it in ours."""
+        too_large = TooLarge("The body is larger than this route takes.")
+        await answer_to(too_large, self._scope["method"], self._scope["path"])(
+            self._scope, _nothing_more, self
+        )
+        self._is_replaced = True
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _request_id(scope: Scope) -> str:

@@ -83,7 +83,9 @@ class World:
                 session, name=name, owner_id=owner.id if owner else None, concurrency_limit=5
             )
 
-    async def key(self, project: Project, kind: KeyKind = "secret", limits: Limits | None = None) -> dict[str, str]:
+    async def key(
+        self, project: Project, kind: KeyKind = "secret", limits: Limits | None = None
+    ) -> dict[str, str]:
         """The headers of a new key of the project."""
         async with self.database.transaction() as session:
             made = await keys.create(session, None, project_id=project.id, kind=kind, limits=limits)

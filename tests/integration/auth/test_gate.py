@@ -127,7 +127,9 @@ async def test_the_secret_of_one_key_does_not_open_another(client: httpx.AsyncCl
         assert (await client.get("/v1/me", headers={"Authorization": text})).status_code == 401
 
 
-async def test_a_publishable_key_reaches_nothing_of_the_project(client: httpx.AsyncClient, world: Any) -> None:
+async def test_a_publishable_key_reaches_nothing_of_the_project(
+    client: httpx.AsyncClient, world: Any
+) -> None:
     project = await world.project("Mine")
     headers = await world.key(project, "publishable")
 
@@ -170,7 +172,9 @@ async def test_a_session_writes_only_with_its_csrf_token(client: httpx.AsyncClie
         answer = await browser.post("/v1/projects", json={"name": "P"}, headers=wrong)
         assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
     assert (await browser.get("/v1/me")).json()["csrf_token"] == token
-    assert (await browser.post("/v1/projects", json={"name": "P"}, headers={"X-CSRF-Token": token})).status_code == 201
+    assert (
+        await browser.post("/v1/projects", json={"name": "P"}, headers={"X-CSRF-Token": token})
+    ).status_code == 201
 
 
 async def test_a_session_names_its_project_by_id_or_slug(world: Any) -> None:
@@ -186,7 +190,9 @@ async def test_a_session_names_its_project_by_id_or_slug(world: Any) -> None:
 
 
 @pytest.mark.parametrize("values", [{"expires_at": None}, {"last_seen_at": None}])
-async def test_an_old_or_idle_session_has_ended(world: Any, database: Database, values: dict[str, Any]) -> None:
+async def test_an_old_or_idle_session_has_ended(
+    world: Any, database: Database, values: dict[str, Any]
+) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     async with database.transaction() as session:
         name = next(iter(values))

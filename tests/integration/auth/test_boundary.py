@@ -1,0 +1,210 @@
+"""What every answer has, and what no request gets out of the API: a 500, a traceback, somebody else's word."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from backend.app import create_app, serving
+from backend.clock import now
+from backend.db import Database
+from backend.fleet.tables import Worker
+from backend.instance import Instance
+
+
+async def test_a_sane_request_id_is_kept_and_another_is_made(client: httpx.AsyncClient) -> None:
+    for given in ("short", "x" * 65, "with space", "new\tline", "<script>", ""):
+        made = (await client.get("/health", headers={"X-Request-Id": given})).headers["X-Request-Id"]
+        assert made != given
+        assert len(made) == 32
+    kept = await client.get("/health", headers={"X-Request-Id": "trace-1234.A_b"})
+    assert kept.headers["X-Request-Id"] == "trace-1234.A_b"
+
+
+async def test_every_answer_has_safe_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/health", "/v1/me", "/sign-in", "/nothing"):
+        headers = (await client.get(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+    api = (await client.get("/v1/me")).headers
+    assert api["Cache-Control"] == "no-store"
+    assert api["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_pages_of_any_origin_may_ask_the_api_without_cookies_and_nothing_else(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Origin": "https://shop.example"}
+    preflight = await client.options(
+        "/v1/jobs",
+        headers={
+            "Origin": "https://shop.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, idempotency-key",
+        },
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    answer = await client.get("/v1/me", headers=headers)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    for path in ("/sign-in", "/health"):
+        assert "Access-Control-Allow-Origin" not in (await client.get(path, headers=headers)).headers
+
+
+async def test_what_is_not_there_is_told_in_the_api_s_own_shape(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    headers = await world.key(await world.project("Mine"))
+    missing = await client.get("/v1/nothing", headers=headers)
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    other = await client.put("/v1/me", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (405, "method_not_allowed")
+    assert other.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "path"),
+    [
+        (b"{", 400, None),
+        (b"", 422, "body"),
+        (b"[]", 422, "body"),
+        (b"\xff\xfe", 400, None),
+        (b"[" * 100_000, 400, None),
+        (b'{"nmae": "x"}', 422, "nmae"),
+        (b'{"name": 1}', 422, "name"),
+        (b'{"name": "a\\u0000b"}', 422, "body"),
+        (b'{"name": "\\ud800"}', 422, "body"),
+        (b'{"scopes": ["jobs:read", 7]}', 422, "scopes[1]"),
+        (b'{"scopes": ["jobs:eat"]}', 422, "scopes[0]"),
+        (b'{"daily_cap_micros": 1e400}', 422, "body"),
+        (b'{"daily_cap_micros": NaN}', 422, "body"),
+        (b'{"daily_cap_micros": -1}', 422, "daily_cap_micros"),
+        (b'{"daily_cap_micros": 99999999999999999999999999}', 422, "daily_cap_micros"),
+        (b'{"expires_at": "2001-01-01T00:00:00Z"}', 422, "expires_at"),
+        (b'{"expires_at": "2091-01-01T00:00:00"}', 422, "expires_at"),
+        (b'{"kind": "master"}', 422, "kind"),
+    ],
+)
+async def test_a_wrong_body_is_told_with_its_place(
+    client: httpx.AsyncClient, world: Any, body: bytes, status: int, path: str | None
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Content-Type": "application/json"}
+    answer = await client.post("/v1/api-keys", content=body, headers=headers)
+
+    assert answer.status_code == status
+    assert set(answer.json()) >= {"detail", "code", "request_id"}
+    if path is not None:
+        assert answer.json()["errors"][0]["path"] == path
+    assert len((await client.get("/v1/api-keys", headers=headers)).json()) == 1
+
+
+async def test_a_body_over_8_mib_is_refused(client: httpx.AsyncClient, world: Any) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Content-Type": "application/json"}
+
+    async def endless() -> Any:
+        for _ in range(20):
+            yield b" " * 1024 * 1024
+
+    for content in (b" " * (8 * 1024 * 1024 + 1), endless()):
+        answer = await client.post("/v1/api-keys", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["/v1/projects/a%00b", "/v1/audit?cursor=%00", "/v1/audit?x=a%00"])
+async def test_a_nul_in_the_address_is_refused(client: httpx.AsyncClient, world: Any, path: str) -> None:
+    headers = await world.key(await world.project("Mine"))
+    assert (await client.get(path, headers=headers)).status_code == 400
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=", "limit=1.5"])
+async def test_an_impossible_limit_is_told_with_its_place(
+    client: httpx.AsyncClient, world: Any, query: str
+) -> None:
+    answer = await client.get(f"/v1/audit?{query}", headers=await world.key(await world.project("Mine")))
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "query.limit")
+
+
+async def test_an_unexpected_failure_is_logged_and_told_without_detail(instance: Instance) -> None:
+    app = create_app(instance.settings)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("the password is hunter2")
+
+    async with serving(app, instance), _browse(app) as client:
+        with capture_logs() as logs:
+            answer = await client.get("/broken")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert "hunter2" not in answer.text
+    assert any(entry["event"] == "a request failed unexpectedly" for entry in logs)
+
+
+async def test_one_line_per_request_and_no_secret_in_it(client: httpx.AsyncClient, world: Any) -> None:
+    headers = await world.key(await world.project("Mine"))
+    with capture_logs() as logs:
+        await client.get("/v1/me?token=s3cret", headers=headers)
+        await client.get("/v1/drive/signed/s3cret/file.png")
+        await client.get("/setup?token=s3cret")
+        await client.get("/health")
+    lines = [entry for entry in logs if entry["event"] == "request answered"]
+    assert [line["path"] for line in lines] == ["/v1/me", "/v1/drive/signed/…", "/setup"]
+    assert lines[0]["caller"].startswith("key:")
+    assert "s3cret" not in json.dumps(lines, default=str)
+    assert headers["Authorization"].split(".")[1] not in json.dumps(logs, default=str)
+
+
+async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: Instance) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
+    app = create_app(instance.settings)
+    async with serving(app, replace(instance, database=away)), _browse(app) as client:
+        bearer = {"Authorization": "Bearer puras_live_abcdefgh." + "x" * 32}
+        answer = await client.get("/v1/me", headers=bearer)
+        ready = await client.get("/ready")
+    await away.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert ready.json()["missing"] == ["the database does not answer"]
+
+
+async def test_ready_needs_a_live_worker_and_redis(
+    client: httpx.AsyncClient, database: Database, instance: Instance
+) -> None:
+    assert (await client.get("/health")).json() == {"status": "ok"}
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()["missing"]) == (
+        503,
+        ["no worker has shown itself in the last 10 s"],
+    )
+
+    async with database.transaction() as session:
+        session.add(Worker(id=uuid4(), host="h", pid=1, lanes=["default"], capacity=1, beat_at=now()))
+    assert (await client.get("/ready")).status_code == 200
+
+    app = create_app(instance.settings)
+    without = replace(instance, redis=Redis.from_url("redis://127.0.0.1:1"))
+    async with serving(app, without), _browse(app) as its:
+        assert (await its.get("/ready")).json()["missing"] == ["Redis does not answer"]
+
+
+def _browse(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8123")
+
+
+@pytest.fixture(autouse=True)
+def _logs_at_info() -> Any:
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.INFO)
+    yield
+    root.setLevel(before)

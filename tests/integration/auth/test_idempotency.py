@@ -1,0 +1,122 @@
+"""The same POST twice does its work once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from backend.auth.actors import operator
+from backend.auth.tables import ApiKey
+from backend.clock import now
+from backend.db import Database
+from backend.idempotency import service
+from backend.idempotency.tables import IdempotencyKey
+
+
+async def count(database: Database, table: Any) -> int:
+    async with database.transaction() as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_a_repeat_gets_the_first_answer_back_byte_for_byte(
+    client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
+
+    first = await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)
+    second = await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)
+
+    assert first.status_code == second.status_code == 201
+    assert first.content == second.content
+    assert "Idempotent-Replayed" not in first.headers
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert await count(database, ApiKey) == 2
+
+
+async def test_a_hundred_at_once_do_the_work_once(
+    client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
+
+    answers = await asyncio.gather(
+        *(client.post("/v1/api-keys", json={"name": "ci"}, headers=headers) for _ in range(100))
+    )
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 99
+    assert await count(database, ApiKey) == 2
+
+
+async def test_the_key_with_another_body_is_refused(client: httpx.AsyncClient, world: Any) -> None:
+    project = await world.project("Mine")
+    headers = await world.key(project) | {"Idempotency-Key": "one"}
+    await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)
+
+    answer = await client.post("/v1/api-keys", json={"name": "other"}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+
+    another = await world.key(project) | {"Idempotency-Key": "one"}
+    assert (await client.post("/v1/api-keys", json={"name": "other"}, headers=another)).status_code == 201
+
+
+async def test_a_failed_request_leaves_the_key_free(client: httpx.AsyncClient, world: Any) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
+    wrong = await client.post("/v1/api-keys", json={"scopes": ["everything"]}, headers=headers)
+    assert wrong.status_code == 422
+
+    assert (await client.post("/v1/api-keys", json={"scopes": []}, headers=headers)).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+async def test_an_impossible_key_is_refused(client: httpx.AsyncClient, world: Any, key: str) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": key}
+    assert (await client.post("/v1/api-keys", json={}, headers=headers)).status_code == 400
+
+
+async def test_an_answer_that_shows_a_key_is_not_stored_in_clear(
+    client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
+    made = (await client.post("/v1/api-keys", json={}, headers=headers)).json()
+
+    async with database.transaction() as session:
+        stored = (await session.scalars(select(IdempotencyKey.answer))).one()
+    assert made["key"] not in str(stored)
+    assert made["prefix"] not in str(stored)
+
+
+async def test_after_a_day_the_key_is_free_again(
+    client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Idempotency-Key": "one"}
+    await client.post("/v1/api-keys", json={"name": "ci"}, headers=headers)
+    async with database.transaction() as session:
+        await session.execute(update(IdempotencyKey).values(created_at=now() - timedelta(hours=25)))
+
+    answer = await client.post("/v1/api-keys", json={"name": "another"}, headers=headers)
+    assert answer.status_code == 201
+    assert "Idempotent-Replayed" not in answer.headers
+
+    async with database.transaction() as session:
+        await session.execute(update(IdempotencyKey).values(created_at=now() - timedelta(hours=25)))
+        assert await service.sweep(session) == 1
+
+
+async def test_a_job_is_remembered_by_its_id(database: Database) -> None:
+    caller, job_id = operator(uuid4()), uuid4()
+    async with database.transaction() as session:
+        claimed = await service.claim(session, caller, "one", "f" * 64)
+        assert isinstance(claimed, service.Claimed)
+        await service.store_job(session, claimed, job_id)
+
+    async with database.transaction() as session:
+        replayed = await service.claim(session, caller, "one", "f" * 64)
+    assert isinstance(replayed, service.Replayed)
+    assert replayed.job_id == job_id

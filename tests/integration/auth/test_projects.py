@@ -1,0 +1,181 @@
+"""Projects and members over REST."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from backend.auth.tables import AuditRow
+from backend.clock import now
+from backend.db import Database
+from backend.jobs.tables import Admission, Job
+from backend.ledger.tables import Wallet
+from backend.projects.tables import Member
+from backend.skillpacks.tables import Skillpack
+
+
+async def test_a_new_project_has_everything_for_its_first_job(world: Any, database: Database) -> None:
+    ada = await world.user("ada@example.org")
+    browser = await world.browser(ada)
+
+    made = (await browser.post("/v1/projects", json={"name": "Ácme & Söhne"})).json()
+
+    assert (made["slug"], made["role"], made["concurrency_limit"]) == ("acme-sohne", "owner", 50)
+    assert made["workspace_id"] == made["id"]
+    async with database.transaction() as session:
+        pack = (await session.scalars(select(Skillpack))).one()
+        assert (pack.slug, pack.is_default) == ("default", True)
+        assert (await session.scalars(select(Wallet))).one().balance_micros == 0
+        assert (await session.scalars(select(Admission))).one().concurrency_limit == 50
+        assert (await session.scalars(select(Member))).one().user_id == ada.id
+        act = (await session.scalars(select(AuditRow).where(AuditRow.action == "project.created"))).one()
+        assert act.actor == "user:ada@example.org"
+        assert len(act.request_id) == 32
+
+
+async def test_names_that_say_the_same_get_different_slugs(world: Any) -> None:
+    browser = await world.browser(await world.user("ada@example.org"))
+    answers = await asyncio.gather(*(browser.post("/v1/projects", json={"name": "Demo"}) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["slug"] for answer in answers}) == 8
+    for name in ("日本", "---", "d5f3c5f8-5d4c-4f7e-9c55-0242ac130003"):
+        assert (await browser.post("/v1/projects", json={"name": name})).json()["slug"].startswith("project-")
+
+
+async def test_a_slug_that_was_asked_for_and_is_taken_is_a_conflict(world: Any) -> None:
+    browser = await world.browser(await world.user("ada@example.org"))
+    assert (await browser.post("/v1/projects", json={"name": "A", "slug": "acme"})).status_code == 201
+    answer = await browser.post("/v1/projects", json={"name": "B", "slug": "acme"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "slug_taken")
+    other = (await browser.post("/v1/projects", json={"name": "B"})).json()["id"]
+    assert (await browser.patch(f"/v1/projects/{other}", json={"slug": "acme"})).status_code == 409
+
+
+@pytest.mark.parametrize("slug", ["Acme", "-a", "a-", "a b", "ä", "a" * 49, str(uuid4()), uuid4().hex, "a/b"])
+async def test_an_impossible_slug_is_refused_with_its_place(world: Any, slug: str) -> None:
+    browser = await world.browser(await world.user("ada@example.org"))
+    answer = await browser.post("/v1/projects", json={"name": "A", "slug": slug})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "slug"
+
+
+async def test_a_key_makes_no_projects(client: httpx.AsyncClient, world: Any) -> None:
+    headers = await world.key(await world.project("Mine"))
+    assert (await client.post("/v1/projects", json={"name": "B"}, headers=headers)).status_code == 403
+
+
+async def test_a_change_says_only_what_changes(world: Any) -> None:
+    browser = await world.browser(await world.user("ada@example.org"))
+    made = (await browser.post("/v1/projects", json={"name": "A"})).json()
+    changed = await browser.patch("/v1/projects/a", json={"concurrency_limit": 3, "slug": "b"})
+    assert changed.json() == {**made, "concurrency_limit": 3, "slug": "b"}
+    assert (await browser.get("/v1/projects/a")).status_code == 404
+    assert (await browser.get("/v1/projects/b")).json()["concurrency_limit"] == 3
+
+
+async def test_a_deleted_project_takes_its_keys_with_it(
+    client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    ada = await world.user("ada@example.org")
+    project = await world.project("Mine", ada)
+    headers, browser = await world.key(project), await world.browser(ada)
+    job = Job(project_id=project.id, skillpack_id=uuid4(), deployment_id=uuid4(), skill_name="s", inputs={})
+    async with database.transaction() as session:
+        session.add(job)
+
+    assert (await client.delete(f"/v1/projects/{project.id}", headers=headers)).status_code == 403
+    busy = await browser.delete(f"/v1/projects/{project.id}")
+    assert (busy.status_code, busy.json()["code"], busy.json()["jobs"]) == (409, "project_busy", 1)
+
+    async with database.transaction() as session:
+        await session.execute(update(Job).values(status="cancelled", finished_at=now()))
+    assert (await browser.delete(f"/v1/projects/{project.id}")).status_code == 204
+    assert (await client.get("/v1/me", headers=headers)).status_code == 401
+    assert (await browser.get(f"/v1/projects/{project.id}")).status_code == 404
+    assert (await browser.get("/v1/projects")).json() == []
+    assert (await browser.post("/v1/projects", json={"name": "Mine"})).json()["slug"] == "mine"
+
+
+async def test_members_come_change_and_go(world: Any) -> None:
+    ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
+    await world.project("Mine", ada)
+    hers, his = await world.browser(ada), await world.browser(bob)
+    members = "/v1/projects/mine/members"
+    assert (await his.get(members)).status_code == 404
+
+    added = await hers.post(members, json={"email": "BOB@example.org", "role": "viewer"})
+    assert (added.status_code, added.json()["role"]) == (201, "viewer")
+    assert [one["email"] for one in (await his.get(members)).json()] == ["ada@example.org", "bob@example.org"]
+    assert (await hers.post(members, json={"email": "bob@example.org"})).json()["code"] == "already_member"
+    assert (await hers.post(members, json={"email": "eve@example.org"})).json()["code"] == "user_not_found"
+    assert (await his.patch("/v1/projects/mine", json={"name": "His"})).status_code == 403
+
+    assert (await hers.patch(f"{members}/{bob.id}", json={"role": "admin"})).json()["role"] == "admin"
+    assert (await his.patch("/v1/projects/mine", json={"name": "His"})).status_code == 200
+    assert (await his.delete(f"{members}/{bob.id}")).status_code == 204
+    assert (await his.get(members)).status_code == 404
+    assert (await hers.delete(f"{members}/{bob.id}")).json()["code"] == "member_not_found"
+
+
+async def test_nobody_rises_above_themselves(client: httpx.AsyncClient, world: Any) -> None:
+    ada, bob, eve = [await world.user(f"{name}@example.org") for name in ("ada", "bob", "eve")]
+    project = await world.project("Mine", ada)
+    hers, his = await world.browser(ada), await world.browser(bob)
+    members = "/v1/projects/mine/members"
+    await hers.post(members, json={"email": bob.email, "role": "admin"})
+
+    assert (await his.patch(f"{members}/{bob.id}", json={"role": "owner"})).status_code == 403
+    assert (await his.post(members, json={"email": eve.email, "role": "owner"})).status_code == 403
+    assert (await his.patch(f"{members}/{ada.id}", json={"role": "viewer"})).status_code == 403
+    assert (await his.delete(f"{members}/{ada.id}")).status_code == 403
+    key = await world.key(project)
+    assert (
+        await client.post(members, json={"email": eve.email, "role": "owner"}, headers=key)
+    ).status_code == 403
+
+
+async def test_the_last_owner_stays_however_many_leave_at_once(world: Any) -> None:
+    ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
+    await world.project("Mine", ada)
+    hers, his = await world.browser(ada), await world.browser(bob)
+    members = "/v1/projects/mine/members"
+    assert (await hers.delete(f"{members}/{ada.id}")).json()["code"] == "last_owner"
+    assert (await hers.patch(f"{members}/{ada.id}", json={"role": "viewer"})).json()["code"] == "last_owner"
+
+    await hers.post(members, json={"email": bob.email, "role": "owner"})
+    codes = await asyncio.gather(hers.delete(f"{members}/{ada.id}"), his.delete(f"{members}/{bob.id}"))
+    assert sorted(answer.status_code for answer in codes) == [204, 409]
+
+
+async def test_keys_and_audit_come_in_pages(client: httpx.AsyncClient, world: Any) -> None:
+    headers = await world.key(await world.project("Mine"))
+    for number in range(5):
+        await client.post("/v1/api-keys", json={"name": f"k{number}"}, headers=headers)
+
+    for path, field in (("/v1/api-keys", "prefix"), ("/v1/audit", "id")):
+        whole = (await client.get(path, headers=headers)).json()
+        seen: list[Any] = []
+        following: str | None = f"{path}?limit=2"
+        while following:
+            answer = await client.get(following, headers=headers)
+            seen += [row[field] for row in answer.json()]
+            following = answer.links.get("next", {}).get("url")
+        assert seen == [row[field] for row in whole]
+        assert len(seen) >= 6
+        assert "secret" not in str([row.get("secret_hash") for row in whole])
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIl0", "é", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5OV0", "[" * 900])
+async def test_a_cursor_of_another_list_is_refused(
+    client: httpx.AsyncClient, world: Any, cursor: str
+) -> None:
+    headers = await world.key(await world.project("Mine"))
+    for path in ("/v1/api-keys", "/v1/audit"):
+        answer = await client.get(path, params={"cursor": cursor}, headers=headers)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["path"] == "query.cursor"
