@@ -9,42 +9,15 @@ import pytest
 
 from backend.config import Settings
 from backend.embedded import attach
-from benchmarks.instance import NOOP_SKILL, Client, Running, instance
-
-ECHO = {
-    **NOOP_SKILL,
-    "skills/version/skill.yaml": b"""\
-entrypoint: main.py:run
-description: Says which version it is of.
-input_schema: {type: object, properties: {seconds: {type: number, default: 0}}}
-output_schema: {type: object, properties: {version: {type: integer}}}
-""",
-    "skills/version/main.py": b"import time\n\n\ndef run(seconds):\n    time.sleep(seconds)\n    return {'version': 1}\n",
-    "skills/talk/skill.yaml": b"""\
-entrypoint: main.py:run
-description: Prints lines for a while.
-input_schema: {type: object, properties: {lines: {type: integer}, width: {type: integer, default: 40}}}
-output_schema: {type: object, properties: {lines: {type: integer}}}
-""",
-    "skills/talk/main.py": b"""\
-import time
-
-
-def run(lines, width):
-    for line in range(lines):
-        print(f"{line} " + "x" * width, flush=True)
-        if line % 10 == 0:
-            time.sleep(0.02)
-    return {"lines": lines}
-""",
-}
+from benchmarks.instance import Client, Running, instance
+from tests.chaos.skills import SKILLS
 
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:
     """An instance with two worker processes and the test skills deployed."""
     with instance(PURAS_WORKER_PROCESSES="2", PURAS_WORKER_JOBS="8") as running:
-        running.client().push(ECHO)
+        running.client().push(SKILLS)
         yield running
 
 

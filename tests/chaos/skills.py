@@ -1,0 +1,38 @@
+"""The skills that are deployed before parts of the instance are killed."""
+
+from benchmarks.instance import NOOP_SKILL
+
+SKILLS = {
+    **NOOP_SKILL,
+    "skills/version/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Says which version it is of.
+input_schema: {type: object, properties: {seconds: {type: number, default: 0}}}
+output_schema: {type: object, properties: {version: {type: integer}}}
+""",
+    "skills/version/main.py": b"""\
+import time
+
+
+def run(seconds):
+    time.sleep(seconds)
+    return {"version": 1}
+""",
+    "skills/talk/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Prints lines for a while.
+input_schema: {type: object, properties: {lines: {type: integer}, width: {type: integer, default: 40}}}
+output_schema: {type: object, properties: {lines: {type: integer}}}
+""",
+    "skills/talk/main.py": b"""\
+import time
+
+
+def run(lines, width):
+    for line in range(lines):
+        print(f"{line} " + "x" * width, flush=True)
+        if line % 10 == 0:
+            time.sleep(0.02)
+    return {"lines": lines}
+""",
+}
