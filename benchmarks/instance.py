@@ -36,7 +36,14 @@ retries: {max: 5, on: [worker_lost]}
 input_schema: {type: object, properties: {seconds: {type: number}}}
 output_schema: {type: object, properties: {slept: {type: number}}}
 """,
-    "skills/nap/main.py": b"import time\n\n\ndef run(seconds):\n    time.sleep(seconds)\n    return {'slept': seconds}\n",
+    "skills/nap/main.py": b"""\
+import time
+
+
+def run(seconds):
+    time.sleep(seconds)
+    return {"slept": seconds}
+""",
 }
 
 

@@ -20,12 +20,10 @@ LONG_S = 60
 
 def measure() -> Measurement:
     """Kill the process that runs a job, and, every third time, stop it instead so that only its lease tells."""
-    took = []
     with instance(PURAS_WORKER_PROCESSES="2") as running:
         client = running.client()
         client.push(NOOP_SKILL)
-        for n in range(ROUNDS):
-            took.append(_one_loss(running, client, stop=n % 3 == 2))
+        took = [_one_loss(running, client, stop=n % 3 == 2) for n in range(ROUNDS)]
     p95 = percentile(took, 0.95)
     return Measurement(
         "N10",

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from benchmarks.instance import Client, Running
-from tests.chaos.conftest import ECHO
+from tests.chaos.skills import SKILLS
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
@@ -48,14 +48,8 @@ def test_every_job_ends_on_the_version_it_was_submitted_to(running: Running) -> 
             submitted[job["id"]] = version
 
     submit(1, 40)
-    client.push(
-        {
-            **ECHO,
-            "skills/version/main.py": ECHO["skills/version/main.py"].replace(
-                b"'version': 1", b"'version': 2"
-            ),
-        }
-    )
+    main = SKILLS["skills/version/main.py"].replace(b'"version": 1', b'"version": 2')
+    client.push({**SKILLS, "skills/version/main.py": main})
     submit(2, 40)
     client.call("POST", f"/v1/deployments/{first['id']}/activate")
     submit(1, 40)
