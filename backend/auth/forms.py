@@ -20,7 +20,7 @@ _HEADERS: Final = {
         f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; frame-ancestors 'none'; "
         "base-uri 'none'"
     ),
-    "Referrer-Policy": "no-referrer",  # the set-up link is a secret
+    "Referrer-Policy": "same-origin",  # the set-up link is a secret; with no-referrer a form would say Origin: null
 }
 
 
