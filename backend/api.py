@@ -3,7 +3,11 @@
 from fastapi import APIRouter
 
 from backend.auth.api import router as auth
+from backend.events.api import router as events
+from backend.jobs.api import router as jobs
+from backend.ledger.api import router as ledger
 from backend.projects.api import router as projects
+from backend.secrets.api import router as secrets
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""
@@ -11,3 +15,7 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(auth)
 router.include_router(projects)
+router.include_router(jobs)
+router.include_router(events)
+router.include_router(ledger)
+router.include_router(secrets)
