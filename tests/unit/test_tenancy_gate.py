@@ -1,0 +1,195 @@
+"""No query reads or writes a tenant's table without saying whose rows it means.
+
+Every such query starts with `visible(Table, principal)` or names the `project_id` itself. What may reach across
+projects is listed here, each with its reason; an entry that nothing needs any more fails the test too.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlmodel import SQLModel
+
+from backend import tables
+from backend.db import metadata
+
+ROOT = Path(__file__).parents[2]
+SCANNED = ("backend", "workers", "studio")
+OUTSIDE = ("backend/auth/", "backend/operations/", "backend/migrations/")
+"""The gate itself, the operator's own commands, and the schema."""
+
+BY_JOB = {"job_events"}
+"""Tables whose rows belong to a job, not to a project by name: their queries name the job."""
+
+ALLOWED: dict[str, str] = {
+    "backend/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
+    "backend/events/queries.py": "events of the one job that `visible` has returned",
+    "backend/fleet/service.py": "a worker counts its own running jobs, whosesoever they are",
+    "backend/jobs/cancel.py": "acts on the one job that `visible` has returned",
+    "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
+    "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
+    "backend/jobs/submit.py": "sums what the submitting key itself has spent today",
+    "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
+}
+
+
+class Query(NamedTuple):
+    """A place in the code that touches a tenant's table."""
+
+    file: str
+    line: int
+    what: str
+    is_scoped: bool
+
+
+@pytest.fixture(scope="module")
+def queries() -> list[Query]:
+    found: list[Query] = []
+    for folder in SCANNED:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not name.startswith(OUTSIDE):
+                found += queries_in(path.read_text(encoding="utf-8"), name)
+    return found
+
+
+def test_every_query_of_a_tenant_table_says_whose_rows_it_means(queries: list[Query]) -> None:
+    leaks = [
+        f"{one.file}:{one.line} {one.what}"
+        for one in queries
+        if not one.is_scoped and one.file not in ALLOWED
+    ]
+    assert not leaks, "begin with visible(Table, principal), or name the project_id"
+
+
+def test_every_exception_is_still_needed(queries: list[Query]) -> None:
+    needed = {one.file for one in queries if not one.is_scoped}
+    assert set(ALLOWED) <= needed, "take the entry out of the list"
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "def f(s): return s.scalars(select(Job).where(Job.id == 1))",
+        "def f(s): return s.get(Job, 1)",
+        "def f(s): return s.get_one(Secret, 1)",
+        "def f(s): return s.execute(select(col(Job.id), func.count()))",
+        "def f(s): return s.execute(select(func.count()).select_from(Job))",
+        "def f(s): return s.execute(update(Wallet).values(balance_micros=1))",
+        "def f(s): return s.execute(delete(ApiKey))",
+        "Q = text('select * from jobs where id = :id')",
+        "Q = text(f'update wallets set balance_micros = 0 where {x}')",
+        "Q = text('select 1 from projects p join secrets s on true')",
+        "def f(s):\n  if s.scalar(select(Job.id)): return 1",
+        "def f(s, pid): select(Job); return select(Deployment).where(Deployment.project_id == pid)",
+    ],
+)
+def test_a_query_without_a_project_is_caught(leak: str) -> None:
+    assert any(not one.is_scoped for one in queries_in(leak, "x.py"))
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "def f(s, p): return s.scalars(visible(Job, p).where(Job.id == 1))",
+        "def f(s, p): return s.scalars(select(Job).where(Job.project_id == p.project_id))",
+        "def f(s, p): return s.scalars(update(Job).where(col(Job.project_id) == p.project_id))",
+        "def f(s, p): return s.get(Member, (p.project_id, 1))",
+        "Q = text('select * from jobs where project_id = :project_id')",
+        "def f(s): return s.scalars(select(Project))",
+        "TITLE = 'copy the jobs from there'",
+    ],
+)
+def test_a_query_of_one_project_passes(sound: str) -> None:
+    assert all(one.is_scoped for one in queries_in(sound, "x.py"))
+
+
+def _tenant_tables() -> dict[str, str]:
+    """Class name → table name of everything that belongs to a project."""
+    classes = [getattr(tables, name) for name in tables.__all__]
+    models = [one for one in classes if isinstance(one, type) and issubclass(one, SQLModel)]
+    names = {one.__name__: str(one.__tablename__) for one in models}
+    return {
+        one: table
+        for one, table in names.items()
+        if "project_id" in metadata.tables[table].columns or table in BY_JOB
+    }
+
+
+TENANT = _tenant_tables()
+_SQL = re.compile(r"^\s*(?:with|select|insert|update|delete|merge)\b|\b(?:where|set|values)\b", re.IGNORECASE)
+_IN_SQL = re.compile(rf"\b(?:from|join|update|into)\s+({'|'.join(TENANT.values())})\b", re.IGNORECASE)
+
+
+def queries_in(source: str, file: str) -> Iterator[Query]:
+    tree = ast.parse(source)
+    yield from _by_orm(tree, file)
+    yield from _by_sql(tree, file)
+
+
+def _by_orm(tree: ast.Module, file: str) -> Iterator[Query]:
+    for statement in (node for node in ast.walk(tree) if isinstance(node, ast.stmt)):
+        own = list(_own_nodes(statement))
+        words = " ".join(ast.unparse(node) for node in own if isinstance(node, ast.Attribute))
+        for call in (node for node in own if isinstance(node, ast.Call)):
+            for table in _tables_of(call):
+                is_scoped = f"{table}.project_id" in words or _has_whole_key(call)
+                yield Query(file, call.lineno, f"{ast.unparse(call.func)[-40:]}({table})", is_scoped)
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """What belongs to a statement itself, not to the statements inside it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt):
+            yield child
+            yield from _own_nodes(child)
+
+
+def _tables_of(call: ast.Call) -> list[str]:
+    """The tenant tables that a call of select, update, delete, select_from, get or get_one reads or writes."""
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    if name in ("get", "get_one") and call.args and isinstance(call.args[0], ast.Name):
+        arguments: list[ast.expr] = call.args[:1]
+    elif name in ("select", "update", "delete", "select_from"):
+        arguments = call.args
+    else:
+        return []
+    named = {node.id for one in arguments for node in ast.walk(one) if isinstance(node, ast.Name)}
+    return sorted(named & set(TENANT))
+
+
+def _has_whole_key(call: ast.Call) -> bool:
+    """`session.get(Member, (principal.project_id, …))`."""
+    return getattr(call.func, "attr", "") in ("get", "get_one") and "project_id" in ast.unparse(call.args[-1])
+
+
+def _by_sql(tree: ast.Module, file: str) -> Iterator[Query]:
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in docstrings or id(node) in inside:
+            continue
+        written = _sql_of(node)
+        found = _IN_SQL.search(written) if written and _looks_like_sql(written) else None
+        if found:
+            yield Query(file, getattr(node, "lineno", 0), f"SQL of {found[1]}", "project_id" in written)
+
+
+def _sql_of(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+    return None
+
+
+def _looks_like_sql(written: str) -> bool:
+    return (
+        re.search(r"^\s*(?:with|select|insert|update|delete|merge)\b|\b(?:where|set|values)\b", written, re.I)
+        is not None
+    )
