@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 
-from backend.bundles.manifest import Skill
-from backend.bundles.values import check_output
-from backend.secrets.scrub import Scrubber
 from sqlalchemy.exc import DBAPIError
 
 from backend import logs
+from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.errors import PurasError
 from backend.instance import Instance
@@ -23,6 +21,7 @@ from backend.jobs.requeue import requeue
 from backend.jobs.retry import after_failure
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
+from backend.secrets.scrub import Scrubber
 from workers.outputs import output_files
 from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
@@ -151,7 +150,7 @@ class Attempt:
             "peak_memory_mb": round(outcome.measured.peak_memory_mb, 1),
         }
         if isinstance(outcome, Success) and skill is not None:
-            checked = check_output(skill, outcome.value)
+            checked = skill.output.check(outcome.value)
             if not checked.problems:
                 files = await output_files(
                     self._instance.storage, self.claimed.project_id, skill, checked.value

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from backend.bundles.manifest import Skill
-from backend.deployments.active import load_deployed_skill
-from backend.deployments.unpacked import ensure_unpacked
-
 from backend.auth import job_tokens
+from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.config import Settings
+from backend.deployments.active import load_deployed_skill
+from backend.deployments.unpacked import ensure_unpacked
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
@@ -53,7 +52,7 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
         deployment_id=claimed.deployment_id,
         skill_name=skill.name,
         entrypoint=Entrypoint(skill.path, skill.file, skill.function),
-        declared_inputs=frozenset(skill.input_schema.get("properties", {})),
+        declared_inputs=skill.inputs.declared,
         inputs=claimed.inputs,
         limits=limits,
         bundle_dir=bundle_dir,

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import logs, queue
-from backend.deployments.active import load_skill
+from backend.deployments.active import load_deployed_skill
 from backend.events.append import NewEvent
 from backend.fleet.service import LEASE
 from backend.jobs import admission
@@ -67,7 +67,7 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
         ending = Ending("cancelled", error="Cancelled while its worker was lost.", error_code="cancelled")
         await finish(session, _as_claimed(row), ending, [_lost_event(row.worker_id)])
         return
-    skill = await load_skill(session, row.deployment_id, row.skill_name)
+    skill = (await load_deployed_skill(session, row.deployment_id, row.skill_name)).skill
     fate = after_loss(
         skill.retries, losses=row.losses, losses_alone=row.losses_alone, was_alone=row.was_alone
     )

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import queue
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
-from backend.bundles.values import check_inputs
 from backend.clock import now
 from backend.deployments.active import ResolvedSkill, resolve_skill
 from backend.errors import Invalid, Problem
@@ -116,7 +115,7 @@ def _check_key(principal: Principal, skill: Skill) -> None:
 
 
 def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
-    checked = check_inputs(skill, request.inputs)
+    checked = skill.inputs.check(request.inputs)
     problems = list(checked.problems)
     metadata = json.dumps(request.metadata)
     if len(metadata) > MAX_METADATA_BYTES:
@@ -130,7 +129,8 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
             f"The inputs do not fit the skill {skill.name!r}: {problems[0].path}: {problems[0].message}",
             problems,
         )
-    return checked.value
+    inputs: dict[str, Any] = checked.value
+    return inputs
 
 
 async def _check_money(session: AsyncSession, principal: Principal) -> None:
