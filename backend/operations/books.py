@@ -1,0 +1,100 @@
+"""Commands about money: `topup`, `audit`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend.auth.actors import OPERATOR_LABEL
+from backend.auth.errors import ProjectNotFound
+from backend.config import Settings, settings
+from backend.errors import Invalid
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.operations import database
+from backend.projects.tables import Project
+
+Usd = str
+"""US dollars as typed: read as an exact decimal, never as a binary fraction."""
+MICROS_PER_USD = 1_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the operator's CLI."""
+    app.command("topup")(top_up)
+    app.command("audit")(prove)
+
+
+def micros(usd: Usd) -> int:
+    """The amount in micro-dollars.
+
+    Raises:
+        Invalid: it is not an amount, is negative, or is finer than a micro-dollar.
+    """
+    try:
+        amount = Decimal(usd.strip().removeprefix("$")) * MICROS_PER_USD
+    except InvalidOperation:
+        raise Invalid(f"{usd!r} is not an amount of US dollars. Write it like 5 or 0.25.") from None
+    if not amount.is_finite() or amount < 0 or amount != amount.to_integral_value():
+        raise Invalid(f"{usd!r} is not an amount of US dollars from 0 up, with at most six decimals.")
+    return int(amount)
+
+
+def top_up(
+    project: Annotated[str, typer.Argument(help="Slug or id of the project.")],
+    usd: Annotated[Usd, typer.Argument(help="US dollars to put into its wallet.")],
+    note: Annotated[str, typer.Option(help="Why, for the ledger.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Put money into a project's wallet."""
+    balance_micros = asyncio.run(_top_up(settings(), project, micros(usd), note=note))
+    if as_json:
+        typer.echo(json.dumps({"project": project, "balance_micros": balance_micros}))
+        return
+    typer.echo(f"Project {project} has ${balance_micros / MICROS_PER_USD:,.6f}.")
+
+
+def prove(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Prove that the books add up, row by row; exit code 1 when they do not."""
+    findings = asyncio.run(_prove(settings()))
+    if as_json:
+        body = [{"rule": finding.rule, "facts": finding.facts} for finding in findings]
+        typer.echo(json.dumps({"ok": not findings, "findings": body}, default=str))
+    else:
+        for finding in findings:
+            typer.echo(f"BROKEN: {finding.rule}: {json.dumps(finding.facts, default=str)}")
+        typer.echo("The books do not add up." if findings else "The books add up.")
+    raise typer.Exit(1 if findings else 0)
+
+
+async def _top_up(options: Settings, project: str, amount_micros: int, *, note: str) -> int:
+    async with database.unit_of_work(options) as session:
+        alive = col(Project.deleted_at).is_(None)
+        named = col(Project.id) == _as_id(project) if _as_id(project) else col(Project.slug) == project
+        project_id = await session.scalar(select(col(Project.id)).where(named, alive))
+        if project_id is None:
+            raise ProjectNotFound(project)
+        return await ledger.top_up(
+            session, project_id=project_id, amount_micros=amount_micros, note=note, created_by=OPERATOR_LABEL
+        )
+
+
+def _as_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def _prove(options: Settings) -> list[audit.Finding]:
+    async with database.unit_of_work(options) as session:
+        return await audit.prove(session)

@@ -1,0 +1,1 @@
+"""The checks of `puras-studio doctor`."""

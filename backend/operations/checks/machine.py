@@ -1,0 +1,131 @@
+"""Checks of the machine: Python, the home, space, the port, the pages, the sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from backend.config import Settings
+from backend.embedded.account import SYSTEM_ACCOUNT
+from backend.operations.checks.verdict import Check, fail, ok, warn
+from backend.operations.errors import PortTaken
+from backend.operations.exclusive import holder, require_port
+
+OLDEST_PYTHON = (3, 11)
+NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000
+PAGES = Path(__file__).parents[3] / ".web" / "build" / "client"
+SANDBOX_REPORT = "workers.sandbox.report"
+SANDBOX_PATIENCE_S = 60
+WANTED_LAYERS = ("mounts", "network namespace", "landlock", "seccomp")
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """Check the machine that this runs on."""
+    yield _python()
+    yield _home(settings.home)
+    yield _space(settings.home)
+    yield _port(settings)
+    yield _pages()
+    yield _sandbox(settings)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if sys.version_info < OLDEST_PYTHON:
+        return fail("Python", version, f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer.")
+    return ok("Python", f"{version} at {sys.executable}")
+
+
+def _home(home: Path) -> Check:
+    if not home.exists():
+        parent = next(folder for folder in home.absolute().parents if folder.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            return fail("home", f"{home} does not exist and {parent} cannot be written", "Set PURAS_HOME.")
+        return ok("home", f"{home} does not exist yet; `puras-studio up` makes it")
+    status = home.stat()
+    if status.st_uid != os.geteuid():
+        return fail(
+            "home",
+            f"{home} belongs to user id {status.st_uid}, and this runs as {os.geteuid()}",
+            "Run as its owner, or set PURAS_HOME to another folder.",
+        )
+    if status.st_mode & 0o022:
+        return warn("home", f"{home} can be written by others", f"chmod go-w {home}")
+    blocked = _closed_parent(home) if os.geteuid() == 0 else None
+    if blocked is not None:
+        return fail(
+            "home",
+            f"{blocked} is closed to the account {SYSTEM_ACCOUNT!r} that the embedded database runs as",
+            f"Set PURAS_HOME to a folder such as /var/lib/puras, or: chmod o+x {blocked}",
+        )
+    return ok("home", f"{home} (mode {status.st_mode & 0o7777:04o})")
+
+
+def _closed_parent(home: Path) -> Path | None:
+    return next((folder for folder in home.resolve().parents if not folder.stat().st_mode & 0o001), None)
+
+
+def _space(home: Path) -> Check:
+    place = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    free_mb = shutil.disk_usage(place).free // 2**20
+    found = f"{free_mb:,} MiB free under {place}"
+    if free_mb < NEEDED_FREE_MB:
+        return fail(
+            "disk space", found, f"Free at least {NEEDED_FREE_MB} MiB: databases stop when the disk is full."
+        )
+    if free_mb < WANTED_FREE_MB:
+        return warn("disk space", found, "Bundles, environments and drives grow; free some space soon.")
+    return ok("disk space", found)
+
+
+def _port(settings: Settings) -> Check:
+    name = f"port {settings.port}"
+    try:
+        require_port(settings.host, settings.port, patience_s=0)
+    except PortTaken as taken:
+        running = holder(settings.home)
+        if running is not None:
+            return ok(name, f"in use, and `puras-studio up` runs here (process {running})")
+        return fail(name, taken.detail, "Stop the other program, or set PURAS_PORT.")
+    return ok(name, f"free on {settings.host}")
+
+
+def _pages() -> Check:
+    if not PAGES.is_dir():
+        return fail(
+            "pages of the studio", f"not built in {PAGES}", "Run `python -m studio.build`, or `make run`."
+        )
+    return ok("pages of the studio", f"built in {PAGES}")
+
+
+def _sandbox(settings: Settings) -> Check:
+    if settings.sandbox == "off":
+        return warn(
+            "sandbox", "off: skills run unconfined", "Unset PURAS_SANDBOX unless every skill is your own."
+        )
+    layers = _sandbox_layers()
+    if layers is None:
+        return warn(
+            "sandbox", "unknown: its report did not run", f"Run `python -m {SANDBOX_REPORT}` and read why."
+        )
+    missing = [name for name in WANTED_LAYERS if not any(layer.startswith(name) for layer in layers)]
+    found = f"{', '.join(layers) or 'no layer'} ({settings.sandbox})"
+    if not missing:
+        return ok("sandbox", found)
+    remedy = f"Missing: {', '.join(missing)}. Install bubblewrap and allow user namespaces, or run as root."
+    return fail("sandbox", found, remedy) if settings.sandbox == "strict" else warn("sandbox", found, remedy)
+
+
+def _sandbox_layers() -> list[str] | None:
+    command = [sys.executable, "-m", SANDBOX_REPORT, "--json"]
+    try:
+        ran = subprocess.run(command, capture_output=True, timeout=SANDBOX_PATIENCE_S, check=True)
+        return [str(layer) for layer in json.loads(ran.stdout)["layers"]]
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return None

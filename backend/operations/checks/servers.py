@@ -1,0 +1,74 @@
+"""Checks of the servers: PostgreSQL, its tables, Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import redis
+from sqlalchemy.engine import make_url
+
+from backend.config import Settings
+from backend.embedded import postgres, valkey
+from backend.migrations import run as migrations
+from backend.operations import database
+from backend.operations.checks.verdict import Check, fail, ok, warn
+from backend.operations.errors import DatabaseAway
+
+OLDEST_REDIS_MAJOR = 6
+START = "Start it with `puras-studio up`."
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """Check the servers that the settings name, or the embedded ones."""
+    given = settings.database_url
+    database_url = given.get_secret_value() if given else postgres.attach(settings.home)
+    yield from _database(database_url, is_given=given is not None)
+    given = settings.redis_url
+    redis_url = given.get_secret_value() if given else valkey.attach(settings.home)
+    yield _redis(redis_url, is_given=given is not None)
+
+
+def _database(url: str | None, *, is_given: bool) -> Iterator[Check]:
+    kind = "given by DATABASE_URL" if is_given else "embedded"
+    if url is None:
+        yield warn("PostgreSQL", "embedded, not running", START)
+        return
+    try:
+        major = database.server_major(url)
+    except DatabaseAway as away:
+        yield fail("PostgreSQL", away.detail, "See that the server runs and lets us in.")
+        return
+    found = f"{major} at {database.shown(url)}, {kind}"
+    if not database.OLDEST_MAJOR <= major <= database.NEWEST_MAJOR:
+        wanted = f"{database.OLDEST_MAJOR} to {database.NEWEST_MAJOR}"
+        yield fail("PostgreSQL", found, f"Use a server of version {wanted}.")
+        return
+    yield ok("PostgreSQL", found)
+    yield _migrations(url)
+
+
+def _migrations(url: str) -> Check:
+    current, newest = migrations.current_revision(url), migrations.newest_revision()
+    if current != newest:
+        return fail(
+            "tables", f"at revision {current or 'none'}, this release needs {newest}", "puras-studio migrate"
+        )
+    return ok("tables", f"at revision {current}")
+
+
+def _redis(url: str | None, *, is_given: bool) -> Check:
+    kind = "given by REDIS_URL" if is_given else "embedded"
+    if url is None:
+        return warn("Redis", "embedded, not running", START)
+    shown = make_url(url).render_as_string(hide_password=True)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+            facts = client.info("server")
+    except (redis.RedisError, OSError, ValueError) as error:
+        remedy = "See that the server runs and that REDIS_URL is right." if is_given else START
+        return fail("Redis", f"does not answer at {shown}: {error}", remedy)
+    version = str(facts["redis_version"])
+    if int(version.split(".")[0]) < OLDEST_REDIS_MAJOR:
+        return fail("Redis", f"{version} at {shown}", f"Use version {OLDEST_REDIS_MAJOR} or newer.")
+    name = f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else version
+    return ok("Redis", f"{name} at {shown}, {kind}")

@@ -1,0 +1,36 @@
+"""`puras-studio`: the operator's commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from backend.errors import PurasError
+from backend.operations import books, people, serving, upkeep
+
+app = typer.Typer(
+    name="puras-studio",
+    help="Run and look after an instance of Puras Studio.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+serving.register(app)
+upkeep.register(app)
+people.register(app)
+books.register(app)
+
+
+def main() -> int:
+    """Run the command; an error that a person can mend is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except PurasError as error:
+        sys.stderr.write(f"puras-studio: {error.detail}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The database as an operator's commands meet it: brought up to date, and opened for one unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import psycopg
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import embedded
+from backend.config import Settings
+from backend.db import Database
+from backend.migrations import run as migrations
+from backend.operations.errors import DatabaseAway, NotMigrated
+
+OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
+CONNECT_TIMEOUT_S = 10
+
+
+def migrate(database_url: str) -> str:
+    """Bring the database to the revision of this release and return that; a second caller waits and does nothing.
+
+    Raises:
+        DatabaseAway: it does not answer, or its version is not supported.
+    """
+    major = server_major(database_url)
+    if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
+        raise DatabaseAway(
+            f"The database at {shown(database_url)} is PostgreSQL {major}; {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
+            "supported. Point DATABASE_URL at one of those, or leave it unset.",
+            major=major,
+        )
+    with _saying_what_is_wrong(database_url):
+        migrations.upgrade(database_url)
+    return migrations.newest_revision()
+
+
+def server_major(database_url: str) -> int:
+    """The major version of the server.
+
+    Raises:
+        DatabaseAway: it does not answer.
+    """
+    with _saying_what_is_wrong(database_url):
+        url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            return connection.info.server_version // 10_000
+
+
+@asynccontextmanager
+async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
+    """One transaction on the database of this instance.
+
+    Raises:
+        NotRunning: it is embedded and does not run.
+        DatabaseAway: it does not answer.
+        NotMigrated: it has not the tables of this release.
+    """
+    url = embedded.attach(settings).database_url
+    database = Database(url, pool_size=1)
+    try:
+        with _saying_what_is_wrong(url):
+            async with database.transaction() as session:
+                yield session
+    finally:
+        await database.close()
+
+
+def shown(database_url: str) -> str:
+    """The address without its password, for people to read."""
+    return make_url(database_url).render_as_string(hide_password=True)
+
+
+@contextmanager
+def _saying_what_is_wrong(database_url: str) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, psycopg.OperationalError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseAway(
+            f"The database at {shown(database_url)} does not answer: {reason} Check DATABASE_URL and that the server "
+            "runs, then try again."
+        ) from error
+    except ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+            raise NotMigrated from error
+        raise

@@ -1,0 +1,163 @@
+"""What `up --demo` adds: a project with the starter skillpack, and a first job on a real photograph.
+
+All of it but the project itself goes over REST, the way any app would. On a home that has it already nothing is made
+a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend import logs
+from backend.auth import keys
+from backend.bundles.pack import pack
+from backend.config import Settings
+from backend.embedded import Servers
+from backend.operations import database, people
+from backend.operations.errors import DemoFailed
+from backend.operations.rest import Rest
+from backend.projects.tables import Project
+
+log = logs.get(__name__)
+
+NAME, SLUG = "Demo", "demo"
+CREDIT_MICROS = 25_000_000
+STARTER = Path(__file__).parents[2] / "skills_kit" / "templates" / "starter"
+SKILL = "thumbnail"
+PHOTOGRAPH = "demo/lake.jpg"
+ENDED = ("succeeded", "failed", "cancelled")
+JOB_PATIENCE_S = 300.0  # the first job builds the skill's environment
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a newcomer goes on with."""
+
+    api_key: str = field(repr=False)
+    curl: str
+
+
+async def show(settings: Settings, servers: Servers) -> Shown:
+    """Make sure that the demo project, its skills and its photograph are there, and run a job on it.
+
+    Raises:
+        DemoFailed: a part could not be made, or the job did not succeed.
+    """
+    api_key = await _api_key(settings)
+    rest = Rest(settings.local_url, api_key)
+    await _deploy(rest)
+    await _upload_photograph(rest)
+    await _run_first_job(rest)
+    return Shown(api_key=api_key, curl=_curl(settings, api_key))
+
+
+async def _api_key(settings: Settings) -> str:
+    """The demo project's key: the one kept in the home, or a new one where that is lost or revoked."""
+    kept = settings.home / "demo-key"
+    if kept.exists():
+        api_key = kept.read_text(encoding="ascii").strip()
+        try:
+            await Rest(settings.local_url, api_key).get("/v1/me")
+        except DemoFailed as error:
+            if error.facts.get("status_code") != 401:
+                raise
+        else:
+            return api_key
+    api_key = await _new_api_key(settings)
+    _keep(kept, api_key)
+    return api_key
+
+
+async def _new_api_key(settings: Settings) -> str:
+    project_id = await _project_id(settings)
+    if project_id is None:
+        made = await people.make_project(settings, name=NAME, slug=SLUG, credit_micros=CREDIT_MICROS)
+        return made.api_key
+    async with database.unit_of_work(settings) as session:
+        made_key = await keys.create(session, None, project_id=project_id, kind="secret", name="demo")
+        return made_key.clear_text
+
+
+async def _project_id(settings: Settings) -> UUID | None:
+    async with database.unit_of_work(settings) as session:
+        query = select(col(Project.id)).where(col(Project.slug) == SLUG, col(Project.deleted_at).is_(None))
+        return await session.scalar(query)
+
+
+def _keep(file: Path, api_key: str) -> None:
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as kept:
+        kept.write(f"{api_key}\n")
+
+
+async def _deploy(rest: Rest) -> None:
+    """Deploy the starter skillpack where nothing is deployed yet; what people have deployed since stays."""
+    if await rest.get("/v1/deployments?limit=1"):
+        return
+    if not STARTER.is_dir():
+        raise DemoFailed(
+            f"The starter skillpack is not at {STARTER}. Run this from a checkout of the repository."
+        )
+    bundle = await asyncio.to_thread(pack, STARTER)
+    made = await rest.upload(
+        "/v1/deployments", "bundle", bundle, {"notes": "starter skillpack", "activate": "true"}
+    )
+    log.info("deployed the starter skillpack", version=made["version"], bytes=made["size_bytes"])
+
+
+async def _upload_photograph(rest: Rest) -> None:
+    folder = f"{PHOTOGRAPH.rpartition('/')[0]}/"
+    if any(entry["path"] == PHOTOGRAPH for entry in await rest.get(f"/v1/drive?prefix={folder}")):
+        return
+    content = await asyncio.to_thread(_photograph)
+    stored = await rest.upload("/v1/drive/upload", "file", content, {"path": PHOTOGRAPH})
+    log.info("uploaded a photograph", drive_path=stored["drive_path"], bytes=stored["size_bytes"])
+
+
+def _photograph() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "photograph.jpg"
+        command = [sys.executable, "-m", "backend.operations.photograph", str(file)]
+        rendered = subprocess.run(command, capture_output=True, text=True, check=False)
+        if rendered.returncode != 0:
+            why = rendered.stderr.strip().splitlines()[-1:]
+            raise DemoFailed(f"The photograph could not be rendered: {' '.join(why)}")
+        return file.read_bytes()
+
+
+async def _run_first_job(rest: Rest) -> None:
+    submission = {"skill": SKILL, "inputs": {"image": PHOTOGRAPH}, "source": "demo"}
+    job = await rest.post("/v1/jobs?wait=true&timeout=55", submission)
+    deadline = time.monotonic() + JOB_PATIENCE_S
+    while job["status"] not in ENDED and time.monotonic() < deadline:
+        await asyncio.sleep(0.25)
+        job = await rest.get(f"/v1/jobs/{job['id']}")
+    facts: dict[str, Any] = {"job_id": job["id"], "skill": SKILL, "version": job["deployment_version"]}
+    if job["status"] != "succeeded":
+        raise DemoFailed(
+            f"Job {job['id']} is {job['status']}: {job.get('error') or job.get('waiting_reason') or 'no reason given'}",
+            **facts,
+        )
+    log.info("first job succeeded", **facts, result=json.dumps(job["result"], ensure_ascii=False))
+
+
+def _curl(settings: Settings, api_key: str) -> str:
+    body = json.dumps({"skill": SKILL, "inputs": {"image": PHOTOGRAPH}})
+    return (
+        f"curl -s '{settings.url}/v1/jobs?wait=true' \\\n"
+        f"  -H 'Authorization: Bearer {api_key}' \\\n"
+        f"  -H 'Content-Type: application/json' -d '{body}'"
+    )

@@ -1,0 +1,20 @@
+"""The environment in which the processes of an instance find it."""
+
+from __future__ import annotations
+
+import os
+
+from backend.config import Settings
+from backend.embedded import Servers
+
+
+def child_environment(settings: Settings, servers: Servers) -> dict[str, str]:
+    """Our own environment, with the addresses of the databases and the settings of this instance."""
+    return os.environ | {
+        "DATABASE_URL": servers.database_url,
+        "REDIS_URL": servers.redis_url,
+        "PURAS_HOME": str(settings.home.expanduser().resolve()),
+        "PURAS_HOST": settings.host,
+        "PURAS_PORT": str(settings.port),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,26 @@
+"""Becomes another program that ends when the process that started it ends, however that happens.
+
+Run as a file, with the starter's process id and the command: it stands on nothing of ours, so that it costs the
+command no more than a bare interpreter.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Tie this process to its parent and become the command."""
+    parent, command = int(sys.argv[1]), sys.argv[2:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:
+            sys.exit("The process that started this one has ended already.")
+    os.execvp(command[0], command)  # noqa: S606 - the command is ours, and no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

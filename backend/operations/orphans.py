@@ -1,0 +1,70 @@
+"""Processes that lose their parent below `up`: it takes them in, reaps them, and leaves none behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Orphans:
+    """The descendants of this process that nobody else waits for (Linux; elsewhere there are none)."""
+
+    def __init__(self) -> None:
+        self._dead_before: set[int] = set()
+
+    def adopt(self) -> None:
+        """From now on, descendants whose parent dies become children of this process."""
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def reap(self) -> None:
+        """Reap children that were dead at the last call too; younger ones may have somebody who waits for them."""
+        dead = {child.pid for child in _processes() if child.parent == os.getpid() and child.is_dead}
+        for pid in dead & self._dead_before:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+        self._dead_before = dead
+
+    def end_all(self, spared: Collection[int]) -> list[int]:
+        """Kill every descendant that lives, but for those spared and their own; returns who was killed."""
+        processes = [process for process in _processes() if not process.is_dead]
+        family = {os.getpid()}
+        while True:
+            grown = {process.pid for process in processes if process.parent in family} - set(spared) - family
+            if not grown:
+                break
+            family |= grown
+        doomed = sorted(family - {os.getpid()})
+        for pid in doomed:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        return doomed
+
+
+class _Process:
+    def __init__(self, status: str) -> None:
+        head, _, rest = status.rpartition(")")  # the name between the brackets may hold anything
+        fields = rest.split()
+        self.pid = int(head.split(" ", 1)[0])
+        self.is_dead = fields[0] in "ZX"
+        self.parent = int(fields[1])
+
+
+def _processes() -> list[_Process]:
+    found: list[_Process] = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            found.append(_Process(status.read_text(encoding="utf-8", errors="replace")))
+        except OSError:
+            continue
+    return found

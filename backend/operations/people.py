@@ -1,0 +1,114 @@
+"""Commands that make things: `project create`, `user create`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from backend.auth import keys, users
+from backend.auth.actors import OPERATOR_LABEL
+from backend.config import Settings, settings
+from backend.ledger import service as ledger
+from backend.operations import database
+from backend.operations.books import Usd, micros
+from backend.projects import service as projects
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    """A project that was just made, with its first key."""
+
+    project_id: UUID
+    slug: str
+    api_key: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the operator's CLI."""
+    project = typer.Typer(help="Projects.", no_args_is_help=True)
+    project.command("create")(create_project)
+    app.add_typer(project, name="project")
+    user = typer.Typer(help="People.", no_args_is_help=True)
+    user.command("create")(create_user)
+    app.add_typer(user, name="user")
+
+
+def create_project(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    slug: Annotated[str | None, typer.Option(help="Its short name in addresses; made from the name.")] = None,
+    credit_usd: Annotated[Usd, typer.Option(help="US dollars to put into its wallet.")] = "0",
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Jobs that may be ready or running at once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Make a project with an API key, which is shown this once."""
+    made = asyncio.run(
+        make_project(
+            settings(), name=name, slug=slug, credit_micros=micros(credit_usd), concurrency=concurrency
+        )
+    )
+    if as_json:
+        typer.echo(
+            json.dumps({"project_id": str(made.project_id), "slug": made.slug, "api_key": made.api_key})
+        )
+        return
+    typer.echo(f"Project {made.slug} ({made.project_id})\nAPI key, shown this once: {made.api_key}")
+
+
+async def make_project(
+    options: Settings, *, name: str, slug: str | None, credit_micros: int, concurrency: int | None = None
+) -> NewProject:
+    """Make a project with its wallet filled and a first key.
+
+    Raises:
+        SlugTaken: another project has the slug.
+        Invalid: the name, the slug or the amount is not a possible one.
+    """
+    async with database.unit_of_work(options) as session:
+        limit = concurrency or options.project_concurrency
+        project = await projects.create(session, name=name, slug=slug, concurrency_limit=limit)
+        if credit_micros:
+            await ledger.top_up(
+                session,
+                project_id=project.id,
+                amount_micros=credit_micros,
+                note="first credit",
+                created_by=OPERATOR_LABEL,
+            )
+        key = await keys.create(session, None, project_id=project.id, kind="secret", name="first key")
+        return NewProject(project_id=project.id, slug=project.slug, api_key=key.clear_text)
+
+
+def create_user(
+    email: Annotated[str, typer.Argument(help="E-mail address, with which they sign in.")],
+    name: Annotated[str, typer.Option(help="What people call them.")] = "",
+    operator: Annotated[
+        bool, typer.Option("--operator", help="May do what concerns the whole instance.")
+    ] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Make an account; the password is asked for, never given as an argument."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    user_id = asyncio.run(_make_user(settings(), email, password, name=name, is_operator=operator))
+    typer.echo(
+        json.dumps({"user_id": str(user_id), "email": email}) if as_json else f"User {email} ({user_id})"
+    )
+
+
+async def _make_user(options: Settings, email: str, password: str, *, name: str, is_operator: bool) -> UUID:
+    async with database.unit_of_work(options) as session:
+        user = await users.create(session, email=email, password=password, name=name, is_operator=is_operator)
+        return user.id

@@ -1,0 +1,135 @@
+"""`puras-studio up`: the whole instance in the foreground, every part of it kept alive."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from backend import embedded, logs
+from backend.config import Settings
+from backend.embedded import Servers, postgres, valkey
+from backend.embedded import home as homes
+from backend.embedded.account import caller, servers_account
+from backend.errors import PurasError
+from backend.operations import database, welcome
+from backend.operations.children import Child
+from backend.operations.environment import child_environment
+from backend.operations.exclusive import home_lock, require_port
+from backend.operations.orphans import Orphans
+
+log = logs.get(__name__)
+
+LOOK_S = 0.5  # between two looks at the databases and at orphans
+PREDECESSOR_PATIENCE_S = 25.0  # processes of a killed `up` drain before they leave the port
+MOST_PATIENCE_S = 23.0  # for the children; the databases then have the rest of the 30 s
+
+
+async def run(settings: Settings, *, demo: bool) -> None:
+    """Keep the instance up until SIGTERM or SIGINT, then end all of it; a second signal hurries.
+
+    Raises:
+        PurasError: it cannot start; the sentence says why.
+    """
+    account = caller() if settings.database_url and settings.redis_url else servers_account()
+    home = await asyncio.to_thread(homes.prepare, settings.home, account)
+    settings = settings.model_copy(update={"home": home})
+    signals = _Signals()
+    with home_lock(home):
+        was_running = postgres.attach(home) is not None
+        await asyncio.to_thread(
+            require_port,
+            settings.host,
+            settings.port,
+            patience_s=PREDECESSOR_PATIENCE_S if was_running else 0.0,
+        )
+        async with _servers(settings) as servers:
+            if not signals.stop.is_set():
+                await asyncio.to_thread(database.migrate, servers.database_url)
+                await _serve(settings, servers, signals, demo=demo)
+    log.info("stopped")
+
+
+class _Signals:
+    """What the operator has asked for."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._heard, number)
+
+    def _heard(self, number: signal.Signals) -> None:
+        if self.stop.is_set():
+            self.hurry.set()
+            return
+        log.info("stopping; a second signal kills what still runs", signal=signal.Signals(number).name)
+        self.stop.set()
+
+
+@asynccontextmanager
+async def _servers(settings: Settings) -> AsyncIterator[Servers]:
+    try:
+        yield await asyncio.to_thread(embedded.start, settings)
+    finally:
+        await asyncio.to_thread(embedded.stop, settings)
+        homes.remove_short_folder(settings.home)
+
+
+async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, demo: bool) -> None:
+    started = time.monotonic()
+    orphans = Orphans()
+    orphans.adopt()
+    environment = child_environment(settings, servers)
+    children = [Child("studio and API", "studio.serve", environment)]
+    if settings.worker_processes:
+        children.append(Child("workers", "workers.pool", environment))
+    duties = [child.keep() for child in children]
+    duties += [_keep_servers(settings), _keep_reaping(orphans)]
+    duties += [welcome.greet(settings, servers, started=started, with_demo=demo)]
+    try:
+        await _until_stopped(signals.stop, duties)
+    finally:
+        patience_s = min(settings.drain_s + 3, MOST_PATIENCE_S)
+        await asyncio.gather(*(child.end(signals.hurry, patience_s=patience_s) for child in children))
+        left = orphans.end_all(spared=embedded.pids(settings))
+        if left:
+            log.warning("processes outlived their parents and were killed", count=len(left))
+
+
+async def _until_stopped(stop: asyncio.Event, duties: list[Coroutine[Any, Any, None]]) -> None:
+    """Do all duties until asked to stop; one that fails ends them all with its error."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(duty) for duty in duties]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+async def _keep_servers(settings: Settings) -> None:
+    """Start an embedded server again when it was killed."""
+    watched = [
+        (server.NAME, server.attach, server.start)
+        for server, url in ((postgres, settings.database_url), (valkey, settings.redis_url))
+        if url is None
+    ]
+    while True:
+        await asyncio.sleep(LOOK_S)
+        for name, attach, start in watched:
+            if attach(settings.home) is None:
+                log.warning("a server ended by itself and is started again", server=name)
+                try:
+                    await asyncio.to_thread(start, settings.home)
+                    log.info("a server is back", server=name)
+                except PurasError as error:
+                    log.error("a server does not start; trying again", server=name, why=error.detail)
+
+
+async def _keep_reaping(orphans: Orphans) -> None:
+    while True:
+        await asyncio.sleep(LOOK_S)
+        orphans.reap()

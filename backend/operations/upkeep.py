@@ -1,0 +1,46 @@
+"""Commands that look after an instance: `migrate`, `doctor`, `setup-link`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from backend import embedded
+from backend.auth import setup
+from backend.config import Settings, settings
+from backend.operations import database, doctor
+from backend.operations.welcome import setup_link
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the operator's CLI."""
+    app.command()(migrate)
+    app.command("doctor")(examine)
+    app.command("setup-link")(new_setup_link)
+
+
+def migrate() -> None:
+    """Bring the database to the tables of this release."""
+    revision = database.migrate(embedded.attach(settings()).database_url)
+    typer.echo(f"The database is at revision {revision}.")
+
+
+def examine(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+) -> None:
+    """Say what is wrong with this instance and what to do; exit code 1 when something is."""
+    report = doctor.examine(settings())
+    typer.echo(report.as_json() if as_json else report.as_text())
+    raise typer.Exit(1 if report.has_failed else 0)
+
+
+def new_setup_link() -> None:
+    """Print a new one-time link that makes its reader the owner; earlier ones stop working."""
+    typer.echo(asyncio.run(_new_setup_link(settings())))
+
+
+async def _new_setup_link(options: Settings) -> str:
+    async with database.unit_of_work(options) as session:
+        return setup_link(options, await setup.issue(session))

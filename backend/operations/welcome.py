@@ -1,0 +1,81 @@
+"""What `up` tells once the instance is ready: where it is and how to begin."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from backend import logs
+from backend.auth import setup
+from backend.config import Settings
+from backend.db import Database
+from backend.embedded import Servers
+from backend.errors import PurasError
+from backend.operations import demo
+
+log = logs.get(__name__)
+
+POLL_S = 0.1
+REMIND_S = 30.0
+
+
+async def greet(settings: Settings, servers: Servers, *, started: float, with_demo: bool) -> None:
+    """Wait until the instance is ready, then print its address and, while it has no owner, the set-up link."""
+    await _until_ready(settings.local_url)
+    log.info("ready", url=settings.url, after_s=round(time.monotonic() - started, 2))
+    lines = [f"Puras Studio is ready on {settings.url}"]
+    lines += await _setup_lines(settings, servers)
+    if with_demo:
+        lines += await _demo_lines(settings, servers)
+    sys.stdout.write("\n" + "\n".join(f"  {line}" for line in lines) + "\n\n")
+    sys.stdout.flush()
+
+
+def setup_link(settings: Settings, token: str) -> str:
+    """The address that makes its reader the owner."""
+    return f"{settings.url}/setup?token={token}"
+
+
+async def _until_ready(base_url: str) -> None:
+    waiting_since = time.monotonic()
+    while (answer := await asyncio.to_thread(_ready, base_url)) is not None:
+        if time.monotonic() - waiting_since > REMIND_S:
+            log.warning("not ready yet", url=base_url, answer=answer)
+            waiting_since = time.monotonic()
+        await asyncio.sleep(POLL_S)
+
+
+def _ready(base_url: str) -> str | None:
+    """Nothing when the instance is ready, else what it says."""
+    try:
+        with urllib.request.urlopen(f"{base_url}/ready", timeout=5):  # noqa: S310 - our own http address
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            return f"{error.code} {error.read(300).decode(errors='replace')}"
+    except OSError as error:
+        return str(error)
+
+
+async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
+    database = Database(servers.database_url, pool_size=1)
+    try:
+        async with database.transaction() as session:
+            if not await setup.is_open(session):
+                return [f"Sign in:       {settings.url}/sign-in"]
+            token = await setup.issue(session)
+    finally:
+        await database.close()
+    return [f"Make it yours: {setup_link(settings, token)}", "               (works once, for a day)"]
+
+
+async def _demo_lines(settings: Settings, servers: Servers) -> list[str]:
+    try:
+        shown = await demo.show(settings, servers)
+    except PurasError as error:
+        log.error("the demo did not succeed", why=error.detail)
+        return [f"The demo did not succeed: {error.detail}"]
+    return [f"API key:       {shown.api_key}", "Try:", *(f"  {line}" for line in shown.curl.splitlines())]
