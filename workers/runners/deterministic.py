@@ -20,7 +20,7 @@ from workers.sandbox.errors import (
     SandboxUnavailable,
 )
 from workers.sandbox.folders import JobFolders
-from workers.sandbox.layers import Mode
+from workers.sandbox.layers import Layers, Mode
 from workers.sandbox.places import prepare_links, read_by_every_job, refuse_exposed
 from workers.sandbox.pool import Pool
 from workers.sandbox.process import Answer, Child, Ending, NotStarted, Silent, Stopped, encode_job
@@ -62,15 +62,24 @@ class _Run:
 class DeterministicRunner:
     """The runner of skills whose entrypoint is a Python function; one process per job, always."""
 
-    def __init__(self, home: Path, *, sandbox: Mode, api_base: str, idle_s: float, pool_mb: int) -> None:
-        """Prepare folders under the home.
+    def __init__(
+        self,
+        home: Path,
+        *,
+        sandbox: Mode,
+        api_base: str,
+        idle_s: float,
+        pool_mb: int,
+        layers: Layers | None = None,
+    ) -> None:
+        """Prepare folders under the home; the layers are those of this machine unless given.
 
         Raises:
             SandboxMisplaced: the home lies inside a folder that every job may read.
         """
         home = home.resolve()
         self._mode = sandbox
-        self._layers = sandbox_layers.probe(sandbox)
+        self._layers = layers or sandbox_layers.probe(sandbox)
         if self._layers.confines:
             refuse_exposed(home / "jobs", read_by_every_job())
         prepare_links(home / "sandbox")
@@ -154,12 +163,13 @@ class DeterministicRunner:
 
     def _announce(self, run: _Run, assignment: Assignment, recorder: Recorder) -> None:
         entry = assignment.entrypoint
-        sandbox: dict[str, Any] = {"layers": self._layers.names, "warm": run.is_warm, "network": "none"}
+        network = "none" if self._layers.confines else "unconfined"
+        sandbox: dict[str, Any] = {"layers": self._layers.names, "warm": run.is_warm, "network": network}
         reason = run.reason or self._layers.reason
         if reason:
             sandbox["reason"] = reason
         recorder.record("sandbox", sandbox)
-        if run.network != "none":
+        if run.network != "none" and self._layers.confines:
             text = f"The skill asks for the network {run.network!r}; jobs have none yet but the platform's routes."
             recorder.record("log", {"stream": "system", "level": "warning", "text": text})
         recorder.record(

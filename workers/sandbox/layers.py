@@ -127,7 +127,7 @@ def _try(bwrap: Path | None) -> tuple[dict[str, Any] | None, str]:
     ours = INSIDE_OURS if bwrap else str(RUNTIME.parent)
     package = "puras_inside" if bwrap else RUNTIME.name
     code = f"import sys; sys.path.insert(0, {ours!r}); from {package} import probe; probe.main()"
-    program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_NOBODY) if bwrap and as_root else "-"]
+    program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_NOBODY) if as_root else "-"]
     command = (
         mounts.command(bwrap, None, uid=_NOBODY, as_root=as_root, program=program)
         if bwrap

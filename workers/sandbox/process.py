@@ -75,7 +75,7 @@ class Child:
         self.number = number
         self.output = Output()
         self.pid: int | None = None
-        self.started = False
+        self._begun = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[Ending] = self._loop.create_future()
         self._exit: asyncio.Future[Exit] = self._loop.create_future()
@@ -114,13 +114,11 @@ class Child:
             NotStarted: it was gone before the job reached it.
         """
         self._max_answer_bytes = max_output_bytes + _ANSWER_OVERHEAD_BYTES
-        self.started = True
-        try:
+        with suppress(OSError):  # it is gone, and its end is about to be read
             await self._loop.sock_sendall(self._private, wire.frame(job))
-        except OSError:
-            if not self._ended.done():
-                raise NotStarted from None
         ending = await asyncio.shield(self._ended)
+        if isinstance(ending, Silent) and not self._begun:
+            raise NotStarted
         if isinstance(ending, Silent) and ending.exit is None:
             ending = Silent(await self._reported_exit())
         return ending
@@ -208,7 +206,9 @@ class Child:
     def _line(self, line: bytes) -> None:
         if not self.ready.done():
             self.ready.set_result(None)
-        elif self.started:
+        elif not self._begun:
+            self._begun = True
+        else:
             self._end(_answer(line))
 
     def _read_text(self, descriptor: int, stream: str) -> bool:

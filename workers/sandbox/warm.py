@@ -29,6 +29,7 @@ from .process import Child, NotStarted
 from .spec import ParentSpec
 
 IMPORT_S: Final = 60.0  # to start, confine itself and import the skill
+_END_S: Final = 5.0  # for a killed sandbox to be gone
 _MAX_SPARES: Final = 4
 _BUSY_S: Final = 1.0  # two jobs within this time ask for one more spare
 _READ_BYTES: Final = 1 << 16
@@ -167,14 +168,16 @@ class WarmParent:
 
     def stop(self) -> None:
         """End the sandbox with all of its processes, at once."""
-        if self._process is not None and self.pid is not None and not self.is_lost:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGKILL)
         self._lose()
 
     async def wait(self) -> None:
-        """Wait until its process is gone and collected."""
-        if self._process is not None:
+        """Wait until its processes are gone and collected."""
+        if self._process is None:
+            return
+        try:
+            await asyncio.to_thread(self._process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
             await asyncio.to_thread(self._process.wait)
 
     async def _launch(self, places: JobPlaces) -> None:
@@ -341,9 +344,18 @@ class WarmParent:
         for child in list(self._children.values()):
             child.lost()
         self._ground.folders.remove_soon(self._folder)
-        if self._process is not None:
-            self._process.kill()
+        self._kill()
         self.on_lost()
+
+    def _kill(self) -> None:
+        """End process 1 of the namespaces, and so all others; bubblewrap collects it and ends by itself."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        if self.pid is None:
+            self._process.kill()
+        else:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def _why_not_forkable(told: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import textwrap
 from collections.abc import AsyncIterator, Callable
@@ -106,3 +107,10 @@ def drive_folder(tmp_path: Path) -> Path:
     if UID is not None:
         os.chown(drive, UID, UID)
     return drive
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    """Wait for a fact, at most twenty seconds."""
+    async with asyncio.timeout(20):
+        while not fact():  # noqa: ASYNC110 - facts of other processes have no event
+            await asyncio.sleep(0.01)

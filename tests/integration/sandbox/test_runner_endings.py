@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.sandbox.conftest import until
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 
@@ -223,7 +224,7 @@ async def test_cancelling_the_task_ends_the_job_within_a_second(
         """
     )
     task = asyncio.create_task(runner.run(assignment, notebook))
-    await _until(lambda: (assignment.drive_dir / "alive").exists())
+    await until(lambda: (assignment.drive_dir / "alive").exists())
     asked = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -307,18 +308,12 @@ async def test_the_traceback_shows_the_skills_own_frames_alone(
 
 def _sleepers() -> list[str]:
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
             try:
-                command = Path(f"/proc/{name}/cmdline").read_bytes()
+                command = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
             if command == b"sleep\x001000\x00":
-                found.append(name)
+                found.append(folder.name)
     return found
-
-
-async def _until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not fact():
-            await asyncio.sleep(0.01)

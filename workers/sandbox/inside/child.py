@@ -60,6 +60,7 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     job = wire.read_frame(private)
     if job is None:
         os._exit(0)
+    private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
     assignment = json.loads(job)
     _begin(assignment)
     answer = _refused(refusal) if function is None else _answer(ground, function, assignment)

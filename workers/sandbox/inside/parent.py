@@ -19,8 +19,9 @@ import site
 import socket
 import stat
 import sys
+import traceback
 from contextlib import suppress
-from typing import Final
+from typing import Final, NoReturn
 
 from . import child, confine, filters, wire
 from .entry import BadEntrypoint, Function, load
@@ -28,6 +29,7 @@ from .plan import Plan
 from .syscalls import ARCHITECTURES
 
 _MAX_OPEN_FILES: Final = 1024
+_BROKEN: Final = 70
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a small mount of the sandbox's own
 
 
@@ -35,9 +37,6 @@ def main(control_fd: int) -> None:
     """Serve forks until the worker closes the control socket."""
     with open(0, "rb", closefd=False) as source:
         plan = Plan.from_json(json.load(source))
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
     control = _take_control(control_fd)
     port = _hand_out_broker(control) if plan.namespaced else None
     _confine(plan)
@@ -58,11 +57,16 @@ def main(control_fd: int) -> None:
 
 
 def _take_control(descriptor: int) -> socket.socket:
-    """The control socket under the number that every child replaces with its own private one."""
+    """Keep the numbers that every child gives to its own descriptors: the control socket holds one, null the other."""
     if descriptor != wire.PRIVATE_FD:
         os.dup2(descriptor, wire.PRIVATE_FD, inheritable=False)
         os.close(descriptor)
     os.set_inheritable(wire.PRIVATE_FD, False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if null != wire.EVENTS_FD:
+        os.dup2(null, wire.EVENTS_FD, inheritable=False)
+        os.close(null)
     return socket.socket(fileno=wire.PRIVATE_FD)
 
 
@@ -158,12 +162,21 @@ def _obey(control: socket.socket, ground: child.Ground, children: dict[int, int]
         wire.send(control, {"type": "not_forked", "id": number, "message": str(error)})
         pid = -1
     if pid == 0:
-        child.run(ground, child.Seat(message.body["slot"], message.descriptors))
+        _be_child(ground, child.Seat(message.body["slot"], message.descriptors))
     for descriptor in message.descriptors:
         os.close(descriptor)
     if pid > 0:
         children[pid] = number
     return True
+
+
+def _be_child(ground: child.Ground, seat: child.Seat) -> NoReturn:
+    try:
+        child.run(ground, seat)
+    except BaseException:  # noqa: BLE001 - nothing of the parent's may run in the child
+        traceback.print_exc()
+    finally:
+        os._exit(_BROKEN)
 
 
 def _reap(control: socket.socket, children: dict[int, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 
@@ -14,10 +15,17 @@ def main() -> None:
     """Confine this process as a job is confined and print the layers as JSON. One argument: a user id or `-`."""
     if sys.argv[1] != "-":
         confine.become(int(sys.argv[1]))
+    interpreter_problem = _interpreter()
     landlock, landlock_problem = _landlock()
     seccomp, seccomp_problem = _seccomp()
-    problems = [problem for problem in (landlock_problem, seccomp_problem) if problem]
+    problems = [problem for problem in (interpreter_problem, landlock_problem, seccomp_problem) if problem]
     sys.stdout.write(json.dumps({"landlock": landlock, "seccomp": seccomp, "problems": problems}))
+
+
+def _interpreter() -> str | None:
+    if os.access(json.__file__, os.R_OK):
+        return None
+    return f"the users of jobs cannot read the interpreter's library under {sys.base_prefix}: some imports will fail"
 
 
 def _landlock() -> tuple[int, str | None]:

@@ -1,0 +1,454 @@
+"""What a function finds around it, and how the processes that run it come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.sandbox.conftest import UID, open_runner, until
+from workers.runners import Assignment, Failure, Success
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.errors import SandboxMisplaced
+from workers.sandbox.layers import Layers
+
+Skill = Callable[..., Assignment]
+HAS_MOUNTS = sandbox_layers.probe("auto").bwrap is not None
+WITHOUT_MOUNTS = Layers(
+    None, sandbox_layers.probe("auto").landlock_abi, sandbox_layers.probe("auto").seccomp, ("none",)
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "declared", "inputs", "value"),
+    [
+        ("def run(inputs): return sorted(inputs)", "a b", {"a": 1, "b": 2}, ["a", "b"]),
+        ("def run(inputs): return inputs", "inputs", {"inputs": 5}, 5),
+        ("def run(a, b=3): return [a, b]", "a b", {"a": 1}, [1, 3]),
+        ("def run(a, **rest): return rest", "a", {"a": 1, "x": 2}, {"x": 2}),
+        ("def run(a): return a", "a", {"a": 1, "undeclared": 2}, 1),
+        (
+            "async def run(inputs):\n    import asyncio\n    await asyncio.sleep(0)\n    return 'awaited'",
+            "",
+            {},
+            "awaited",
+        ),
+        ("class Run:\n    def __call__(self, inputs): return 7\nrun = Run()", "", {}, 7),
+        ("def run(inputs): return (1, 2, {'ä': '😀'})", "", {}, [1, 2, {"ä": "😀"}]),
+        ("def run(): return None", "", {}, None),
+    ],
+)
+async def test_both_call_forms_and_their_variants_work(
+    runner: DeterministicRunner,
+    skill: Skill,
+    notebook: Any,
+    code: str,
+    declared: str,
+    inputs: Any,
+    value: Any,
+) -> None:
+    outcome = await runner.run(skill(code, declared=declared, inputs=inputs), notebook)
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == value
+
+
+async def test_the_working_folder_holds_the_inputs_the_drive_and_the_skills_files(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import json, os, tempfile
+        def run(inputs):
+            with open("drive/saved.txt", "w") as file:
+                file.write("kept")
+            with tempfile.NamedTemporaryFile() as scratch, open("/tmp/scratch", "w"):
+                temporary = scratch.name
+            return {
+                "inputs": json.load(open("_inputs.json")),
+                "data": open("data.txt").read(),
+                "names": sorted(os.listdir()),
+                "temporary": temporary.startswith(os.getcwd()),
+                "root": os.listdir(os.environ["PURAS_DEPLOYMENT_ROOT"]),
+                "home": os.environ["HOME"] == os.getcwd(),
+                "user": os.getuid(),
+            }
+        """,
+        inputs={"colour": "bläu"},
+    )
+    outcome = await runner.run(assignment, notebook)
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == {
+        "inputs": {"colour": "bläu"},
+        "data": "beside the skill",
+        "names": ["_inputs.json", "data.txt", "drive", "main.py", "tmp"],
+        "temporary": True,
+        "root": ["skills"],
+        "home": True,
+        "user": UID if UID is not None else os.getuid(),
+    }
+    assert (assignment.drive_dir / "saved.txt").read_text() == "kept"
+
+
+async def test_the_environment_holds_what_the_job_may_know_and_nothing_of_the_workers(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
+    monkeypatch.setenv("WORKERS_OWN", "x")
+    assignment = skill(
+        "import os\ndef run(inputs): return dict(os.environ)", secrets={"API_KEY": "k-1", "PATH": "/evil"}
+    )
+    outcome = await runner.run(assignment, notebook)
+    assert isinstance(outcome, Success)
+    environment = outcome.value
+    assert environment["API_KEY"] == "k-1"
+    assert environment["PURAS_SERVICE_TOKEN"] == assignment.token
+    assert environment["PURAS_JOB_ID"] == str(assignment.job_id)
+    assert environment["PURAS_PROJECT_ID"] == environment["PURAS_WORKSPACE_ID"] == str(assignment.project_id)
+    assert environment["PURAS_API_BASE"].startswith("http://127.0.0.1:")
+    assert "/evil" not in environment["PATH"]
+    assert not {"DATABASE_URL", "WORKERS_OWN"} & set(environment)
+
+
+async def test_secrets_of_one_version_never_reach_jobs_of_another(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    first = skill("import os\ndef run(inputs): return os.environ.get('KEY')", secrets={"KEY": "old"})
+    second = replace(first, secrets={"KEY": "new"}, secrets_version="2")
+    third = replace(first, secrets={}, secrets_version="3")
+    values = [await runner.run(one, notebook) for one in (first, second, third, first)]
+    assert [one.value for one in values if isinstance(one, Success)] == ["old", "new", None, "old"]
+
+
+async def test_prints_and_kit_events_come_in_order_on_their_streams(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(
+        skill(
+            r"""
+            import json, os, sys
+            def tell(**event):
+                os.write(int(os.environ["PURAS_EVENTS_FD"]), json.dumps(event).encode() + b"\n")
+            def run(inputs):
+                print("half", end=" ")
+                print("line\x00")
+                print("oops", file=sys.stderr)
+                tell(type="log", level="info", text="told", fields={"n": 1})
+                tell(type="progress", fraction=0.5, text="half way")
+                tell(type="progress", fraction=7, text="nonsense")
+                tell(type="succeeded", text="forged")
+                os.write(int(os.environ["PURAS_EVENTS_FD"]), b"not json\n")
+            """
+        ),
+        notebook,
+    )
+    assert isinstance(outcome, Success), outcome
+    assert notebook.text("stdout") == "half line\ufffd\n"
+    assert notebook.text("stderr") == "oops\n"
+    assert {"stream": "log", "level": "info", "text": "told", "fields": {"n": 1}} in notebook.of("log")
+    assert notebook.of("progress") == [
+        {"fraction": 0.5, "text": "half way"},
+        {"fraction": None, "text": "nonsense"},
+    ]
+    assert {name for name, _ in notebook.events} == {"sandbox", "function_start", "log", "progress"}
+
+
+async def test_each_job_has_its_own_process_folder_and_random_numbers(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        "import os, random\ndef run(inputs): return [os.getpid(), os.getcwd(), random.random()]"
+    )
+    outcomes = await asyncio.gather(*(runner.run(assignment, notebook) for _ in range(12)))
+    values = [outcome.value for outcome in outcomes if isinstance(outcome, Success)]
+    for column in range(3):
+        assert len({value[column] for value in values}) == 12
+
+
+async def test_jobs_of_one_skill_share_one_import(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill("import time\nAT = time.time_ns()\ndef run(inputs): return AT")
+    outcomes = [await runner.run(assignment, notebook) for _ in range(4)]
+    assert len({outcome.value for outcome in outcomes if isinstance(outcome, Success)}) == 1
+    assert all(event["warm"] for event in notebook.of("sandbox"))
+
+
+async def test_an_import_that_starts_a_thread_is_repeated_in_every_job_and_says_so(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import threading, time
+        AT = time.time_ns()
+        ready = threading.Event()
+        threading.Thread(target=lambda: (ready.set(), time.sleep(3600)), daemon=True).start()
+        def run(inputs):
+            return [AT, ready.wait(5), threading.active_count()]
+        """
+    )
+    outcomes = [await runner.run(assignment, notebook) for _ in range(3)]
+    values = [outcome.value for outcome in outcomes if isinstance(outcome, Success)]
+    assert len({value[0] for value in values}) == 3
+    assert all(value[1:] == [True, 2] for value in values)
+    if HAS_MOUNTS:
+        assert all("1 threads" in event["reason"] and not event["warm"] for event in notebook.of("sandbox"))
+
+
+async def test_a_skill_that_asks_for_the_network_is_told_that_there_is_none(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(skill("def run(inputs): return 1", network=["example.org"]), notebook)
+    assert isinstance(outcome, Success)
+    assert "example.org" in notebook.text("system")
+    assert notebook.of("sandbox")[0]["network"] == "none"
+
+
+async def test_a_warm_parent_that_dies_is_replaced_and_its_started_job_fails_as_crashed(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import time
+        def run(inputs):
+            if inputs.get("wait"):
+                open("drive/started", "w").close()
+                time.sleep(60)
+            return "done"
+        """
+    )
+    task = asyncio.create_task(runner.run(replace(assignment, inputs={"wait": True}), notebook))
+    await until((assignment.drive_dir / "started").exists)
+    (parent,) = runner._pool._parents.values()
+    assert parent.pid is not None
+    os.kill(parent.pid, signal.SIGKILL)
+    outcome = await task
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "crashed"
+    after = await asyncio.gather(*(runner.run(assignment, notebook) for _ in range(4)))
+    assert all(isinstance(outcome, Success) for outcome in after)
+
+
+async def test_a_job_whose_process_died_before_it_began_runs_in_another_one(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill("def run(inputs): return 'done'")
+    assert isinstance(await runner.run(assignment, notebook), Success)
+    (parent,) = runner._pool._parents.values()
+    await until(lambda: bool(parent._spares) and parent._spares[0].ready.done())
+    spare = parent._spares[0]
+    assert spare.pid is not None
+    assert parent.pid is not None
+    os.kill(spare.pid, signal.SIGSTOP)
+    task = asyncio.create_task(runner.run(assignment, notebook))
+    await until(lambda: spare not in parent._spares)
+    os.kill(parent.pid, signal.SIGKILL)
+    assert isinstance(await task, Success)
+
+
+async def test_idle_parents_end_and_leave_nothing(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+    runner = open_runner(tmp_path, idle_s=0.2)
+    try:
+        assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+        (parent,) = runner._pool._parents.values()
+        await until(lambda: not runner._pool._parents)
+        await parent.wait()
+        assert not Path(f"/proc/{parent.pid}").exists()
+    finally:
+        await runner.close()
+    assert list((tmp_path / "home/jobs").iterdir()) == []
+
+
+async def test_idle_parents_beyond_the_pools_memory_end_first_used_first(
+    tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    runner = open_runner(tmp_path, pool_mb=64)
+    try:
+        for number in range(3):
+            held = skill(
+                f"HELD = bytearray(b'x') * (30 << 20)\ndef run(inputs): return {number}",
+                skill_name=f"s{number}",
+            )
+            assert isinstance(await runner.run(held, notebook), Success)
+        await until(lambda: len(runner._pool._parents) == 1)
+        assert [key.skill_name for key in runner._pool._parents] == ["s2"]
+    finally:
+        await runner.close()
+
+
+async def test_folders_of_a_dead_worker_are_removed_at_the_next_start(tmp_path: Path) -> None:
+    stale = tmp_path / "home/jobs/999999999-1/1/1"
+    stale.mkdir(parents=True)
+    deep = stale
+    for _ in range(300):
+        deep = deep / "d"
+        deep.mkdir()
+    deep.chmod(0o000)
+    (stale / "link").symlink_to("/etc")
+    runner = open_runner(tmp_path)
+    await runner.close()
+    assert not (tmp_path / "home/jobs/999999999-1").exists()
+    assert Path("/etc/passwd").exists()
+
+
+async def test_without_mounts_jobs_run_cold_and_say_why(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+    if not WITHOUT_MOUNTS.landlock_abi:
+        pytest.skip("this kernel has no Landlock")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # a job's own user passes through the real folders here
+    runner = open_runner(tmp_path, layers=WITHOUT_MOUNTS)
+    other = skill("def run(inputs): return 1")
+    try:
+        outcome = await runner.run(
+            skill(
+                f"""
+                import os, socket
+                def attempt(do, *what):
+                    try:
+                        return str(do(*what))[:40]
+                    except OSError as error:
+                        return type(error).__name__
+                def run(inputs):
+                    return [os.listdir("."), attempt(socket.socket), attempt(os.listdir, {str(tmp_path)!r}),
+                            attempt(os.listdir, {str(other.drive_dir)!r}), attempt(os.kill, {os.getpid()}, 0)]
+                """
+            ),
+            notebook,
+        )
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Success), outcome
+    assert sorted(outcome.value[0]) == ["_inputs.json", "data.txt", "drive", "main.py", "tmp"]
+    assert outcome.value[1:] == ["OSError", *["PermissionError"] * 3]
+    (sandbox,) = notebook.of("sandbox")
+    assert sandbox["warm"] is False
+    assert sandbox["reason"] == "none"
+
+
+async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_network(
+    tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    runner = open_runner(tmp_path, sandbox="strict", layers=Layers(None, 0, False, ("nothing here",)))
+    try:
+        outcome = await runner.run(skill("def run(inputs): return 1"), notebook)
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "sandbox_unavailable"
+    assert "Install the package bubblewrap" in outcome.message
+    assert notebook.events == []
+
+
+def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SandboxMisplaced, match="PURAS_HOME"):
+        DeterministicRunner(
+            Path("/usr/share/puras-test"), sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64
+        )
+    assert not Path("/usr/share/puras-test").exists()
+
+
+async def test_the_broker_passes_jobs_routes_with_the_jobs_token_and_nothing_else(
+    tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    if not HAS_MOUNTS:
+        pytest.skip("the broker needs a network namespace")
+    seen: list[bytes] = []
+
+    async def api(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(2))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n" + b'{"ok":true}')
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(api, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    runner = open_runner(tmp_path, api_base=f"http://127.0.0.1:{port}")
+    assignment = skill(
+        """
+        import os, urllib.error, urllib.request
+        def call(path, token, method="POST"):
+            headers = {"X-Puras-Service-Token": token, "Content-Type": "application/json", "Authorization": "Bearer x"}
+            body = b"{}" if method == "POST" else None
+            request = urllib.request.Request(os.environ["PURAS_API_BASE"] + path, body, headers, method=method)
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    return [answer.status, answer.read().decode()]
+            except urllib.error.HTTPError as error:
+                return [error.code, ""]
+        def run(inputs):
+            token = os.environ["PURAS_SERVICE_TOKEN"]
+            return [call("/v1/drive/sign", token), call("/v1/jobs", token), call("/v1/drive/sign", "other"),
+                    call("/v1/drive/sign", token, "GET"), call("/v1/drive/../jobs", token)]
+        """
+    )
+    try:
+        outcome = await runner.run(assignment, notebook)
+    finally:
+        await runner.close()
+        server.close()
+        await server.wait_closed()
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == [[200, '{"ok":true}'], [403, ""], [401, ""], [403, ""], [403, ""]]
+    assert len(seen) == 1
+    assert f"X-Puras-Service-Token: {assignment.token}".encode() in seen[0]
+    assert b"Bearer" not in seen[0]
+
+
+async def test_large_inputs_and_large_results_pass_whole(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        "def run(inputs): return inputs['text'][::-1]", inputs={"text": "ab" * 2_000_000}, declared="text"
+    )
+    outcome = await runner.run(replace(assignment, limits=replace(assignment.limits, output_mb=8)), notebook)
+    assert isinstance(outcome, Success), str(outcome)[:500]
+    assert outcome.value == "ba" * 2_000_000
+
+
+async def test_what_a_job_used_is_measured(runner: DeterministicRunner, skill: Skill, notebook: Any) -> None:
+    outcome = await runner.run(
+        skill(
+            """
+            import time
+            def run(inputs):
+                held = bytearray(b"x") * (100 << 20)
+                end = time.process_time() + 0.3
+                while time.process_time() < end:
+                    pass
+            """
+        ),
+        notebook,
+    )
+    assert isinstance(outcome, Success), outcome
+    assert outcome.measured.cpu_s >= 0.3
+    assert outcome.measured.peak_memory_mb >= 100
+    assert outcome.measured.wall_s >= 0.3
+
+
+async def test_processes_started_by_the_skill_find_the_kit_and_speak_to_each_other(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(
+        skill(
+            """
+            import multiprocessing, subprocess, sys
+            def square(n):
+                return n * n
+            def run(inputs):
+                with multiprocessing.Pool(2) as pool:
+                    squares = pool.map(square, range(4))
+                told = subprocess.run([sys.executable, "-c", "import puras; print(puras.__name__)"],
+                                      capture_output=True, text=True)
+                return [squares, told.stdout, told.stderr]
+            """
+        ),
+        notebook,
+    )
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == [[0, 1, 4, 9], "puras\n", ""]
