@@ -4,14 +4,17 @@ PurasError
 ├── BadSecretsKey      500  the instance's own encryption key cannot be used
 ├── SecretUnreadable   500  a stored value was encrypted with a key that is gone
 ├── Missing
-│   └── SecretMissing  404
+│   ├── SecretMissing  404
+│   └── PackMissing    404  the skillpack that they would belong to
+├── Conflict
+│   └── NoRoom         409  the secrets of one place are too many, or too large together
 └── Invalid
     └── BadSecret      422  a name or a value that cannot be a secret
 """
 
 from __future__ import annotations
 
-from backend.errors import Invalid, Missing, Problem, PurasError
+from backend.errors import Conflict, Invalid, Missing, Problem, PurasError
 
 
 class BadSecretsKey(PurasError):
@@ -39,6 +42,32 @@ class SecretMissing(Missing):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no secret {name!r} here. List them to see which exist.", name=name)
+
+
+class PackMissing(Missing):
+    """There is no such skillpack in the project."""
+
+    code = "skillpack_not_found"
+
+    def __init__(self, named: str) -> None:
+        super().__init__(
+            f"There is no skillpack {named!r} in this project. GET /v1/skillpacks lists those that exist.",
+            skillpack=named,
+        )
+
+
+class NoRoom(Conflict):
+    """The secrets of one place are too many, or too large together."""
+
+    code = "no_room_for_secret"
+
+    def __init__(self, most_secrets: int, most_kib: int) -> None:
+        super().__init__(
+            f"There is no room for this secret: at most {most_secrets} fit here, of {most_kib} KiB together. Delete "
+            "one that no skill uses.",
+            most_secrets=most_secrets,
+            most_kib=most_kib,
+        )
 
 
 class BadSecret(Invalid):

@@ -1,0 +1,164 @@
+"""Secrets over REST and as jobs get them: written, never read back, one project's never another's."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth.keys import Limits
+from backend.instance import Instance
+from backend.projects.tables import Project
+from backend.secrets import service
+from backend.secrets.service import JobSecrets
+from backend.skillpacks.tables import Skillpack
+from tests.integration.auth.conftest import World
+
+VALUE = 'sk-live "quoted" ☃ value'
+
+
+async def put(
+    client: httpx.AsyncClient, headers: dict[str, str], name: str, value: str, path: str = "/v1/secrets"
+) -> httpx.Response:
+    return await client.put(path, json={"name": name, "value": value}, headers=headers)
+
+
+async def add_skillpack(instance: Instance, project: Project, slug: str) -> Skillpack:
+    async with instance.database.transaction() as session:
+        skillpack = Skillpack(project_id=project.id, slug=slug, name=slug)
+        session.add(skillpack)
+    return skillpack
+
+
+async def secrets_of(instance: Instance, project: Project, skillpack: Skillpack) -> JobSecrets:
+    async with instance.database.transaction() as session:
+        return await service.for_job(
+            session, instance.vault, project_id=project.id, skillpack_id=skillpack.id
+        )
+
+
+async def test_a_secret_is_set_listed_replaced_and_deleted(client: httpx.AsyncClient, world: World) -> None:
+    headers = await world.key(await world.project("Acme"))
+    first = await put(client, headers, "API_TOKEN", VALUE)
+    assert first.status_code == 200
+    second = await put(client, headers, "API_TOKEN", "another value")
+    assert second.json()["updated_at"] > first.json()["updated_at"]
+    listed = await client.get("/v1/secrets", headers=headers)
+    assert listed.json() == [second.json()]
+    assert set(second.json()) == {"name", "updated_at"}
+    assert (await client.delete("/v1/secrets/API_TOKEN", headers=headers)).status_code == 204
+    gone = await client.delete("/v1/secrets/API_TOKEN", headers=headers)
+    assert (gone.status_code, gone.json()["code"]) == (404, "secret_not_found")
+    assert (await client.get("/v1/secrets", headers=headers)).json() == []
+
+
+async def test_a_value_is_neither_in_the_database_nor_in_the_audit(
+    client: httpx.AsyncClient, world: World, instance: Instance
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    await put(client, headers, "API_TOKEN", "plainly-visible-value")
+    async with instance.database.transaction() as session:
+        rows = [str(row) for row in await session.execute(text("select s::text from secrets s"))]
+        rows += [str(row) for row in await session.execute(text("select a::text from audit_rows a"))]
+    assert any("secret.set" in row for row in rows)
+    assert any("enc:v1:" in row for row in rows)
+    assert not any("plainly-visible-value" in row for row in rows)
+
+
+async def test_a_job_gets_its_projects_secrets_with_its_skillpacks_over_them(
+    client: httpx.AsyncClient, world: World, instance: Instance
+) -> None:
+    project, other = await world.project("Acme"), await world.project("Other")
+    headers = await world.key(project)
+    pack, sibling = [await add_skillpack(instance, project, slug) for slug in ("images", "texts")]
+    await put(client, headers, "SHARED", "of the project")
+    await put(client, headers, "BOTH", "of the project")
+    await put(client, headers, "BOTH", VALUE, "/v1/skillpacks/images/secrets")
+    await put(client, headers, "SIBLING", "of the sibling", f"/v1/skillpacks/{sibling.id}/secrets")
+    await put(client, await world.key(other), "FOREIGN", "of another project")
+    assert (await secrets_of(instance, project, pack)).values == {"SHARED": "of the project", "BOTH": VALUE}
+    listed = await client.get("/v1/skillpacks/images/secrets", headers=headers)
+    assert [row["name"] for row in listed.json()] == ["BOTH"]
+
+
+async def test_the_version_changes_with_each_change_and_only_then(
+    client: httpx.AsyncClient, world: World, instance: Instance
+) -> None:
+    project = await world.project("Acme")
+    headers = await world.key(project)
+    pack = await add_skillpack(instance, project, "images")
+    versions = []
+    for name, value in (("A", "first value"), ("A", "other value"), ("B", "first value")):
+        await put(client, headers, name, value)
+        before, after = [await secrets_of(instance, project, pack) for _ in range(2)]
+        assert before.version == after.version
+        versions.append(after.version)
+    assert len(set(versions)) == 3
+    assert "first value" not in repr(after)
+
+
+async def test_another_projects_skillpack_is_not_found(
+    client: httpx.AsyncClient, world: World, instance: Instance
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    foreign = await add_skillpack(instance, await world.project("Other"), "images")
+    for named in ("images", str(foreign.id), "no such", "%2e%2e"):
+        answer = await put(client, headers, "A", "value", f"/v1/skillpacks/{named}/secrets")
+        assert answer.status_code == 404, named
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "lower", "1A", "A-B", "A B", "É", "A\n", "A" * 129),
+        *("PATH", "HOME", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONHOME", "BASH_ENV"),
+        *("HTTPS_PROXY", "GLIBC_TUNABLES", "PURAS_API_BASE"),
+    ],
+)
+async def test_a_name_that_is_no_variable_or_steers_the_job_is_refused(
+    client: httpx.AsyncClient, world: World, name: str
+) -> None:
+    answer = await put(client, await world.key(await world.project("Acme")), name, "value")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "name"
+
+
+@pytest.mark.parametrize("value", ["", "x" * (64 * 1024 + 1), "é" * (32 * 1024 + 1)])
+async def test_a_value_that_no_environment_can_hold_is_refused(
+    client: httpx.AsyncClient, world: World, value: str
+) -> None:
+    answer = await put(client, await world.key(await world.project("Acme")), "A", value)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_secret")
+    assert value[:50] not in answer.text or not value
+
+
+@pytest.mark.parametrize("value", ["nul \\u0000 inside", "half \\ud800 of a character"])
+async def test_text_that_cannot_be_stored_is_refused(
+    client: httpx.AsyncClient, world: World, value: str
+) -> None:
+    answer = await client.put(
+        "/v1/secrets",
+        content=f'{{"name": "A", "value": "{value}"}}',
+        headers={**await world.key(await world.project("Acme")), "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+
+
+async def test_there_is_room_for_a_bounded_number_of_secrets(client: httpx.AsyncClient, world: World) -> None:
+    headers = await world.key(await world.project("Acme"))
+    for number in range(6):
+        assert (await put(client, headers, f"BIG_{number}", "x" * 63_000)).status_code == 200
+    full = await put(client, headers, "BIG_6", "x" * 63_000)
+    assert (full.status_code, full.json()["code"]) == (409, "no_room_for_secret")
+    assert (await put(client, headers, "BIG_5", "y" * 63_000)).status_code == 200
+
+
+async def test_scopes_roles_and_kinds_of_keys_are_obeyed(client: httpx.AsyncClient, world: World) -> None:
+    project = await world.project("Acme")
+    publishable = await world.key(project, "publishable")
+    reader = await world.key(project, limits=Limits(scopes=["secrets:read"]))
+    for headers, expected in ((publishable, 403), (reader, 200), ({}, 401)):
+        assert (await client.get("/v1/secrets", headers=headers)).status_code == expected
+    for headers, expected in ((publishable, 403), (reader, 403), ({}, 401)):
+        assert (await put(client, headers, "A", "value")).status_code == expected
+        assert (await client.delete("/v1/secrets/A", headers=headers)).status_code == expected
