@@ -41,7 +41,7 @@ class DrivePath:
 ROOT = DrivePath(())
 
 
-def parse_file_path(text: str) -> DrivePath:
+def parse_drive_path(text: str) -> DrivePath:
     """The place of a file, as a person or a skill writes it: `report.pdf`, `drive/report.pdf`, `./drive/…`.
 
     Raises:

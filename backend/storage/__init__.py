@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from backend.drive.mime import UNKNOWN, by_name
 from backend.drive.paths import DrivePath
 
 
@@ -17,13 +18,19 @@ from backend.drive.paths import DrivePath
 class DriveEntry:
     """A file or a folder of a drive, as it was a moment ago: jobs may change it at any time."""
 
-    path: DrivePath
+    path: str
+    """From the root of the drive: `out/report.pdf`."""
     size_bytes: int
     """0 for a folder."""
     modified_at: datetime
     is_folder: bool
     version: str
     """Changes whenever the file's content does; the `ETag` without its quotes."""
+
+    @property
+    def mime(self) -> str:
+        """What kind of file it is, by its name."""
+        return UNKNOWN if self.is_folder else by_name(self.path)
 
 
 class Incoming(Protocol):

@@ -211,7 +211,7 @@ def _is_listed(found: os.stat_result) -> bool:
 def _entry(path: DrivePath, found: os.stat_result) -> DriveEntry:
     is_folder = stat.S_ISDIR(found.st_mode)
     return DriveEntry(
-        path=path,
+        path=str(path),
         size_bytes=0 if is_folder else found.st_size,
         modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         is_folder=is_folder,

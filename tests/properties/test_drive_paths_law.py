@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.drive.errors import BadDrivePath
-from backend.drive.paths import parse_file_path, parse_folder_path
+from backend.drive.paths import parse_drive_path, parse_folder_path
 
 pieces = st.sampled_from(
     ["a", "drive", ".", "..", "", "/", "\\", "\x00", "\n", "é", "\ud800", "x" * 300, " "]
@@ -21,11 +21,11 @@ texts = st.one_of(st.text(max_size=2000), st.lists(pieces, max_size=80).map("/".
 @example("./drive/../..")
 def test_a_parsed_path_never_leaves_the_drive_and_parses_to_itself(text: str) -> None:
     try:
-        path = parse_file_path(text)
+        path = parse_drive_path(text)
     except BadDrivePath:
         return
     inside = os.path.normpath(f"/root/of/drive/{path}")
     assert inside.startswith("/root/of/drive/")
     assert inside.removeprefix("/root/of/drive/") == str(path)
-    assert parse_file_path(f"drive/{path}") == path
+    assert parse_drive_path(f"drive/{path}") == path
     assert parse_folder_path(f"drive/{path.folder}") == path.folder

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from backend.drive.paths import parse_file_path
+from backend.drive.paths import parse_drive_path
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
 from backend.storage.sandbox_uids import sandbox_uid
@@ -29,11 +29,11 @@ class LiveDrive:
         """Put a file there as the API does."""
         async with self.storage.receive() as incoming:
             await incoming.write(content)
-            return await incoming.place(self.project_id, parse_file_path(path), owner_uid=self.owner_uid)
+            return await incoming.place(self.project_id, parse_drive_path(path), owner_uid=self.owner_uid)
 
     async def read(self, path: str) -> bytes:
         """The content of a file as the API reads it."""
-        file = await self.storage.open_read(self.project_id, parse_file_path(path))
+        file = await self.storage.open_read(self.project_id, parse_drive_path(path))
         try:
             return b"".join([chunk async for chunk in file.chunks(0, file.entry.size_bytes)])
         finally:

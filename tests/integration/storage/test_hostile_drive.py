@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from backend.drive.errors import DriveFileMissing, PathTaken
-from backend.drive.paths import ROOT, parse_file_path
+from backend.drive.paths import ROOT, parse_drive_path
 from tests.integration.storage.conftest import LiveDrive
 
 AT_FDCWD = -100
@@ -39,14 +39,14 @@ async def test_links_are_not_followed_out_of_the_drive(live_drive: LiveDrive, ou
         with pytest.raises(DriveFileMissing):
             await live_drive.read(path)
         with pytest.raises(DriveFileMissing):
-            await live_drive.storage.stat(live_drive.project_id, parse_file_path(path))
+            await live_drive.storage.stat(live_drive.project_id, parse_drive_path(path))
     with pytest.raises(DriveFileMissing):
-        await live_drive.storage.delete(live_drive.project_id, parse_file_path("folder/secret"))
+        await live_drive.storage.delete(live_drive.project_id, parse_drive_path("folder/secret"))
     for path in ("folder/new", "folder/deeper/new"):
         with pytest.raises(PathTaken):
             await live_drive.write(path, b"x")
     assert await live_drive.storage.list(live_drive.project_id, ROOT, recursive=True) == []
-    assert await live_drive.storage.list(live_drive.project_id, parse_file_path("folder")) == []
+    assert await live_drive.storage.list(live_drive.project_id, parse_drive_path("folder")) == []
     assert [path.name for path in outside.iterdir()] == ["secret"]
 
 
@@ -69,7 +69,7 @@ async def test_writing_over_a_link_replaces_the_link_and_not_its_target(
 
 async def test_deleting_a_link_leaves_its_target(live_drive: LiveDrive, outside: Path) -> None:
     (live_drive.folder / "folder").symlink_to(outside)
-    await live_drive.storage.delete(live_drive.project_id, parse_file_path("folder"))
+    await live_drive.storage.delete(live_drive.project_id, parse_drive_path("folder"))
     assert (outside / "secret").exists()
     assert not (live_drive.folder / "folder").is_symlink()
 
@@ -102,7 +102,7 @@ async def test_special_files_do_not_shorten_a_page(live_drive: LiveDrive) -> Non
         (live_drive.folder / f"b{number}").symlink_to("/etc/passwd")
     await live_drive.write("z.txt", b"x")
     [entry] = await live_drive.storage.list(live_drive.project_id, ROOT, limit=2)
-    assert str(entry.path) == "z.txt"
+    assert entry.path == "z.txt"
 
 
 async def test_names_that_no_path_can_have_are_left_out_of_listings(live_drive: LiveDrive) -> None:
@@ -115,7 +115,7 @@ async def test_names_that_no_path_can_have_are_left_out_of_listings(live_drive: 
         deep.mkdir()
     entries = await live_drive.storage.list(live_drive.project_id, ROOT, recursive=True)
     assert len(entries) == 64
-    assert {entry.path.name for entry in entries} == {"d"}
+    assert {entry.path.rsplit("/", 1)[-1] for entry in entries} == {"d"}
 
 
 async def test_a_folder_that_its_owner_closed_is_a_clear_answer(live_drive: LiveDrive) -> None:
@@ -171,7 +171,7 @@ async def test_a_race_of_renames_never_leads_out_of_the_drive(live_drive: LiveDr
             with suppress(PathTaken):
                 await live_drive.write(f"name/new{attempt % 7}", b"x")
             with suppress(DriveFileMissing):
-                await live_drive.storage.delete(live_drive.project_id, parse_file_path("name/secret2"))
+                await live_drive.storage.delete(live_drive.project_id, parse_drive_path("name/secret2"))
             await asyncio.sleep(0)
     assert read == {b"mine"}
     assert [path.name for path in outside.iterdir()] == ["secret"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.drive.errors import BadDrivePath
-from backend.drive.paths import MAX_DEPTH, ROOT, DrivePath, is_component, parse_file_path, parse_folder_path
+from backend.drive.paths import MAX_DEPTH, ROOT, DrivePath, is_component, parse_drive_path, parse_folder_path
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from backend.drive.paths import MAX_DEPTH, ROOT, DrivePath, is_component, parse_
     ],
 )
 def test_a_path_is_understood_as_people_write_it(text: str, parts: tuple[str, ...]) -> None:
-    assert parse_file_path(text) == DrivePath(parts)
+    assert parse_drive_path(text) == DrivePath(parts)
 
 
 @pytest.mark.parametrize("text", ["", ".", "./", "drive", "drive/", "./drive", "./drive/"])
 def test_the_root_is_a_folder_and_no_file(text: str) -> None:
     assert parse_folder_path(text) == ROOT
     with pytest.raises(BadDrivePath):
-        parse_file_path(text)
+        parse_drive_path(text)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_root_is_a_folder_and_no_file(text: str) -> None:
 )
 def test_a_path_that_leaves_the_drive_or_cannot_be_one_is_refused(text: str) -> None:
     with pytest.raises(BadDrivePath) as caught:
-        parse_file_path(text)
+        parse_drive_path(text)
     assert caught.value.status == 422
     caught.value.detail.encode()
     assert len(caught.value.detail) < 400
