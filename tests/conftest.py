@@ -73,13 +73,13 @@ def database_url(servers: Servers) -> Iterator[str]:
 
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The migrated database, empty again after the test."""
+    """The migrated database, empty."""
     database = Database(database_url)
-    yield database
     names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
     async with database.transaction() as session:
         await session.execute(text(f"truncate {names} restart identity cascade"))
         await session.execute(text("select setval('fair_clock', 0)"))
+    yield database
     await database.close()
 
 

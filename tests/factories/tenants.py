@@ -1,0 +1,99 @@
+"""Projects with money and skills, made the way the services make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth.principal import Principal, Role
+from backend.bundles.manifest import Manifest, Skill
+from backend.deployments.tables import Deployment
+from backend.jobs.schemas import JobRequest
+from backend.jobs.submit import JobSpec, submit
+from backend.jobs.tables import Admission
+from backend.ledger import service as ledger
+from backend.ledger.pricing import PriceList
+from backend.ledger.tables import Wallet
+from backend.projects.tables import Project
+from backend.skillpacks.tables import Skillpack
+
+OPEN = {"type": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A project with one deployment, and somebody who may do everything in it."""
+
+    project_id: UUID
+    skillpack_id: UUID
+    deployment_id: UUID
+    principal: Principal
+
+
+def make_skill(name: str = "echo", **over: Any) -> Skill:
+    """A deterministic skill that takes anything."""
+    values = {
+        "name": name,
+        "path": f"skills/{name}",
+        "entrypoint": "main.py:run",
+        "is_agentic": False,
+        "input_schema": OPEN,
+        "output_schema": OPEN,
+    }
+    return Skill.model_validate({**values, **over})
+
+
+async def make_tenant(
+    session: AsyncSession, *skills: Skill, credit_micros: int = 10_000_000, concurrency_limit: int = 50
+) -> Tenant:
+    """A project with credit and the skills deployed."""
+    project = Project(slug=f"p-{uuid4().hex[:10]}", name="Test")
+    session.add(project)
+    await session.flush()
+    pack = Skillpack(project_id=project.id, slug="default", name="Default", is_default=True, last_version=1)
+    session.add_all(
+        [
+            pack,
+            Admission(project_id=project.id, concurrency_limit=concurrency_limit),
+            Wallet(project_id=project.id),
+        ]
+    )
+    await session.flush()
+    deployment = make_deployment(project.id, pack.id, *skills)
+    session.add(deployment)
+    await session.flush()
+    pack.active_deployment_id = deployment.id
+    if credit_micros:
+        await ledger.top_up(session, project_id=project.id, amount_micros=credit_micros, created_by="test")
+    principal = Principal("secret_key", uuid4(), project.id, "key:testtest", Role.OWNER)
+    return Tenant(project.id, pack.id, deployment.id, principal)
+
+
+def make_deployment(project_id: UUID, skillpack_id: UUID, *skills: Skill, version: int = 1) -> Deployment:
+    """A deployment whose bundle nobody unpacks."""
+    manifest = Manifest(skills=skills or (make_skill(),))
+    return Deployment(
+        project_id=project_id,
+        skillpack_id=skillpack_id,
+        version=version,
+        sha256=uuid4().hex * 2,
+        size_bytes=1,
+        manifest=manifest.model_dump(mode="json"),
+        warnings=[],
+    )
+
+
+async def make_job(
+    session: AsyncSession,
+    tenant: Tenant,
+    skill: str = "echo",
+    *,
+    prices: PriceList | None = None,
+    **request: Any,
+) -> UUID:
+    """A submitted job."""
+    spec = JobSpec(JobRequest(skill=skill, **request), prices=prices or PriceList())
+    return (await submit(session, tenant.principal, spec)).job_id

@@ -1,0 +1,334 @@
+"""Admission, fair claim, fencing: on a real database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace as replaced
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.errors import Invalid, Missing, NotAllowed, PaymentRequired
+from backend.events.append import NewEvent, append
+from backend.events.queries import list_events
+from backend.fleet import service as fleet
+from backend.jobs import cancel as cancelling
+from backend.jobs import queries
+from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.jobs.errors import JobAlreadyEnded, JobNotFound
+from backend.jobs.finish import Ending, finish
+from backend.jobs.losses import sweep
+from backend.jobs.queries import JobFilter
+from backend.jobs.replay import replay
+from backend.jobs.requeue import requeue
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.ledger.pricing import PriceList
+from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
+
+
+async def tenant_of(database: Database, **over: object) -> Tenant:
+    async with database.transaction() as session:
+        return await make_tenant(session, **over)  # type: ignore[arg-type]  # the factory checks them
+
+
+async def submitted(database: Database, tenant: Tenant, count: int = 1, **request: object) -> list[UUID]:
+    made = []
+    for _ in range(count):
+        async with database.transaction() as session:
+            made.append(await make_job(session, tenant, **request))  # type: ignore[arg-type]
+    return made
+
+
+async def worker(database: Database, lane: str = "default") -> UUID:
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=[lane], capacity=8, layers=[])
+    return worker_id
+
+
+async def claimed(database: Database, worker_id: UUID, most: int = 8) -> list[Claimed]:
+    async with database.transaction() as session:
+        return await claim(session, worker_id=worker_id, lane="default", most=most)
+
+
+async def ended(database: Database, job: Claimed, status: str = "succeeded") -> bool:
+    async with database.transaction() as session:
+        return await finish(session, job, Ending(status, result={"ok": True}))  # type: ignore[arg-type]
+
+
+async def lose(database: Database, worker_id: UUID) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text("update workers set beat_at = to_timestamp(0) where id = :id"), {"id": worker_id}
+        )
+    async with database.transaction() as session:
+        await sweep(session)
+
+
+async def books_are_right(database: Database) -> None:
+    async with database.transaction() as session:
+        assert await audit.prove(session) == []
+
+
+async def shown(database: Database, tenant: Tenant, job_id: UUID) -> queries.JobView:
+    async with database.transaction() as session:
+        return await queries.get_job(session, tenant.principal, job_id)
+
+
+async def test_a_job_beyond_the_window_is_parked_and_runs_when_one_ends(database: Database) -> None:
+    tenant = await tenant_of(database, concurrency_limit=2)
+    job_ids = await submitted(database, tenant, 3)
+    me = await worker(database)
+    jobs = await claimed(database, me)
+    assert [job.job_id for job in jobs] == job_ids[:2]
+    assert (await shown(database, tenant, job_ids[2])).waiting_reason == "behind the project's limit 2/2"
+    assert await ended(database, jobs[0])
+    assert [job.job_id for job in await claimed(database, me)] == [job_ids[2]]
+    await books_are_right(database)
+
+
+async def test_a_higher_priority_goes_first_within_its_project(database: Database) -> None:
+    tenant = await tenant_of(database, concurrency_limit=1)
+    (running,) = await submitted(database, tenant)
+    await submitted(database, tenant, priority=1)
+    (urgent,) = await submitted(database, tenant, priority=9)
+    me = await worker(database)
+    (job,) = await claimed(database, me)
+    assert job.job_id == running
+    await ended(database, job)
+    assert [job.job_id for job in await claimed(database, me)] == [urgent]
+
+
+async def test_a_flood_of_one_project_does_not_hold_up_the_others(database: Database) -> None:
+    flood = await tenant_of(database, concurrency_limit=50)
+    await submitted(database, flood, 60)
+    quiet = [await tenant_of(database) for _ in range(3)]
+    me = await worker(database)
+    for job in await claimed(database, me, most=10):
+        await ended(database, job)
+    for tenant in quiet:
+        await submitted(database, tenant, 5)
+    served: list[UUID] = []
+    while len(served) < 20 and (jobs := await claimed(database, me, most=1)):
+        served += [job.project_id for job in jobs]
+        await ended(database, jobs[0])
+    counts = Counter(served)
+    assert all(counts[tenant.project_id] == 5 for tenant in quiet), (
+        "each project gets its share while all wait"
+    )
+    assert 4 <= counts[flood.project_id] <= 6
+
+
+async def test_no_job_is_claimed_twice(database: Database) -> None:
+    tenant = await tenant_of(database)
+    await submitted(database, tenant, 20)
+    first, second = await worker(database), await worker(database)
+    taken = [
+        job.job_id for _ in range(10) for me in (first, second) for job in await claimed(database, me, most=2)
+    ]
+    assert len(taken) == len(set(taken)) == 20
+
+
+async def test_every_write_of_a_lost_attempt_is_refused(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant)
+    lost, other = await worker(database), await worker(database)
+    (stale,) = await claimed(database, lost)
+    await lose(database, lost)
+    (fresh,) = await claimed(database, other)
+    assert (fresh.job_id, fresh.attempt) == (job_id, 2)
+    async with database.transaction() as session:
+        assert not await append(
+            session, job_id=job_id, attempt=stale.attempt, events=[NewEvent("log", {"text": "late"})]
+        )
+        assert not await finish(session, stale, Ending("succeeded", result={"late": True}))
+        assert not await requeue(session, job_id=job_id, attempt=stale.attempt, reason="drain")
+    assert await ended(database, fresh)
+    assert not await ended(database, fresh), "an end is stored once"
+    async with database.transaction() as session:
+        events = await list_events(session, tenant.principal, job_id)
+    assert [event.type for event in events] == ["queued", "started", "requeued", "started", "succeeded"]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5]
+    await books_are_right(database)
+
+
+async def test_a_job_that_kills_its_process_alone_fails_as_worker_lost(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant)
+    for attempt in range(1, 5):
+        me = await worker(database)
+        async with database.transaction() as session:
+            lane = await hold_suspect(session, worker_id=me, lanes=["default"])
+        assert (lane is not None) == (attempt == 4), "after three losses it is a suspect"
+        if lane is None:
+            assert len(await claimed(database, me)) == 1
+        else:
+            assert await claimed(database, me) == [], "nobody claims a suspect by the way"
+            async with database.transaction() as session:
+                assert len(await claim_held(session, worker_id=me, lane=lane)) == 1
+        await lose(database, me)
+    job = await shown(database, tenant, job_id)
+    assert (job.status, job.error_code) == ("failed", "worker_lost")
+    await books_are_right(database)
+
+
+async def test_neighbours_of_a_lost_process_are_not_blamed(database: Database) -> None:
+    tenant = await tenant_of(database)
+    job_ids = await submitted(database, tenant, 2)
+    for _ in range(6):
+        me = await worker(database)
+        async with database.transaction() as session:
+            await hold_suspect(session, worker_id=me, lanes=["default"])
+        await claimed(database, me)
+        await lose(database, me)
+    for job_id in job_ids:
+        assert (await shown(database, tenant, job_id)).status == "queued"
+
+
+async def test_only_one_suspect_is_held_at_a_time(database: Database) -> None:
+    tenant = await tenant_of(database)
+    await submitted(database, tenant, 2)
+    async with database.transaction() as session:
+        await session.execute(text("update job_queue set suspect = true"))
+    first, second = await worker(database), await worker(database)
+    async with database.transaction() as session:
+        assert await hold_suspect(session, worker_id=first, lanes=["default"]) == "default"
+    async with database.transaction() as session:
+        assert await hold_suspect(session, worker_id=second, lanes=["default"]) is None
+
+
+async def test_a_queued_job_is_cancelled_at_once_and_frees_its_place(database: Database) -> None:
+    tenant = await tenant_of(database, concurrency_limit=1)
+    first, second = await submitted(database, tenant, 2)
+    async with database.transaction() as session:
+        await cancelling.cancel(session, tenant.principal, first)
+    assert (await shown(database, tenant, first)).status == "cancelled"
+    assert [job.job_id for job in await claimed(database, await worker(database))] == [second]
+    await books_are_right(database)
+
+
+async def test_a_running_job_is_asked_to_end_and_a_lost_one_is_cancelled_by_the_sweep(
+    database: Database,
+) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant)
+    me = await worker(database)
+    await claimed(database, me)
+    async with database.transaction() as session:
+        await cancelling.cancel(session, tenant.principal, job_id)
+        assert await fleet.asked_to_cancel(session, me) == [job_id]
+    await lose(database, me)
+    assert (await shown(database, tenant, job_id)).status == "cancelled"
+    await books_are_right(database)
+
+
+async def test_an_ended_job_cannot_be_cancelled_and_the_answer_says_so(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant)
+    (job,) = await claimed(database, await worker(database))
+    await ended(database, job)
+    with pytest.raises(JobAlreadyEnded, match="already succeeded"):
+        async with database.transaction() as session:
+            await cancelling.cancel(session, tenant.principal, job_id)
+
+
+async def test_an_empty_wallet_refuses_a_submission_and_holds_what_waits(database: Database) -> None:
+    tenant = await tenant_of(database, credit_micros=0)
+    with pytest.raises(PaymentRequired):
+        await submitted(database, tenant)
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=tenant.project_id, amount_micros=100, created_by="test")
+    (job_id,) = await submitted(database, tenant)
+    async with database.transaction() as session:
+        await session.execute(text("update wallets set reserved_micros = balance_micros"))
+    assert await claimed(database, await worker(database)) == []
+    assert (await shown(database, tenant, job_id)).waiting_reason == "the wallet is empty"
+
+
+async def test_a_job_for_later_waits_until_its_moment(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant, run_at="2999-01-01T00:00:00Z")
+    assert await claimed(database, await worker(database)) == []
+    assert (await shown(database, tenant, job_id)).waiting_reason == "not before 2999-01-01 00:00:00 UTC"
+    async with database.transaction() as session:
+        await session.execute(text("update job_queue set not_before = now() - interval '1 s'"))
+    async with database.transaction() as session:
+        await sweep(session)
+    assert len(await claimed(database, await worker(database))) == 1
+
+
+async def test_a_priced_job_reserves_its_cap_and_pays_what_it_used(database: Database) -> None:
+    tenant = await tenant_of(database, credit_micros=1_000)
+    prices = PriceList(compute_micros_per_second=100, job_timeout_s=5)
+    (job_id,) = await submitted(database, tenant, prices=prices)
+    (job,) = await claimed(database, await worker(database))
+    assert job.reserved_micros == 500
+    async with database.transaction() as session:
+        used = (ledger.Used("compute", {"seconds": 2}, 200_000, 200),)
+        assert await finish(session, job, Ending("succeeded", result={}, used=used))
+    assert (await shown(database, tenant, job_id)).cost_micros == 200
+    await books_are_right(database)
+
+
+async def test_a_failed_job_costs_nothing(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(
+        database, tenant, prices=PriceList(compute_micros_per_second=100, job_timeout_s=5)
+    )
+    (job,) = await claimed(database, await worker(database))
+    async with database.transaction() as session:
+        used = (ledger.Used("compute", {"seconds": 2}, 200_000, 200),)
+        await finish(session, job, Ending("failed", error="no", error_code="exception", used=used))
+    assert (await shown(database, tenant, job_id)).cost_micros == 0
+    await books_are_right(database)
+
+
+async def test_a_replay_runs_the_same_deployment_even_after_another_is_active(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant, inputs={"n": 1})
+    async with database.transaction() as session:
+        await session.execute(text("update skillpacks set active_deployment_id = null"))
+    async with database.transaction() as session:
+        again = await replay(session, tenant.principal, job_id, version=None, prices=PriceList())
+    job = await shown(database, tenant, again.job_id)
+    assert (job.deployment_id, job.inputs, job.replay_of) == (tenant.deployment_id, {"n": 1}, job_id)
+
+
+async def test_bad_inputs_are_refused_with_every_problem_and_nothing_is_stored(database: Database) -> None:
+    schema = {"type": "object", "properties": {"width": {"type": "integer"}}, "required": ["width"]}
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill(input_schema=schema))
+    with pytest.raises(Invalid) as refused:
+        await submitted(database, tenant, inputs={"widht": "x"})
+    assert len(refused.value.problems) == 2
+    async with database.transaction() as session:
+        assert await queries.list_jobs(session, tenant.principal, which=JobFilter(), limit=10) == []
+
+
+async def test_an_unknown_skill_names_the_nearest_one(database: Database) -> None:
+    tenant = await tenant_of(database)
+    with pytest.raises(Missing, match="Did you mean 'echo'"):
+        await submitted(database, tenant, skill="ecko")
+
+
+async def test_a_key_runs_only_the_skills_on_its_list(database: Database) -> None:
+    tenant = await tenant_of(database)
+    narrow = replaced(tenant.principal, skill_allowlist=frozenset({"other"}))
+    with pytest.raises(NotAllowed, match="may not run"):
+        await submitted(database, replaced(tenant, principal=narrow))
+
+
+async def test_jobs_of_another_project_do_not_exist(database: Database) -> None:
+    mine, other = await tenant_of(database), await tenant_of(database)
+    (job_id,) = await submitted(database, other)
+    with pytest.raises(JobNotFound):
+        await shown(database, mine, job_id)
+    with pytest.raises(JobNotFound):
+        async with database.transaction() as session:
+            await cancelling.cancel(session, mine.principal, job_id)
+    with pytest.raises(JobNotFound):
+        async with database.transaction() as session:
+            await list_events(session, mine.principal, job_id)

@@ -1,0 +1,159 @@
+"""The books over random histories: whatever happens in whatever order, every law of the ledger holds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.errors import PurasError
+from backend.fleet import service as fleet
+from backend.jobs import cancel as cancelling
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.losses import sweep
+from backend.jobs.requeue import requeue
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.ledger.pricing import PriceList
+from tests.factories.tenants import Tenant, make_job, make_tenant
+
+PRICES = PriceList(compute_micros_per_second=7, job_timeout_s=10)
+
+acts = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["top_up", "submit", "claim", "succeed", "fail", "drain", "cancel", "lose", "finish_stale"]
+        ),
+        st.integers(0, 1_000),
+    ),
+    min_size=5,
+    max_size=40,
+)
+
+
+@dataclass
+class World:
+    """One project and one worker, and what the test knows of them."""
+
+    database: Database
+    tenant: Tenant
+    worker_id: UUID
+    jobs: list[UUID] = field(default_factory=list)
+    running: list[Claimed] = field(default_factory=list)
+    stale: list[Claimed] = field(default_factory=list)
+
+    def pick(self, number: int) -> Claimed | None:
+        """Some running job, taken out of the list."""
+        return self.running.pop(number % len(self.running)) if self.running else None
+
+
+async def top_up(world: World, number: int) -> None:
+    async with world.database.transaction() as session:
+        await ledger.top_up(
+            session, project_id=world.tenant.project_id, amount_micros=number + 1, created_by="test"
+        )
+
+
+async def submit(world: World, number: int) -> None:
+    async with world.database.transaction() as session:
+        world.jobs.append(await make_job(session, world.tenant, prices=PRICES, priority=number % 3))
+
+
+async def take(world: World, number: int) -> None:
+    async with world.database.transaction() as session:
+        world.running += await claim(session, worker_id=world.worker_id, lane="default", most=1 + number % 3)
+
+
+async def end(world: World, number: int, status: str) -> None:
+    if job := world.pick(number):
+        used = (ledger.Used("compute", {"seconds": 1}, number * 1000, number),)
+        async with world.database.transaction() as session:
+            await finish(session, job, Ending(status, used=used))  # type: ignore[arg-type]
+        world.stale.append(job)
+
+
+async def drain(world: World, number: int) -> None:
+    if job := world.pick(number):
+        async with world.database.transaction() as session:
+            await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
+        world.stale.append(job)
+
+
+async def cancel(world: World, number: int) -> None:
+    if world.jobs:
+        async with world.database.transaction() as session:
+            await cancelling.cancel(session, world.tenant.principal, world.jobs[number % len(world.jobs)])
+
+
+async def lose(world: World, _: int) -> None:
+    world.stale += world.running
+    world.running = []
+    async with world.database.transaction() as session:
+        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
+    async with world.database.transaction() as session:
+        await sweep(session)
+    world.worker_id = uuid4()
+    await join(world)
+
+
+async def finish_stale(world: World, number: int) -> None:
+    if world.stale:
+        job = world.stale[number % len(world.stale)]
+        async with world.database.transaction() as session:
+            assert not await finish(session, job, Ending("succeeded", result={"late": True}))
+
+
+async def join(world: World) -> None:
+    async with world.database.transaction() as session:
+        await fleet.join(session, world.worker_id, lanes=["default"], capacity=8, layers=[])
+
+
+ACTS: dict[str, Callable[[World, int], object]] = {
+    "top_up": top_up,
+    "submit": submit,
+    "claim": take,
+    "succeed": lambda world, number: end(world, number, "succeeded"),
+    "fail": lambda world, number: end(world, number, "failed"),
+    "drain": drain,
+    "cancel": cancel,
+    "lose": lose,
+    "finish_stale": finish_stale,
+}
+
+
+async def live_through(database_url: str, history: list[tuple[str, int]]) -> None:
+    database = Database(database_url)
+    try:
+        async with database.transaction() as session:
+            tenant = await make_tenant(session, credit_micros=150, concurrency_limit=3)
+        world = World(database, tenant, uuid4())
+        await join(world)
+        for act, number in history:
+            try:
+                await ACTS[act](world, number)  # type: ignore[misc]
+            except PurasError:
+                continue  # refused, and so nothing happened
+        async with database.transaction() as session:
+            assert await audit.prove(session) == []
+            below_zero = await session.execute(
+                text("select 1 from wallets where balance_micros < reserved_micros")
+            )
+            assert below_zero.first() is None
+            await session.execute(text("delete from workers"))
+    finally:
+        await database.close()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=acts)
+def test_every_law_of_the_books_holds_after_any_history(
+    database_url: str, history: list[tuple[str, int]]
+) -> None:
+    asyncio.run(live_through(database_url, history))
