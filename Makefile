@@ -1,0 +1,43 @@
+# Needs Python 3.11 or newer, make and git; everything else is fetched into .venv and .tools.
+.PHONY: help run test check format bench chaos pages environment settings clean
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+CODE := backend workers studio skills_kit mcp tests benchmarks .ci
+
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: environment pages ## Everything on http://127.0.0.1:8000 in the foreground, with a demo project and its first job
+	@exec $(BIN)/puras-studio up --demo
+
+test: environment pages ## The whole test suite, browser and chaos tests included
+	@exec .ci/test
+
+check: environment ## Format, lint, types and imports
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: environment ## Format the code and mend what can be mended
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+bench: environment pages ## Measure the numbers, each beside its peer
+	$(BIN)/python -m benchmarks
+
+chaos: environment pages ## The long form of the tests that kill things; prints a table
+	$(BIN)/python -m pytest tests/chaos -s -o timeout=3600
+
+settings: environment ## Write docs/settings.md anew
+	$(BIN)/python -m backend.operations.settings_page
+
+pages: environment
+	@$(BIN)/python -m studio.build
+
+environment:
+	@.ci/environment
+
+clean: ## Remove what was fetched and built (never the data)
+	rm -rf .venv .tools .web .states .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
