@@ -23,6 +23,7 @@ from backend.operations.orphans import Orphans
 
 log = logs.get(__name__)
 
+ECHO_S = 1.0  # `make` repeats a signal that its process group has received already
 LOOK_S = 0.5  # between two looks at the databases and at orphans
 PREDECESSOR_PATIENCE_S = 25.0  # processes of a killed `up` drain before they leave the port
 MOST_PATIENCE_S = 23.0  # for the children; the databases then have the rest of the 30 s
@@ -59,16 +60,19 @@ class _Signals:
     def __init__(self) -> None:
         self.stop = asyncio.Event()
         self.hurry = asyncio.Event()
+        self._first_at = 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._heard, number)
 
     def _heard(self, number: signal.Signals) -> None:
-        if self.stop.is_set():
+        now = time.monotonic()
+        if not self.stop.is_set():
+            self._first_at = now
+            log.info("stopping; another signal kills what still runs", signal=signal.Signals(number).name)
+            self.stop.set()
+        elif now - self._first_at >= ECHO_S:
             self.hurry.set()
-            return
-        log.info("stopping; a second signal kills what still runs", signal=signal.Signals(number).name)
-        self.stop.set()
 
 
 @asynccontextmanager
