@@ -35,7 +35,7 @@ _NOT_FROM_OURS: Final = (
     "UV_CACHE_DIR",
     "UV_TARGET",
     "UV_PREFIX",
-    "UV_SYSTEM",
+    "UV_SYSTEM_PYTHON",
     "UV_VENV",
 )
 
@@ -138,7 +138,7 @@ class _Build:
                 )
                 await self._uv(
                     *("pip", "install", "--python", str(fresh / "bin/python"), "--only-binary", ":all:"),
-                    *("--compile-bytecode", "--link-mode", "copy", "-r", str(file)),
+                    *("--compile-bytecode", "-r", str(file)),
                 )
         except TimeoutError:
             self._fail(f"the installation did not end within {BUILD_S:.0f} s")
@@ -159,7 +159,7 @@ class _Build:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=_build_environment(self._cache),
-            cwd=self._cache,
+            cwd="/",  # where no project's own settings are found
             umask=0o022,
             start_new_session=True,
         )

@@ -18,6 +18,7 @@ _REQUIREMENT: Final = re.compile(
     rf"\s*(?P<versions>\(?\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*\)?)?"
     r"\s*(?P<marker>;[^;$@]+)?"
 )
+_ARCHIVES: Final = (".whl", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".egg")
 _HASH: Final = re.compile(r"\s--hash[= ](sha256|sha384|sha512):([0-9a-f]{64,128})(?=\s|$)")
 
 
@@ -66,7 +67,7 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
 def _normal(line: str) -> str | None:
     hashes = sorted(f"{kind}:{digest}" for kind, digest in _HASH.findall(line))
     match = _REQUIREMENT.fullmatch(_HASH.sub("", line).strip())
-    if match is None:
+    if match is None or match["name"].lower().endswith(_ARCHIVES):
         return None
     name = re.sub(r"[-_.]+", "-", match["name"]).lower()
     extras = re.sub(r"\s", "", match["extras"] or "").lower()
@@ -83,7 +84,7 @@ def _why(line: str) -> str:
         )
     if "://" in line or "@" in line:
         return f"{shown!r} names an address; name the package as the index has it, as `name==1.2`."
-    if line.startswith((".", "/", "~")) or line.endswith((".whl", ".zip", ".tar.gz")):
+    if line.startswith((".", "/", "~")) or line.lower().endswith(_ARCHIVES):
         return (
             f"{shown!r} is a path; put Python files into the skill's folder, or name a package of the index."
         )
