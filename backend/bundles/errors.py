@@ -64,4 +64,7 @@ class Findings:
             BundleInvalid: with all problems.
         """
         if self.errors:
-            raise BundleInvalid(self.errors, self.warnings)
+            in_order = sorted(
+                self.errors, key=lambda problem: (problem.path, problem.line or 0, problem.column or 0)
+            )
+            raise BundleInvalid(in_order, self.warnings)

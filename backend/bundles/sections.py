@@ -39,15 +39,16 @@ class Section:
     def text(self, key: str, *, is_required: bool = False, most: int = MAX_TEXT) -> str | None:
         """The text of the key, without blanks around it; None when there is none."""
         value = self.raw(key)
-        if value is None:
-            return self._absent(key, is_required=is_required)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            self._absent(key, is_required=is_required)
+            return None
         if not isinstance(value, str):
             self.error(key, f"{key!r} has to be text, not {shown(value)}. Quote it.")
             return None
         if len(value) > most or "\0" in value:
             self.error(key, f"{key!r} has {len(value):,} characters; at most {most:,} are taken, and no NUL.")
             return None
-        return value.strip() or self._absent(key, is_required=is_required)
+        return value.strip()
 
     def loose_text(self, key: str) -> str:
         """The text of the key; a number or a truth is taken as its text."""

@@ -1,0 +1,216 @@
+"""Keys of agents: models, tools, routing, rails."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+from urllib.parse import urlsplit
+
+from backend.bundles.manifest import Rail, RailPoint, Routing, Tool
+from backend.bundles.model_slugs import text_model_problem
+from backend.bundles.names import as_name, is_name, suggestion
+from backend.bundles.patterns import PatternRefusedError, compiled
+from backend.bundles.reading import Reading
+from backend.bundles.sections import Section
+from backend.bundles.sentences import shown
+
+BUILT_IN_TOOLS: Final = frozenset(
+    {"bash", "todo_write", "generate_image", "generate_video", "generate_audio", "transcribe", "web_search"}
+    | {"image_search", "web_fetch", "web_screenshot", "file_read", "file_write", "file_edit", "download_url"}
+    | {"drive_url", "drive_pull", "describe_subagent", "run_subagent", "memory_search", "memory_get"}
+    | {"memory_forget", "memory_put", "set_output", "media"}
+)
+MAX_TOOLS: Final = 128
+
+
+def read(section: Section, reading: Reading, *, is_agentic: bool) -> dict[str, Any]:
+    """The fields of the manifest that these keys set."""
+    model = _model(section)
+    tools = _tools(section, reading)
+    return {
+        "model": model,
+        "disable_bash": section.flag("disable_bash"),
+        "tools": tools,
+        "allowed_tools": _allowed_tools(section, tools) if is_agentic else section.texts("allowed_tools"),
+        "tool_limits": _tool_limits(section),
+        "cache_ttl": section.choice("cache_ttl", ("5m", "1h")) or "5m",
+        "routing": _routing(section, model),
+        "rails": _rails(section, reading),
+    }
+
+
+def _model(section: Section) -> str | None:
+    model, text_model = _slug(section, "model"), _slug(section, "text_model")
+    if model and text_model and model != text_model:
+        section.error("text_model", "'model' and 'text_model' are the same key and differ here. Keep one.")
+    return model or text_model
+
+
+def _slug(section: Section, key: str, *, is_required: bool = False) -> str | None:
+    slug = section.text(key, is_required=is_required)
+    problem = text_model_problem(slug) if slug else None
+    if problem:
+        section.error(key, problem)
+    return slug
+
+
+def _tools(section: Section, reading: Reading) -> tuple[Tool, ...]:
+    found: list[Tool] = []
+    names: set[str] = set()
+    for tool_section in section.sections("tools", "tools"):
+        tool = _tool(tool_section, reading)
+        if tool.name and tool.name in names:
+            tool_section.error("name", f"Two tools are called {tool.name!r}. Rename one.")
+        if tool.name in BUILT_IN_TOOLS:
+            tool_section.warn(
+                "name", f"{tool.name!r} is a built-in tool, which wins over this one. Rename it."
+            )
+        names.add(tool.name or "")
+        found.append(tool)
+    if len(found) > MAX_TOOLS:
+        section.error("tools", f"There are more than {MAX_TOOLS} tools. Split the skill.")
+    return tuple(found)
+
+
+def _tool(section: Section, reading: Reading) -> Tool:
+    fields: dict[str, Any] = {
+        "description": section.loose_text("description"),
+        "confirm": section.flag("confirm"),
+        "read_only": section.flag("read_only"),
+        "idempotent": section.flag("idempotent"),
+    }
+    if "mcp" in section.value:
+        return Tool(**fields, **_mcp(section))
+    fields["name"] = _tool_name(section)
+    if "skill" in section.value:
+        return Tool(**fields, **_skill_tool(section, reading))
+    entrypoint = section.text("entrypoint", is_required=True)
+    if entrypoint:
+        reading.function(section, "entrypoint", entrypoint)
+    fields["input_schema"] = reading.schema(section, "input_schema")
+    fields["output_schema"] = reading.schema(section, "output_schema")
+    section.finish("A tool that is a function")
+    return Tool(**fields, entrypoint=entrypoint)
+
+
+def _tool_name(section: Section) -> str | None:
+    name = section.text("name", is_required=True)
+    if name and not is_name(name):
+        section.error("name", f"{shown(name)} is not a name for a tool. Write {as_name(name)!r}.")
+    return name
+
+
+def _mcp(section: Section) -> dict[str, Any]:
+    address = section.text("mcp", is_required=True, most=2_000) or ""
+    parts = urlsplit(address) if _is_url(address) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        section.error("mcp", f"{shown(address)} is not the address of an MCP server. Write 'https://…'.")
+    elif parts.username or parts.password:
+        section.error("mcp", "The address holds a password. Keep it as a secret of the project.")
+    allow = section.texts("allow") if "allow" in section.value else None
+    section.finish("A tool that is an MCP server")
+    return {"mcp": address, "allow": allow}
+
+
+def _is_url(address: str) -> bool:
+    try:
+        return urlsplit(address).port is None or True
+    except ValueError:
+        return False
+
+
+def _skill_tool(section: Section, reading: Reading) -> dict[str, Any]:
+    for key in ("entrypoint", "input_schema", "output_schema"):
+        if section.raw(key) is not None:
+            section.error(key, f"A tool that is a skill takes {key!r} from that skill. Remove it here.")
+    wanted = section.text("skill", is_required=True) or ""
+    section.finish("A tool that is a skill")
+    if "/" in wanted:
+        section.error("skill", f"{shown(wanted)} has a '/'. Write the bare name of a skill of this bundle.")
+        return {"skill": wanted}
+    own = reading.folder.parent or reading.folder.name
+    for name in (f"{own}/{wanted}", wanted):
+        if name in reading.skill_names:
+            return {"skill": name}
+    if wanted:
+        names = {name.removeprefix(f"{own}/") for name in reading.skill_names}
+        hint = suggestion(wanted, sorted(names)) or " Add the skill, or correct the name."
+        section.error("skill", f"The bundle has no skill {wanted!r}.{hint}")
+    return {"skill": wanted}
+
+
+def _allowed_tools(section: Section, tools: tuple[Tool, ...]) -> tuple[str, ...]:
+    allowed = section.texts("allowed_tools")
+    known = BUILT_IN_TOOLS | {tool.name for tool in tools if tool.name}
+    if any(tool.mcp for tool in tools):
+        return allowed
+    for index, name in enumerate(allowed):
+        if name not in known:
+            section.warn(
+                ("allowed_tools", index), f"There is no tool {name!r}.{suggestion(name, sorted(known))}"
+            )
+    return allowed
+
+
+def _tool_limits(parent: Section) -> dict[str, int]:
+    section = parent.section("tool_limits")
+    if section is None:
+        return {}
+    limits = {name: section.whole(name, least=1, most=1_000_000) for name in section.value}
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _routing(parent: Section, model: str | None) -> Routing | None:
+    section = parent.section("routing")
+    if section is None:
+        return None
+    escalate_to = _slug(section, "escalate_to", is_required=True)
+    if escalate_to and escalate_to == model:
+        section.error("escalate_to", f"{escalate_to!r} is the skill's own model. Name a stronger one.")
+    triggers = section.choices("on", ("schema_fail",))
+    after = section.whole("after", least=1, most=1_000)
+    section.finish("'routing'")
+    given = {"on": triggers} if triggers else {}
+    return Routing(escalate_to=escalate_to or "", after=after or 2, **given)
+
+
+def _rails(parent: Section, reading: Reading) -> tuple[Rail, ...]:
+    found: list[Rail] = []
+    for section in parent.sections("rails", "rails"):
+        rail = _rail(section, reading)
+        if rail.name and any(rail.name == other.name for other in found):
+            section.error("name", f"Two rails are called {rail.name!r}. Rename one.")
+        found.append(rail)
+    return tuple(found)
+
+
+def _rail(section: Section, reading: Reading) -> Rail:
+    name = _tool_name(section) or ""
+    value = section.raw("on")
+    points = section.choices("on", get_args(RailPoint)) if isinstance(value, list) else ()
+    if not isinstance(value, list):
+        point = section.choice("on", get_args(RailPoint))
+        points = (point,) if point else ()
+        if value is None:
+            section.error("on", f"'on' is missing here. Add one of {', '.join(get_args(RailPoint))}.")
+    action = section.choice("action", ("block", "redact", "approve")) or "block"
+    tests = {key: section.text(key) for key in ("pattern", "criteria", "entrypoint")}
+    given = [key for key, text in tests.items() if text]
+    if len(given) != 1:
+        section.error(None, "A rail has exactly one of 'pattern', 'criteria' and 'entrypoint'.")
+    if action == "redact" and given and given != ["pattern"]:
+        section.error("action", "Only a rail with a 'pattern' can redact. Use 'block' or 'approve'.")
+    _check_rail_tests(section, reading, tests)
+    tools, message = section.texts("tools"), section.text("message") or ""
+    section.finish("A rail")
+    return Rail(name=name, on=points, action=action, tools=tools, message=message, **tests)
+
+
+def _check_rail_tests(section: Section, reading: Reading, tests: dict[str, str | None]) -> None:
+    pattern, entrypoint = tests["pattern"], tests["entrypoint"]
+    if pattern:
+        try:
+            compiled(pattern)
+        except PatternRefusedError as error:
+            section.error("pattern", f"The pattern {shown(pattern)} is not taken: {error}.")
+    if entrypoint:
+        reading.function(section, "entrypoint", entrypoint)

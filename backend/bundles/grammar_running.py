@@ -1,0 +1,109 @@
+"""Keys that say how a job of the skill is run: time, tries, limits, network, lane."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Final, get_args
+
+from backend.bundles.manifest import Backoff, Limits, Retries, RetryReason
+from backend.bundles.names import is_name
+from backend.bundles.sections import Section
+from backend.bundles.sentences import shown
+
+MAX_TIMEOUT_S: Final = 86_400
+_HOST: Final = re.compile(
+    r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9](:\d{1,5})?\Z"
+)
+
+
+def read(section: Section) -> dict[str, Any]:
+    """The fields of the manifest that these keys set."""
+    lane = section.text("lane")
+    if lane is not None and not is_name(lane):
+        section.error(
+            "lane", f"{shown(lane)} is not a lane. Use a-z, 0-9, '-' and '_', at most 64 characters."
+        )
+    return {
+        "timeout_s": section.number("timeout_s", most=MAX_TIMEOUT_S, is_positive=True),
+        "retries": _retries(section),
+        "limits": _limits(section),
+        "network": _network(section),
+        "lane": lane,
+    }
+
+
+def _retries(parent: Section) -> Retries:
+    section = parent.section("retries")
+    if section is None:
+        return Retries()
+    default = Retries()
+    most = section.whole("max", least=0, most=100)
+    reasons = section.choices("on", get_args(RetryReason))
+    if most is not None and "on" not in section.value:
+        section.warn(
+            "max", "Only jobs whose worker was lost are tried again. Add 'on: [error, timeout]' for more."
+        )
+    backoff = _backoff(section)
+    section.finish("'retries'")
+    return Retries(
+        max=default.max if most is None else most,
+        on=reasons if "on" in section.value else default.on,
+        backoff=backoff,
+    )
+
+
+def _backoff(parent: Section) -> Backoff:
+    value = parent.raw("backoff")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = parent.number("backoff", most=MAX_TIMEOUT_S) or 0.0
+        return Backoff(initial_s=seconds, factor=1.0, max_s=seconds)
+    section = parent.section("backoff")
+    if section is None:
+        return Backoff()
+    default = Backoff()
+    initial_s = section.number("initial_s", most=MAX_TIMEOUT_S)
+    factor = section.number("factor", least=1.0, most=10.0)
+    max_s = section.number("max_s", most=MAX_TIMEOUT_S)
+    section.finish("'backoff'")
+    return Backoff(
+        initial_s=1.0 if initial_s is None else initial_s,
+        factor=default.factor if factor is None else factor,
+        max_s=default.max_s if max_s is None else max_s,
+    )
+
+
+def _limits(parent: Section) -> Limits:
+    section = parent.section("limits")
+    if section is None:
+        return Limits()
+    limits = Limits(
+        steps=section.whole("steps", least=1, most=10_000),
+        tokens=section.whole("tokens", least=1, most=1_000_000_000),
+        cost_usd=section.number("cost_usd", most=10_000, is_positive=True),
+        memory_mb=section.whole("memory_mb", least=64, most=1 << 20),
+        output_mb=section.whole("output_mb", least=1, most=64),
+    )
+    section.finish("'limits'")
+    return limits
+
+
+def _network(section: Section) -> str | list[str]:
+    value = section.raw("network")
+    if isinstance(value, list):
+        hosts = [host.lower() for host in section.texts("network")]
+        for index, host in enumerate(hosts):
+            if not _is_host(host):
+                section.error(
+                    ("network", index),
+                    f"{shown(host)} is not a host. Write 'api.example.org' or '*.example.org', without https://.",
+                )
+        return list(dict.fromkeys(hosts))
+    return section.choice("network", ("none", "public")) or "public"
+
+
+def _is_host(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return len(host) <= 253 and _HOST.match(host) is not None
