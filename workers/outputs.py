@@ -8,10 +8,12 @@ from uuid import UUID
 
 from backend.bundles.manifest import Skill
 
+from backend.drive.mime import sniff
 from backend.drive.paths import parse_drive_path
 from backend.errors import PurasError
 from backend.storage import Storage
 
+SNIFFED_BYTES = 4096
 FILE_TYPES = frozenset({"image", "video", "audio", "file"})
 
 
@@ -20,14 +22,25 @@ async def output_files(storage: Storage, project_id: UUID, skill: Skill, result:
     found: dict[str, dict[str, Any]] = {}
     for name, path in _named_files(skill.output_schema, result, ""):
         try:
-            stat = await storage.stat(project_id, parse_drive_path(path))
+            file = await _described(storage, project_id, path)
         except PurasError:
             continue  # a URL, or a file that is not there: the value stays what the skill returned
-        found.setdefault(
-            stat.path,
-            {"name": name, "drive_path": stat.path, "size_bytes": stat.size_bytes, "mime": stat.mime},
-        )
+        found.setdefault(file["drive_path"], {"name": name, **file})
     return list(found.values())
+
+
+async def _described(storage: Storage, project_id: UUID, path: str) -> dict[str, Any]:
+    outgoing = await storage.open_read(project_id, parse_drive_path(path))
+    try:
+        entry = outgoing.entry
+        head = b"".join([chunk async for chunk in outgoing.chunks(0, min(SNIFFED_BYTES, entry.size_bytes))])
+    finally:
+        await outgoing.close()
+    return {
+        "drive_path": str(entry.path),
+        "size_bytes": entry.size_bytes,
+        "mime": sniff(head, str(entry.path).rsplit("/", 1)[-1]),
+    }
 
 
 def _named_files(schema: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
