@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL import ExifTags, Image, ImageOps
-
 from puras import inputs
 
 MAX_PIXELS = 200_000_000
