@@ -1,0 +1,75 @@
+import { useEffect, useRef, useState } from "react";
+
+const COPY = "M9 9h11v11H9z M5 15H4V4h11v1";
+const DONE = "M5 12l5 5L20 7";
+
+/** Copies `text`; says so. */
+export function Copy({ text, label = "Copy", bare = false }) {
+  const [copied, setCopied] = useState(false), timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const copy = async () => {
+    await toClipboard(text);
+    setCopied(true);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setCopied(false), 1500);
+  };
+  return (
+    <button type="button" className={`btn quiet above ${bare ? "icon small" : ""}`} onClick={copy} aria-label={bare ? label : undefined} title={label}>
+      <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.8" aria-hidden="true"><path d={copied ? DONE : COPY} /></svg>
+      {!bare && (copied ? "Copied" : label)}
+      {bare && <span className="hidden-label" role="status">{copied ? "Copied" : ""}</span>}
+    </button>
+  );
+}
+
+/** The clipboard where the browser has one; a selection where the page is not served securely. */
+async function toClipboard(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+  return undefined;
+}
+
+/** A button that asks first. The dialog is the browser's own: it keeps the focus in and gives it back. */
+export function Confirm({ label, title, text, confirm, kind = "", disabled = false, onConfirm }) {
+  const dialog = useRef(null);
+  return (
+    <>
+      <button type="button" className={`btn above ${kind}`} disabled={disabled} onClick={() => dialog.current.showModal()}>{label}</button>
+      <dialog className="dlg" ref={dialog} aria-label={title} onClick={(e) => e.target === dialog.current && dialog.current.close()}>
+        <form method="dialog" className="in-dlg">
+          <h2>{title}</h2>
+          <p className="t2">{text}</p>
+          <div className="acts">
+            <button className="btn" value="no">Keep it as it is</button>
+            <button className={`btn ${kind === "danger" ? "danger" : "pri"}`} value="yes" onClick={() => onConfirm?.()}>{confirm}</button>
+          </div>
+        </form>
+      </dialog>
+    </>
+  );
+}
+
+/** Tabs with arrow keys; `items` is a list of {id, label, count}. */
+export function Tabs({ items, current, label, onPick }) {
+  const step = (event, index) => {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const next = (index + move + items.length) % items.length;
+    event.currentTarget.parentNode.children[next].focus();
+    onPick?.(items[next].id);
+  };
+  return (
+    <div className="tabs"><div role="tablist" aria-label={label}>
+      {items.map((item, index) => (
+        <button key={item.id} role="tab" type="button" aria-selected={item.id === current} tabIndex={item.id === current ? 0 : -1}
+          onClick={() => onPick?.(item.id)} onKeyDown={(event) => step(event, index)}>{item.label}</button>
+      ))}
+    </div></div>
+  );
+}

@@ -1,0 +1,158 @@
+import { useId, useState } from "react";
+import { FileField } from "./file_field";
+
+const FILES = new Set(["image", "video", "audio", "file"]);
+const INPUT_TYPES = { email: "email", uri: "url", url: "url", date: "date", time: "time" };
+
+/** The type that a schema means; the first that is not null where it names several. */
+export const typeOf = (schema) => {
+  const type = Array.isArray(schema.type) ? schema.type.find((name) => name !== "null") : schema.type;
+  if (type) return type;
+  if (schema.properties) return "object";
+  if (schema.items) return "array";
+  return schema.enum ? "string" : "any";
+};
+
+/** What a field holds before anybody has touched it. */
+export const startOf = (schema) => {
+  if ("default" in schema) return schema.default;
+  if (typeOf(schema) !== "object") return undefined;
+  const required = Object.entries(schema.properties ?? {}).filter(([name, field]) => schema.required?.includes(name) || "default" in field);
+  return Object.fromEntries(required.map(([name, field]) => [name, startOf(field)]).filter(([, value]) => value !== undefined));
+};
+
+const isPlainObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+/** One field of a form, for any type of the dialect; `path` is its JSON path, by which `errors` find it. */
+export function Field(props) {
+  const type = typeOf(props.schema);
+  if (type === "object" && props.schema.properties) return <ObjectField {...props} />;
+  if (type === "array" && isPlainObject(props.schema.items)) return <ListField {...props} />;
+  if (type === "boolean") return <CheckField {...props} />;
+  return <PlainField {...props} type={type} />;
+}
+
+const labelOf = ({ name, schema }) => schema.title ?? name;
+const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
+
+/** The fields of an object; one that is cleared is left out, so that its default holds. */
+export function Properties({ schema, value, path, errors, context, onChange }) {
+  const held = isPlainObject(value) ? value : {};
+  return Object.entries(schema.properties ?? {}).map(([name, field]) => (
+    <Field key={name} name={name} schema={field} value={held[name]} path={path ? `${path}.${name}` : name} errors={errors} context={context}
+      isRequired={Boolean(schema.required?.includes(name))} onChange={(next) => onChange(next === undefined ? without(held, name) : { ...held, [name]: next })} />
+  ));
+}
+
+function ObjectField(props) {
+  return (
+    <fieldset>
+      <legend>{labelOf(props)} {!props.isRequired && <span className="opt">optional</span>}</legend>
+      <Hint schema={props.schema} error={props.errors[props.path]} />
+      <Properties {...props} />
+    </fieldset>
+  );
+}
+
+function ListField(props) {
+  const { schema, value, path, errors, context, onChange } = props, items = Array.isArray(value) ? value : [], label = labelOf(props);
+  const replace = (index, next) => onChange(items.map((item, at) => (at === index ? next ?? null : item)));
+  return (
+    <fieldset>
+      <legend className="row">
+        <span>{label}</span><span className="opt num">{items.length}{schema.maxItems ? ` of ${schema.maxItems}` : ""}</span>
+        <button type="button" className="btn quiet small" style={{ marginLeft: "auto" }} aria-label={`Add to ${label}`} disabled={items.length >= (schema.maxItems ?? Infinity)}
+          onClick={() => onChange([...items, startOf(schema.items) ?? (typeOf(schema.items) === "object" ? {} : "")])}>+ Add</button>
+      </legend>
+      <Hint schema={schema} error={errors[path]} />
+      {items.map((item, index) => (
+        <div className="item" key={index}>
+          <Field name={`${label} ${index + 1}`} schema={schema.items} value={item} path={`${path}[${index}]`} errors={errors} context={context} isRequired isBare={typeOf(schema.items) !== "object"} onChange={(next) => replace(index, next)} />
+          <button type="button" className="btn quiet icon" aria-label={`Remove ${label} ${index + 1}`} onClick={() => onChange(items.filter((_, at) => at !== index))}>✕</button>
+        </div>
+      ))}
+    </fieldset>
+  );
+}
+
+function CheckField(props) {
+  const id = useId(), { schema, value, errors, path, onChange } = props;
+  return (
+    <div className="col" style={{ gap: 3 }}>
+      <label className="check" htmlFor={id}>
+        <input id={id} type="checkbox" checked={Boolean(value)} aria-invalid={Boolean(errors[path])} aria-describedby={`${id}-h`} onChange={(event) => onChange(event.target.checked)} />{labelOf(props)}
+      </label>
+      <Hint id={`${id}-h`} schema={schema} error={errors[path]} />
+    </div>
+  );
+}
+
+function PlainField(props) {
+  const id = useId(), { schema, errors, path, isRequired, isBare } = props, error = errors[path];
+  return (
+    <div className="col" style={{ gap: 5 }}>
+      <label htmlFor={id} className={isBare ? "hidden-label" : "label"}>{labelOf(props)}{!isRequired && <span className="opt">optional</span>}</label>
+      <Control {...props} id={id} attributes={{ id, className: "in", "aria-invalid": Boolean(error), "aria-describedby": `${id}-h` }} />
+      <Hint id={`${id}-h`} schema={schema} error={error} />
+    </div>
+  );
+}
+
+function Control({ id, type, schema, value, context, attributes, isRequired, onChange }) {
+  const hints = schema["x-puras"] ?? {}, placeholder = hints.placeholder ?? (schema.examples?.[0] != null ? String(schema.examples[0]) : "");
+  const text = (event) => onChange(event.target.value === "" ? undefined : event.target.value);
+  if (schema.enum) return <Choice {...{ schema, value, attributes, isRequired, onChange }} />;
+  if (FILES.has(type)) return <FileField id={id} kind={type} value={value} accept={hints.accept} invalid={attributes["aria-invalid"]} describedBy={attributes["aria-describedby"]} context={context} onChange={onChange} />;
+  if (type === "number" || type === "integer") return <NumberControl {...{ schema, value, attributes, type, onChange }} />;
+  if (type === "color") return <Colour {...{ value, attributes, onChange }} />;
+  if (type === "text" || ["text", "long_text", "code"].includes(hints.widget) || schema.maxLength > 200) return <textarea {...attributes} rows={4} value={value ?? ""} placeholder={placeholder} onChange={text} />;
+  if (type === "string") return <input {...attributes} type={INPUT_TYPES[schema.format] ?? "text"} value={value ?? ""} placeholder={placeholder} onChange={text} />;
+  return <JsonControl {...{ value, attributes, onChange }} />;
+}
+
+function Choice({ schema, value, attributes, isRequired, onChange }) {
+  const at = schema.enum.findIndex((option) => JSON.stringify(option) === JSON.stringify(value));
+  return (
+    <select {...attributes} value={at} onChange={(event) => onChange(schema.enum[Number(event.target.value)])}>
+      {(at < 0 || !isRequired) && <option value={-1}>{isRequired ? "Choose one" : "None"}</option>}
+      {schema.enum.map((option, index) => <option key={index} value={index}>{typeof option === "string" ? option : JSON.stringify(option)}</option>)}
+    </select>
+  );
+}
+
+/** Keeps what is typed as it is typed (`1.`, `-`), and hands on a number as soon as it is one. */
+function NumberControl({ schema, value, attributes, type, onChange }) {
+  const [typed, setTyped] = useState(null), range = [schema.minimum, schema.maximum];
+  const change = (text) => {
+    setTyped(text);
+    onChange(text.trim() === "" ? undefined : Number.isFinite(Number(text)) ? Number(text) : text);
+  };
+  const shown = typed !== null && (Number(typed) === value || typed === value) ? typed : value ?? "";
+  return <input {...attributes} style={{ maxWidth: 160 }} inputMode={type === "integer" ? "numeric" : "decimal"} value={shown} placeholder={range.some((end) => end != null) ? `${range[0] ?? "…"} – ${range[1] ?? "…"}` : ""} onChange={(event) => change(event.target.value)} />;
+}
+
+function Colour({ value, attributes, onChange }) {
+  const digits = /^#?([0-9a-f]{6})$/i.exec(value ?? "")?.[1] ?? "808080";
+  return <div className="colour"><input type="color" aria-label="Pick a colour" value={`#${digits}`} onChange={(event) => onChange(event.target.value)} /><input {...attributes} value={value ?? ""} placeholder="#4f46c4" onChange={(event) => onChange(event.target.value || undefined)} /></div>;
+}
+
+/** Any JSON, for what has no form of its own; hands on only what can be read. */
+export function JsonControl({ value, attributes, rows = 4, onChange, onBroken }) {
+  const [typed, setTyped] = useState(null), told = value === undefined ? "" : JSON.stringify(value, null, 2);
+  const change = (text) => {
+    setTyped(text);
+    try {
+      onChange(text.trim() === "" ? undefined : JSON.parse(text));
+      onBroken?.("");
+    } catch (error) {
+      onBroken?.(error.message);
+    }
+  };
+  return <textarea {...attributes} className="in code" rows={rows} spellCheck={false} value={typed ?? told} onChange={(event) => change(event.target.value)} onBlur={() => { try { JSON.parse(typed ?? "null"); setTyped(null); } catch { /* keep it for mending */ } }} />;
+}
+
+function Hint({ id, schema, error }) {
+  if (error) return <div className="err" id={id} role="alert">{error}</div>;
+  const text = schema.description ?? schema["x-puras"]?.help;
+  return text ? <div className="hint" id={id}>{text}</div> : null;
+}

@@ -1,0 +1,44 @@
+import { useEffect, useState } from "react";
+import { JsonControl, Properties, startOf } from "./fields";
+
+/** A form made from an input schema, with the same inputs as raw JSON beside it.
+ *
+ *  `value` is taken anew whenever `rev` changes; `errors` maps JSON paths to the API's sentences. `onRun(value)` gets
+ *  the inputs as they are at that moment. */
+export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, busy, onRun }) {
+  const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState("");
+  useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, schema]);
+  const context = { project, csrf }, isBlocked = busy || (isRaw && Boolean(broken));
+  const run = () => isBlocked || onRun?.(inputs);
+  const onKey = (event) => { if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) { event.preventDefault(); run(); } };
+  return (
+    <form className="col grow" style={{ minHeight: 0 }} noValidate onKeyDown={onKey} onSubmit={(event) => { event.preventDefault(); run(); }}>
+      <div className="pane-head">
+        <span className="grow">Inputs</span>
+        <div className="seg" role="group" aria-label="How to give the inputs">
+          <button type="button" aria-pressed={!isRaw} onClick={() => { setRaw(false); setBroken(""); }}>Form</button>
+          <button type="button" aria-pressed={isRaw} onClick={() => setRaw(true)}>JSON</button>
+        </div>
+      </div>
+      <div className="scroll grow pad" tabIndex={-1}>
+        <div className="sf">
+          {isRaw ? <Raw {...{ inputs, setInputs, broken, setBroken }} /> : <Properties schema={schema} value={inputs} path="" errors={errors} context={context} onChange={setInputs} />}
+          {!isRaw && !Object.keys(schema.properties ?? {}).length && <p className="t2">This skill takes no inputs.</p>}
+        </div>
+      </div>
+      <div className="run-bar">
+        <button type="submit" className="btn pri" disabled={isBlocked}>{busy ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : "Run"}<kbd>⌘↵</kbd></button>
+        <span className="grow" /><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
+      </div>
+    </form>
+  );
+}
+
+function Raw({ inputs, setInputs, broken, setBroken }) {
+  return (
+    <div className="col" style={{ gap: 5 }}>
+      <JsonControl value={inputs} rows={18} attributes={{ "aria-label": "Inputs as JSON", "aria-invalid": Boolean(broken) }} onChange={(next) => setInputs(next ?? {})} onBroken={setBroken} />
+      {broken && <div className="err" role="alert">This is not JSON yet: {broken}</div>}
+    </div>
+  );
+}

@@ -1,0 +1,36 @@
+// How each kind of event reads: what happened, the facts that matter, and the colour of its mark.
+import { duration } from "./format";
+
+const some = (...parts) => parts.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
+const tokens = (p) => (p.input_tokens ?? p.output_tokens) == null ? "" : `${(p.input_tokens ?? 0) + (p.output_tokens ?? 0)} tokens`;
+
+const TELLING = {
+  queued: (p) => ["Queued", some(p.skill, p.version && `v${p.version}`, p.source && `from ${p.source}`), "run"],
+  started: (p) => ["Started", some(p.attempt && `attempt ${p.attempt}`, p.worker && `worker ${String(p.worker).slice(0, 8)}`), "run"],
+  requeued: (p) => ["Queued again", some(p.reason), "approval"],
+  waiting: (p) => ["Waiting", some(p.reason, p.tool), "approval"],
+  resumed: (p) => ["Resumed", some(p.from_step && `from step ${p.from_step}`), "run"],
+  succeeded: (p) => ["Succeeded", some(p.steps && `${p.steps} steps`), "ok"],
+  failed: (p) => ["Failed", some(p.error), "fail"],
+  cancelled: (p) => ["Cancelled", some(p.by && `by ${p.by}`), ""],
+  sandbox: (p) => ["Sandbox", some(p.warm === undefined ? "" : p.warm ? "warm" : "cold", p.reason, Array.isArray(p.layers) ? p.layers.join(", ") : ""), "sandbox"],
+  environment: (p) => ["Environment", some(p.state ?? p.text ?? p.log), "sandbox"],
+  limits: (p) => ["Limits", some(...Object.entries(p).slice(0, 5).map(([name, value]) => `${name} ${value}`)), "sandbox"],
+  function_start: (p) => ["Function", some(p.module && `${p.module}:${p.func}`), "sandbox"],
+  agent_start: (p) => ["Agent", some(p.model, p.tool_count && `${p.tool_count} tools`), "model"],
+  model_response: (p) => ["Model", some(p.model, p.step && `step ${p.step}`, tokens(p), p.stop_reason), "model"],
+  tool_use: (p) => ["Tool", some(p.name, p.label), "tool"],
+  tool_started: (p) => ["Tool started", some(p.name), "tool"],
+  tool_result: (p) => [p.ok === false ? "Tool failed" : "Tool result", some(p.tool ?? p.name, p.preview), p.ok === false ? "fail" : "tool"],
+  approval_required: (p) => ["Approval wanted", some(p.tool), "approval"],
+  approval_decided: (p) => ["Approval", some(p.decision, p.reason), "approval"],
+  timeout: (p) => ["Timed out", some(p.timeout_s && `after ${duration(p.timeout_s * 1000)}`), "fail"],
+  cost_capped: () => ["Cost cap reached", "", "fail"],
+  skill_resolved: (p) => ["Skill", some(p.skill), ""],
+};
+
+/** `{what, more, kind}` of an event; one that nobody has described reads by its own name. */
+export function tell({ type, payload }) {
+  const [what, more, kind] = TELLING[type]?.(payload) ?? [type.replaceAll("_", " "), "", ""];
+  return { what, more, kind };
+}

@@ -1,0 +1,44 @@
+import { useEffect, useRef, useState } from "react";
+import { ago, duration, exact } from "./format";
+
+/** Renders again every `everyMs` while `on`; the browser's clock is the only timer. */
+const useTick = (everyMs, on = true) => {
+  const [, beat] = useState(0);
+  useEffect(() => {
+    if (!on) return undefined;
+    const timer = setInterval(() => document.hidden || beat((n) => n + 1), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, on]);
+};
+
+/** How long ago a moment (ISO 8601) was; the exact one on hover. Empty for none. */
+export function Ago({ moment }) {
+  const [ready, setReady] = useState(false);
+  useEffect(() => setReady(true), []);
+  const at = Date.parse(moment);
+  useTick(at > Date.now() - 60_000 ? 1000 : 20_000, ready && Boolean(moment));
+  if (!moment) return null;
+  return <time dateTime={moment} title={ready ? exact(at) : undefined}>{ready ? ago(at) : ""}</time>;
+}
+
+/** Time from `start` to `end`, or to now while there is no end. Empty before the start. */
+export function Elapsed({ start, end }) {
+  const [ready, setReady] = useState(false);
+  useEffect(() => setReady(true), []);
+  useTick(100, ready && Boolean(start) && !end);
+  if (!ready || !start) return null;
+  return <span className="num">{duration((end ? Date.parse(end) : Date.now()) - Date.parse(start))}</span>;
+}
+
+/** Calls `onBeat` every `seconds` while somebody looks, and once when they come back. */
+export function Pulse({ seconds, onBeat }) {
+  const call = useRef(onBeat);
+  call.current = onBeat;
+  useEffect(() => {
+    const beat = () => document.hidden || call.current?.();
+    const timer = setInterval(beat, seconds * 1000);
+    document.addEventListener("visibilitychange", beat);
+    return () => { clearInterval(timer); document.removeEventListener("visibilitychange", beat); };
+  }, [seconds]);
+  return null;
+}

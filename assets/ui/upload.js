@@ -1,0 +1,23 @@
+// Sending files to the REST API with the person's session; XMLHttpRequest, since fetch tells no progress of uploads.
+
+/** POST a form; resolves to the answer's body, rejects with the API's error body. */
+export function post(path, form, { project, csrf, onProgress }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.responseType = "json";
+    request.setRequestHeader("X-Puras-Project", project);
+    request.setRequestHeader("X-CSRF-Token", csrf);
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
+    request.onload = () => (request.status < 300 ? resolve : reject)(request.response ?? { detail: `The server answered ${request.status} without a reason.` });
+    request.onerror = () => reject({ detail: "The connection was lost while sending. Try again." });
+    request.send(form);
+  });
+}
+
+/** Put one file into the project's drive. */
+export function toDrive(file, options) {
+  const form = new FormData();
+  form.append("file", file, file.name);
+  return post("/v1/drive/upload", form, options);
+}

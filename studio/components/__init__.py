@@ -1,0 +1,1 @@
+"""Stateless functions of Vars, and the wrappers of our own JSX."""

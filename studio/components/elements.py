@@ -1,0 +1,123 @@
+"""The small things that pages are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+from reflex_components_core.react_router import link as router_link
+
+from studio.components.live import Copy
+from studio.theme import STATUS_WORDS
+
+Text = str | rx.Var[str]
+
+
+def link(*children: Any, href: Text, **props: Any) -> rx.Component:
+    """A link within the studio."""
+    return router_link(*children, to=href, **props)
+
+
+def button(label: Text, *, icon: str = "", kind: str = "", **props: Any) -> rx.Component:
+    """A button; `kind` is nothing, `pri`, `quiet` or `danger`."""
+    drawn = [rx.icon(icon, size=14)] if icon else []
+    return rx.el.button(*drawn, label, **{"type": "button", "class_name": f"btn {kind}", **props})
+
+
+def link_button(label: Text, *, href: Text, icon: str = "", kind: str = "", **props: Any) -> rx.Component:
+    """A link that looks like a button."""
+    drawn = [rx.icon(icon, size=14)] if icon else []
+    return link(*drawn, label, href=href, class_name=f"btn {kind}", **props)
+
+
+def status(state: Text, reason: Text = "", *, is_big: bool = False) -> rx.Component:
+    """A job's state: shape, word and reason."""
+    word = (
+        STATUS_WORDS[state] if isinstance(state, str) else rx.match(state, *STATUS_WORDS.items(), "Unknown")
+    )
+    return rx.el.span(
+        rx.el.b(rx.el.i(), word),
+        rx.el.em(reason, class_name="cut", title=reason),
+        class_name="st big" if is_big else "st",
+        custom_attrs={"data-s": state},
+    )
+
+
+def tag(text: Text, *, state: str = "") -> rx.Component:
+    """A short fact in a frame."""
+    return rx.el.span(text, class_name="tag", custom_attrs={"data-s": state})
+
+
+def note(*children: Any, state: Text = "", **props: Any) -> rx.Component:
+    """A sentence that matters: `state` is nothing, `ok`, `wait` or `fail`."""
+    role = rx.cond(rx.Var.create(state) == "fail", "alert", "status")
+    return rx.el.div(*children, class_name="note", role=role, custom_attrs={"data-s": state}, **props)
+
+
+def identifier(value: rx.Var[str]) -> rx.Component:
+    """The beginning of an id, the whole on hover, and a button that copies it."""
+    return rx.el.span(
+        rx.el.span(value[:8], class_name="mono", title=value),
+        Copy.create(text=value, label="Copy the id", bare=True),
+        class_name="row",
+        style={"gap": "2px", "display": "inline-flex"},
+    )
+
+
+def facts(*pairs: tuple[str, Any]) -> rx.Component:
+    """Names and values side by side."""
+    return rx.el.dl(
+        *[rx.el.div(rx.el.dt(name), rx.el.dd(value)) for name, value in pairs], class_name="facts"
+    )
+
+
+def code(text: Text) -> rx.Component:
+    """A block of code with a button that copies it."""
+    return rx.el.div(
+        rx.el.div(Copy.create(text=text), style={"position": "absolute", "right": "4px", "top": "4px"}),
+        rx.el.pre(text, class_name="code", tab_index=0),
+        style={"position": "relative"},
+    )
+
+
+def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
+    """A titled part of a page."""
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2(title, class_name="grow"), *actions, class_name="row", style={"margin_bottom": "10px"}
+        ),
+        *children,
+        aria_label=title,
+    )
+
+
+def table(label: str, columns: list[tuple[str, str, str]], body: Any) -> rx.Component:
+    """A table; each column is its title, width and class (`num` for numbers)."""
+    return rx.el.table(
+        rx.el.thead(
+            rx.el.tr(
+                *[
+                    rx.el.th(title, scope="col", class_name=kind, style={"width": width})
+                    for title, width, kind in columns
+                ]
+            )
+        ),
+        rx.el.tbody(body),
+        class_name="tbl",
+        aria_label=label,
+    )
+
+
+def empty(icon: str, title: Text, text: Text, *children: Any) -> rx.Component:
+    """What a list shows when there is nothing: what this is, and how to make the first one."""
+    return rx.el.div(
+        rx.el.div(
+            rx.icon(icon, size=20, color="var(--acc-t)"),
+            rx.el.h2(title, style={"font_size": "18px", "line_height": "24px", "margin": "10px 0 2px"}),
+            rx.el.p(text, class_name="t2", style={"max_width": "56ch", "margin_bottom": "16px"}),
+            *children,
+            style={"max_width": "680px", "width": "100%"},
+        ),
+        style={"display": "flex", "justify_content": "center", "padding": "9vh 24px"},
+        class_name="scroll grow",
+    )

@@ -1,0 +1,1 @@
+"""The pages: one module per route, each with its state and its function."""

@@ -1,0 +1,94 @@
+"""Serves API and studio on one port: `python -m studio.serve`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Final
+
+import uvicorn
+from reflex.route import get_router
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from backend import app as backend_app
+from backend import logs
+from backend.config import Settings, settings
+from studio import build, session
+from studio.files import Pages
+from studio.gateway import Gateway
+from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
+
+GRACE_S: Final = 3
+"""Seconds that open streams may go on after SIGTERM; browsers connect again by themselves."""
+
+log = logs.get(__name__)
+
+
+def main() -> int:
+    """Serve until a signal ends it; the exit code is 1 when there are no pages to serve."""
+    options = settings()
+    logs.configure(options.log_level, options.log_format)
+    if not build.STAMP.exists():
+        log.error("the studio's pages are not built; run `python -m studio.build`", pages=str(PAGES))
+        return 1
+    uvicorn.run(
+        compose(options),
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return 0
+
+
+def compose(options: Settings) -> Gateway:
+    """API and studio as one application, whose lifespan opens the instance first and closes it last."""
+    api = backend_app.create_app(options)
+    events = _reflex_app()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with backend_app.lifespan(api), events.router.lifespan_context(events):
+            with session.serving(api.state.instance, api.state.last_use):
+                log.info("the studio and the API listen", url=options.url)
+                yield
+
+    return Gateway(
+        lifespan=Starlette(lifespan=lifespan),
+        api=api,
+        api_routes=api.routes,
+        events=events,
+        pages=Starlette(routes=[Mount("/", app=_pages())]),
+        public_url=options.url,
+    )
+
+
+def _reflex_app() -> Starlette:
+    """The half of Reflex that answers the pages' events; it finds itself from the working directory."""
+    os.environ["__REFLEX_SKIP_COMPILE"] = (
+        "true"  # private, and the only way not to build again at every start
+    )
+    os.environ.setdefault("REFLEX_ENV_MODE", "prod")
+    os.environ.setdefault("REFLEX_WEB_WORKDIR", str(WEB))
+    os.environ.setdefault("REFLEX_DIR", str(WEB / "reflex"))
+    with contextlib.chdir(ROOT):
+        application: Starlette = importlib.import_module("studio.studio").app()
+    return application
+
+
+def _pages() -> Pages:
+    routes: list[str] = json.loads((WEB / "routes.json").read_text(encoding="utf-8"))
+    return Pages(
+        PAGES, SCRIPT_HASHES, router=get_router([route for route in routes if route not in ("404", "index")])
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Who is behind a browser: looked up in the database for every single act, however long its socket has been open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NamedTuple
+
+import reflex as rx
+
+from backend.auth import membership, sessions
+from backend.auth.actors import SignedIn
+from backend.auth.last_use import LastUse
+from backend.auth.principal import Principal
+from backend.db import AsyncSession
+from backend.errors import Unavailable
+from backend.instance import Instance
+
+
+class Visit(NamedTuple):
+    """A signed-in person, within one unit of work."""
+
+    session: AsyncSession
+    person: SignedIn
+
+
+class Act(NamedTuple):
+    """A signed-in person acting in one project, within one unit of work."""
+
+    session: AsyncSession
+    person: SignedIn
+    principal: Principal
+
+
+class _Served(NamedTuple):
+    instance: Instance
+    last_use: LastUse
+
+
+_served: _Served | None = None
+
+
+@contextmanager
+def serving(instance: Instance, last_use: LastUse) -> Iterator[None]:
+    """Let the pages of this process act on the instance."""
+    global _served  # Reflex makes its states itself: there is no place to hand this in
+    _served = _Served(instance, last_use)
+    try:
+        yield
+    finally:
+        _served = None
+
+
+def instance() -> Instance:
+    """The instance that this process serves.
+
+    Raises:
+        Unavailable: it is starting or ending.
+    """
+    return _parts().instance
+
+
+@asynccontextmanager
+async def visiting(state: rx.State) -> AsyncIterator[Visit]:
+    """The person behind the state's browser; commits in the end.
+
+    Raises:
+        NotSignedIn: the session has ended, or there never was one.
+    """
+    served = _parts()
+    async with served.instance.database.transaction() as session:
+        token = sessions.token_from(state.router.headers.cookie, served.instance.settings.url)
+        person = await sessions.find(session, token)
+        served.last_use.of_session(person.session_id)
+        yield Visit(session, person)
+
+
+@asynccontextmanager
+async def acting(state: rx.State, project: str) -> AsyncIterator[Act]:
+    """The person behind the state's browser, in the project with this slug or id; commits in the end.
+
+    Raises:
+        NotSignedIn: the session has ended.
+        ProjectNotFound: there is no such project, or it is not theirs.
+    """
+    async with visiting(state) as visit:
+        principal = await membership.act_in(visit.session, visit.person, project)
+        yield Act(visit.session, visit.person, principal)
+
+
+def _parts() -> _Served:
+    if _served is None:
+        raise Unavailable("The studio is just starting or stopping. Try again in a moment.")
+    return _served

@@ -1,0 +1,256 @@
+"""The frame of every page: who is here, in which project, and what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+from reflex.event import EventSpec
+from reflex_components_core.core.banner import has_connection_errors
+
+from backend import logs
+from backend.auth.errors import ProjectNotFound
+from backend.auth.membership import memberships
+from backend.auth.principal import Role
+from backend.errors import NotSignedIn, PurasError
+from backend.ledger.queries import balance
+from studio import session
+from studio.components.elements import button, link, note
+from studio.components.live import SignOut, ToSignIn
+from studio.wording import usd
+
+log = logs.get(__name__)
+
+
+@dataclass
+class Crumb:
+    """One step of the way to a page; the last has no address."""
+
+    label: str | rx.Var[str]
+    href: str | rx.Var[str] = ""
+
+
+class Shell(rx.State):
+    """What every page of the studio knows."""
+
+    email: str = ""
+    csrf: str = ""
+    project_slug: str = ""
+    project_name: str = ""
+    can_write: bool = False
+    balance: str = ""
+    is_wallet_empty: bool = False
+    is_ready: bool = False
+    is_signed_out: bool = False
+    closed: str = ""
+    """Why this page cannot be shown at all."""
+    notice: str = ""
+    """What went wrong with the last act."""
+
+    @rx.event
+    async def visit(self):
+        """Find the person, on a page that is outside of the projects."""
+        self._begin()
+        async with session.visiting(self) as visit:
+            self.email, self.csrf = visit.person.email, visit.person.csrf_token
+        self.project_slug = self.project_name = ""
+        self.is_ready = True
+
+    @rx.event
+    async def enter(self):
+        """Find the person and the project of the page's address."""
+        self._begin()
+        slug = self.router.page.params.get("project", "")
+        try:
+            async with session.acting(self, slug) as act:
+                self.email, self.csrf = act.person.email, act.person.csrf_token
+                mine = {one.project.id: one.project for one in await memberships(act.session, act.person)}
+                project = mine[act.principal.project_id]
+                self.project_slug, self.project_name = project.slug, project.name
+                self.can_write = act.principal.role >= Role.DEVELOPER
+                wallet = await balance(act.session, act.principal)
+        except ProjectNotFound:
+            self.closed = f"There is no project {slug!r}, or you are not in it."
+            return
+        self.balance = usd(wallet.available_micros)
+        self.is_wallet_empty = wallet.balance_micros <= 0
+        self.is_ready = True
+
+    @rx.event
+    def tell(self, notice: str):
+        """Show what went wrong."""
+        self.notice = notice
+
+    @rx.event
+    def close(self, reason: str):
+        """Show why there is no such page."""
+        self.closed = reason
+
+    @rx.event
+    def dismiss(self):
+        """The person has read the notice."""
+        self.notice = ""
+
+    @rx.event
+    def leave(self):
+        """The session has ended: the page goes to the sign-in form."""
+        self.is_signed_out = True
+
+    def _begin(self) -> None:
+        self.closed = self.notice = ""
+        self.is_signed_out = False
+
+
+def on_error(exception: Exception) -> EventSpec:
+    """What a page does about an error of its handler: the same sentence that REST answers with."""
+    if isinstance(exception, NotSignedIn):
+        return Shell.leave()
+    if isinstance(exception, PurasError):
+        return Shell.tell(exception.detail)
+    log.error("an event of a page failed", exc_info=exception)
+    return Shell.tell("Something broke on our side; it is in the log of the instance. Try again.")
+
+
+def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.Component:
+    """A page in its frame; `here` names its place in the sidebar."""
+    content = rx.cond(
+        Shell.is_signed_out,
+        ToSignIn.create(),
+        rx.cond(
+            Shell.closed != "",
+            _closed(),
+            rx.cond(Shell.is_ready, rx.fragment(*body), rx.el.p("Loading…", class_name="skeleton")),
+        ),
+    )
+    return rx.fragment(
+        rx.el.a("Skip to content", href="#main", class_name="skip"),
+        rx.el.div(
+            _sidebar(here),
+            rx.el.div(
+                _bar(crumbs, actions),
+                _notices(),
+                rx.el.main(
+                    content, class_name="body", id="main", tab_index=-1, custom_attrs={"data-focusless": True}
+                ),
+                class_name="main",
+            ),
+            class_name="app",
+        ),
+    )
+
+
+def _sidebar(here: str) -> rx.Component:
+    is_in_project = Shell.project_slug != ""
+    base = "/p/" + Shell.project_slug
+    in_project = rx.fragment(
+        rx.el.div("Build", class_name="cap section"),
+        _nav("Skills", "blocks", base, is_here=here == "project"),
+        rx.el.div("Run", class_name="cap section"),
+        _nav("Jobs", "activity", base + "/jobs", is_here=here == "jobs"),
+    )
+    return rx.el.nav(
+        link(
+            rx.el.span(rx.cond(is_in_project, Shell.project_name[:1], "P"), class_name="mark"),
+            rx.el.span(
+                rx.cond(is_in_project, Shell.project_name, "Puras Studio"), class_name="label grow cut"
+            ),
+            href="/",
+            class_name="switch",
+            title="All projects",
+        ),
+        rx.cond(is_in_project, in_project, _nav("Projects", "layout-grid", "/", is_here=here == "home")),
+        rx.el.div(class_name="grow"),
+        _person(),
+        SignOut.create(csrf=Shell.csrf),
+        class_name="side",
+        aria_label="Main",
+    )
+
+
+def _person() -> rx.Component:
+    money = rx.el.span(Shell.balance, class_name="count num", title="What the project's wallet has free")
+    return rx.el.div(
+        rx.el.span(Shell.email[:1], class_name="mark person"),
+        rx.el.span(Shell.email, class_name="label cut grow", title=Shell.email),
+        rx.cond(Shell.project_slug != "", money),
+        class_name="nav",
+        style={"cursor": "default"},
+    )
+
+
+def _nav(label: str, icon: str, href: Any, *, is_here: bool) -> rx.Component:
+    current = {"aria-current": "page"} if is_here else {}
+    return link(
+        rx.icon(icon),
+        rx.el.span(label, class_name="label"),
+        href=href,
+        class_name="nav",
+        title=label,
+        custom_attrs=current,
+    )
+
+
+def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
+    steps: list[rx.Component] = []
+    for crumb in crumbs:
+        if steps:
+            steps.append(rx.el.span("/", class_name="sep", aria_hidden="true"))
+        if isinstance(crumb.href, str) and not crumb.href:
+            steps.append(
+                rx.el.span(crumb.label, class_name="crumb cut", custom_attrs={"aria-current": "page"})
+            )
+        else:
+            steps.append(link(crumb.label, href=crumb.href, class_name="crumb"))
+    return rx.el.header(
+        rx.el.nav(*steps, class_name="row grow crumbs", aria_label="Breadcrumb"),
+        rx.el.span(
+            rx.el.i(),
+            rx.cond(has_connection_errors, "Reconnecting…", "Live"),
+            class_name="live",
+            role="status",
+            custom_attrs={"data-off": rx.cond(has_connection_errors, "true", "false")},
+        ),
+        *actions,
+        rx.el.button(
+            rx.color_mode_cond(light=rx.icon("moon", size=15), dark=rx.icon("sun", size=15)),
+            type="button",
+            class_name="btn quiet icon",
+            aria_label="Switch between light and dark",
+            on_click=rx.toggle_color_mode,
+        ),
+        class_name="bar",
+    )
+
+
+def _notices() -> rx.Component:
+    return rx.fragment(
+        rx.cond(
+            Shell.notice != "",
+            note(
+                rx.el.span(Shell.notice, class_name="grow"),
+                button("Dismiss", kind="quiet small", on_click=Shell.dismiss),
+                state="fail",
+                style={"margin": "12px 16px 0", "display": "flex", "gap": "8px", "align_items": "center"},
+            ),
+        ),
+        rx.cond(
+            Shell.is_wallet_empty & (Shell.project_slug != ""),
+            note(
+                "This project's wallet is empty, so no job starts. The operator puts money in with ",
+                rx.el.span("puras-studio topup " + Shell.project_slug, class_name="mono"),
+                ".",
+                state="wait",
+                style={"margin": "12px 16px 0"},
+            ),
+        ),
+    )
+
+
+def _closed() -> rx.Component:
+    return rx.el.div(
+        note(Shell.closed, state="fail"),
+        rx.el.div(link("All your projects", href="/"), style={"margin_top": "12px"}),
+        class_name="pad",
+        style={"max_width": "640px"},
+    )
