@@ -99,7 +99,7 @@ class WakingBroker(RedisBroker):
         return WakingConsumer
 
 
-def declare(broker: WakingBroker, lanes: list[str], ring: Callable[[], object]) -> None:
+def declare(broker: WakingBroker, lanes: list[str], ring: Callable[[], None]) -> None:
     """Let tickets of the lanes call `ring`; a ticket never waits for a job."""
     for lane in lanes:
         dramatiq.Actor(

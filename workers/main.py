@@ -89,7 +89,11 @@ async def _serve(
     )
     heart.start()
     broker = WakingBroker(url=servers.redis_url)
-    declare(broker, lanes, lambda: loop.call_soon_threadsafe(supervisor.ring))
+
+    def ring() -> None:
+        loop.call_soon_threadsafe(supervisor.ring)
+
+    declare(broker, lanes, ring)
     tickets = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
     tickets.start()
     log.info(

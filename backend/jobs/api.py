@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
@@ -92,6 +92,26 @@ async def submit_job(
         if is_replayed:
             response.headers["Idempotent-Replayed"] = "true"
     return await _answer(instance, principal, job_id, wait_s)
+
+
+@router.post("/skills/{name}/run", tags=["skills"], summary="Run a skill and wait for its result")
+async def run_skill(
+    name: str,
+    inputs: Annotated[dict[str, Any], Body(description="What the skill's `input_schema` asks for.")],
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    *,
+    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
+    version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
+    timeout: Annotated[
+        float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")
+    ] = MAX_WAIT_S,
+) -> JobView:
+    """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds."""
+    spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
+    async with instance.database.transaction() as session:
+        submitted = await submit(session, principal, spec)
+    return await _answer(instance, principal, submitted.job_id, min(timeout, MAX_WAIT_S))
 
 
 @router.get("/jobs", summary="List jobs")
