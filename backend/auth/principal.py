@@ -12,6 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Select, select
+from sqlmodel import col
 
 from backend.errors import NotAllowed
 from backend.jobs.tables import Job
@@ -104,7 +105,7 @@ def visible(table: Any, principal: Principal) -> Select[Any]:
     """
     query = select(table).where(table.project_id == principal.project_id)
     if table is Job and principal.kind == "publishable_key":
-        return query.where(Job.api_key_id == principal.id)
+        return query.where(col(Job.api_key_id) == principal.id)
     if table is Job and principal.kind == "job":
-        return query.where((Job.id == principal.id) | (Job.parent_job_id == principal.id))
+        return query.where((col(Job.id) == principal.id) | (col(Job.parent_job_id) == principal.id))
     return query

@@ -46,6 +46,19 @@ WaitDep = Annotated[float, Depends(_wait_s)]
 """Seconds that the answer may wait for the job's end."""
 
 
+def _patience_s(
+    *,
+    timeout: Annotated[
+        float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")
+    ] = MAX_WAIT_S,
+) -> float:
+    return min(timeout, MAX_WAIT_S)
+
+
+PatienceDep = Annotated[float, Depends(_patience_s)]
+"""Seconds that an answer waits that always waits."""
+
+
 def _filter(
     *,
     status: Status | None = None,
@@ -101,17 +114,15 @@ async def run_skill(
     instance: InstanceDep,
     principal: PrincipalDep,
     *,
+    patience_s: PatienceDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
-    timeout: Annotated[
-        float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")
-    ] = MAX_WAIT_S,
 ) -> JobView:
     """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds."""
     spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
     async with instance.database.transaction() as session:
         submitted = await submit(session, principal, spec)
-    return await _answer(instance, principal, submitted.job_id, min(timeout, MAX_WAIT_S))
+    return await _answer(instance, principal, submitted.job_id, patience_s)
 
 
 @router.get("/jobs", summary="List jobs")
