@@ -12,7 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DateTime, MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlmodel import SQLModel
 
 from backend import queue
@@ -31,6 +37,9 @@ Timestamp: Any = DateTime(timezone=True)
 """Column type of every moment: with time zone, read back aware."""
 
 Moment = datetime
+
+Reader = AsyncSession | AsyncConnection
+"""What a query that only reads columns can run on: a unit of work, or a connection without one."""
 
 
 def driver_url(database_url: str) -> str:
@@ -53,6 +62,7 @@ class Database:
             connect_args={"options": "-c timezone=UTC -c lock_timeout=15s -c statement_timeout=60s"},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -61,6 +71,12 @@ class Database:
             async with session.begin():
                 yield session
             await queue.ship(session)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection without a transaction around it: for the single read that every request begins with."""
+        async with self._autocommit.connect() as connection:
+            yield connection
 
     async def close(self) -> None:
         """Close every connection."""

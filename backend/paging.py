@@ -85,7 +85,7 @@ def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[R
     return page.items
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=MOST, description="Most rows of one page.")] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None, Query(max_length=1000, description="From the `Link` header of the page before.")

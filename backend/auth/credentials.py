@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth import job_tokens, keys, sessions
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.errors import ForgedRequest, InvalidJobToken
 from backend.auth.principal import Principal, Role
+from backend.db import Reader
 from backend.errors import NotSignedIn
 from backend.jobs.tables import Job
 from backend.secrets.vault import Vault
@@ -61,9 +61,7 @@ class Credentials:
         )
 
 
-async def authenticate(
-    session: AsyncSession, vault: Vault, brought: Credentials
-) -> keys.Authenticated | SignedIn:
+async def authenticate(reader: Reader, vault: Vault, brought: Credentials) -> Caller:
     """Who the request is from.
 
     Raises:
@@ -71,21 +69,16 @@ async def authenticate(
         ForgedRequest: it writes by session without the session's CSRF token.
     """
     if brought.job_token and brought.path in IN_JOB_ROUTES:
-        return keys.Authenticated(await _job(session, vault, brought.job_token), None)
+        return await _job(reader, vault, brought.job_token)
     if brought.authorization:
-        return await keys.authenticate(session, _bearer(brought.authorization))
+        return await keys.authenticate(reader, _bearer(brought.authorization))
     if brought.job_token:
         raise InvalidJobToken(f"A job token is not taken on {brought.path}. Use an API key.")
     if brought.session_token:
-        return await _signed_in(session, brought)
+        return await _signed_in(reader, brought)
     raise NotSignedIn(
         "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
     )
-
-
-def caller_of(known: keys.Authenticated | SignedIn) -> Caller:
-    """The caller without what only the gate needs to know."""
-    return known if isinstance(known, SignedIn) else known.principal
 
 
 def _bearer(authorization: str) -> str:
@@ -95,8 +88,8 @@ def _bearer(authorization: str) -> str:
     return key.strip()
 
 
-async def _signed_in(session: AsyncSession, brought: Credentials) -> SignedIn:
-    signed_in = await sessions.find(session, brought.session_token)
+async def _signed_in(reader: Reader, brought: Credentials) -> SignedIn:
+    signed_in = await sessions.find(reader, brought.session_token)
     if brought.method not in _SAFE_METHODS:
         given = (brought.csrf_token or "").encode()
         if not hmac.compare_digest(given, signed_in.csrf_token.encode()):
@@ -106,9 +99,9 @@ async def _signed_in(session: AsyncSession, brought: Credentials) -> SignedIn:
     return signed_in
 
 
-async def _job(session: AsyncSession, vault: Vault, token: str) -> Principal:
+async def _job(reader: Reader, vault: Vault, token: str) -> Principal:
     told = job_tokens.verify(vault, token)
-    runs = await session.scalar(
+    runs = await reader.scalar(
         select(col(Job.id)).where(
             col(Job.id) == told.job_id,
             col(Job.project_id) == told.project_id,

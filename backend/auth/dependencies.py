@@ -20,7 +20,7 @@ from backend.errors import NotAllowed, NotSignedIn
 from backend.instance import Instance
 
 
-def _instance(request: Request) -> Instance:
+async def _instance(request: Request) -> Instance:
     instance: Instance = request.app.state.instance
     return instance
 
@@ -38,7 +38,7 @@ SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
 """One unit of work per request; committed before the answer is sent, rolled back on an error."""
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         raise NotSignedIn(
@@ -70,7 +70,7 @@ PrincipalDep = Annotated[Principal, Depends(_principal)]
 """Who acts, in which project: that of the key, or the one that the session names."""
 
 
-def _user(caller: CallerDep) -> SignedIn:
+async def _user(caller: CallerDep) -> SignedIn:
     if not isinstance(caller, SignedIn):
         raise NotAllowed(
             "Only a person can do this. Sign in to the studio, or use `puras-studio` on the machine."

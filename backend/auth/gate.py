@@ -43,9 +43,8 @@ async def _authenticate(scope: Scope) -> Caller:
     state = scope["app"].state
     instance: Instance = state.instance
     brought = Credentials.of(scope["method"], scope["path"], Headers(scope=scope), url=instance.settings.url)
-    async with instance.database.transaction() as session:
-        known = await credentials.authenticate(session, instance.vault, brought)
-    caller = credentials.caller_of(known)
+    async with instance.database.reading() as reader:
+        caller = await credentials.authenticate(reader, instance.vault, brought)
     _note_use(state.last_use, caller)
     return caller
 

@@ -14,10 +14,10 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -27,6 +27,7 @@ from backend.auth.errors import InvalidKey, KeyNotFound
 from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES, Kind, Principal, Role, visible
 from backend.auth.tables import ApiKey
 from backend.clock import now
+from backend.db import Reader
 from backend.errors import Invalid, NotAllowed, Problem
 from backend.paging import Moment, Page, Slice
 from backend.projects.tables import Project
@@ -61,13 +62,6 @@ class Limits:
     """Empty: every skill."""
     daily_cap_micros: int | None = None
     expires_at: datetime | None = None
-
-
-class Authenticated(NamedTuple):
-    """Who a key is, and when it was used before."""
-
-    principal: Principal
-    last_used_at: datetime | None
 
 
 async def create(
@@ -111,7 +105,7 @@ async def create(
     return NewKey(key, f"puras_{word}_{prefix}.{secret}")
 
 
-async def authenticate(session: AsyncSession, clear_text: str) -> Authenticated:
+async def authenticate(reader: Reader, clear_text: str) -> Principal:
     """Who the key is.
 
     Raises:
@@ -123,12 +117,12 @@ async def authenticate(session: AsyncSession, clear_text: str) -> Authenticated:
             "This is not an API key. Keys look like puras_live_xxxxxxxx.… (the part after the dot too)."
         )
     word, prefix, secret = shape.groups()
-    key = (await session.execute(_FIND, {"prefix": prefix})).scalar_one_or_none()
+    key = (await reader.execute(_FIND, {"prefix": prefix})).one_or_none()
     is_right = hmac.compare_digest(key.secret_hash if key else _NOBODY_S_HASH, _hash(secret))
     if key is None or not is_right or key.kind != _WORDS[word]:
         raise InvalidKey(f"No API key 'puras_{word}_{prefix}.…' is known here. Check it, or make a new one.")
     _refuse_ended(key, prefix)
-    return Authenticated(_principal(key), key.last_used_at)
+    return _principal(key, prefix)
 
 
 async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> Slice[ApiKey]:
@@ -156,26 +150,36 @@ async def revoke(session: AsyncSession, principal: Principal, key_id: UUID) -> N
         await audit.record(session, principal, "api_key.revoked", f"key:{key.prefix}", name=key.name)
 
 
-_FIND: Final = (
-    select(ApiKey)
+_FIND: Final[Select[*tuple[Any, ...]]] = (
+    select(
+        col(ApiKey.id),
+        col(ApiKey.project_id),
+        col(ApiKey.kind),
+        col(ApiKey.secret_hash),
+        col(ApiKey.scopes),
+        col(ApiKey.skill_allowlist),
+        col(ApiKey.daily_cap_micros),
+        col(ApiKey.expires_at),
+        col(ApiKey.revoked_at),
+    )
     .join(Project, col(Project.id) == col(ApiKey.project_id))
     .where(col(ApiKey.prefix) == bindparam("prefix"), col(Project.deleted_at).is_(None))
 )
 
 
-def _refuse_ended(key: ApiKey, prefix: str) -> None:
+def _refuse_ended(key: Row[*tuple[Any, ...]], prefix: str) -> None:
     if key.revoked_at is not None:
         raise InvalidKey(f"The API key {prefix!r} was revoked on {key.revoked_at:%Y-%m-%d}. Make a new one.")
     if key.expires_at is not None and key.expires_at <= now():
         raise InvalidKey(f"The API key {prefix!r} expired on {key.expires_at:%Y-%m-%d}. Make a new one.")
 
 
-def _principal(key: ApiKey) -> Principal:
+def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
     return Principal(
         kind=_PRINCIPAL_KINDS[key.kind],
         id=key.id,
         project_id=key.project_id,
-        label=f"key:{key.prefix}",
+        label=f"key:{prefix}",
         role=_ROLES[key.kind],
         scopes=frozenset(key.scopes),
         skill_allowlist=frozenset(key.skill_allowlist),

@@ -6,10 +6,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from starlette.requests import cookie_parser
@@ -19,6 +19,7 @@ from backend.auth.actors import SignedIn
 from backend.auth.errors import InvalidSession
 from backend.auth.tables import Session, User
 from backend.clock import now
+from backend.db import Reader
 
 LIFETIME: Final = timedelta(days=30)
 """A session ends this long after the sign-in, whatever happens."""
@@ -59,7 +60,7 @@ async def begin(
     return NewSession(signed_in, token)
 
 
-async def find(session: AsyncSession, token: str | None) -> SignedIn:
+async def find(reader: Reader, token: str | None) -> SignedIn:
     """Whose live session the token is.
 
     Raises:
@@ -67,19 +68,23 @@ async def find(session: AsyncSession, token: str | None) -> SignedIn:
     """
     if not token or len(token) > _MOST_CHARACTERS:
         raise InvalidSession
-    query = (
-        select(Session, User)
-        .join(User, col(User.id) == col(Session.user_id))
-        .where(col(Session.token_hash) == _hash(token))
-    )
-    found = (await session.execute(query)).one_or_none()
-    if found is None:
-        raise InvalidSession
-    row, user = found
+    found = (await reader.execute(_FIND, {"token_hash": _hash(token)})).one_or_none()
     at = now()
-    if row.expires_at <= at or row.last_seen_at <= at - IDLE or user.disabled_at is not None:
+    if (
+        found is None
+        or found.expires_at <= at
+        or found.last_seen_at <= at - IDLE
+        or found.disabled_at is not None
+    ):
         raise InvalidSession
-    return _signed_in(row, user)
+    return SignedIn(
+        user_id=found.user_id,
+        session_id=found.session_id,
+        email=found.email,
+        name=found.name,
+        is_operator=found.is_operator,
+        csrf_token=found.csrf_token,
+    )
 
 
 async def end(session: AsyncSession, token: str) -> None:
@@ -96,6 +101,23 @@ def cookie_name(url: str) -> str:
 def token_from(cookie_header: str | None, url: str) -> str | None:
     """The session token in a `Cookie` header, if the instance at `url` has set one."""
     return cookie_parser(cookie_header).get(cookie_name(url)) if cookie_header else None
+
+
+_FIND: Final[Select[*tuple[Any, ...]]] = (
+    select(
+        col(Session.id).label("session_id"),
+        col(Session.csrf_token),
+        col(Session.expires_at),
+        col(Session.last_seen_at),
+        col(User.id).label("user_id"),
+        col(User.email),
+        col(User.name),
+        col(User.is_operator),
+        col(User.disabled_at),
+    )
+    .join(User, col(User.id) == col(Session.user_id))
+    .where(col(Session.token_hash) == bindparam("token_hash"))
+)
 
 
 async def _delete(session: AsyncSession, token: str) -> None:
