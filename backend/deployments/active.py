@@ -1,77 +1,60 @@
-"""From the name of a skill to the deployment that runs it: on the path of every submission.
-
-Manifests never change, so each is read and parsed once per process.
-"""
+"""From the name of a skill to the version that runs it: on the path of every job, so one query and no parsing."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Select, and_, exists, or_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
-from backend.auth.principal import Principal
-from backend.bundles.manifest import Manifest, Skill
+from backend.auth.principal import Principal, visible
+from backend.bundles.manifest import Skill
+from backend.deployments import manifests
 from backend.deployments.errors import (
-    AmbiguousSkill,
     DeploymentNotFound,
-    NothingDeployed,
+    NothingActive,
+    SkillAmbiguous,
     SkillNotFound,
+    SkillpackMismatch,
     SubskillNotSubmittable,
 )
-from backend.skillpacks.errors import SkillpackNotFound
+from backend.deployments.tables import Deployment
+from backend.projects.tables import Project
+from backend.skillpacks import service as skillpacks
+from backend.skillpacks.tables import Skillpack
 
-MOST_CACHED = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """A deployment, as far as running its skills needs it."""
-
-    deployment_id: UUID
-    skillpack_id: UUID
-    version: int | None
-    sha256: str
-    manifest: Manifest
+MAX_VERSION = 2**31 - 1  # of the column
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedSkill:
-    """A skill of the deployment that a new job is pinned to."""
+class ResolvedSkill(NamedTuple):
+    """A skill and the version that it is pinned to."""
 
-    deployment_id: UUID
-    skillpack_id: UUID
-    version: int | None
     skill: Skill
-
-
-@dataclass(frozen=True, slots=True)
-class DeployedSkill:
-    """A skill and the bundle that holds it."""
-
+    skillpack_id: UUID
+    skillpack_slug: str
+    deployment_id: UUID
+    version: int | None
+    """None for a draft."""
     sha256: str
+
+
+class DeployedSkill(NamedTuple):
+    """A skill of a version that a job is pinned to."""
+
     skill: Skill
+    sha256: str
 
 
-_CANDIDATES = text("""
-select s.id, s.slug, s.is_default, s.active_deployment_id from skillpacks s
-where s.project_id = :project_id
-  and (cast(:skillpack as text) is null or s.slug = :skillpack or s.id::text = lower(cast(:skillpack as text)))
-""")
-_VERSION = text("""
-select id from deployments
-where skillpack_id = :skillpack_id and version = :version and deleted_at is null
-""")
-_OWN = text("""
-select id from deployments where id = :id and project_id = :project_id and deleted_at is null
-""")
-_LOAD = text("select id, skillpack_id, version, sha256, manifest from deployments where id = :id")
+class _Wanted(NamedTuple):
+    """A skill as it was asked for, taken apart."""
 
-_cache: OrderedDict[UUID, Deployed] = OrderedDict()
+    text: str
+    parts: tuple[str, ...]
+    skillpack: str | None
+    workspace: str | None
 
 
 async def resolve_skill(
@@ -83,112 +66,147 @@ async def resolve_skill(
     version: int | None = None,
     deployment_id: UUID | None = None,
 ) -> ResolvedSkill:
-    """The skill that a submission names: of exactly `deployment_id`, else of the version, else of what is active.
+    """The skill of that name: in the named skillpack, else in the default one, else in the only one that has it.
 
-    Without a skillpack it is looked for in the default one, else in the only one that has it. A qualified name
-    (`skillpack/skill`, `workspace/skillpack/skill`) names its skillpack itself.
-
-    Raises:
-        Missing: there is no such skillpack, version or skill, or the skill is not one for jobs.
-        AmbiguousSkill: several skillpacks have it.
-    """
-    if deployment_id is not None:
-        own = await session.execute(_OWN, {"id": deployment_id, "project_id": principal.project_id})
-        if own.scalar_one_or_none() is None:
-            raise DeploymentNotFound(deployment_id)
-        return _pick(await load_deployment(session, deployment_id), skill)
-    skillpack, skill = _unqualified(skillpack, skill)
-    found = await session.execute(_CANDIDATES, {"project_id": principal.project_id, "skillpack": skillpack})
-    packs = found.all()
-    if skillpack is not None and not packs:
-        raise SkillpackNotFound(skillpack)
-    if version is None:
-        return await _of_active(session, packs, skill, is_named=skillpack is not None)
-    pack = packs[0] if skillpack is not None else next(pack for pack in packs if pack.is_default)
-    wanted = await session.execute(_VERSION, {"skillpack_id": pack.id, "version": version})
-    version_id = wanted.scalar_one_or_none()
-    if version_id is None:
-        raise DeploymentNotFound(version)
-    return _pick(await load_deployment(session, version_id), skill)
-
-
-async def load_deployment(session: AsyncSession, deployment_id: UUID) -> Deployed:
-    """The deployment, whoever's it is: for jobs that are pinned to it.
+    The name may be full: `skillpack/skill` or `project/skillpack/skill`. A version is one of that skillpack; without
+    one it is the active version. A deployment's id names exactly that one.
 
     Raises:
-        DeploymentNotFound: its row is gone.
+        SkillNotFound: there is none such.
+        SubskillNotSubmittable: only its parent runs it.
+        SkillAmbiguous: several skillpacks have it.
+        DeploymentNotFound: there is no such version.
+        NothingActive: nothing was activated yet.
+        SkillpackNotFound: there is no such skillpack.
     """
-    cached = _cache.get(deployment_id)
-    if cached is not None:
-        _cache.move_to_end(deployment_id)
-        return cached
-    row = (await session.execute(_LOAD, {"id": deployment_id})).one_or_none()
-    if row is None:
-        raise DeploymentNotFound(deployment_id)
-    deployed = Deployed(
-        row.id, row.skillpack_id, row.version, row.sha256, Manifest.model_validate(row.manifest)
+    wanted = _taken_apart(skill, skillpack)
+    rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
+    name = wanted.text
+    if len(wanted.parts) > 1:
+        rows, name = _narrowed(rows, wanted)
+    if not rows:
+        await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
+    return await _chosen(session, principal, rows, name)
+
+
+async def load_deployed_skill(session: AsyncSession, deployment_id: UUID, skill_name: str) -> DeployedSkill:
+    """The skill of a job that was accepted before, deleted versions included; no query when it is known.
+
+    Raises:
+        DeploymentNotFound: the version's row is gone.
+        SkillNotFound: the version has no such skill.
+    """
+    known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
+    if known is None:
+        raise DeploymentNotFound(str(deployment_id))
+    found = known.manifest.find(skill_name)
+    if found is None:
+        raise SkillNotFound(skill_name, ())
+    return DeployedSkill(found, known.sha256)
+
+
+def _taken_apart(skill: str, skillpack: str | None) -> _Wanted:
+    parts = tuple(skill.split("/"))
+    workspace, _, slug = (skillpack or "").rpartition("/")
+    if len(parts) > 3 or not all(parts) or "\0" in skill or "\0" in slug or "/" in workspace:
+        raise SkillNotFound(skill, ())
+    if len(parts) == 3:
+        if slug and slug != parts[1]:
+            raise SkillpackMismatch(skill, slug)
+        if workspace and workspace != parts[0]:
+            raise SkillpackMismatch(skill, f"{workspace}/{slug}")
+        workspace, slug = parts[0], parts[1]
+    return _Wanted(skill, parts, slug or None, workspace or None)
+
+
+async def _candidates(
+    session: AsyncSession,
+    principal: Principal,
+    wanted: _Wanted,
+    *,
+    version: int | None,
+    deployment_id: UUID | None,
+) -> Sequence[Any]:
+    """One row per skillpack that may have the skill, the default one first."""
+    if version is not None and not 0 < version <= MAX_VERSION:
+        raise DeploymentNotFound(str(version))
+    query: Select[Any] = (
+        visible(Skillpack, principal)
+        .join(Deployment, _pinned(version, deployment_id))
+        .with_only_columns(
+            col(Skillpack.id).label("skillpack_id"),
+            col(Skillpack.slug),
+            col(Skillpack.is_default),
+            col(Deployment.id).label("deployment_id"),
+            col(Deployment.version),
+        )
+        .order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))
     )
-    _cache[deployment_id] = deployed
-    if len(_cache) > MOST_CACHED:
-        _cache.popitem(last=False)
-    return deployed
+    if wanted.skillpack is not None:
+        query = query.where(_is_skillpack(wanted.skillpack))
+    if wanted.workspace is not None:
+        query = query.where(_is_workspace(wanted.workspace))
+    return (await session.execute(query)).all()
 
 
-async def load_deployed_skill(session: AsyncSession, deployment_id: UUID, name: str) -> DeployedSkill:
-    """The skill that a job runs, and the bundle that holds it.
-
-    Raises:
-        Missing: the deployment's row is gone.
-    """
-    deployed = await load_deployment(session, deployment_id)
-    skill = deployed.manifest.find(name)
-    if skill is None:
-        raise SkillNotFound(name, [one.name for one in deployed.manifest.skills])
-    return DeployedSkill(deployed.sha256, skill)
+def _pinned(version: int | None, deployment_id: UUID | None) -> ColumnElement[bool]:
+    its_own = and_(col(Deployment.skillpack_id) == col(Skillpack.id), col(Deployment.deleted_at).is_(None))
+    if deployment_id is not None:
+        return and_(its_own, col(Deployment.id) == deployment_id)
+    if version is not None:
+        return and_(its_own, col(Deployment.version) == version)
+    return and_(its_own, col(Deployment.id) == col(Skillpack.active_deployment_id))
 
 
-def _unqualified(skillpack: str | None, skill: str) -> tuple[str | None, str]:
-    *before, name = skill.split("/")
-    qualifier = skillpack.rsplit("/", 1)[-1] if skillpack else None
-    return (before[-1], name) if before and qualifier is None else (qualifier, skill if before else name)
+def _is_skillpack(ref: str) -> ColumnElement[bool]:
+    its_id = skillpacks.as_id(ref)
+    return col(Skillpack.id) == its_id if its_id else col(Skillpack.slug) == ref
 
 
-async def _of_active(
-    session: AsyncSession, packs: Sequence[Any], skill: str, *, is_named: bool
+def _is_workspace(ref: str) -> ColumnElement[bool]:
+    its_id = skillpacks.as_id(ref)
+    named = or_(col(Project.slug) == ref, col(Project.id) == its_id) if its_id else col(Project.slug) == ref
+    return exists().where(col(Project.id) == col(Skillpack.project_id), named)
+
+
+def _narrowed(rows: Sequence[Any], wanted: _Wanted) -> tuple[Sequence[Any], str]:
+    """`a/b` is the skill b of the skillpack a, where there is one; else the subskill b of a."""
+    if len(wanted.parts) == 3:
+        return rows, wanted.parts[2]
+    own = [row for row in rows if wanted.parts[0] in (row.slug, str(row.skillpack_id))]
+    return (own, wanted.parts[1]) if own else (rows, wanted.text)
+
+
+async def _chosen(
+    session: AsyncSession, principal: Principal, rows: Sequence[Any], name: str
 ) -> ResolvedSkill:
-    ordered = sorted(packs, key=lambda pack: not pack.is_default)
-    having: dict[str, Deployed] = {}
-    for pack in ordered:
-        if pack.active_deployment_id is None:
-            continue
-        deployed = await load_deployment(session, pack.active_deployment_id)
-        if is_named or (deployed.manifest.find(skill) is not None and pack.is_default):
-            return _pick(deployed, skill)
-        if deployed.manifest.find(skill) is not None:
-            having[pack.slug] = deployed
-    if len(having) > 1:
-        raise AmbiguousSkill(skill, list(having))
-    if having:
-        return _pick(next(iter(having.values())), skill)
-    raise await _nowhere(session, ordered, skill)
+    known = await manifests.of(session, [row.deployment_id for row in rows])
+    having = [row for row in rows if known[row.deployment_id].manifest.find(name)]
+    if not having:
+        skills = {skill.name for row in rows for skill in known[row.deployment_id].manifest.submittable}
+        raise SkillNotFound(name, () if principal.kind == "publishable_key" else sorted(skills))
+    if len(having) > 1 and not having[0].is_default:
+        raise SkillAmbiguous(name, [row.slug for row in having])
+    row = having[0]
+    manifest, sha256 = known[row.deployment_id]
+    skill = manifest.find(name)
+    if skill is None or skill.parent_skill is not None:
+        raise SubskillNotSubmittable(name, name.rpartition("/")[0])
+    return ResolvedSkill(skill, row.skillpack_id, row.slug, row.deployment_id, row.version, sha256)
 
 
-async def _nowhere(
-    session: AsyncSession, packs: Sequence[Any], skill: str
-) -> NothingDeployed | SkillNotFound:
-    active = [pack.active_deployment_id for pack in packs if pack.active_deployment_id is not None]
-    if not active:
-        return NothingDeployed(packs[0].slug if packs else "default")
-    known = [
-        one.name for found in active for one in (await load_deployment(session, found)).manifest.submittable
-    ]
-    return SkillNotFound(skill, known)
-
-
-def _pick(deployed: Deployed, name: str) -> ResolvedSkill:
-    skill = deployed.manifest.find(name)
-    if skill is None:
-        raise SkillNotFound(name, [one.name for one in deployed.manifest.submittable])
-    if not skill.is_submittable:
-        raise SubskillNotSubmittable(name, str(skill.parent_skill))
-    return ResolvedSkill(deployed.deployment_id, deployed.skillpack_id, deployed.version, skill)
+async def _explain_nothing(
+    session: AsyncSession,
+    principal: Principal,
+    wanted: _Wanted,
+    *,
+    version: int | None,
+    deployment_id: UUID | None,
+) -> None:
+    if deployment_id is not None or version is not None:
+        raise DeploymentNotFound(str(deployment_id or version))
+    if wanted.workspace is not None:
+        raise SkillNotFound(wanted.text, ())
+    if wanted.skillpack is not None:
+        await skillpacks.get(session, principal, wanted.skillpack)
+    raise NothingActive(wanted.skillpack)

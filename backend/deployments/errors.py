@@ -1,73 +1,134 @@
-"""What can be wrong with a request about deployments and the skills in them."""
+"""What can be wrong with a deployment, or with naming a skill of one.
+
+Missing
+├── DeploymentNotFound      no such version, or it was deleted
+├── NothingActive           the skillpack has no active version yet
+├── SkillNotFound           the version has no such skill
+├── SubskillNotSubmittable  only its parent runs it
+└── BadPullLink             forged, expired, or of a deleted version
+Conflict
+├── SkillAmbiguous          several skillpacks have the skill
+├── SkillpackMismatch       the skill's own name says another skillpack
+├── DeploymentActive        the active version cannot be deleted
+├── DeploymentInUse         live jobs run on it
+└── DraftNotActivatable     drafts are run, never activated
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from backend.bundles.names import suggestion
 from backend.errors import Conflict, Missing
 
 
 class DeploymentNotFound(Missing):
-    """There is no such deployment, or it is not the caller's."""
+    """There is no such version, or it was deleted."""
 
     code = "deployment_not_found"
 
-    def __init__(self, reference: UUID | str | int) -> None:
+    def __init__(self, ref: str) -> None:
         super().__init__(
-            f"No deployment {str(reference)!r} here. List the deployments to see their versions.",
-            deployment=str(reference),
+            f"There is no deployment {ref[:100]!r} here, or it was deleted. GET /v1/deployments lists them; "
+            "a plain number is a version of the skillpack.",
+            deployment=ref[:100],
         )
 
 
-class NothingDeployed(Missing):
-    """The skillpack has no active deployment."""
+class NothingActive(Missing):
+    """No version is active, so no skill can be named."""
 
-    code = "nothing_deployed"
+    code = "nothing_active"
 
-    def __init__(self, skillpack: str) -> None:
-        super().__init__(
-            f"The skillpack {skillpack!r} has no active deployment. Push a bundle, or activate a version.",
-            skillpack=skillpack,
-        )
+    def __init__(self, skillpack: str | None) -> None:
+        of = f"The skillpack {skillpack!r}" if skillpack else "The project"
+        super().__init__(f"{of} has no active deployment. Push a bundle, or activate a version.")
 
 
 class SkillNotFound(Missing):
-    """The deployment has no such skill."""
+    """The version that was named, or is active, has no such skill."""
 
     code = "skill_not_found"
 
     def __init__(self, skill: str, known: Sequence[str]) -> None:
-        super().__init__(
-            f"No skill {skill!r} here.{suggestion(skill, known)} It has {', '.join(sorted(known)) or 'none'}.",
-            skill=skill,
-            skills=sorted(known),
-        )
+        listed = f" It has {', '.join(repr(name) for name in known[:20])}." if known else ""
+        hint = suggestion(skill, known) or listed or " Check its name."
+        super().__init__(f"There is no skill {skill[:200]!r}.{hint}", skill=skill[:200])
 
 
 class SubskillNotSubmittable(Missing):
-    """A subskill is run by its parent alone."""
+    """Subskills are run by their parent alone."""
 
     code = "subskill_not_submittable"
 
     def __init__(self, skill: str, parent: str) -> None:
         super().__init__(
-            f"The subskill {skill!r} is run by its parent alone. Submit {parent!r} instead.",
+            f"{skill!r} is a subskill: only {parent!r} runs it. Submit a job for {parent!r}, or move it to the top.",
             skill=skill,
-            parent=parent,
         )
 
 
-class AmbiguousSkill(Conflict):
-    """Several skillpacks have a skill of that name, and none of them is the default one."""
+class SkillAmbiguous(Conflict):
+    """Several skillpacks have the skill, and none of them is the default one."""
 
-    code = "ambiguous_skill"
+    code = "skill_ambiguous"
 
-    def __init__(self, skill: str, skillpacks: Sequence[str]) -> None:
+    def __init__(self, skill: str, candidates: Sequence[str]) -> None:
         super().__init__(
-            f"Several skillpacks have a skill {skill!r}: {', '.join(sorted(skillpacks))}. "
-            "Name the one you mean with ?skillpack=.",
+            f"Several skillpacks have a skill {skill!r}. Name one with ?skillpack=: {', '.join(candidates)}.",
             skill=skill,
-            skillpacks=sorted(skillpacks),
+            candidates=list(candidates),
         )
+
+
+class SkillpackMismatch(Conflict):
+    """The skill's own name says another skillpack than the request does."""
+
+    code = "skillpack_mismatch"
+
+    def __init__(self, skill: str, skillpack: str) -> None:
+        super().__init__(
+            f"{skill[:200]!r} is not in the skillpack {skillpack[:100]!r}. Name it in one place only."
+        )
+
+
+class DeploymentActive(Conflict):
+    """The active version cannot be deleted."""
+
+    code = "deployment_active"
+
+    def __init__(self, version: int | None) -> None:
+        super().__init__(
+            f"Version {version} is the active one. Activate another version, then delete this one."
+        )
+
+
+class DeploymentInUse(Conflict):
+    """Jobs that have not ended are pinned to it."""
+
+    code = "deployment_in_use"
+
+    def __init__(self, version: int | None, jobs: int) -> None:
+        are = "job that has" if jobs == 1 else "jobs that have"
+        super().__init__(
+            f"Version {version} still has {jobs} {are} not ended. Wait for them or cancel them.",
+            live_jobs=jobs,
+        )
+
+
+class DraftNotActivatable(Conflict):
+    """Drafts are run, never activated."""
+
+    code = "draft_not_activatable"
+
+    def __init__(self) -> None:
+        super().__init__("A draft has no version and cannot be activated. Publish it as a version.")
+
+
+class BadPullLink(Missing):
+    """The address is forged, its time is over, or its version was deleted."""
+
+    code = "bad_pull_link"
+
+    def __init__(self) -> None:
+        super().__init__("This address is not valid, or its time is over. Ask for a new one.")

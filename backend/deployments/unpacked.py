@@ -1,41 +1,79 @@
-"""Bundles on the disk of a machine that runs their skills: unpacked once, never changed."""
+"""Bundles as folders on this machine, each unpacked once and shared by every job of it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shutil
+import tempfile
+import time
 from pathlib import Path
-from tempfile import mkdtemp
+from typing import Final
 
 from backend.bundles.archive import Archive, unpack
 from backend.storage import Storage
 
+STALE_S: Final = 3_600.0  # no unpacking takes an hour: what is older was left by a killed process
+
+_PREFIX: Final = ".unpacking-"
+_under_way: dict[tuple[asyncio.AbstractEventLoop, Path], asyncio.Task[None]] = {}
+
 
 async def ensure_unpacked(storage: Storage, cache_dir: Path, sha256: str) -> Path:
-    """The folder of the unpacked bundle, readable by everyone and writable by nobody who runs jobs.
-
-    Any number of processes may ask at once: each unpacks beside the place and renames; the first one wins.
+    """The folder of the bundle: complete, the same for every process, readable by everyone.
 
     Raises:
-        PurasError: the storage does not have the bundle.
+        BundleMissing: the storage does not have it.
+        BundleDamaged: its bytes changed.
     """
-    place = cache_dir / sha256
-    if not place.is_dir():
-        data = await storage.get_bundle(sha256)
-        await asyncio.to_thread(_unpack_to, data, place)
-    return place
+    target = cache_dir / sha256
+    if target.is_dir():
+        return target
+    key = (asyncio.get_running_loop(), target)
+    if key not in _under_way:
+        _under_way[key] = asyncio.create_task(_fetch(storage, target))
+        _under_way[key].add_done_callback(lambda _: _under_way.pop(key, None))
+    await asyncio.shield(_under_way[key])
+    return target
 
 
-def _unpack_to(data: bytes, place: Path) -> None:
-    place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    beside = Path(mkdtemp(prefix=f".{place.name[:16]}-", dir=place.parent))
+async def _fetch(storage: Storage, target: Path) -> None:
+    data = await storage.get_bundle(target.name)
+    await asyncio.to_thread(_unpack_into_place, data, target)
+
+
+def _unpack_into_place(data: bytes, target: Path) -> None:
+    """Unpack beside the target and rename: another process sees all of it or nothing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(target.parent)
+    draft = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
     try:
-        unpack(Archive(data), beside)
-        beside.chmod(0o755)
-        os.rename(beside, place)  # noqa: PTH104 - fails on a folder that is there already, as it should
+        unpack(Archive(data), draft)
+        draft.chmod(0o755)
+        _flush(draft)
+        draft.rename(target)
     except OSError:
-        if not place.is_dir():
+        if not target.is_dir():  # else another process was first, and the content is the same
             raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Without this a power cut can leave the renamed folder with empty files in it, for good."""
+    for path in folder.rglob("*"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _remove_stale(cache_dir: Path) -> None:
+    for draft in cache_dir.glob(f"{_PREFIX}*"):
+        try:
+            is_stale = time.time() - draft.stat().st_mtime > STALE_S
+        except FileNotFoundError:
+            continue
+        if is_stale:
+            shutil.rmtree(draft, ignore_errors=True)

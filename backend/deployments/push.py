@@ -1,0 +1,154 @@
+"""A zip becomes a version, or a draft."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth import audit
+from backend.auth.principal import Principal, Role
+from backend.bundles.manifest import Manifest
+from backend.bundles.read import ReadBundle, read_bundle
+from backend.deployments import manifests, schema_changes
+from backend.deployments.tables import Deployment
+from backend.errors import Invalid, Problem
+from backend.skillpacks import service as skillpacks
+from backend.skillpacks.tables import Skillpack
+from backend.storage import Storage
+
+MAX_NOTES: Final = 4_000
+
+_SHARE_BUNDLE: Final = text("select pg_advisory_xact_lock_shared(:key)")
+
+
+async def push(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    bundle: bytes,
+    notes: str = "",
+    activate: bool = True,
+    skillpack: str | None = None,
+    storage: Storage,
+) -> Deployment:
+    """Make the bundle the next version of the skillpack, and the active one unless told otherwise.
+
+    Raises:
+        BundleInvalid: with everything that is wrong; nothing is stored.
+        BundleUnreadable: it is not a zip, or not a safe one.
+        BundleTooLarge: it is over a limit of size.
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    read = await _stored(session, bundle, notes, storage)
+    pack = await skillpacks.lock(session, principal, skillpack)
+    warnings = [*read.warnings, *await _against_active(session, pack, read.manifest)]
+    pack.last_version += 1
+    deployment = _row(principal, pack, read, notes=notes, warnings=warnings)
+    deployment.version = pack.last_version
+    session.add(deployment)
+    await session.flush()
+    if activate:
+        pack.active_deployment_id = deployment.id
+    _take_over_titles(pack, read.manifest)
+    await session.flush()
+    await audit.record(
+        session,
+        principal,
+        "deployment.pushed",
+        f"{pack.slug} v{deployment.version}",
+        deployment_id=str(deployment.id),
+        sha256=read.sha256,
+        is_active=activate,
+    )
+    return deployment
+
+
+async def push_draft(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    bundle: bytes,
+    skillpack: str | None = None,
+    storage: Storage,
+) -> Deployment:
+    """Store the bundle as a draft: it runs like a version, has no number, and is swept after seven days.
+
+    Raises:
+        BundleInvalid: with everything that is wrong; nothing is stored.
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    read = await _stored(session, bundle, "", storage)
+    pack = await skillpacks.get(session, principal, skillpack)
+    deployment = _row(principal, pack, read, notes="", warnings=read.warnings)
+    deployment.kind = "draft"
+    session.add(deployment)
+    await session.flush()
+    return deployment
+
+
+async def validate(principal: Principal, bundle: bytes) -> ReadBundle:
+    """Check a bundle and keep nothing of it.
+
+    Raises:
+        BundleInvalid: with everything that is wrong.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    return await asyncio.to_thread(read_bundle, bundle)
+
+
+def bundle_key(sha256: str) -> int:
+    """The advisory lock of a bundle's bytes: shared by who stores a reference, exclusive for who removes them."""
+    return int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)
+
+
+async def _stored(session: AsyncSession, bundle: bytes, notes: str, storage: Storage) -> ReadBundle:
+    """Check, then keep the bytes before any row names them; the same bytes are kept once."""
+    if len(notes) > MAX_NOTES or "\0" in notes:
+        mend = f"Give at most {MAX_NOTES:,} characters, none of them NUL."
+        raise Invalid(f"The notes cannot be stored. {mend}", [Problem("notes", mend)])
+    read = await asyncio.to_thread(read_bundle, bundle)
+    await session.execute(_SHARE_BUNDLE, {"key": bundle_key(read.sha256)})
+    await storage.put_bundle(read.sha256, bundle)
+    return read
+
+
+def _row(
+    principal: Principal, pack: Skillpack, read: ReadBundle, *, notes: str, warnings: Sequence[Problem]
+) -> Deployment:
+    return Deployment(
+        project_id=principal.project_id,
+        skillpack_id=pack.id,
+        sha256=read.sha256,
+        size_bytes=read.size_bytes,
+        manifest=read.manifest.model_dump(mode="json"),
+        warnings=[warning.as_body() for warning in warnings],
+        notes=notes,
+        created_by=principal.label,
+    )
+
+
+async def _against_active(session: AsyncSession, pack: Skillpack, manifest: Manifest) -> list[Problem]:
+    """A warning for everything that callers of the active version would trip over."""
+    if pack.active_deployment_id is None:
+        return []
+    known = await manifests.of(session, (pack.active_deployment_id,))
+    active = known[pack.active_deployment_id].manifest
+    return [
+        Problem(change.place, f"Breaks callers of the active version: {change.message}")
+        for change in schema_changes.between(active, manifest)
+        if change.is_breaking
+    ][:50]
+
+
+def _take_over_titles(pack: Skillpack, manifest: Manifest) -> None:
+    """`puras.yaml` names the skillpack, when the bundle has one."""
+    if manifest.title:
+        pack.name = manifest.title
+    if manifest.description:
+        pack.description = manifest.description[:4_000]

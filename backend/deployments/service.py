@@ -1,0 +1,211 @@
+"""Deployments: listed, found, switched, deleted, fetched. Pushing is in `push`, the differences in `diff`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth import audit
+from backend.auth.principal import Principal, Role, visible
+from backend.bundles.manifest import Skill
+from backend.clock import now
+from backend.deployments import manifests
+from backend.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
+from backend.deployments.errors import (
+    DeploymentActive,
+    DeploymentInUse,
+    DeploymentNotFound,
+    DraftNotActivatable,
+)
+from backend.deployments.push import push, push_draft, validate
+from backend.deployments.tables import Deployment
+from backend.jobs.tables import Job
+from backend.skillpacks import service as skillpacks
+from backend.skillpacks.tables import Skillpack
+from backend.storage import Storage
+
+__all__ = [
+    "MOST_LISTED",
+    "ActiveSkill",
+    "activate",
+    "active_skills",
+    "delete",
+    "download",
+    "get",
+    "get_skill",
+    "list_",
+    "push",
+    "push_draft",
+    "validate",
+]
+
+MOST_LISTED = 10_000
+
+
+class ActiveSkill(NamedTuple):
+    """A skill that a job can name now."""
+
+    skill: Skill
+    skillpack: Skillpack
+    deployment: Deployment
+
+
+async def list_(
+    session: AsyncSession, principal: Principal, *, skillpack: str | None = None, limit: int = MOST_LISTED
+) -> list[Deployment]:
+    """The versions of a skillpack, newest first; without one of the default.
+
+    Raises:
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    pack = await skillpacks.get(session, principal, skillpack)
+    query = visible(Deployment, principal).where(
+        col(Deployment.skillpack_id) == pack.id,
+        col(Deployment.kind) == "version",
+        col(Deployment.deleted_at).is_(None),
+    )
+    return list((await session.scalars(query.order_by(col(Deployment.version).desc()).limit(limit))).all())
+
+
+async def get(
+    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
+) -> Deployment:
+    """The deployment of that id, or of that version number in the skillpack (without one: the default).
+
+    Raises:
+        DeploymentNotFound: there is none such.
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    its_id = skillpacks.as_id(ref)
+    query = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
+    if its_id is not None:
+        query = query.where(col(Deployment.id) == its_id)
+    elif not ref.isascii() or not ref.isdecimal() or not 0 < int(ref[:12]) <= MAX_VERSION:
+        raise DeploymentNotFound(ref)
+    else:
+        query = query.where(col(Deployment.version) == int(ref[:12]))
+    if skillpack is not None or its_id is None:
+        pack = await skillpacks.get(session, principal, skillpack)
+        query = query.where(col(Deployment.skillpack_id) == pack.id)
+    found: Deployment | None = (await session.scalars(query)).one_or_none()
+    if found is None:
+        raise DeploymentNotFound(ref)
+    return found
+
+
+async def activate(
+    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
+) -> Deployment:
+    """Make a version the one that new jobs get; jobs that exist stay on theirs.
+
+    Raises:
+        DeploymentNotFound: there is none such.
+        DraftNotActivatable: it is a draft.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    deployment, pack = await _held(session, principal, ref, skillpack)
+    if deployment.kind == "draft":
+        raise DraftNotActivatable
+    if pack.active_deployment_id != deployment.id:
+        previous = str(pack.active_deployment_id) if pack.active_deployment_id else None
+        pack.active_deployment_id = deployment.id
+        await session.flush()
+        target = f"{pack.slug} v{deployment.version}"
+        facts = {"deployment_id": str(deployment.id), "previous_deployment_id": previous}
+        await audit.record(session, principal, "deployment.activated", target, **facts)
+    return deployment
+
+
+async def delete(
+    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
+) -> None:
+    """Delete a version; its row stays for the jobs that name it, its bytes go when nothing uses them.
+
+    Raises:
+        DeploymentNotFound: there is none such.
+        DeploymentActive: it is the active one.
+        DeploymentInUse: jobs of it have not ended.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    deployment, pack = await _held(session, principal, ref, skillpack)
+    if pack.active_deployment_id == deployment.id:
+        raise DeploymentActive(deployment.version)
+    live = await session.scalar(
+        select(func.count()).where(
+            col(Job.deployment_id) == deployment.id,
+            col(Job.project_id) == principal.project_id,
+            col(Job.finished_at).is_(None),
+        )
+    )
+    if live:
+        raise DeploymentInUse(deployment.version, live)
+    deployment.deleted_at = now()
+    await session.flush()
+    target = f"{pack.slug} v{deployment.version}"
+    await audit.record(session, principal, "deployment.deleted", target, deployment_id=str(deployment.id))
+
+
+async def download(
+    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None, storage: Storage
+) -> bytes:
+    """The zip exactly as it was pushed.
+
+    Raises:
+        DeploymentNotFound: there is none such.
+    """
+    return await storage.get_bundle((await get(session, principal, ref, skillpack=skillpack)).sha256)
+
+
+async def active_skills(session: AsyncSession, principal: Principal) -> list[ActiveSkill]:
+    """Every skill that a job can name now: of the default skillpack first, each in the order of names."""
+    principal.require(Role.VIEWER, "deployments:read")
+    query = visible(Skillpack, principal).join(
+        Deployment, col(Deployment.id) == col(Skillpack.active_deployment_id)
+    )
+    rows = await session.execute(
+        query.add_columns(Deployment).order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))
+    )
+    pairs = [(pack, deployment) for pack, deployment in rows.all()]
+    known = await manifests.of(session, [deployment.id for _, deployment in pairs])
+    return [
+        ActiveSkill(skill, pack, deployment)
+        for pack, deployment in pairs
+        for skill in known[deployment.id].manifest.submittable
+    ]
+
+
+async def get_skill(
+    session: AsyncSession,
+    principal: Principal,
+    name: str,
+    *,
+    skillpack: str | None = None,
+    version: int | None = None,
+) -> ResolvedSkill:
+    """One skill with its schemas, as a job would get it.
+
+    Raises:
+        SkillNotFound: there is none such.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)
+
+
+class _Held(NamedTuple):
+    deployment: Deployment
+    skillpack: Skillpack
+
+
+async def _held(session: AsyncSession, principal: Principal, ref: str, skillpack: str | None) -> _Held:
+    """A deployment with its skillpack locked, read again under the lock."""
+    deployment = await get(session, principal, ref, skillpack=skillpack)
+    pack = await skillpacks.lock(session, principal, str(deployment.skillpack_id))
+    await session.refresh(deployment)
+    if deployment.deleted_at is not None:
+        raise DeploymentNotFound(ref)
+    return _Held(deployment, pack)
