@@ -1,0 +1,163 @@
+"""The project's files, as the job has them under `./drive`: `drive.save("out/report.pdf", data)`."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, TypedDict
+
+__all__ = ["DriveError", "SignedFile", "list", "open", "path", "save", "sign", "url"]
+
+_PREFIX = "drive/"
+
+
+class DriveError(OSError):
+    """The path is not one of the drive, or the instance refused what was asked."""
+
+
+class SignedFile(TypedDict):
+    """An address that opens a file for a while, without a key."""
+
+    path: str
+    signed_url: str
+    expires_in: int
+    """Seconds."""
+
+
+def path(name: str | os.PathLike[str]) -> Path:
+    """Where a file of the drive is in the file system of this job; it need not exist.
+
+    Raises:
+        DriveError: the name leads out of the drive.
+    """
+    root = _root()
+    found = root / _relative(name)
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(found)
+    if real != real_root and not real.startswith(real_root + os.sep):
+        raise DriveError(
+            f"The path {os.fspath(name)!r} leads out of the drive through a link. Use a file in ./drive."
+        )
+    return found
+
+
+def save(name: str | os.PathLike[str], data: bytes | str) -> str:
+    """Put a whole file into the drive in one step and return its drive path, which a result can name.
+
+    Raises:
+        DriveError: the name is not one of a file in the drive.
+    """
+    target = path(name)
+    if target == _root():
+        raise DriveError("The name is empty. Name a file in the drive, like 'reports/june.pdf'.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = data.encode() if isinstance(data, str) else data
+    descriptor, draft_name = tempfile.mkstemp(prefix=".saving-", dir=target.parent)
+    draft = Path(draft_name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        draft.chmod(0o644)
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return _relative(name)
+
+
+def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[Any]:  # noqa: A001 - the kit's word
+    """Open a file of the drive as `open` does; folders of a new file are made.
+
+    Raises:
+        DriveError: the name leads out of the drive.
+    """
+    target = path(name)
+    if not mode.startswith("r"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if "b" not in mode:
+        options.setdefault("encoding", "utf-8")
+    return target.open(mode, **options)
+
+
+def list(prefix: str = "") -> builtins.list[str]:  # noqa: A001 - the kit's word
+    """The drive paths of all files whose path begins with the prefix, in order; links are left out."""
+    root = _root()
+    wanted = _relative(prefix) + ("/" if prefix.endswith("/") and _relative(prefix) else "")
+    return sorted(name for name in _files(root) if name.startswith(wanted))
+
+
+def sign(name: str | os.PathLike[str], *, ttl: int = 3600) -> SignedFile:
+    """An address of the file that works without a key for `ttl` seconds (30 s to 30 days).
+
+    Raises:
+        DriveError: there is no such file, or the instance does not answer.
+    """
+    from puras import _http  # urllib takes longer to load than most jobs run
+
+    body = {"workspace_id": _environment("PURAS_WORKSPACE_ID"), "path": _relative(name), "ttl": ttl}
+    try:
+        answer = _http.post_json(
+            _environment("PURAS_API_BASE").rstrip("/") + "/v1/drive/sign",
+            body,
+            {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")},
+        )
+    except _http.HttpError as error:
+        raise DriveError(f"The file {_relative(name)!r} could not be signed: {error}") from error
+    return SignedFile(
+        path=str(answer["path"]), signed_url=str(answer["signed_url"]), expires_in=int(answer["expires_in"])
+    )
+
+
+def url(name: str | os.PathLike[str], *, ttl: int = 3600) -> str:
+    """The address alone of what `sign` returns.
+
+    Raises:
+        DriveError: there is no such file, or the instance does not answer.
+    """
+    return sign(name, ttl=ttl)["signed_url"]
+
+
+def _root() -> Path:
+    return Path(os.environ.get("PURAS_DRIVE_DIR") or "drive").absolute()
+
+
+def _relative(name: str | os.PathLike[str]) -> str:
+    """The name from the root of the drive on: without `drive/`, `./` and empty parts."""
+    text = os.fspath(name)
+    root = f"{_root()}{os.sep}"
+    if text.startswith(root):
+        text = text[len(root) :]
+    text = text.removeprefix("./")
+    text = "" if text == "drive" else text.removeprefix(_PREFIX)
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if text.startswith("/") or ".." in parts or "\0" in text or not _is_encodable(text):
+        raise DriveError(
+            f"The path {os.fspath(name)!r} is not one of the drive. Write it from the drive's root on."
+        )
+    return "/".join(parts)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _files(root: Path) -> Iterator[str]:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            found = Path(folder, name)
+            if not found.is_symlink() and found.is_file():
+                yield found.relative_to(root).as_posix()
+
+
+def _environment(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise DriveError(f"{name} is not set, so there is no instance to ask. Run the skill as a job.")
+    return value

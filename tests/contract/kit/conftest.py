@@ -1,0 +1,62 @@
+"""Runs the kit as a bundle's own bare interpreter does: nothing on its path but the kit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+KIT = Path(__file__).parents[3] / "skills_kit"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a skill's code did."""
+
+    stdout: str
+    stderr: str
+    events: list[dict[str, object]]
+
+
+RunKit = Callable[..., Ran]
+
+
+@pytest.fixture
+def run_kit(tmp_path: Path) -> RunKit:
+    """Runs code in a job's folder, with a drive in it and the descriptor for events open."""
+    (tmp_path / "drive").mkdir(exist_ok=True)
+
+    def run(code: str, *, environment: Mapping[str, str] | None = None, has_runner: bool = True) -> Ran:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+            process = subprocess.run(
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-W",
+                    "error",
+                    "-c",
+                    f"import sys; sys.path[:0] = [{str(KIT)!r}]\n{code}",
+                ],
+                cwd=tmp_path,
+                env={
+                    **({"PURAS_EVENTS_FD": str(told.fileno())} if has_runner else {}),
+                    **(environment or {}),
+                },
+                pass_fds=[told.fileno()],
+                capture_output=True,
+                text=True,
+                timeout=30,
+            )
+            told.seek(0)
+            events = [json.loads(line) for line in told]
+        assert process.returncode == 0, process.stderr
+        return Ran(process.stdout, process.stderr, events)
+
+    return run

@@ -1,0 +1,168 @@
+"""The kit in a bare interpreter: nothing else installed, quick to import, every name where skills expect it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.contract.kit.conftest import RunKit
+
+
+def test_every_promised_name_comes_with_the_standard_library_alone(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "import puras\n"
+        "from puras import inputs, drive, secret, log, progress, load_bytes, load_path, _http\n"
+        "from puras import InputError, SecretError, DriveError, SignedFile\n"
+        "assert all(hasattr(puras, name) for name in puras.__all__)\n"
+        "assert set(puras.__all__) <= set(dir(puras))\n"
+        "foreign = [n for n, m in sys.modules.items() if 'site-packages' in (getattr(m, '__file__', '') or '')]\n"
+        "assert not foreign, foreign\n"
+        "outside = {n.partition('.')[0] for n in sys.modules} - set(sys.stdlib_module_names) - {'puras', '__main__'}\n"
+        "print(sorted(outside))"
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+def test_importing_the_kit_loads_nothing_else(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "before = set(sys.modules)\nimport puras\nprint(sorted(set(sys.modules) - before))",
+    )
+    loaded = set(json.loads(ran.stdout.replace("'", '"')))
+    assert loaded == {"puras", "__future__"} | {
+        name for name in loaded if name.startswith(("importlib", "_"))
+    }
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from puras import secret, progress",
+        "import puras.secret, puras.progress\nfrom puras import secret, progress",
+        "from puras.secret import secret\nfrom puras.progress import progress",
+        "import puras\nsecret, progress = puras.secret, puras.progress\nimport puras.secret, puras.progress\n"
+        "assert puras.secret is secret and puras.progress is progress",
+    ],
+)
+def test_secret_and_progress_are_functions_however_they_are_imported(run_kit: RunKit, imports: str) -> None:
+    ran = run_kit(f"{imports}\nprogress(0.5)\nprint(secret('API_TOKEN'))", environment={"API_TOKEN": "abc"})
+    assert ran.stdout == "abc\n"
+    assert ran.events == [{"type": "progress", "fraction": 0.5, "text": ""}]
+
+
+def test_an_unknown_name_is_an_attribute_error(run_kit: RunKit) -> None:
+    ran = run_kit("import puras\ntry: puras.nothing\nexcept AttributeError as error: print(error)")
+    assert "nothing" in ran.stdout
+
+
+def test_a_secret_that_is_not_set_is_a_clear_error_or_the_default(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "from puras import secret, SecretError\n"
+        "print(secret('NONE', None), secret('NONE', default='x'), repr(secret('EMPTY')))\n"
+        "try: secret('NONE')\n"
+        "except SecretError as error: print(error)",
+        environment={"EMPTY": ""},
+    )
+    assert ran.stdout.splitlines()[0] == "None x ''"
+    assert "'NONE' is not set" in ran.stdout
+
+
+def test_a_log_line_reaches_the_runner_with_its_fields(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "from puras import log\n"
+        "log.debug('looking'); log.info('resized ☃', width=512, text='inner', level=1)\n"
+        "log.warning('odd', where={'a': [1]}); log.error(ValueError('bad'))"
+    )
+    assert ran.events == [
+        {"type": "log", "level": "debug", "text": "looking", "fields": {}},
+        {
+            "type": "log",
+            "level": "info",
+            "text": "resized ☃",
+            "fields": {"width": 512, "text": "inner", "level": 1},
+        },
+        {"type": "log", "level": "warning", "text": "odd", "fields": {"where": {"a": [1]}}},
+        {"type": "log", "level": "error", "text": "bad", "fields": {}},
+    ]
+    assert ran.stdout == ran.stderr == ""
+
+
+def test_fields_that_json_does_not_have_never_fail_the_job(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "from puras import log\n"
+        "cycle = []; cycle.append(cycle)\n"
+        "log.info('a', path=__import__('pathlib').Path('x')); log.info('b', number=float('nan'))\n"
+        "log.info('c', cycle=cycle); log.info('d', keys={(1, 2): 3}); log.info('e', big='x' * 10_000_000)\n"
+        "log.info('f' * 10_000_000); log.info('\\ud800')"
+    )
+    assert [str(event["text"])[0] for event in ran.events] == ["a", "b", "c", "d", "e", "f", "\ud800"]
+    assert ran.events[0]["fields"] == {"path": "x"}
+    assert all(len(json.dumps(event)) < 300_000 for event in ran.events)
+
+
+def test_progress_is_sent_once_a_percent_however_often_it_is_called(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "from puras import progress\n"
+        "for number in range(100_001): progress(number / 100_000, 'counting')\n"
+        "progress(None, 'unknown'); progress(float('nan'), 'nan'); progress(7, 'over'); progress(-1, 'under')"
+    )
+    fractions = [event["fraction"] for event in ran.events]
+    assert len(fractions) == 101 + 4
+    assert fractions[-4:] == [None, None, 1.0, 0.0]
+
+
+def test_lines_of_many_threads_do_not_mix(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "import threading\nfrom puras import log\n"
+        "def say(n): log.info('x' * 500, n=n)\n"
+        "threads = [threading.Thread(target=say, args=(n,)) for n in range(60)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]"
+    )
+    assert sorted(event["fields"]["n"] for event in ran.events) == list(range(60))  # type: ignore[index]
+
+
+@pytest.mark.parametrize("descriptor", [None, "", "junk", "999"])
+def test_without_a_runner_it_speaks_to_a_person(run_kit: RunKit, descriptor: str | None) -> None:
+    environment = {} if descriptor is None else {"PURAS_EVENTS_FD": descriptor}
+    ran = run_kit(
+        "from puras import log, progress\nlog.warning('odd', width=5)\nprogress(0.25, 'page 1')",
+        environment=environment,
+        has_runner=False,
+    )
+    assert ran.stderr.splitlines() == ["warning: odd width=5", "progress: 25 % page 1"]
+
+
+def test_files_of_the_drive_are_saved_opened_and_listed(run_kit: RunKit, tmp_path: Path) -> None:
+    ran = run_kit(
+        "from puras import drive\n"
+        "print(drive.save('out/a.txt', 'first'), drive.save('drive/out/b.bin', b'\\x00'))\n"
+        "drive.save('out/a.txt', 'été')\n"
+        "with drive.open('new/c.txt', 'w') as file: file.write('☃')\n"
+        "print(drive.open('new/c.txt').read(), drive.path('out/a.txt').read_text('utf-8'))\n"
+        "print(drive.list(), drive.list('out/'), drive.list('out/a'), drive.list('none'))"
+    )
+    assert ran.stdout.splitlines() == [
+        "out/a.txt out/b.bin",
+        "☃ été",
+        "['new/c.txt', 'out/a.txt', 'out/b.bin'] ['out/a.txt', 'out/b.bin'] ['out/a.txt'] []",
+    ]
+    assert not list((tmp_path / "drive").rglob(".saving-*"))
+    assert (tmp_path / "drive/out/a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_no_name_leads_out_of_the_drive(run_kit: RunKit, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("not in the drive")
+    (tmp_path / "drive" / "link").symlink_to("..")
+    (tmp_path / "drive" / "file").symlink_to("../secret")
+    ran = run_kit(
+        "from puras import drive\n"
+        "for name in ('../secret', 'a/../../secret', '/etc/passwd', 'drive//etc/passwd', 'link/secret', 'file'):\n"
+        "    for act in (drive.path, lambda n: drive.save(n, 'x'), lambda n: drive.open(n, 'w'), drive.open):\n"
+        "        try: act(name)\n"
+        "        except drive.DriveError: pass\n"
+        "        else: print('let through', name, act)\n"
+        "print(drive.list())"
+    )
+    assert ran.stdout == "[]\n"
+    assert (tmp_path / "secret").read_text() == "not in the drive"
