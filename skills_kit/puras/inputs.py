@@ -23,6 +23,7 @@ __all__ = ["InputError", "load_bytes", "load_path"]
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 _MOST_PATH_CHARACTERS = 4096
+_LEAST_BASE64_CHARACTERS = 16
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _SUFFIXES = {
     "application/json": ".json",
@@ -105,13 +106,21 @@ def _from_text(text: str) -> Path | _Content:
     in_drive = _in_drive(text)
     if in_drive is not None:
         return in_drive
-    try:
-        return _from_base64(text, "")
-    except InputError:
-        raise InputError(
-            f"{_shown(text)} is neither an address, nor a file in the drive, nor base64. "
-            "Upload the file to the drive and give its path."
-        ) from None
+    if _may_be_base64(text):
+        try:
+            return _from_base64(text, "")
+        except InputError:
+            pass
+    raise InputError(
+        f"{_shown(text)} is neither an address, nor a file in the drive, nor base64. "
+        "Upload the file to the drive and give its path."
+    )
+
+
+def _may_be_base64(text: str) -> bool:
+    """Whether it has a length that base64 has: a mistyped path must not become a few bytes of rubbish."""
+    length = len(text) - sum(map(text.count, " \t\r\n"))
+    return length >= _LEAST_BASE64_CHARACTERS and length % 4 == 0
 
 
 def _in_drive(text: str) -> Path | None:

@@ -19,7 +19,7 @@ SHAPES = [
     "drive/photo.jpg",
     "./drive/photo.jpg",
     BASE64,
-    BASE64.rstrip("="),
+    {"base64": BASE64.rstrip("=")},
     base64.urlsafe_b64encode(CONTENT).decode(),
     f"{BASE64[:10]}\n{BASE64[10:]}",
     f"data:image/jpeg;base64,{BASE64}",
