@@ -31,7 +31,7 @@ from workers.sandbox.watchdog import Excess, Watchdog, Watched
 _TRIES: Final = 3  # to find a process that lives long enough to be given the job
 _TAKE_S: Final = 60.0
 _MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is asked for and not used: stacks of threads
-_USER_PROCESSES: Final = 1024  # of all jobs of one project together; the watchdog counts each job's own
+_USER_PROCESSES: Final = 512  # of all jobs of one project together; the watchdog counts each job's own
 _MENDS: Final[dict[Excess, str]] = {
     "memory_limit": "work in smaller pieces, or raise `limits.memory_mb` in skill.yaml",
     "disk_limit": "write less at a time, and remove what is not needed any more",
@@ -129,15 +129,18 @@ class DeterministicRunner:
         self, run: _Run, assignment: Assignment, spec: ParentSpec, recorder: Recorder
     ) -> Outcome:
         """Give the job to a process; one that dies before it has the job does not count."""
+        why = ""
         for _ in range(_TRIES):
             try:
                 async with self._pool.parent(spec) as parent:
                     return await self._run_in(parent, run, assignment, recorder)
-            except (ParentLost, NotStarted):
+            except ParentLost as lost:
+                why = f" {lost.detail}"
+            except NotStarted:
                 continue
         raise ParentLost(
             f"The sandbox ended {_TRIES} times before the job began: the skill's import may end its process, or the "
-            "machine may be out of memory or processes."
+            f"machine may be out of memory or processes.{why}"
         )
 
     async def _run_in(

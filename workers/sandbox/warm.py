@@ -199,6 +199,11 @@ class WarmParent:
                 env={} if self.is_mounted else {"PATH": _VARIABLES["PATH"], "LANG": _VARIABLES["LANG"]},
                 cwd="/",
             )
+        except OSError as error:
+            ours.close()
+            os.close(stdout)
+            os.close(stderr)
+            raise ParentLost(f"The sandbox cannot be started: {error}.") from None
         finally:
             command.close()
             plan_end.close()

@@ -70,10 +70,12 @@ class Watchdog:
 
     async def _run(self) -> None:
         while self._watched:
-            young = time.time() - TICK_S / 2
             await asyncio.sleep(TICK_S)
             # Most jobs end before their first tick; only those that lasted cost a scan.
-            old = [watched for watched in self._watched if watched.since <= young and not watched.is_over]
+            old_enough = time.time() - TICK_S / 2
+            old = [
+                watched for watched in self._watched if watched.since <= old_enough and not watched.is_over
+            ]
             if not old:
                 continue
             for watched, excess in await asyncio.to_thread(inspect, old):
@@ -132,21 +134,19 @@ def _usages(groups: set[int]) -> dict[int, _Usage]:
 
 
 def _over(watched: Watched, usage: _Usage) -> Over | None:
+    watched.cpu_s = max(watched.cpu_s, usage.cpu_ticks / _TICKS_PER_S)
+    count = len(usage.pids)
+    if count > watched.processes:  # first, since measuring a thousand processes takes long
+        return Over(
+            "process_limit", f"ran {count} processes at once, more than its limit of {watched.processes}"
+        )
     memory_bytes = usage.resident_bytes
     if memory_bytes > watched.memory_bytes:
         memory_bytes = _proportional_bytes(usage)
     watched.peak_memory_bytes = max(watched.peak_memory_bytes, memory_bytes)
-    watched.cpu_s = max(watched.cpu_s, usage.cpu_ticks / _TICKS_PER_S)
     if memory_bytes > watched.memory_bytes:
-        return Over(
-            "memory_limit",
-            f"used {memory_bytes >> 20} MiB of memory, more than its limit of {watched.memory_bytes >> 20} MiB",
-        )
-    if len(usage.pids) > watched.processes:
-        return Over(
-            "process_limit",
-            f"ran {len(usage.pids)} processes at once, more than its limit of {watched.processes}",
-        )
+        used, limit = memory_bytes >> 20, watched.memory_bytes >> 20
+        return Over("memory_limit", f"used {used} MiB of memory, more than its limit of {limit} MiB")
     return _over_disk(watched, usage)
 
 

@@ -1,0 +1,251 @@
+"""The attacker: a skill that tries every way out it knows. Each attempt answers "closed: …" or "OPEN: …".
+
+The file is put into a bundle as it stands and runs inside the sandbox, at import (in the warm parent) and in a job.
+"""
+
+# ruff: noqa: PTH102, PTH108, PTH109, PTH110, PTH112, PTH115, PTH116, PTH120, PTH123, PTH208, PTH211, SIM115, PERF403
+# (an attacker writes as attackers do)
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import stat
+import time
+
+libc = ctypes.CDLL(None, use_errno=True)
+X86 = os.uname().machine == "x86_64"
+
+
+def run(inputs):
+    return globals()[inputs["do"]](inputs)
+
+
+def victim(inputs):
+    """A neighbour: says that it sits, and must still be well when it is told to stop."""
+    with open("secret.txt", "w") as file:
+        file.write("the neighbour's secret")
+    with open("drive/victim", "w") as file:
+        file.write(str(os.getpid()))
+    while not os.path.exists("drive/stop"):
+        time.sleep(0.02)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return {"secret": open("secret.txt").read(), "files": limits[0], "names": sorted(os.listdir("."))}
+
+
+def look(inputs):
+    """Everything that one job may try against the machine and its neighbours."""
+    neighbour = int(open("drive/victim").read())
+    found = {**machine(inputs), **{f"import: {name}": answer for name, answer in AT_IMPORT.items()}}
+    for name, attempt in {
+        "read the neighbour's folder": lambda: other_folders(),
+        "list all jobs": lambda: os.listdir(os.path.dirname(os.getcwd())),
+        "read the neighbour's variables": lambda: open(f"/proc/{neighbour}/environ").read(),
+        "read the neighbour's memory": lambda: open(f"/proc/{neighbour}/mem", "rb").read(1),
+        "enter the neighbour's folder": lambda: os.listdir(f"/proc/{neighbour}/cwd/"),
+        "answer for the neighbour": lambda: open(f"/proc/{neighbour}/fd/3", "w").write("{}"),
+        "read the parent's variables": lambda: open(f"/proc/{os.getppid()}/environ").read(),
+        "read the parent's memory": lambda: open(f"/proc/{os.getppid()}/mem", "rb").read(1),
+        "trace the neighbour": lambda: call("ptrace", 101, 117, 16, neighbour, 0, 0),
+        "read across processes": lambda: call("process_vm_readv", 310, 270, neighbour, 0, 0, 0, 0, 0),
+        "take the neighbour's descriptor": lambda: call("pidfd_getfd", 438, 438, 0, 3, 0),
+        "signal the neighbour": lambda: os.kill(neighbour, signal.SIGKILL),
+        "signal the neighbour's group": lambda: os.killpg(neighbour, signal.SIGKILL),
+        "signal the parent": lambda: os.kill(os.getppid(), signal.SIGKILL),
+        "stop the neighbour": lambda: os.kill(neighbour, signal.SIGSTOP),
+        "limit the neighbour": lambda: resource.prlimit(neighbour, resource.RLIMIT_NOFILE, (3, 3)),
+        "more limits": lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1 << 20, 1 << 20)),
+        "keep descriptors of the parent": lambda: strange_descriptors(),
+        "talk over shared abstract sockets": lambda: abstract_neighbour(),
+        "listen on a port": lambda: socket.socket().bind(("127.0.0.1", 0)),
+    }.items():
+        found[name] = tried(attempt)
+    return found
+
+
+def machine(inputs):
+    """What both the warm parent and a job may try against the machine."""
+    attempts = {
+        f"open {path}": (
+            lambda path=path: os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)
+        )
+        for path in inputs["paths"]
+    }
+    for name, attempt in {
+        "see the worker's process": lambda: os.stat(f"/proc/{inputs['worker']}/status"),
+        "signal the worker": lambda: os.kill(inputs["worker"], 0),
+        "see more processes than the sandbox's": lambda: strangers(),
+        "reach the worker's TCP port": lambda: connect(socket.AF_INET, ("127.0.0.1", inputs["tcp"])),
+        "reach the worker's port over IPv6": lambda: connect(socket.AF_INET6, ("::1", inputs["tcp"])),
+        "reach its unix socket": lambda: connect(socket.AF_UNIX, inputs["unix"]),
+        "reach its abstract socket": lambda: connect(socket.AF_UNIX, "\0" + inputs["abstract"]),
+        "reach the metadata address": lambda: connect(socket.AF_INET, ("169.254.169.254", 80)),
+        "send UDP": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("1.1.1.1", 53)),
+        "resolve a name": lambda: socket.getaddrinfo("example.org", 80),
+        "open a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
+        "open a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
+        "open a vsock": lambda: socket.socket(40, socket.SOCK_STREAM),
+        "open a kernel crypto socket": lambda: socket.socket(38, socket.SOCK_SEQPACKET),
+        "become root": lambda: os.setresuid(0, 0, 0),
+        "become another user": lambda: os.setresuid(65533, 65533, 65533),
+        "join a group": lambda: os.setgroups([0]),
+        "mount": lambda: call("mount", 165, 40, b"none", b"/jobs", b"tmpfs", 0, 0),
+        "unmount": lambda: call("umount2", 166, 39, b"/deployment", 2),
+        "make a user namespace": lambda: call("unshare", 272, 97, 0x10000000),
+        "clone into a user namespace": lambda: call(
+            "clone", 56, 220, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0
+        ),
+        "join a namespace": lambda: call("setns", 308, 268, 0, 0),
+        "change root": lambda: os.chroot("/jobs"),
+        "load a program into the kernel": lambda: call("bpf", 321, 280, 0, 0, 0),
+        "use the key ring": lambda: call("keyctl", 250, 219, 0, -3, 0),
+        "use io_uring": lambda: call("io_uring_setup", 425, 425, 8, ctypes.create_string_buffer(256)),
+        "handle page faults": lambda: call("userfaultfd", 323, 282, 1),
+        "measure the kernel": lambda: call("perf_event_open", 298, 241, 0, 0, -1, -1, 0),
+        "hide memory in a nameless file": lambda: call("memfd_create", 319, 279, b"x", 0),
+        "hide memory in shared segments": lambda: call("shmget", 29, 194, 0, 1 << 20, 0o1600),
+        "outlive the worker": lambda: libc.prctl(1, 0, 0, 0, 0) == 0 or refuse("not permitted"),
+        "open by handle": lambda: call("open_by_handle_at", 304, 265, -100, 0, 0),
+        "write to the bundle": lambda: open(os.environ["PURAS_DEPLOYMENT_ROOT"] + "/planted", "w"),
+        "write to the system": lambda: open("/usr/planted", "w"),
+        "write to the root": lambda: open("/planted", "w"),
+        "write to our runtime": lambda: open("/puras/puras_inside/planted", "w"),
+        "write a kernel setting": lambda: open("/proc/sys/kernel/core_pattern", "w").write("|/x"),
+        "pull the machine's trigger": lambda: open("/proc/sysrq-trigger", "w").write("h"),
+        "open the terminal": lambda: open("/dev/tty", "w"),
+        "see devices of the machine": lambda: devices(),
+        "see the machine's hardware": lambda: os.listdir("/sys"),
+        "follow a link out of the drive": lambda: link(inputs["drive"], "/etc/shadow"),
+        "follow a link to another drive": lambda: link(inputs["drive"], inputs["other_drive"]),
+        "make a device in the drive": lambda: os.mknod(
+            f"{inputs['drive']}/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0)
+        ),
+        "use the other set of system calls": lambda: second_abi(),
+    }.items():
+        attempts[name] = attempt
+    return {name: tried(attempt) for name, attempt in attempts.items()}
+
+
+def tried(attempt):
+    try:
+        answer = attempt()
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"closed: {type(error).__name__}: {error}"[:150]
+    return f"OPEN: {answer!r}"[:150]
+
+
+def call(name, x86_64, aarch64, *arguments):
+    ctypes.set_errno(0)
+    answer = libc.syscall(x86_64 if X86 else aarch64, *arguments)
+    if name == "clone" and answer == 0:
+        os._exit(0)
+    return answer if answer >= 0 else refuse(os.strerror(ctypes.get_errno()))
+
+
+def refuse(why):
+    raise OSError(why)
+
+
+def connect(family, address):
+    with socket.socket(family) as one:
+        one.settimeout(1)
+        one.connect(address)
+    return address
+
+
+def strangers():
+    """Processes that are neither this sandbox's nor named as ours."""
+    seen = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return seen if os.getpid() > 1 and len(seen) > 64 else refuse(f"{len(seen)} processes")
+
+
+def other_folders():
+    jobs, own = os.path.split(os.getcwd())
+    for number in range(1, 200):
+        path = f"{jobs}/{number}/secret.txt"
+        if str(number) != own and tried(lambda path=path: open(path).read()).startswith("OPEN"):
+            return path
+    return refuse("none of 200 can be read")
+
+
+def strange_descriptors():
+    known = {0, 1, 2, 3, 4}
+    found = {}
+    for number in range(5, 256):
+        try:
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+        except OSError:
+            continue
+    return found if set(found) - known else refuse("none")
+
+
+def abstract_neighbour():
+    """A descendant in this job may be reached; the test is that a job cannot reach another job's socket."""
+    return connect(socket.AF_UNIX, "\0of-the-neighbour")
+
+
+def devices():
+    found = [name for name in os.listdir("/dev") if stat.S_ISBLK(os.stat(f"/dev/{name}").st_mode)]
+    return found or refuse("none")
+
+
+def link(drive, target):
+    name = f"{drive}/way-out"
+    if os.path.lexists(name):
+        os.unlink(name)
+    os.symlink(target, name)
+    return os.listdir(name) if os.path.isdir(name) else open(name).read()
+
+
+def second_abi():
+    if not X86:
+        refuse("this architecture has none")
+    pid = os.fork()
+    if pid == 0:
+        libc.syscall(0x40000000 + 39)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return "ran" if os.WIFEXITED(status) else refuse(f"ended by signal {os.WTERMSIG(status)}")
+
+
+def bomb_forks(inputs):
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            time.sleep(0.01)
+
+
+def bomb_memory(inputs):
+    for _ in range(32):
+        if os.fork() == 0:
+            break
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1 << 16)) * 64)
+
+
+def bomb_disk(inputs):
+    for number in range(100_000):
+        with open(f"{number}", "wb") as file:
+            file.write(b"x" * (1 << 20))
+        time.sleep(0.001)
+
+
+def bomb_depth(inputs):
+    while True:
+        os.mkdir("deep")
+        os.chdir("deep")
+
+
+def kill_everyone(inputs):
+    os.kill(-1, signal.SIGKILL)
+    return "alone"
+
+
+def fine(inputs):
+    return "fine"
+
+
+AT_IMPORT = machine(FACTS) if (FACTS := globals().get("FACTS")) else {}

@@ -1,0 +1,183 @@
+"""Runs the attacker under the real runner and prints what it reached, as one JSON object.
+
+A program of its own, so that it can be run as another user: `python escape_probe.py FOLDER`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from workers.runners import Assignment, Entrypoint, Outcome, RunLimits, Success
+from workers.runners.deterministic import DeterministicRunner
+
+UID = 41_010 if os.geteuid() == 0 else None
+LIMITS = RunLimits(timeout_s=30, memory_mb=256, disk_mb=16, output_mb=1, processes=32)
+BOMBS = ("bomb_forks", "bomb_memory", "bomb_disk", "bomb_depth", "kill_everyone")
+
+
+class _Silent:
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        """Nothing of the attacker's output matters here."""
+
+
+def main(folder: Path) -> None:
+    """Probe, print, end."""
+    os.environ["DATABASE_URL"] = "postgresql://the-worker-s-own"
+    with _listeners(folder) as listeners:
+        sys.stdout.write(json.dumps(asyncio.run(_probe(folder, listeners))) + "\n")
+
+
+async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
+    home = folder / "home"
+    runner = DeterministicRunner(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    (home / "keys").mkdir()
+    (home / "keys/secrets.key").write_text("the key of all secrets")
+    drive, other_drive = _drive(folder, "drive"), _drive(folder, "other-drive")
+    (other_drive / "private.txt").write_text("of another project")
+    paths = [home, home / "jobs", home / "keys/secrets.key", other_drive / "private.txt", other_drive, folder]
+    paths += map(
+        Path, ("/root", "/home", "/var/lib", "/etc/shadow", "/boot", "/run", "/dev/mem", "/srv", "/opt")
+    )
+    facts = {
+        **listeners,
+        "worker": os.getpid(),
+        "paths": [str(path) for path in paths if not Path(sys.base_prefix).is_relative_to(path)],
+        "drive": "drive",
+        "other_drive": str(other_drive),
+    }
+    assignment = _assignment(folder, drive, facts)
+    try:
+        look, victim = await _look(runner, assignment, drive, facts)
+        bombs = {name: await _bomb(runner, assignment, name) for name in BOMBS}
+    finally:
+        await runner.close()
+    left = sorted(path.name for path in (home / "jobs").iterdir())
+    return {
+        "layers": runner.layers,
+        "look": look,
+        "victim": victim,
+        "bombs": bombs,
+        "left": left,
+        "uid": os.geteuid(),
+    }
+
+
+async def _look(
+    runner: DeterministicRunner, assignment: Assignment, drive: Path, facts: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Attack while a neighbour of the same skill sits beside; then see how the neighbour is."""
+    victim = asyncio.create_task(_run(runner, assignment, {"do": "victim"}))
+    async with asyncio.timeout(20):
+        while not ((drive / "victim").exists() and (drive / "victim").read_text()) and not victim.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    look = await _run(runner, assignment, {"do": "look", **facts})
+    (drive / "stop").touch()
+    return _shown(look), _shown(await victim)
+
+
+async def _bomb(runner: DeterministicRunner, assignment: Assignment, name: str) -> dict[str, Any]:
+    """Set it off beside a neighbour, and run another job after it."""
+    neighbour = asyncio.create_task(_run(runner, replace(assignment, skill_name="other"), {"do": "fine"}))
+    ended = await _run(runner, assignment, {"do": name})
+    after = await _run(runner, assignment, {"do": "fine"})
+    return {
+        "ended": _shown(ended),
+        "took_s": round(ended.measured.wall_s, 2),
+        "neighbour": _shown(await neighbour),
+        "after": _shown(after),
+        "left": _left_running(),
+    }
+
+
+async def _run(runner: DeterministicRunner, assignment: Assignment, inputs: dict[str, Any]) -> Outcome:
+    return await runner.run(replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), _Silent())
+
+
+def _shown(outcome: Outcome) -> Any:
+    return (
+        outcome.value if isinstance(outcome, Success) else {"code": outcome.code, "message": outcome.message}
+    )
+
+
+def _assignment(folder: Path, drive: Path, facts: dict[str, Any]) -> Assignment:
+    bundle = folder / "bundle"
+    (bundle / "skills/attack").mkdir(parents=True)
+    code = (Path(__file__).parent / "escape_attacks.py").read_text(encoding="utf-8")
+    at_import = {**facts, "drive": "/drive"}
+    (bundle / "skills/attack/main.py").write_text(f"FACTS = {at_import!r}\n{code}", encoding="utf-8")
+    return Assignment(
+        job_id=uuid4(),
+        attempt=1,
+        project_id=uuid4(),
+        deployment_id=uuid4(),
+        skill_name="attack",
+        entrypoint=Entrypoint("skills/attack", "main.py", "run"),
+        declared_inputs=frozenset(),
+        inputs={},
+        limits=LIMITS,
+        bundle_dir=bundle,
+        requirements=None,
+        drive_dir=drive,
+        sandbox_uid=UID,
+        secrets={},
+        secrets_version="1",
+        token="",
+        network="none",
+    )
+
+
+def _drive(folder: Path, name: str) -> Path:
+    drive = folder / name
+    drive.mkdir(mode=0o700)
+    if UID is not None:
+        uid = UID if name == "drive" else UID + 1
+        os.chown(drive, uid, uid)
+    return drive
+
+
+def _left_running() -> int:
+    """Processes of the attacker's user that are more than its warm parents and their spares."""
+    if UID is None:
+        return 0
+    count = 0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                count += (
+                    folder.stat().st_uid == UID
+                    and "Z" not in (folder / "stat").read_text().split(") ")[1][:1]
+                )
+            except OSError:
+                continue
+    return count
+
+
+@contextmanager
+def _listeners(folder: Path) -> Iterator[dict[str, Any]]:
+    """What a database and a queue would be: a TCP port, a socket in a folder, an abstract socket."""
+    path, abstract = folder / "database.sock", f"puras-probe-{uuid4().hex}"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_UNIX) as unix,
+        socket.socket(socket.AF_UNIX) as hidden,
+    ):
+        unix.bind(str(path))
+        path.chmod(0o777)
+        unix.listen()
+        hidden.bind("\0" + abstract)
+        hidden.listen()
+        yield {"tcp": tcp.getsockname()[1], "unix": str(path), "abstract": abstract}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
