@@ -31,8 +31,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         exception_handlers=answers.handlers(),
         middleware=[
+            Middleware(ApiCors),  # outermost, so that pages of other origins can read errors too
             Middleware(Boundary, is_https=settings.url.startswith("https://")),
-            Middleware(ApiCors),
             Middleware(Gate),
         ],
     )

@@ -126,14 +126,15 @@ async def sign_out(
 async def _begin(request: Request, instance: Instance, form: SignInForm) -> NewSession:
     throttle: Throttle = request.app.state.throttle
     email = users.normal_email(form.email)
-    await throttle.count(address=request.client.host if request.client else "", email=email)
+    address = request.client.host if request.client else ""
+    await throttle.count(address=address, email=email)
     async with instance.database.transaction() as session:
         user = await users.with_password(session, email=email, password=form.password)
         agent = request.headers.get("user-agent", "")
         begun = await sessions.begin(
             session, user, user_agent=agent, replaces=_session_token(request, instance)
         )
-    await throttle.clear(email=email)
+    await throttle.clear(address=address, email=email)
     return begun
 
 

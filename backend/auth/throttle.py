@@ -1,4 +1,7 @@
-"""Holds back those who guess passwords: per address and per e-mail, in Redis, and in the process when it is away."""
+"""Holds back those who guess passwords, counted in Redis, and in the process when it is away.
+
+An e-mail alone has a wide limit: with a narrow one, anybody could lock its owner out from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import hashlib
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
@@ -17,10 +21,17 @@ from backend.auth.errors import TooManySignIns
 log = logs.get(__name__)
 
 WINDOW_S: Final = 15 * 60
-MOST_PER_ADDRESS: Final = 50  # a company may sit behind one address
-MOST_PER_EMAIL: Final = 10
+MOST_PER_PAIR: Final = 10  # one address, one e-mail
+MOST_PER_ADDRESS: Final = 50  # a company may sit behind one
+MOST_PER_EMAIL: Final = 100
 _PATIENCE_S: Final = 1.0
 _MOST_REMEMBERED: Final = 50_000
+
+
+class _Limit(NamedTuple):
+    kind: str
+    most: int
+    value: str
 
 
 class _Count(NamedTuple):
@@ -47,22 +58,21 @@ class Throttle:
         Raises:
             TooManySignIns: there were too many from the address, or for the e-mail.
         """
-        for key, most in (
-            (_key("address", address), MOST_PER_ADDRESS),
-            (_key("email", email), MOST_PER_EMAIL),
-        ):
-            counted = await self._count(key)
+        for kind, most, value in _limits(_network(address), email):
+            counted = await self._count(_key(kind, value))
             if counted.tries > most:
-                log.warning("signing in is held back", limit=key.split(":")[-2], tries=counted.tries)
+                log.warning("signing in is held back", limit=kind, tries=counted.tries)
                 raise TooManySignIns(counted.ends_in_s)
 
-    async def clear(self, *, email: str) -> None:
+    async def clear(self, *, address: str, email: str) -> None:
         """Forget the tries for the e-mail, whose owner has just shown the password."""
-        key = _key("email", email)
-        self._local.pop(key, None)
+        limits = _limits(_network(address), email)
+        keys = [_key(kind, value) for kind, _, value in limits if kind != "address"]
+        for key in keys:
+            self._local.pop(key, None)
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                await self._redis.delete(key)
+                await self._redis.delete(*keys)
         except (RedisError, OSError):
             log.warning("redis does not answer; tries to sign in are counted in the process")
 
@@ -89,6 +99,23 @@ class Throttle:
             window = self._local[key] = _Window(0, at + WINDOW_S)
         window.tries += 1
         return _Count(window.tries, max(1, round(window.ends_at - at)))
+
+
+def _limits(network: str, email: str) -> tuple[_Limit, ...]:
+    return (
+        _Limit("pair", MOST_PER_PAIR, f"{network} {email}"),
+        _Limit("address", MOST_PER_ADDRESS, network),
+        _Limit("email", MOST_PER_EMAIL, email),
+    )
+
+
+def _network(address: str) -> str:
+    """The address as it is counted: whoever has one of IPv6 has a whole /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
 
 
 def _key(kind: str, value: str) -> str:

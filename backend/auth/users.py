@@ -69,7 +69,7 @@ async def with_password(session: AsyncSession, *, email: str, password: str) -> 
         WrongPassword: they do not belong together, or the account is disabled.
     """
     user = (await session.scalars(select(User).where(col(User.email) == normal_email(email)))).one_or_none()
-    is_right = await _verify(user.password_hash if user else _nobodys_hash(), password)
+    is_right = await _verify(user.password_hash if user else None, password)
     if user is None or not is_right or user.disabled_at is not None:
         raise WrongPassword
     if _HASHER.check_needs_rehash(user.password_hash):
@@ -110,14 +110,14 @@ async def _hash(password: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(_HASHING, _HASHER.hash, password)
 
 
-async def _verify(password_hash: str, password: str) -> bool:
+async def _verify(password_hash: str | None, password: str) -> bool:
     cut = password[: MOST_PASSWORD_CHARACTERS + 1]
     return await asyncio.get_running_loop().run_in_executor(_HASHING, _is_right, password_hash, cut)
 
 
-def _is_right(password_hash: str, password: str) -> bool:
+def _is_right(password_hash: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(password_hash, password)
+        return _HASHER.verify(password_hash or _nobodys_hash(), password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 

@@ -57,6 +57,8 @@ async def test_pages_of_any_origin_may_ask_the_api_without_cookies_and_nothing_e
     answer = await client.get("/v1/me", headers=headers)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
+    refused = await client.get("/v1/me", headers={"Origin": "https://shop.example"})
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
     for path in ("/sign-in", "/health"):
         assert "Access-Control-Allow-Origin" not in (await client.get(path, headers=headers)).headers
 

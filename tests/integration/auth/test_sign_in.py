@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from backend.app import create_app, serving
 from backend.auth import setup, throttle
+from backend.auth.errors import TooManySignIns
 from backend.auth.tables import AuditRow, Session, User
 from backend.clock import now
 from backend.db import Database
@@ -212,7 +213,7 @@ async def test_what_a_visitor_types_never_becomes_html(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("redis_is_away", [False, True])
-async def test_guessing_is_held_back_per_email(app: FastAPI, world: Any, *, redis_is_away: bool) -> None:
+async def test_guessing_is_held_back(app: FastAPI, world: Any, *, redis_is_away: bool) -> None:
     if redis_is_away:
         app.state.throttle = throttle.Throttle(Redis.from_url("redis://127.0.0.1:1"))
     await world.user("ada@example.org")
@@ -221,14 +222,33 @@ async def test_guessing_is_held_back_per_email(app: FastAPI, world: Any, *, redi
         browser.cookies.set("puras_form_8123", "c")
         codes = [
             (await browser.post("/sign-in", data=fields)).status_code
-            for _ in range(throttle.MOST_PER_EMAIL + 1)
+            for _ in range(throttle.MOST_PER_PAIR + 1)
         ]
-        assert codes == [401] * throttle.MOST_PER_EMAIL + [429]
+        assert codes == [401] * throttle.MOST_PER_PAIR + [429]
         answer = await browser.post("/sign-in", data={**fields, "password": PASSWORD})
         assert answer.status_code == 429
         assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW_S
         other = await browser.post("/sign-in", data={**fields, "email": "bob@example.org"})
         assert other.status_code == 401
+
+
+async def test_guessing_from_many_addresses_is_held_back_too(app: FastAPI) -> None:
+    counter: throttle.Throttle = app.state.throttle
+    for number in range(throttle.MOST_PER_EMAIL):
+        await counter.count(address=f"10.0.0.{number}", email="ada@example.org")
+    with pytest.raises(TooManySignIns):
+        await counter.count(address="10.0.1.1", email="ada@example.org")
+    await counter.clear(address="10.0.1.1", email="ada@example.org")
+    await counter.count(address="10.0.1.1", email="ada@example.org")
+
+
+async def test_addresses_of_one_ipv6_network_count_as_one(app: FastAPI) -> None:
+    counter: throttle.Throttle = app.state.throttle
+    for number in range(throttle.MOST_PER_ADDRESS):
+        await counter.count(address=f"2001:db8::{number:x}", email=f"{number}@example.org")
+    with pytest.raises(TooManySignIns):
+        await counter.count(address="2001:db8::ffff", email="ada@example.org")
+    await counter.count(address="2001:db8:0:1::1", email="ada@example.org")
 
 
 async def test_under_https_the_cookie_is_secure_and_bound_to_the_host(

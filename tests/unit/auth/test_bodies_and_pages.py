@@ -1,0 +1,81 @@
+"""What a body may hold, and how lists are paged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from backend.paging import Page, cursor_of
+from backend.schemas import Asked, unstorable
+
+
+class Inputs(Asked):
+    inputs: dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"a": "x\x00"}, "a holds a NUL"),
+        ({"a": [1, {"b": "\ud800"}]}, "a[1].b holds half of a character"),
+        ({"a\x00": 1}, "The body holds a NUL"),
+        ({"a": {"b\udfff": 1}}, "a holds half of a character"),
+        ({"a": float("nan")}, "a holds a number that JSON does not have"),
+        ([float("-inf")], "[0] holds a number that JSON does not have"),
+    ],
+)
+def test_what_cannot_be_stored_is_found_with_its_place(body: Any, place: str) -> None:
+    assert (unstorable(body) or "").startswith(place)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON)
+def test_text_that_utf8_holds_passes_unless_it_has_a_nul(body: Any) -> None:
+    assert (unstorable(body) is None) == ("\\u0000" not in ascii_json(body))
+
+
+def ascii_json(body: Any) -> str:
+    import json
+
+    return json.dumps(body).replace("\\\\", "")
+
+
+def test_a_deep_body_is_walked_without_running_out_of_stack() -> None:
+    deep: Any = "x\x00"
+    for _ in range(50_000):
+        deep = [deep]
+    assert unstorable(deep) is not None
+
+
+def test_a_request_with_such_text_or_an_unknown_field_is_refused() -> None:
+    for body in ({"inputs": {"a": "\x00"}}, {"inputs": {}, "imputs": {}}):
+        with pytest.raises(ValidationError):
+            Inputs.model_validate(body)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_a_cursor_tells_back_where_the_page_ended(at: datetime, row_id: Any) -> None:
+    assert Page(cursor=cursor_of(at, row_id)).moment() == (at, row_id)
+
+
+@given(st.integers(-(2**63) + 1, 2**63 - 1))
+def test_a_cursor_of_numbers_tells_back_its_number(number: int) -> None:
+    assert Page(cursor=cursor_of(number)).number() == number
+
+
+def test_a_page_knows_whether_another_follows() -> None:
+    rows = [uuid4() for _ in range(3)]
+    full = Page(limit=2).slice(rows, lambda row: (row,))
+    assert (list(full.items), full.next_cursor) == (rows[:2], cursor_of(rows[1]))
+    assert Page(limit=3).slice(rows, lambda row: (row,)).next_cursor is None
