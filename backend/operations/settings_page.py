@@ -1,0 +1,93 @@
+"""Writes `docs/settings.md` from the class of settings: `python -m backend.operations.settings_page`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from backend.config import Settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+HEAD = """\
+# Settings
+
+Every setting of an instance. They are read once, when a process starts, from the environment or from a file `.env` in
+the working folder; the environment wins. This page is generated from `backend/config.py` by `make settings`.
+
+| Variable | Values | Default | Meaning |
+|---|---|---|---|
+"""
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+def page() -> str:
+    """The page as it should be."""
+    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    cells = (f"`{_variable(name, field)}`", _values(field), _default(name, field), _meaning(field))
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    if field.validation_alias is not None:
+        return str(field.validation_alias)
+    return f"{Settings.model_config['env_prefix']}{name}".upper()
+
+
+def _values(field: FieldInfo) -> str:
+    kind = _without_none(field.annotation)
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(kind))
+    word = {
+        int: "whole number",
+        float: "number",
+        str: "text",
+        Path: "folder",
+        SecretStr: "secret text",
+        bool: "yes or no",
+    }
+    return f"{word[kind]}{_bounds(field)}"
+
+
+def _bounds(field: FieldInfo) -> str:
+    lowest = next((f" from {rule.ge}" for rule in field.metadata if hasattr(rule, "ge")), "")
+    above = next((f" above {rule.gt}" for rule in field.metadata if hasattr(rule, "gt")), "")
+    highest = next((f" to {rule.le}" for rule in field.metadata if hasattr(rule, "le")), "")
+    return lowest + above + highest
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "home":
+        return "`./.puras`; for root `/var/lib/puras`"
+    if field.default is None or field.default is PydanticUndefined:
+        return "none"
+    return f"`{field.default}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    return re.sub(r"\s+", " ", field.description or "").strip()
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
+
+
+if __name__ == "__main__":
+    sys.exit(main())

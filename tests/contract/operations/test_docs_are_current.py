@@ -1,0 +1,43 @@
+"""What the documents say is what the code says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from backend.operations import settings_page
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_settings_page_is_generated_from_the_settings() -> None:
+    assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page(), "run `make settings`"
+
+
+def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = {
+        re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0]
+        for line in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])
+    }
+    explained = set(re.findall(r"^\| `([a-z0-9-]+)` \|", read("docs/dependencies.md"), flags=re.MULTILINE))
+    assert named == explained
+
+
+def test_decisions_are_numbered_without_gaps_and_have_all_four_parts() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [path.name[:4] for path in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    for path in decisions:
+        parts = re.findall(r"^## (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences", "Alternatives"], path.name
+
+
+def test_files_that_documents_point_to_exist() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
