@@ -3,11 +3,15 @@
 from fastapi import APIRouter
 
 from backend.auth.api import router as auth
+from backend.deployments.api import router as deployments
+from backend.deployments.skills_api import router as skills
+from backend.drive.api import router as drive
 from backend.events.api import router as events
 from backend.jobs.api import router as jobs
 from backend.ledger.api import router as ledger
 from backend.projects.api import router as projects
 from backend.secrets.api import router as secrets
+from backend.skillpacks.api import router as skillpacks
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""
@@ -15,7 +19,11 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(auth)
 router.include_router(projects)
+router.include_router(skillpacks)
+router.include_router(deployments)
+router.include_router(skills)
 router.include_router(jobs)
 router.include_router(events)
 router.include_router(ledger)
+router.include_router(drive)
 router.include_router(secrets)

@@ -16,6 +16,7 @@ from backend.auth.last_use import LastUse
 from backend.auth.throttle import Throttle
 from backend.boundary import ApiCors, Boundary
 from backend.config import Settings
+from backend.deployments import public
 from backend.instance import Instance, open_instance
 
 
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(public.router)
     app.include_router(api.router)
     openapi.describe(app)
     return app

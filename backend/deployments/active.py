@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -130,7 +130,7 @@ async def _candidates(
     """One row per skillpack that may have the skill, the default one first."""
     if version is not None and not 0 < version <= MAX_VERSION:
         raise DeploymentNotFound(str(version))
-    query: Select[Any] = (
+    query: Any = (
         visible(Skillpack, principal)
         .join(Deployment, _pinned(version, deployment_id))
         .with_only_columns(
@@ -146,7 +146,8 @@ async def _candidates(
         query = query.where(_is_skillpack(wanted.skillpack))
     if wanted.workspace is not None:
         query = query.where(_is_workspace(wanted.workspace))
-    return (await session.execute(query)).all()
+    rows: Sequence[Any] = (await session.execute(query)).all()
+    return rows
 
 
 def _pinned(version: int | None, deployment_id: UUID | None) -> ColumnElement[bool]:

@@ -1,0 +1,213 @@
+"""Routes of deployments, below `/deployments` for the default skillpack and `/skillpacks/{skillpack}` for any."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
+
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.principal import Role
+from backend.bundles.archive import MAX_ZIPPED_BYTES
+from backend.deployments import service
+from backend.deployments.diff import diff
+from backend.deployments.errors import NothingActive
+from backend.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
+from backend.deployments.schemas import (
+    DeploymentAnswer,
+    DeploymentSummary,
+    DiffAnswer,
+    PullAnswer,
+    ValidationAnswer,
+)
+from backend.idempotency import service as idempotency
+from backend.idempotency.dependencies import Once
+from backend.skillpacks import service as skillpacks
+
+MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
+"""A bundle, and the form around it."""
+
+router = APIRouter(tags=["deployments"])
+
+SkillpackRef = str | None
+"""Id or slug: in the path below `/skillpacks`, else a query parameter; without one the project's default."""
+
+Bundle = Annotated[UploadFile, File(description="The zip of the project's folder, at most 64 MiB.")]
+
+
+class _Pushed:
+    """The form of a push."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        notes: Annotated[str, Form(max_length=4_000, description="What is new.")] = "",
+        activate: Annotated[
+            Literal["true", "false", "1", "0"], Form(description="Whether new jobs get it at once.")
+        ] = "true",
+    ) -> None:
+        self.bundle = bundle
+        self.notes = notes
+        self.is_activating = activate in ("true", "1")
+
+
+@router.post("/deployments", status_code=201, response_model=DeploymentAnswer, max_body_size=MOST_FORM_BYTES)
+@router.post(
+    "/skillpacks/{skillpack}/deployments",
+    status_code=201,
+    response_model=DeploymentAnswer,
+    max_body_size=MOST_FORM_BYTES,
+)
+async def push(
+    *,
+    request: Request,
+    pushed: Annotated[_Pushed, Depends()],
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> Response:
+    """Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored."""
+    principal.require(Role.DEVELOPER, "deployments:write")
+    data = await pushed.bundle.read()
+    target = f"{request.url.path}?{request.url.query}"
+    form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
+    once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), instance.vault)
+
+    async def make() -> DeploymentAnswer:
+        made = await service.push(
+            session,
+            principal,
+            bundle=data,
+            notes=pushed.notes,
+            activate=pushed.is_activating,
+            skillpack=skillpack,
+            storage=instance.storage,
+        )
+        return DeploymentAnswer.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
+
+    return await once.answer(session, principal, make)
+
+
+@router.post("/deployments/validate", max_body_size=MOST_FORM_BYTES)
+async def validate(bundle: Bundle, principal: PrincipalDep) -> ValidationAnswer:
+    """Check a bundle; nothing is stored and nothing of it is executed."""
+    return ValidationAnswer.of(await service.validate(principal, await bundle.read()))
+
+
+@router.get("/deployments")
+@router.get("/skillpacks/{skillpack}/deployments")
+async def list_deployments(
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: SkillpackRef = None,
+    limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
+) -> list[DeploymentSummary]:
+    """The versions of a skillpack, newest first."""
+    rows = await service.list_(session, principal, skillpack=skillpack, limit=limit)
+    pack = await skillpacks.get(session, principal, skillpack)
+    return [DeploymentSummary.of(row, pack) for row in rows]
+
+
+@router.get("/deployments/pull")
+@router.get("/skillpacks/{skillpack}/deployments/pull")
+async def pull(
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+    ttl: Annotated[
+        int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds that the address works.")
+    ] = 600,
+) -> PullAnswer:
+    """An address of the active version's bundle that works without a key, for a while."""
+    principal.require(Role.VIEWER, "deployments:read")
+    pack = await skillpacks.get(session, principal, skillpack)
+    if pack.active_deployment_id is None:
+        raise NothingActive(pack.slug)
+    active = await service.get(session, principal, str(pack.active_deployment_id))
+    url = pull_link(instance.vault, instance.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
+    return PullAnswer(
+        download_url=url,
+        version=active.version,
+        deployment_id=active.id,
+        sha256=active.sha256,
+        expires_in=ttl,
+    )
+
+
+@router.get("/deployments/{deployment}")
+@router.get("/skillpacks/{skillpack}/deployments/{deployment}")
+async def get_deployment(
+    deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
+) -> DeploymentAnswer:
+    """One version, by id or number."""
+    found = await service.get(session, principal, deployment, skillpack=skillpack)
+    return DeploymentAnswer.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
+
+
+@router.post("/deployments/{deployment}/activate")
+@router.post("/skillpacks/{skillpack}/deployments/{deployment}/activate")
+async def activate(
+    deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
+) -> DeploymentAnswer:
+    """Make a version the active one, newer or older; running jobs stay on theirs."""
+    switched = await service.activate(session, principal, deployment, skillpack=skillpack)
+    return DeploymentAnswer.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
+
+
+@router.delete("/deployments/{deployment}", status_code=204)
+@router.delete("/skillpacks/{skillpack}/deployments/{deployment}", status_code=204)
+async def delete(
+    deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
+) -> None:
+    """Delete a version that is not active and has no live jobs."""
+    await service.delete(session, principal, deployment, skillpack=skillpack)
+
+
+@router.get(
+    "/deployments/{deployment}/bundle",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+@router.get(
+    "/skillpacks/{skillpack}/deployments/{deployment}/bundle",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+async def download(
+    deployment: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+) -> Response:
+    """The zip exactly as it was pushed."""
+    found = await service.get(session, principal, deployment, skillpack=skillpack)
+    return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+
+
+@router.get("/deployments/{deployment}/diff")
+@router.get("/skillpacks/{skillpack}/deployments/{deployment}/diff")
+async def get_diff(
+    *,
+    deployment: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+    base: Annotated[str | None, Query(description="Id or number; without one the active version.")] = None,
+) -> DiffAnswer:
+    """What a version changes over another one, with the changes that break callers marked."""
+    found = await diff(
+        session, principal, deployment, base=base, skillpack=skillpack, storage=instance.storage
+    )
+    return DiffAnswer.of(found, await skillpacks.get(session, principal, str(found.head.skillpack_id)))
+
+
+def zip_response(data: bytes, sha256: str, version: int | None) -> Response:
+    """A bundle as a download."""
+    name = "draft" if version is None else f"v{version}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "ETag": f'"{sha256}"'}
+    return Response(data, media_type="application/zip", headers=headers)

@@ -1,0 +1,44 @@
+"""Routes outside `/v1` that carry their own proof, or need none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend.auth.dependencies import InstanceDep, SessionDep
+from backend.bundles.skill_json_schema import skill_json_schema
+from backend.deployments import pull_links
+from backend.deployments.api import zip_response
+from backend.deployments.errors import BadPullLink
+from backend.deployments.tables import Deployment
+
+router = APIRouter()
+
+
+@router.get(
+    f"{pull_links.ROUTE}/{{token}}",
+    tags=["deployments"],
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+async def pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) -> Response:
+    """The bundle that a pull address opens."""
+    pulled = pull_links.verify(instance.vault, token)
+    query = select(Deployment).where(
+        col(Deployment.id) == pulled.deployment_id,
+        col(Deployment.project_id) == pulled.project_id,
+        col(Deployment.deleted_at).is_(None),
+    )
+    found = (await session.scalars(query)).one_or_none()
+    if found is None:
+        raise BadPullLink
+    return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+
+
+@router.get("/schemas/skill.json", tags=["skills"])
+async def skill_schema() -> dict[str, Any]:
+    """The JSON Schema of skill.yaml, for editors."""
+    return skill_json_schema()

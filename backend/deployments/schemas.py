@@ -1,0 +1,259 @@
+"""What the routes of deployments and skills answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.bundles.manifest import Example, Limits, Manifest, Retries, Skill
+from backend.bundles.read import ReadBundle
+from backend.deployments.diff import Diff
+from backend.deployments.service import ActiveSkill
+from backend.deployments.tables import Deployment
+from backend.errors import Problem
+from backend.skillpacks.tables import Skillpack
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class ProblemAnswer(_Answer):
+    """A place in the bundle, and what about it."""
+
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> ProblemAnswer:
+        """The answer for a problem."""
+        return cls(path=problem.path, message=problem.message, line=problem.line, column=problem.column)
+
+
+class DeploymentSummary(_Answer):
+    """A version, as lists show it."""
+
+    id: UUID
+    project_id: UUID
+    workspace_id: UUID
+    """The same id, by the name that newer clients read."""
+    skillpack_id: UUID
+    skillpack: str
+    """Its slug."""
+    version: int | None
+    """`null` for a draft."""
+    is_active: bool
+    size_bytes: int
+    sha256: str
+    """Of the zip: the same bytes have the same."""
+    notes: str
+    created_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentSummary:
+        """The summary of a deployment of that skillpack."""
+        return cls(**_summary(deployment, skillpack))
+
+
+class DeploymentAnswer(DeploymentSummary):
+    """A version with all that it offers."""
+
+    manifest: Manifest
+    warnings: list[ProblemAnswer]
+
+    @classmethod
+    def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentAnswer:
+        """The answer for a deployment of that skillpack."""
+        return cls(
+            **_summary(deployment, skillpack),
+            manifest=Manifest.model_validate(deployment.manifest),
+            warnings=[ProblemAnswer.model_validate(warning) for warning in deployment.warnings],
+        )
+
+
+class ValidationAnswer(_Answer):
+    """A bundle that may be pushed as it is."""
+
+    ok: Literal[True] = True
+    sha256: str
+    size_bytes: int
+    manifest: Manifest
+    warnings: list[ProblemAnswer]
+
+    @classmethod
+    def of(cls, read: ReadBundle) -> ValidationAnswer:
+        """The answer for a bundle without errors."""
+        return cls(
+            sha256=read.sha256,
+            size_bytes=read.size_bytes,
+            manifest=read.manifest,
+            warnings=[ProblemAnswer.of(warning) for warning in read.warnings],
+        )
+
+
+class PullAnswer(_Answer):
+    """Where the bundle of the active version is, for a while."""
+
+    download_url: str
+    version: int | None
+    deployment_id: UUID
+    sha256: str
+    expires_in: int
+    """Seconds."""
+
+
+class FileChangeAnswer(_Answer):
+    """A file that differs; a size is `null` where the file is not."""
+
+    path: str
+    change: Literal["added", "removed", "changed"]
+    base_bytes: int | None
+    head_bytes: int | None
+
+
+class SkillChangeAnswer(_Answer):
+    """A skill that differs, and whether its callers can trip over it."""
+
+    skill: str
+    path: str
+    message: str
+    is_breaking: bool
+
+
+class DiffAnswer(_Answer):
+    """What `head` changes over `base`."""
+
+    base: DeploymentSummary
+    head: DeploymentSummary
+    is_breaking: bool
+    files: list[FileChangeAnswer]
+    skills: list[SkillChangeAnswer]
+
+    @classmethod
+    def of(cls, diff: Diff, skillpack: Skillpack) -> DiffAnswer:
+        """The answer for the difference of two versions of that skillpack."""
+        return cls(
+            base=DeploymentSummary.of(diff.base, skillpack),
+            head=DeploymentSummary.of(diff.head, skillpack),
+            is_breaking=diff.is_breaking,
+            files=[
+                FileChangeAnswer(
+                    path=file.path,
+                    change="added"
+                    if file.base_bytes is None
+                    else "removed"
+                    if file.head_bytes is None
+                    else "changed",
+                    base_bytes=file.base_bytes,
+                    head_bytes=file.head_bytes,
+                )
+                for file in diff.files
+            ],
+            skills=[
+                SkillChangeAnswer(
+                    skill=change.skill,
+                    path=change.place,
+                    message=change.message,
+                    is_breaking=change.is_breaking,
+                )
+                for change in diff.changes
+            ],
+        )
+
+
+class SkillSummary(_Answer):
+    """A skill that jobs can name."""
+
+    name: str
+    skillpack: str
+    """Slug of the skillpack that it is in."""
+    skillpack_id: UUID
+    deployment_id: UUID
+    version: int | None
+    title: str | None
+    description: str
+    type: Literal["agentic", "deterministic"]
+    is_agentic: bool
+
+    @classmethod
+    def of(cls, active: ActiveSkill) -> SkillSummary:
+        """The summary of an active skill."""
+        return cls(
+            skillpack=active.skillpack.slug,
+            skillpack_id=active.skillpack.id,
+            deployment_id=active.deployment.id,
+            version=active.deployment.version,
+            **_of_skill(active.skill),
+        )
+
+
+class SkillAnswer(SkillSummary):
+    """A skill with everything that a caller or a form needs."""
+
+    input_schema: dict[str, Any]
+    """As its author wrote it, in the dialect."""
+    output_schema: dict[str, Any]
+    input_json_schema: dict[str, Any]
+    """The same in plain JSON Schema 2020-12."""
+    output_json_schema: dict[str, Any]
+    examples: list[Example]
+    model: str | None
+    timeout_s: float | None
+    """`null`: as the instance says."""
+    limits: Limits
+    retries: Retries
+    network: str | list[str]
+    lane: str | None
+    marketing: dict[str, Any] | None
+
+
+def detail_of_skill(skill: Skill) -> dict[str, Any]:
+    """The fields of a skill that its detail shows."""
+    return {
+        **_of_skill(skill),
+        "input_schema": skill.input_schema,
+        "output_schema": skill.output_schema,
+        "input_json_schema": skill.input_json_schema,
+        "output_json_schema": skill.output_json_schema,
+        "examples": list(skill.examples),
+        "model": skill.model,
+        "timeout_s": skill.timeout_s,
+        "limits": skill.limits,
+        "retries": skill.retries,
+        "network": skill.network,
+        "lane": skill.lane,
+        "marketing": skill.marketing,
+    }
+
+
+def _of_skill(skill: Skill) -> dict[str, Any]:
+    return {
+        "name": skill.name,
+        "title": skill.title,
+        "description": skill.description,
+        "type": "agentic" if skill.is_agentic else "deterministic",
+        "is_agentic": skill.is_agentic,
+    }
+
+
+def _summary(deployment: Deployment, skillpack: Skillpack) -> dict[str, Any]:
+    return {
+        "id": deployment.id,
+        "project_id": deployment.project_id,
+        "workspace_id": deployment.project_id,
+        "skillpack_id": deployment.skillpack_id,
+        "skillpack": skillpack.slug,
+        "version": deployment.version,
+        "is_active": skillpack.active_deployment_id == deployment.id,
+        "size_bytes": deployment.size_bytes,
+        "sha256": deployment.sha256,
+        "notes": deployment.notes,
+        "created_by": deployment.created_by,
+        "created_at": deployment.created_at,
+    }
