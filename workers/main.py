@@ -32,6 +32,7 @@ def main() -> int:
     """Run one worker process until SIGTERM or SIGINT."""
     current = settings()
     logs.configure(current.log_level, current.log_format)
+    os.umask(0o022)  # bundles and environments are read by every project's own user
     uvloop.run(_run(current))
     return 0
 

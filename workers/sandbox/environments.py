@@ -160,7 +160,6 @@ class _Build:
             stderr=asyncio.subprocess.STDOUT,
             env=_build_environment(self._cache),
             cwd="/",  # where no project's own settings are found
-            umask=0o022,
             start_new_session=True,
         )
         try:
