@@ -61,7 +61,7 @@ class Shell(rx.State):
     async def enter(self):
         """Find the person and the project of the page's address."""
         self._begin()
-        slug = self.router.page.params.get("project", "")
+        slug: str = self.project
         try:
             async with session.acting(self, slug) as act:
                 self.email, self.csrf = act.person.email, act.person.csrf_token

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
-from backend.bundles.manifest import Manifest, Skill
+from backend.bundles.manifest import Skill
 from backend.deployments import service as deployments
-from backend.deployments.active import load_deployed_skill, resolve_skill
+from backend.deployments.active import load_deployed_skill
 from studio.components.snippets import curl, mcp, python
 from studio.session import Act
 from studio.wording import sample_inputs
@@ -32,6 +33,10 @@ class SkillView:
     description: str = ""
     kind: str = ""
     version: str = ""
+    skillpack: str = ""
+    """Empty: the default one."""
+    play: str = ""
+    """The end of its playground's address."""
     input_schema: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] = field(default_factory=dict)
     examples: list[ExampleView] = field(default_factory=list)
@@ -46,22 +51,21 @@ class Schemas(NamedTuple):
 
 async def active_skills(act: Act) -> list[SkillView]:
     """Every skill that a job can name now."""
-    rows = await deployments.list_(act.session, act.principal, limit=1)
-    return (
-        [_view(s, rows[0].version) for s in Manifest.model_validate(rows[0].manifest).submittable]
-        if rows
-        else []
-    )
+    found = await deployments.active_skills(act.session, act.principal)
+    return [
+        _view(one.skill, one.deployment.version, "" if one.skillpack.is_default else one.skillpack.slug)
+        for one in found
+    ]
 
 
-async def active_skill(act: Act, name: str) -> SkillView:
-    """The active version of one skill.
+async def active_skill(act: Act, name: str, skillpack: str) -> SkillView:
+    """The active version of one skill; of the default skillpack when none is named.
 
     Raises:
         Missing: no active version has it, or it is not one for jobs.
     """
-    resolved = await resolve_skill(act.session, act.principal, skill=name)
-    return _view(resolved.skill, resolved.version)
+    resolved = await deployments.get_skill(act.session, act.principal, name, skillpack=skillpack or None)
+    return _view(resolved.skill, resolved.version, skillpack)
 
 
 async def schemas_of(act: Act, deployment_id: UUID, skill_name: str) -> Schemas:
@@ -81,9 +85,11 @@ def snippet_texts(origin: str, skills: list[SkillView]) -> dict[str, str]:
     }
 
 
-def _view(skill: Skill, version: int | None) -> SkillView:
+def _view(skill: Skill, version: int | None, skillpack: str) -> SkillView:
     return SkillView(
         name=skill.name,
+        skillpack=skillpack,
+        play=f"{skill.name}?{urlencode({'skillpack': skillpack})}" if skillpack else skill.name,
         title=skill.title or "",
         description=skill.description,
         kind="agent" if skill.is_agentic else "function",

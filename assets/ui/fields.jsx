@@ -35,11 +35,17 @@ export function Field(props) {
 const labelOf = ({ name, schema }) => schema.title ?? name;
 const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
 
+/** The names of an object's fields: what must be given first, as its author ordered it. */
+const ordered = ({ properties = {}, required = [] }) => {
+  const first = required.filter((name) => name in properties);
+  return [...first, ...Object.keys(properties).filter((name) => !first.includes(name))];
+};
+
 /** The fields of an object; one that is cleared is left out, so that its default holds. */
 export function Properties({ schema, value, path, errors, context, onChange }) {
   const held = isPlainObject(value) ? value : {};
-  return Object.entries(schema.properties ?? {}).map(([name, field]) => (
-    <Field key={name} name={name} schema={field} value={held[name]} path={path ? `${path}.${name}` : name} errors={errors} context={context}
+  return ordered(schema).map((name) => (
+    <Field key={name} name={name} schema={schema.properties[name]} value={held[name]} path={path ? `${path}.${name}` : name} errors={errors} context={context}
       isRequired={Boolean(schema.required?.includes(name))} onChange={(next) => onChange(next === undefined ? without(held, name) : { ...held, [name]: next })} />
   ));
 }
@@ -60,7 +66,7 @@ function ListField(props) {
   return (
     <fieldset>
       <legend className="row">
-        <span>{label}</span><span className="opt num">{items.length}{schema.maxItems ? ` of ${schema.maxItems}` : ""}</span>
+        <span>{label}</span>{!props.isRequired && <span className="opt">optional</span>}<span className="opt num">{items.length}{schema.maxItems ? ` of ${schema.maxItems}` : ""}</span>
         <button type="button" className="btn quiet small" style={{ marginLeft: "auto" }} aria-label={`Add to ${label}`} disabled={items.length >= (schema.maxItems ?? Infinity)}
           onClick={() => onChange([...items, startOf(schema.items) ?? (typeOf(schema.items) === "object" ? {} : "")])}>+ Add</button>
       </legend>

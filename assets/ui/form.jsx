@@ -6,7 +6,8 @@ import { JsonControl, Properties, startOf } from "./fields";
  *  `value` is taken anew whenever `rev` changes; `errors` maps JSON paths to the API's sentences. `onRun(value)` gets
  *  the inputs as they are at that moment. */
 export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, busy, onRun }) {
-  const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState("");
+  const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
+  useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
   useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, schema]);
   const context = { project, csrf }, isBlocked = busy || (isRaw && Boolean(broken));
   const run = () => isBlocked || onRun?.(inputs);
@@ -27,7 +28,7 @@ export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, bus
         </div>
       </div>
       <div className="run-bar">
-        <button type="submit" className="btn pri" disabled={isBlocked}>{busy ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : "Run"}<kbd>⌘↵</kbd></button>
+        <button type="submit" className="btn pri" disabled={isBlocked}>{busy ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : "Run"}<kbd>{keys}</kbd></button>
         <span className="grow" /><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
       </div>
     </form>

@@ -71,11 +71,11 @@ def facts(*pairs: tuple[str, Any]) -> rx.Component:
     )
 
 
-def code(text: Text) -> rx.Component:
+def code(text: Text, *, is_bare: bool = False) -> rx.Component:
     """A block of code with a button that copies it."""
     return rx.el.div(
         rx.el.div(Copy.create(text=text), style={"position": "absolute", "right": "4px", "top": "4px"}),
-        rx.el.pre(text, class_name="code", tab_index=0),
+        rx.el.pre(text, class_name="code bare" if is_bare else "code", tab_index=0),
         style={"position": "relative"},
     )
 

@@ -9,6 +9,7 @@ import reflex as rx
 from backend.jobs.schemas import JobView
 from studio.components.elements import link, status, table, tag
 from studio.components.live import Ago, Elapsed
+from studio.job_facts import reason_of, version_of
 from studio.wording import usd
 
 _MOST_REASON_CHARACTERS = 160
@@ -48,20 +49,6 @@ def row_of(job: JobView, project_slug: str) -> JobRow:
         finished_at=job.finished_at.isoformat() if job.finished_at else "",
         cost=usd(job.cost_micros) if job.finished_at else "",
     )
-
-
-def reason_of(job: JobView) -> str:
-    """Why the job is in its state, where there is something to say."""
-    if job.status in ("failed", "cancelled"):
-        return job.error or ""
-    if job.status == "running":
-        return f"attempt {job.attempt}" if job.attempt > 1 else ""
-    return job.waiting_reason or ""
-
-
-def version_of(job: JobView) -> str:
-    """`v14`, or `draft`."""
-    return "draft" if job.deployment_version is None else f"v{job.deployment_version}"
 
 
 def job_table(rows: rx.Var[list[JobRow]]) -> rx.Component:

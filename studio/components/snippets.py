@@ -48,6 +48,6 @@ def snippets(texts: rx.Var[dict[str, str]], current: rx.Var[str], on_pick: rx.Ev
     """The three ways as tabs."""
     return rx.el.div(
         Tabs.create(items=LANGUAGES, current=current, label="Language", on_pick=on_pick),
-        rx.el.div(code(texts[current]), style={"padding": "8px"}),
+        code(texts[current], is_bare=True),
         class_name="pane",
     )

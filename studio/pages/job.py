@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +12,12 @@ from backend.jobs.cancel import cancel
 from backend.jobs.errors import JobNotFound
 from backend.jobs.queries import get_job, get_row
 from backend.jobs.replay import replay
-from backend.jobs.schemas import JobView
 from studio import session
 from studio.components.elements import button, facts, identifier, link_button, note, status, tag
-from studio.components.job_rows import reason_of, version_of
-from studio.components.live import Ago, Confirm, Elapsed, Json, Logs, Tabs, Timeline, Turns, Value
+from studio.components.live import Ago, Confirm, Elapsed, Json, Logs, Pulse, Tabs, Timeline, Turns, Value
+from studio.job_facts import JobFacts, facts_of
 from studio.shell import Crumb, Shell, shell
 from studio.skills import schemas_of
-from studio.wording import usd
 
 TABS = [
     {"id": "timeline", "label": "Timeline"},
@@ -28,28 +25,6 @@ TABS = [
     {"id": "result", "label": "Result"},
     {"id": "inputs", "label": "Inputs"},
 ]
-_ENDED = ("succeeded", "failed", "cancelled")
-
-
-@dataclass
-class JobFacts:
-    """What the head of the page says."""
-
-    id: str = ""
-    status: str = "queued"
-    reason: str = ""
-    error: str = ""
-    error_code: str = ""
-    skill: str = ""
-    version: str = ""
-    attempt: int = 0
-    submitted_by: str = ""
-    source: str = ""
-    created_at: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    cost: str = ""
-    is_over: bool = False
 
 
 class JobPage(rx.State):
@@ -82,6 +57,12 @@ class JobPage(rx.State):
         self.tab = "result" if self.facts.status == "succeeded" else TABS[0]["id"]
         self.is_loaded = True
         return None
+
+    @rx.event
+    async def look(self):
+        """Read the job again: what it waits for may have changed without an event."""
+        async with session.acting(self, self.project) as act:
+            await self._read(act)
 
     @rx.event
     async def turn(self, _event: str):
@@ -123,7 +104,7 @@ class JobPage(rx.State):
         row = await get_row(act.session, act.principal, job_id)
         job = await get_job(act.session, act.principal, job_id)
         schemas = await schemas_of(act, job.deployment_id, job.skill_name)
-        self.facts, self.seen = _facts(job), row.event_seq
+        self.facts, self.seen = facts_of(job), row.event_seq
         self.inputs, self.input_schema = job.inputs, schemas.inputs
         self.result, self.output_schema = {"value": job.result}, schemas.outputs
         self.outputs, self.has_result = job.outputs, job.status == "succeeded"
@@ -136,26 +117,6 @@ def _job_id(text: str) -> UUID:
         raise JobNotFound(text) from None
 
 
-def _facts(job: JobView) -> JobFacts:
-    return JobFacts(
-        id=str(job.id),
-        status=job.status,
-        reason="" if job.status == "failed" else reason_of(job),
-        error=job.error or "",
-        error_code=job.error_code or "",
-        skill=job.skill_name,
-        version=version_of(job),
-        attempt=job.attempt,
-        submitted_by=job.submitted_by,
-        source=job.source,
-        created_at=job.created_at.isoformat(),
-        started_at=job.started_at.isoformat() if job.started_at else "",
-        finished_at=job.finished_at.isoformat() if job.finished_at else "",
-        cost=usd(job.cost_micros),
-        is_over=job.status in _ENDED,
-    )
-
-
 def page() -> rx.Component:
     """Head, tabs, and what the tab shows."""
     base = "/p/" + Shell.project_slug
@@ -165,9 +126,7 @@ def page() -> rx.Component:
         rx.cond(
             JobPage.is_loaded,
             rx.fragment(
-                Turns.create(
-                    src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream
-                ),
+                _watch(),
                 _head(),
                 Tabs.create(items=TABS, current=JobPage.tab, label="Job", on_pick=JobPage.pick_tab),
                 rx.el.div(
@@ -180,6 +139,14 @@ def page() -> rx.Component:
             ),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
+    )
+
+
+def _watch() -> rx.Component:
+    """What keeps the facts true: turns of the job's state, and its reason for waiting."""
+    return rx.fragment(
+        Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
+        rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_beat=JobPage.look)),
     )
 
 

@@ -192,9 +192,7 @@ def _none_yet() -> rx.Component:
         rx.el.div(
             rx.cond(
                 Jobs.skills.length() > 0,
-                link_button(
-                    "Run " + Jobs.skills[0], href=base + "/play/" + Jobs.skills[0], icon="play", kind="pri"
-                ),
+                link_button("Run a skill", href=base, icon="play", kind="pri"),
                 link_button("Publish your first skills", href=base, icon="upload", kind="pri"),
             ),
             class_name="row",

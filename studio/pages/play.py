@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import reflex as rx
 from pydantic import ValidationError
@@ -14,11 +14,10 @@ from backend.jobs.schemas import JobRequest, JobView
 from backend.jobs.submit import JobSpec, submit
 from studio import session
 from studio.components.elements import link, note, status, tag
-from studio.components.job_rows import reason_of
-from studio.components.live import Elapsed, Json, SchemaForm, Tabs, Timeline, Turns, Value
+from studio.components.live import Elapsed, Json, Pulse, SchemaForm, Tabs, Timeline, Turns, Value
+from studio.job_facts import JobFacts, facts_of
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skill, active_skills
-from studio.wording import usd
 
 SOURCE = "studio"
 _INPUTS_PREFIX = "inputs."
@@ -29,29 +28,16 @@ TABS = [
 ]
 
 
-@dataclass
-class Run:
-    """The job that the page shows."""
-
-    id: str = ""
-    status: str = ""
-    reason: str = ""
-    error: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    cost: str = ""
-
-
 class Play(rx.State):
     """The playground of one skill."""
 
     skill_view: SkillView = SkillView(name="")
-    names: list[str] = []
+    others: list[SkillView] = []
     inputs: dict[str, Any] = {}
     rev: int = 0
     errors: dict[str, str] = {}
     problem: str = ""
-    run: Run = Run()
+    run: JobFacts = JobFacts()
     result: dict[str, Any] = {"value": None}
     """Whatever the skill returned, under `value`: a state holds no bare JSON."""
     outputs: list[dict[str, Any]] = []
@@ -62,21 +48,22 @@ class Play(rx.State):
 
     @rx.event
     async def load(self):
-        """Show the form of the address's skill, filled with its first example."""
+        """Show the form of the address's skill."""
         self.reset()
         try:
             async with session.acting(self, self.project) as act:
-                self.skill_view = await active_skill(act, self.skill)
-                self.names = [one.name for one in await active_skills(act)]
+                pack = self.router.url.query_parameters.get("skillpack", "")
+                self.skill_view = await active_skill(act, self.skill, pack)
+                self.others = await active_skills(act)
         except Missing as missing:
             return Shell.close(missing.detail)
         self.is_loaded = True
         return None
 
     @rx.event
-    def pick_skill(self, name: str):
+    def pick_skill(self, play: str):
         """Go to another skill's playground."""
-        return rx.redirect(f"/p/{self.project}/play/{name}")
+        return rx.redirect(f"/p/{self.project}/play/{play}")
 
     @rx.event
     def pick_example(self, index: int):
@@ -97,36 +84,39 @@ class Play(rx.State):
         try:
             request = JobRequest(skill=self.skill_view.name, inputs=inputs, source=SOURCE)
             async with session.acting(self, self.project) as act:
-                spec = JobSpec(request, prices=session.instance().prices)
+                spec = JobSpec(
+                    request, skillpack=self.skill_view.skillpack or None, prices=session.instance().prices
+                )
                 submitted = await submit(act.session, act.principal, spec)
+                job = await get_job(act.session, act.principal, submitted.job_id)
         except (Invalid, ValidationError) as invalid:
             self._show_problems(invalid)
             return
-        self.run = Run(id=str(submitted.job_id), status="queued")
         self.result, self.outputs = {"value": None}, []
+        self._show(job)
         self.stream = f"/v1/jobs/{submitted.job_id}/stream?project={self.project}"
-        self.is_busy, self.tab = True, TABS[0]["id"]
+        self.tab = TABS[0]["id"]
 
     @rx.event
     async def turn(self, _event: str):
         """Read the run again: its state has changed."""
-        if not self.run.id:
+        await self._read_run()
+
+    @rx.event
+    async def look(self):
+        """Read the run again: what it waits for may have changed without an event."""
+        await self._read_run()
+
+    async def _read_run(self) -> None:
+        if not self.is_busy:
             return
         async with session.acting(self, self.project) as act:
-            job = await get_job(act.session, act.principal, self.run.id)
+            job = await get_job(act.session, act.principal, UUID(self.run.id))
         self._show(job)
 
     def _show(self, job: JobView) -> None:
-        self.run = Run(
-            id=str(job.id),
-            status=job.status,
-            reason="" if job.status == "failed" else reason_of(job),
-            error=job.error or "",
-            started_at=job.started_at.isoformat() if job.started_at else "",
-            finished_at=job.finished_at.isoformat() if job.finished_at else "",
-            cost=usd(job.cost_micros),
-        )
-        self.is_busy = job.finished_at is None
+        self.run = facts_of(job)
+        self.is_busy = not self.run.is_over
         if job.status == "succeeded":
             self.result, self.outputs, self.tab = {"value": job.result}, job.outputs, "result"
 
@@ -146,7 +136,7 @@ def page() -> rx.Component:
     base = "/p/" + Shell.project_slug
     return shell(
         "project",
-        [Crumb(Shell.project_name, base), Crumb("Playground", base), Crumb(Play.skill_view.name)],
+        [Crumb(Shell.project_name, base), Crumb("Skills", base), Crumb(Play.skill_view.name)],
         rx.cond(
             Play.is_loaded,
             rx.el.div(
@@ -166,8 +156,8 @@ def _form() -> rx.Component:
             rx.el.div(
                 rx.el.h1(rx.cond(skill.title != "", skill.title, skill.name), class_name="cut grow"),
                 rx.el.select(
-                    rx.foreach(Play.names, lambda name: rx.el.option(name, value=name)),
-                    value=skill.name,
+                    rx.foreach(Play.others, lambda one: rx.el.option(one.name, value=one.play)),
+                    value=skill.play,
                     on_change=Play.pick_skill,
                     aria_label="Skill",
                     class_name="in",
@@ -220,6 +210,7 @@ def _outcome() -> rx.Component:
         run.id != "",
         rx.fragment(
             Turns.create(src=Play.stream, after=0, on_turn=Play.turn, key=Play.stream),
+            rx.cond(run.status == "queued", Pulse.create(seconds=2, on_beat=Play.look)),
             rx.el.div(
                 status(run.status, run.reason, is_big=True),
                 Elapsed.create(start=run.started_at, end=run.finished_at),

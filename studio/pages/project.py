@@ -9,6 +9,7 @@ import reflex as rx
 from backend.bundles.manifest import Manifest
 from backend.deployments import service as deployments
 from backend.deployments.tables import Deployment
+from backend.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import link, note, section, table, tag
 from studio.components.live import Ago, BundleDrop, Confirm
@@ -74,8 +75,8 @@ class Overview(rx.State):
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
             rows = await deployments.list_(act.session, act.principal, limit=_MOST_VERSIONS)
-        active = {skill.version for skill in self.skills}
-        self.versions = [_row(one, is_active=f"v{one.version}" in active) for one in rows]
+            active_id = (await skillpacks.get(act.session, act.principal)).active_deployment_id
+        self.versions = [_row(one, is_active=one.id == active_id) for one in rows]
         self.texts = snippet_texts(session.instance().settings.url, self.skills)
 
 
@@ -152,9 +153,9 @@ def _skill(skill: rx.Var[SkillView]) -> rx.Component:
             class_name="t2 two-lines",
             style={"margin_top": "6px"},
         ),
-        href="/p/" + Shell.project_slug + "/play/" + skill.name,
+        href="/p/" + Shell.project_slug + "/play/" + skill.play,
         class_name="card",
-        key=skill.name,
+        key=skill.play,
     )
 
 

@@ -1,0 +1,66 @@
+"""What the pages say of one job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.jobs.schemas import JobView
+from studio.wording import usd
+
+_ENDED = ("succeeded", "failed", "cancelled")
+
+
+@dataclass
+class JobFacts:
+    """The head of a job, as text; moments in ISO 8601, empty for those that have not come."""
+
+    id: str = ""
+    status: str = "queued"
+    reason: str = ""
+    error: str = ""
+    error_code: str = ""
+    skill: str = ""
+    version: str = ""
+    attempt: int = 0
+    submitted_by: str = ""
+    source: str = ""
+    created_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    cost: str = ""
+    is_over: bool = False
+
+
+def facts_of(job: JobView) -> JobFacts:
+    """The facts of a job."""
+    return JobFacts(
+        id=str(job.id),
+        status=job.status,
+        reason="" if job.status == "failed" else reason_of(job),
+        error=job.error or "",
+        error_code=job.error_code or "",
+        skill=job.skill_name,
+        version=version_of(job),
+        attempt=job.attempt,
+        submitted_by=job.submitted_by,
+        source=job.source,
+        created_at=job.created_at.isoformat(),
+        started_at=job.started_at.isoformat() if job.started_at else "",
+        finished_at=job.finished_at.isoformat() if job.finished_at else "",
+        cost=usd(job.cost_micros),
+        is_over=job.status in _ENDED,
+    )
+
+
+def reason_of(job: JobView) -> str:
+    """Why the job is in its state, where there is something to say."""
+    if job.status in ("failed", "cancelled"):
+        return job.error or ""
+    if job.status == "running":
+        return f"attempt {job.attempt}" if job.attempt > 1 else ""
+    return job.waiting_reason or ""
+
+
+def version_of(job: JobView) -> str:
+    """`v14`, or `draft`."""
+    return "draft" if job.deployment_version is None else f"v{job.deployment_version}"
