@@ -1,0 +1,143 @@
+"""Every operation of the API, as its own description lists them, met by strangers with nonsense in their hands."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from sqlalchemy import update
+from sqlmodel import col
+
+from backend.app import create_app
+from backend.auth.tables import ApiKey
+from backend.clock import now
+from backend.config import Settings
+from backend.db import Database
+
+SECRET = "the-victims-own-words"
+WORDS = [
+    "",
+    "0",
+    "-1",
+    "1e999",
+    "9" * 40,
+    "true",
+    "null",
+    "default",
+    "..x",
+    "../../etc/passwd",
+    "a" * 3000,
+    "'; drop table jobs; --",
+    "%s%n",
+    "\u202e\U0001f600",
+    "00000000-0000-0000-0000-000000000000",
+    "2020-02-30T25:00:00Z",
+    "W10",
+]
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**31,
+    2**63,
+    10**40,
+    1.5,
+    [],
+    {},
+    [[[]]],
+    {"a": {"$ref": "#"}},
+    "nul\x00",
+    "\ud800",
+    *WORDS,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One line of the description."""
+
+    method: str
+    path: str
+    parameters: list[dict[str, Any]]
+    body: dict[str, Any] | None
+
+
+def operations() -> Iterator[Operation]:
+    """What the application says that it can do under `/v1`."""
+    spec = create_app(Settings(home=Path("/nonexistent"))).openapi()
+    for path, methods in spec["paths"].items():
+        for method, told in methods.items():
+            if path.startswith("/v1/"):
+                content = told.get("requestBody", {}).get("content", {})
+                schema = content.get("application/json", {}).get("schema", {})
+                body = spec["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], schema)
+                yield Operation(method.upper(), path, told.get("parameters", []), body if content else None)
+
+
+OPERATIONS = list(operations())
+
+
+def nonsense(operation: Operation, dice: random.Random, ids: list[str]) -> dict[str, Any]:
+    """A request that fits the operation in form only."""
+    path = operation.path
+    for one in operation.parameters:
+        if one["in"] == "path":
+            path = path.replace("{" + one["name"] + "}", quote(dice.choice([*ids, *WORDS[1:]]), safe=""))
+    named = [one["name"] for one in operation.parameters if one["in"] == "query" and one["name"] != "wait"]
+    query = {name: dice.choice([*WORDS, *ids]) for name in named if dice.random() < 0.5}
+    request: dict[str, Any] = {"method": operation.method, "url": path, "params": query}
+    if operation.body is not None:
+        fields = [*operation.body.get("properties", {}), "another"]
+        whole = {name: dice.choice(VALUES) for name in fields if dice.random() < 0.7}
+        request["content"] = _json(dice.choice([whole, whole, whole, *VALUES]))
+        request["headers"] = {"Content-Type": "application/json"}
+    return request
+
+
+def _json(value: Any) -> bytes:
+    import json
+
+    return json.dumps(value).encode()
+
+
+def with_headers(request: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    return {**request, "headers": {**request.get("headers", {}), **headers}}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+async def test_no_stranger_gets_in_breaks_anything_or_learns_anything(
+    operation: Operation, client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    victim, other = await world.project(SECRET), await world.project("Other")
+    await world.key(victim)
+    revoked = await world.key(other)
+    async with database.transaction() as session:
+        dead = revoked["Authorization"].split("_")[2].split(".")[0]
+        await session.execute(update(ApiKey).where(col(ApiKey.prefix) == dead).values(revoked_at=now()))
+    keys = {
+        "none": {},
+        "revoked": revoked,
+        "secret": await world.key(other),
+        "publishable": await world.key(other, "publishable"),
+    }
+    dice = random.Random(operation.method + operation.path)
+    is_open = operation.path.startswith("/v1/drive/signed/")
+
+    for _ in range(12):
+        request = nonsense(operation, dice, [str(victim.id), victim.slug])
+        for kind, headers in keys.items():
+            answer = await client.request(**with_headers(request, headers))
+            where = f"{kind}: {request} -> {answer.status_code} {answer.text[:300]}"
+            assert answer.status_code < 500 or answer.status_code in (501, 503), where
+            assert SECRET not in answer.text.replace(victim.slug, ""), where
+            if kind in ("none", "revoked") and not is_open:
+                assert answer.status_code == 401, where
+            if answer.status_code >= 400:
+                assert {"detail", "code"} <= set(answer.json()), where
