@@ -85,10 +85,8 @@ async def get(
     query = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
     if its_id is not None:
         query = query.where(col(Deployment.id) == its_id)
-    elif not ref.isascii() or not ref.isdecimal() or not 0 < int(ref[:12]) <= MAX_VERSION:
-        raise DeploymentNotFound(ref)
     else:
-        query = query.where(col(Deployment.version) == int(ref[:12]))
+        query = query.where(col(Deployment.version) == _version(ref))
     if skillpack is not None or its_id is None:
         pack = await skillpacks.get(session, principal, skillpack)
         query = query.where(col(Deployment.skillpack_id) == pack.id)
@@ -194,6 +192,13 @@ async def get_skill(
     """
     principal.require(Role.VIEWER, "deployments:read")
     return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)
+
+
+def _version(ref: str) -> int:
+    number = int(ref) if len(ref) <= 10 and ref.isascii() and ref.isdecimal() else 0
+    if not 0 < number <= MAX_VERSION:
+        raise DeploymentNotFound(ref)
+    return number
 
 
 class _Held(NamedTuple):

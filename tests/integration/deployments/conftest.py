@@ -1,0 +1,128 @@
+"""The REST application on real servers, a project with a key, and bundles to push."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest_asyncio
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from backend.app import create_app, serving
+from backend.auth import keys
+from backend.auth.actors import operator
+from backend.auth.keys import KeyKind
+from backend.auth.principal import Principal
+from backend.bundles.pack import pack_files
+from backend.config import Settings
+from backend.db import Database
+from backend.events.wakeups import WakeUps
+from backend.instance import Instance
+from backend.projects import service as projects
+from backend.secrets.vault import Vault
+from backend.storage.local import LocalStorage
+
+SKILL = b"""
+entrypoint: main.py:run
+input_schema: {type: object, properties: {n: {type: integer}}, required: [n]}
+output_schema: {type: object, properties: {n: {type: integer}}}
+"""
+BUNDLE = {
+    "skills/double/skill.yaml": SKILL,
+    "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n}\n",
+}
+
+
+@pytest_asyncio.fixture
+async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
+    """An instance on the test's own database and Redis."""
+    redis = Redis.from_url(redis_url)
+    settings = Settings(home=tmp_path, port=8123, public_url=None)
+    yield Instance(
+        settings=settings,
+        database=database,
+        redis=redis,
+        storage=LocalStorage(tmp_path / "storage"),
+        vault=Vault.open(tmp_path, None),
+        wakeups=WakeUps(redis),
+    )
+    await redis.aclose()
+
+
+@pytest_asyncio.fixture
+async def app(instance: Instance) -> AsyncIterator[FastAPI]:
+    """The application that serves the instance."""
+    app = create_app(instance.settings)
+    async with serving(app, instance):
+        yield app
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project and a client with a key of it."""
+
+    id: UUID
+    slug: str
+    http: httpx.AsyncClient
+
+    @property
+    def principal(self) -> Principal:
+        """The operator in this project, for calls of services."""
+        return operator(self.id)
+
+    async def push(self, files: Mapping[str, bytes], *, where: str = "/v1", **form: str) -> httpx.Response:
+        """Push a bundle of these files."""
+        return await self.push_bytes(pack_files(files), where=where, **form)
+
+    async def push_bytes(self, bundle: bytes, *, where: str = "/v1", **form: str) -> httpx.Response:
+        """Push these bytes."""
+        files = {"bundle": ("skillpack.zip", bundle, "application/zip")}
+        return await self.http.post(f"{where}/deployments", files=files, data=form)
+
+    async def pushed(self, files: Mapping[str, bytes], *, where: str = "/v1", **form: str) -> Any:
+        """Push a bundle of these files; it has to be taken."""
+        answer = await self.push(files, where=where, **form)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+@dataclass(frozen=True, slots=True)
+class Projects:
+    """Makes projects with a client each."""
+
+    app: FastAPI
+    database: Database
+    clients: list[httpx.AsyncClient]
+
+    async def make(self, name: str, kind: KeyKind = "secret") -> Project:
+        """A new project with a key of that kind."""
+        async with self.database.transaction() as session:
+            project = await projects.create(session, name=name, concurrency_limit=5)
+            made = await keys.create(session, None, project_id=project.id, kind=kind)
+        http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://127.0.0.1:8123",
+            headers={"Authorization": f"Bearer {made.clear_text}"},
+        )
+        self.clients.append(http)
+        return Project(project.id, project.slug, http)
+
+
+@pytest_asyncio.fixture
+async def make_project(app: FastAPI, database: Database) -> AsyncIterator[Projects]:
+    """Makes projects."""
+    made = Projects(app, database, [])
+    yield made
+    for client in made.clients:
+        await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def project(make_project: Projects) -> Project:
+    """One project."""
+    return await make_project.make("Acme")

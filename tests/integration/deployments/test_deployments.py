@@ -1,0 +1,255 @@
+"""Versions: pushed, switched, rolled back, deleted, fetched; seen only by their own project."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from backend.bundles.pack import pack_files
+from backend.deployments import service, sweep
+from backend.deployments.active import resolve_skill
+from backend.deployments.tables import Deployment
+from backend.errors import PurasError
+from backend.instance import Instance
+from backend.jobs.tables import Job
+
+BUNDLE = {
+    "skills/double/skill.yaml": b"""
+entrypoint: main.py:run
+input_schema: {type: object, properties: {n: {type: integer}}, required: [n]}
+output_schema: {type: object, properties: {n: {type: integer}}}
+""",
+    "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n}\n",
+}
+
+
+async def test_a_push_is_the_next_version_and_active_at_once(project: Any) -> None:
+    first = await project.pushed(BUNDLE, notes="first light")
+    second = await project.pushed(BUNDLE)
+    assert (first["version"], second["version"]) == (1, 2)
+    assert second["is_active"] is True
+    assert second["sha256"] == first["sha256"], "the same bytes are stored once"
+    assert second["manifest"]["skills"][0]["name"] == "double"
+    listed = (await project.http.get("/v1/deployments")).json()
+    assert [(one["version"], one["is_active"]) for one in listed] == [(2, True), (1, False)]
+    assert listed[1]["notes"] == "first light"
+
+
+async def test_a_push_without_activation_changes_nothing_for_new_jobs(project: Any) -> None:
+    await project.pushed(BUNDLE)
+    waiting = await project.pushed(BUNDLE, activate="false")
+    assert waiting["is_active"] is False
+    assert (await project.http.get("/v1/skills/double")).json()["version"] == 1
+
+
+async def test_activating_an_older_version_rolls_back(project: Any) -> None:
+    first = await project.pushed(BUNDLE)
+    await project.pushed(BUNDLE)
+    switched = (await project.http.post(f"/v1/deployments/{first['id']}/activate")).json()
+    assert (switched["version"], switched["is_active"]) == (1, True)
+    assert (await project.http.post("/v1/deployments/2/activate")).json()["version"] == 2
+
+
+async def test_a_bad_bundle_is_answered_whole_and_stores_nothing(project: Any, instance: Instance) -> None:
+    bad = {**BUNDLE, "skills/double/skill.yaml": b"entrypoint: main.py:rum\ntitel: x\n"}
+    answer = await project.push(bad)
+    assert answer.status_code == 422
+    body = answer.json()
+    assert body["code"] == "bundle_invalid"
+    assert {error["path"] for error in body["errors"]} == {"skills/double/skill.yaml"}
+    assert len(body["errors"]) == 4, "a function, a key and two schemas"
+    assert (await project.http.get("/v1/deployments")).json() == []
+    validated = await project.http.post(
+        "/v1/deployments/validate", files={"bundle": ("b.zip", pack_files(bad), "application/zip")}
+    )
+    assert (validated.status_code, validated.json()["errors"]) == (422, body["errors"])
+
+
+async def test_validating_stores_nothing(project: Any) -> None:
+    files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
+    answer = await project.http.post("/v1/deployments/validate", files=files)
+    assert answer.status_code == 200
+    assert answer.json()["manifest"]["skills"][0]["name"] == "double"
+    assert (await project.http.get("/v1/deployments")).json() == []
+
+
+async def test_what_is_no_zip_or_no_form_is_refused_clearly(project: Any) -> None:
+    assert (await project.push_bytes(b"nonsense")).json()["code"] == "bundle_unreadable"
+    missing = await project.http.post("/v1/deployments", data={"notes": "x"})
+    assert missing.status_code == 422
+    assert missing.json()["errors"][0]["path"] == "bundle"
+
+
+async def test_the_active_version_cannot_be_deleted_and_others_can(project: Any) -> None:
+    first = await project.pushed(BUNDLE)
+    second = await project.pushed(BUNDLE)
+    refused = await project.http.delete(f"/v1/deployments/{second['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "deployment_active")
+    assert (await project.http.delete(f"/v1/deployments/{first['id']}")).status_code == 204
+    assert (await project.http.get("/v1/deployments/1")).status_code == 404
+    assert (await project.pushed(BUNDLE))["version"] == 3, "numbers are never given twice"
+
+
+async def test_a_version_with_live_jobs_is_kept(project: Any, instance: Instance) -> None:
+    first = await project.pushed(BUNDLE)
+    await project.pushed(BUNDLE)
+    async with instance.database.transaction() as session:
+        session.add(
+            Job(
+                project_id=project.id,
+                skillpack_id=uuid4(),
+                deployment_id=first["id"],
+                skill_name="double",
+                inputs={},
+            )
+        )
+    refused = await project.http.delete("/v1/deployments/1")
+    assert (refused.status_code, refused.json()["live_jobs"]) == (409, 1)
+
+
+async def test_the_bundle_comes_back_byte_for_byte(project: Any) -> None:
+    made = await project.pushed(BUNDLE)
+    answer = await project.http.get(f"/v1/deployments/{made['id']}/bundle")
+    assert answer.content == pack_files(BUNDLE)
+    assert answer.headers["content-type"] == "application/zip"
+
+
+async def test_a_pull_address_works_without_a_key_and_not_when_forged(project: Any) -> None:
+    assert (await project.http.get("/v1/deployments/pull")).json()["code"] == "nothing_active"
+    await project.pushed(BUNDLE)
+    pulled = (await project.http.get("/v1/skillpacks/default/deployments/pull?ttl=600")).json()
+    assert pulled["version"] == 1
+    url = pulled["download_url"]
+    answer = await project.http.get(url, headers={"Authorization": ""})
+    assert answer.content == pack_files(BUNDLE)
+    forged = url[:-2] + ("AA" if url[-2:] != "AA" else "BB")
+    assert (await project.http.get(forged)).status_code == 404
+    assert (await project.http.get(url[:-5])).status_code == 404
+
+
+async def test_concurrent_pushes_get_numbers_without_gap_or_repeat(project: Any) -> None:
+    made = await asyncio.gather(*(project.pushed(BUNDLE) for _ in range(8)))
+    assert sorted(one["version"] for one in made) == list(range(1, 9))
+
+
+async def test_a_repeated_push_with_one_key_is_one_version(project: Any) -> None:
+    project.http.headers["Idempotency-Key"] = "push-1"
+    first, again = await project.pushed(BUNDLE), await project.push(BUNDLE)
+    assert again.json() == first
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = await project.push(BUNDLE, notes="other")
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
+async def test_another_project_sees_none_of_it(project: Any, make_project: Any) -> None:
+    made = await project.pushed(BUNDLE)
+    other = await make_project.make("Other")
+    for method, path in (
+        ("GET", f"/v1/deployments/{made['id']}"),
+        ("POST", f"/v1/deployments/{made['id']}/activate"),
+        ("DELETE", f"/v1/deployments/{made['id']}"),
+        ("GET", f"/v1/deployments/{made['id']}/bundle"),
+        ("GET", f"/v1/deployments/{made['id']}/diff"),
+        ("GET", f"/v1/skillpacks/{made['skillpack_id']}"),
+        ("GET", f"/v1/skillpacks/{made['skillpack_id']}/deployments"),
+        ("GET", f"/v1/skills/{project.slug}/default/double"),
+    ):
+        assert (await other.http.request(method, path)).status_code == 404, path
+    assert (await other.http.get("/v1/skills")).json() == []
+
+
+async def test_a_publishable_key_neither_pushes_nor_lists(make_project: Any) -> None:
+    public = await make_project.make("Public", kind="publishable")
+    assert (await public.push(BUNDLE)).status_code == 403
+    for path in ("/v1/deployments", "/v1/skills", "/v1/skillpacks", "/v1/deployments/pull"):
+        assert (await public.http.get(path)).status_code == 403, path
+
+
+@pytest.mark.parametrize(
+    "ref", ["0", "-1", "99", "1e3", "abc", "٣", "9" * 400, "0000000000001", str(uuid4())]
+)
+async def test_what_names_no_version_is_404(project: Any, ref: str) -> None:
+    await project.pushed(BUNDLE)
+    assert (await project.http.get(f"/v1/deployments/{ref}")).status_code == 404
+
+
+async def test_the_difference_marks_what_breaks_callers(project: Any) -> None:
+    await project.pushed(BUNDLE)
+    stricter = BUNDLE["skills/double/skill.yaml"].replace(
+        b"properties: {n: {type: integer}}, required: [n]",
+        b"properties: {n: {type: integer, minimum: 1}, unit: {type: string}}, required: [n, unit]",
+    )
+    changed = {
+        **BUNDLE,
+        "skills/double/skill.yaml": stricter,
+        "skills/double/main.py": b"def run(n, unit):\n    return {'n': n}\n",
+        "NOTES.md": b"hi",
+    }
+    made = await project.pushed(changed, activate="false")
+    assert any("unit" in warning["message"] for warning in made["warnings"])
+    found = (await project.http.get("/v1/deployments/2/diff")).json()
+    assert found["is_breaking"] is True
+    assert [file["path"] for file in found["files"]] == [
+        "NOTES.md",
+        "skills/double/main.py",
+        "skills/double/skill.yaml",
+    ]
+    breaking = {change["path"] for change in found["skills"] if change["is_breaking"]}
+    assert breaking == {"double.input_schema.n", "double.input_schema.unit"}
+    backwards = (await project.http.get("/v1/deployments/1/diff?base=2")).json()
+    assert backwards["is_breaking"] is True, "an input that callers send is gone"
+
+
+async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: Instance) -> None:
+    first = await project.pushed(BUNDLE)
+    await project.pushed(BUNDLE)
+    await project.http.delete("/v1/deployments/1")
+    async with instance.database.transaction() as session:
+        assert (await sweep.sweep(session, instance.storage)).bundles == 0, "version 2 has the same bytes"
+    other = {**BUNDLE, "NOTES.md": b"other bytes"}
+    await project.pushed(other)
+    await project.http.delete("/v1/deployments/2")
+    async with instance.database.transaction() as session:
+        assert (await sweep.sweep(session, instance.storage)).bundles == 1
+    with pytest.raises(PurasError):
+        await instance.storage.get_bundle(first["sha256"])
+    again = await project.pushed(BUNDLE)
+    assert await instance.storage.get_bundle(again["sha256"]) == pack_files(BUNDLE)
+
+
+async def test_a_draft_runs_by_its_id_and_is_never_active(project: Any, instance: Instance) -> None:
+    await project.pushed(BUNDLE)
+    async with instance.database.transaction() as session:
+        draft = await service.push_draft(
+            session, project.principal, bundle=pack_files(BUNDLE), storage=instance.storage
+        )
+        found = await resolve_skill(session, project.principal, skill="double", deployment_id=draft.id)
+        assert (found.deployment_id, found.version) == (draft.id, None)
+    refused = await project.http.post(f"/v1/deployments/{draft.id}/activate")
+    assert (refused.status_code, refused.json()["code"]) == (409, "draft_not_activatable")
+    assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [1]
+
+
+async def test_every_act_is_in_the_audit(project: Any) -> None:
+    await project.pushed(BUNDLE)
+    await project.pushed(BUNDLE)
+    await project.http.post("/v1/deployments/1/activate")
+    await project.http.delete("/v1/deployments/2")
+    actions = [row["action"] for row in (await project.http.get("/v1/audit")).json()]
+    assert actions[:4] == [
+        "deployment.deleted",
+        "deployment.activated",
+        "deployment.pushed",
+        "deployment.pushed",
+    ]
+
+
+async def test_the_row_of_a_deployment_is_what_workers_read(project: Any, instance: Instance) -> None:
+    made = await project.pushed(BUNDLE)
+    async with instance.database.transaction() as session:
+        row = await session.get(Deployment, made["id"])
+    assert row is not None
+    assert row.manifest["skills"][0]["path"] == "skills/double"
