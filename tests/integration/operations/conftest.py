@@ -1,0 +1,25 @@
+"""Instances for the tests of the operator's commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.operations.instances import Up, new_up
+
+
+@pytest.fixture
+def up() -> Iterator[Up]:
+    """An instance that has not been started."""
+    with new_up() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Up]:
+    """An instance that runs, for all tests of a file; each leaves it ready."""
+    with new_up() as instance:
+        instance.start()
+        instance.wait_ready()
+        yield instance

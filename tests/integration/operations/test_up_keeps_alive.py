@@ -1,0 +1,103 @@
+"""Whatever is killed under `up` comes back, and the instance is ready again within seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from backend.embedded import postgres, valkey
+from tests.integration.operations.instances import Up, eventually
+
+BACK_S = 30.0  # the promise is 10 on a machine that is not busy with tests
+PARTS = {
+    "API and studio": ("-m studio.serve",),
+    "pool": ("-m workers.pool",),
+    "worker": ("-m workers.main", "dramatiq"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_killed_process_is_replaced(running: Up, part: str) -> None:
+    before = running.processes(*PARTS[part])
+    assert before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: bool(running.processes(*PARTS[part]) - before), BACK_S, f"{part} has a successor")
+    eventually(running.is_ready, BACK_S, "the instance is ready again")
+
+
+@pytest.mark.parametrize("server", [postgres, valkey], ids=["PostgreSQL", "Valkey"])
+def test_killed_server_is_started_again(running: Up, server: object) -> None:
+    before = server.running_pid(running.home)  # type: ignore[attr-defined]  # a module, one of two that look alike
+    os.kill(before, signal.SIGKILL)
+
+    def has_successor() -> bool:
+        return server.running_pid(running.home) not in (None, before)  # type: ignore[attr-defined]  # as above
+
+    eventually(has_successor, BACK_S, "the server runs again")
+    eventually(running.is_ready, BACK_S, "the instance is ready again")
+
+
+def test_no_zombies_are_left_of_the_killed(running: Up) -> None:
+    assert running.process is not None
+
+    def no_zombie() -> bool:
+        return not any(_is_zombie_of(running.process.pid, stat) for stat in Path("/proc").glob("[0-9]*/stat"))
+
+    eventually(no_zombie, 10, "every dead descendant is reaped")
+
+
+def _is_zombie_of(parent: int, stat: Path) -> bool:
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] == "Z" and int(fields[1]) == parent
+
+
+def test_second_up_on_the_same_home_is_refused(running: Up) -> None:
+    second = running.run("up")
+    assert second.returncode == 1
+    assert f"process {running.process.pid}) runs on {running.home}" in second.stderr
+    assert running.is_ready()
+
+
+def test_set_up_link_is_offered_until_somebody_has_an_account(running: Up) -> None:
+    link = f"http://127.0.0.1:{running.port}/setup?token="
+    eventually(lambda: link in running.log, 10, "the link is printed")
+    assert running.run("setup-link").stdout.startswith(link)
+    made = running.json(
+        "user", "create", "ada@example.org", "--password-stdin", given="three words make one\n"
+    )
+    assert made["email"] == "ada@example.org"
+    refused = running.run("setup-link")
+    assert refused.returncode == 1
+    assert "has an owner already" in refused.stderr
+
+
+def test_projects_are_made_with_credit_and_the_books_add_up(running: Up) -> None:
+    made = running.json("project", "create", "Shop", "--credit-usd", "2.5")
+    assert made["slug"] == "shop"
+    assert made["api_key"].startswith("puras_live_")
+    assert running.json("topup", "shop", "0.000001")["balance_micros"] == 2_500_001
+    assert running.json("audit") == {"ok": True, "findings": []}
+    refused = running.run("topup", "shop", "0.0000001")
+    assert refused.returncode == 1
+    assert "six decimals" in refused.stderr
+
+
+def test_doctor_finds_nothing_in_the_way_of_a_running_instance(running: Up) -> None:
+    report = running.json("doctor")
+    verdicts = {check["name"]: check["verdict"] for check in report["checks"]}
+    assert report["ok"]
+    assert verdicts["PostgreSQL"] == verdicts["tables"] == verdicts["Redis"] == "ok"
+    assert verdicts[f"port {running.port}"] == "ok"
+
+
+def test_migrate_is_harmless_on_a_running_instance(running: Up) -> None:
+    migrated = running.run("migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    assert "revision" in migrated.stdout
