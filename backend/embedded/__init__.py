@@ -9,6 +9,6 @@ engine.py     where their programs are
 process.py    starting, recognising and ending a server process
 """
 
-from backend.embedded.addresses import Servers, attach, start, stop
+from backend.embedded.addresses import Servers, attach, pids, start, stop
 
-__all__ = ["Servers", "attach", "start", "stop"]
+__all__ = ["Servers", "attach", "pids", "start", "stop"]

@@ -58,6 +58,11 @@ def servers_account() -> Account:
     return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
+def caller() -> Account:
+    """Who runs this process; needs no entry in the machine's list of accounts."""
+    return Account(name="", uid=os.geteuid(), gid=os.getegid())
+
+
 def _own_name() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

@@ -60,6 +60,12 @@ def stop(settings: Settings) -> None:
         valkey.stop(settings.home)
 
 
+def pids(settings: Settings) -> list[int]:
+    """The process ids of the embedded servers that run."""
+    found = (postgres.running_pid(settings.home), valkey.running_pid(settings.home))
+    return [pid for pid in found if pid is not None]
+
+
 def _running(settings: Settings) -> Servers:
     return Servers(
         database_url=_given(settings.database_url)

@@ -51,7 +51,7 @@ def start(home: Path) -> str:
     """
     account = servers_account()
     home = homes.prepare(home, account)
-    pid = _running_pid(home)
+    pid = running_pid(home)
     if pid is None or not _becomes_ready(home, pid):
         _start_process(home, account)
     _make_database(home)
@@ -60,12 +60,19 @@ def start(home: Path) -> str:
 
 def attach(home: Path) -> str | None:
     """The address of the home's running PostgreSQL, or none when it does not run."""
-    return None if _running_pid(home) is None else address(home)
+    return None if running_pid(home) is None else address(home)
+
+
+def running_pid(home: Path) -> int | None:
+    """The process id of the home's PostgreSQL, or none when it does not run."""
+    data = _data(home)
+    pid = process.read_pid(data / "postmaster.pid")
+    return pid if pid is not None and process.is_running(pid, str(data)) else None
 
 
 def stop(home: Path) -> None:
     """Stop the home's PostgreSQL, cleanly if it lets us; nothing happens when it does not run."""
-    pid = _running_pid(home)
+    pid = running_pid(home)
     if pid is not None:
         process.end(pid, str(_data(home)), ENDINGS)
 
@@ -78,12 +85,6 @@ def address(home: Path, database: str = DATABASE) -> str:
 
 def _data(home: Path) -> Path:
     return home.expanduser().resolve() / "postgres" / "data"
-
-
-def _running_pid(home: Path) -> int | None:
-    data = _data(home)
-    pid = process.read_pid(data / "postmaster.pid")
-    return pid if pid is not None and process.is_running(pid, str(data)) else None
 
 
 def _start_process(home: Path, account: Account) -> None:

@@ -34,7 +34,7 @@ def start(home: Path) -> str:
     """
     account = servers_account()
     home = homes.prepare(home, account)
-    pid = _running_pid(home)
+    pid = running_pid(home)
     if pid is not None and _becomes_ready(home, pid):
         return address(home)
     if not _start_process(home, account):
@@ -46,12 +46,19 @@ def start(home: Path) -> str:
 
 def attach(home: Path) -> str | None:
     """The address of the home's running Valkey, or none when it does not run."""
-    return None if _running_pid(home) is None else address(home)
+    return None if running_pid(home) is None else address(home)
+
+
+def running_pid(home: Path) -> int | None:
+    """The process id of the home's Valkey, or none when it does not run."""
+    configuration = _configuration(home)
+    pid = process.read_pid(configuration.parent / "data" / "valkey.pid")
+    return pid if pid is not None and process.is_running(pid, str(configuration)) else None
 
 
 def stop(home: Path) -> None:
     """Stop the home's Valkey, cleanly if it lets us; nothing happens when it does not run."""
-    pid = _running_pid(home)
+    pid = running_pid(home)
     if pid is not None:
         process.end(pid, str(_configuration(home)), ENDINGS)
 
@@ -67,12 +74,6 @@ def _socket(home: Path) -> Path:
 
 def _configuration(home: Path) -> Path:
     return home.expanduser().resolve() / "valkey" / "valkey.conf"
-
-
-def _running_pid(home: Path) -> int | None:
-    configuration = _configuration(home)
-    pid = process.read_pid(configuration.parent / "data" / "valkey.pid")
-    return pid if pid is not None and process.is_running(pid, str(configuration)) else None
 
 
 def _start_process(home: Path, account: Account) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -30,12 +31,12 @@ def test_killed_process_is_replaced(running: Up, part: str) -> None:
 
 
 @pytest.mark.parametrize("server", [postgres, valkey], ids=["PostgreSQL", "Valkey"])
-def test_killed_server_is_started_again(running: Up, server: object) -> None:
-    before = server.running_pid(running.home)  # type: ignore[attr-defined]  # a module, one of two that look alike
+def test_killed_server_is_started_again(running: Up, server: ModuleType) -> None:
+    before = server.running_pid(running.home)
     os.kill(before, signal.SIGKILL)
 
     def has_successor() -> bool:
-        return server.running_pid(running.home) not in (None, before)  # type: ignore[attr-defined]  # as above
+        return server.running_pid(running.home) not in (None, before)
 
     eventually(has_successor, BACK_S, "the server runs again")
     eventually(running.is_ready, BACK_S, "the instance is ready again")
