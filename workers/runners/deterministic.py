@@ -23,12 +23,13 @@ from workers.sandbox.folders import JobFolders
 from workers.sandbox.layers import Layers, Mode
 from workers.sandbox.places import prepare_links, read_by_every_job, refuse_exposed
 from workers.sandbox.pool import Pool
-from workers.sandbox.process import Answer, Child, Ending, NotStarted, Silent, Stopped, encode_job
+from workers.sandbox.process import Answer, Child, Ending, Job, NotStarted, Silent, Stopped
 from workers.sandbox.spec import ParentSpec, spec_of
 from workers.sandbox.warm import Ground, WarmParent
 from workers.sandbox.watchdog import Excess, Watchdog, Watched
 
 _TRIES: Final = 3  # to find a process that lives long enough to be given the job
+_PAUSE_S: Final = 0.05
 _TAKE_S: Final = 60.0
 _MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is asked for and not used: stacks of threads
 _USER_PROCESSES: Final = 512  # of all jobs of one project together; the watchdog counts each job's own
@@ -130,7 +131,8 @@ class DeterministicRunner:
     ) -> Outcome:
         """Give the job to a process; one that dies before it has the job does not count."""
         why = ""
-        for _ in range(_TRIES):
+        for number in range(_TRIES):
+            await asyncio.sleep(number * _PAUSE_S)  # a parent that was killed is gone a moment later
             try:
                 async with self._pool.parent(spec) as parent:
                     return await self._run_in(parent, run, assignment, recorder)
@@ -201,26 +203,19 @@ class DeterministicRunner:
 
     async def _until_end(self, child: Child, assignment: Assignment) -> Ending:
         limits = assignment.limits
-        max_output_bytes = limits.output_mb << 20
-        job = encode_job(
-            {
-                "inputs": assignment.inputs,
-                "environment": {
-                    "PURAS_JOB_ID": str(assignment.job_id),
-                    "PURAS_SERVICE_TOKEN": assignment.token,
-                },
-                "max_output_bytes": max_output_bytes,
-                "limits": {
-                    "DATA": (limits.memory_mb << 20) + _MEMORY_ROOM_BYTES,
-                    "FSIZE": limits.disk_mb << 20,
-                    "NPROC": _USER_PROCESSES,
-                    "CORE": 0,
-                },
-            }
+        job = Job(
+            inputs=assignment.inputs,
+            environment={"PURAS_JOB_ID": str(assignment.job_id), "PURAS_SERVICE_TOKEN": assignment.token},
+            limits={
+                "DATA": (limits.memory_mb << 20) + _MEMORY_ROOM_BYTES,
+                "FSIZE": limits.disk_mb << 20,
+                "NPROC": _USER_PROCESSES,
+            },
+            max_output_bytes=limits.output_mb << 20,
         )
         try:
             async with asyncio.timeout(limits.timeout_s):
-                return await child.run(job, max_output_bytes=max_output_bytes)
+                return await child.run(job)
         except TimeoutError:
             message = (
                 f"The function ran longer than its limit of {limits.timeout_s:g} s: make it faster, give it less, or "

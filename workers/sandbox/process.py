@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import socket
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,6 +69,28 @@ class Stopped:
 Ending = Answer | Silent | Stopped
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a child is told of its job."""
+
+    inputs: dict[str, Any]
+    environment: dict[str, str]
+    limits: dict[str, int]
+    """Resource limits by the kernel's names, without the prefix `RLIMIT_`."""
+    max_output_bytes: int
+
+    def encode(self) -> bytes:
+        """The two frames that the child reads: what is for its runner, and the inputs as they go into a file."""
+        ours = {
+            "environment": self.environment,
+            "limits": self.limits,
+            "max_output_bytes": self.max_output_bytes,
+        }
+        return wire.frame(json.dumps(ours).encode()) + wire.frame(
+            json.dumps(self.inputs, ensure_ascii=False).encode()
+        )
+
+
 class Child:
     """One forked process of a warm parent."""
 
@@ -107,15 +131,15 @@ class Child:
         for descriptor, read in self._readers.items():
             self._loop.add_reader(descriptor, self._on_readable, descriptor, read)
 
-    async def run(self, job: bytes, *, max_output_bytes: int) -> Ending:
+    async def run(self, job: Job) -> Ending:
         """Give the process its job and wait for the end.
 
         Raises:
             NotStarted: it was gone before the job reached it.
         """
-        self._max_answer_bytes = max_output_bytes + _ANSWER_OVERHEAD_BYTES
+        self._max_answer_bytes = job.max_output_bytes + _ANSWER_OVERHEAD_BYTES
         with suppress(OSError):  # it is gone, and its end is about to be read
-            await self._loop.sock_sendall(self._private, wire.frame(job))
+            await self._loop.sock_sendall(self._private, job.encode())
         ending = await asyncio.shield(self._ended)
         if isinstance(ending, Silent) and not self._begun:
             raise NotStarted
@@ -154,7 +178,7 @@ class Child:
         for descriptor, read in self._readers.items():
             self._loop.remove_reader(descriptor)
             if descriptor != self._private.fileno():
-                self._empty(read)
+                self._empty(descriptor, read)
         self._readers.clear()
         self.output.finish()
         self._private.close()
@@ -168,11 +192,11 @@ class Child:
         if not read():
             self._loop.remove_reader(descriptor)
 
-    def _empty(self, read: Callable[[], bool]) -> None:
-        with suppress(OSError):
-            for _ in range(_MAX_EMPTYING_READS):
-                if not read():
-                    return
+    def _empty(self, descriptor: int, read: Callable[[], bool]) -> None:
+        """Read what is there now, within bounds: a process that cannot be ended yet may still be writing."""
+        for _ in range(_MAX_EMPTYING_READS):
+            if not _has_data(descriptor) or not read():
+                return
 
     def _read_private(self) -> bool:
         try:
@@ -244,14 +268,13 @@ class Child:
             return None
 
 
+def _has_data(descriptor: int) -> bool:
+    return fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
+
+
 def _answer(line: bytes) -> Ending:
     try:
         body = values.decode(line)
     except values.NotJson as error:
         return Stopped("bad_result", f"The process answered with what is not JSON data: {error}.")
     return Answer(body) if isinstance(body, dict) else Silent(None)
-
-
-def encode_job(body: dict[str, Any]) -> bytes:
-    """A job as the child reads it."""
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -270,7 +270,7 @@ async def test_a_value_that_is_not_json_is_refused_with_its_place_and_a_mend(
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def run(inputs:", "SyntaxError"),
         ("import sys; sys.exit(5)", "SystemExit: 5"),
-        ("def run(colour): return colour", "missing a required argument: 'colour'"),
+        ("def run(colour): return colour", "missing 1 required positional argument: 'colour'"),
     ],
 )
 async def test_an_entrypoint_that_cannot_be_used_says_why(

@@ -1,6 +1,6 @@
 """One job in one process: narrow, wait for the job, call the function, answer, end."""
 
-# ruff: noqa: PTH102, PTH109, PTH118, PTH123, PTH211
+# ruff: noqa: PTH102, PTH118, PTH211
 # (every call runs before a job; pathlib costs)
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import random
 import resource
 import signal
 import socket
@@ -58,13 +57,16 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     except BadEntrypoint as error:
         function, refusal = None, error
     private.sendall(b'{"type":"ready"}\n')
-    job = wire.read_frame(private)
-    if job is None:
+    job, inputs = wire.read_frame(private), wire.read_frame(private)
+    if job is None or inputs is None:
         os._exit(0)
     private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
     assignment = json.loads(job)
-    _begin(assignment)
-    answer = _refused(refusal) if function is None else _answer(ground, function, assignment)
+    _begin(assignment, inputs)
+    if function is None:
+        answer = _refused(refusal)
+    else:
+        answer = _answer(ground, function, json.loads(inputs), assignment["max_output_bytes"])
     _flush()
     private.sendall(answer)
     os._exit(0)
@@ -136,29 +138,28 @@ def _narrow(ground: Ground, folder: str) -> None:
 
 def _reseed() -> None:
     """Every fork starts with the parent's random state; give each job its own."""
-    random.seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        with suppress(Exception):
-            numpy_random.seed()
+    for name in ("random", "numpy.random"):
+        module = sys.modules.get(name)
+        if module is not None:
+            with suppress(Exception):
+                module.seed()
 
 
-def _begin(assignment: dict[str, Any]) -> None:
+def _begin(assignment: dict[str, Any], inputs: bytes) -> None:
     os.environ.update(assignment["environment"])
-    with open("_inputs.json", "w", encoding="utf-8") as file:
-        json.dump(assignment["inputs"], file, ensure_ascii=False)
+    file = os.open("_inputs.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    while inputs:
+        inputs = inputs[os.write(file, inputs) :]
+    os.close(file)
     confine.limit(assignment["limits"])
     os.nice(_NICENESS)
 
 
-def _answer(ground: Ground, function: Function, assignment: dict[str, Any]) -> bytes:
-    max_bytes: int = assignment["max_output_bytes"]
+def _answer(ground: Ground, function: Function, inputs: dict[str, Any], max_bytes: int) -> bytes:
     try:
-        value = values.encode(call(function, assignment["inputs"]))
+        value = values.encode(call(function, inputs))
     except BaseException as error:  # noqa: BLE001 - whatever the skill raises is an answer
-        return _failed(
-            *_verdict(error), trace=own_trace(error, (ground.plan.deployment, os.getcwd()))[:16_000]
-        )
+        return _failed(*_verdict(error), trace=_trace(error, ground.plan.deployment))
     if len(value) > max_bytes:
         return _failed(
             "output_limit",
@@ -166,6 +167,13 @@ def _answer(ground: Ground, function: Function, assignment: dict[str, Any]) -> b
             "save large data with `puras.drive.save(…)` and return the path.",
         )
     return b'{"type":"value",%s,"value":%s}\n' % (_used(), value)
+
+
+def _trace(error: BaseException, deployment: str) -> str:
+    try:
+        return own_trace(error, (deployment,))[:16_000]
+    except Exception:  # noqa: BLE001 - out of memory, out of descriptors: the message has to do
+        return ""
 
 
 def _verdict(error: BaseException) -> tuple[str, str]:

@@ -1,21 +1,23 @@
-"""Finding, importing and calling a skill's function."""
+"""Finding, importing and calling a skill's function.
+
+Some modules are imported where they are needed: what a parent has not loaded, its thousands of forks need not copy.
+"""
 
 # ruff: noqa: PTH113, PTH118, PTH120
 # (every call runs before a job; pathlib costs)
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-import inspect
 import os
 import sys
-import traceback
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .plan import Plan
+
+_CO_VARARGS, _CO_VARKEYWORDS, _CO_COROUTINE = 0x04, 0x08, 0x80
+_MAX_FRAMES: Final = 50
 
 
 class BadEntrypoint(Exception):
@@ -26,6 +28,16 @@ class BadEntrypoint(Exception):
         self.trace = trace
 
 
+class Parameters(NamedTuple):
+    """What a function can be called with."""
+
+    names: list[str]
+    """Those that can be given as keywords."""
+    takes_any_keyword: bool
+    is_plain: bool
+    """It has nothing but named parameters that can also be given by position."""
+
+
 class Function(NamedTuple):
     """A skill's function and the form in which it wants its inputs."""
 
@@ -33,8 +45,8 @@ class Function(NamedTuple):
     name: str
     takes_dict: bool
     """`run(inputs)`: one dict instead of keywords."""
-    drops: Callable[[str], bool]
-    """Whether an input must be left out: the function has no such parameter and the skill did not declare it."""
+    takes: frozenset[str] | None
+    """Inputs that may be given as keywords, or the skill declares; none for any."""
 
 
 def load(plan: Plan) -> Function:
@@ -54,8 +66,9 @@ def load(plan: Plan) -> Function:
             f"{place!r} has no function {plan.function!r}: define `def {plan.function}(inputs)`, "
             "or correct `entrypoint` in skill.yaml."
         )
-    if inspect.iscoroutinefunction(found):
-        asyncio.get_event_loop_policy()  # part of asyncio that loads late; every child would load it again
+    code = getattr(found, "__code__", None)
+    if code is not None and code.co_flags & _CO_COROUTINE:
+        import asyncio  # noqa: F401 - here, so that not every child loads it again
     return _function(found, plan)
 
 
@@ -66,18 +79,32 @@ def call(function: Function, inputs: dict[str, Any]) -> Any:
         BadEntrypoint: the inputs do not fit the function's parameters.
     """
     if function.takes_dict:
-        value = function.call(inputs)
+        keywords: dict[str, Any] = {}
+        arguments: tuple[Any, ...] = (inputs,)
     else:
-        keywords = {name: value for name, value in inputs.items() if not function.drops(name)}
-        _check_fits(function, keywords)
-        value = function.call(**keywords)
-    return asyncio.run(_finish(value)) if inspect.isawaitable(value) else value
+        taken = function.takes
+        keywords = (
+            inputs if taken is None else {name: value for name, value in inputs.items() if name in taken}
+        )
+        arguments = ()
+    try:
+        value = function.call(*arguments, **keywords)
+    except TypeError as error:
+        if (
+            error.__traceback__ is not None and error.__traceback__.tb_next is None
+        ):  # raised by the call itself
+            raise _misfit(function, error) from None
+        raise
+    return _finish(value) if hasattr(type(value), "__await__") else value
 
 
 def own_trace(error: BaseException, roots: tuple[str, ...]) -> str:
     """The traceback of an error, cut to the frames of the skill's own files."""
-    frames = [frame for frame in _frames(error.__traceback__) if frame.filename.startswith(roots)]
-    lines = traceback.StackSummary.from_list(frames).format()
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__, limit=-_MAX_FRAMES)
+    own = [frame for frame in frames if frame.filename.startswith(roots)]
+    lines = traceback.StackSummary.from_list(own).format()
     summary = "".join(traceback.format_exception_only(type(error), error))
     return ("Traceback (most recent call last):\n" + "".join(lines) if lines else "") + summary
 
@@ -104,37 +131,65 @@ def _dotted(place: str) -> str:
 
 
 def _function(found: Callable[..., Any], plan: Plan) -> Function:
-    declared = frozenset(plan.declared_inputs)
+    parameters = _parameters(found)
+    if parameters is None:
+        return Function(found, plan.function, takes_dict=False, takes=None)
+    takes_dict = (
+        parameters.is_plain and parameters.names == ["inputs"] and "inputs" not in plan.declared_inputs
+    )
+    takes = None if parameters.takes_any_keyword else frozenset([*parameters.names, *plan.declared_inputs])
+    return Function(found, plan.function, takes_dict, takes)
+
+
+def _parameters(found: Callable[..., Any]) -> Parameters | None:
+    """The parameters of a callable; none if it does not tell."""
+    code = getattr(found, "__code__", None)
+    if (
+        code is None
+        or hasattr(found, "__self__")
+        or hasattr(found, "__wrapped__")
+        or hasattr(found, "__signature__")
+    ):
+        return _inspected(found)
+    by_position, named_only = code.co_argcount, code.co_kwonlyargcount
+    is_plain = not (named_only or code.co_posonlyargcount or code.co_flags & (_CO_VARARGS | _CO_VARKEYWORDS))
+    names = list(code.co_varnames[code.co_posonlyargcount : by_position + named_only])
+    return Parameters(names, bool(code.co_flags & _CO_VARKEYWORDS), is_plain)
+
+
+def _inspected(found: Callable[..., Any]) -> Parameters | None:
+    import inspect
+
     try:
         parameters = list(inspect.signature(found).parameters.values())
     except (TypeError, ValueError):
-        return Function(found, plan.function, False, lambda _: False)
-    takes_dict = [parameter.name for parameter in parameters] == ["inputs"] and "inputs" not in declared
-    if takes_dict and parameters[0].kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
-        takes_dict = False
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-        return Function(found, plan.function, takes_dict, lambda _: False)
-    known = declared | {parameter.name for parameter in parameters}
-    return Function(found, plan.function, takes_dict, lambda name: name not in known)
+        return None
+    either, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    return Parameters(
+        names=[parameter.name for parameter in parameters if parameter.kind in (either, named)],
+        takes_any_keyword=any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters),
+        is_plain=all(parameter.kind is either for parameter in parameters),
+    )
 
 
-def _check_fits(function: Function, keywords: dict[str, Any]) -> None:
+def _misfit(function: Function, error: TypeError) -> BadEntrypoint:
+    import inspect
+
     try:
-        signature = inspect.signature(function.call)
+        shown = f"{function.name}{inspect.signature(function.call)}"
     except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(**keywords)
-    except TypeError as error:
-        raise BadEntrypoint(
-            f"{function.name}{signature} cannot be called with the job's inputs: {error}. "
-            "Give the parameter a default, or make the input `required` in `input_schema`."
-        ) from None
+        shown = function.name
+    return BadEntrypoint(
+        f"{shown} cannot be called with the job's inputs: {error}. "
+        "Give the parameter a default, or make the input `required` in `input_schema`."
+    )
 
 
-async def _finish(value: Any) -> Any:
-    return await value
+def _finish(value: Any) -> Any:
+    """The value of an awaitable."""
+    import asyncio
 
+    async def wait() -> Any:
+        return await value
 
-def _frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    return list(traceback.extract_tb(trace, limit=-50))
+    return asyncio.run(wait())

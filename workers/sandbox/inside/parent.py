@@ -19,7 +19,6 @@ import site
 import socket
 import stat
 import sys
-import traceback
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -173,8 +172,8 @@ def _obey(control: socket.socket, ground: child.Ground, children: dict[int, int]
 def _be_child(ground: child.Ground, seat: child.Seat) -> NoReturn:
     try:
         child.run(ground, seat)
-    except BaseException:  # noqa: BLE001 - nothing of the parent's may run in the child
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run in the child
+        os.write(2, f"the job could not begin: {type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(_BROKEN)
 

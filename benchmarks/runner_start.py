@@ -1,0 +1,168 @@
+"""What it costs to start a function: a job through the runner, beside a bare interpreter and a bare fork.
+
+    python -m benchmarks.runner_start [JOBS]
+
+Idle: one job after another, with a pause in which a spare is forked. Sustained: eight at a time, without pauses.
+CPU is that of this process and all of its children together, measured over the whole run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from workers.runners import Assignment, Entrypoint, RunLimits, Success
+from workers.runners.deterministic import DeterministicRunner
+
+_SYSTEM_PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+_UID = 41_099 if os.geteuid() == 0 else None
+_PAUSE_S = 0.02
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float
+
+
+class _Silent:
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        """Events are not what is measured."""
+
+
+async def main(count: int) -> None:
+    """Print the table."""
+    rows = [
+        await _measure("python3 -I -c pass", count, _interpreter),
+        await _measure("bare fork", count, _fork),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        runner = DeterministicRunner(
+            Path(folder) / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
+        )
+        assignment = _assignment(Path(folder))
+
+        async def job() -> None:
+            outcome = await runner.run(assignment, _Silent())
+            if not isinstance(outcome, Success):
+                raise RuntimeError(outcome.message)
+
+        try:
+            await job()
+            rows.append(await _measure("job, spare ready", count, job, pause_s=_PAUSE_S))
+            rows.append(await _measure("job, eight at a time", count, job, at_once=8))
+            layers = ", ".join(runner.layers)
+        finally:
+            await runner.close()
+    sys.stdout.write(
+        f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores\n{layers}\n\n"
+    )
+    sys.stdout.write(f"{'':<24}{'p50 ms':>10}{'p99 ms':>10}{'CPU ms':>10}\n")
+    for row in rows:
+        sys.stdout.write(f"{row.what:<24}{row.p50_ms:>10.2f}{row.p99_ms:>10.2f}{row.cpu_ms:>10.2f}\n")
+
+
+async def _measure(
+    what: str, count: int, once: Callable[[], Awaitable[None]], *, pause_s: float = 0, at_once: int = 1
+) -> Row:
+    times: list[float] = []
+    gate = asyncio.Semaphore(at_once)
+
+    async def timed() -> None:
+        async with gate:
+            started = time.perf_counter()
+            await once()
+            times.append((time.perf_counter() - started) * 1000)
+            await asyncio.sleep(pause_s)
+
+    cpu_s = _cpu_s()
+    if at_once == 1:
+        for _ in range(count):
+            await timed()
+    else:
+        await asyncio.gather(*(timed() for _ in range(count)))
+    cpu_ms = (_cpu_s() - cpu_s) * 1000 / count
+    times.sort()
+    return Row(what, statistics.median(times), times[int(len(times) * 0.99)], cpu_ms)
+
+
+async def _interpreter() -> None:
+    subprocess.run([_SYSTEM_PYTHON, "-I", "-c", "pass"], check=True)  # noqa: ASYNC221 - nothing else runs
+
+
+async def _fork() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)  # noqa: ASYNC222 - nothing else runs
+
+
+def _cpu_s() -> float:
+    """CPU of this process and, through the tree of /proc, of those that it started, ended ones included."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    living = sum(_living_cpu_s(pid) for pid in _descendants(os.getpid()))
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime + living
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _living_cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _assignment(folder: Path) -> Assignment:
+    skill = folder / "bundle/skills/nothing"
+    skill.mkdir(parents=True)
+    (skill / "main.py").write_text("def run(inputs):\n    return {'done': True}\n", encoding="utf-8")
+    drive = folder / "drive"
+    drive.mkdir()
+    if _UID is not None:
+        os.chown(drive, _UID, _UID)
+    return Assignment(
+        job_id=uuid4(),
+        attempt=1,
+        project_id=uuid4(),
+        deployment_id=uuid4(),
+        skill_name="nothing",
+        entrypoint=Entrypoint("skills/nothing", "main.py", "run"),
+        declared_inputs=frozenset(),
+        inputs={},
+        limits=RunLimits(timeout_s=30, memory_mb=256, disk_mb=64, output_mb=1),
+        bundle_dir=folder / "bundle",
+        requirements=None,
+        drive_dir=drive,
+        sandbox_uid=_UID,
+        secrets={},
+        secrets_version="1",
+        token="benchmark",
+        network="none",
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 300))
