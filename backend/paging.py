@@ -18,6 +18,7 @@ DEFAULT_LIMIT = 25
 MOST = 200
 
 Row = TypeVar("Row")
+Place = TypeVar("Place")
 
 
 class Moment(NamedTuple):
@@ -50,6 +51,10 @@ class Page:
         """The place after which the page begins, for lists ordered by time; `None` for the first page."""
         return self._parse(lambda at, row_id: Moment(_aware(datetime.fromisoformat(at)), UUID(row_id)))
 
+    def text(self) -> str | None:
+        """The text after which the page begins, for lists ordered by a name; `None` for the first page."""
+        return self._parse(_text)
+
     def slice(self, rows: Sequence[Row], place_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
         """The page made of `rows`, of which the query has fetched one more than `limit`."""
         if len(rows) <= self.limit:
@@ -57,7 +62,7 @@ class Page:
         kept = rows[: self.limit]
         return Slice(kept, cursor_of(*place_of(kept[-1])))
 
-    def _parse(self, read: Callable[..., Any]) -> Any:
+    def _parse(self, read: Callable[..., Place]) -> Place | None:
         if self.cursor is None:
             return None
         try:
@@ -100,6 +105,12 @@ PageDep = Annotated[Page, Depends(_page)]
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a moment without a zone")
+    return at
+
+
+def _text(at: object) -> str:
+    if not isinstance(at, str):
+        raise TypeError("a place that is not text")
     return at
 
 

@@ -12,6 +12,7 @@ from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Principal, Role
 from backend.secrets import service
 from backend.secrets.schemas import SecretAnswer, SecretAsked
+from backend.skillpacks import service as skillpacks
 
 router = APIRouter(tags=["secrets"])
 
@@ -31,7 +32,7 @@ WriterDep = Annotated[Principal, Depends(_writer)]
 
 
 async def _skillpack_id(skillpack: str, principal: PrincipalDep, session: SessionDep) -> UUID:
-    return await service.skillpack_id_of(session, principal, skillpack)
+    return (await skillpacks.get(session, principal, skillpack)).id
 
 
 SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]

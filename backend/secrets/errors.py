@@ -4,8 +4,7 @@ PurasError
 ├── BadSecretsKey      500  the instance's own encryption key cannot be used
 ├── SecretUnreadable   500  a stored value was encrypted with a key that is gone
 ├── Missing
-│   ├── SecretMissing  404
-│   └── PackMissing    404  the skillpack that they would belong to
+│   └── SecretMissing  404
 ├── Conflict
 │   └── NoRoom         409  the secrets of one place are too many, or too large together
 └── Invalid
@@ -42,18 +41,6 @@ class SecretMissing(Missing):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no secret {name!r} here. List them to see which exist.", name=name)
-
-
-class PackMissing(Missing):
-    """There is no such skillpack in the project."""
-
-    code = "skillpack_not_found"
-
-    def __init__(self, named: str) -> None:
-        super().__init__(
-            f"There is no skillpack {named!r} in this project. GET /v1/skillpacks lists those that exist.",
-            skillpack=named,
-        )
 
 
 class NoRoom(Conflict):

@@ -20,11 +20,10 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
 from backend.clock import now
-from backend.secrets.errors import NoRoom, PackMissing, SecretMissing
+from backend.secrets.errors import NoRoom, SecretMissing
 from backend.secrets.rules import check_name, check_value
 from backend.secrets.tables import Secret
 from backend.secrets.vault import Vault
-from backend.skillpacks.tables import Skillpack
 
 MOST_SECRETS = 100
 MOST_KIB = 384
@@ -101,23 +100,6 @@ async def delete(
         raise SecretMissing(name)
     await session.delete(found)
     await audit.record(session, principal, "secret.deleted", name, **_place(skillpack_id))
-
-
-async def skillpack_id_of(session: AsyncSession, principal: Principal, named: str) -> UUID:
-    """The id of the project's skillpack with that id or slug.
-
-    Raises:
-        PackMissing: there is none.
-    """
-    try:
-        is_named = col(Skillpack.id) == UUID(named)
-    except ValueError:
-        is_named = col(Skillpack.slug) == named
-    found = (await session.scalars(visible(Skillpack, principal).where(is_named))).one_or_none()
-    if found is None:
-        raise PackMissing(named)
-    skillpack_id: UUID = found.id
-    return skillpack_id
 
 
 async def for_job(session: AsyncSession, vault: Vault, *, project_id: UUID, skillpack_id: UUID) -> JobSecrets:

@@ -1,0 +1,113 @@
+"""A file of a drive as an HTTP answer: whole, in part, or not again to who has it.
+
+Whatever a job wrote is served as something to keep, never as a page of ours: no browser runs it in our name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from backend.drive import ranges
+from backend.drive.mime import HEAD_BYTES, sniff
+from backend.drive.ranges import Part, UnsatisfiableRangeError
+from backend.storage import Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the request says about the file it wants."""
+
+    range: str | None = None
+    if_range: str | None = None
+    if_none_match: str | None = None
+    is_head: bool = False
+
+
+def asked_of(request: Request) -> Asked:
+    """What a request says about the file it wants."""
+    headers = request.headers
+    return Asked(
+        range=headers.get("range"),
+        if_range=headers.get("if-range"),
+        if_none_match=headers.get("if-none-match"),
+        is_head=request.method == "HEAD",
+    )
+
+
+async def answer(file: Outgoing, asked: Asked, extra_headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that holds the open file or a part of it; it closes the file when it is sent."""
+    try:
+        head = b"".join([chunk async for chunk in file.chunks(0, HEAD_BYTES)])
+        headers = {**_headers(file, head), **(extra_headers or {})}
+        response = _response(file, asked, headers)
+    except BaseException:
+        await file.close()
+        raise
+    if not isinstance(response, _FileResponse):
+        await file.close()
+    return response
+
+
+def _headers(file: Outgoing, head: bytes) -> dict[str, str]:
+    name = file.entry.path.rpartition("/")[2]
+    return {
+        "Content-Type": sniff(head, name),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{file.entry.version}"',
+        "Last-Modified": file.entry.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+    }
+
+
+def _response(file: Outgoing, asked: Asked, headers: dict[str, str]) -> Response:
+    etag, size_bytes = headers["ETag"], file.entry.size_bytes
+    if _has_it(asked.if_none_match, etag):
+        kept = ("ETag", "Cache-Control", "Last-Modified")
+        return Response(status_code=304, headers={name: headers[name] for name in kept})
+    try:
+        part = ranges.parse(asked.range, size_bytes) if asked.if_range in (None, etag) else None
+    except UnsatisfiableRangeError:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{size_bytes}"})
+    if part is None:
+        headers["Content-Length"] = str(size_bytes)
+        return _FileResponse(file, Part(0, size_bytes), 200, headers, is_head=asked.is_head)
+    headers["Content-Length"] = str(part.length)
+    headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size_bytes}"
+    return _FileResponse(file, part, 206, headers, is_head=asked.is_head)
+
+
+def _has_it(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in known or "*" in known
+
+
+class _FileResponse(StreamingResponse):
+    """Streams a part of an open file, and closes it however the sending ends."""
+
+    def __init__(
+        self, file: Outgoing, part: Part, status: int, headers: Mapping[str, str], *, is_head: bool
+    ) -> None:
+        super().__init__(_nothing() if is_head else file.chunks(*part), status, headers)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._file.close()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""  # makes it a generator

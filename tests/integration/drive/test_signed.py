@@ -1,0 +1,139 @@
+"""Signed addresses: they open one file for a while, and nothing else, to nobody who changes them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.auth import job_tokens
+from backend.clock import now
+from backend.drive import signing
+from backend.drive.errors import BadSignature
+from backend.instance import Instance
+from backend.projects.tables import Project
+from backend.secrets.vault import Vault
+from tests.integration.auth.conftest import World
+from tests.integration.drive.conftest import Drive
+
+
+async def signed(drive: Drive, path: str = "out/é a.txt", ttl: int = 3600) -> str:
+    await drive.upload(b"content", path=path)
+    answer = await drive.sign(path, ttl)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["signed_url"])
+
+
+async def test_a_signed_address_opens_the_file_without_a_key(drive: Drive) -> None:
+    await drive.upload(b"0123456789", path="out/é a.txt")
+    answer = await drive.sign("drive/out/é a.txt", 60)
+    body = answer.json()
+    assert (body["path"], body["expires_in"]) == ("out/é a.txt", 60)
+    assert body["signed_url"].startswith("http://127.0.0.1:8123/v1/drive/signed/")
+    assert body["signed_url"].endswith("/%C3%A9%20a.txt")
+    opened = await drive.client.get(body["signed_url"], headers={"Range": "bytes=2-4"})
+    assert (opened.status_code, opened.content) == (206, b"234")
+    assert opened.headers["content-disposition"].startswith("attachment")
+    assert opened.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+async def test_a_changed_address_opens_nothing(drive: Drive, world: World) -> None:
+    url = await signed(drive)
+    token = url.rsplit("/", 2)[1]
+    sealed = bytearray(base64.urlsafe_b64decode(token + "=="))
+    for place in range(0, len(sealed), 5):
+        forged = bytearray(sealed)
+        forged[place] ^= 1
+        changed = url.replace(token, base64.urlsafe_b64encode(forged).decode().rstrip("="))
+        answer = await drive.client.get(changed)
+        assert (answer.status_code, answer.json()["code"]) == (404, "bad_signature")
+    for changed in (url[:-5] + "b.txt", url.replace(token, token[:-8]), url.replace(token, "x"), url + "/x"):
+        assert (await drive.client.get(changed)).status_code == 404
+    for changed in (url.replace(token, token + "AAAA"), url.replace(token, "A" * 5000)):
+        assert (await drive.client.get(changed)).status_code == 404
+
+
+async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: Instance) -> None:
+    await drive.upload(b"x", path="a.txt")
+    for ttl_s, status in ((30, 200), (0, 404), (-100, 404)):
+        url = signing.signed_url(
+            instance.vault, instance.settings.url, project_id=drive.project.id, path="a.txt", ttl_s=ttl_s
+        )
+        assert (await drive.client.get(url)).status_code == status
+
+
+async def test_an_address_opens_nothing_once_its_file_or_its_project_is_gone(
+    drive: Drive, instance: Instance, world: World
+) -> None:
+    url = await signed(drive, "a.txt")
+    await drive.client.delete("/v1/drive/files/a.txt", headers=drive.headers)
+    gone = await drive.client.get(url)
+    assert (gone.status_code, gone.json()["code"]) == (404, "drive_file_not_found")
+    await signed(drive, "a.txt")
+    async with instance.database.transaction() as session:
+        project = await session.get_one(Project, drive.project.id)
+        project.deleted_at = now()
+    assert (await drive.client.get(url)).json()["code"] == "bad_signature"
+
+
+async def test_an_address_of_another_instance_or_for_another_purpose_opens_nothing(
+    drive: Drive, instance: Instance
+) -> None:
+    await drive.upload(b"x", path="a.txt")
+    foreign = Vault.open(Path("/none"), Fernet.generate_key().decode())
+    url = signing.signed_url(
+        foreign, instance.settings.url, project_id=drive.project.id, path="a.txt", ttl_s=60
+    )
+    assert (await drive.client.get(url)).status_code == 404
+    token = job_tokens.mint(
+        instance.vault, project_id=drive.project.id, job_id=uuid4(), attempt=1, expires_at=now()
+    )
+    assert (await drive.client.get(f"/v1/drive/signed/{token}/a.txt")).status_code == 404
+
+
+@pytest.mark.parametrize("ttl", [0, 29, 30 * 24 * 3600 + 1, -1, "long"])
+async def test_an_impossible_life_is_refused(drive: Drive, ttl: int) -> None:
+    await drive.upload(b"x", path="a.txt")
+    assert (await drive.sign("a.txt", ttl)).status_code == 422
+
+
+@pytest.mark.parametrize(("path", "status"), [("none.txt", 404), ("folder", 404), ("../a", 422), ("", 422)])
+async def test_only_a_file_that_is_there_can_be_signed(drive: Drive, path: str, status: int) -> None:
+    (drive.folder / "folder").mkdir()
+    assert (await drive.sign(path)).status_code == status
+
+
+async def test_a_caller_signs_for_its_own_project_alone(drive: Drive) -> None:
+    await drive.upload(b"x", path="a.txt")
+    for workspace_id, status in ((drive.project.id, 200), (uuid4(), 403)):
+        answer = await drive.client.post(
+            "/v1/drive/sign", json={"path": "a.txt", "workspace_id": str(workspace_id)}, headers=drive.headers
+        )
+        assert answer.status_code == status
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+)
+def test_no_made_up_token_is_genuine(tmp_path: Path, token: str) -> None:
+    vault = Vault.open(tmp_path, None)
+    with pytest.raises(BadSignature):
+        signing.verify(vault, token, "a.txt")
+
+
+def test_the_longest_path_fits_into_an_address(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path, None)
+    path = "/".join(["é" * 127] * 4)
+    project_id = uuid4()
+    url = signing.signed_url(vault, "http://x", project_id=project_id, path=path, ttl_s=60)
+    *_, token, name = urlsplit(url).path.split("/")
+    opened = signing.verify(vault, token, httpx.URL(f"http://x/{name}").path[1:])
+    assert (opened.project_id, str(opened.path)) == (project_id, path)
