@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -70,7 +71,7 @@ async def _database(instance: Instance) -> str | None:
 async def _redis(instance: Instance) -> str | None:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await instance.redis.ping()
+            await cast(Awaitable[bool], instance.redis.ping())
     except (RedisError, OSError):
         return "Redis does not answer"
     return None
