@@ -71,14 +71,14 @@ def problem_of(value: Any) -> str | None:
 
 
 def _walk(value: Any, path: str, depth: int) -> str | None:
-    kind = type(value)
-    if kind is str:
-        return _text_problem(value, path)
-    if value is None or kind is bool:
+    """Subclasses of JSON's types pass: an ordered dict is a dict, a number of numpy's a float."""
+    if value is None or value is True or value is False:
         return None
-    if kind is int:
+    if isinstance(value, str):
+        return _text_problem(value, path)
+    if isinstance(value, int):
         return _integer_problem(value, path)
-    if kind is float:
+    if isinstance(value, float):
         return (
             None
             if math.isfinite(value)
@@ -86,16 +86,16 @@ def _walk(value: Any, path: str, depth: int) -> str | None:
         )
     if depth >= MAX_DEPTH:
         return f"{path[:200]} is nested deeper than {MAX_DEPTH} levels, or contains itself: return a flatter value"
-    if kind is dict:
+    if isinstance(value, dict):
         return _mapping_problem(value, path, depth)
-    if kind is list or kind is tuple:
+    if isinstance(value, (list, tuple)):
         return _sequence_problem(value, path, depth)
-    return f"{path} is a {_name(kind)}, which is not JSON data: {_mend(value)}"
+    return f"{path} is a {_name(type(value))}, which is not JSON data: {_mend(value)}"
 
 
 def _mapping_problem(value: dict[Any, Any], path: str, depth: int) -> str | None:
     for key, item in value.items():
-        if type(key) is not str:
+        if not isinstance(key, str):
             return (
                 f"{path} has the key {_shown(key)} of type {_name(type(key))}: JSON keys are text, use str(…)"
             )
@@ -140,14 +140,11 @@ def _mend(value: Any) -> str:
         ("__dataclass_fields__", "return `dataclasses.asdict(…)` of it"),
         ("model_dump", "return its `.model_dump(mode='json')`"),
         ("__fspath__", "return `str(…)` of it"),
-        ("_value_", "return its `.value`"),
+        ("_member_map_", "return its `.value`"),
         ("tolist", "return its `.tolist()`"),
     ):
         if hasattr(kind, test):
             return mend
-    bases = [base for base in (str, int, float, dict, list, tuple) if issubclass(kind, base)]
-    if bases:
-        return f"return `{bases[0].__name__}(…)` of it"
     return "return dicts, lists, text, numbers, booleans or None"
 
 

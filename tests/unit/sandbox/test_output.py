@@ -1,0 +1,84 @@
+"""What a job prints becomes events: in order, whole characters, bounded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.sandbox.output import MAX_STORED_BYTES, Output
+
+
+class _Notebook:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        self.events.append((type, payload))
+
+    def text(self, stream: str) -> str:
+        return "".join(payload["text"] for _, payload in self.events if payload["stream"] == stream)
+
+
+async def test_a_character_cut_in_two_is_put_together_and_lines_stay_whole() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    for byte in "grün\n🙂 half".encode():
+        output.text("stdout", bytes([byte]))
+    output.finish()
+    assert notebook.text("stdout") == "grün\n🙂 half"
+
+
+async def test_what_was_printed_before_a_recorder_came_is_not_lost() -> None:
+    output, notebook = Output(), _Notebook()
+    output.text("stderr", b"early\n")
+    output.attach(notebook)
+    output.finish()
+    assert notebook.text("stderr") == "early\n"
+
+
+async def test_printing_without_end_stores_a_bounded_amount_and_counts_the_rest() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    for _ in range(64):
+        output.text("stdout", b"x" * 100_000 + b"\n")
+    output.finish()
+    stored = len(notebook.text("stdout"))
+    assert stored <= MAX_STORED_BYTES
+    assert "bytes of further output were not stored" in notebook.text("system")
+    assert sum(len(json.dumps(event)) for event in notebook.events) < 2 * MAX_STORED_BYTES
+
+
+async def test_kit_lines_without_end_are_bounded_too() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    line = json.dumps({"type": "log", "text": "", "fields": {}}).encode() + b"\n"
+    for _ in range(2000):
+        output.kit(line * 50)
+    output.kit(b"y" * (1 << 20))
+    output.finish()
+    assert len(notebook.events) < 20_000
+
+
+async def test_prints_before_a_kit_line_come_before_it() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    output.text("stdout", b"one")
+    output.kit(b'{"type":"log","level":"warning","text":"two","fields":{"n":[1]}}\n')
+    output.text("stdout", b"three")
+    output.finish()
+    assert [payload["text"] for _, payload in notebook.events] == ["one", "two", "three"]
+    assert notebook.events[1][1] == {"stream": "log", "level": "warning", "text": "two", "fields": {"n": [1]}}
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+def test_no_bytes_of_the_kit_make_events_of_other_types(chunks: list[bytes]) -> None:
+    output, notebook = Output(), _Notebook()
+    output._recorder = notebook
+    for chunk in chunks:
+        output.kit(chunk + b"\n")
+    output.finish()
+    assert {kind for kind, _ in notebook.events} <= {"log", "progress"}
+    assert "\\u0000" not in json.dumps([payload for _, payload in notebook.events])

@@ -1,0 +1,91 @@
+"""The wire between worker, parent and child: nothing that comes over it is believed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.sandbox.inside import wire
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def control() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_a_message_arrives_whole_with_its_descriptors(control: Pair) -> None:
+    ours, theirs = control
+    reading, writing = os.pipe()
+    wire.send(theirs, {"type": "fork", "id": 7}, [writing])
+    os.close(writing)
+    message = wire.receive(ours, max_descriptors=1)
+    assert message.body == {"type": "fork", "id": 7}
+    os.write(message.descriptors[0], b"through")
+    assert os.read(reading, 10) == b"through"
+    for descriptor in (reading, *message.descriptors):
+        os.close(descriptor)
+
+
+def test_descriptors_that_nobody_asked_for_are_not_taken(control: Pair) -> None:
+    ours, theirs = control
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names alone
+    wire.send(theirs, {"type": "exit"}, [0, 1, 2])
+    message = wire.receive(ours)
+    assert message.descriptors == []
+    assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - names alone
+
+
+def test_the_sender_is_who_the_kernel_says(control: Pair) -> None:
+    ours, theirs = control
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    theirs.send(b'{"pid": 1}')
+    assert wire.receive(ours).pid == os.getpid()
+
+
+def test_the_other_sides_end_is_told(control: Pair) -> None:
+    ours, theirs = control
+    theirs.close()
+    assert wire.receive(ours).closed
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_no_bytes_of_a_parent_break_the_reader(data: bytes) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
+    with ours, theirs:
+        theirs.send(data)
+        assert isinstance(wire.receive(ours).body, dict)
+
+
+def test_deeply_nested_messages_are_no_message(control: Pair) -> None:
+    ours, theirs = control
+    theirs.send(b"[" * 50_000)
+    assert wire.receive(ours).body == {}
+
+
+@given(st.lists(st.binary(max_size=5000), max_size=5))
+def test_frames_are_read_as_they_were_written(bodies: list[bytes]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = threading.Thread(target=lambda: theirs.sendall(b"".join(map(wire.frame, bodies))))
+        writer.start()
+        assert [wire.read_frame(ours) for _ in bodies] == bodies
+        writer.join()
+
+
+def test_a_frame_that_breaks_off_is_no_frame() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, suppress(OSError):
+        theirs.sendall(wire.frame(b"whole")[:-1])
+        theirs.close()
+        assert wire.read_frame(ours) is None
