@@ -6,8 +6,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.clock import now
+from backend.deployments import sweep as deployments
 from backend.events import partitions
 from backend.idempotency import service as idempotency
+from backend.storage import Storage
 
 EVERY_S = 3600.0
 
@@ -18,11 +20,15 @@ _EXPIRED_SESSIONS = text("delete from sessions where expires_at < now()")
 _EXPIRED_LINKS = text("delete from setup_links where expires_at < now() - interval '7 days'")
 
 
-async def tidy(session: AsyncSession) -> None:
-    """Make the next months' event partitions; forget expired keys, sessions and links. One process does it at a time."""
+async def tidy(session: AsyncSession, storage: Storage) -> None:
+    """Make the next months' event partitions; forget expired keys, sessions, links, drafts and unused bundles.
+
+    One process does it at a time.
+    """
     if not (await session.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
         return
     await partitions.make_ahead(session, now().date())
     await idempotency.sweep(session)
     await session.execute(_EXPIRED_SESSIONS)
     await session.execute(_EXPIRED_LINKS)
+    await deployments.sweep(session, storage)

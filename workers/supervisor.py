@@ -156,7 +156,7 @@ class Supervisor:
                 tidied_at = time.monotonic()
                 with self._database_may_be_away():
                     async with self._instance.database.transaction() as session:
-                        await housekeeping.tidy(session)
+                        await housekeeping.tidy(session, self._instance.storage)
             with self._database_may_be_away():
                 await self._sweep()
             self._floors = dict.fromkeys(self._lanes, 0)
