@@ -23,7 +23,7 @@ _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _API: Final = "/v1/"
 _QUIET: Final = ("/health", "/ready", "/_event", "/assets/")
 """Paths that are asked for all the time; only their failures are logged."""
-_SEALED: Final = re.compile(r"(/v1/drive/signed/).+")
+_SEALED: Final = re.compile(r"^(/v1/drive/signed/|/bundles/).+", re.DOTALL)
 """Paths that are themselves a credential are not logged whole."""
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",

@@ -29,7 +29,7 @@ from backend.projects import service as projects
 router = APIRouter()
 
 
-@router.get("/me", tags=["who"])
+@router.get("/me", tags=["who"], summary="Who am I")
 async def me(caller: CallerDep, session: SessionDep) -> Me:
     """Who you are, in which projects, and what you may do."""
     if isinstance(caller, SignedIn):
@@ -38,7 +38,7 @@ async def me(caller: CallerDep, session: SessionDep) -> Me:
     return _of_key(caller, Membership(project, caller.role))
 
 
-@router.get("/api-keys", tags=["keys"])
+@router.get("/api-keys", tags=["keys"], summary="List keys")
 async def list_keys(
     request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
 ) -> list[KeyAnswer]:
@@ -48,7 +48,7 @@ async def list_keys(
     return [KeyAnswer.model_validate(row) for row in rows]
 
 
-@router.post("/api-keys", tags=["keys"], status_code=201, response_model=NewKeyAnswer)
+@router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=NewKeyAnswer)
 async def create_key(
     asked: NewKeyAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
@@ -70,14 +70,14 @@ async def create_key(
     return await once.answer(session, principal, make)
 
 
-@router.delete("/api-keys/{key_id}", tags=["keys"], status_code=204)
+@router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)
 async def revoke_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Revoke a key: it stops working at once."""
     principal.require(Role.ADMIN, "project:write")
     await keys.revoke(session, principal, key_id)
 
 
-@router.get("/audit", tags=["audit"])
+@router.get("/audit", tags=["audit"], summary="Read the audit")
 async def list_audit(
     request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
 ) -> list[AuditAnswer]:

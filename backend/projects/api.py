@@ -26,7 +26,7 @@ from backend.projects.schemas import (
 )
 from backend.projects.tables import Project
 
-router = APIRouter(tags=["projects"])
+router = APIRouter()
 
 
 async def _in_project(project: str, caller: CallerDep, session: SessionDep) -> Principal:
@@ -37,7 +37,7 @@ InProjectDep = Annotated[Principal, Depends(_in_project, scope="function")]
 """The caller as a principal of the project in the path."""
 
 
-@router.get("/projects")
+@router.get("/projects", tags=["projects"], summary="List projects")
 async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectAnswer]:
     """Every project that you are in; a key is in one."""
     if isinstance(caller, SignedIn):
@@ -47,7 +47,9 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectA
     return [ProjectAnswer.of(await service.get(session, caller), role_name(caller.role))]
 
 
-@router.post("/projects", status_code=201, response_model=ProjectDetail)
+@router.post(
+    "/projects", tags=["projects"], summary="Make a project", status_code=201, response_model=ProjectDetail
+)
 async def create_project(
     asked: NewProjectAsked, user: UserDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
@@ -66,14 +68,14 @@ async def create_project(
     return await once.answer(session, user, make)
 
 
-@router.get("/projects/{project}")
+@router.get("/projects/{project}", tags=["projects"], summary="Read a project")
 async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDetail:
     """One project."""
     principal.require(Role.VIEWER, "project:read")
     return await _detail(session, principal, await service.get(session, principal))
 
 
-@router.patch("/projects/{project}")
+@router.patch("/projects/{project}", tags=["projects"], summary="Change a project")
 async def change_project(
     asked: ProjectChanges, principal: InProjectDep, session: SessionDep
 ) -> ProjectDetail:
@@ -85,21 +87,27 @@ async def change_project(
     return await _detail(session, principal, changed)
 
 
-@router.delete("/projects/{project}", status_code=204)
+@router.delete("/projects/{project}", tags=["projects"], summary="Delete a project", status_code=204)
 async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
     """Delete it: its keys stop working at once."""
     principal.require(Role.OWNER, "project:write")
     await service.delete(session, principal)
 
 
-@router.get("/projects/{project}/members", tags=["members"])
+@router.get("/projects/{project}/members", tags=["members"], summary="List members")
 async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberAnswer]:
     """Everybody in the project, by e-mail."""
     principal.require(Role.VIEWER, "project:read")
     return [MemberAnswer.of(person) for person in await members.list_members(session, principal)]
 
 
-@router.post("/projects/{project}/members", tags=["members"], status_code=201, response_model=MemberAnswer)
+@router.post(
+    "/projects/{project}/members",
+    tags=["members"],
+    summary="Add a member",
+    status_code=201,
+    response_model=MemberAnswer,
+)
 async def add_member(
     asked: NewMemberAsked, principal: InProjectDep, session: SessionDep, once: OnceDep
 ) -> Response:
@@ -114,7 +122,7 @@ async def add_member(
     return await once.answer(session, principal, make)
 
 
-@router.patch("/projects/{project}/members/{user_id}", tags=["members"])
+@router.patch("/projects/{project}/members/{user_id}", tags=["members"], summary="Change a member's role")
 async def change_member(
     user_id: UUID, asked: MemberChanges, principal: InProjectDep, session: SessionDep
 ) -> MemberAnswer:
@@ -123,7 +131,9 @@ async def change_member(
     return MemberAnswer.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
 
 
-@router.delete("/projects/{project}/members/{user_id}", tags=["members"], status_code=204)
+@router.delete(
+    "/projects/{project}/members/{user_id}", tags=["members"], summary="Remove a member", status_code=204
+)
 async def remove_member(user_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
     """Take a member out of the project; everybody may leave."""
     is_leaving = principal.kind == "user" and principal.id == user_id

@@ -157,10 +157,11 @@ async def test_one_line_per_request_and_no_secret_in_it(client: httpx.AsyncClien
     with capture_logs() as logs:
         await client.get("/v1/me?token=s3cret", headers=headers)
         await client.get("/v1/drive/signed/s3cret/file.png")
+        await client.get("/bundles/s3cret")
         await client.get("/setup?token=s3cret")
         await client.get("/health")
     lines = [entry for entry in logs if entry["event"] == "request answered"]
-    assert [line["path"] for line in lines] == ["/v1/me", "/v1/drive/signed/…", "/setup"]
+    assert [line["path"] for line in lines] == ["/v1/me", "/v1/drive/signed/…", "/bundles/…", "/setup"]
     assert lines[0]["caller"].startswith("key:")
     assert "s3cret" not in json.dumps(lines, default=str)
     assert headers["Authorization"].split(".")[1] not in json.dumps(logs, default=str)
