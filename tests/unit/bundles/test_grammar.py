@@ -1,0 +1,302 @@
+"""skill.yaml: each rule names the place and the mend, and all of them at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.bundles.errors import BundleInvalid
+from backend.bundles.manifest import Skill
+from backend.bundles.pack import pack_files
+from backend.bundles.read import read_bundle
+
+FUNCTION = """\
+entrypoint: main.py:run
+input_schema: {type: object, properties: {n: {type: integer}}}
+output_schema: {type: object}
+"""
+AGENT = FUNCTION.replace("main.py:run", "SKILL.md")
+FILES = {"main.py": b"def run(n=1):\n    return {}\n", "SKILL.md": b"Do it."}
+
+
+def read(text: str, **files: bytes) -> Skill:
+    """The skill of a bundle with this skill.yaml."""
+    return read_bundle(bundle(text, **files)).manifest.skills[0]
+
+
+def problems(text: str, **files: bytes) -> list[str]:
+    """What is wrong with it, as `line: message`."""
+    with pytest.raises(BundleInvalid) as caught:
+        read_bundle(bundle(text, **files))
+    return [f"{problem.line}: {problem.message}" for problem in caught.value.problems]
+
+
+def warnings(text: str, **files: bytes) -> list[str]:
+    """What is probably not meant."""
+    return [warning.message for warning in read_bundle(bundle(text, **files)).warnings]
+
+
+def bundle(text: str, **files: bytes) -> bytes:
+    """The zip of one skill called `it`."""
+    contents = {
+        **FILES,
+        **{name.replace("__", "/").replace("_", ".", 1): data for name, data in files.items()},
+    }
+    skill = {f"skills/it/{name}": data for name, data in contents.items()}
+    return pack_files({**skill, "skills/it/skill.yaml": text.encode()})
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("titel: x", "4: A skill has no key 'titel'. Did you mean 'title'?"),
+        ("title: 3", "4: 'title' has to be text, not 3. Quote it."),
+        ("timeout_s: 0", "4: 'timeout_s' has to be a number above 0"),
+        ("timeout_s: yes", "4: 'timeout_s' has to be a number"),
+        ("lane: GPU 1", "4: 'GPU 1' is not a lane"),
+        ("retries: {max: -1}", "4: 'max' has to be an integer from 0 to 100, not -1."),
+        (
+            "retries: {on: [errors]}",
+            "4: 'errors' is not one of 'worker_lost', 'timeout', 'error'. Did you mean 'error'?",
+        ),
+        (
+            "retries: {backoff: {inital_s: 1}}",
+            "4: 'backoff' has no key 'inital_s'. Did you mean 'initial_s'?",
+        ),
+        ("retries: 3", "4: 'retries' has to be a mapping, not 3."),
+        ("limits: {memory_mb: 1}", "4: 'memory_mb' has to be an integer from 64"),
+        ("network: sometimes", "4: 'network' has to be one of 'none', 'public', not 'sometimes'."),
+        ("network: ['https://x.org']", "4: 'https://x.org' is not a host."),
+        ("network: ['127.0.0.1']", "4: '127.0.0.1' is not a host."),
+        ("model: claude/sonnet-4-6", "4: 'model' is for agents, and this skill is a function. Remove it."),
+        ("tools: [{mcp: 'https://x.org'}]", "4: 'tools' is for agents"),
+        ("disable_bash: true", "4: 'disable_bash' is for agents"),
+        ("examples: [{input: {}}]", "4: 'inputs' is missing here. Add it."),
+        (
+            "examples: [{inputs: {n: x}}]",
+            "4: Example 1 does not fit input_schema: inputs.n: This has to be an integer",
+        ),
+        (
+            "examples: [{inputs: {m: 1}}]",
+            "4: Example 1 does not fit input_schema: inputs.m: The skill does not declare",
+        ),
+        ("marketing: {faq: [{q: x}]}", "4: 'a' is missing here. Add it."),
+        ("evals: [{name: a, kind: rubric}]", "4: 'criteria' is missing here. Add it."),
+        ("evals: {gate: {threshold: 80}}", "4: A gate needs cases to run. Add 'dataset'."),
+        ("evals: {dataset: cases.jsonl}", "4: 'cases.jsonl' is not in the skill's folder."),
+        ("title: a\ntitle: b", "5: The key 'title' is here twice. Keep one of them."),
+        ("tab:\n\tx: 1", "5: This is not valid YAML"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line_and_mend(more: str, said: str) -> None:
+    assert any(found.startswith(said) for found in problems(FUNCTION + more)), problems(FUNCTION + more)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("model: claude/sonet-4-6", "Did you mean 'claude/sonnet-4-6'?"),
+        ("model: anthropic:claude-x", "names a provider"),
+        ("model: claude/opus-4-8\ntext_model: gpt/5", "the same key and differ"),
+        ("routing: {}", "'escalate_to' is missing"),
+        ("model: gpt/5\nrouting: {escalate_to: gpt/5}", "the skill's own model"),
+        ("routing: {escalate_to: gpt/5, on: [nonsense]}", "'nonsense' is not one of 'schema_fail'."),
+        ("tools: [{name: My Tool, skill: it}]", "Write 'my-tool'."),
+        ("tools: [{name: t, skill: other}]", "The bundle has no skill 'other'."),
+        ("tools: [{name: t, skill: it, input_schema: {}}]", "takes 'input_schema' from that skill"),
+        ("tools: [{name: t, skill: a/b}]", "has a '/'"),
+        (
+            "tools: [{name: t, entrypoint: 'main.py:rum', input_schema: {}, output_schema: {}}]",
+            "Did you mean 'run'?",
+        ),
+        (
+            "tools: [{name: t, entrypoint: '../x.py:f', input_schema: {}, output_schema: {}}]",
+            "leads out of the skill",
+        ),
+        ("tools: [{name: t, skill: it}, {name: t, skill: it}]", "Two tools are called 't'."),
+        ("tools: [{mcp: 'https://me:pw@x.org'}]", "holds a password"),
+        ("tools: [{mcp: 'http://[x'}]", "is not the address of an MCP server"),
+        ("tool_limits: {bash: true}", "'bash' has to be an integer from 1"),
+        ("cache_ttl: 2h", "'cache_ttl' has to be one of '5m', '1h', not '2h'."),
+        ("rails: [{name: r, on: input}]", "exactly one of 'pattern', 'criteria' and 'entrypoint'"),
+        (
+            "rails: [{name: r, on: input, criteria: x, action: redact}]",
+            "Only a rail with a 'pattern' can redact.",
+        ),
+        ("rails: [{name: r, on: [inputs], pattern: x}]", "Did you mean 'input'?"),
+        ("rails: [{name: r, on: input, pattern: '(?=x)'}]", "look-around"),
+        ("image_model: google/nano-bananas", "Did you mean 'google/nano-banana'?"),
+    ],
+)
+def test_what_is_wrong_with_an_agent_is_told(more: str, said: str) -> None:
+    assert any(said in found for found in problems(AGENT + more)), problems(AGENT + more)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The file has to be a mapping"),
+        ("- a\n- b", "The file has to be a mapping"),
+        ("title: x", "'entrypoint' is missing here. Add it."),
+        (FUNCTION.replace("main.py:run", "main.py"), "is not an entrypoint. Write 'SKILL.md'"),
+        (FUNCTION.replace("main.py:run", "gone.py:run"), "'gone.py' is not in the skill's folder."),
+        (FUNCTION.replace("main.py:run", "mian.py:run"), "Did you mean 'main.py'?"),
+        (FUNCTION.replace("main.py:run", "../main.py:run"), "leads out of the skill's folder"),
+        (
+            FUNCTION.replace("main.py:run", "main.py:rum"),
+            "'main.py' has no function 'rum'. Did you mean 'run'?",
+        ),
+        (AGENT.replace("SKILL.md", "PROMPT.md"), "'PROMPT.md' is not in the skill's folder."),
+        (
+            FUNCTION.replace("{type: integer}", "{type: image, default: 3}"),
+            "The default does not fit: inputs.n",
+        ),
+        (
+            FUNCTION.replace("type: object, properties", "type: array, properties"),
+            "Inputs are always an object.",
+        ),
+        (
+            FUNCTION.replace("integer", "intiger"),
+            "The type 'intiger' does not exist. Did you mean 'integer'?",
+        ),
+        (
+            FUNCTION.replace("{type: integer}", "{$ref: 'file:///etc/passwd'}"),
+            "points at nothing in this schema",
+        ),
+        (
+            FUNCTION.replace("{type: integer}", "{type: integer, required: true}"),
+            "'required' is a list of names",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_whole_is_told(text: str, said: str) -> None:
+    assert any(said in found for found in problems(text)), problems(text)
+
+
+def test_everything_is_told_at_once() -> None:
+    found = problems(FUNCTION.replace("run", "rum") + "titel: x\ntimeout_s: soon\nretries: {max: x}\n")
+    assert len(found) == 4
+
+
+def test_every_key_is_read() -> None:
+    text = """\
+entrypoint: SKILL.md
+title: It
+description: Does it.
+input_schema: {type: object, properties: {n: {type: integer, default: 1}}}
+output_schema: {type: object, properties: {answer: {type: text}}}
+text_model: claude/opus-4-8
+image_model: nano-banana
+disable_bash: true
+tools:
+  - {name: add, description: Adds., entrypoint: 'main.py:run', input_schema: {}, output_schema: {}, read_only: true}
+  - {name: again, skill: it, confirm: true}
+  - {mcp: https://mcp.example.org/mcp, allow: [search]}
+allowed_tools: [bash, add, search]
+tool_limits: {bash: 3}
+cache_ttl: 1h
+routing: {escalate_to: gpt/5, on: [schema_fail], after: 3}
+rails: [{name: cards, on: [input, output], pattern: '[0-9]{16}', action: redact}]
+examples: [{title: One, inputs: {n: 1}, outputs: {answer: yes it is}}]
+evals:
+  dataset: cases.jsonl
+  graders: [{name: same, kind: exact_match, field: 'a.b[0]', weight: 2}]
+  mocks: {web_search: {results: []}}
+  gate: {threshold: 80, repeat: 3}
+timeout_s: 30
+retries: {max: 2, on: [error, timeout], backoff: {initial_s: 1, factor: 3, max_s: 9}}
+limits: {steps: 5, tokens: 1000, cost_usd: 0.5, memory_mb: 256, output_mb: 2}
+network: [api.example.org, '*.example.com']
+lane: gpu
+marketing: {headline: dropped, keywords: [a], faq: [{q: Q, a: A}]}
+"""
+    skill = read(text, cases_jsonl=b'# cases\n\n{"inputs": {"n": 1}, "expected": {}}\n')
+    assert (skill.model, skill.image_model, skill.media_kinds) == (
+        "claude/opus-4-8",
+        "nano-banana",
+        ("image",),
+    )
+    assert [tool.name for tool in skill.tools] == ["add", "again", None]
+    assert skill.tools[2].allow == ("search",)
+    assert (skill.routing is not None, skill.routing and skill.routing.after) == (True, 3)
+    assert skill.rails[0].on == ("input", "output")
+    assert (skill.eval_dataset, skill.evals[0].weight, skill.eval_gate and skill.eval_gate.repeat) == (
+        "cases.jsonl",
+        2,
+        3,
+    )
+    assert [skill.retries.backoff.delay_s(number) for number in (0, 1, 2, 3)] == [1, 3, 9, 9]
+    assert (skill.limits.cost_usd, skill.timeout_s, skill.lane) == (0.5, 30, "gpu")
+    assert skill.network == ["api.example.org", "*.example.com"]
+    assert skill.marketing == {"keywords": ["a"], "faq": [{"q": "Q", "a": "A"}]}
+
+
+def test_the_key_on_is_a_word_and_not_a_truth() -> None:
+    skill = read(FUNCTION + "retries:\n  max: 1\n  on: [timeout]\n")
+    assert skill.retries.on == ("timeout",)
+
+
+def test_without_a_rule_only_lost_workers_are_tried_again() -> None:
+    rule = read(FUNCTION).retries
+    assert (rule.max, rule.on) == (3, ("worker_lost",))
+
+
+@pytest.mark.parametrize(
+    ("source", "is_found"),
+    [
+        (b"async def run(n): ...", True),
+        (b"from other import run", True),
+        (b"from other import *", True),
+        (b"import a.b as run", True),
+        (b"run = print", True),
+        (b"(walk, run) = a, b", True),
+        (b"class run: ...", True),
+        (b"if True:\n    try:\n        run = 1\n    except E:\n        pass", True),
+        (b"try:\n    import x\nexcept E:\n    def run(n): ...", True),
+        (b"def other():\n    def run(n): ...", False),
+        (b"class A:\n    def run(n): ...", False),
+        (b"run", False),
+        (b"def run(:", False),
+        (b"\xff\xfe", False),
+        (b"x = '\\d'\nimport os; os.abort()\nrun = 1", True),
+        (b"(" * 5_000, False),
+        (b"-" * 200_000 + b"1", False),
+    ],
+)
+def test_functions_are_found_by_reading(source: bytes, is_found: bool) -> None:
+    if is_found:
+        assert read(FUNCTION, main_py=source).function == "run"
+    else:
+        assert any("main.py" in found for found in problems(FUNCTION, main_py=source))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (b"def run(): ...", "no parameter 'n'"),
+        (b"def run(n, m): ...", "The function needs 'm'"),
+        (b"def run(n, /): ...", "positional-only"),
+        (b"def run(inputs): ...", None),
+        (b"def run(**inputs): ...", None),
+        (b"def run(n, m=1): ...", None),
+        (b"@wrapped\ndef run(): ...", None),
+    ],
+)
+def test_a_call_that_would_fail_is_warned_of(source: bytes, said: str | None) -> None:
+    found = warnings(FUNCTION, main_py=source)
+    assert (any(said in one for one in found), len(found)) == (True, 1) if said else found == []
+
+
+def test_a_typo_in_a_schema_is_warned_of() -> None:
+    found = warnings(FUNCTION.replace("{type: integer}", "{type: integer, minimun: 1}"))
+    assert found == ["The keyword 'minimun' means nothing in a schema. Did you mean 'minimum'?"]
+
+
+def test_cases_that_do_not_fit_are_told_with_their_line() -> None:
+    cases = (
+        b'{"inputs": {"n": 1}, "id": "a"}\nnonsense\n{"inputs": {"n": "x"}}\n{"inputs": {}, "id": "a"}\n[]\n'
+    )
+    with pytest.raises(BundleInvalid) as caught:
+        read_bundle(bundle(AGENT + "evals: {dataset: cases.jsonl}", cases_jsonl=cases))
+    assert [(problem.path, problem.line) for problem in caught.value.problems] == [
+        ("skills/it/cases.jsonl", line) for line in (2, 3, 4, 5)
+    ]

@@ -1,0 +1,159 @@
+"""Where skills may be, and Agent Skills that have nothing but a SKILL.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.bundles.errors import BundleInvalid
+from backend.bundles.pack import pack, pack_files
+from backend.bundles.read import ReadBundle, read_bundle
+
+SKILL = b"entrypoint: SKILL.md\ninput_schema: {}\noutput_schema: {}\n"
+AGENT_SKILL = b"---\nname: pdf\ndescription: Reads PDF files.\nlicense: MIT\n---\n\nRead it.\n"
+STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
+
+
+def skill(folder: str) -> dict[str, bytes]:
+    """A skill in that folder."""
+    return {f"{folder}/skill.yaml": SKILL, f"{folder}/SKILL.md": b"Do it."}
+
+
+def read(*parts: dict[str, bytes], **files: bytes) -> ReadBundle:
+    """The bundle of these files."""
+    return read_bundle(pack_files({**{name: data for part in parts for name, data in part.items()}, **files}))
+
+
+def problems(*parts: dict[str, bytes]) -> list[str]:
+    """What is wrong with the bundle of these files."""
+    with pytest.raises(BundleInvalid) as caught:
+        read(*parts)
+    return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
+
+
+def names(bundle: ReadBundle) -> list[str]:
+    """The names of its skills."""
+    return [one.name for one in bundle.manifest.skills]
+
+
+def test_both_layouts_are_taken_and_other_folders_ignored() -> None:
+    assert names(read(skill("skills/b"), skill("skills/a"), {"docs/x/y.md": b""})) == ["a", "b"]
+    flat = read(skill("b"), skill("a"), {"docs/y.md": b"", "README.md": b""})
+    assert names(flat) == ["a", "b"]
+    assert [one.path for one in flat.manifest.skills] == ["a", "b"]
+
+
+def test_a_mix_is_refused() -> None:
+    assert any("both below 'skills/'" in one for one in problems(skill("skills/a"), skill("b")))
+
+
+def test_subskills_belong_to_their_parent() -> None:
+    bundle = read(skill("skills/report"), skill("skills/report/subskills/draft"))
+    assert names(bundle) == ["report", "report/draft"]
+    assert [one.parent_skill for one in bundle.manifest.skills] == [None, "report"]
+    assert [one.name for one in bundle.manifest.submittable] == ["report"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "The bundle has no skill. Add a folder 'skills/<name>/'"),
+        ({"README.md": b""}, "The bundle has no skill."),
+        (skill("my-pack/skills/a"), "Everything is inside the folder 'my-pack'. Zip what is in it"),
+        ({"skill.yaml": SKILL}, "A skill needs a folder of its own."),
+        (skill("skills/My Skill"), "Rename the folder to 'my-skill'."),
+        (skill("skills/" + "a" * 65), "at most 64 characters"),
+        (skill("skills/a/subskills/b"), "The parent 'skills/a' has no skill.yaml."),
+        (skill("a") | {"a/subskills/b/x.md": b""}, "needs a skill.yaml"),
+        (
+            skill("a") | skill("a/subskills/b") | skill("a/subskills/b/subskills/c"),
+            "Subskills have no subskills.",
+        ),
+    ],
+)
+def test_what_is_out_of_place_is_told(files: dict[str, bytes], said: str) -> None:
+    assert any(said in one for one in problems(files)), problems(files)
+
+
+def test_a_misspelled_file_is_warned_of() -> None:
+    bundle = read(skill("a"), {"b/skill.yml": SKILL})
+    assert [warning.path for warning in bundle.warnings] == ["b/skill.yml"]
+
+
+def test_the_requirements_of_the_skill_win_over_those_of_the_bundle() -> None:
+    bundle = read(
+        skill("skills/a"),
+        skill("skills/b"),
+        skill("skills/c"),
+        {
+            "requirements.txt": b"pillow>=11\n",
+            "skills/a/requirements.txt": b"httpx[http2]==0.28.1 ; python_version > '3.10'  # why\n",
+            "skills/b/requirements.txt": b"# nothing yet\n",
+        },
+    )
+    assert [one.requirements for one in bundle.manifest.skills] == [
+        "skills/a/requirements.txt",
+        "requirements.txt",
+        "requirements.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["-e .", "--index-url x", "git+https://x/y", "./x.whl", "x @ https://y", "-r other.txt"]
+)
+def test_requirements_that_are_no_packages_are_told_with_their_line(line: str) -> None:
+    with pytest.raises(BundleInvalid) as caught:
+        read(skill("skills/a"), {"requirements.txt": b"pillow\n" + line.encode()})
+    [problem] = caught.value.problems
+    assert (problem.path, problem.line) == ("requirements.txt", 2)
+
+
+def test_agent_skills_deploy_as_they_are() -> None:
+    bundle = read(
+        {
+            "skills/pdf/SKILL.md": AGENT_SKILL,
+            "skills/pdf/scripts/x.py": b"",
+            "skills/pdf/references/y.md": b"",
+        }
+    )
+    [found] = bundle.manifest.skills
+    assert (found.name, found.origin, found.is_agentic) == ("pdf", "agent_skill", True)
+    assert found.description == "Reads PDF files."
+    assert found.inputs.check({"prompt": "go"}).problems == []
+
+
+def test_a_bundle_that_is_one_agent_skill_is_taken() -> None:
+    [found] = read({"SKILL.md": AGENT_SKILL, "scripts/x.py": b""}).manifest.skills
+    assert (found.name, found.path) == ("pdf", "")
+
+
+def test_agent_skills_stand_beside_others() -> None:
+    assert sorted(names(read(skill("skills/a"), {"skills/pdf/SKILL.md": AGENT_SKILL}))) == ["a", "pdf"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"# Hello", "The file has no front matter."),
+        (b"---\nname: pdf\n---\n", "'description' is missing here."),
+        (b"---\nname: [a\n---\n", "This is not valid YAML"),
+        (b"---\n- a\n---\n", "has to be a mapping"),
+        (b"---\nname: pdf\ndescription: " + b"x" * 1025 + b"\n---\n", "at most 1,024"),
+    ],
+)
+def test_what_is_wrong_with_an_agent_skill_is_told(content: bytes, said: str) -> None:
+    assert any(said in one for one in problems({"skills/pdf/SKILL.md": content}))
+
+
+def test_the_starter_is_without_errors_and_warnings() -> None:
+    bundle = read_bundle(pack(STARTER))
+    assert names(bundle) == ["greet", "thumbnail"]
+    assert bundle.warnings == ()
+
+
+def test_the_skillpacks_own_file_names_it() -> None:
+    bundle = read(
+        skill("a"), {"puras.yaml": b"slug: x\nskillpack_id: y\ntitle: My Pack\ndescription: Does it.\n"}
+    )
+    assert (bundle.manifest.title, bundle.manifest.description) == ("My Pack", "Does it.")
