@@ -17,12 +17,12 @@ from backend.skillpacks import service as skillpacks
 router = APIRouter(tags=["secrets"])
 
 
-def _reader(principal: PrincipalDep) -> Principal:
+async def _reader(principal: PrincipalDep) -> Principal:
     principal.require(Role.DEVELOPER, "secrets:read")
     return principal
 
 
-def _writer(principal: PrincipalDep) -> Principal:
+async def _writer(principal: PrincipalDep) -> Principal:
     principal.require(Role.DEVELOPER, "secrets:write")
     return principal
 

@@ -1,0 +1,141 @@
+"""A running job's kit asks the instance for addresses of its files, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+
+from backend.auth import job_tokens
+from backend.clock import now
+from backend.instance import Instance
+from backend.jobs.tables import Job
+from tests.integration.drive.conftest import Drive
+
+KIT = Path(__file__).parents[3] / "skills_kit"
+
+
+@pytest_asyncio.fixture
+async def api_base(app: FastAPI) -> AsyncIterator[str]:
+    """The address of the application on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+            await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def running_job(instance: Instance, project_id: UUID) -> Job:
+    async with instance.database.transaction() as session:
+        job = Job(
+            project_id=project_id,
+            skillpack_id=uuid4(),
+            deployment_id=uuid4(),
+            skill_name="resize",
+            status="running",
+            attempt=1,
+            inputs={},
+        )
+        session.add(job)
+    return job
+
+
+async def run(code: str, environment: dict[str, str]) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = [{str(KIT)!r}]\n{code}"),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        stdout, stderr = await process.communicate()
+    assert process.returncode == 0, stderr.decode()
+    return stdout.decode()
+
+
+async def test_a_job_signs_files_of_its_own_drive_and_no_other(
+    drive: Drive, instance: Instance, api_base: str
+) -> None:
+    await drive.upload(b"content", path="out/a.txt")
+    job = await running_job(instance, drive.project.id)
+    token = job_tokens.mint(
+        instance.vault,
+        project_id=drive.project.id,
+        job_id=job.id,
+        attempt=1,
+        expires_at=now() + timedelta(minutes=1),
+    )
+    environment = {
+        "PURAS_API_BASE": api_base,
+        "PURAS_SERVICE_TOKEN": token,
+        "PURAS_WORKSPACE_ID": str(drive.project.id),
+        "http_proxy": "http://127.0.0.1:9",  # the instance is asked directly, never through a proxy
+    }
+    told = await run(
+        "import json; from puras import drive\nprint(json.dumps(drive.sign('drive/out/a.txt', ttl=60)))",
+        environment,
+    )
+    signed = json.loads(told)
+    assert (signed["path"], signed["expires_in"]) == ("out/a.txt", 60)
+    assert (await drive.client.get(signed["signed_url"])).content == b"content"
+
+    refusals = await run(
+        "import os; from puras import drive\n"
+        "def refused(name, **options):\n"
+        "    try: print('let through', drive.url(name, **options))\n"
+        "    except drive.DriveError as error: print(error)\n"
+        "refused('none.txt'); refused('out/a.txt', ttl=1); refused('../a')\n"
+        f"os.environ['PURAS_WORKSPACE_ID'] = '{uuid4()}'; refused('out/a.txt')\n"
+        "os.environ['PURAS_SERVICE_TOKEN'] = 'forged'; refused('out/a.txt')\n"
+        "os.environ['PURAS_API_BASE'] = 'http://127.0.0.1:9'; refused('out/a.txt')\n"
+        "del os.environ['PURAS_API_BASE']; refused('out/a.txt')",
+        environment,
+    )
+    told_lines = refusals.splitlines()
+    expected = [
+        "no file 'none.txt'",
+        "ttl",
+        "not one of the drive",
+        "workspace_id",
+        "job token",
+        "does not answer",
+    ]
+    for line, part in zip(told_lines, [*expected, "PURAS_API_BASE is not set"], strict=True):
+        assert part in line, line
+    assert token not in refusals
+
+
+async def test_a_job_token_opens_nothing_but_its_own_routes(drive: Drive, instance: Instance) -> None:
+    await drive.upload(b"content", path="a.txt")
+    job = await running_job(instance, drive.project.id)
+    token = job_tokens.mint(
+        instance.vault,
+        project_id=drive.project.id,
+        job_id=job.id,
+        attempt=1,
+        expires_at=now() + timedelta(minutes=1),
+    )
+    for method, path in (
+        ("GET", "/v1/drive"),
+        ("GET", "/v1/drive/files/a.txt"),
+        ("DELETE", "/v1/drive/files/a.txt"),
+        ("POST", "/v1/drive/upload"),
+        ("GET", "/v1/secrets"),
+        ("PUT", "/v1/secrets"),
+    ):
+        answer = await drive.client.request(method, path, headers={"X-Puras-Service-Token": token})
+        assert answer.status_code == 401, (method, path)
