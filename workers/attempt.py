@@ -6,9 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from backend import logs
 from backend.bundles.manifest import Skill
@@ -23,15 +22,17 @@ from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
 from backend.secrets.scrub import Scrubber
 from workers.outputs import output_files
-from workers.prepare import Prepared, prepare
+from workers.prepare import prepare
 from workers.recorder import BufferedRecorder
-from workers.runners import Failure, Measured, Outcome, Runner, Success
+from workers.runners import Failure, Outcome, Runner
 
 log = logs.get(__name__)
 
 RETRY_STORE_S = 0.5
 GIVE_UP_STORING_S = 120.0
 """After this the process stops trying to store an end: its job has long been sent on."""
+MOST_ERROR_CHARACTERS = 8_000
+FAULT = "The worker could not run this job or store its result. The operator finds the cause in its log."
 
 
 class EndedBy(Enum):
@@ -52,7 +53,7 @@ class Attempt:
         self._runners = runners
         self._ended_by: EndedBy | None = None
         self._recorder = BufferedRecorder(
-            instance.database, claimed, Scrubber(()), on_refused=lambda: self.end(EndedBy.LOSS)
+            instance.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS)
         )
         self._log = log.bind(job_id=str(claimed.job_id), attempt=claimed.attempt, skill=claimed.skill_name)
 
@@ -63,64 +64,91 @@ class Attempt:
             self.task.cancel()
 
     async def run(self) -> None:
-        """Run to a stored end. Whatever happens, it does not raise."""
+        """Run to a stored end. Whatever the skill does, this does not raise."""
         started = time.monotonic()
-        prepared: Prepared | None = None
+        skill: Skill | None = None
         try:
             prepared = await prepare(self._instance, self.claimed)
+            skill = prepared.skill
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
             outcome = await self._runners[self.claimed.type].run(prepared.assignment, self._recorder)
+            ending = await self._ending(skill, outcome)
         except asyncio.CancelledError:
-            await self._store_ended_from_outside(started)
+            await self._store_ended_from_outside(time.monotonic() - started)
             return
         except PurasError as error:
-            outcome = Failure(error.code, error.detail, Measured(time.monotonic() - started))
-        except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours must end the job, not the worker
+            ending = Ending("failed", error=self._without_secrets(error.detail), error_code=error.code)
+        except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours ends the job, not the worker
             self._log.exception("fault of the worker", error=str(error))
-            outcome = Failure(
-                "internal_error", "The worker failed to run this job. See its log.", Measured(0.0)
-            )
-        await self._store(prepared.skill if prepared else None, outcome)
+            ending = Ending("failed", error=FAULT, error_code="internal_error")
+        await self._store(skill, ending)
 
-    async def _store(self, skill: Skill | None, outcome: Outcome) -> None:
-        ending = await self._ending(skill, outcome)
+    async def _ending(self, skill: Skill, outcome: Outcome) -> Ending:
+        used = self._compute(outcome.measured.wall_s)
+        usage = {
+            "wall_s": round(outcome.measured.wall_s, 4),
+            "cpu_s": round(outcome.measured.cpu_s, 4),
+            "peak_memory_mb": round(outcome.measured.peak_memory_mb, 1),
+        }
+        if isinstance(outcome, Failure):
+            error = self._without_secrets(outcome.message)
+            return Ending("failed", error=error, error_code=outcome.code, usage=usage, used=used)
+        checked = skill.output.check(outcome.value)
+        if checked.problems:
+            first = checked.problems[0]
+            error = self._without_secrets(
+                f"The result does not fit the skill's output_schema: {first.path}: {first.message}"
+            )
+            return Ending("failed", error=error, error_code="bad_output", usage=usage, used=used)
+        files = await output_files(self._instance.storage, self.claimed.project_id, skill, checked.value)
+        return Ending("succeeded", result=checked.value, outputs=files, usage=usage, used=used)
+
+    async def _store(self, skill: Skill | None, ending: Ending) -> None:
         events = await self._recorder.rest()
-        again = self._tried_again(skill, outcome, ending)
+        claimed = self.claimed
+        again = None
+        if skill is not None and ending.status == "failed":
+            again = after_failure(
+                skill.retries, code=str(ending.error_code), retries=claimed.retries, at=now()
+            )
 
         async def write() -> bool:
             async with self._instance.database.transaction() as session:
-                if again is not None:
-                    return await requeue(
-                        session,
-                        job_id=self.claimed.job_id,
-                        attempt=self.claimed.attempt,
-                        reason=f"{ending.error_code}: {ending.error}",
-                        events=events,
-                        is_retry=True,
-                        not_before=again.not_before,
-                    )
-                return await finish(session, self.claimed, ending, events)
+                if again is None:
+                    return await finish(session, claimed, ending, events)
+                return await requeue(
+                    session,
+                    job_id=claimed.job_id,
+                    attempt=claimed.attempt,
+                    reason=f"{ending.error_code}: {ending.error}",
+                    events=events,
+                    is_retry=True,
+                    not_before=again.not_before,
+                )
 
         await self._until_stored(write, "queued again" if again else ending.status)
 
-    async def _store_ended_from_outside(self, started: float) -> None:
+    async def _store_ended_from_outside(self, ran_s: float) -> None:
         events = await self._recorder.rest()
-        claimed = self.claimed
+        claimed, by = self.claimed, self._ended_by or EndedBy.DRAIN
+        if by is EndedBy.LOSS:
+            return
 
         async def write() -> bool:
             async with self._instance.database.transaction() as session:
-                if self._ended_by is EndedBy.CANCEL:
-                    used = self._compute(time.monotonic() - started)
-                    ending = Ending(
-                        "cancelled", error="Cancelled while it ran.", error_code="cancelled", used=used
+                if by is EndedBy.DRAIN:
+                    return await requeue(
+                        session, job_id=claimed.job_id, attempt=claimed.attempt, reason="drain", events=events
                     )
-                    return await finish(session, claimed, ending, events)
-                return await requeue(
-                    session, job_id=claimed.job_id, attempt=claimed.attempt, reason="drain", events=events
+                ending = Ending(
+                    "cancelled",
+                    error="Cancelled while it ran.",
+                    error_code="cancelled",
+                    used=self._compute(ran_s),
                 )
+                return await finish(session, claimed, ending, events)
 
-        if self._ended_by is not EndedBy.LOSS:
-            await self._until_stored(write, self._ended_by.value if self._ended_by else "drain")
+        await self._until_stored(write, "handed over" if by is EndedBy.DRAIN else "cancelled")
 
     async def _until_stored(self, write: Callable[[], Awaitable[bool]], what: str) -> None:
         """Store through any absence of the database; the attempt's number makes a second write harmless."""
@@ -132,44 +160,20 @@ class Attempt:
                 else:
                     self._log.warning("end refused: the job runs elsewhere or has ended", end=what)
                 return
-            except DBAPIError as error:
+            except (OperationalError, InterfaceError) as error:
                 self._log.warning("end not stored yet; trying again", error=str(error.orig).strip())
                 await asyncio.sleep(RETRY_STORE_S)
+            except DBAPIError as error:
+                self._log.exception("the database refused an end", error=str(error.orig).strip())
+                await self._store_fault()
+                return
 
-    def _tried_again(self, skill: Skill | None, outcome: Outcome, ending: Ending) -> Any:
-        if skill is None or ending.status != "failed":
-            return None
-        code = outcome.code if isinstance(outcome, Failure) else str(ending.error_code)
-        return after_failure(skill.retries, code=code, retries=self.claimed.retries, at=now())
+    async def _store_fault(self) -> None:
+        async with self._instance.database.transaction() as session:
+            await finish(session, self.claimed, Ending("failed", error=FAULT, error_code="internal_error"))
 
-    async def _ending(self, skill: Skill | None, outcome: Outcome) -> Ending:
-        used = self._compute(outcome.measured.wall_s)
-        usage = {
-            "wall_s": round(outcome.measured.wall_s, 4),
-            "cpu_s": round(outcome.measured.cpu_s, 4),
-            "peak_memory_mb": round(outcome.measured.peak_memory_mb, 1),
-        }
-        if isinstance(outcome, Success) and skill is not None:
-            checked = skill.output.check(outcome.value)
-            if not checked.problems:
-                files = await output_files(
-                    self._instance.storage, self.claimed.project_id, skill, checked.value
-                )
-                return Ending("succeeded", result=checked.value, outputs=files, usage=usage, used=used)
-            first = checked.problems[0]
-            message = f"The result does not fit the skill's output_schema: {first.path}: {first.message}"
-            return Ending(
-                "failed", error=self._hidden(message), error_code="bad_output", usage=usage, used=used
-            )
-        if isinstance(outcome, Success):
-            raise TypeError("a success without a skill cannot be")
-        return Ending(
-            "failed", error=self._hidden(outcome.message), error_code=outcome.code, usage=usage, used=used
-        )
-
-    def _hidden(self, text: str) -> str:
-        hidden = self._recorder.scrubber.scrub(text)
-        return str(hidden)[:8000]
+    def _without_secrets(self, text: str) -> str:
+        return self._recorder.scrubber.scrub(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]
 
     def _compute(self, wall_s: float) -> tuple[Used, ...]:
         micros = self._instance.prices.compute_micros(wall_s)

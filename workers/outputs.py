@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from backend.bundles.dialect import file_kind
 from backend.bundles.manifest import Skill
-
 from backend.drive.mime import sniff
 from backend.drive.paths import parse_drive_path
 from backend.errors import PurasError
 from backend.storage import Storage
 
 SNIFFED_BYTES = 4096
-FILE_TYPES = frozenset({"image", "video", "audio", "file"})
 
 
 async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
@@ -46,7 +45,7 @@ async def _described(storage: Storage, project_id: UUID, path: str) -> dict[str,
 def _named_files(schema: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
     if not isinstance(schema, dict):
         return
-    if schema.get("type") in FILE_TYPES:
+    if file_kind(schema) is not None:
         path = value.get("drive_path") if isinstance(value, dict) else value
         if isinstance(path, str):
             yield name, path

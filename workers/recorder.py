@@ -7,32 +7,34 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from backend.secrets.scrub import Scrubber
 from sqlalchemy.exc import DBAPIError
 
 from backend import logs
 from backend.db import Database
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
+from backend.secrets.scrub import Scrubber
 
 log = logs.get(__name__)
 
 FLUSH_EVERY_S = 0.05
 MOST_AT_ONCE = 1_000
+GROWING = {"log": ("stream", "text"), "environment": (None, "log")}
+"""Events that are a piece of a text: pieces that follow each other become one event."""
+MOST_PIECE_CHARACTERS = 64_000
 
 
 class BufferedRecorder:
     """Keeps events for a moment: those of a short job are stored with its end, in the same statement."""
 
-    def __init__(
-        self, database: Database, claimed: Claimed, scrubber: Scrubber, *, on_refused: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, claimed: Claimed, *, on_refused: Callable[[], None]) -> None:
+        self.scrubber = Scrubber(())
         self._database = database
         self._claimed = claimed
-        self.scrubber = scrubber
         self._on_refused = on_refused
         self._buffer: list[NewEvent] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._flusher: asyncio.Task[None] | None = None
+        self._flush: asyncio.Future[None] | None = None
 
     def hide(self, scrubber: Scrubber) -> None:
         """Take the job's secrets out of what is recorded from now on."""
@@ -40,27 +42,34 @@ class BufferedRecorder:
 
     def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
         """Note one event, without the job's secrets."""
-        self._buffer.append(NewEvent(type, self.scrubber.scrub(payload)))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush_soon())
+        event = NewEvent(type, self.scrubber.scrub(payload))
+        if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
+            self._buffer[-1] = joined
+        else:
+            self._buffer.append(event)
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_soon())
 
     async def rest(self) -> list[NewEvent]:
         """Stop storing; gives what is left, to be stored with the attempt's end."""
-        if self._flushing is not None:
-            self._flushing.cancel()
+        if self._flusher is not None:
+            self._flusher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._flushing
+                await self._flusher
+        if self._flush is not None:
+            await self._flush
         left, self._buffer = self._buffer, []
         return left
 
     async def _flush_soon(self) -> None:
         await asyncio.sleep(FLUSH_EVERY_S)
         while self._buffer:
-            # Not interrupted half-way: an append whose answer is lost would be stored twice.
-            await asyncio.shield(asyncio.ensure_future(self._flush()))
+            # Shielded: a flush that is cut off half-way might store its events and be repeated all the same.
+            self._flush = asyncio.ensure_future(self._flush_once())
+            await asyncio.shield(self._flush)
             await asyncio.sleep(FLUSH_EVERY_S)
 
-    async def _flush(self) -> None:
+    async def _flush_once(self) -> None:
         batch, self._buffer = self._buffer[:MOST_AT_ONCE], self._buffer[MOST_AT_ONCE:]
         try:
             async with self._database.transaction() as session:
@@ -75,3 +84,18 @@ class BufferedRecorder:
             return
         if not is_ours:
             self._on_refused()
+
+
+def _joined(before: NewEvent, event: NewEvent) -> NewEvent | None:
+    if event.type != before.type or event.type not in GROWING:
+        return None
+    same, text = GROWING[event.type]
+    if set(before.payload) | set(event.payload) != {name for name in (same, text) if name is not None}:
+        return None
+    if same is not None and before.payload[same] != event.payload[same]:
+        return None
+    if len(before.payload[text]) + len(event.payload[text]) > MOST_PIECE_CHARACTERS:
+        return None
+    return NewEvent(
+        event.type, {**before.payload, text: before.payload[text] + event.payload[text]}, before.ts
+    )

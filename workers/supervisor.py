@@ -21,7 +21,7 @@ from backend.fleet import service as fleet
 from backend.fleet.service import SWEEP_EVERY_S
 from backend.instance import Instance
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.jobs.losses import sweep
+from backend.jobs.losses import send_on_unheld, sweep
 from workers.attempt import Attempt, EndedBy
 from workers.runners import Runner
 
@@ -167,6 +167,7 @@ class Supervisor:
         async with self._instance.database.transaction() as session:
             await sweep(session)
         async with self._instance.database.transaction() as session:
+            await send_on_unheld(session, self.worker_id, list(self._attempts))
             for job_id in await fleet.asked_to_cancel(session, self.worker_id):
                 self.cancel(job_id)
             if self._held_lane is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
 from backend.clock import now
+from backend.json_text import storable
 
 TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -47,7 +47,7 @@ select event_seq from job
 
 def as_rows(events: Sequence[NewEvent]) -> str:
     """The events as one JSON parameter for `EVENT_ROWS`."""
-    return json.dumps(
+    return storable(
         [
             {"n": place, "ts": event.ts.isoformat(), "type": event.type, "payload": event.payload}
             for place, event in enumerate(events, start=1)

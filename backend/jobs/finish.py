@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from backend import queue
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed
+from backend.json_text import storable
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
 
@@ -84,11 +84,11 @@ async def finish(
                 "job_id": claimed.job_id,
                 "attempt": claimed.attempt,
                 "status": ending.status,
-                "result": None if ending.result is None else json.dumps(ending.result),
-                "outputs": json.dumps(ending.outputs),
+                "result": None if ending.result is None else storable(ending.result),
+                "outputs": storable(ending.outputs),
                 "error": ending.error,
                 "error_code": ending.error_code,
-                "usage": json.dumps(ending.usage),
+                "usage": storable(ending.usage),
                 "cost_micros": charge.billed_micros,
                 "count": len(everything),
                 "events": as_rows(everything),

@@ -5,7 +5,9 @@ Every worker process calls `sweep` every two seconds; one at a time does it, who
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +26,7 @@ from backend.jobs.retry import GiveUp, after_loss
 
 log = logs.get(__name__)
 
+SETTLED = timedelta(seconds=5)  # longer than a claim takes to reach the process that made it
 SWEEP_LOCK = 0x7377_6570  # "swep": any constant that no one else takes
 
 _TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
@@ -33,6 +36,12 @@ select j.*, p.number as project_number,
        count(*) over (partition by j.worker_id) = 1 as was_alone
 from jobs j join projects p on p.id = j.project_id
 where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
+""")
+_UNHELD = text("""
+select j.*, p.number as project_number, false as was_alone
+from jobs j join projects p on p.id = j.project_id
+where j.status = 'running' and j.worker_id = :worker_id and not j.id = any(:held)
+  and j.started_at < clock_timestamp() - :settled
 """)
 _READY_LANES = text("select distinct lane from job_queue where stamp is not null")
 
@@ -60,6 +69,18 @@ async def sweep(session: AsyncSession) -> Swept:
     lanes = (await session.execute(_READY_LANES)).scalars().all()
     queue.note(session, *(queue.Ticket(lane) for lane in lanes))
     return Swept(len(gone), len(lost), admitted)
+
+
+async def send_on_unheld(session: AsyncSession, worker_id: UUID, held: Collection[UUID]) -> int:
+    """Send on the jobs that are this process's by the books and that it does not hold; says how many.
+
+    A claim whose answer was lost with its connection leaves such jobs behind.
+    """
+    values = {"worker_id": worker_id, "held": list(held), "settled": SETTLED}
+    rows = (await session.execute(_UNHELD, values)).all()
+    for row in rows:
+        await _send_on(session, row)
+    return len(rows)
 
 
 async def _send_on(session: AsyncSession, row: Any) -> None:
