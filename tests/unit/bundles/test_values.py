@@ -1,0 +1,256 @@
+"""Inputs and outputs against their schemas."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from backend.bundles.manifest import Skill
+from backend.bundles.schema_rules import schema_flaws
+from backend.bundles.values import check_inputs, check_output
+
+ONE_TEXT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def skill(inputs: dict[str, Any] | None = None, output: dict[str, Any] | None = None) -> Skill:
+    """A skill with these schemas."""
+    return Skill(
+        name="it",
+        path="it",
+        entrypoint="main.py:run",
+        is_agentic=False,
+        input_schema=inputs or {},
+        output_schema=output or {},
+    )
+
+
+def told(checked: Any) -> dict[str, str]:
+    """The problems by path."""
+    return {problem.path: problem.message for problem in checked.problems}
+
+
+def inputs(properties: dict[str, Any], value: Any, **more: Any) -> Any:
+    """The value, checked as inputs of these properties."""
+    return check_inputs(skill({"type": "object", "properties": properties, **more}), value)
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "file"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "uploads/a.png",
+        "https://example.org/a.png",
+        "data:image/png;base64,AAAA",
+        {"drive_path": "uploads/a.png"},
+        {"url": "https://example.org/a.png"},
+        {"data": "AAAA"},
+        {"base64": "AAAA", "media_type": "image/png"},
+    ],
+)
+def test_a_file_may_come_in_every_shape(kind: str, value: Any) -> None:
+    assert inputs({"f": {"type": kind}}, {"f": value}).problems == []
+    assert inputs({"f": {"type": "array", "items": {"type": kind}}}, {"f": [value]}).problems == []
+
+
+@pytest.mark.parametrize(
+    "value", ["", 3, None, [], {}, {"path": "x"}, {"drive_path": 3}, {"url": ""}, {"data": None}]
+)
+def test_what_is_no_file_is_told_what_one_is(value: Any) -> None:
+    found = told(inputs({"f": {"type": "image"}}, {"f": value}))
+    assert "a drive path" in found["inputs.f"]
+
+
+def test_undeclared_inputs_are_told_with_the_nearest_name() -> None:
+    found = told(inputs({"size": {"type": "integer"}}, {"sise": 3}))
+    assert found == {"inputs.sise": "The skill does not declare 'sise'. Did you mean 'size'?"}
+
+
+@pytest.mark.parametrize("allowed", [True, {"type": "integer"}])
+def test_a_schema_may_allow_undeclared_inputs(allowed: Any) -> None:
+    assert inputs({}, {"x": 3}, additionalProperties=allowed).problems == []
+    assert check_inputs(skill({"type": "object"}), {"x": 3}).problems == []
+
+
+def test_inputs_declared_in_alternatives_are_declared() -> None:
+    schema = {
+        "anyOf": [{"properties": {"a": {}}}, {"$ref": "#/$defs/b"}],
+        "$defs": {"b": {"properties": {"b": {}}}},
+    }
+    assert check_inputs(skill(schema), {"a": 1, "b": 2}).problems == []
+    assert list(told(check_inputs(skill(schema), {"c": 1}))) == ["inputs.c"]
+
+
+def test_required_inputs_are_told_each_at_its_place() -> None:
+    assert set(told(inputs({"a": {}, "b": {}}, {}, required=["a", "b"]))) == {"inputs.a", "inputs.b"}
+
+
+def test_defaults_are_filled_in_at_every_depth() -> None:
+    properties = {
+        "size": {"type": "integer", "default": 5},
+        "options": {"type": "object", "default": {}, "properties": {"q": {"type": "number", "default": 0.5}}},
+        "list": {"type": "array", "items": {"type": "object", "properties": {"on": {"default": True}}}},
+    }
+    given = {"list": [{}, {"on": False}]}
+    found = inputs(properties, given, required=["size"])
+    assert found.problems == []
+    assert found.value == {"size": 5, "options": {"q": 0.5}, "list": [{"on": True}, {"on": False}]}
+    assert given == {"list": [{}, {"on": False}]}, "what was given stays as it is"
+
+
+def test_a_default_is_never_shared_between_jobs() -> None:
+    one = skill({"type": "object", "properties": {"tags": {"type": "array", "default": []}}})
+    check_inputs(one, {}).value["tags"].append("x")
+    assert check_inputs(one, {}).value == {"tags": []}
+
+
+def test_defaults_that_hold_themselves_end() -> None:
+    again = {"$ref": "#/$defs/node", "default": {}}
+    node = {"type": "object", "properties": {"left": again, "right": again}}
+    schema = {"type": "object", "properties": {"tree": again}, "$defs": {"node": node}}
+    started = time.monotonic()
+    check_inputs(skill(schema), {})
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a\0b", "NUL"),
+        ({"a\0": 1}, "NUL"),
+        ("\ud800", "surrogate"),
+        (float("nan"), "NaN"),
+        (float("inf"), "Infinity"),
+        (10**2000, "too large"),
+        (b"x", "A bytes is not JSON"),
+        ({1, 2}, "A set is not JSON"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_on_both_sides(value: Any, said: str) -> None:
+    assert said in next(iter(told(inputs({"v": {}}, {"v": [value]})).values()))
+    assert said in next(iter(told(check_output(skill(), {"v": [value]})).values()))
+
+
+def test_endless_depth_is_refused() -> None:
+    value: Any = 1
+    for _ in range(100_000):
+        value = [value]
+    assert "nested deeper" in next(iter(told(inputs({"v": {}}, {"v": value})).values()))
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 3, True])
+def test_inputs_are_an_object(value: Any) -> None:
+    assert list(told(check_inputs(skill(ONE_TEXT), value))) == ["inputs"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "said"),
+    [
+        ({"type": "integer"}, 1.5, "This has to be an integer, not 1.5."),
+        ({"type": "integer"}, True, "This has to be an integer, not true."),
+        ({"type": "integer"}, "3", "This has to be an integer, not '3'."),
+        ({"type": ["string", "null"]}, 1, "This has to be text or null, not 1."),
+        ({"enum": ["fit", "fill"]}, "fil", "'fil' is not one of 'fit', 'fill'. Did you mean 'fill'?"),
+        ({"const": 1}, 2, "2 has to be exactly 1."),
+        ({"minimum": 1}, 0, "0 has to be at least 1."),
+        ({"maxLength": 2}, "abc", "This has 3 characters; take at most 2."),
+        ({"minItems": 1}, [], "This has 0 items; take at least 1."),
+        ({"uniqueItems": True}, [1, 1.0], "This has the same item twice. Each may be here once."),
+        ({"type": "color"}, "reddish", "'reddish' is not a colour. Write it as '#1a2b3c' or '#abc'."),
+        ({"pattern": "^a+$"}, "b", "'b' does not match the pattern '^a+$'."),
+        ({"type": "object", "additionalProperties": False}, {"x": 1}, "This name is not declared."),
+        ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, None, "null fits none of the 2 alternatives."),
+        ({"oneOf": [{"type": "integer"}, {"minimum": 1}]}, 3, "3 fits more than one of the alternatives."),
+        ({"type": "string"}, ["x" * 10_000_000], "This has to be text, not a list of 1."),
+    ],
+)
+def test_what_does_not_fit_is_told_in_a_sentence(schema: Any, value: Any, said: str) -> None:
+    [message] = told(inputs({"v": schema}, {"v": value})).values()
+    assert message.startswith(said)
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize("value", [[1, True], [0, False], [{"a": 1}, {"a": True}], ["1", 1]])
+def test_truths_are_no_numbers_to_unique_items(value: Any) -> None:
+    assert inputs({"v": {"uniqueItems": True}}, {"v": value}).problems == []
+
+
+@pytest.mark.parametrize("color", ["#fff", "fff", "#A1b2C3", "a1b2c3"])
+def test_colours_may_leave_out_the_sign(color: str) -> None:
+    assert inputs({"v": {"type": "color"}}, {"v": color}).problems == []
+
+
+def test_undeclared_outputs_are_dropped_and_declared_ones_required() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "a": {"type": "string"},
+            "list": {"type": "array", "items": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+            "loose": {"type": "object", "properties": {"y": {}, "z": {}}, "required": ["y"]},
+            "any": {"type": "object"},
+            "file": {"type": "image"},
+        },
+    }
+    found = check_output(
+        skill(output=schema),
+        {
+            "a": "x",
+            "junk": 1,
+            "list": [{"x": 1, "junk": 2}, {}],
+            "loose": {"y": 1},
+            "any": {"kept": 1},
+            "file": {"drive_path": "a.png", "media_type": "image/png"},
+        },
+    )
+    assert found.value["list"] == [{"x": 1}, {}]
+    assert "junk" not in found.value
+    assert found.value["any"] == {"kept": 1}
+    assert found.value["file"] == {"drive_path": "a.png", "media_type": "image/png"}
+    assert list(told(found)) == ["result.list[1].x"]
+
+
+def test_an_open_output_keeps_what_it_does_not_declare() -> None:
+    schema = {"type": "object", "properties": {"a": {}}, "additionalProperties": True}
+    assert check_output(skill(output=schema), {"a": 1, "b": 2}).value == {"a": 1, "b": 2}
+
+
+def test_an_output_may_be_anything() -> None:
+    assert check_output(skill(output={"type": "string"}), "x") == ("x", [])
+    assert list(told(check_output(skill(output={"type": "string"}), 3))) == ["result"]
+
+
+def test_a_hostile_schema_ends_in_time() -> None:
+    names: dict[str, Any] = {"n0": {"type": "string"}}
+    for level in range(1, 40):
+        names[f"n{level}"] = {"anyOf": [{"$ref": f"#/$defs/n{level - 1}"}, {"$ref": f"#/$defs/n{level - 1}"}]}
+    schema = {"type": "object", "properties": {"v": {"$ref": "#/$defs/n39"}}, "$defs": names}
+    assert schema_flaws(schema).errors == []
+    started = time.monotonic()
+    [message] = told(check_inputs(skill(schema), {"v": 3})).values()
+    assert "takes too long" in message
+    assert time.monotonic() - started < 10
+
+
+def test_a_hostile_pattern_ends_in_time() -> None:
+    started = time.monotonic()
+    found = inputs({"v": {"pattern": "^(a+)+$"}}, {"v": "a" * 100_000 + "b"})
+    assert len(found.problems) == 1
+    assert time.monotonic() - started < 5
+
+
+def test_many_different_items_are_compared_in_time() -> None:
+    started = time.monotonic()
+    assert inputs({"v": {"uniqueItems": True}}, {"v": [{"n": n} for n in range(50_000)]}).problems == []
+    assert time.monotonic() - started < 10
+
+
+def test_recursive_schemas_check_recursive_values() -> None:
+    node = {
+        "type": "object",
+        "properties": {"next": {"$ref": "#/$defs/node"}, "n": {"type": "integer"}},
+        "required": ["n"],
+    }
+    one = skill({"type": "object", "properties": {"list": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}})
+    assert check_inputs(one, {"list": {"n": 1, "next": {"n": 2}}}).problems == []
+    assert list(told(check_inputs(one, {"list": {"n": 1, "next": {}}}))) == ["inputs.list.next.n"]
