@@ -1,21 +1,24 @@
-"""How a job tells what it is doing: JSON lines on a descriptor that the runner has opened for it."""
+"""How a job tells what it is doing: JSON lines on a socket that the runner has opened for it."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
 
 _MOST_TEXT_CHARACTERS = 64 * 1024
 _MOST_LINE_BYTES = 256 * 1024
+_PIECE_BYTES = 32 * 1024  # less than a socket takes as one message
+_KINDS = {getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM), socket.SOCK_DGRAM}
 _lock = threading.Lock()
 
 
 def emit(event: dict[str, object], spoken: str) -> None:
     """Send one event to the runner; without a runner, print what it says to stderr. Never fails the job."""
     descriptor = os.environ.get("PURAS_EVENTS_FD", "")
-    if descriptor.isdecimal() and _sent(int(descriptor), _line(event)):
+    if descriptor.isdecimal() and _is_the_runners(int(descriptor)) and _sent(int(descriptor), _line(event)):
         return
     print(spoken, file=sys.stderr, flush=True)  # noqa: T201 - a laptop's way to see it
 
@@ -47,12 +50,21 @@ def _plain(value: object) -> str:
     return shortened(value)
 
 
+def _is_the_runners(descriptor: int) -> bool:
+    """Whether it is still the runner's socket: a program that the job started may have another file there."""
+    try:
+        known = socket.socket(fileno=os.dup(descriptor))
+    except OSError:
+        return False
+    with known:
+        return known.family == getattr(socket, "AF_UNIX", None) and known.type in _KINDS
+
+
 def _sent(descriptor: int, line: bytes) -> bool:
-    rest = memoryview(line)
     try:
         with _lock:
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            for start in range(0, len(line), _PIECE_BYTES):
+                os.write(descriptor, line[start : start + _PIECE_BYTES])
     except OSError:
         return False
     return True

@@ -127,9 +127,8 @@ def _root() -> Path:
 def _relative(name: str | os.PathLike[str]) -> str:
     """The name from the root of the drive on: without `drive/`, `./` and empty parts."""
     text = os.fspath(name)
-    root = f"{_root()}{os.sep}"
-    if text.startswith(root):
-        text = text[len(root) :]
+    if text.startswith("/"):
+        text = _from_root(text)
     text = text.removeprefix("./")
     text = "" if text == "drive" else text.removeprefix(_PREFIX)
     parts = [part for part in text.split("/") if part not in ("", ".")]
@@ -138,6 +137,15 @@ def _relative(name: str | os.PathLike[str]) -> str:
             f"The path {os.fspath(name)!r} is not one of the drive. Write it from the drive's root on."
         )
     return "/".join(parts)
+
+
+def _from_root(text: str) -> str:
+    """An absolute path as the drive path that it is, when it is one."""
+    root = _root()
+    for known in (f"{root}/", f"{os.path.realpath(root)}/"):
+        if text.startswith(known):
+            return text[len(known) :]
+    return text
 
 
 def _is_encodable(text: str) -> bool:

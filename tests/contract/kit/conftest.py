@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,30 +34,37 @@ def run_kit(tmp_path: Path) -> RunKit:
     (tmp_path / "drive").mkdir(exist_ok=True)
 
     def run(code: str, *, environment: Mapping[str, str] | None = None, has_runner: bool = True) -> Ran:
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
-            process = subprocess.run(
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-W",
-                    "error",
-                    "-c",
-                    f"import sys; sys.path[:0] = [{str(KIT)!r}]\n{code}",
-                ],
-                cwd=tmp_path,
-                env={
-                    **({"PURAS_EVENTS_FD": str(told.fileno())} if has_runner else {}),
-                    **(environment or {}),
-                },
-                pass_fds=[told.fileno()],
-                capture_output=True,
-                text=True,
-                timeout=30,
-            )
-            told.seek(0)
-            events = [json.loads(line) for line in told]
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        told = bytearray()
+        reader = threading.Thread(target=_read_all, args=(ours, told))
+        reader.start()
+        process = subprocess.run(
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-W",
+                "error",
+                "-c",
+                f"import sys; sys.path[:0] = [{str(KIT)!r}]\n{code}",
+            ],
+            cwd=tmp_path,
+            env={**({"PURAS_EVENTS_FD": str(theirs.fileno())} if has_runner else {}), **(environment or {})},
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        theirs.close()
+        reader.join()
+        ours.close()
+        events = [json.loads(line) for line in told.splitlines()]
         assert process.returncode == 0, process.stderr
         return Ran(process.stdout, process.stderr, events)
 
     return run
+
+
+def _read_all(ours: socket.socket, told: bytearray) -> None:
+    while piece := ours.recv(1 << 18):
+        told += piece

@@ -133,6 +133,21 @@ def test_without_a_runner_it_speaks_to_a_person(run_kit: RunKit, descriptor: str
     assert ran.stderr.splitlines() == ["warning: odd width=5", "progress: 25 % page 1"]
 
 
+def test_what_another_program_has_at_the_descriptor_is_left_alone(run_kit: RunKit, tmp_path: Path) -> None:
+    (tmp_path / "ledger.txt").write_text("precious")
+    ran = run_kit(
+        "import os, socket\nfrom puras import log\n"
+        "file = os.open('ledger.txt', os.O_WRONLY | os.O_APPEND)\n"
+        "pipe, pair = os.pipe()[1], socket.socketpair()\n"
+        "for descriptor in (file, pipe, pair[0].fileno()):\n"
+        "    os.environ['PURAS_EVENTS_FD'] = str(descriptor)\n"
+        "    log.info('hello')\n"
+        "pair[0].close(); pair[1].close()"
+    )
+    assert ran.stderr == "info: hello\n" * 3
+    assert (tmp_path / "ledger.txt").read_text() == "precious"
+
+
 def test_files_of_the_drive_are_saved_opened_and_listed(run_kit: RunKit, tmp_path: Path) -> None:
     ran = run_kit(
         "from puras import drive\n"
@@ -140,11 +155,13 @@ def test_files_of_the_drive_are_saved_opened_and_listed(run_kit: RunKit, tmp_pat
         "drive.save('out/a.txt', 'été')\n"
         "with drive.open('new/c.txt', 'w') as file: file.write('☃')\n"
         "print(drive.open('new/c.txt').read(), drive.path('out/a.txt').read_text('utf-8'))\n"
+        "print(drive.path(drive.path('out/a.txt').resolve()) == drive.path('out/a.txt'))\n"
         "print(drive.list(), drive.list('out/'), drive.list('out/a'), drive.list('none'))"
     )
     assert ran.stdout.splitlines() == [
         "out/a.txt out/b.bin",
         "☃ été",
+        "True",
         "['new/c.txt', 'out/a.txt', 'out/b.bin'] ['out/a.txt', 'out/b.bin'] ['out/a.txt'] []",
     ]
     assert not list((tmp_path / "drive").rglob(".saving-*"))
