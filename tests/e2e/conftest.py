@@ -1,0 +1,140 @@
+"""A whole instance of this checkout, started as its operator starts it, and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from studio import build
+from studio.prerender import ROOT
+
+READY_WITHIN_S = 60.0
+ENDED_WITHIN_S = 30.0
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningInstance:
+    """An instance that is up, and its operator's command line."""
+
+    url: str
+    environment: dict[str, str] = field(repr=False)
+
+    def operate(self, *arguments: str) -> str:
+        """What `puras-studio` prints for these arguments."""
+        command = [sys.executable, "-m", "backend.operations.cli", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def pages() -> None:
+    """The studio's pages, built from the sources as they are."""
+    assert build.main([]) == 0
+
+
+@pytest.fixture
+def running(pages: None) -> Iterator[RunningInstance]:
+    """A fresh instance, which ends with the test and leaves nothing running."""
+    # Outside pytest's own folder, which is private: the embedded database runs as a user of its own.
+    with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        port = _free_port()
+        environment = os.environ | {"PURAS_HOME": f"{folder}/home", "PURAS_PORT": str(port)}
+        log = Path(folder, "up.log")
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "backend.operations.cli", "up"],
+                cwd=ROOT,
+                env=environment,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, log)
+            yield RunningInstance(url, environment)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(ENDED_WITHIN_S)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium: the machine's own, else Playwright's."""
+    with sync_playwright() as playwright:
+        if CHROMIUM is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip("no Chromium on this machine: install the package `chromium`")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
+    """A page that tolerates no script error, no refusal by the policy, and no request to anywhere else."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    wrongs: list[str] = []
+    page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
+    page.on("console", lambda said: wrongs.append(said.text) if _is_refusal(said.text) else None)
+    page.on(
+        "request", lambda request: wrongs.append(request.url) if _is_foreign(request.url, running) else None
+    )
+    yield page
+    context.close()
+    assert not wrongs
+
+
+def _is_refusal(said: str) -> bool:
+    return "Content Security Policy" in said
+
+
+def _is_foreign(url: str, running: RunningInstance) -> bool:
+    own = (running.url + "/", running.url.replace("http", "ws") + "/", "blob:", "data:")
+    return not url.startswith(own)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        try:
+            with urllib.request.urlopen(f"{url}/ready", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.05)
+    raise AssertionError(f"not ready within {READY_WITHIN_S} s:\n{log.read_text(encoding='utf-8')[-4000:]}")
