@@ -93,6 +93,11 @@ def spelled(path: Path, root: str = "") -> str:
     return text
 
 
+def is_storable(text: str) -> bool:
+    """Whether the database can hold the text."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text))
+
+
 def _check_events(text: str) -> None:
     """Bound depth and size without recursion, before a tree is built."""
     depth = 0
@@ -158,7 +163,7 @@ class _Reading:
         result: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or not is_storable(key.value):
                 self._refuse(path, "A key has to be a plain word, not a list or a mapping.")
             elif key.tag == _TAG + "merge":
                 for part in self._merge_parts(value, path):
@@ -182,6 +187,11 @@ class _Reading:
                 self._refuse(path, "'<<' takes a mapping or a list of mappings.")
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        if not is_storable(node.value):
+            self._refuse(
+                path, "The text has a NUL or half of a surrogate pair, which cannot be stored. Remove it."
+            )
+            return None
         if node.tag in _AS_TEXT:
             return node.value
         construct = _CONSTRUCT.get(node.tag)

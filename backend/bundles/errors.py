@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backend.errors import Invalid, Malformed, Problem, TooLarge
 
 MOST_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
+MOST_CHARACTERS = 1_000
+MOST_S = 30.0  # honest bundles take milliseconds
 
 
 class BundleInvalid(Invalid):
@@ -46,16 +49,20 @@ class Findings:
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    _late_at: float = field(default_factory=lambda: time.monotonic() + MOST_S)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether reading has taken so long that it should end."""
+        return time.monotonic() > self._late_at
 
     def error(self, problem: Problem) -> None:
         """Note something that must be mended, once."""
-        if len(self.errors) < MOST_PROBLEMS and problem not in self.errors:
-            self.errors.append(problem)
+        _add(self.errors, problem)
 
     def warn(self, problem: Problem) -> None:
         """Note something that works, and probably not as meant."""
-        if len(self.warnings) < MOST_PROBLEMS and problem not in self.warnings:
-            self.warnings.append(problem)
+        _add(self.warnings, problem)
 
     def raise_if_wrong(self) -> None:
         """Refuse the bundle when anything must be mended.
@@ -68,3 +75,10 @@ class Findings:
                 self.errors, key=lambda problem: (problem.path, problem.line or 0, problem.column or 0)
             )
             raise BundleInvalid(in_order, self.warnings)
+
+
+def _add(found: list[Problem], problem: Problem) -> None:
+    if len(problem.message) > MOST_CHARACTERS:
+        problem = replace(problem, message=problem.message[: MOST_CHARACTERS - 1] + "…")
+    if len(found) < MOST_PROBLEMS and problem not in found:
+        found.append(problem)

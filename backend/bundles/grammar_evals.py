@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 from backend.bundles.dialect import Schema
+from backend.bundles.errors import Findings
 from backend.bundles.grammar_examples import fits
 from backend.bundles.manifest import Gate, Grader
 from backend.bundles.names import as_name, is_name
@@ -138,14 +139,15 @@ def _dataset(section: Section, name: str, reading: Reading, input_schema: Schema
     except PurasError as error:
         section.error("dataset", error.detail)
         return None
-    for problem in _case_problems(
-        file, content, InputSchema(input_schema) if input_schema is not None else None
-    ):
+    inputs = InputSchema(input_schema) if input_schema is not None else None
+    for problem in _case_problems(file, content, inputs, reading.findings):
         reading.findings.error(problem)
     return path
 
 
-def _case_problems(file: str, content: bytes, inputs: InputSchema | None) -> list[Problem]:
+def _case_problems(
+    file: str, content: bytes, inputs: InputSchema | None, findings: Findings
+) -> list[Problem]:
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     cases = 0
@@ -155,6 +157,11 @@ def _case_problems(file: str, content: bytes, inputs: InputSchema | None) -> lis
         cases += 1
         if cases > MAX_CASES or len(problems) >= 20:
             break
+        if findings.is_late:
+            return [
+                *problems,
+                Problem(file, "Checking the cases takes too long. Simplify input_schema.", number),
+            ]
         message = _case_problem(line, number, seen, inputs)
         if message:
             problems.append(Problem(file, message, number))

@@ -24,8 +24,10 @@ def read(section: Section, input_schema: Schema | None, output_schema: Schema | 
     inputs = InputSchema(input_schema) if input_schema is not None else None
     output = OutputSchema(output_schema) if output_schema is not None else None
     for number, example in enumerate(section.sections("examples", "examples"), 1):
-        if number > MAX_EXAMPLES:
-            section.error("examples", f"There are more than {MAX_EXAMPLES} examples. Keep the best.")
+        if number > MAX_EXAMPLES or example.is_late:
+            section.error(
+                "examples", f"There are more than {MAX_EXAMPLES} examples, or too large ones. Keep the best."
+            )
             break
         found.append(_example(example, number, inputs, output))
     return tuple(found)

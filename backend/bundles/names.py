@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 NAME_PATTERN: Final = "^[a-z0-9][a-z0-9_-]*$"
 MAX_NAME: Final = 64
+MAX_COMPARED: Final = 300  # words; comparing with more takes too long for a hint
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 
@@ -25,11 +27,12 @@ def as_name(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is spelled most like this one, if one is."""
-    found = get_close_matches(word[:200].lower(), {name.lower(): name for name in known}, n=1, cutoff=0.6)
-    return next((name for name in known if found and name.lower() == found[0]), None)
+    spelled = {name.lower(): name for name in islice(known, MAX_COMPARED) if len(name) <= 200}
+    found = get_close_matches(word[:200].lower(), spelled, n=1, cutoff=0.6)
+    return spelled[found[0]] if found else None
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?`, or nothing."""
-    name = nearest(word, tuple(known))
+    name = nearest(word, known)
     return f" Did you mean {name!r}?" if name else ""

@@ -70,6 +70,11 @@ def _manifest(archive: Archive, findings: Findings) -> Manifest:
 def _described(
     archive: Archive, folder: SkillFolder, findings: Findings, names: frozenset[str]
 ) -> Skill | None:
+    if findings.is_late:
+        findings.error(
+            Problem(folder.path, "Checking the bundle takes too long. Split it, and simplify its schemas.")
+        )
+        return None
     document = _document(archive, folder.inside(SKILL_FILE))
     return read_skill(Reading(archive, folder, document, findings, names))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
@@ -33,6 +34,9 @@ _KNOWN_KEYWORDS = frozenset(Draft202012Validator.VALIDATORS) | {
 }
 
 
+MOST_FLAWS = 50  # told of one schema
+
+
 class Flaw(NamedTuple):
     """One thing that is wrong with a schema."""
 
@@ -51,10 +55,12 @@ def schema_flaws(schema: Schema) -> SchemaFlaws:
     """Everything wrong with a schema in the dialect; without errors it can be compiled."""
     flaws = SchemaFlaws([], [])
     for path, part in references.subschemas(schema):
-        flaws.errors.extend(_keyword_errors(path, part, schema))
-        flaws.warnings.extend(_keyword_warnings(path, part))
+        flaws.errors.extend(islice(_keyword_errors(path, part, schema), MOST_FLAWS))
+        flaws.warnings.extend(islice(_keyword_warnings(path, part), MOST_FLAWS))
+        if len(flaws.errors) + len(flaws.warnings) > MOST_FLAWS:
+            break
     if not flaws.errors:
-        flaws.errors.extend(_form_errors(schema))
+        flaws.errors.extend(islice(_form_errors(schema), MOST_FLAWS))
     if not flaws.errors and references.is_endless(schema):
         flaws.errors.append(Flaw((), "The references ('$ref') lead back to themselves without end."))
     return flaws

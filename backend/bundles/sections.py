@@ -11,6 +11,8 @@ from backend.bundles.names import suggestion
 from backend.bundles.sentences import shown
 
 MAX_TEXT = 20_000
+MAX_LIST = 1_000
+MAX_UNKNOWN_KEYS = 20  # told in one mapping; looking for near words takes time
 
 
 class Section:
@@ -22,6 +24,11 @@ class Section:
         self._document = document
         self._findings = findings
         self._known: dict[str, None] = {}
+
+    @property
+    def is_late(self) -> bool:
+        """Whether reading the bundle has taken so long that it should end."""
+        return self._findings.is_late
 
     def error(self, key: str | int | Path | None, message: str) -> None:
         """Note something that must be mended, at the key."""
@@ -110,6 +117,9 @@ class Section:
         if not isinstance(value, list):
             self.error(key, f"{key!r} has to be a list of texts, not {shown(value)}.")
             return ()
+        if len(value) > MAX_LIST:
+            self.error(key, f"{key!r} has {len(value):,} entries; at most {MAX_LIST:,} are taken.")
+            return ()
         for index, item in enumerate(value):
             if not isinstance(item, str) or not item.strip():
                 self.error((key, index), f"{key!r} takes texts, not {shown(item)}. Quote it.")
@@ -156,13 +166,13 @@ class Section:
 
     def finish(self, where: str) -> None:
         """Report every key that was never asked for."""
-        for key in self.value:
-            if key not in self._known:
-                hint = suggestion(key, self._known) or f" Known are {', '.join(self._known)}."
-                problem = self._document.problem(
-                    (*self.path, key), f"{where} has no key {key!r}.{hint}", at_key=True
-                )
-                self._findings.error(problem)
+        unknown = [key for key in self.value if key not in self._known]
+        for key in unknown[:MAX_UNKNOWN_KEYS]:
+            hint = suggestion(key, self._known) or f" Known are {', '.join(self._known)}."
+            problem = self._document.problem(
+                (*self.path, key), f"{where} has no key {shown(key)}.{hint}", at_key=True
+            )
+            self._findings.error(problem)
 
     def _inner(self, path: Path, value: dict[str, Any]) -> Section:
         return Section(self._document, self._findings, (*self.path, *path), value)

@@ -300,3 +300,17 @@ def test_cases_that_do_not_fit_are_told_with_their_line() -> None:
     assert [(problem.path, problem.line) for problem in caught.value.problems] == [
         ("skills/it/cases.jsonl", line) for line in (2, 3, 4, 5)
     ]
+
+
+def test_text_that_cannot_be_stored_is_told() -> None:
+    assert any("NUL" in found for found in problems(FUNCTION + 'description: "a\\0b"'))
+    assert any("plain word" in found for found in problems(FUNCTION + 'marketing: {"a\\0b": 1}'))
+
+
+def test_a_hostile_file_is_told_briefly_and_soon() -> None:
+    keys = "\n".join(f"{'x' * 300}{number}: 1" for number in range(1_000))
+    found = problems(FUNCTION + keys)
+    assert len(found) <= 200
+    assert max(len(one) for one in found) < 1_100
+    schema = ", ".join(f"minimun{number}: 1" for number in range(20_000))
+    assert len(problems(FUNCTION.replace("{type: integer}", "{type: intiger, " + schema + "}"))) <= 200
