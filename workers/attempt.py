@@ -55,7 +55,12 @@ class Attempt:
         self._recorder = BufferedRecorder(
             instance.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS)
         )
-        self._log = log.bind(job_id=str(claimed.job_id), attempt=claimed.attempt, skill=claimed.skill_name)
+        self._log = log.bind(
+            job_id=str(claimed.job_id),
+            attempt=claimed.attempt,
+            skill=claimed.skill_name,
+            request_id=claimed.request_id,
+        )
 
     def end(self, by: EndedBy) -> None:
         """End the attempt from outside; only the first reason counts."""

@@ -34,7 +34,7 @@ MAX_WAIT_S = 55.0
 """A little less than the minute that clients give a request."""
 
 
-def _wait_s(
+async def _wait_s(
     *,
     wait: Annotated[bool, Query(description="Answer when the job has ended.")] = False,
     timeout: Annotated[float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")] = 30.0,
@@ -46,7 +46,7 @@ WaitDep = Annotated[float, Depends(_wait_s)]
 """Seconds that the answer may wait for the job's end."""
 
 
-def _patience_s(
+async def _patience_s(
     *,
     timeout: Annotated[
         float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")
@@ -59,7 +59,7 @@ PatienceDep = Annotated[float, Depends(_patience_s)]
 """Seconds that an answer waits that always waits."""
 
 
-def _filter(
+async def _filter(
     *,
     status: Status | None = None,
     skill: str | None = None,

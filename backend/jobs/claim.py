@@ -35,6 +35,8 @@ class Claimed:
     retries: int
     stamp: int
     created_at: datetime
+    request_id: str = ""
+    """Of the request that submitted the job."""
 
 
 _CLAIM = """
@@ -54,7 +56,7 @@ with picked as (
       event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
-            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, t.stamp
+            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, t.stamp
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
@@ -159,4 +161,5 @@ def _claimed(row: Any, reserved_micros: int) -> Claimed:
         retries=row.retries,
         stamp=row.stamp,
         created_at=row.created_at,
+        request_id=row.request_id,
     )

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.contextvars import get_contextvars
 
 from backend import queue
 from backend.auth.principal import Principal, Role
@@ -64,10 +65,10 @@ with admitted as (
 ), job as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                     replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
-                    submitted_by, api_key_id, created_at)
+                    submitted_by, api_key_id, request_id, created_at)
   values (:id, :project_id, :skillpack_id, :deployment_id, :deployment_version, :skill_name, :type, :parent_job_id,
           :replay_of, 'queued', cast(:inputs as jsonb), :lane, :priority, :source, cast(:metadata as jsonb),
-          cast(:limits as jsonb), :cap_micros, 1, :submitted_by, :api_key_id, :created_at)
+          cast(:limits as jsonb), :cap_micros, 1, :submitted_by, :api_key_id, :request_id, :created_at)
 ), place as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, submitted_at)
   values (:id, :project_id, :lane, :priority, (select stamp from admitted), :not_before, :created_at)
@@ -172,6 +173,7 @@ async def _insert(
         "cap_micros": spec.prices.cap_micros(skill, request.limits),
         "submitted_by": principal.label,
         "api_key_id": principal.id if principal.kind.endswith("_key") else None,
+        "request_id": str(get_contextvars().get("request_id", "")),
         "created_at": now(),
         "not_before": _later(request.run_at),
         "event": json.dumps({"skill": skill.name, "version": resolved.version, "source": request.source}),

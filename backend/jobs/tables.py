@@ -105,6 +105,8 @@ class Job(SQLModel, table=True):
     submitted_by: str = Field(default="", max_length=200)
     """Who submitted it, as `Principal.label` says it."""
     api_key_id: UUID | None = None
+    request_id: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    """Of the request that submitted it: the logs of all processes carry it."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """When the running attempt began."""

@@ -21,6 +21,7 @@ HELD = (
     "events",
     "health",
     "idempotency",
+    "jobs",
     "ledger",
     "paging",
     "projects",

@@ -244,6 +244,7 @@ def upgrade() -> None:
         sa.Column("eval_score", sa.Integer(), nullable=True),
         sa.Column("submitted_by", sa.String(length=200), nullable=False),
         sa.Column("api_key_id", sa.Uuid(), nullable=True),
+        sa.Column("request_id", sa.String(length=64), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
