@@ -68,7 +68,7 @@ _doorbell: Doorbell | None = None
 
 def use(doorbell: Doorbell | None) -> None:
     """Set the doorbell of this process."""
-    global _doorbell  # noqa: PLW0603 - one per process, set at its start
+    global _doorbell
     _doorbell = doorbell
 
 

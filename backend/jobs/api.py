@@ -37,9 +37,11 @@ MAX_WAIT_S = 55.0
 async def _wait_s(
     *,
     wait: Annotated[bool, Query(description="Answer when the job has ended.")] = False,
-    timeout: Annotated[float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")] = 30.0,
+    seconds: Annotated[
+        float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
+    ] = 30.0,
 ) -> float:
-    return min(timeout, MAX_WAIT_S) if wait else 0.0
+    return min(seconds, MAX_WAIT_S) if wait else 0.0
 
 
 WaitDep = Annotated[float, Depends(_wait_s)]
@@ -48,11 +50,11 @@ WaitDep = Annotated[float, Depends(_wait_s)]
 
 async def _patience_s(
     *,
-    timeout: Annotated[
-        float, Query(ge=0, description="Seconds to wait at most; the cap is 55.")
+    seconds: Annotated[
+        float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
     ] = MAX_WAIT_S,
 ) -> float:
-    return min(timeout, MAX_WAIT_S)
+    return min(seconds, MAX_WAIT_S)
 
 
 PatienceDep = Annotated[float, Depends(_patience_s)]
