@@ -69,7 +69,10 @@ def clean_environment() -> dict[str, str]:
 def is_running(pid: int, mark: str) -> bool:
     """Whether the process lives and names `mark` in its command line: another may have its number by now."""
     child = _children.get(pid)
-    if child is not None and child.poll() is not None:
+    if child is not None:
+        # A child's number is its own until it is reaped; just after its start the command line is still empty.
+        if child.poll() is None:
+            return True
         del _children[pid]
         return False
     return mark in _command_line(pid)
