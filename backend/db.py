@@ -78,6 +78,12 @@ class Database:
         async with self._autocommit.connect() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads, without a transaction: each statement sees what is committed by then."""
+        async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
+            yield session
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()

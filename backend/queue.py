@@ -24,7 +24,8 @@ from backend import logs
 log = logs.get(__name__)
 
 WAKE_CHANNEL = "puras:wake"
-"""Pub/sub channel of wake-ups, each `<job id> <seq of its newest event>`."""
+"""Pub/sub channel of wake-ups, each `<job id> <seq of its newest event>`, with ` end` behind the last one."""
+LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of job ids whose processes are to end."""
 AWAY_S = 1.0
@@ -44,6 +45,8 @@ class WakeUp:
 
     job_id: UUID
     seq: int
+    is_last: bool = False
+    """The job has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,8 @@ class RedisDoorbell:
             case Ticket(lane):
                 self._broker.declare_queue(queue_name(lane))
                 self._broker.enqueue(_envelope(lane))
-            case WakeUp(job_id, seq):
-                self._client.publish(WAKE_CHANNEL, f"{job_id} {seq}")
+            case WakeUp(job_id, seq, is_last):
+                self._client.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''}")
             case CancelCall(job_id):
                 self._client.publish(CANCEL_CHANNEL, str(job_id))
 

@@ -36,7 +36,7 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
     Raises:
         PurasError: something of it is gone; the sentence says what.
     """
-    async with instance.database.transaction() as session:
+    async with instance.database.glance() as session:
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
         job_secrets = await secrets.for_job(
             session, instance.vault, project_id=claimed.project_id, skillpack_id=claimed.skillpack_id

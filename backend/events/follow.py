@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from sqlalchemy import text
+
 from backend.db import Database
 from backend.events.append import TERMINAL_TYPES
 from backend.events.queries import read_after
 from backend.events.schemas import EventView
 from backend.events.wakeups import WakeUps
+
+_HAS_ENDED = text("select finished_at is not null from jobs where id = :job_id")
 
 REREAD_S = 1.0
 """Events are read again at least this often, whether Redis rings or not."""
@@ -26,7 +30,7 @@ async def follow(
     """
     with wakeups.bell(job_id) as bell:
         while True:
-            async with database.transaction() as session:
+            async with database.glance() as session:
                 page = await read_after(session, job_id, after=after, limit=PAGE)
             for event in page:
                 after = event.seq
@@ -41,5 +45,9 @@ async def follow(
 
 async def until_ended(database: Database, wakeups: WakeUps, job_id: UUID) -> None:
     """Return when the job has ended."""
-    async for _ in follow(database, wakeups, job_id):
-        pass
+    with wakeups.bell(job_id, only_end=True) as bell:
+        while True:
+            async with database.reading() as connection:
+                if (await connection.execute(_HAS_ENDED, {"job_id": job_id})).scalar():
+                    return
+            await bell.wait(REREAD_S)

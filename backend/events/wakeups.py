@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend import logs
-from backend.queue import CANCEL_CHANNEL, WAKE_CHANNEL
+from backend.queue import CANCEL_CHANNEL, LAST, WAKE_CHANNEL
 
 log = logs.get(__name__)
 
@@ -22,12 +22,14 @@ RECONNECT_S = 0.5
 class Bell:
     """Rings when a job has news; a level, not a queue: ten rings while nobody waits are one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_end: bool) -> None:
         self._event = asyncio.Event()
+        self._only_end = only_end
 
-    def ring(self) -> None:
-        """Wake the one who waits."""
-        self._event.set()
+    def ring(self, *, is_last: bool) -> None:
+        """Wake the one who waits, unless it waits for the end and this is not it."""
+        if is_last or not self._only_end:
+            self._event.set()
 
     async def wait(self, timeout_s: float) -> None:
         """Return at the next ring, or after the timeout, whichever is first."""
@@ -58,9 +60,9 @@ class WakeUps:
                 await self._task
 
     @contextlib.contextmanager
-    def bell(self, job_id: UUID) -> Iterator[Bell]:
-        """A bell that rings with every wake-up of the job. Take it before you read, or a ring is missed."""
-        bell = Bell()
+    def bell(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Bell]:
+        """A bell that rings with every wake-up of the job, or with its last. Take it before you read."""
+        bell = Bell(only_end=only_end)
         self._bells[job_id].add(bell)
         try:
             yield bell
@@ -89,16 +91,17 @@ class WakeUps:
     def _ring_all(self) -> None:
         for bells in self._bells.values():
             for bell in bells:
-                bell.ring()
+                bell.ring(is_last=True)
 
     def _hand_out(self, channel: bytes, data: bytes) -> None:
         try:
-            job_id = UUID(data.split()[0].decode("ascii"))
-        except (ValueError, IndexError, UnicodeDecodeError):
+            first, *rest = data.decode("ascii").split()
+            job_id = UUID(first)
+        except ValueError:
             return  # not one of ours
         if channel.decode() == CANCEL_CHANNEL:
             if self._on_cancel is not None:
                 self._on_cancel(job_id)
             return
         for bell in self._bells.get(job_id, ()):
-            bell.ring()
+            bell.ring(is_last=LAST in rest)

@@ -106,7 +106,7 @@ async def submit_job(
         )
         if is_replayed:
             response.headers["Idempotent-Replayed"] = "true"
-    return await _answer(instance, principal, job_id, wait_s)
+    return await _answer(instance, principal, job_id, wait_s, is_new=True)
 
 
 @router.post("/skills/{name}/run", tags=["skills"], summary="Run a skill and wait for its result")
@@ -124,7 +124,7 @@ async def run_skill(
     spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
     async with instance.database.transaction() as session:
         submitted = await submit(session, principal, spec)
-    return await _answer(instance, principal, submitted.job_id, patience_s)
+    return await _answer(instance, principal, submitted.job_id, patience_s, is_new=True)
 
 
 @router.get("/jobs", summary="List jobs")
@@ -170,7 +170,7 @@ async def replay_job(
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with instance.database.transaction() as session:
         submitted = await replay(session, principal, job_id, version=version, prices=instance.prices)
-    return await _answer(instance, principal, submitted.job_id, wait_s)
+    return await _answer(instance, principal, submitted.job_id, wait_s, is_new=True)
 
 
 @router.get("/jobs/{job_id}/receipt", summary="What a job cost")
@@ -218,14 +218,17 @@ async def _submit_once(
     return job_id, False
 
 
-async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait_s: float) -> JobView:
+async def _answer(
+    instance: Instance, principal: Principal, job_id: UUID, wait_s: float, *, is_new: bool = False
+) -> JobView:
     if wait_s > 0:
-        async with instance.database.transaction() as session:
-            await queries.get_row(session, principal, job_id)  # before waiting: is it the caller's at all
+        if not is_new:
+            async with instance.database.glance() as session:
+                await queries.get_row(session, principal, job_id)  # is it the caller's at all
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await until_ended(instance.database, instance.wakeups, job_id)
-    async with instance.database.transaction() as session:
+    async with instance.database.glance() as session:
         job = await queries.get_job(session, principal, job_id)
     shown: list[dict[str, Any]] = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
     return job.model_copy(update={"outputs": shown})

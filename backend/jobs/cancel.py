@@ -77,7 +77,7 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     ).one_or_none()
     if row is None:
         return False
-    queue.note(session, queue.WakeUp(job_id, row.event_seq))
+    queue.note(session, queue.WakeUp(job_id, row.event_seq, is_last=True))
     await admission.admit(session, row.project_id)
     return True
 

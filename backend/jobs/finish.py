@@ -105,7 +105,7 @@ async def finish(
         reserved_micros=claimed.reserved_micros,
         charge=charge,
     )
-    queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq))
+    queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:
         queue.note(session, queue.Ticket(row.next_lane))
     return True
