@@ -151,7 +151,13 @@ async def _run_first_job(rest: Rest) -> None:
             f"Job {job['id']} is {job['status']}: {job.get('error') or job.get('waiting_reason') or 'no reason given'}",
             **facts,
         )
-    log.info("first job succeeded", **facts, result=json.dumps(job["result"], ensure_ascii=False))
+    result = job["result"]
+    log.info(
+        "first job succeeded",
+        **facts,
+        photograph=f"{result['width']} x {result['height']} {result['format']}",
+        thumbnail=result["thumbnail"],
+    )
 
 
 def _curl(settings: Settings, api_key: str) -> str:
