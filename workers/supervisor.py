@@ -109,10 +109,12 @@ class Supervisor:
             return
         for lane in self._lanes:
             while (room := self._capacity - self.running) > 0 and not self._stopping.is_set():
-                claimed = await self._claim(lane, min(room, BATCH), floor=self._floors[lane])
-                if not claimed:
+                most = min(room, BATCH)
+                claimed = await self._claim(lane, most, floor=self._floors[lane])
+                if claimed:
+                    self._floors[lane] = max(0, max(job.stamp for job in claimed) - STAMP_SLACK)
+                if len(claimed) < most:
                     break
-                self._floors[lane] = max(0, max(job.stamp for job in claimed) - STAMP_SLACK)
 
     async def _claim(self, lane: str, most: int, *, floor: int) -> list[Claimed]:
         async with self._instance.database.transaction() as session:
@@ -145,9 +147,11 @@ class Supervisor:
         try:
             await attempt.run()
         finally:
+            was_full = self.running >= self._capacity
             if self._attempts.get(attempt.claimed.job_id) is attempt:
                 del self._attempts[attempt.claimed.job_id]
-            self._wake.set()
+            if was_full or self._held_lane is not None:  # else tickets have been answered all along
+                self._wake.set()
 
     async def _sweep_forever(self) -> None:
         tidied_at = -math.inf
