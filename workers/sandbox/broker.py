@@ -102,9 +102,8 @@ class Broker:
         try:
             async with asyncio.timeout(_REQUEST_S):
                 request = self._parse(await _head(reader))
-                body = await reader.readexactly(request.length)
             async with asyncio.timeout(_ANSWER_S):
-                await self._forward(request, body, writer)
+                await self._forward(request, reader, writer)
         except _Refused as refusal:
             writer.write(_own_answer(refusal))
             await writer.drain()
@@ -136,11 +135,13 @@ class Broker:
             )
         return _Request(target, token, headers.get("content-type", "application/json"), length)
 
-    async def _forward(self, request: _Request, body: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, request: _Request, body: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         host, is_tls = self._api.hostname or "127.0.0.1", self._api.scheme == "https"
         port = self._api.port or (443 if is_tls else 80)
         try:
-            reader, upstream = await asyncio.open_connection(
+            answer, upstream = await asyncio.open_connection(
                 host, port, ssl=ssl.create_default_context() if is_tls else None
             )
         except OSError:
@@ -148,13 +149,10 @@ class Broker:
                 "503 Service Unavailable", "unavailable", "The API does not answer: try again."
             ) from None
         try:
-            upstream.write(self._request_bytes(request, host) + body)
-            await upstream.drain()
-            passed = 0
-            while passed < _MAX_ANSWER_BYTES and (data := await reader.read(_CHUNK_BYTES)):
-                passed += len(data)
-                writer.write(data)
-                await writer.drain()
+            upstream.write(self._request_bytes(request, host))
+            async with asyncio.timeout(_REQUEST_S):
+                await _pass(body, upstream, request.length)
+            await _pass(answer, writer, _MAX_ANSWER_BYTES)
         finally:
             upstream.close()
 
@@ -170,6 +168,14 @@ class Broker:
             "Connection: close",
         )
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter, most_bytes: int) -> None:
+    """Pass on what comes, up to an amount, without holding it all."""
+    while most_bytes and (data := await source.read(min(_CHUNK_BYTES, most_bytes))):
+        most_bytes -= len(data)
+        sink.write(data)
+        await sink.drain()
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:

@@ -69,10 +69,15 @@ class Environments:
         build = self._builds.get(key)
         if build is None:
             build = self._builds[key] = _Build(self._root, self._cache, key, wanted)
-            build.task.add_done_callback(lambda _: self._builds.pop(key, None))
+            build.task.add_done_callback(lambda done: self._ended(key, done))
         build.listen(lambda text: recorder.record("environment", {"log": text}))
         await asyncio.shield(build.task)
         return folder
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        self._builds.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; when all have gone it is nobody's
 
     async def close(self) -> None:
         """End the builds that are under way."""
@@ -175,7 +180,7 @@ class _Build:
                 await process.wait()
 
     def _tell(self, text: str) -> None:
-        text = text.replace("\0", "")
+        text = text.replace("\0", "").replace(f"{self._root}/", "")
         if self._log_bytes + len(text) > _MAX_LOG_BYTES:
             return
         self._log_bytes += len(text)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from backend.errors import Invalid, PurasError, Unavailable
 
+from .output import Output
+
 
 class SandboxUnavailable(Unavailable):
     """This machine lacks a layer of the sandbox that the settings demand."""
@@ -41,9 +43,11 @@ class EntrypointRefused(Invalid):
 
     code = "bad_entrypoint"
 
-    def __init__(self, detail: str, trace: str = "") -> None:
+    def __init__(self, detail: str, trace: str = "", output: Output | None = None) -> None:
         super().__init__(detail)
         self.trace = trace
+        self.output = output
+        """What the import printed."""
 
 
 class ParentLost(Unavailable):

@@ -48,6 +48,11 @@ class Output:
         self._dropped_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether anything was dropped, so that what comes now will be too."""
+        return self._dropped_bytes > 0
+
     def attach(self, recorder: Recorder) -> None:
         """Record from now on, beginning with what has come already."""
         self._recorder = recorder

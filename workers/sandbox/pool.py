@@ -12,8 +12,9 @@ from typing import Final
 from backend import logs
 
 from .errors import ParentLost
+from .launch import Ground
 from .spec import ParentKey, ParentSpec
-from .warm import Ground, NotForkable, WarmParent
+from .warm import NotForkable, WarmParent
 from .watchdog import memory_of
 
 _KEEP_S: Final = 2.0  # between two looks at what is idle
@@ -76,8 +77,13 @@ class Pool:
         if task is None:
             task = asyncio.get_running_loop().create_task(self._start(spec))
             self._starting[spec.key] = task
-            task.add_done_callback(lambda _: self._starting.pop(spec.key, None))
+            task.add_done_callback(lambda done: self._started(spec.key, done))
         return await asyncio.shield(task)
+
+    def _started(self, key: ParentKey, task: asyncio.Task[WarmParent]) -> None:
+        self._starting.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; when all have gone it is nobody's
 
     async def _start(self, spec: ParentSpec) -> WarmParent:
         parent = self._make(spec)

@@ -20,6 +20,7 @@ from .output import Output
 _READ_BYTES: Final = 1 << 18
 _REPORT_S: Final = 2.0  # the parent needs a moment to collect its dead child and say how it ended
 _MAX_EMPTYING_READS: Final = 64  # of what is left in the pipes at the end
+_PAUSE_S: Final = 0.005
 _ANSWER_OVERHEAD_BYTES: Final = 64 * 1024
 
 
@@ -99,10 +100,15 @@ class Child:
         self.number = number
         self.output = Output()
         self.pid: int | None = None
+        self.on_seated: Callable[[int], None] | None = None
+        """Called with its process id when it begins to import by itself; only such children say so."""
         self._begun = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[Ending] = self._loop.create_future()
         self._exit: asyncio.Future[Exit] = self._loop.create_future()
+        self._is_frozen = False
+        self._is_killed = False
+        self._is_honest = True
         self._received = bytearray()
         self._max_answer_bytes = _ANSWER_OVERHEAD_BYTES
         self._private, private = socket.socketpair()
@@ -150,7 +156,12 @@ class Child:
     def stop(self, code: str, message: str) -> None:
         """End the process, its whole group, for a reason that becomes the job's."""
         self._end(Stopped(code, message))
-        self.kill()
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """Why we ended it, if we did."""
+        ending = self._ended.result() if self._ended.done() else None
+        return ending if isinstance(ending, Stopped) else None
 
     def lost(self) -> None:
         """Note that the parent is gone, and this process with it."""
@@ -162,16 +173,36 @@ class Child:
         if not self._exit.done():
             self._exit.set_result(Exit(status if status is not None else signal.SIGKILL))
 
+    def freeze(self) -> None:
+        """Stop its threads and processes until it is wanted."""
+        self._is_frozen = self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        if self._is_frozen:
+            self._is_frozen = not self._signal(signal.SIGCONT)
+
     def kill(self) -> bool:
-        """End every process of the group; false if the child does not lead one, which only a forged one does not."""
-        if self.pid is None:
-            return True
+        """End every process of the group; false if the child does not lead one, which only a forged one does not.
+
+        Done once, and at the moment of the end: later its number may be another process's.
+        """
+        if self.pid is None or self._is_killed:
+            return self._is_honest
+        self._is_killed = True
         with suppress(ProcessLookupError):
-            if os.getpgid(self.pid) != self.pid:
-                return False
+            self._is_honest = os.getpgid(self.pid) == self.pid
+        if self._is_honest:
+            self._signal(signal.SIGKILL)
+        return self._is_honest
+
+    def _signal(self, number: signal.Signals) -> bool:
+        if self.pid is None:
+            return False
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        return True
+            os.killpg(self.pid, number)
+            return True
+        return False
 
     def close(self) -> None:
         """Take what is left of its output and let go of all descriptors."""
@@ -228,7 +259,10 @@ class Child:
         return data
 
     def _line(self, line: bytes) -> None:
-        if not self.ready.done():
+        if self.on_seated is not None and self.pid is not None:
+            self.on_seated(self.pid)
+            self.on_seated = None
+        elif not self.ready.done():
             self.ready.set_result(None)
         elif not self._begun:
             self._begun = True
@@ -241,6 +275,8 @@ class Child:
         except BlockingIOError:
             return True
         self.output.text(stream, data)
+        if self.output.is_full:
+            self._pause(descriptor)
         return bool(data)
 
     def _read_events(self) -> bool:
@@ -251,9 +287,22 @@ class Child:
         except OSError:
             return False
         self.output.kit(data)
+        if self.output.is_full:
+            self._pause(self._events.fileno())
         return bool(data)
 
+    def _pause(self, descriptor: int) -> None:
+        """Read on a little later: a job that prints without end must wait, not the worker work."""
+        self._loop.remove_reader(descriptor)
+        self._loop.call_later(_PAUSE_S, self._resume, descriptor)
+
+    def _resume(self, descriptor: int) -> None:
+        read = self._readers.get(descriptor)
+        if read is not None:
+            self._loop.add_reader(descriptor, self._on_readable, descriptor, read)
+
     def _end(self, ending: Ending) -> None:
+        self.kill()
         if not self._ended.done():
             self._ended.set_result(ending)
         if not self.ready.done():

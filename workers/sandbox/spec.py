@@ -18,6 +18,8 @@ class ParentKey(NamedTuple):
     skill_name: str
     secrets_version: str
     environment: Path | None
+    memory_mb: int
+    """The kernel's limits can only be lowered after the import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class ParentSpec:
     bundle: Path
     drive: Path
     uid: int | None
+    disk_mb: int
+    processes: int
     variables: dict[str, str] = field(repr=False)
     """Secrets of the skill, by name."""
 
@@ -43,11 +47,14 @@ def spec_of(assignment: Assignment, environment: Path | None) -> ParentSpec:
             assignment.skill_name,
             assignment.secrets_version,
             environment,
+            assignment.limits.memory_mb,
         ),
         entrypoint=assignment.entrypoint,
         declared_inputs=assignment.declared_inputs,
         bundle=assignment.bundle_dir,
         drive=assignment.drive_dir,
         uid=assignment.sandbox_uid,
+        disk_mb=assignment.limits.disk_mb,
+        processes=assignment.limits.processes,
         variables=dict(assignment.secrets),
     )

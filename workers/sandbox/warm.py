@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -11,53 +10,31 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from . import mounts
 from .broker import Broker
 from .errors import EntrypointRefused, ParentLost
-from .folders import JobFolders
 from .inside import wire
-from .inside.filters import AF_INET, AF_INET6, AF_UNIX
-from .inside.plan import Plan
-from .layers import Layers
+from .launch import Ground, Launched, launch
 from .output import Output
-from .places import HostPlaces, JobPlaces, seen_from_inside
+from .places import HostPlaces
 from .process import Child, NotStarted
 from .spec import ParentSpec
+from .watchdog import Watched
 
 IMPORT_S: Final = 60.0  # to start, confine itself and import the skill
 _END_S: Final = 5.0  # for a killed sandbox to be gone
 _MAX_SPARES: Final = 4
 _BUSY_S: Final = 1.0  # two jobs within this time ask for one more spare
+_FOLDER_SHARE: Final = 16  # of the disk limit of one job, for the folder of all
+_MESSAGES_AT_START: Final = 8
+_MESSAGES_OF_A_CHILD: Final = 2
 _READ_BYTES: Final = 1 << 16
-
-_VARIABLES: Final = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "PYTHONUNBUFFERED": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    # A thread pool that starts at import would forbid forking after it.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
 
 
 class NotForkable(Exception):
-    """The import left threads or connections behind, which a fork would break."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What all warm parents of a worker process share."""
-
-    layers: Layers
-    folders: JobFolders
-    ours: Path
-    api_base: str
+    """The import left threads, processes or connections behind, which a fork would break."""
 
 
 class WarmParent:
@@ -70,44 +47,41 @@ class WarmParent:
         self.running = 0
         self.used_at = time.monotonic()
         self.pid: int | None = None
+        self.is_lost = False
         self.on_lost: Callable[[], None] = lambda: None
+        self.folder = ground.folders.make(spec.uid)
+        """The folder of all of its jobs on this machine."""
         self._ground = ground
-        self._folder = ground.folders.make(spec.uid)
-        self._host = HostPlaces(self._folder, spec.bundle, spec.drive, spec.key.environment, ground.ours)
         self._children: dict[int, Child] = {}
         self._spares: list[Child] = []
         self._spares_wanted = 1
         self._count = 0
+        self._messages_left = _MESSAGES_AT_START
         self._broker: Broker | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control, self._their_control = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
-        self._control.setblocking(False)
+        self._launched: Launched | None = None
+        self._why_stopped = ""
+        self._spoke = asyncio.Event()
         self._told: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self.is_lost = False
-
-    @property
-    def is_mounted(self) -> bool:
-        """Whether it lives in mounts and namespaces of its own."""
-        return self._ground.layers.bwrap is not None
-
-    @property
-    def folder(self) -> Path:
-        """The folder of all of its jobs on this machine."""
-        return self._folder
 
     async def start(self) -> None:
         """Start the sandbox and import the skill in it.
 
         Raises:
-            EntrypointRefused: the import failed or took too long.
+            EntrypointRefused: the import failed, took too long or used too much.
             NotForkable: it must be started again, importing in each child.
             ParentLost: it ended before it was ready.
         """
-        places = seen_from_inside(self._host, mounted=self.is_mounted)
-        await self._launch(places)
+        host = HostPlaces(
+            self.folder, self.spec.bundle, self.spec.drive, self.spec.key.environment, self._ground.ours
+        )
+        self._launched = await launch(self.spec, self._ground, host, cold=self.cold_reason is not None)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._launched.control, self._on_control)
+        for descriptor, stream in ((self._launched.stdout, "stdout"), (self._launched.stderr, "stderr")):
+            loop.add_reader(descriptor, self._read_text, descriptor, stream)
         try:
             async with asyncio.timeout(IMPORT_S):
-                told = await self._told
+                told = await self._watched_import()
         except TimeoutError:
             raise EntrypointRefused(
                 f"Importing the skill did not end within {IMPORT_S:.0f} s: do long work inside the function."
@@ -120,6 +94,7 @@ class WarmParent:
 
         Raises:
             ParentLost: the parent, or the child, ended first.
+            EntrypointRefused: a child that imports by itself took too long or used too much.
         """
         now = time.monotonic()
         if now - self.used_at < _BUSY_S and not any(child.ready.done() for child in self._spares):
@@ -132,6 +107,8 @@ class WarmParent:
                 await asyncio.shield(child.ready)
         except NotStarted:
             self.release(child)
+            if child.stopped is not None:
+                raise EntrypointRefused(child.stopped.message) from None
             raise ParentLost("The process of the job ended before the job began.") from None
         except TimeoutError:
             self.release(child)
@@ -139,6 +116,7 @@ class WarmParent:
         except asyncio.CancelledError:
             self.release(child)
             raise
+        child.thaw()
         return child
 
     def release(self, child: Child) -> None:
@@ -146,9 +124,9 @@ class WarmParent:
         self._children.pop(child.number, None)
         is_honest = child.kill()
         child.close()
-        self._ground.folders.remove_soon(self._folder / str(child.number))
+        self._ground.folders.remove_soon(self.folder / str(child.number))
         if not is_honest:
-            self.stop()
+            self.stop("it forged a process")
 
     def admit(self, token: str) -> None:
         """Let the broker pass requests that carry this token."""
@@ -162,115 +140,86 @@ class WarmParent:
 
     def tidy(self) -> None:
         """Have what ended jobs left in shared memory removed."""
-        if not self.is_lost and self.is_mounted:
+        if self._launched is not None and not self.is_lost and self._ground.is_mounted:
             with suppress(OSError):
-                wire.send(self._control, {"type": "tidy"})
+                wire.send(self._launched.control, {"type": "tidy"})
 
-    def stop(self) -> None:
+    def stop(self, why: str = "it was ended") -> None:
         """End the sandbox with all of its processes, at once."""
+        self._why_stopped = self._why_stopped or why
         self._lose()
 
     async def wait(self) -> None:
         """Wait until its processes are gone and collected."""
-        if self._process is None:
+        if self._launched is None:
             return
+        process = self._launched.process
         try:
-            await asyncio.to_thread(self._process.wait, _END_S)
+            await asyncio.to_thread(process.wait, _END_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
+            process.kill()
+            await asyncio.to_thread(process.wait)
 
-    async def _launch(self, places: JobPlaces) -> None:
-        loop = asyncio.get_running_loop()
-        ours, plan_end = socket.socketpair()
-        ours.setblocking(False)
-        stdout, stdout_end = os.pipe()
-        stderr, stderr_end = os.pipe()
-        command = self._command(places)
-        if hasattr(socket, "SO_PASSCRED"):
-            self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    async def _watched_import(self) -> dict[str, Any]:
+        """What the parent says of its import, which may not use more than a job."""
+        if not self._ground.is_mounted:
+            return await self._told  # this parent imports nothing
+        await self._spoke.wait()
+        if self.pid is None:
+            return await self._told
+        watched = self._watch_import(
+            self.pid, self.folder, lambda what: self.stop(f"importing the skill {what}")
+        )
         try:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 - a fork, which takes less than handing it to a thread
-                command.argv,
-                stdin=plan_end.fileno(),
-                stdout=stdout_end,
-                stderr=stderr_end,
-                pass_fds=[*command.descriptors, self._their_control.fileno()],
-                env={} if self.is_mounted else {"PATH": _VARIABLES["PATH"], "LANG": _VARIABLES["LANG"]},
-                cwd="/",
-            )
-        except OSError as error:
-            ours.close()
-            os.close(stdout)
-            os.close(stderr)
-            raise ParentLost(f"The sandbox cannot be started: {error}.") from None
+            return await self._told
         finally:
-            command.close()
-            plan_end.close()
-            self._their_control.close()
-            os.close(stdout_end)
-            os.close(stderr_end)
-        loop.add_reader(self._control, self._on_control)
-        for descriptor, stream in ((stdout, "stdout"), (stderr, "stderr")):
-            os.set_blocking(descriptor, False)
-            loop.add_reader(descriptor, self._on_text, descriptor, stream)
-        with suppress(OSError), ours:
-            await loop.sock_sendall(ours, json.dumps(asdict(self._plan(places))).encode())
+            self._ground.watchdog.forget(watched)
 
-    def _command(self, places: JobPlaces) -> mounts.Command:
-        code = (
-            f"import sys; sys.path.insert(0, {places.kit!r}); from puras_inside import parent; del sys.path[0]; "
-            f"parent.main({self._their_control.fileno()})"
+    def _watch_import(self, group: int, folder: Path, stop: Callable[[str], None]) -> Watched:
+        """Hold an import to the limits of a job."""
+        watched = Watched(
+            group=group,
+            memory_bytes=self.spec.key.memory_mb << 20,
+            disk_bytes=(self.spec.disk_mb << 20) * _FOLDER_SHARE,
+            processes=self.spec.processes,
+            folder=folder,
+            drive=self.spec.drive,
+            on_excess=lambda _, what: stop(what),
         )
-        program = [places.python, "-I", "-S", "-B", "-c", code]
-        bwrap = self._ground.layers.bwrap
-        if bwrap is None:
-            return mounts.Command(program, [])
-        uid = self.spec.uid if self.spec.uid is not None else os.getuid()
-        return mounts.command(bwrap, self._host, uid=uid, as_root=os.geteuid() == 0, program=program)
+        self._ground.watchdog.watch(watched)
+        return watched
 
-    def _plan(self, places: JobPlaces) -> Plan:
-        layers = self._ground.layers
-        project = str(self.spec.key.project_id)
-        own = dict(_VARIABLES)
-        if self.spec.key.environment is not None:
-            own["PATH"] = f"{Path(places.python).parent}:{own['PATH']}"
-        if not layers.confines:
-            own["PURAS_API_BASE"] = self._ground.api_base
-        return Plan(
-            skill_dir=self.spec.entrypoint.skill_dir.strip("/"),
-            file=self.spec.entrypoint.file,
-            function=self.spec.entrypoint.function,
-            declared_inputs=sorted(self.spec.declared_inputs),
-            jobs=places.jobs,
-            deployment=places.deployment,
-            drive=places.drive,
-            kit=places.kit,
-            environment={
-                **self.spec.variables,
-                **own,
-                "PURAS_WORKSPACE_ID": project,
-                "PURAS_PROJECT_ID": project,
-            },
-            readable=places.readable,
-            writable=places.writable,
-            uid=self.spec.uid if os.geteuid() == 0 and layers.confines else None,
-            has_site=self.spec.key.environment is not None,
-            cold=self.cold_reason is not None,
-            landlock=layers.landlock_abi > 0,
-            seccomp=layers.seccomp,
-            families=[AF_UNIX, AF_INET, AF_INET6] if self.is_mounted else [],
-            namespaced=self.is_mounted,
-        )
+    def _watch_cold(self, child: Child) -> None:
+        """Hold a child that imports by itself to the limits until it is ready."""
+
+        def seated(pid: int) -> None:
+            folder = self.folder / str(child.number)
+            watched = self._watch_import(
+                pid, folder, lambda what: child.stop("bad_entrypoint", f"Importing the skill {what}.")
+            )
+            child.ready.add_done_callback(lambda _: settled(watched))
+
+        def settled(watched: Watched) -> None:
+            self._ground.watchdog.forget(watched)
+            if child in self._spares:
+                child.freeze()  # threads of its import must not run on when there is no job
+
+        child.on_seated = seated
 
     def _judge(self, told: dict[str, Any]) -> None:
         kind = told.get("type")
+        if kind == "ready":
+            return
+        if not self.is_lost:
+            for descriptor, stream in self._texts():
+                self._read_text(descriptor, stream)
         if kind == "refused":
-            raise EntrypointRefused(str(told.get("message")), str(told.get("trace", "")))
+            raise EntrypointRefused(str(told.get("message")), str(told.get("trace", "")), self.output)
         if kind == "not_forkable":
             raise NotForkable(_why_not_forkable(told))
-        if kind != "ready":
-            raise ParentLost("The skill's sandbox ended while it started.")
+        if self._why_stopped:
+            raise EntrypointRefused(f"The sandbox was ended: {self._why_stopped}.", output=self.output)
+        raise ParentLost("The skill's sandbox ended while it started.")
 
     def _fork_spares(self) -> None:
         with suppress(ParentLost):
@@ -278,13 +227,16 @@ class WarmParent:
                 self._spares.append(self._fork())
 
     def _fork(self) -> Child:
-        if self.is_lost:
+        if self.is_lost or self._launched is None:
             raise ParentLost("The skill's warm parent process has ended.")
         self._count += 1
         child = Child(self._count)
+        if self.cold_reason is not None:
+            self._watch_cold(child)
         self._children[child.number] = child
+        self._messages_left += _MESSAGES_OF_A_CHILD
         try:
-            child.hand_over(self._control)
+            child.hand_over(self._launched.control)
         except OSError:
             child.lost()
             self.release(child)
@@ -292,8 +244,10 @@ class WarmParent:
         return child
 
     def _on_control(self) -> None:
+        if self._launched is None or self.is_lost:
+            return
         try:
-            message = wire.receive(self._control, max_descriptors=1)
+            message = wire.receive(self._launched.control, max_descriptors=1)
         except BlockingIOError:
             return
         except OSError:
@@ -304,7 +258,11 @@ class WarmParent:
             return
         if message.pid is not None and self.pid is None:
             self.pid = message.pid
+            self._spoke.set()
         self._heed(message.body, message.descriptors)
+        self._messages_left -= 1
+        if self._messages_left < 0:
+            self.stop("it sent more messages than it has children")
 
     def _heed(self, body: dict[str, Any], descriptors: list[int]) -> None:
         """Take in one message. The sender may lie: at worst it hurts its own jobs."""
@@ -321,53 +279,65 @@ class WarmParent:
         elif kind in ("ready", "refused", "not_forkable") and not self._told.done():
             self._told.set_result(body)
 
-    def _on_text(self, descriptor: int, stream: str) -> None:
+    def _texts(self) -> list[tuple[int, str]]:
+        return (
+            [(self._launched.stdout, "stdout"), (self._launched.stderr, "stderr")] if self._launched else []
+        )
+
+    def _read_text(self, descriptor: int, stream: str) -> None:
         try:
             data = os.read(descriptor, _READ_BYTES)
-        except BlockingIOError:
+        except (BlockingIOError, ValueError):
             return
         if data:
             self.output.text(stream, data)
         else:
             asyncio.get_running_loop().remove_reader(descriptor)
-            os.close(descriptor)
 
     def _lose(self) -> None:
         """It is gone: every child with it."""
         if self.is_lost:
             return
         self.is_lost = True
-        asyncio.get_running_loop().remove_reader(self._control)
-        self._control.close()
-        if self._broker is not None:
-            self._broker.close()
+        self._spoke.set()
         if not self._told.done():
             self._told.set_result({"type": "lost"})
+        self._kill()
         for spare in self._spares:
             self.release(spare)
         self._spares.clear()
         for child in list(self._children.values()):
             child.lost()
-        self._ground.folders.remove_soon(self._folder)
-        self._kill()
+        self._let_go()
+        self._ground.folders.remove_soon(self.folder)
         self.on_lost()
+
+    def _let_go(self) -> None:
+        """Close every way to it; what it printed last is read before."""
+        if self._broker is not None:
+            self._broker.close()
+        if self._launched is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._launched.control)
+        self._launched.control.close()
+        for descriptor, stream in self._texts():
+            self._read_text(descriptor, stream)
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
 
     def _kill(self) -> None:
         """End process 1 of the namespaces, and so all others; bubblewrap collects it and ends by itself."""
-        if self._process is None or self._process.poll() is not None:
+        if self._launched is None or self._launched.process.poll() is not None:
             return
         if self.pid is None:
-            self._process.kill()
+            self._launched.process.kill()
         else:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
 
 
 def _why_not_forkable(told: dict[str, Any]) -> str:
-    threads, sockets = told.get("threads"), told.get("sockets")
-    parts = [
-        f"{count} {word}"
-        for count, word in ((threads, "threads"), (sockets, "open connections"))
-        if isinstance(count, int) and count
-    ]
-    return f"importing the skill left {' and '.join(parts) or 'something'} behind, so that every job imports it anew"
+    counts = [(told.get(word), word) for word in ("threads", "processes", "connections")]
+    parts = [f"{count} {word}" for count, word in counts if isinstance(count, int) and count]
+    return f"importing the skill left {' and '.join(parts) or 'something'} running, so that every job imports it anew"

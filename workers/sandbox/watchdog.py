@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
         self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watchdog")  # never behind other work
 
     def watch(self, watched: Watched) -> None:
         """Begin to watch a group."""
@@ -67,8 +69,10 @@ class Watchdog:
         self._watched.clear()
         if self._task is not None:
             await self._task
+        self._thread.shutdown()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._watched:
             await asyncio.sleep(TICK_S)
             # Most jobs end before their first tick; only those that lasted cost a scan.
@@ -78,7 +82,7 @@ class Watchdog:
             ]
             if not old:
                 continue
-            for watched, excess in await asyncio.to_thread(inspect, old):
+            for watched, excess in await loop.run_in_executor(self._thread, inspect, old):
                 if watched in self._watched and not watched.is_over:
                     watched.is_over = True
                     watched.on_excess(excess.kind, excess.message)

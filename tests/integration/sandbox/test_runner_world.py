@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sandbox.conftest import UID, open_runner, until
-from workers.runners import Assignment, Failure, Success
+from tests.integration.sandbox.conftest import UID, open_runner
+from workers.runners import Assignment, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.errors import SandboxMisplaced
 from workers.sandbox.layers import Layers
 
 Skill = Callable[..., Assignment]
@@ -171,36 +169,6 @@ async def test_each_job_has_its_own_process_folder_and_random_numbers(
         assert len({value[column] for value in values}) == 12
 
 
-async def test_jobs_of_one_skill_share_one_import(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
-) -> None:
-    assignment = skill("import time\nAT = time.time_ns()\ndef run(inputs): return AT")
-    outcomes = [await runner.run(assignment, notebook) for _ in range(4)]
-    assert len({outcome.value for outcome in outcomes if isinstance(outcome, Success)}) == 1
-    assert all(event["warm"] for event in notebook.of("sandbox"))
-
-
-async def test_an_import_that_starts_a_thread_is_repeated_in_every_job_and_says_so(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
-) -> None:
-    assignment = skill(
-        """
-        import threading, time
-        AT = time.time_ns()
-        ready = threading.Event()
-        threading.Thread(target=lambda: (ready.set(), time.sleep(3600)), daemon=True).start()
-        def run(inputs):
-            return [AT, ready.wait(5), threading.active_count()]
-        """
-    )
-    outcomes = [await runner.run(assignment, notebook) for _ in range(3)]
-    values = [outcome.value for outcome in outcomes if isinstance(outcome, Success)]
-    assert len({value[0] for value in values}) == 3
-    assert all(value[1:] == [True, 2] for value in values)
-    if HAS_MOUNTS:
-        assert all("1 threads" in event["reason"] and not event["warm"] for event in notebook.of("sandbox"))
-
-
 async def test_a_skill_that_asks_for_the_network_is_told_that_there_is_none(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
@@ -208,149 +176,6 @@ async def test_a_skill_that_asks_for_the_network_is_told_that_there_is_none(
     assert isinstance(outcome, Success)
     assert "example.org" in notebook.text("system")
     assert notebook.of("sandbox")[0]["network"] == "none"
-
-
-async def test_a_warm_parent_that_dies_is_replaced_and_its_started_job_fails_as_crashed(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
-) -> None:
-    assignment = skill(
-        """
-        import time
-        def run(inputs):
-            if inputs.get("wait"):
-                open("drive/started", "w").close()
-                time.sleep(60)
-            return "done"
-        """
-    )
-    task = asyncio.create_task(runner.run(replace(assignment, inputs={"wait": True}), notebook))
-    await until((assignment.drive_dir / "started").exists)
-    (parent,) = runner._pool._parents.values()
-    assert parent.pid is not None
-    os.kill(parent.pid, signal.SIGKILL)
-    outcome = await task
-    assert isinstance(outcome, Failure)
-    assert outcome.code == "crashed"
-    after = await asyncio.gather(*(runner.run(assignment, notebook) for _ in range(4)))
-    assert all(isinstance(outcome, Success) for outcome in after)
-
-
-async def test_a_job_whose_process_died_before_it_began_runs_in_another_one(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
-) -> None:
-    assignment = skill("def run(inputs): return 'done'")
-    assert isinstance(await runner.run(assignment, notebook), Success)
-    (parent,) = runner._pool._parents.values()
-    await until(lambda: bool(parent._spares) and parent._spares[0].ready.done())
-    spare = parent._spares[0]
-    assert spare.pid is not None
-    assert parent.pid is not None
-    os.kill(spare.pid, signal.SIGSTOP)
-    task = asyncio.create_task(runner.run(assignment, notebook))
-    await until(lambda: spare not in parent._spares)
-    os.kill(parent.pid, signal.SIGKILL)
-    assert isinstance(await task, Success)
-
-
-async def test_idle_parents_end_and_leave_nothing(tmp_path: Path, skill: Skill, notebook: Any) -> None:
-    runner = open_runner(tmp_path, idle_s=0.2)
-    try:
-        assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
-        (parent,) = runner._pool._parents.values()
-        await until(lambda: not runner._pool._parents)
-        await parent.wait()
-        assert not Path(f"/proc/{parent.pid}").exists()
-    finally:
-        await runner.close()
-    assert list((tmp_path / "home/jobs").iterdir()) == []
-
-
-async def test_idle_parents_beyond_the_pools_memory_end_first_used_first(
-    tmp_path: Path, skill: Skill, notebook: Any
-) -> None:
-    runner = open_runner(tmp_path, pool_mb=64)
-    try:
-        for number in range(3):
-            held = skill(
-                f"HELD = bytearray(b'x') * (30 << 20)\ndef run(inputs): return {number}",
-                skill_name=f"s{number}",
-            )
-            assert isinstance(await runner.run(held, notebook), Success)
-        await until(lambda: len(runner._pool._parents) == 1)
-        assert [key.skill_name for key in runner._pool._parents] == ["s2"]
-    finally:
-        await runner.close()
-
-
-async def test_folders_of_a_dead_worker_are_removed_at_the_next_start(tmp_path: Path) -> None:
-    stale = tmp_path / "home/jobs/999999999-1/1/1"
-    stale.mkdir(parents=True)
-    deep = stale
-    for _ in range(300):
-        deep = deep / "d"
-        deep.mkdir()
-    deep.chmod(0o000)
-    (stale / "link").symlink_to("/etc")
-    runner = open_runner(tmp_path)
-    await runner.close()
-    assert not (tmp_path / "home/jobs/999999999-1").exists()
-    assert Path("/etc/passwd").exists()
-
-
-async def test_without_mounts_jobs_run_cold_and_say_why(tmp_path: Path, skill: Skill, notebook: Any) -> None:
-    if not WITHOUT_MOUNTS.landlock_abi:
-        pytest.skip("this kernel has no Landlock")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # a job's own user passes through the real folders here
-    runner = open_runner(tmp_path, layers=WITHOUT_MOUNTS)
-    other = skill("def run(inputs): return 1")
-    try:
-        outcome = await runner.run(
-            skill(
-                f"""
-                import os, socket
-                def attempt(do, *what):
-                    try:
-                        return str(do(*what))[:40]
-                    except OSError as error:
-                        return type(error).__name__
-                def run(inputs):
-                    return [os.listdir("."), attempt(socket.socket), attempt(os.listdir, {str(tmp_path)!r}),
-                            attempt(os.listdir, {str(other.drive_dir)!r}), attempt(os.kill, {os.getpid()}, 0)]
-                """
-            ),
-            notebook,
-        )
-    finally:
-        await runner.close()
-    assert isinstance(outcome, Success), outcome
-    assert sorted(outcome.value[0]) == ["_inputs.json", "data.txt", "drive", "main.py", "tmp"]
-    assert outcome.value[1:] == ["OSError", *["PermissionError"] * 3]
-    (sandbox,) = notebook.of("sandbox")
-    assert sandbox["warm"] is False
-    assert sandbox["reason"] == "none"
-
-
-async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_network(
-    tmp_path: Path, skill: Skill, notebook: Any
-) -> None:
-    runner = open_runner(tmp_path, sandbox="strict", layers=Layers(None, 0, False, ("nothing here",)))
-    try:
-        outcome = await runner.run(skill("def run(inputs): return 1"), notebook)
-    finally:
-        await runner.close()
-    assert isinstance(outcome, Failure)
-    assert outcome.code == "sandbox_unavailable"
-    assert "Install the package bubblewrap" in outcome.message
-    assert notebook.events == []
-
-
-def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SandboxMisplaced, match="PURAS_HOME"):
-        DeterministicRunner(
-            Path("/usr/share/puras-test"), sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64
-        )
-    assert not Path("/usr/share/puras-test").exists()
 
 
 async def test_the_broker_passes_jobs_routes_with_the_jobs_token_and_nothing_else(

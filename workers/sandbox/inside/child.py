@@ -52,8 +52,7 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     """Be the process of one job, from right after the fork to its end."""
     private = _take_seat(ground, seat)
     try:
-        function = ground.function or load(ground.plan)
-        refusal = None
+        function, refusal = ground.function or _load_here(ground.plan, private), None
     except BadEntrypoint as error:
         function, refusal = None, error
     private.sendall(b'{"type":"ready"}\n')
@@ -67,9 +66,14 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
         answer = _refused(refusal)
     else:
         answer = _answer(ground, function, json.loads(inputs), assignment["max_output_bytes"])
-    _flush()
+    flush()
     private.sendall(answer)
     os._exit(0)
+
+
+def _load_here(plan: Plan, private: socket.socket) -> Function:
+    private.sendall(b'{"type":"seated"}\n')  # tells the worker whom to watch
+    return load(plan)
 
 
 def _take_seat(ground: Ground, seat: Seat) -> socket.socket:
@@ -252,7 +256,8 @@ def _used() -> bytes:
     return b'"cpu_s":%.6f,"peak_kb":%d' % (cpu_s, max(own.ru_maxrss, waited.ru_maxrss))
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Write out what the skill's own streams still hold."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

@@ -1,7 +1,7 @@
 """The warm parent: confine itself, import the skill once, then fork a child for each job.
 
 It runs code of the tenant's, so the worker trusts nothing that it says. Run as
-`python -I -S -c "…; from puras_inside import parent; parent.main()"`, the plan on standard input.
+`python -I -S -u -c "…; from puras_inside import parent; parent.main()"`, the plan on standard input.
 """
 
 # ruff: noqa: PTH108, PTH118, PTH208
@@ -46,10 +46,15 @@ def main(control_fd: int) -> None:
     except BadEntrypoint as error:
         wire.send(control, {"type": "refused", "message": str(error)[:4000], "trace": error.trace[:16_000]})
         return
-    obstacles = {"threads": _count_threads() - 1, "sockets": _count_sockets() - sockets_before}
+    obstacles = {
+        "threads": _count_threads() - 1,
+        "processes": int(_has_children()),
+        "connections": _count_sockets() - sockets_before,
+    }
     if function is not None and any(obstacles.values()):
         wire.send(control, {"type": "not_forkable", **obstacles})
         return
+    child.flush()  # or every fork would print it once more
     gc.collect()
     gc.freeze()
     _serve(control, plan, function, port)
@@ -89,7 +94,7 @@ def _confine(plan: Plan) -> None:
         confine.die_with_parent()
     if plan.seccomp and plan.namespaced:
         confine.seccomp(filters.confinement(ARCHITECTURES[platform.machine()], plan.families))
-    confine.limit({"CORE": 0, "NOFILE": _MAX_OPEN_FILES})
+    confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
 
 
 def _prepare(plan: Plan, port: int | None) -> None:
@@ -108,8 +113,6 @@ def _prepare(plan: Plan, port: int | None) -> None:
         site.setquit()
     sys.path[:0] = own
     sys.argv = [plan.file]
-    sys.stdout.reconfigure(line_buffering=False, write_through=True)  # type: ignore[union-attr]  # a text stream
-    sys.stderr.reconfigure(errors="backslashreplace", write_through=True)  # type: ignore[union-attr]  # a text stream
 
 
 def _serve(control: socket.socket, plan: Plan, function: Function | None, port: int | None) -> None:
@@ -201,6 +204,14 @@ def _empty_shared_memory() -> None:
 
 def _count_threads() -> int:
     return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _count_sockets() -> int:

@@ -24,6 +24,8 @@ class Plan:
     """Variables of every job of this parent: the skill's secrets and the platform's own."""
     readable: list[str]
     writable: list[str]
+    limits: dict[str, int]
+    """Resource limits of the import, and the most that a job may have."""
     uid: int | None
     """User to become before anything of the tenant's is read."""
     has_site: bool

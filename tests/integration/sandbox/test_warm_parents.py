@@ -1,0 +1,333 @@
+"""How the processes that run functions come and go, and what becomes of their jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.sandbox.conftest import open_runner, until
+from workers.runners import Assignment, Failure, Success
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.errors import SandboxMisplaced
+from workers.sandbox.layers import Layers
+
+Skill = Callable[..., Assignment]
+HAS_MOUNTS = sandbox_layers.probe("auto").bwrap is not None
+WITHOUT_MOUNTS = Layers(
+    None, sandbox_layers.probe("auto").landlock_abi, sandbox_layers.probe("auto").seccomp, ("none",)
+)
+
+
+async def test_jobs_of_one_skill_share_one_import(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill("import time\nAT = time.time_ns()\ndef run(inputs): return AT")
+    outcomes = [await runner.run(assignment, notebook) for _ in range(4)]
+    assert len({outcome.value for outcome in outcomes if isinstance(outcome, Success)}) == 1
+    assert all(event["warm"] for event in notebook.of("sandbox"))
+
+
+async def test_an_import_that_starts_a_thread_is_repeated_in_every_job_and_says_so(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import threading, time
+        AT = time.time_ns()
+        ready = threading.Event()
+        threading.Thread(target=lambda: (ready.set(), time.sleep(3600)), daemon=True).start()
+        def run(inputs):
+            return [AT, ready.wait(5), threading.active_count()]
+        """
+    )
+    outcomes = [await runner.run(assignment, notebook) for _ in range(3)]
+    values = [outcome.value for outcome in outcomes if isinstance(outcome, Success)]
+    assert len({value[0] for value in values}) == 3
+    assert all(value[1:] == [True, 2] for value in values)
+    if HAS_MOUNTS:
+        assert all("1 threads" in event["reason"] and not event["warm"] for event in notebook.of("sandbox"))
+
+
+async def test_a_warm_parent_that_dies_is_replaced_and_its_started_job_fails_as_crashed(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import time
+        def run(inputs):
+            if inputs.get("wait"):
+                open("drive/started", "w").close()
+                time.sleep(60)
+            return "done"
+        """
+    )
+    task = asyncio.create_task(runner.run(replace(assignment, inputs={"wait": True}), notebook))
+    await until((assignment.drive_dir / "started").exists)
+    (parent,) = runner._pool._parents.values()
+    assert parent.pid is not None
+    os.kill(parent.pid, signal.SIGKILL)
+    outcome = await task
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "crashed"
+    after = await asyncio.gather(*(runner.run(assignment, notebook) for _ in range(4)))
+    assert all(isinstance(outcome, Success) for outcome in after)
+
+
+async def test_a_job_whose_process_died_before_it_began_runs_in_another_one(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill("def run(inputs): return 'done'")
+    assert isinstance(await runner.run(assignment, notebook), Success)
+    (parent,) = runner._pool._parents.values()
+    await until(lambda: bool(parent._spares) and parent._spares[0].ready.done())
+    spare = parent._spares[0]
+    assert spare.pid is not None
+    assert parent.pid is not None
+    os.kill(spare.pid, signal.SIGSTOP)
+    task = asyncio.create_task(runner.run(assignment, notebook))
+    await until(lambda: spare not in parent._spares)
+    os.kill(parent.pid, signal.SIGKILL)
+    assert isinstance(await task, Success)
+
+
+async def test_idle_parents_end_and_leave_nothing(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+    runner = open_runner(tmp_path, idle_s=0.2)
+    try:
+        assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+        (parent,) = runner._pool._parents.values()
+        await until(lambda: not runner._pool._parents)
+        await parent.wait()
+        assert not Path(f"/proc/{parent.pid}").exists()
+    finally:
+        await runner.close()
+    assert list((tmp_path / "home/jobs").iterdir()) == []
+
+
+async def test_idle_parents_beyond_the_pools_memory_end_first_used_first(
+    tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    runner = open_runner(tmp_path, pool_mb=64)
+    try:
+        for number in range(3):
+            held = skill(
+                f"HELD = bytearray(b'x') * (30 << 20)\ndef run(inputs): return {number}",
+                skill_name=f"s{number}",
+            )
+            assert isinstance(await runner.run(held, notebook), Success)
+        await until(lambda: len(runner._pool._parents) == 1)
+        assert [key.skill_name for key in runner._pool._parents] == ["s2"]
+    finally:
+        await runner.close()
+
+
+async def test_folders_of_a_dead_worker_are_removed_at_the_next_start(tmp_path: Path) -> None:
+    stale = tmp_path / "home/jobs/999999999-1/1/1"
+    stale.mkdir(parents=True)
+    deep = stale
+    for _ in range(300):
+        deep = deep / "d"
+        deep.mkdir()
+    deep.chmod(0o000)
+    (stale / "link").symlink_to("/etc")
+    runner = open_runner(tmp_path)
+    await runner.close()
+    assert not (tmp_path / "home/jobs/999999999-1").exists()
+    assert Path("/etc/passwd").exists()
+
+
+async def test_without_mounts_jobs_run_cold_and_say_why(tmp_path: Path, skill: Skill, notebook: Any) -> None:
+    if not WITHOUT_MOUNTS.landlock_abi:
+        pytest.skip("this kernel has no Landlock")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # a job's own user passes through the real folders here
+    runner = open_runner(tmp_path, layers=WITHOUT_MOUNTS)
+    other = skill("def run(inputs): return 1")
+    try:
+        outcome = await runner.run(
+            skill(
+                f"""
+                import os, socket
+                def attempt(do, *what):
+                    try:
+                        return str(do(*what))[:40]
+                    except OSError as error:
+                        return type(error).__name__
+                def run(inputs):
+                    return [os.listdir("."), attempt(socket.socket), attempt(os.listdir, {str(tmp_path)!r}),
+                            attempt(os.listdir, {str(other.drive_dir)!r}), attempt(os.kill, {os.getpid()}, 0)]
+                """
+            ),
+            notebook,
+        )
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Success), outcome
+    assert sorted(outcome.value[0]) == ["_inputs.json", "data.txt", "drive", "main.py", "tmp"]
+    assert outcome.value[1:] == ["OSError", *["PermissionError"] * 3]
+    (sandbox,) = notebook.of("sandbox")
+    assert sandbox["warm"] is False
+    assert sandbox["reason"] == "none"
+
+
+async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_network(
+    tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    runner = open_runner(tmp_path, sandbox="strict", layers=Layers(None, 0, False, ("nothing here",)))
+    try:
+        outcome = await runner.run(skill("def run(inputs): return 1"), notebook)
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "sandbox_unavailable"
+    assert "Install the package bubblewrap" in outcome.message
+    assert notebook.events == []
+
+
+def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SandboxMisplaced, match="PURAS_HOME"):
+        DeterministicRunner(
+            Path("/usr/share/puras-test"), sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64
+        )
+    assert not Path("/usr/share/puras-test").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("HELD = bytearray(2 << 30)", "MemoryError"),
+        ("import os, time\nfor _ in range(40):\n    os.fork() or time.sleep(60)\ntime.sleep(60)", "ran"),
+        ("import os, time\nfor _ in range(4):\n    if not os.fork():\n        held = bytearray(b'x') * (90 << 20)\n"
+         "        time.sleep(60)\ntime.sleep(60)", "used"),
+    ],
+)  # fmt: skip
+async def test_an_import_is_held_to_the_limits_of_a_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, says: str
+) -> None:
+    outcome = await runner.run(skill(f"print('importing')\n{code}\ndef run(inputs): return 1"), notebook)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "bad_entrypoint"
+    assert says in outcome.message, outcome.message
+    assert outcome.measured.wall_s < 10
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+async def test_an_import_in_each_job_is_held_to_the_limits_too(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    code = """
+        import os, threading, time
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+        if os.path.exists("drive/cold"):
+            for _ in range(40):
+                os.fork() or time.sleep(60)
+            time.sleep(60)
+        def run(inputs):
+            open("drive/cold", "w").close()
+        """
+    assignment = skill(code)
+    assert isinstance(await runner.run(assignment, notebook), Success)
+    outcomes = [await runner.run(assignment, notebook) for _ in range(3)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    assert refused
+    assert all(
+        outcome.code == "bad_entrypoint" and "processes at once" in outcome.message for outcome in refused
+    )
+
+
+async def test_what_a_failing_import_printed_is_shown(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(
+        skill("print('as far as here')\nraise ValueError('no')\ndef run(): pass"), notebook
+    )
+    assert isinstance(outcome, Failure)
+    assert notebook.text("stdout") == "as far as here\n"
+    assert 'raise ValueError("no")' in notebook.text("stderr") or "raise ValueError('no')" in notebook.text(
+        "stderr"
+    )
+
+
+async def test_a_parent_that_floods_the_worker_with_messages_is_ended(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    flood = """
+        import os, socket
+        control = socket.socket(fileno=os.dup(3))
+        for _ in range(100_000):
+            control.send(b'{"type": "exit", "id": 1, "status": 0}')
+        def run(inputs): return 1
+        """
+    outcome = await runner.run(skill(flood), notebook)
+    assert isinstance(outcome, Failure)
+    assert "more messages" in outcome.message
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+async def test_a_forged_child_ends_its_parent(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    forging = """
+        import os, time
+        def after():
+            if os.getpid() != 1:
+                os.setsid = lambda: None
+        os.register_at_fork(after_in_child=after)
+        def run(inputs):
+            return os.getpgid(0)
+        """
+    outcome = await runner.run(skill(forging), notebook)
+    assert isinstance(outcome, (Success, Failure))
+    if HAS_MOUNTS:
+        assert runner._pool._parents == {}
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+async def test_threads_of_an_import_rest_while_there_is_no_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    spinning = """
+        import threading
+        count = 0
+        def spin():
+            global count
+            while True:
+                count += 1
+        threading.Thread(target=spin, daemon=True).start()
+        def run(inputs):
+            import time
+            before = count
+            time.sleep(0.2)
+            return count > before
+        """
+    assert (await _value(runner, skill(spinning), notebook)) is True
+    (parent,) = runner._pool._parents.values()
+    await until(lambda: bool(parent._spares) and all(spare.ready.done() for spare in parent._spares))
+    states = {_state(spare.pid) for spare in parent._spares if spare.pid}
+    assert states == {"T"}
+
+
+async def test_what_an_import_prints_is_shown_once(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill("print('imported')\ndef run(inputs): print('ran', end='')")
+    for _ in range(3):
+        assert isinstance(await runner.run(assignment, notebook), Success)
+    assert notebook.text("stdout") == "imported\nranranran"
+
+
+async def _value(runner: DeterministicRunner, assignment: Assignment, notebook: Any) -> Any:
+    outcome = await runner.run(assignment, notebook)
+    assert isinstance(outcome, Success), outcome
+    return outcome.value
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
