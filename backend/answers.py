@@ -53,7 +53,7 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
     """The answer that tells the caller about `error`; anything unexpected is logged and told without detail."""
     if isinstance(error, HTTPException):
         return _of_http(error, method, path)
-    known = _as_puras_error(error)
+    known = as_puras_error(error)
     if known is None:
         log.exception("a request failed unexpectedly", method=method, path=path, exc_info=error)
         known = PurasError(
@@ -66,7 +66,8 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
     return answer_to(error, request.method, request.url.path)
 
 
-def _as_puras_error(error: Exception) -> PurasError | None:
+def as_puras_error(error: Exception) -> PurasError | None:
+    """What to tell about an error that is known here; none for one that nobody expected."""
     if isinstance(error, PurasError):
         return error
     if isinstance(error, RequestValidationError):

@@ -26,7 +26,7 @@ from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
 GRACE_S: Final = 3
 """Seconds that open streams may go on after SIGTERM; browsers connect again by themselves."""
 
-log = logs.get(__name__)
+log = logs.get("studio.serve")  # the module runs as __main__
 
 
 def main() -> int:
@@ -41,6 +41,7 @@ def main() -> int:
         host=options.host,
         port=options.port,
         log_config=None,
+        log_level="warning",  # the lines below it hold the tokens of people's pages
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
@@ -57,7 +58,7 @@ def compose(options: Settings) -> Gateway:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with backend_app.lifespan(api), events.router.lifespan_context(events):
             with session.serving(api.state.instance, api.state.last_use):
-                log.info("the studio and the API listen", url=options.url)
+                log.info("serving the studio and the API", url=options.url)
                 yield
 
     return Gateway(

@@ -10,10 +10,11 @@ from reflex.event import EventSpec
 from reflex_components_core.core.banner import has_connection_errors
 
 from backend import logs
+from backend.answers import as_puras_error
 from backend.auth.errors import ProjectNotFound
 from backend.auth.membership import memberships
 from backend.auth.principal import Role
-from backend.errors import NotSignedIn, PurasError
+from backend.errors import NotSignedIn
 from backend.ledger.queries import balance
 from studio import session
 from studio.components.elements import button, link, note
@@ -79,8 +80,8 @@ class Shell(rx.State):
 
     @rx.event
     def tell(self, notice: str):
-        """Show what went wrong."""
-        self.notice = notice
+        """Show what went wrong, unless the page already says why there is nothing here."""
+        self.notice = "" if self.closed else notice
 
     @rx.event
     def close(self, reason: str):
@@ -106,8 +107,9 @@ def on_error(exception: Exception) -> EventSpec:
     """What a page does about an error of its handler: the same sentence that REST answers with."""
     if isinstance(exception, NotSignedIn):
         return Shell.leave()
-    if isinstance(exception, PurasError):
-        return Shell.tell(exception.detail)
+    known = as_puras_error(exception)
+    if known is not None:
+        return Shell.tell(known.detail)
     log.error("an event of a page failed", exc_info=exception)
     return Shell.tell("Something broke on our side; it is in the log of the instance. Try again.")
 
@@ -203,7 +205,11 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
         else:
             steps.append(link(crumb.label, href=crumb.href, class_name="crumb"))
     return rx.el.header(
-        rx.el.nav(*steps, class_name="row grow crumbs", aria_label="Breadcrumb"),
+        rx.el.nav(
+            rx.cond(Shell.closed != "", rx.el.span("Not found", class_name="crumb"), rx.fragment(*steps)),
+            class_name="row grow crumbs",
+            aria_label="Breadcrumb",
+        ),
         rx.el.span(
             rx.el.i(),
             rx.cond(has_connection_errors, "Reconnecting…", "Live"),
@@ -238,7 +244,7 @@ def _notices() -> rx.Component:
             Shell.is_wallet_empty & (Shell.project_slug != ""),
             note(
                 "This project's wallet is empty, so no job starts. The operator puts money in with ",
-                rx.el.span("puras-studio topup " + Shell.project_slug, class_name="mono"),
+                rx.el.span("puras-studio topup " + Shell.project_slug + " 5", class_name="mono"),
                 ".",
                 state="wait",
                 style={"margin": "12px 16px 0"},

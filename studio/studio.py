@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from studio.pages import home, job, jobs, play, project
+from studio.pages import home, job, jobs, not_found, play, project
 from studio.shell import Shell, on_error
 from studio.theme import STYLESHEETS
 
@@ -18,5 +18,6 @@ _PAGES = [
     ("/p/[project]/play/[skill]", "Playground", play.page, [Shell.enter, play.Play.load]),
 ]
 
+app.add_page(not_found.page, route="404", title="Not found · Puras Studio")
 for route, title, page, on_load in _PAGES:
     app.add_page(page, route=route, title=f"{title} · Puras Studio", on_load=on_load)

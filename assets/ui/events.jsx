@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
 import { duration, usd } from "./format";
 import { Json } from "./value";
@@ -35,7 +35,7 @@ function useFollowing(count) {
 /** What happened to a job, as it happens; a row opens to its facts. */
 export function Timeline({ src }) {
   const [all, state] = useEvents(src), [open, setOpen] = useState(null), [whole, setWhole] = useState(false);
-  const events = all.filter((event) => event.type !== "log" && event.type !== "progress");
+  const events = useMemo(() => gathered(all), [all]);
   const shown = whole ? events : events.slice(-SHOWN), start = events.length ? Date.parse(events[0].ts) : 0;
   const scroller = useFollowing(events.length);
   const progress = all.findLast?.((event) => event.type === "progress");
@@ -53,6 +53,19 @@ export function Timeline({ src }) {
   );
 }
 
+/** What the timeline shows: no lines of the log, and one row for an installation, however many lines it wrote. */
+function gathered(all) {
+  const rows = [];
+  for (const event of all) {
+    const before = rows.at(-1);
+    if (event.type === "log" || event.type === "progress") continue;
+    if (event.type === "environment" && before?.type === "environment" && typeof event.payload.log === "string") {
+      rows[rows.length - 1] = { ...before, payload: { ...before.payload, log: before.payload.log + event.payload.log } };
+    } else rows.push(event);
+  }
+  return rows;
+}
+
 function Row({ event, start, isOpen, onToggle }) {
   const told = tell(event), cost = event.payload.billed_micros ?? event.payload.cost_micros;
   return (
@@ -63,7 +76,7 @@ function Row({ event, start, isOpen, onToggle }) {
         <span className="cut"><span className="what strong">{told.what}</span> <span className="t2">{told.more}</span></span>
         <span className="num t2">{cost == null ? "" : usd(cost)}</span>
       </button>
-      {isOpen && <div className="ev-open"><Json value={event.payload} /></div>}
+      {isOpen && <div className="ev-open">{event.type === "environment" ? <pre className="code fold" tabIndex={0}>{event.payload.log}</pre> : <Json value={event.payload} />}</div>}
     </>
   );
 }

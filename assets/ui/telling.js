@@ -14,7 +14,7 @@ const TELLING = {
   failed: (p) => ["Failed", some(p.error), "fail"],
   cancelled: (p) => ["Cancelled", some(p.by && `by ${p.by}`), ""],
   sandbox: (p) => ["Sandbox", some(p.warm === undefined ? "" : p.warm ? "warm" : "cold", p.reason, Array.isArray(p.layers) ? p.layers.join(", ") : ""), "sandbox"],
-  environment: (p) => ["Environment", some(p.state ?? p.text ?? p.log), "sandbox"],
+  environment: (p) => ["Environment", String(p.log ?? "").trimEnd().split("\n").at(-1), "sandbox"],
   limits: (p) => ["Limits", some(...Object.entries(p).slice(0, 5).map(([name, value]) => `${name} ${value}`)), "sandbox"],
   function_start: (p) => ["Function", some(p.module && `${p.module}:${p.func}`), "sandbox"],
   agent_start: (p) => ["Agent", some(p.model, p.tool_count && `${p.tool_count} tools`), "model"],

@@ -39,7 +39,8 @@ function Shown({ value, schema, project, outputs }) {
 const colour = (text) => (/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text) ? `#${text.replace("#", "")}` : "transparent");
 
 function Fields({ value, schema, project, outputs }) {
-  const names = Object.keys(value);
+  const names = Object.keys(value), isMedia = (name) => MEDIA.has(schema.properties?.[name]?.type);
+  names.sort((one, other) => isMedia(other) - isMedia(one)); // what there is to see comes first
   if (!names.length) return <span className="t3">an empty object</span>;
   return (
     <dl>{names.map((name) => {
