@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from backend.auth.principal import Principal, visible
+from backend.auth.principal import Principal
 from backend.bundles.manifest import Skill
 from backend.deployments import manifests
 from backend.deployments.errors import (
@@ -21,10 +21,7 @@ from backend.deployments.errors import (
     SkillpackMismatch,
     SubskillNotSubmittable,
 )
-from backend.deployments.tables import Deployment
-from backend.projects.tables import Project
 from backend.skillpacks import service as skillpacks
-from backend.skillpacks.tables import Skillpack
 
 MAX_VERSION = 2**31 - 1  # of the column
 
@@ -130,44 +127,42 @@ async def _candidates(
     """One row per skillpack that may have the skill, the default one first."""
     if version is not None and not 0 < version <= MAX_VERSION:
         raise DeploymentNotFound(str(version))
-    query: Any = (
-        visible(Skillpack, principal)
-        .join(Deployment, _pinned(version, deployment_id))
-        .with_only_columns(
-            col(Skillpack.id).label("skillpack_id"),
-            col(Skillpack.slug),
-            col(Skillpack.is_default),
-            col(Deployment.id).label("deployment_id"),
-            col(Deployment.version),
-        )
-        .order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))
-    )
-    if wanted.skillpack is not None:
-        query = query.where(_is_skillpack(wanted.skillpack))
-    if wanted.workspace is not None:
-        query = query.where(_is_workspace(wanted.workspace))
-    rows: Sequence[Any] = (await session.execute(query)).all()
+    skillpack_id = skillpacks.as_id(wanted.skillpack) if wanted.skillpack else None
+    values = {
+        "deployment_id": deployment_id,
+        "version": version if deployment_id is None else None,
+        "skillpack_id": skillpack_id,
+        "slug": wanted.skillpack if skillpack_id is None else None,
+        "workspace": wanted.workspace,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    rows: Sequence[Any] = (
+        await session.execute(_query(frozenset(given)), {**given, "project_id": principal.project_id})
+    ).all()
     return rows
 
 
-def _pinned(version: int | None, deployment_id: UUID | None) -> ColumnElement[bool]:
-    its_own = and_(col(Deployment.skillpack_id) == col(Skillpack.id), col(Deployment.deleted_at).is_(None))
-    if deployment_id is not None:
-        return and_(its_own, col(Deployment.id) == deployment_id)
-    if version is not None:
-        return and_(its_own, col(Deployment.version) == version)
-    return and_(its_own, col(Deployment.id) == col(Skillpack.active_deployment_id))
+_CONDITIONS: Final = {
+    "deployment_id": "d.id = :deployment_id",
+    "version": "d.version = :version",
+    "skillpack_id": "p.id = :skillpack_id",
+    "slug": "p.slug = :slug",
+    "workspace": """exists (select from projects w where w.id = p.project_id
+                            and :workspace in (w.slug, cast(w.id as text)))""",
+}
 
 
-def _is_skillpack(ref: str) -> ColumnElement[bool]:
-    its_id = skillpacks.as_id(ref)
-    return col(Skillpack.id) == its_id if its_id else col(Skillpack.slug) == ref
-
-
-def _is_workspace(ref: str) -> ColumnElement[bool]:
-    its_id = skillpacks.as_id(ref)
-    named = or_(col(Project.slug) == ref, col(Project.id) == its_id) if its_id else col(Project.slug) == ref
-    return exists().where(col(Project.id) == col(Skillpack.project_id), named)
+@lru_cache(maxsize=32)
+def _query(given: frozenset[str]) -> TextClause:
+    conditions = [condition for name, condition in _CONDITIONS.items() if name in given]
+    if not {"deployment_id", "version"} & given:
+        conditions.append("d.id = p.active_deployment_id")
+    return text(f"""
+        select p.id as skillpack_id, p.slug, p.is_default, d.id as deployment_id, d.version
+        from skillpacks p join deployments d on d.skillpack_id = p.id and d.deleted_at is null
+        where p.project_id = :project_id and {" and ".join(conditions)}
+        order by p.is_default desc, p.slug
+    """)  # noqa: S608 - made of the constants above
 
 
 def _narrowed(rows: Sequence[Any], wanted: _Wanted) -> tuple[Sequence[Any], str]:
