@@ -30,7 +30,9 @@ class Skillpack(SQLModel, table=True):
     is_default: bool = False
     active_deployment_id: UUID | None = Field(
         default=None,
-        sa_column=Column(Uuid, ForeignKey("deployments.id", use_alter=True, ondelete="SET NULL"), nullable=True),
+        sa_column=Column(
+            Uuid, ForeignKey("deployments.id", use_alter=True, ondelete="SET NULL"), nullable=True
+        ),
     )
     last_version: int = 0
     """Number of the newest version; the next push takes the one after it."""
