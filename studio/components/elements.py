@@ -91,7 +91,7 @@ def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
     )
 
 
-def table(label: str, columns: list[tuple[str, str, str]], body: Any) -> rx.Component:
+def table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
     """A table; each column is its title, width and class (`num` for numbers)."""
     return rx.el.table(
         rx.el.thead(

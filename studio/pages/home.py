@@ -95,6 +95,7 @@ def page() -> rx.Component:
     return shell(
         "home",
         [Crumb("Projects")],
+        rx.el.h1("Projects", class_name="hidden-label"),
         rx.cond(
             Home.cards.length() > 0,
             rx.el.div(

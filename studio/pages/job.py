@@ -170,12 +170,12 @@ def _head() -> rx.Component:
             ("Cost", rx.el.span(job.cost, class_name="num")),
         ),
         rx.cond(
-            job.error != "",
+            job.status == "failed",
             note(
                 rx.el.span(job.error_code, class_name="mono strong"),
                 rx.cond(job.error_code != "", " · ", ""),
                 job.error,
-                state=rx.cond(job.status == "failed", "fail", ""),
+                state="fail",
                 style={"margin_top": "12px"},
             ),
         ),

@@ -102,6 +102,7 @@ def page() -> rx.Component:
         rx.cond(
             Overview.is_loaded,
             rx.el.div(
+                rx.el.h1(Shell.project_name, class_name="hidden-label"),
                 rx.cond(
                     Overview.skills.length() > 0,
                     section("Skills", rx.el.div(rx.foreach(Overview.skills, _skill), class_name="cards")),
@@ -128,7 +129,7 @@ def page() -> rx.Component:
 def _first_steps() -> rx.Component:
     return rx.el.div(
         rx.icon("blocks", size=20, color="var(--acc-t)"),
-        rx.el.h1("Publish your first skills", style={"margin": "10px 0 2px"}),
+        rx.el.h2("Publish your first skills", style={"margin": "10px 0 2px"}),
         rx.el.p(
             "A skill is a folder with a skill.yaml: an agent when its entrypoint is a prompt, a function when it is "
             "Python. Zip your skills folder and drop it below, or run ",
@@ -182,7 +183,7 @@ def _versions() -> rx.Component:
         ("Published by", "16%", ""),
         ("Size", "8%", "num"),
         ("When", "9%", "num"),
-        ("", "9%", "num"),
+        (rx.el.span("Action", class_name="hidden-label"), "9%", "num"),
     ]
     return table("Versions", columns, rx.foreach(Overview.versions, _version))
 
