@@ -80,9 +80,16 @@ class Database:
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncSession]:
-        """A session that only reads, without a transaction: each statement sees what is committed by then."""
+        """A session without a transaction, for reads: each statement sees what is committed by then."""
         async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[AsyncSession]:
+        """A unit of work that writes with one statement: that is its own transaction, and two round trips fewer."""
+        async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
+            yield session
+        await queue.ship(session)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import logs
 from backend.bundles.manifest import Skill
@@ -118,9 +120,10 @@ class Attempt:
             )
 
         async def write() -> bool:
-            async with self._instance.database.transaction() as session:
-                if again is None:
+            if again is None:
+                async with self._unit_for(ending)() as session:
                     return await finish(session, claimed, ending, events)
+            async with self._instance.database.transaction() as session:
                 return await requeue(
                     session,
                     job_id=claimed.job_id,
@@ -176,6 +179,12 @@ class Attempt:
     async def _store_fault(self) -> None:
         async with self._instance.database.transaction() as session:
             await finish(session, self.claimed, Ending("failed", error=FAULT, error_code="internal_error"))
+
+    def _unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AsyncSession]]:
+        """An end without money is one statement."""
+        database = self._instance.database
+        is_free = not ending.used and self.claimed.reserved_micros == 0
+        return database.single if is_free else database.transaction
 
     def _without_secrets(self, text: str) -> str:
         return self._recorder.scrubber.scrub(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]

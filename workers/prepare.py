@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import job_tokens
 from backend.bundles.manifest import Skill
@@ -15,8 +18,12 @@ from backend.deployments.unpacked import ensure_unpacked
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
+from backend.secrets.service import JobSecrets
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.runners import Assignment, Entrypoint, RunLimits
+
+MOST_KNOWN = 256
+_known_secrets: dict[tuple[UUID, UUID, str], JobSecrets] = {}
 
 TOKEN_SLACK = timedelta(minutes=5)
 """A job's token outlives its time limit by this, so that its last call is not cut off."""
@@ -36,11 +43,11 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
     Raises:
         PurasError: something of it is gone; the sentence says what.
     """
-    async with instance.database.glance() as session:
+    async with (
+        instance.database.glance() as session
+    ):  # takes a connection with its first query, if it has one
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
-        job_secrets = await secrets.for_job(
-            session, instance.vault, project_id=claimed.project_id, skillpack_id=claimed.skillpack_id
-        )
+        job_secrets = await _secrets(session, instance, claimed)
     home, skill = instance.settings.home, deployed.skill
     bundle_dir = await ensure_unpacked(instance.storage, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
@@ -71,6 +78,20 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
         network=skill.network,
     )
     return Prepared(skill, assignment)
+
+
+async def _secrets(session: AsyncSession, instance: Instance, claimed: Claimed) -> JobSecrets:
+    """The job's secrets; read again only when the claim says that one has changed."""
+    key = (claimed.project_id, claimed.skillpack_id, claimed.secrets_stamp)
+    known = _known_secrets.get(key)
+    if known is None:
+        known = await secrets.for_job(
+            session, instance.vault, project_id=claimed.project_id, skillpack_id=claimed.skillpack_id
+        )
+        _known_secrets[key] = known
+        if len(_known_secrets) > MOST_KNOWN:
+            del _known_secrets[next(iter(_known_secrets))]
+    return known
 
 
 def run_limits(skill: Skill, own: dict[str, Any], settings: Settings) -> RunLimits:

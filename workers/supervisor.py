@@ -117,7 +117,10 @@ class Supervisor:
                     break
 
     async def _claim(self, lane: str, most: int, *, floor: int) -> list[Claimed]:
-        async with self._instance.database.transaction() as session:
+        database = self._instance.database
+        # Without prices nothing is reserved, and a claim is one statement.
+        unit = database.single if self._instance.prices.are_zero else database.transaction
+        async with unit() as session:
             claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most, floor=floor)
         for job in claimed:
             self._start(job)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from sqlalchemy import text
-
 from backend.db import Database
 from backend.events.append import TERMINAL_TYPES
 from backend.events.queries import read_after
 from backend.events.schemas import EventView
 from backend.events.wakeups import WakeUps
-
-_HAS_ENDED = text("select finished_at is not null from jobs where id = :job_id")
 
 REREAD_S = 1.0
 """Events are read again at least this often, whether Redis rings or not."""
@@ -41,13 +37,3 @@ async def follow(
                 if not page:
                     yield None
                 await bell.wait(REREAD_S)
-
-
-async def until_ended(database: Database, wakeups: WakeUps, job_id: UUID) -> None:
-    """Return when the job has ended."""
-    with wakeups.bell(job_id, only_end=True) as bell:
-        while True:
-            async with database.reading() as connection:
-                if (await connection.execute(_HAS_ENDED, {"job_id": job_id})).scalar():
-                    return
-            await bell.wait(REREAD_S)

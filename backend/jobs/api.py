@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import time
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,7 +12,8 @@ from fastapi.responses import RedirectResponse
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Principal
-from backend.events.follow import until_ended
+from backend.events.follow import REREAD_S
+from backend.events.wakeups import Bell
 from backend.idempotency import service as idempotency
 from backend.instance import Instance
 from backend.jobs import cancel as cancelling
@@ -22,7 +22,7 @@ from backend.jobs import outputs, queries
 from backend.jobs.queries import JobFilter
 from backend.jobs.replay import replay
 from backend.jobs.schemas import FeedbackRequest, FeedbackView, JobRequest, JobView, OutputView
-from backend.jobs.status import Status
+from backend.jobs.status import TERMINAL, Status
 from backend.jobs.submit import JobSpec, submit
 from backend.ledger import queries as ledger
 from backend.ledger.schemas import Receipt
@@ -95,18 +95,14 @@ async def submit_job(
     """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
     spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
     if idempotency_key is None:
-        async with instance.database.transaction() as session:
-            job_id = (await submit(session, principal, spec)).job_id
-    else:
-        fingerprint = idempotency.fingerprint(
-            "POST", f"{request.url.path}?{request.url.query}", await request.body()
-        )
-        job_id, is_replayed = await _submit_once(
-            instance, principal, spec, key=idempotency_key, fingerprint=fingerprint
-        )
-        if is_replayed:
-            response.headers["Idempotent-Replayed"] = "true"
-    return await _answer(instance, principal, job_id, wait_s, is_new=True)
+        return await _submit_and_wait(instance, principal, spec, wait_s)
+    fingerprint = idempotency.fingerprint(
+        "POST", f"{request.url.path}?{request.url.query}", await request.body()
+    )
+    job_id = await _submit_once(instance, principal, spec, key=idempotency_key, fingerprint=fingerprint)
+    if job_id != spec.job_id:
+        response.headers["Idempotent-Replayed"] = "true"
+    return await _answer(instance, principal, job_id, wait_s)
 
 
 @router.post("/skills/{name}/run", tags=["skills"], summary="Run a skill and wait for its result")
@@ -122,9 +118,7 @@ async def run_skill(
 ) -> JobView:
     """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds."""
     spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
-    async with instance.database.transaction() as session:
-        submitted = await submit(session, principal, spec)
-    return await _answer(instance, principal, submitted.job_id, patience_s, is_new=True)
+    return await _submit_and_wait(instance, principal, spec, patience_s)
 
 
 @router.get("/jobs", summary="List jobs")
@@ -170,7 +164,7 @@ async def replay_job(
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with instance.database.transaction() as session:
         submitted = await replay(session, principal, job_id, version=version, prices=instance.prices)
-    return await _answer(instance, principal, submitted.job_id, wait_s, is_new=True)
+    return await _answer(instance, principal, submitted.job_id, wait_s)
 
 
 @router.get("/jobs/{job_id}/receipt", summary="What a job cost")
@@ -207,28 +201,42 @@ async def give_feedback(
 
 async def _submit_once(
     instance: Instance, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
-) -> tuple[UUID, bool]:
+) -> UUID:
+    """The id of the job that the key's first request made; it is the spec's own when this is the first."""
     async with instance.database.transaction() as session:
         taken = await idempotency.claim(session, principal, key, fingerprint)
         if isinstance(taken, idempotency.Replayed) and taken.job_id is not None:
-            return taken.job_id, True
-        job_id = (await submit(session, principal, spec)).job_id
+            return taken.job_id
+        await submit(session, principal, spec)
         if isinstance(taken, idempotency.Claimed):
-            await idempotency.store_job(session, taken, job_id)
-    return job_id, False
+            await idempotency.store_job(session, taken, spec.job_id)
+    return spec.job_id
 
 
-async def _answer(
-    instance: Instance, principal: Principal, job_id: UUID, wait_s: float, *, is_new: bool = False
+async def _submit_and_wait(instance: Instance, principal: Principal, spec: JobSpec, wait_s: float) -> JobView:
+    with instance.wakeups.bell(spec.job_id, only_end=True) as bell:
+        async with instance.database.single() as session:
+            await submit(session, principal, spec)
+        if wait_s > 0:
+            await bell.wait(min(wait_s, REREAD_S))
+        return await _when_ended(instance, principal, spec.job_id, bell, wait_s)
+
+
+async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait_s: float) -> JobView:
+    with instance.wakeups.bell(job_id, only_end=True) as bell:
+        return await _when_ended(instance, principal, job_id, bell, wait_s)
+
+
+async def _when_ended(
+    instance: Instance, principal: Principal, job_id: UUID, bell: Bell, wait_s: float
 ) -> JobView:
-    if wait_s > 0:
-        if not is_new:
-            async with instance.database.glance() as session:
-                await queries.get_row(session, principal, job_id)  # is it the caller's at all
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await until_ended(instance.database, instance.wakeups, job_id)
-    async with instance.database.glance() as session:
-        job = await queries.get_job(session, principal, job_id)
-    shown: list[dict[str, Any]] = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
-    return job.model_copy(update={"outputs": shown})
+    """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        async with instance.database.reading() as connection:
+            job = await queries.get_job(connection, principal, job_id)
+        left_s = deadline - time.monotonic()
+        if job.status in TERMINAL or left_s <= 0:
+            shown = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
+            return job.model_copy(update={"outputs": shown})
+        await bell.wait(min(left_s, REREAD_S))

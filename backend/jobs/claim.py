@@ -35,6 +35,8 @@ class Claimed:
     retries: int
     stamp: int
     created_at: datetime
+    secrets_stamp: str = ""
+    """Changes whenever a secret of the project does."""
     request_id: str = ""
     """Of the request that submitted the job."""
 
@@ -62,7 +64,9 @@ with picked as (
   select id, event_seq, clock_timestamp(), 'started',
          jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
 )
-select s.*, p.number as project_number, (select at from clock) as clock
+select s.*, p.number as project_number, (select at from clock) as clock,
+       (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
+        where x.project_id = s.project_id) as secrets_stamp
 from started s join projects p on p.id = s.project_id
 """
 _CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect"))
@@ -161,5 +165,6 @@ def _claimed(row: Any, reserved_micros: int) -> Claimed:
         retries=row.retries,
         stamp=row.stamp,
         created_at=row.created_at,
+        secrets_stamp=row.secrets_stamp,
         request_id=row.request_id,
     )

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, text, tuple_
+from sqlalchemy import and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
+from backend.db import Reader
 from backend.fleet.service import LEASE
 from backend.jobs.errors import JobNotFound
 from backend.jobs.schemas import JobView
@@ -58,16 +59,18 @@ async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     return job
 
 
-async def get_job(session: AsyncSession, principal: Principal, job_id: UUID) -> JobView:
+async def get_job(session: Reader, principal: Principal, job_id: UUID) -> JobView:
     """The job as it is shown.
 
     Raises:
         JobNotFound: there is none that the principal may see.
     """
-    job = await get_row(session, principal, job_id)
-    given = visible(Feedback, principal).where(col(Feedback.job_id) == job_id) if job.finished_at else None
-    feedback = (await session.execute(given)).scalars().all() if given is not None else []
-    return view(job, await _reasons(session, [job]), feedback)
+    principal.require(Role.VIEWER, "jobs:read")
+    query = visible(Job, principal).where(col(Job.id) == job_id).with_only_columns(*_COLUMNS)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise JobNotFound(job_id)
+    return view(row, await _reasons(session, [row]))
 
 
 async def list_jobs(
@@ -79,31 +82,50 @@ async def list_jobs(
     if below is not None:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
-    jobs = (await session.execute(query)).scalars().all()
+    jobs = (await session.execute(query.with_only_columns(*_COLUMNS))).all()
     reasons = await _reasons(session, jobs)
     return [view(job, reasons) for job in jobs]
 
 
-def view(job: Job, reasons: dict[UUID, str], feedback: Sequence[Feedback] = ()) -> JobView:
+def view(row: Any, reasons: dict[UUID, str]) -> JobView:
     """The row as every way in shows it."""
-    plain = {name: getattr(job, name) for name in _SAME_NAME}
+    plain = row._asdict()
     return JobView(
         **plain,
-        workspace_id=job.project_id,
-        waiting_reason=reasons.get(job.id),
-        cost_usd=job.cost_micros / 1e6,
-        metadata=job.job_metadata,
-        feedback=[
-            {"given_by": one.given_by, "rating": one.rating, "comment": one.comment} for one in feedback
-        ],
+        workspace_id=plain["project_id"],
+        waiting_reason=reasons.get(plain["id"]),
+        cost_usd=plain["cost_micros"] / 1e6,
     )
 
 
+_GIVEN = (
+    select(
+        func.coalesce(
+            func.jsonb_agg(
+                func.jsonb_build_object(
+                    "given_by",
+                    col(Feedback.given_by),
+                    "rating",
+                    col(Feedback.rating),
+                    "comment",
+                    col(Feedback.comment),
+                )
+            ),
+            text("'[]'::jsonb"),
+        )
+    )
+    .where(col(Feedback.job_id) == col(Job.id), col(Feedback.project_id) == col(Job.project_id))
+    .scalar_subquery()
+)
 _OTHERWISE = {"workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback"}
-_SAME_NAME = tuple(name for name in JobView.model_fields if name not in _OTHERWISE)
+_COLUMNS: tuple[Any, ...] = (
+    *(getattr(Job, name) for name in JobView.model_fields if name not in _OTHERWISE),
+    col(Job.job_metadata).label("metadata"),
+    _GIVEN.label("feedback"),
+)
 
 
-async def _reasons(session: AsyncSession, jobs: Sequence[Job]) -> dict[UUID, str]:
+async def _reasons(session: Reader, jobs: Sequence[Any]) -> dict[UUID, str]:
     queued = [job.id for job in jobs if job.status == "queued"]
     if not queued:
         return {}

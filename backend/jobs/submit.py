@@ -38,6 +38,8 @@ class JobSpec:
     """None: the active one."""
     deployment_id: UUID | None = None
     """Set by replays of a draft or a deleted version: exactly this one."""
+    job_id: UUID = field(default_factory=uuid4)
+    """Of the job that this becomes; known before, so that its caller can listen before it exists."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     prices: PriceList = field(default_factory=PriceList)
@@ -53,7 +55,9 @@ class Submitted:
 
 
 _SUBMIT = text(f"""
-with admitted as (
+with wallet as (
+  select project_id, balance_micros, reserved_micros from wallets where project_id = :project_id
+), admitted as (
   update admissions a
   set admitted = a.admitted + 1,
       tail = greatest(a.tail, (select last_value from fair_clock)) + {admission.TICK} / a.weight
@@ -66,19 +70,24 @@ with admitted as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                     replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
                     submitted_by, api_key_id, request_id, created_at)
-  values (:id, :project_id, :skillpack_id, :deployment_id, :deployment_version, :skill_name, :type, :parent_job_id,
-          :replay_of, 'queued', cast(:inputs as jsonb), :lane, :priority, :source, cast(:metadata as jsonb),
-          cast(:limits as jsonb), :cap_micros, 1, :submitted_by, :api_key_id, :request_id, :created_at)
+  select :id, wallet.project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
+         cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as jsonb), :lane, :priority,
+         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, 1, :submitted_by,
+         cast(:api_key_id as uuid), :request_id, cast(:created_at as timestamptz)
+  from wallet where wallet.balance_micros > 0
+  returning id, project_id, lane, priority, created_at
 ), place as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, submitted_at)
-  values (:id, :project_id, :lane, :priority, (select stamp from admitted), :not_before, :created_at)
+  select id, project_id, lane, priority, (select stamp from admitted), cast(:not_before as timestamptz), created_at
+  from job
 ), event as (
-  insert into job_events (job_id, seq, ts, type, payload) values (:id, 1, :created_at, 'queued', cast(:event as jsonb))
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, 1, created_at, 'queued', cast(:event as jsonb) from job
 )
-select exists (select from admitted)
+select exists (select from job) as is_accepted, exists (select from admitted) as is_ready,
+       wallet.balance_micros, wallet.reserved_micros
+from wallet
 """)  # noqa: S608 - the one interpolated value is a constant
-
-_WALLET = text("select balance_micros, reserved_micros from wallets where project_id = :project_id")
 
 _SPENT_TODAY = text("""
 select coalesce(sum(cost_micros + reserved_micros), 0) from jobs
@@ -106,7 +115,7 @@ async def submit(session: AsyncSession, principal: Principal, spec: JobSpec) -> 
     )
     _check_key(principal, resolved.skill)
     inputs = _checked_inputs(resolved.skill, spec.request)
-    await _check_money(session, principal)
+    await _check_cap(session, principal)
     return await _insert(session, principal, spec, resolved=resolved, inputs=inputs)
 
 
@@ -134,10 +143,7 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
     return inputs
 
 
-async def _check_money(session: AsyncSession, principal: Principal) -> None:
-    wallet = (await session.execute(_WALLET, {"project_id": principal.project_id})).one()
-    if wallet.balance_micros <= wallet.reserved_micros and wallet.balance_micros <= 0:
-        raise WalletEmpty(wallet.balance_micros, wallet.reserved_micros)
+async def _check_cap(session: AsyncSession, principal: Principal) -> None:
     if principal.daily_cap_micros is not None:
         spent = (await session.execute(_SPENT_TODAY, {"key_id": principal.id})).scalar_one()
         if spent >= principal.daily_cap_micros:
@@ -152,10 +158,10 @@ async def _insert(
     resolved: ResolvedSkill,
     inputs: dict[str, Any],
 ) -> Submitted:
-    request, skill, job_id = spec.request, resolved.skill, uuid4()
+    request, skill = spec.request, resolved.skill
     lane = request.lane or skill.lane or DEFAULT_LANE
     row = {
-        "id": job_id,
+        "id": spec.job_id,
         "project_id": principal.project_id,
         "skillpack_id": resolved.skillpack_id,
         "deployment_id": resolved.deployment_id,
@@ -178,11 +184,12 @@ async def _insert(
         "not_before": _later(request.run_at),
         "event": json.dumps({"skill": skill.name, "version": resolved.version, "source": request.source}),
     }
-    is_ready: bool = (await session.execute(_SUBMIT, row)).scalar_one()
-    queue.note(session, queue.WakeUp(job_id, 1))
-    if is_ready:
+    done = (await session.execute(_SUBMIT, row)).one()
+    if not done.is_accepted:
+        raise WalletEmpty(done.balance_micros, done.reserved_micros)
+    if done.is_ready:
         queue.note(session, queue.Ticket(lane))
-    return Submitted(job_id, is_ready)
+    return Submitted(spec.job_id, done.is_ready)
 
 
 def _later(run_at: datetime | None) -> datetime | None:

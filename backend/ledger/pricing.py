@@ -65,6 +65,11 @@ class PriceList:
     text_margin_pct: int = 20
     job_timeout_s: float = 1800
 
+    @property
+    def are_zero(self) -> bool:
+        """Whether jobs cost nothing by themselves."""
+        return self.compute_micros_per_second == 0
+
     def cap_micros(self, skill: Priced, limits: Timed) -> int:
         """The most that a job may cost, to be reserved when it starts: 0 for what costs nothing by itself.
 

@@ -80,7 +80,11 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     ).scalar_one_or_none()
     if job is None:
         raise JobNotFound(job_id)
-    query = visible(UsageEvent, principal).where(col(UsageEvent.job_id) == job_id).order_by(col(UsageEvent.created_at))
+    query = (
+        visible(UsageEvent, principal)
+        .where(col(UsageEvent.job_id) == job_id)
+        .order_by(col(UsageEvent.created_at))
+    )
     lines = (await session.execute(query)).scalars().all()
     shows_upstream = principal.role >= Role.OWNER
     return Receipt(
@@ -92,7 +96,9 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     )
 
 
-def _usage_by_job(principal: Principal, group_by: str, since: datetime, until: datetime) -> Select[*tuple[Any, ...]]:
+def _usage_by_job(
+    principal: Principal, group_by: str, since: datetime, until: datetime
+) -> Select[*tuple[Any, ...]]:
     jobs = visible(Job, principal).where(and_(col(Job.finished_at) >= since, col(Job.finished_at) < until))
     group = _GROUPS[group_by].label("group")
     return (
