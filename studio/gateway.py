@@ -62,8 +62,8 @@ class Gateway:
     def _is_from_us(self, scope: Scope) -> bool:
         """Whether one of our own pages asks: browsers send cookies along with sockets of any page on the same site."""
         headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        return origin is not None and _host(origin) in (headers.get("host"), self._public_host)
+        asking = _host(headers.get("origin", ""))
+        return asking != "" and asking in (headers.get("host"), self._public_host)
 
 
 def _host(url: str) -> str:

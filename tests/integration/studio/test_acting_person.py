@@ -1,0 +1,142 @@
+"""Every act of a page finds its person anew, and nobody acts where they are not a member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from backend.auth import sessions, users
+from backend.auth.errors import InvalidSession, ProjectNotFound
+from backend.auth.last_use import LastUse
+from backend.auth.principal import Role
+from backend.config import Settings
+from backend.db import Database
+from backend.errors import Unavailable
+from backend.events.wakeups import WakeUps
+from backend.instance import Instance
+from backend.projects import service as projects
+from backend.secrets.vault import Vault
+from backend.storage.local import LocalStorage
+from studio import session
+
+PORT = 8123
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What Reflex knows of a browser's request."""
+
+    cookie: str
+
+
+@dataclass(frozen=True)
+class Router:
+    """Where Reflex keeps it."""
+
+    headers: Headers
+
+
+@dataclass(frozen=True)
+class Browser:
+    """As much of a page's state as finding its person takes."""
+
+    router: Router
+
+    @classmethod
+    def with_token(cls, token: str) -> Browser:
+        return cls(Router(Headers(f"other=1; puras_session_{PORT}={token}")))
+
+
+@pytest_asyncio.fixture
+async def _served(database: Database, redis_url: str, tmp_path: Path) -> Iterator[None]:
+    redis = Redis.from_url(redis_url)
+    instance = Instance(
+        settings=Settings(home=tmp_path, port=PORT, public_url=None),
+        database=database,
+        redis=redis,
+        storage=LocalStorage(tmp_path / "storage"),
+        vault=Vault.open(tmp_path, None),
+        wakeups=WakeUps(redis),
+    )
+    last_use = LastUse(database)
+    with session.serving(instance, last_use):
+        yield
+    await last_use.close()
+    await redis.aclose()
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Somebody in a browser, and a project of theirs."""
+
+    browser: Browser
+    token: str
+    project: str
+
+
+async def sign_in(database: Database, name: str) -> Signed:
+    async with database.transaction() as unit:
+        user = await users.create(
+            unit, email=f"{name}@example.org", password="three words make one", name=name, is_operator=False
+        )
+        begun = await sessions.begin(unit, user)
+        project = await projects.create(unit, name=name, created_by=begun.signed_in, concurrency_limit=5)
+    return Signed(Browser.with_token(begun.token), begun.token, project.slug)
+
+
+@pytest.mark.usefixtures("_served")
+async def test_a_person_acts_in_a_project_of_theirs_with_their_role(database: Database) -> None:
+    ada = await sign_in(database, "ada")
+    async with session.acting(ada.browser, ada.project) as act:
+        assert act.principal.label == "user:ada@example.org"
+        assert act.principal.role is Role.OWNER
+
+
+@pytest.mark.usefixtures("_served")
+async def test_nobody_acts_in_a_project_of_somebody_else(database: Database) -> None:
+    ada, eve = await sign_in(database, "ada"), await sign_in(database, "eve")
+    with pytest.raises(ProjectNotFound):
+        async with session.acting(eve.browser, ada.project):
+            pytest.fail("a stranger came in")
+
+
+@pytest.mark.usefixtures("_served")
+async def test_an_open_page_is_worth_nothing_after_the_sign_out(database: Database) -> None:
+    ada = await sign_in(database, "ada")
+    async with database.transaction() as unit:
+        await sessions.end(unit, ada.token)
+    with pytest.raises(InvalidSession):
+        async with session.acting(ada.browser, ada.project):
+            pytest.fail("an ended session came in")
+
+
+@pytest.mark.usefixtures("_served")
+@pytest.mark.parametrize(
+    "cookie", ["", "puras_session_8123=", "puras_session_8123=made-up", "puras_session_80=x"]
+)
+async def test_a_browser_without_a_session_is_nobody(cookie: str) -> None:
+    with pytest.raises(InvalidSession):
+        async with session.visiting(Browser(Router(Headers(cookie)))):
+            pytest.fail("nobody came in")
+
+
+@pytest.mark.usefixtures("_served")
+async def test_what_fails_on_a_page_changes_nothing(database: Database) -> None:
+    ada = await sign_in(database, "ada")
+    with pytest.raises(RuntimeError):
+        async with session.acting(ada.browser, ada.project) as act:
+            await projects.change(act.session, act.principal, name="Changed")
+            raise RuntimeError
+    async with session.acting(ada.browser, ada.project) as act:
+        assert (await projects.get(act.session, act.principal)).name == "ada"
+
+
+async def test_a_studio_that_is_stopping_says_so() -> None:
+    with pytest.raises(Unavailable):
+        async with session.visiting(Browser.with_token("x")):
+            pytest.fail("there is no instance")

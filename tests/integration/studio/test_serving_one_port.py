@@ -1,0 +1,163 @@
+"""`python -m studio.serve` as a real process: pages, API and sockets on one port, and a quick end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from backend.auth import keys
+from backend.db import Database
+from studio import build
+from studio.prerender import ROOT
+from tests.factories.tenants import make_job, make_skill, make_tenant
+
+STARTS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 10.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pages() -> None:
+    assert build.main([]) == 0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A process that serves."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def events_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/_event/?EIO=4&transport=websocket"
+
+
+@pytest.fixture
+def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Serving]:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PURAS_HOME": str(tmp_path),
+        "PURAS_PORT": str(port),
+    }
+    # From another folder than the checkout's: the studio finds itself.
+    process = subprocess.Popen([sys.executable, "-m", "studio.serve"], cwd=tmp_path, env=environment)
+    _wait(f"http://127.0.0.1:{port}/health", process)
+    yield Serving(process, port)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+@pytest_asyncio.fixture
+async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Response]:
+    """The open stream of a job that waits."""
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        job_id = await make_job(session, tenant)
+        made = await keys.create(session, None, project_id=tenant.project_id, kind="secret")
+    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    async with (
+        httpx.AsyncClient(base_url=serving.url, headers=headers, timeout=20) as client,
+        client.stream("GET", f"/v1/jobs/{job_id}/stream") as answer,
+    ):
+        yield answer
+
+
+def test_pages_and_api_come_from_one_port(serving: Serving) -> None:
+    page = httpx.get(f"{serving.url}/p/any/jobs")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src 'self' 'sha256-" in page.headers["content-security-policy"]
+    refused = httpx.get(f"{serving.url}/v1/jobs")
+    assert refused.status_code == 401
+    assert refused.json()["code"] == "not_signed_in"
+
+
+def test_other_origins_get_no_answer_that_was_made_for_a_cookie(serving: Serving) -> None:
+    for path in ("/", "/v1/me", "/sign-in"):
+        answer = httpx.get(
+            f"{serving.url}{path}", headers={"Origin": "https://evil.example", "Cookie": "a=b"}
+        )
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_a_page_of_another_origin_opens_no_socket(serving: Serving) -> None:
+    with connect(serving.events_url, origin=serving.url) as own:
+        assert str(own.recv(timeout=5)).startswith("0{")
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(serving.events_url, origin="http://127.0.0.1:1")
+
+
+async def test_it_ends_soon_with_streams_and_sockets_open(serving: Serving, stream: httpx.Response) -> None:
+    chunks = stream.aiter_text()
+    while "event: queued" not in await asyncio.wait_for(anext(chunks), 10):
+        pass
+    with connect(serving.events_url, origin=serving.url) as own:
+        own.recv(timeout=5)
+        serving.process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(serving.process.wait, ENDS_WITHIN_S) in (0, -signal.SIGTERM)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                own.recv(timeout=5)
+    with pytest.raises(httpx.RemoteProtocolError):
+        async for _ in chunks:
+            pass
+
+
+def test_a_page_that_cannot_be_built_ends_the_build_with_its_cause(tmp_path: Path) -> None:
+    for name in ("studio", "assets", "reflex.lock"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("rxconfig.py", "bunfig.toml", ".npmrc"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    page = tmp_path / "studio" / "pages" / "home.py"
+    page.write_text(
+        page.read_text(encoding="utf-8").replace("def page()", "def mistyped()"), encoding="utf-8"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "studio.build"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "module 'studio.pages.home' has no attribute 'page'" in done.stdout.splitlines()[-1]
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.02)
+    raise AssertionError(f"{url} did not answer within {STARTS_WITHIN_S} s")

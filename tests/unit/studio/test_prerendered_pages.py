@@ -1,0 +1,96 @@
+"""What a build leaves behind, and how it is served: any origin, no script but our own, cached by name."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from studio.files import Pages
+from studio.prerender import AnyOrigin
+
+SCRIPT = 'document.title = "x";'
+PAGE = f'<html><script>{SCRIPT}</script><script type="module" src="/assets/app.js"></script></html>'
+ENVIRONMENT = 'export default {EVENT:"ws://localhost:8000/_event",PING:"http://localhost:8000/ping"}'
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    pages = tmp_path / "client"
+    (pages / "assets").mkdir(parents=True)
+    (pages / "index.html").write_text(PAGE, encoding="utf-8")
+    (pages / "__spa-fallback.html").write_text(PAGE.replace("x", "y"), encoding="utf-8")
+    (pages / "404.html").write_text(PAGE.replace("x", "y"), encoding="utf-8")
+    (pages / "assets" / "reflex-env-abc.js").write_text(ENVIRONMENT, encoding="utf-8")
+    (pages / "assets" / "app.js").write_text("1", encoding="utf-8")
+    (pages / "assets" / "app.js.gz").write_bytes(gzip.compress(b"1"))
+    return pages
+
+
+def csp_source(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@pytest.fixture
+def client(built: Path) -> httpx.AsyncClient:
+    AnyOrigin().post_build(static_dir=built)
+    pages = Pages(
+        built,
+        built.parent / "script-hashes.json",
+        router=lambda path: "job" if path.startswith("/p/") else None,
+    )
+    app = Starlette(routes=[Mount("/", app=pages)])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://studio")
+
+
+def test_pages_talk_to_the_address_that_they_were_opened_at(built: Path) -> None:
+    AnyOrigin().post_build(static_dir=built)
+    script = (built / "assets" / "reflex-env-abc.js").read_text(encoding="utf-8")
+    assert "localhost" not in script
+    assert "location.origin+'/ping'" in script
+    assert "location.origin.replace('http','ws')+'/_event'" in script
+
+
+def test_a_build_without_a_known_environment_is_refused(built: Path) -> None:
+    (built / "assets" / "reflex-env-abc.js").unlink()
+    with pytest.raises(RuntimeError, match="different"):
+        AnyOrigin().post_build(static_dir=built)
+
+
+def test_only_inline_scripts_are_hashed(built: Path) -> None:
+    AnyOrigin().post_build(static_dir=built)
+    hashes = json.loads((built.parent / "script-hashes.json").read_text(encoding="utf-8"))
+    assert hashes["index.html"] == [csp_source(SCRIPT)]
+
+
+async def test_each_page_allows_its_own_scripts_alone(client: httpx.AsyncClient) -> None:
+    home = await client.get("/")
+    routed = await client.get("/p/acme/jobs/1")
+    assert csp_source(SCRIPT) in home.headers["content-security-policy"]
+    assert csp_source(SCRIPT) not in routed.headers["content-security-policy"]
+    for answer in (home, routed):
+        assert "'unsafe-eval'" not in answer.headers["content-security-policy"]
+        assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_a_path_of_no_route_is_not_found_and_still_a_page(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/nowhere")
+    assert answer.status_code == 404
+    assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
+
+
+async def test_files_named_by_their_hash_are_kept_for_good_and_sent_compressed(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/assets/app.js", headers={"accept-encoding": "gzip"})
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.text == "1"

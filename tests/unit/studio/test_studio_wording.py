@@ -1,0 +1,64 @@
+"""How amounts and snippets read."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from studio.components.snippets import curl, mcp
+from studio.wording import duration, sample_inputs, size, usd
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(0, "$0"), (61_200, "$0.0612"), (12, "$0.000012"), (182_400_000, "$182.40"), (-5_000_000, "-$5.00")],
+)
+def test_money_has_as_many_places_as_it_needs(micros: int, text: str) -> None:
+    assert usd(micros) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.072, "72 ms"),
+        (5.44, "5.44 s"),
+        (12.34, "12.3 s"),
+        (59.97, "1 m 00 s"),
+        (67, "1 m 07 s"),
+        (7500, "2 h 05 m"),
+    ],
+)
+def test_time_is_told_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_sizes_are_told_in_decimal_units() -> None:
+    assert [size(412), size(48_213), size(6_800_000)] == ["412 B", "48.2 KB", "6.8 MB"]
+
+
+def test_sample_inputs_are_those_of_the_first_example() -> None:
+    assert json.loads(sample_inputs({"properties": {}}, [{"name": "Ada"}])) == {"name": "Ada"}
+
+
+def test_sample_inputs_without_an_example_give_what_is_required() -> None:
+    schema = {
+        "required": ["photo", "size"],
+        "properties": {"photo": {"type": "image"}, "size": {"type": "integer", "default": 512}, "note": {}},
+    }
+    assert json.loads(sample_inputs(schema, [])) == {
+        "photo": {"drive_path": "uploads/photo.jpg"},
+        "size": 512,
+    }
+
+
+def test_the_curl_snippet_survives_the_shell_whatever_the_inputs_hold() -> None:
+    inputs = json.dumps({"text": 'it\'s "quoted" $HOME `x` \\ end'})
+    words = shlex.split(curl("http://127.0.0.1:8000", "greet", inputs).replace("\\\n", " "))
+    assert json.loads(words[-1]) == {"skill": "greet", "inputs": json.loads(inputs)}
+
+
+def test_the_mcp_snippet_is_json_that_names_the_instance() -> None:
+    server = json.loads(mcp("https://studio.example.org"))["mcpServers"]["puras"]
+    assert server["env"]["PURAS_API_BASE"] == "https://studio.example.org"
