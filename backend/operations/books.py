@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from backend.projects.tables import Project
 Usd = str
 """US dollars as typed: read as an exact decimal, never as a binary fraction."""
 MICROS_PER_USD = 1_000_000
+_AMOUNT = re.compile(r"\$?[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,13 +40,11 @@ def micros(usd: Usd) -> int:
     Raises:
         Invalid: it is not an amount, is negative, or is finer than a micro-dollar.
     """
-    try:
-        amount = Decimal(usd.strip().removeprefix("$")) * MICROS_PER_USD
-    except InvalidOperation:
-        raise Invalid(f"{usd!r} is not an amount of US dollars. Write it like 5 or 0.25.") from None
-    if not amount.is_finite() or amount < 0 or amount != amount.to_integral_value():
-        raise Invalid(f"{usd!r} is not an amount of US dollars from 0 up, with at most six decimals.")
-    return int(amount)
+    if not _AMOUNT.fullmatch(usd.strip()):
+        raise Invalid(
+            f"{usd!r} is not an amount of US dollars. Write it like 5 or 0.25, with at most six decimals."
+        )
+    return int(Decimal(usd.strip().removeprefix("$")) * MICROS_PER_USD)
 
 
 def top_up(

@@ -7,6 +7,7 @@ import signal
 import socket
 
 from backend.embedded import postgres, valkey
+from backend.migrations import run as migrations
 from tests.integration.operations.instances import Up, eventually
 
 GONE_S = 30.0
@@ -45,6 +46,23 @@ def test_after_a_killed_up_the_next_one_finds_the_databases(up: Up) -> None:
     assert up.processes() == set()
 
 
+def test_outside_servers_are_used_and_left_running(up: Up) -> None:
+    elsewhere = up.folder / "elsewhere"
+    try:
+        up.settings = {"DATABASE_URL": postgres.start(elsewhere), "REDIS_URL": valkey.start(elsewhere)}
+        up.start()
+        up.wait_ready()
+        assert not (up.home / "postgres").exists()
+        assert running_revision(up)
+        up.process.terminate()
+        assert up.process.wait(GONE_S) == 0, up.log
+        assert postgres.attach(elsewhere) is not None
+        assert valkey.attach(elsewhere) is not None
+    finally:
+        postgres.stop(elsewhere)
+        valkey.stop(elsewhere)
+
+
 def test_taken_port_is_said_before_anything_starts(up: Up) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", up.port))
@@ -80,6 +98,10 @@ def test_unreachable_outside_database_is_named_without_its_password(up: Up) -> N
         assert told.returncode == 1
         assert f"127.0.0.1:{up.port}/shop" in said
         assert "topsecret" not in said
+
+
+def running_revision(up: Up) -> str | None:
+    return migrations.current_revision(up.settings["DATABASE_URL"])
 
 
 def backends(up: Up) -> set[int]:
