@@ -7,13 +7,12 @@ after its commit, and never before it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DateTime, MetaData
 from sqlalchemy.ext.asyncio import (
-    AsyncConnection,
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
@@ -22,6 +21,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlmodel import SQLModel
 
 from backend import queue
+from backend.hot import HotConnections, HotSession
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,8 +38,8 @@ Timestamp: Any = DateTime(timezone=True)
 
 Moment = datetime
 
-Reader = AsyncSession | AsyncConnection
-"""What a query that only reads columns can run on: a unit of work, or a connection without one."""
+AnySession = AsyncSession | HotSession
+"""Either way to the database: what the hot statements run on."""
 
 
 def driver_url(database_url: str) -> str:
@@ -48,6 +48,9 @@ def driver_url(database_url: str) -> str:
     if scheme.split("+")[0] not in ("postgresql", "postgres"):
         raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme!r}://.")
     return f"postgresql+psycopg://{rest}"
+
+
+CONNECTION_OPTIONS = "-c timezone=UTC -c lock_timeout=15s -c statement_timeout=60s"
 
 
 class Database:
@@ -59,8 +62,9 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=False,
-            connect_args={"options": "-c timezone=UTC -c lock_timeout=15s -c statement_timeout=60s"},
+            connect_args={"options": CONNECTION_OPTIONS},
         )
+        self._hot = HotConnections(database_url, size=pool_size, options=CONNECTION_OPTIONS)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -72,11 +76,9 @@ class Database:
                 yield session
             await queue.ship(session)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection without a transaction around it: for the single read that every request begins with."""
-        async with self._autocommit.connect() as connection:
-            yield connection
+    def reading(self) -> AbstractAsyncContextManager[HotSession]:
+        """The short way, for single reads: each statement sees what is committed by then."""
+        return self._hot.session()
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncSession]:
@@ -85,12 +87,13 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def single(self) -> AsyncIterator[AsyncSession]:
-        """A unit of work that writes with one statement: that is its own transaction, and two round trips fewer."""
-        async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
+    async def single(self) -> AsyncIterator[HotSession]:
+        """The short way for a unit of work that writes with one statement, which is its own transaction."""
+        async with self._hot.session() as session:
             yield session
         await queue.ship(session)
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._hot.close()
         await self.engine.dispose()

@@ -17,7 +17,6 @@ from uuid import UUID
 import redis
 from dramatiq import Message as Envelope
 from dramatiq.brokers.redis import RedisBroker
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import logs
 
@@ -75,12 +74,20 @@ def use(doorbell: Doorbell | None) -> None:
     _doorbell = doorbell
 
 
-def note(session: AsyncSession, *messages: Message) -> None:
+class UnitOfWork(Protocol):
+    """What remembers messages until it has committed."""
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Room for them."""
+
+
+def note(session: UnitOfWork, *messages: Message) -> None:
     """Remember messages until the session's unit of work has committed."""
     session.info.setdefault("outbox", []).extend(messages)
 
 
-async def ship(session: AsyncSession) -> None:
+async def ship(session: UnitOfWork) -> None:
     """Send what the committed unit of work has noted."""
     messages: list[Message] = session.info.pop("outbox", [])
     if messages and _doorbell is not None:

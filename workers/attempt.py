@@ -9,11 +9,11 @@ from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import logs
 from backend.bundles.manifest import Skill
 from backend.clock import now
+from backend.db import AnySession
 from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
@@ -180,7 +180,7 @@ class Attempt:
         async with self._instance.database.transaction() as session:
             await finish(session, self.claimed, Ending("failed", error=FAULT, error_code="internal_error"))
 
-    def _unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AsyncSession]]:
+    def _unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AnySession]]:
         """An end without money is one statement."""
         database = self._instance.database
         is_free = not ending.used and self.claimed.reserved_micros == 0

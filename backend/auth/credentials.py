@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import select
-from sqlmodel import col
+from sqlalchemy import text
 
 from backend.auth import job_tokens, keys, sessions
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.errors import ForgedRequest, InvalidJobToken
 from backend.auth.principal import Principal, Role
-from backend.db import Reader
+from backend.db import AnySession
 from backend.errors import NotSignedIn
-from backend.jobs.tables import Job
 from backend.secrets.vault import Vault
 
 JOB_TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - the name of a header
@@ -61,7 +59,7 @@ class Credentials:
         )
 
 
-async def authenticate(reader: Reader, vault: Vault, brought: Credentials) -> Caller:
+async def authenticate(reader: AnySession, vault: Vault, brought: Credentials) -> Caller:
     """Who the request is from.
 
     Raises:
@@ -88,7 +86,7 @@ def _bearer(authorization: str) -> str:
     return key.strip()
 
 
-async def _signed_in(reader: Reader, brought: Credentials) -> SignedIn:
+async def _signed_in(reader: AnySession, brought: Credentials) -> SignedIn:
     signed_in = await sessions.find(reader, brought.session_token)
     if brought.method not in _SAFE_METHODS:
         given = (brought.csrf_token or "").encode()
@@ -99,17 +97,10 @@ async def _signed_in(reader: Reader, brought: Credentials) -> SignedIn:
     return signed_in
 
 
-async def _job(reader: Reader, vault: Vault, token: str) -> Principal:
+async def _job(reader: AnySession, vault: Vault, token: str) -> Principal:
     told = job_tokens.verify(vault, token)
-    runs = await reader.scalar(
-        select(col(Job.id)).where(
-            col(Job.id) == told.job_id,
-            col(Job.project_id) == told.project_id,
-            col(Job.attempt) == told.attempt,
-            col(Job.status) == "running",
-        )
-    )
-    if runs is None:
+    values = {"job_id": told.job_id, "project_id": told.project_id, "attempt": told.attempt}
+    if (await reader.execute(_RUNS, values)).first() is None:
         raise InvalidJobToken("The job of this token does not run any more, or runs elsewhere.")
     return Principal(
         kind="job",
@@ -120,3 +111,9 @@ async def _job(reader: Reader, vault: Vault, token: str) -> Principal:
         scopes=_JOB_SCOPES,
         facts={"attempt": told.attempt},
     )
+
+
+_RUNS: Final = text("""
+    select id from jobs
+    where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running'
+""")

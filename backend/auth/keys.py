@@ -27,7 +27,7 @@ from backend.auth.errors import InvalidKey, KeyNotFound
 from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES, Kind, Principal, Role, visible
 from backend.auth.tables import ApiKey
 from backend.clock import now
-from backend.db import Reader
+from backend.db import AnySession
 from backend.errors import Invalid, NotAllowed, Problem
 from backend.paging import Moment, Page, Slice
 from backend.projects.tables import Project
@@ -105,7 +105,7 @@ async def create(
     return NewKey(key, f"puras_{word}_{prefix}.{secret}")
 
 
-async def authenticate(reader: Reader, clear_text: str) -> Principal:
+async def authenticate(reader: AnySession, clear_text: str) -> Principal:
     """Who the key is.
 
     Raises:

@@ -19,7 +19,7 @@ from backend.auth.actors import SignedIn
 from backend.auth.errors import InvalidSession
 from backend.auth.tables import Session, User
 from backend.clock import now
-from backend.db import Reader
+from backend.db import AnySession
 
 LIFETIME: Final = timedelta(days=30)
 """A session ends this long after the sign-in, whatever happens."""
@@ -60,7 +60,7 @@ async def begin(
     return NewSession(signed_in, token)
 
 
-async def find(reader: Reader, token: str | None) -> SignedIn:
+async def find(reader: AnySession, token: str | None) -> SignedIn:
     """Whose live session the token is.
 
     Raises:

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal
 from backend.bundles.manifest import Skill
+from backend.db import AnySession
 from backend.deployments import manifests
 from backend.deployments.errors import (
     DeploymentNotFound,
@@ -22,6 +22,7 @@ from backend.deployments.errors import (
     SubskillNotSubmittable,
 )
 from backend.skillpacks import service as skillpacks
+from backend.skillpacks.errors import SkillpackNotFound
 
 MAX_VERSION = 2**31 - 1  # of the column
 
@@ -55,7 +56,7 @@ class _Wanted(NamedTuple):
 
 
 async def resolve_skill(
-    session: AsyncSession,
+    session: AnySession,
     principal: Principal,
     *,
     skill: str,
@@ -86,7 +87,7 @@ async def resolve_skill(
     return await _chosen(session, principal, rows, name)
 
 
-async def load_deployed_skill(session: AsyncSession, deployment_id: UUID, skill_name: str) -> DeployedSkill:
+async def load_deployed_skill(session: AnySession, deployment_id: UUID, skill_name: str) -> DeployedSkill:
     """The skill of a job that was accepted before, deleted versions included; no query when it is known.
 
     Raises:
@@ -117,7 +118,7 @@ def _taken_apart(skill: str, skillpack: str | None) -> _Wanted:
 
 
 async def _candidates(
-    session: AsyncSession,
+    session: AnySession,
     principal: Principal,
     wanted: _Wanted,
     *,
@@ -152,6 +153,11 @@ _CONDITIONS: Final = {
 }
 
 
+_SKILLPACK: Final = text("""
+    select id from skillpacks where project_id = :project_id and :ref in (slug, cast(id as text))
+""")
+
+
 @lru_cache(maxsize=32)
 def _query(given: frozenset[str]) -> TextClause:
     conditions = [condition for name, condition in _CONDITIONS.items() if name in given]
@@ -173,9 +179,7 @@ def _narrowed(rows: Sequence[Any], wanted: _Wanted) -> tuple[Sequence[Any], str]
     return (own, wanted.parts[1]) if own else (rows, wanted.text)
 
 
-async def _chosen(
-    session: AsyncSession, principal: Principal, rows: Sequence[Any], name: str
-) -> ResolvedSkill:
+async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any], name: str) -> ResolvedSkill:
     known = await manifests.of(session, [row.deployment_id for row in rows])
     having = [row for row in rows if known[row.deployment_id].manifest.find(name)]
     if not having:
@@ -192,7 +196,7 @@ async def _chosen(
 
 
 async def _explain_nothing(
-    session: AsyncSession,
+    session: AnySession,
     principal: Principal,
     wanted: _Wanted,
     *,
@@ -204,5 +208,7 @@ async def _explain_nothing(
     if wanted.workspace is not None:
         raise SkillNotFound(wanted.text, ())
     if wanted.skillpack is not None:
-        await skillpacks.get(session, principal, wanted.skillpack)
+        values = {"project_id": principal.project_id, "ref": wanted.skillpack}
+        if (await session.execute(_SKILLPACK, values)).first() is None:
+            raise SkillpackNotFound(wanted.skillpack)
     raise NothingActive(wanted.skillpack)

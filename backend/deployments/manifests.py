@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.bundles.manifest import Manifest
+from backend.db import AnySession
 from backend.deployments.tables import Deployment
 
 MOST_KEPT: Final = 256
@@ -27,7 +27,7 @@ class Known(NamedTuple):
 _known: OrderedDict[UUID, Known] = OrderedDict()
 
 
-async def of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Known]:
+async def of(session: AnySession, ids: Collection[UUID]) -> dict[UUID, Known]:
     """The manifests of deployments that the caller has found to be its own; asks only for new ones."""
     found = {deployment_id: _known[deployment_id] for deployment_id in ids if deployment_id in _known}
     missing = set(ids) - found.keys()

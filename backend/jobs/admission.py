@@ -10,9 +10,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
+from backend.db import AnySession
 
 TICK = 1_000_000
 """Virtual time that one job of a project with weight 1 takes."""
@@ -61,19 +61,19 @@ where a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
 """)
 
 
-async def admit(session: AsyncSession, project_id: UUID) -> int:
+async def admit(session: AnySession, project_id: UUID) -> int:
     """Fill the project's window with its parked jobs, as far as its wallet allows; says how many it took."""
-    lanes = (await session.execute(_ADMIT, {"project_id": project_id})).scalars().all()
-    queue.note(session, *(queue.Ticket(lane) for lane in lanes))
-    return len(lanes)
+    admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
+    queue.note(session, *(queue.Ticket(row.lane) for row in admitted))
+    return len(admitted)
 
 
-async def park_ready(session: AsyncSession, project_id: UUID) -> None:
+async def park_ready(session: AnySession, project_id: UUID) -> None:
     """Take the project's ready jobs out of its window again: its wallet is empty."""
     await session.execute(_PARK_READY, {"project_id": project_id})
 
 
-async def admit_everywhere(session: AsyncSession) -> int:
+async def admit_everywhere(session: AnySession) -> int:
     """Fill every window that has room and something to take; what a lost race left behind is found here."""
-    projects = (await session.execute(_WITH_ROOM)).scalars().all()
-    return sum([await admit(session, project_id) for project_id in projects])
+    projects = (await session.execute(_WITH_ROOM)).all()
+    return sum([await admit(session, row.project_id) for row in projects])

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
+from backend.db import AnySession
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ SUSPECT_LOSSES = 3
 
 
 async def claim(
-    session: AsyncSession, *, worker_id: UUID, lane: str, most: int, floor: int = 0
+    session: AnySession, *, worker_id: UUID, lane: str, most: int, floor: int = 0
 ) -> list[Claimed]:
     """Take up to `most` ready jobs of a lane, in the order of fairness, and start an attempt of each.
 
@@ -117,7 +117,7 @@ async def claim(
     return await _started(session, rows.all())
 
 
-async def hold_suspect(session: AsyncSession, *, worker_id: UUID, lanes: list[str]) -> str | None:
+async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]) -> str | None:
     """Promise to run the next suspect alone; says its lane. One process of the instance does so at a time."""
     found = await session.execute(
         _HOLD_SUSPECT, {"worker_id": worker_id, "lanes": lanes, "suspect_losses": SUSPECT_LOSSES}
@@ -126,7 +126,7 @@ async def hold_suspect(session: AsyncSession, *, worker_id: UUID, lanes: list[st
     return lane
 
 
-async def claim_held(session: AsyncSession, *, worker_id: UUID, lane: str) -> list[Claimed]:
+async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[Claimed]:
     """Start the suspect that this worker holds; only call it while nothing else runs here."""
     rows = await session.execute(
         _CLAIM_SUSPECT, {"worker_id": worker_id, "lane": lane, "most": 1, "floor": 0}
@@ -134,12 +134,12 @@ async def claim_held(session: AsyncSession, *, worker_id: UUID, lane: str) -> li
     return await _started(session, rows.all())
 
 
-async def _started(session: AsyncSession, rows: Any) -> list[Claimed]:
+async def _started(session: AnySession, rows: Any) -> list[Claimed]:
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
     return [_claimed(row, await _reserve(session, row) if row.cap_micros else 0) for row in rows]
 
 
-async def _reserve(session: AsyncSession, row: Any) -> int:
+async def _reserve(session: AnySession, row: Any) -> int:
     held = await session.execute(
         _RESERVE, {"cap_micros": row.cap_micros, "project_id": row.project_id, "job_id": row.id}
     )

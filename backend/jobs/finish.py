@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
+from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed
@@ -67,7 +67,7 @@ select ended.event_seq, (select lane from admitted) as next_lane from ended
 
 
 async def finish(
-    session: AsyncSession, claimed: Claimed, ending: Ending, events: Sequence[NewEvent] = ()
+    session: AnySession, claimed: Claimed, ending: Ending, events: Sequence[NewEvent] = ()
 ) -> bool:
     """End the attempt; False when it is not the running one any more, and then nothing is stored.
 

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from backend import queue
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.clock import now
+from backend.db import AnySession
 from backend.deployments.active import ResolvedSkill, resolve_skill
 from backend.errors import Invalid, Problem
 from backend.jobs import admission
@@ -95,7 +95,7 @@ where api_key_id = :key_id and created_at >= date_trunc('day', now())
 """)
 
 
-async def submit(session: AsyncSession, principal: Principal, spec: JobSpec) -> Submitted:
+async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
     """Put one run of a skill into the queue, with the version that is active now pinned to it.
 
     Raises:
@@ -143,7 +143,7 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
     return inputs
 
 
-async def _check_cap(session: AsyncSession, principal: Principal) -> None:
+async def _check_cap(session: AnySession, principal: Principal) -> None:
     if principal.daily_cap_micros is not None:
         spent = (await session.execute(_SPENT_TODAY, {"key_id": principal.id})).scalar_one()
         if spent >= principal.daily_cap_micros:
@@ -151,7 +151,7 @@ async def _check_cap(session: AsyncSession, principal: Principal) -> None:
 
 
 async def _insert(
-    session: AsyncSession,
+    session: AnySession,
     principal: Principal,
     spec: JobSpec,
     *,

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.db import AnySession
 from backend.errors import Invalid, Missing
 from backend.jobs import admission
 
@@ -99,7 +100,7 @@ def charge_for(used: Sequence[Used], *, succeeded: bool, cap_micros: int) -> Cha
 
 
 async def settle(
-    session: AsyncSession,
+    session: AnySession,
     *,
     project_id: UUID,
     job_id: UUID,

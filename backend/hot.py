@@ -1,0 +1,174 @@
+"""The short way to the database, for the few statements that every job runs.
+
+SQLAlchemy costs about a millisecond a statement when its code has left the processor's caches, and a job runs six of
+them. This runs the same statements (`text(…)` or a `select` that is built once) on psycopg itself, each as its own
+transaction, prepared by the server. Errors come as SQLAlchemy's, so callers need not know which way they took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg.rows import namedtuple_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+
+MOST_PREPARED = 256
+CONNECT_S = 10.0
+
+_DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+
+
+class _Prepared(NamedTuple):
+    statement: ClauseElement
+    """Kept so that its identity, by which it is found, is not given to another one."""
+    sql: str
+    constants: Mapping[str, Any]
+
+
+class HotResult:
+    """The rows of one statement, read whole."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> Sequence[Any]:
+        """Every row."""
+        return self._rows
+
+    def first(self) -> Any:
+        """The first row, or none."""
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Any:
+        """The one row.
+
+        Raises:
+            NoResultFound: there is none.
+            MultipleResultsFound: there are several.
+        """
+        if not self._rows:
+            raise NoResultFound("No row was found when one was required")
+        return self.one_or_none()
+
+    def one_or_none(self) -> Any:
+        """The one row, or none.
+
+        Raises:
+            MultipleResultsFound: there are several.
+        """
+        if len(self._rows) > 1:
+            raise MultipleResultsFound("Multiple rows were found when one was required")
+        return self.first()
+
+    def scalar_one(self) -> Any:
+        """The first value of the one row."""
+        return self.one()[0]
+
+    def scalar_one_or_none(self) -> Any:
+        """The first value of the one row, or none."""
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+
+class HotSession:
+    """One connection, for statements that are each their own transaction."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self.info: dict[str, Any] = {}
+        self._connection = connection
+
+    async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> HotResult:
+        """Run a statement with its named values.
+
+        Raises:
+            DBAPIError: the database refused it, or is away.
+        """
+        prepared = _prepared(statement)
+        given = {**prepared.constants, **(values or {})}
+        try:
+            cursor = await self._connection.execute(prepared.sql, given)
+            rows = await cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise _as_sqlalchemy(error, prepared.sql) from error
+        return HotResult(rows)
+
+
+class HotConnections:
+    """The connections of a process for its hot statements, opened with the first one."""
+
+    def __init__(self, database_url: str, *, size: int, options: str) -> None:
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            database_url,
+            min_size=0,
+            max_size=size,
+            open=False,
+            timeout=CONNECT_S,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": 0,
+                "row_factory": namedtuple_row,
+                "options": options,
+            },
+        )
+        self._opening = asyncio.Lock()
+        self._is_open = False
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[HotSession]:
+        """A session on a connection of its own.
+
+        Raises:
+            OperationalError: the database is away.
+        """
+        if not self._is_open:
+            await self._open()
+        try:
+            connection = await self._pool.getconn()
+        except psycopg.Error as error:
+            raise _as_sqlalchemy(error, "connect") from error
+        try:
+            yield HotSession(connection)
+        finally:
+            await self._pool.putconn(connection)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._is_open:
+            await self._pool.close()
+
+    async def _open(self) -> None:
+        async with self._opening:
+            if not self._is_open:
+                await self._pool.open()
+                self._is_open = True
+
+
+_cache: OrderedDict[int, _Prepared] = OrderedDict()
+
+
+def _prepared(statement: ClauseElement) -> _Prepared:
+    known = _cache.get(id(statement))
+    if known is not None:
+        return known
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    known = _cache[id(statement)] = _Prepared(statement, str(compiled), constants)
+    if len(_cache) > MOST_PREPARED:
+        _cache.popitem(last=False)
+    return known
+
+
+def _as_sqlalchemy(error: psycopg.Error, sql: str) -> Exception:
+    wrapped = DBAPIError.instance(sql, None, error, psycopg.Error, hide_parameters=True)
+    return wrapped if isinstance(wrapped, Exception) else error
