@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -96,12 +97,22 @@ def _build() -> None:
     _say("Building the studio's pages; the first time fetches their packages and takes about half a minute.")
     STAMP.unlink(missing_ok=True)
     built_from = _digest(_SOURCES)
-    _export()
+    with _same_spelling(ROOT / "reflex.lock" / "package.json"):
+        _export()
     if not SCRIPT_HASHES.exists():
         raise BuildError(f"The builder ended well but left no {SCRIPT_HASHES}. Run again with --force.")
     STAMP.write_text(f"{built_from} {_digest(_LOCK)}", encoding="utf-8")
     size_mb = sum(page.stat().st_size for page in PAGES.rglob("*") if page.is_file()) / 1e6
     _say(f"Built the studio's pages in {time.monotonic() - started:.1f} s ({size_mb:.1f} MB in {PAGES}).")
+
+
+@contextmanager
+def _same_spelling(file: Path) -> Iterator[None]:
+    """Give a JSON file its old text back when only its spelling changed: a build leaves the checkout clean."""
+    before = file.read_bytes() if file.exists() else None
+    yield
+    if before is not None and json.loads(before) == json.loads(file.read_bytes()):
+        file.write_bytes(before)
 
 
 def _export() -> None:

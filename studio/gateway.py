@@ -1,19 +1,30 @@
-"""One port for everything: the REST API, the events of the pages, and the pages."""
+"""One port for everything: the REST API, the events of the pages, and the pages.
+
+Pages and their sockets are for people who are signed in; everybody else is sent to the sign-in form, and costs the
+instance neither a socket nor a page's state.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from studio.session import Standing
 
 API_SEGMENT: Final = "v1"
 EVENTS_SEGMENT: Final = "_event"
 """Where the pages open their socket."""
-PAGE_SEGMENTS: Final = frozenset({"", "p", "assets"})
+PAGE_SEGMENTS: Final = frozenset({"", "p"})
+FILE_SEGMENTS: Final = frozenset({"assets"})
+
+StandingOf = Callable[[str | None], Awaitable[Standing]]
+"""Whose `Cookie` header it is."""
 
 
 class Gateway:
@@ -31,6 +42,7 @@ class Gateway:
         events: ASGIApp,
         pages: ASGIApp,
         public_url: str,
+        standing_of: StandingOf,
     ) -> None:
         self._lifespan = lifespan
         self._api = api
@@ -38,6 +50,7 @@ class Gateway:
         self._events = events
         self._pages = pages
         self._public_host = _host(public_url)
+        self._standing_of = standing_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; a socket that no page of ours asks for is closed before it opens."""
@@ -46,22 +59,36 @@ class Gateway:
             return
         segment = scope["path"].lstrip("/").partition("/")[0]
         if segment == EVENTS_SEGMENT or scope["type"] == "websocket":
-            is_welcome = segment == EVENTS_SEGMENT and self._is_from_us(scope)
-            await (self._events if is_welcome else _refuse)(scope, receive, send)
+            await (await self._socket(scope, segment))(scope, receive, send)
+        elif segment in PAGE_SEGMENTS:
+            await (await self._page(scope))(scope, receive, send)
         elif self._is_of_api(scope, segment):
             await self._api(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
 
+    async def _socket(self, scope: Scope, segment: str) -> ASGIApp:
+        headers = Headers(scope=scope)
+        is_ours = segment == EVENTS_SEGMENT and self._is_from_us(headers)
+        if is_ours and await self._standing_of(headers.get("cookie")) == "signed_in":
+            return self._events
+        return _refuse
+
+    async def _page(self, scope: Scope) -> ASGIApp:
+        if await self._standing_of(Headers(scope=scope).get("cookie")) != "signed_out":
+            return self._pages
+        query = scope["query_string"].decode("latin-1")
+        wanted = scope["path"] + (f"?{query}" if query else "")
+        return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", 303, {"Cache-Control": "no-store"})
+
     def _is_of_api(self, scope: Scope, segment: str) -> bool:
         """Whether the API has the path; what nobody has is for the pages, whose answer a person can read."""
-        if segment == API_SEGMENT or segment in PAGE_SEGMENTS:
+        if segment == API_SEGMENT or segment in FILE_SEGMENTS:
             return segment == API_SEGMENT
         return any(route.matches(scope)[0] is not Match.NONE for route in self._api_routes)
 
-    def _is_from_us(self, scope: Scope) -> bool:
-        """Whether one of our own pages asks: browsers send cookies along with sockets of any page on the same site."""
-        headers = Headers(scope=scope)
+    def _is_from_us(self, headers: Headers) -> bool:
+        """Whether one of our own pages asks: browsers send cookies with sockets of any page on the same site."""
         asking = _host(headers.get("origin", ""))
         return asking != "" and asking in (headers.get("host"), self._public_host)
 
@@ -76,5 +103,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
+    await Response(status_code=403)(scope, receive, send)

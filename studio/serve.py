@@ -68,6 +68,7 @@ def compose(options: Settings) -> Gateway:
         events=events,
         pages=Starlette(routes=[Mount("/", app=_pages())]),
         public_url=options.url,
+        standing_of=session.standing,
     )
 
 

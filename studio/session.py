@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import reflex as rx
 
+from backend.answers import AWAY
 from backend.auth import membership, sessions
 from backend.auth.actors import SignedIn
 from backend.auth.last_use import LastUse
 from backend.auth.principal import Principal
 from backend.db import AsyncSession
-from backend.errors import Unavailable
+from backend.errors import NotSignedIn, Unavailable
 from backend.instance import Instance
+
+Standing = Literal["signed_in", "signed_out", "unknown"]
 
 
 class Visit(NamedTuple):
@@ -58,6 +61,20 @@ def instance() -> Instance:
         Unavailable: it is starting or ending.
     """
     return _parts().instance
+
+
+async def standing(cookie_header: str | None) -> Standing:
+    """Whether the cookies are those of somebody with a live session; unknown while the database is away."""
+    try:
+        served = _parts()
+        token = sessions.token_from(cookie_header, served.instance.settings.url)
+        async with served.instance.database.reading() as reader:
+            await sessions.find(reader, token)
+    except NotSignedIn:
+        return "signed_out"
+    except (*AWAY, Unavailable):
+        return "unknown"
+    return "signed_in"
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ import pytest_asyncio
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from backend.auth import keys
+from backend.auth import keys, sessions, users
 from backend.db import Database
 from studio import build
 from studio.prerender import ROOT
@@ -87,8 +87,17 @@ async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Re
         yield answer
 
 
-def test_pages_and_api_come_from_one_port(serving: Serving) -> None:
-    page = httpx.get(f"{serving.url}/p/any/jobs")
+@pytest_asyncio.fixture
+async def cookie(serving: Serving, database: Database) -> dict[str, str]:
+    """The cookie of somebody who is signed in, as a header."""
+    async with database.transaction() as session:
+        user = await users.create(session, email="ada@example.org", password="three words make one")
+        begun = await sessions.begin(session, user)
+    return {"Cookie": f"{sessions.cookie_name(serving.url)}={begun.token}"}
+
+
+def test_pages_and_api_come_from_one_port(serving: Serving, cookie: dict[str, str]) -> None:
+    page = httpx.get(f"{serving.url}/p/any/jobs", headers=cookie)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     assert "script-src 'self' 'sha256-" in page.headers["content-security-policy"]
@@ -105,18 +114,28 @@ def test_other_origins_get_no_answer_that_was_made_for_a_cookie(serving: Serving
         assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_a_page_of_another_origin_opens_no_socket(serving: Serving) -> None:
-    with connect(serving.events_url, origin=serving.url) as own:
+def test_who_is_not_signed_in_gets_the_form_and_no_socket(serving: Serving) -> None:
+    answer = httpx.get(f"{serving.url}/p/any/jobs?status=failed")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/sign-in?next=%2Fp%2Fany%2Fjobs%3Fstatus%3Dfailed"
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(serving.events_url, origin=serving.url)
+
+
+def test_a_page_of_another_origin_opens_no_socket(serving: Serving, cookie: dict[str, str]) -> None:
+    with connect(serving.events_url, origin=serving.url, additional_headers=cookie) as own:
         assert str(own.recv(timeout=5)).startswith("0{")
     with pytest.raises(InvalidStatus, match="403"):
-        connect(serving.events_url, origin="http://127.0.0.1:1")
+        connect(serving.events_url, origin="http://127.0.0.1:1", additional_headers=cookie)
 
 
-async def test_it_ends_soon_with_streams_and_sockets_open(serving: Serving, stream: httpx.Response) -> None:
+async def test_it_ends_soon_with_streams_and_sockets_open(
+    serving: Serving, stream: httpx.Response, cookie: dict[str, str]
+) -> None:
     chunks = stream.aiter_text()
     while "event: queued" not in await asyncio.wait_for(anext(chunks), 10):
         pass
-    with connect(serving.events_url, origin=serving.url) as own:
+    with connect(serving.events_url, origin=serving.url, additional_headers=cookie) as own:
         own.recv(timeout=5)
         serving.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(serving.process.wait, ENDS_WITHIN_S) in (0, -signal.SIGTERM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from studio.gateway import Gateway
+from studio.session import Standing
 
 PUBLIC_URL = "https://studio.example.org"
 
@@ -30,6 +31,10 @@ async def _health(_: Request) -> PlainTextResponse:
     return PlainTextResponse("health")
 
 
+async def _standing_of(cookie: str | None) -> Standing:
+    return cast(Standing, cookie or "signed_out")
+
+
 @pytest.fixture
 def gateway() -> Gateway:
     api_routes = [Route("/health", _health), Route("/sign-in", _health)]
@@ -40,6 +45,7 @@ def gateway() -> Gateway:
         events=saying("events"),
         pages=saying("pages"),
         public_url=PUBLIC_URL,
+        standing_of=_standing_of,
     )
 
 
@@ -47,6 +53,7 @@ async def ask(gateway: Gateway, path: str, kind: str = "http", **headers: str) -
     scope = {
         "type": kind,
         "path": path,
+        "query_string": b"tab=2",
         "method": "GET",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
@@ -76,16 +83,16 @@ async def ask(gateway: Gateway, path: str, kind: str = "http", **headers: str) -
     ],
 )
 async def test_each_path_has_one_part_that_answers(gateway: Gateway, path: str, part: bytes) -> None:
-    sent = await ask(gateway, path)
+    sent = await ask(gateway, path, cookie="signed_in")
     assert sent[1]["body"] == part
 
 
-async def test_a_socket_of_our_own_page_is_let_in(gateway: Gateway) -> None:
-    same_host = await ask(
-        gateway, "/_event/", "websocket", origin="http://127.0.0.1:8000", host="127.0.0.1:8000"
-    )
-    behind_a_proxy = await ask(gateway, "/_event/", "websocket", origin=PUBLIC_URL, host="10.0.0.7:8000")
-    assert same_host[0]["subprotocol"] == behind_a_proxy[0]["subprotocol"] == "events"
+@pytest.mark.parametrize(
+    ("origin", "host"), [("http://127.0.0.1:8000", "127.0.0.1:8000"), (PUBLIC_URL, "10.0.0.7:8000")]
+)
+async def test_a_socket_of_our_own_page_is_let_in(gateway: Gateway, origin: str, host: str) -> None:
+    sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", origin=origin, host=host)
+    assert sent[0]["subprotocol"] == "events"
 
 
 @pytest.mark.parametrize(
@@ -102,15 +109,40 @@ async def test_a_socket_of_our_own_page_is_let_in(gateway: Gateway) -> None:
 async def test_a_socket_of_anybody_else_is_closed_before_it_opens(
     gateway: Gateway, headers: dict[str, str]
 ) -> None:
-    sent = await ask(gateway, "/_event/", "websocket", **headers)
+    sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", **headers)
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
+@pytest.mark.parametrize("standing", ["signed_out", "unknown"])
+async def test_only_who_is_signed_in_gets_a_socket(gateway: Gateway, standing: str) -> None:
+    own = {"origin": PUBLIC_URL, "host": "studio.example.org"}
+    assert await ask(gateway, "/_event/", "websocket", cookie=standing, **own) == [
+        {"type": "websocket.close", "code": 1008}
+    ]
+
+
+async def test_who_is_not_signed_in_is_sent_to_the_form_and_back(gateway: Gateway) -> None:
+    sent = await ask(gateway, "/p/acme/jobs")
+    headers = dict(sent[0]["headers"])
+    assert sent[0]["status"] == 303
+    assert headers[b"location"] == b"/sign-in?next=%2Fp%2Facme%2Fjobs%3Ftab%3D2"
+    assert headers[b"cache-control"] == b"no-store"
+
+
+async def test_pages_are_there_while_the_database_is_away(gateway: Gateway) -> None:
+    sent = await ask(gateway, "/p/acme/jobs", cookie="unknown")
+    assert sent[1]["body"] == b"pages"
+
+
 async def test_sockets_open_nowhere_but_at_the_events(gateway: Gateway) -> None:
-    sent = await ask(gateway, "/v1/jobs", "websocket", origin=PUBLIC_URL, host="studio.example.org")
+    sent = await ask(
+        gateway, "/v1/jobs", "websocket", cookie="signed_in", origin=PUBLIC_URL, host="studio.example.org"
+    )
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 async def test_events_by_plain_requests_of_other_origins_are_refused(gateway: Gateway) -> None:
-    sent = await ask(gateway, "/_event/", origin="https://evil.example", host="127.0.0.1:8000")
+    sent = await ask(
+        gateway, "/_event/", cookie="signed_in", origin="https://evil.example", host="127.0.0.1:8000"
+    )
     assert sent[0]["status"] == 403
