@@ -218,7 +218,7 @@ def bomb_forks(inputs):
 
 
 def bomb_memory(inputs):
-    for _ in range(32):
+    for _ in range(16):
         if os.fork() == 0:
             break
     held = []
