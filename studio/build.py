@@ -63,45 +63,45 @@ def is_current() -> bool:
     return built_from == fingerprint() and SCRIPT_HASHES.exists() and (PAGES / "404.html").exists()
 
 
-def fingerprint() -> str:
-    """Hashes over everything that the pages are made of."""
-    return f"{_digest(_SOURCES)} {_digest(_LOCK)}"
+def fingerprint(root: Path = ROOT) -> str:
+    """Hashes over everything that the pages of a checkout are made of."""
+    return f"{_digest(root, _SOURCES)} {_digest(root, _LOCK)}"
 
 
-def _digest(names: Sequence[str]) -> str:
+def _digest(root: Path, names: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for builder in _BUILDERS:
         digest.update(f"{builder} {version(builder)}\n".encode())
-    for source in _files(names):
+    for source in _files(root, names):
         digest.update(
-            f"{source.relative_to(ROOT)} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode()
+            f"{source.relative_to(root)} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode()
         )
     return digest.hexdigest()
 
 
-def _files(names: Sequence[str]) -> list[Path]:
+def _files(root: Path, names: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for name in names:
-        source = ROOT / name
+        source = root / name
         found += [path for path in source.rglob("*") if path.is_file()] if source.is_dir() else [source]
-    return sorted(path for path in found if path.suffix != ".pyc" and not _is_backend_only(path))
+    return sorted(path for path in found if path.suffix != ".pyc" and not _is_backend_only(root, path))
 
 
-def _is_backend_only(path: Path) -> bool:
+def _is_backend_only(root: Path, path: Path) -> bool:
     """Whether a module has no part in the pages: changing it must not cost a build."""
-    return path.parent == ROOT / "studio" and path.name in _BACKEND_ONLY
+    return path.parent == root / "studio" and path.name in _BACKEND_ONLY
 
 
 def _build() -> None:
     started = time.monotonic()
     _say("Building the studio's pages; the first time fetches their packages and takes about half a minute.")
     STAMP.unlink(missing_ok=True)
-    built_from = _digest(_SOURCES)
+    built_from = _digest(ROOT, _SOURCES)
     with _same_spelling(ROOT / "reflex.lock" / "package.json"):
         _export()
     if not SCRIPT_HASHES.exists():
         raise BuildError(f"The builder ended well but left no {SCRIPT_HASHES}. Run again with --force.")
-    STAMP.write_text(f"{built_from} {_digest(_LOCK)}", encoding="utf-8")
+    STAMP.write_text(f"{built_from} {_digest(ROOT, _LOCK)}", encoding="utf-8")
     size_mb = sum(page.stat().st_size for page in PAGES.rglob("*") if page.is_file()) / 1e6
     _say(f"Built the studio's pages in {time.monotonic() - started:.1f} s ({size_mb:.1f} MB in {PAGES}).")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,19 +14,43 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from backend.bundles.pack import pack_files
 from studio import build
 from studio.prerender import ROOT
 
 READY_WITHIN_S = 60.0
 ENDED_WITHIN_S = 30.0
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+EMAIL, PASSWORD = "grace@example.org", "a long and private sentence"
+COUNTING = b"""
+import time
+from puras import log, progress
+
+def run(seconds):
+    for second in range(seconds):
+        log.info(f"counted {second + 1}")
+        progress((second + 1) / seconds, "counting")
+        time.sleep(1)
+    return {"counted": seconds, "note": "<b>not markup</b>"}
+"""
+SKILLS = {
+    "skills/count/main.py": COUNTING,
+    "skills/count/skill.yaml": b"""
+entrypoint: main.py:run
+description: Counts the seconds.
+network: none
+input_schema: {type: object, required: [seconds], properties: {seconds: {type: integer, minimum: 0, maximum: 60}}}
+output_schema: {type: object, properties: {counted: {type: integer}, note: {type: text}}}
+""",
+}
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -44,14 +69,36 @@ class RunningInstance:
     url: str
     environment: dict[str, str] = field(repr=False)
 
-    def operate(self, *arguments: str) -> str:
-        """What `puras-studio` prints for these arguments."""
+    def operate(self, *arguments: str, typed: str = "") -> str:
+        """What `puras-studio` prints for these arguments and this standard input."""
         command = [sys.executable, "-m", "backend.operations.cli", *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A running instance with an owner, and a project with money and skills."""
+
+    running: RunningInstance
+    slug: str
+    api: httpx.Client
+    """With a key of the project."""
+
+    @property
+    def url(self) -> str:
+        """Address of the project in the studio."""
+        return f"{self.running.url}/p/{self.slug}"
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +109,29 @@ def pages() -> None:
 
 @pytest.fixture
 def running(pages: None) -> Iterator[RunningInstance]:
-    """A fresh instance, which ends with the test and leaves nothing running."""
+    """A fresh instance of the test's own, which nobody has set up."""
+    with _instance() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def settled(pages: None) -> Iterator[Settled]:
+    """An instance for several tests: it has an owner, and a project with money and skills."""
+    with _instance() as running:
+        running.operate("user", "create", EMAIL, "--operator", "--password-stdin", typed=f"{PASSWORD}\n")
+        made = json.loads(running.operate("project", "create", "Atelier", "--credit-usd", "5", "--json"))
+        api = httpx.Client(
+            base_url=running.url, headers={"Authorization": f"Bearer {made['api_key']}"}, timeout=60
+        )
+        with api:
+            pushed = api.post("/v1/deployments", files={"bundle": ("skills.zip", pack_files(SKILLS))})
+            assert pushed.status_code == 201, pushed.text
+            yield Settled(running, made["slug"], api)
+
+
+@contextmanager
+def _instance() -> Iterator[RunningInstance]:
+    """A fresh instance, which ends with the block and leaves nothing running."""
     # Outside pytest's own folder, which is private: the embedded database runs as a user of its own.
     with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
@@ -99,6 +168,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
+    """A page of the fresh instance."""
+    with _strict_page(browser, running) as page:
+        yield page
+
+
+@pytest.fixture
+def signed_in(browser: Browser, settled: Settled) -> Iterator[Page]:
+    """A page of the settled instance, in which its owner is signed in."""
+    with _strict_page(browser, settled.running) as page:
+        page.goto(f"{settled.running.url}/sign-in")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="Atelier").wait_for()
+        yield page
+
+
+@contextmanager
+def _strict_page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
     """A page that tolerates no script error, no refusal by the policy, and no request to anywhere else."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
