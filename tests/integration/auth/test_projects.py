@@ -56,7 +56,12 @@ async def test_a_slug_that_was_asked_for_and_is_taken_is_a_conflict(world: Any) 
     assert (await browser.patch(f"/v1/projects/{other}", json={"slug": "acme"})).status_code == 409
 
 
-@pytest.mark.parametrize("slug", ["Acme", "-a", "a-", "a b", "ä", "a" * 49, "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e", "0d9c1f8e3b1a4c559d0e6f7a8b9c0d1e", "a/b"])
+AN_ID = "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e"
+
+
+@pytest.mark.parametrize(
+    "slug", ["Acme", "-a", "a-", "a b", "ä", "a" * 49, AN_ID, AN_ID.replace("-", ""), "a/b"]
+)
 async def test_an_impossible_slug_is_refused_with_its_place(world: Any, slug: str) -> None:
     browser = await world.browser(await world.user("ada@example.org"))
     answer = await browser.post("/v1/projects", json={"name": "A", "slug": slug})
