@@ -54,14 +54,14 @@ def row_of(job: JobView, project_slug: str) -> JobRow:
 def job_table(rows: rx.Var[list[JobRow]]) -> rx.Component:
     """The jobs, each row a link to its job."""
     columns = [
-        ("Status", "30%", ""),
-        ("Job", "10%", ""),
-        ("Skill", "17%", ""),
+        ("Status", "28%", ""),
+        ("Job", "11%", ""),
+        ("Skill", "16%", ""),
         ("Version", "8%", ""),
         ("Source", "9%", ""),
         ("Duration", "9%", "num"),
-        ("Cost", "8%", "num"),
-        ("Submitted", "9%", "num"),
+        ("Cost", "7%", "num"),
+        ("Submitted", "11%", "num"),
     ]
     return table("Jobs", columns, rx.foreach(rows, _row))
 

@@ -178,12 +178,12 @@ def _publish() -> rx.Component:
 def _versions() -> rx.Component:
     columns = [
         ("Version", "14%", ""),
-        ("Skills", "26%", ""),
-        ("Notes", "18%", ""),
-        ("Published by", "16%", ""),
-        ("Size", "8%", "num"),
-        ("When", "9%", "num"),
-        (rx.el.span("Action", class_name="hidden-label"), "9%", "num"),
+        ("Skills", "24%", ""),
+        ("Notes", "17%", ""),
+        ("Published by", "15%", ""),
+        ("Size", "9%", "num"),
+        ("When", "11%", "num"),
+        (rx.el.span("Action", class_name="hidden-label"), "10%", "num"),
     ]
     return table("Versions", columns, rx.foreach(Overview.versions, _version))
 

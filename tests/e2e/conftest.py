@@ -136,7 +136,11 @@ def _instance() -> Iterator[RunningInstance]:
     with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         port = _free_port()
-        environment = os.environ | {"PURAS_HOME": f"{folder}/home", "PURAS_PORT": str(port)}
+        # Databases of its own, whatever this machine offers the other tests.
+        outside = {
+            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
+        }
+        environment = outside | {"PURAS_HOME": f"{folder}/home", "PURAS_PORT": str(port)}
         log = Path(folder, "up.log")
         with log.open("wb") as sink:
             process = subprocess.Popen(
