@@ -27,7 +27,9 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> No
 
 def test_decisions_are_numbered_without_gaps_and_have_all_four_parts() -> None:
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    assert [path.name[:4] for path in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    assert [path.name[:4] for path in decisions] == [
+        f"{number:04}" for number in range(1, len(decisions) + 1)
+    ]
     for path in decisions:
         parts = re.findall(r"^## (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         assert parts == ["Context", "Decision", "Consequences", "Alternatives"], path.name
