@@ -10,7 +10,7 @@ from uuid import UUID
 from backend.bundles.manifest import Skill
 from backend.deployments import service as deployments
 from backend.deployments.active import load_deployed_skill
-from studio.components.snippets import curl, mcp, python
+from studio.components.snippets import curl, python
 from studio.session import Act
 from studio.wording import sample_inputs
 
@@ -81,7 +81,6 @@ def snippet_texts(origin: str, skills: list[SkillView]) -> dict[str, str]:
     return {
         "curl": curl(origin, first.name, inputs),
         "python": python(origin, first.name, inputs),
-        "mcp": mcp(origin),
     }
 
 

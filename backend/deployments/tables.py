@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlmodel import Column, Field, SQLModel
 
 from backend.clock import now
@@ -34,7 +34,7 @@ class Deployment(SQLModel, table=True):
     sha256: str = Field(max_length=64)
     """Of the zip; also its address in the storage."""
     size_bytes: int = Field(sa_type=BigInteger)
-    manifest: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    manifest: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """`backend.bundles.manifest.Manifest` as JSON."""
     warnings: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     notes: str = Field(default="", max_length=4000)

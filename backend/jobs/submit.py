@@ -71,7 +71,7 @@ with wallet as (
                     replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
                     submitted_by, api_key_id, request_id, created_at)
   select :id, wallet.project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
-         cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as jsonb), :lane, :priority,
+         cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
          :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, 1, :submitted_by,
          cast(:api_key_id as uuid), :request_id, cast(:created_at as timestamptz)
   from wallet where wallet.balance_micros > 0

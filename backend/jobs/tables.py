@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlmodel import Column, Field, SQLModel
 
 from backend.clock import now
@@ -58,8 +58,9 @@ class Job(SQLModel, table=True):
     replay_of: UUID | None = None
     status: str = "queued"
     """Assigned by `jobs.status` alone."""
-    inputs: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    result: Any = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    """Kept as text, as is the result: `jsonb` would forget the order in which its author named things."""
+    result: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     outputs: list[dict[str, Any]] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )

@@ -1,6 +1,8 @@
-"""The same act from code: curl, Python and MCP, with the person's own names filled in."""
+"""The same act from code: curl and Python, with the person's own names filled in."""
 
 from __future__ import annotations
+
+import json
 
 import reflex as rx
 
@@ -10,7 +12,6 @@ from studio.components.live import Tabs
 LANGUAGES = [
     {"id": "curl", "label": "curl"},
     {"id": "python", "label": "Python"},
-    {"id": "mcp", "label": "MCP"},
 ]
 
 
@@ -26,26 +27,20 @@ def curl(origin: str, skill: str, inputs: str) -> str:
 
 
 def python(origin: str, skill: str, inputs: str) -> str:
-    """The same from Python."""
-    return (
-        "from puras import Client\n\n"
-        f'client = Client(api_base="{origin}")  # the key comes from PURAS_API_KEY\n'
-        f'result = client.run("{skill}", {inputs})\n'
-        "print(result)"
-    )
+    """The same from Python, with the standard library alone."""
+    return f"""\
+import json, os, urllib.request
 
-
-def mcp(origin: str) -> str:
-    """The instance as an MCP server of an editor."""
-    return (
-        '{\n  "mcpServers": {\n    "puras": {\n      "command": "puras-mcp",\n'
-        f'      "env": {{"PURAS_API_BASE": "{origin}", "PURAS_API_KEY": "puras_live_…"}}\n'
-        "    }\n  }\n}"
-    )
+request = urllib.request.Request(
+    "{origin}/v1/jobs?wait=true",
+    json.dumps({{"skill": "{skill}", "inputs": {json.loads(inputs)!r}}}).encode(),
+    {{"Authorization": "Bearer " + os.environ["PURAS_API_KEY"], "Content-Type": "application/json"}},
+)
+print(json.load(urllib.request.urlopen(request))["result"])"""
 
 
 def snippets(texts: rx.Var[dict[str, str]], current: rx.Var[str], on_pick: rx.EventHandler) -> rx.Component:
-    """The three ways as tabs."""
+    """Both ways as tabs."""
     return rx.el.div(
         Tabs.create(items=LANGUAGES, current=current, label="Language", on_pick=on_pick),
         code(texts[current], is_bare=True),

@@ -208,8 +208,8 @@ def upgrade() -> None:
         sa.Column("parent_job_id", sa.Uuid(), nullable=True),
         sa.Column("replay_of", sa.Uuid(), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
-        sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("result", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("inputs", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("result", postgresql.JSON(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column(
             "outputs", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False
         ),
@@ -388,7 +388,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("manifest", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("manifest", postgresql.JSON(astext_type=sa.Text()), nullable=False),
         sa.Column("warnings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("notes", sa.String(length=4000), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),

@@ -169,7 +169,8 @@ async def test_a_publishable_key_neither_pushes_nor_lists(make_project: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "ref", ["0", "-1", "99", "1e3", "abc", "٣", "9" * 400, "0000000000001", "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e"]
+    "ref",
+    ["0", "-1", "99", "1e3", "abc", "٣", "9" * 400, "0000000000001", "0d9c1f8e-3b1a-4c55-9d0e-6f7a8b9c0d1e"],
 )
 async def test_what_names_no_version_is_404(project: Any, ref: str) -> None:
     await project.pushed(BUNDLE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 
 import pytest
 
-from studio.components.snippets import curl, mcp
+from studio.components.snippets import curl, python
 from studio.wording import duration, sample_inputs, size, usd
 
 
@@ -59,6 +60,12 @@ def test_the_curl_snippet_survives_the_shell_whatever_the_inputs_hold() -> None:
     assert json.loads(words[-1]) == {"skill": "greet", "inputs": json.loads(inputs)}
 
 
-def test_the_mcp_snippet_is_json_that_names_the_instance() -> None:
-    server = json.loads(mcp("https://studio.example.org"))["mcpServers"]["puras"]
-    assert server["env"]["PURAS_API_BASE"] == "https://studio.example.org"
+def test_the_python_snippet_sends_what_curl_sends() -> None:
+    inputs = sample_inputs({"type": "object"}, [{"name": "Ada", "loud": True, "more": None}])
+    tree = ast.parse(python("https://studio.example.org", "greet", inputs))
+    bodies = [
+        ast.literal_eval(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict) and len(node.keys) == 2
+    ][:1]
+    assert bodies == [{"skill": "greet", "inputs": {"name": "Ada", "loud": True, "more": None}}]
