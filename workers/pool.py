@@ -64,10 +64,14 @@ class Place:
 def _bury(pid: int) -> None:
     """Tell the instance that the process is dead, so that its jobs go on now and not when its lease has run out."""
     try:
-        with psycopg.connect(attach(settings()).database_url, autocommit=True, connect_timeout=2) as connection:
+        with psycopg.connect(
+            attach(settings()).database_url, autocommit=True, connect_timeout=2
+        ) as connection:
             connection.execute(_BURY, (socket.gethostname(), pid))
     except (psycopg.Error, PurasError) as error:
-        log.warning("a dead worker was not reported; its lease will run out", pid=pid, error=str(error).strip())
+        log.warning(
+            "a dead worker was not reported; its lease will run out", pid=pid, error=str(error).strip()
+        )
 
 
 def main() -> int:

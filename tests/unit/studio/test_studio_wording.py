@@ -63,9 +63,10 @@ def test_the_curl_snippet_survives_the_shell_whatever_the_inputs_hold() -> None:
 def test_the_python_snippet_sends_what_curl_sends() -> None:
     inputs = sample_inputs({"type": "object"}, [{"name": "Ada", "loud": True, "more": None}])
     tree = ast.parse(python("https://studio.example.org", "greet", inputs))
-    bodies = [
-        ast.literal_eval(node)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Dict) and len(node.keys) == 2
-    ][:1]
-    assert bodies == [{"skill": "greet", "inputs": {"name": "Ada", "loud": True, "more": None}}]
+    body = next(
+        node for node in ast.walk(tree) if isinstance(node, ast.Dict) and "'skill'" in ast.unparse(node)
+    )
+    assert ast.literal_eval(body) == {
+        "skill": "greet",
+        "inputs": {"name": "Ada", "loud": True, "more": None},
+    }
