@@ -15,7 +15,7 @@ from .errors import ParentLost
 from .launch import Ground
 from .spec import ParentKey, ParentSpec
 from .warm import NotForkable, WarmParent
-from .watchdog import memory_of
+from .watchdog import memory_of, strays_of
 
 _KEEP_S: Final = 2.0  # between two looks at what is idle
 _MAX_REMEMBERED: Final = 1000
@@ -138,7 +138,22 @@ class Pool:
                     self.drop(parent)
                 else:
                     parent.tidy()
+            await self._end_strays()
             await self._bound_memory()
+
+    async def _end_strays(self) -> None:
+        """End sandboxes in which processes live that belong to no job: only forged ones can."""
+        parents = [parent for parent in self._parents.values() if self._ground.is_mounted and parent.pid]
+        found = await asyncio.to_thread(
+            lambda: [strays_of(parent.pid or 0, parent.groups) for parent in parents]
+        )
+        for parent, strays in zip(parents, found, strict=True):
+            if strays & parent.strays:  # twice: a fork needs a moment to its own group
+                log.warning(
+                    "sandbox ended for processes that belong to no job", skill=parent.spec.key.skill_name
+                )
+                self.drop(parent)
+            parent.strays = strays
 
     async def _bound_memory(self) -> None:
         """End those that were not used for longest until the idle ones fit."""

@@ -190,8 +190,6 @@ class Child:
         if self.pid is None or self._is_killed:
             return self._is_honest
         self._is_killed = True
-        with suppress(ProcessLookupError):
-            self._is_honest = os.getpgid(self.pid) == self.pid
         if self._is_honest:
             self._signal(signal.SIGKILL)
         return self._is_honest
@@ -256,7 +254,11 @@ class Child:
             return self._private.recv(_READ_BYTES)
         data, ancillary, _, _ = self._private.recvmsg(_READ_BYTES, socket.CMSG_SPACE(12))
         self.pid = wire.sender_pid(ancillary)
-        return data
+        if self.pid is not None:
+            # Now, while it is surely there: a child that did as it should leads a group of its own and cannot leave it.
+            with suppress(ProcessLookupError):
+                self._is_honest = os.getpgid(self.pid) == self.pid
+        return data if self._is_honest else b""
 
     def _line(self, line: bytes) -> None:
         if self.on_seated is not None and self.pid is not None:

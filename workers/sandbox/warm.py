@@ -46,6 +46,8 @@ class WarmParent:
         self.output = Output()
         self.running = 0
         self.used_at = time.monotonic()
+        self.strays: set[int] = set()
+        """Processes that belonged to no job when it was looked last."""
         self.pid: int | None = None
         self.is_lost = False
         self.on_lost: Callable[[], None] = lambda: None
@@ -127,6 +129,13 @@ class WarmParent:
         self._ground.folders.remove_soon(self.folder / str(child.number))
         if not is_honest:
             self.stop("it forged a process")
+
+    @property
+    def groups(self) -> set[int]:
+        """The process groups that may exist in its sandbox."""
+        return {
+            pid for pid in (self.pid, *(child.pid for child in self._children.values())) if pid is not None
+        }
 
     def admit(self, token: str) -> None:
         """Let the broker pass requests that carry this token."""

@@ -267,3 +267,26 @@ def memory_of(parent: int | None) -> int:
             return int(file.read().split()[1]) * _PAGE_BYTES
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def strays_of(parent: int, groups: set[int]) -> set[int]:
+    """Descendants of a warm parent that are in no known group, or in the parent's own, where none should be."""
+    found = set()
+    pending = _children(parent)
+    while pending:
+        pid = pending.pop()
+        pending += _children(pid)
+        with suppress(OSError):
+            group = os.getpgid(pid)
+            if group not in groups or group == parent:
+                found.add(pid)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                children += map(int, file.read().split())
+    return children

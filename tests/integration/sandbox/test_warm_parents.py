@@ -277,18 +277,42 @@ async def test_a_forged_child_ends_its_parent(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     forging = """
-        import os, time
+        import os
         def after():
-            if os.getpid() != 1:
-                os.setsid = lambda: None
+            os.setsid = lambda: None
         os.register_at_fork(after_in_child=after)
         def run(inputs):
-            return os.getpgid(0)
+            return "ran"
         """
     outcome = await runner.run(skill(forging), notebook)
-    assert isinstance(outcome, (Success, Failure))
-    if HAS_MOUNTS:
-        assert runner._pool._parents == {}
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "crashed"
+    assert runner._pool._parents == {}
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+async def test_a_process_that_escaped_its_jobs_group_ends_the_sandbox(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    if not HAS_MOUNTS:
+        pytest.skip("without mounts nothing of the skill runs before its job is confined")
+    escaping = """
+        import os, time
+        def after():
+            if os.fork() == 0:
+                os.setsid()
+                time.sleep(600)
+        os.register_at_fork(after_in_child=after)
+        def run(inputs):
+            return "ran"
+        """
+    guarded = escaping.replace(
+        "def after():", "def after(done=[]):\n            if done: return\n            done.append(1)"
+    )
+    assert isinstance(await runner.run(skill(guarded), notebook), Success)
+    (parent,) = runner._pool._parents.values()
+    await until(lambda: parent.is_lost)
+    await parent.wait()
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 

@@ -1,0 +1,33 @@
+"""What the machine's layers are said to be, as `doctor` asks it: from a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from workers.sandbox import layers
+
+
+def test_the_report_is_json_with_the_layers_and_an_exit_code_for_their_sum() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.sandbox.report", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    facts = json.loads(done.stdout)
+    assert facts["layers"] == layers.probe("auto").names
+    assert facts["closed"] == layers.probe("auto").closed
+    assert done.returncode == (0 if facts["closed"] else 1)
+
+
+def test_a_sandbox_that_is_off_says_so_and_is_not_closed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.sandbox.report", "--mode", "off"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "PURAS_SANDBOX is off" in done.stdout
