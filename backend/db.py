@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlmodel import SQLModel
 
 from backend import queue
+from backend.connections import discard_closed
 from backend.hot import HotConnections, HotSession
 
 NAMING_CONVENTION = {
@@ -64,6 +65,7 @@ class Database:
             pool_pre_ping=False,
             connect_args={"options": CONNECTION_OPTIONS},
         )
+        discard_closed(self.engine)
         self._hot = HotConnections(database_url, size=pool_size, options=CONNECTION_OPTIONS)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")

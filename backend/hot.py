@@ -14,16 +14,21 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
-from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
+from backend.connections import is_open
+
 MOST_PREPARED = 256
-CONNECT_S = 10.0
+CONNECT_S = 10
 
 _DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+
+
+_Connection = psycopg.AsyncConnection[Any]
 
 
 class _Prepared(NamedTuple):
@@ -84,7 +89,7 @@ class HotResult:
 class HotSession:
     """One connection, for statements that are each their own transaction."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    def __init__(self, connection: _Connection) -> None:
         self.info: dict[str, Any] = {}
         self._connection = connection
 
@@ -105,24 +110,14 @@ class HotSession:
 
 
 class HotConnections:
-    """The connections of a process for its hot statements, opened with the first one."""
+    """The connections of a process for its hot statements, each opened when it is first needed."""
 
     def __init__(self, database_url: str, *, size: int, options: str) -> None:
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-            database_url,
-            min_size=0,
-            max_size=size,
-            open=False,
-            timeout=CONNECT_S,
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": 0,
-                "row_factory": namedtuple_row,
-                "options": options,
-            },
-        )
-        self._opening = asyncio.Lock()
-        self._is_open = False
+        self._database_url = database_url
+        self._options = options
+        self._idle: list[_Connection] = []
+        self._places = asyncio.Semaphore(size)
+        self._is_closed = False
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[HotSession]:
@@ -131,27 +126,42 @@ class HotConnections:
         Raises:
             OperationalError: the database is away.
         """
-        if not self._is_open:
-            await self._open()
-        try:
-            connection = await self._pool.getconn()
-        except psycopg.Error as error:
-            raise _as_sqlalchemy(error, "connect") from error
-        try:
-            yield HotSession(connection)
-        finally:
-            await self._pool.putconn(connection)
+        async with self._places:
+            connection = await self._take()
+            try:
+                yield HotSession(connection)
+            finally:
+                await self._give_back(connection)
 
     async def close(self) -> None:
-        """Close every connection."""
-        if self._is_open:
-            await self._pool.close()
+        """Close every connection; those in use when they are given back."""
+        self._is_closed = True
+        while self._idle:
+            await self._idle.pop().close()
 
-    async def _open(self) -> None:
-        async with self._opening:
-            if not self._is_open:
-                await self._pool.open()
-                self._is_open = True
+    async def _take(self) -> _Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if is_open(connection):
+                return connection
+            await connection.close()
+        try:
+            return await psycopg.AsyncConnection.connect(
+                self._database_url,
+                autocommit=True,
+                prepare_threshold=0,
+                row_factory=namedtuple_row,
+                options=self._options,
+                connect_timeout=CONNECT_S,
+            )
+        except psycopg.Error as error:
+            raise _as_sqlalchemy(error, "connect") from error
+
+    async def _give_back(self, connection: _Connection) -> None:
+        if connection.info.transaction_status is TransactionStatus.IDLE and not self._is_closed:
+            self._idle.append(connection)
+        else:
+            await connection.close()
 
 
 _cache: OrderedDict[int, _Prepared] = OrderedDict()
