@@ -1,4 +1,4 @@
-"""A whole instance in a folder of its own, driven from outside as an app would: over HTTP, with a key."""
+"""A whole instance in a folder of its own, started as an operator would."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from backend.bundles.pack import pack_files
+from benchmarks.client import Client
 
 READY_S = 60.0
 NOOP_SKILL = {
@@ -47,51 +46,6 @@ def run(seconds):
 }
 
 
-@dataclass(slots=True)
-class Client:
-    """One keep-alive connection to the API."""
-
-    port: int
-    api_key: str
-    _connection: http.client.HTTPConnection = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
-        self._connection.connect()
-        # Small requests go out at once; a client library does the same.
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The parsed answer; an error answer raises with its sentence."""
-        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        kind = {} if isinstance(body, bytes) else {"Content-Type": "application/json"}
-        self._connection.request(
-            method, path, data, {"Authorization": f"Bearer {self.api_key}", **kind, **headers}
-        )
-        answer = self._connection.getresponse()
-        text = answer.read()
-        if answer.status >= 400:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
-        return json.loads(text) if text else None
-
-    def push(self, files: Mapping[str, bytes]) -> Any:
-        """Deploy a bundle and activate it."""
-        boundary = uuid.uuid4().hex
-        zipped = pack_files(files)
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="bundle"; filename="bundle.zip"\r\n'
-            "Content-Type: application/zip\r\n\r\n"
-        ).encode()
-        body = head + zipped + f"\r\n--{boundary}--\r\n".encode()
-        return self.call(
-            "POST", "/v1/deployments", body, **{"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        )
-
-    def run(self, skill: str, inputs: dict[str, Any]) -> Any:
-        """Submit a job and wait for its end."""
-        return self.call("POST", "/v1/jobs?wait=true&timeout=55", {"skill": skill, "inputs": inputs})
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
     """An instance that is up."""
@@ -101,16 +55,26 @@ class Running:
     port: int
     api_key: str
     ready_after_s: float
+    log: Path
 
-    def client(self) -> Client:
-        """A connection of its own."""
-        return Client(self.port, self.api_key)
+    def client(self, api_key: str | None = None) -> Client:
+        """A new connection, for the caller to close; as the instance's first project unless told otherwise."""
+        return Client(self.port, api_key or self.api_key)
+
+    def add_project(self) -> str:
+        """Make another project with credit; gives its key."""
+        return _make_project(environment(self.home, self.port))
 
 
 def environment(home: Path, port: int, **settings: str) -> dict[str, str]:
-    """What the instance's processes see."""
-    own = {"PURAS_HOME": str(home), "PURAS_PORT": str(port), "PURAS_LOG_LEVEL": "WARNING", **settings}
-    return {**os.environ, **own}
+    """What the instance's processes see: the caller's environment without its own settings of an instance."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PURAS_") and name not in ("DATABASE_URL", "REDIS_URL")
+    }
+    own = {"PURAS_HOME": str(home), "PURAS_PORT": str(port), "PURAS_LOG_LEVEL": "WARNING"}
+    return {**kept, **own, **settings}
 
 
 @contextmanager
@@ -121,7 +85,8 @@ def instance(home: Path | None = None, **settings: str) -> Iterator[Running]:
         place = home or Path(folder) / "home"
         port = free_port()
         env = environment(place, port, **settings)
-        with (Path(folder) / "log").open("wb") as log:
+        log_file = Path(folder) / "log"
+        with log_file.open("wb") as log:
             began = time.monotonic()
             process = subprocess.Popen(
                 [sys.executable, "-m", "backend.operations.cli", "up"],
@@ -131,9 +96,9 @@ def instance(home: Path | None = None, **settings: str) -> Iterator[Running]:
                 start_new_session=True,
             )
             try:
-                wait_ready(port, process, Path(folder) / "log")
+                wait_ready(port, process, log_file)
                 ready_after_s = time.monotonic() - began
-                yield Running(process, place, port, _make_project(env), ready_after_s)
+                yield Running(process, place, port, _make_project(env), ready_after_s, log_file)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(40)

@@ -6,7 +6,8 @@ import statistics
 import subprocess
 import time
 
-from benchmarks.instance import NOOP_SKILL, Client, instance
+from benchmarks.client import Client
+from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.numbers import Measurement, milliseconds, percentile, say
 
 ROUNDS = 300
@@ -15,8 +16,7 @@ WARM_UP = 30
 
 def measure() -> Measurement:
     """Take turns, job and peer, so that both see the same machine."""
-    with instance() as running:
-        client = running.client()
+    with instance() as running, running.client() as client:
         client.push(NOOP_SKILL)
         for n in range(WARM_UP):
             client.run("noop", {"n": n})

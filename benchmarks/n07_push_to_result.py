@@ -14,8 +14,7 @@ ROUNDS = 10
 def measure() -> Measurement:
     """Push a bundle that nobody has seen, and run it, several times."""
     took = []
-    with instance() as running:
-        client = running.client()
+    with instance() as running, running.client() as client:
         for n in range(ROUNDS):
             files = {
                 **NOOP_SKILL,

@@ -11,7 +11,8 @@ import psycopg
 
 from backend.config import Settings
 from backend.embedded import attach
-from benchmarks.instance import NOOP_SKILL, Client, Running, instance
+from benchmarks.client import Client
+from benchmarks.instance import NOOP_SKILL, Running, instance
 from benchmarks.numbers import Measurement, percentile
 
 ROUNDS = 12
@@ -20,8 +21,7 @@ LONG_S = 60
 
 def measure() -> Measurement:
     """Kill the process that runs a job, and, every third time, stop it instead so that only its lease tells."""
-    with instance(PURAS_WORKER_PROCESSES="2") as running:
-        client = running.client()
+    with instance(PURAS_WORKER_PROCESSES="2") as running, running.client() as client:
         client.push(NOOP_SKILL)
         took = [_one_loss(running, client, stop=n % 3 == 2) for n in range(ROUNDS)]
     p95 = percentile(took, 0.95)

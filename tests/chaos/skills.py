@@ -18,6 +18,14 @@ def run(seconds):
     time.sleep(seconds)
     return {"version": 1}
 """,
+    "skills/stubborn/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Sleeps, and is tried again once when its worker was lost under it.
+retries: {max: 1, on: [worker_lost]}
+input_schema: {type: object, properties: {seconds: {type: number}}}
+output_schema: {type: object, properties: {slept: {type: number}}}
+""",
+    "skills/stubborn/main.py": NOOP_SKILL["skills/nap/main.py"],
     "skills/talk/skill.yaml": b"""\
 entrypoint: main.py:run
 description: Prints lines for a while.

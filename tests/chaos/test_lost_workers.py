@@ -10,72 +10,95 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.instance import Client
+from benchmarks.client import Client
+from benchmarks.instance import Running
+from tests.chaos.watching import (
+    Ask,
+    assert_books_add_up,
+    assert_ended_once,
+    assert_paid_once,
+    until,
+    until_ended,
+    until_idle,
+)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
-Ask = Callable[[str], list[tuple[object, ...]]]
+
+def test_jobs_survive_the_killing_of_their_workers(
+    running: Running, client: Client, books: Ask, told: Callable[[str], None], *, rounds: int
+) -> None:
+    job_ids = [client.submit("nap", seconds=0.3) for _ in range(80 * rounds)]
+    killed = 0
+    for _ in range(4 * rounds):
+        until(lambda: worker_pids(books), 20, "no worker is there")
+        os.kill(random.choice(worker_pids(books)), signal.SIGKILL)
+        killed += 1
+        time.sleep(1.0)  # the rhythm of the attack
+    jobs = until_ended(client, job_ids, 60 * rounds)
+    assert {job["status"] for job in jobs} == {"succeeded"}
+    for job in jobs:
+        assert_ended_once(client, job)
+    assert_paid_once(books, jobs)
+    assert_books_add_up(running)
+    again = sum(job["attempt"] > 1 for job in jobs)
+    assert again, "no job was hit"
+    told(f"{killed} workers killed under {len(jobs)} jobs: {again} ran again, 0 lost, 0 paid twice")
+
+
+def test_a_worker_that_wakes_after_its_lease_can_write_nothing(
+    client: Client, books: Ask, told: Callable[[str], None], *, rounds: int
+) -> None:
+    for _ in range(rounds):
+        until_idle(books)
+        job_id = client.submit("nap", seconds=2)
+        frozen = pid_that_runs(books, job_id)
+        assert frozen is not None
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            until(lambda: client.call("GET", f"/v1/jobs/{job_id}")["attempt"] == 2, 30, "nobody took the job")  # noqa: B023
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+        (job,) = until_ended(client, [job_id], 30)
+        assert (job["status"], job["attempt"]) == ("succeeded", 2)
+        until_idle(books)  # the one that woke has begun anew
+        assert_ended_once(client, job)
+        assert_paid_once(books, [job])
+    told(f"{rounds} frozen past the lease: every late write refused")
+
+
+def test_a_job_that_kills_its_worker_fails_and_takes_no_other_with_it(
+    client: Client, books: Ask, told: Callable[[str], None]
+) -> None:
+    until_idle(books)
+    culprit = client.submit("stubborn", seconds=60)
+    bystanders = [client.submit("nap", seconds=1.5) for _ in range(10)]
+    kills = 0
+    while (pid := pid_that_runs(books, culprit, attempt=kills + 1)) is not None:
+        os.kill(pid, signal.SIGKILL)
+        kills += 1
+    failed, *fine = until_ended(client, [culprit, *bystanders], 40)
+    assert (failed["status"], failed["error_code"]) == ("failed", "worker_lost")
+    assert {job["status"] for job in fine} == {"succeeded"}
+    for job in (failed, *fine):
+        assert_ended_once(client, job)
+    assert_paid_once(books, [failed, *fine])
+    until_idle(books)
+    told(f"failed as worker_lost after {kills} kills, the last ones alone; {len(fine)} bystanders succeeded")
 
 
 def worker_pids(books: Ask) -> list[int]:
-    return [
-        int(str(pid)) for (pid,) in books("select pid from workers where beat_at > now() - interval '10 s'")
-    ]
+    rows = books("select pid from workers where beat_at > now() - interval '5 s' and not stopping")
+    return [int(str(pid)) for (pid,) in rows]
 
 
-def until_ended(client: Client, job_ids: list[str], most_s: float) -> list[dict[str, object]]:
-    deadline = time.monotonic() + most_s
-    ended: dict[str, dict[str, object]] = {}
-    while len(ended) < len(job_ids):
-        assert time.monotonic() < deadline, f"{len(job_ids) - len(ended)} jobs had not ended after {most_s} s"
-        for job_id in job_ids:
-            if job_id not in ended:
-                job = client.call("GET", f"/v1/jobs/{job_id}")
-                if job["finished_at"] is not None:
-                    ended[job_id] = job
-        time.sleep(0.2)
-    return list(ended.values())
-
-
-def ends_of(client: Client, job_id: str) -> list[str]:
-    events = client.call("GET", f"/v1/jobs/{job_id}/events")
-    assert [event["id"] for event in events] == list(range(1, len(events) + 1)), (
-        "events are numbered without a gap"
+def pid_that_runs(books: Ask, job_id: str, *, attempt: int = 1) -> int | None:
+    """The process that runs the attempt, as soon as it runs; none when the job has ended instead."""
+    query = (
+        "select case when j.finished_at is null then w.pid end "
+        "from jobs j left join workers w on w.id = j.worker_id where "
+        f"j.id = '{job_id}' and (j.finished_at is not null or j.status = 'running' and j.attempt = {attempt})"
     )
-    return [event["type"] for event in events if event["type"] in ("succeeded", "failed", "cancelled")]
-
-
-def test_jobs_survive_the_killing_of_their_workers(client: Client, books: Ask) -> None:
-    job_ids = [
-        client.call("POST", "/v1/jobs", {"skill": "nap", "inputs": {"seconds": 0.4}})["id"] for _ in range(60)
-    ]
-    for _ in range(4):
-        time.sleep(1.0)
-        if pids := worker_pids(books):
-            os.kill(random.choice(pids), signal.SIGKILL)
-    jobs = until_ended(client, job_ids, 90)
-    assert {job["status"] for job in jobs} == {"succeeded"}
-    for job_id in job_ids:
-        assert ends_of(client, job_id) == ["succeeded"]
-
-
-def test_a_worker_that_wakes_after_its_lease_can_write_nothing(client: Client, books: Ask) -> None:
-    job_id = client.call("POST", "/v1/jobs", {"skill": "nap", "inputs": {"seconds": 14}})["id"]
-    deadline = time.monotonic() + 20
-    while not (
-        row := books(f"select w.pid from jobs j join workers w on w.id = j.worker_id where j.id = '{job_id}'")
-    ):
-        assert time.monotonic() < deadline, "the job did not start"
-        time.sleep(0.05)
-    frozen = int(str(row[0][0]))
-    os.kill(frozen, signal.SIGSTOP)
-    try:
-        deadline = time.monotonic() + 30
-        while client.call("GET", f"/v1/jobs/{job_id}")["attempt"] < 2:
-            assert time.monotonic() < deadline, "nobody else took the job"
-            time.sleep(0.2)
-    finally:
-        os.kill(frozen, signal.SIGCONT)
-    (job,) = until_ended(client, [job_id], 60)
-    assert (job["status"], job["attempt"]) == ("succeeded", 2)
-    assert ends_of(client, job_id) == ["succeeded"]
+    until(lambda: books(query), 30, f"attempt {attempt} did not start")
+    pid = books(query)[0][0]
+    return None if pid is None else int(str(pid))

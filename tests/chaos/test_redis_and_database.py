@@ -3,57 +3,93 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from redis import Redis
 
 from backend.config import Settings
 from backend.embedded import attach
-from benchmarks.instance import Client, Running
+from benchmarks.client import Client
+from benchmarks.instance import Running
 from tests.chaos.processes import children_called, kill
+from tests.chaos.watching import (
+    Ask,
+    Job,
+    assert_books_add_up,
+    assert_ended_once,
+    assert_paid_once,
+    until_ended,
+)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
-
-def submit_naps(client: Client, count: int) -> list[str]:
-    return [
-        client.call("POST", "/v1/jobs", {"skill": "nap", "inputs": {"seconds": 0.1}})["id"]
-        for _ in range(count)
-    ]
+Tell = Callable[[str], None]
 
 
-def until_succeeded(client: Client, job_ids: list[str], most_s: float) -> None:
-    deadline = time.monotonic() + most_s
-    for job_id in job_ids:
-        while (job := client.call("GET", f"/v1/jobs/{job_id}"))["status"] != "succeeded":
-            assert job["finished_at"] is None, job["error"]
-            assert time.monotonic() < deadline, f"{job_id} is {job['status']}: {job['waiting_reason']}"
-            time.sleep(0.1)
+def test_an_emptied_redis_loses_no_job(
+    running: Running, client: Client, books: Ask, told: Tell, *, rounds: int
+) -> None:
+    job_ids = []
+    for _ in range(rounds):
+        job_ids += naps(client, 40)
+        with Redis.from_url(attach(Settings(home=running.home)).redis_url) as redis:
+            redis.flushall()
+    assert_all_done(client, books, until_ended(client, job_ids, 30 * rounds))
+    told(f"emptied {rounds} times under {len(job_ids)} jobs: 0 lost")
 
 
-def test_an_emptied_redis_loses_no_job(running: Running, client: Client) -> None:
-    job_ids = submit_naps(client, 40)
-    with Redis.from_url(attach(Settings(home=running.home)).redis_url) as redis:
-        redis.flushall()
-    until_succeeded(client, job_ids, 30)
+def test_a_killed_redis_loses_no_job_and_fails_no_request(
+    running: Running, client: Client, books: Ask, told: Tell, *, rounds: int
+) -> None:
+    job_ids = []
+    for _ in range(rounds):
+        kill(children_called(running.process.pid, running.home, "valkey-server"))
+        job_ids += naps(client, 20)
+    assert_all_done(client, books, until_ended(client, job_ids, 30 * rounds))
+    told(f"killed {rounds} times under {len(job_ids)} jobs: 0 lost, 0 requests refused")
 
 
-def test_a_killed_redis_loses_no_job_and_fails_no_request(running: Running, client: Client) -> None:
-    kill(children_called(running.process.pid, running.home, "valkey-server"))
-    job_ids = submit_naps(client, 20)
-    until_succeeded(client, job_ids, 30)
+def test_a_killed_database_is_back_and_the_jobs_go_on(
+    running: Running, client: Client, books: Ask, told: Tell, *, rounds: int
+) -> None:
+    job_ids, refused = [], 0
+    for _ in range(2 * rounds):
+        job_ids += naps(client, 20)
+        kill(children_called(running.process.pid, running.home, "postgres"))
+        refused += refusals_until_it_answers(client)
+    jobs = until_ended(client, job_ids, 45 * rounds)
+    assert_all_done(client, books, jobs)
+    assert_books_add_up(running)
+    told(
+        f"killed {2 * rounds} times under {len(job_ids)} jobs: 0 lost, {refused} answers of 503 with Retry-After"
+    )
 
 
-def test_a_killed_database_is_back_and_the_jobs_go_on(running: Running, client: Client) -> None:
-    job_ids = submit_naps(client, 20)
-    kill(children_called(running.process.pid, running.home, "postgres"))
+def test_a_killed_api_is_back_and_the_jobs_go_on(running: Running, client: Client, books: Ask) -> None:
+    job_ids = naps(client, 20)
+    kill(children_called(running.process.pid, running.home, "studio.serve"))
+    assert_all_done(client, books, until_ended(client, job_ids, 30))
+
+
+def naps(client: Client, count: int) -> list[str]:
+    return [client.submit("nap", seconds=0.1) for _ in range(count)]
+
+
+def assert_all_done(client: Client, books: Ask, jobs: list[Job]) -> None:
+    assert {job["status"] for job in jobs} == {"succeeded"}, [job["error"] for job in jobs if job["error"]]
+    for job in jobs:
+        assert_ended_once(client, job)
+    assert_paid_once(books, jobs)
+
+
+def refusals_until_it_answers(client: Client) -> int:
+    """Ask until the database is back; while it is away the answer is 503 that says when to come again."""
     deadline = time.monotonic() + 30
-    while True:
-        try:
-            client.call("GET", "/v1/jobs?limit=1")
-            break
-        except RuntimeError as error:
-            assert " 503 " in str(error), "while the database is away the answer is 503, never a wrong one"
-            assert time.monotonic() < deadline, "the database did not come back"
-            time.sleep(0.2)
-    until_succeeded(client, job_ids, 45)
+    refused = 0
+    while (answer := client.ask("GET", "/v1/jobs?limit=1")).status != 200:
+        assert (answer.status, "retry-after" in answer.headers) == (503, True), answer
+        assert time.monotonic() < deadline, "the database did not come back"
+        refused += 1
+        time.sleep(0.1)
+    return refused
