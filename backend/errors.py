@@ -13,6 +13,7 @@ Each noun keeps its own errors in `<noun>/errors.py`; all of them descend from t
     ├── TooLarge         413  over a limit of size
     ├── Unsupported      415  a type of content that is not taken
     ├── Invalid          422  understood, but wrong: carries every problem with its place
+    ├── NotOffered       501  part of the contract, not of this instance
     ├── TooMany          429  over a limit of rate, with `retry_after_s`
     └── Unavailable      503  a part of the instance is away, with `retry_after_s`
 """
@@ -128,6 +129,13 @@ class Invalid(PurasError):
     def __init__(self, detail: str, problems: Sequence[Problem] = (), **facts: Any) -> None:
         super().__init__(detail, errors=[problem.as_body() for problem in problems], **facts)
         self.problems = tuple(problems)
+
+
+class NotOffered(PurasError):
+    """Part of the contract, but this instance does not have it."""
+
+    status = 501
+    code = "not_offered"
 
 
 class TooMany(PurasError):

@@ -90,6 +90,8 @@ def _limits(parent: Section) -> Limits:
 
 def _network(section: Section) -> str | list[str]:
     value = section.raw("network")
+    if value not in (None, "none"):
+        section.warn("network", "has no effect yet: jobs reach the platform's own routes and nothing else.")
     if isinstance(value, list):
         hosts = [host.lower() for host in section.texts("network")]
         for index, host in enumerate(hosts):

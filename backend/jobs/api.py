@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
@@ -15,12 +15,13 @@ from backend.auth.principal import Principal
 from backend.events.follow import REREAD_S
 from backend.events.wakeups import Bell
 from backend.idempotency import service as idempotency
+from backend.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
 from backend.instance import Instance
 from backend.jobs import cancel as cancelling
 from backend.jobs import feedback as opinions
 from backend.jobs import outputs, queries
 from backend.jobs.queries import JobFilter
-from backend.jobs.replay import replay
+from backend.jobs.replay import replayed
 from backend.jobs.schemas import FeedbackRequest, FeedbackView, JobRequest, JobView, OutputView
 from backend.jobs.status import TERMINAL, Status
 from backend.jobs.submit import JobSpec, submit
@@ -29,6 +30,8 @@ from backend.ledger.schemas import Receipt
 from backend.paging import Moment, PageDep, linked
 
 router = APIRouter(tags=["jobs"])
+
+_COSTS: dict[int | str, dict[str, Any]] = {402: {"description": "The wallet or the key's cap forbids it."}}
 
 MAX_WAIT_S = 55.0
 """A little less than the minute that clients give a request."""
@@ -78,53 +81,55 @@ async def _filter(
 FilterDep = Annotated[JobFilter, Depends(_filter)]
 
 
-@router.post("/jobs", status_code=201, summary="Submit a job")
+@router.post("/jobs", status_code=201, summary="Submit a job", responses=_COSTS)
 async def submit_job(
-    request: Request,
     body: JobRequest,
     response: Response,
     instance: InstanceDep,
     principal: PrincipalDep,
     *,
+    once: OnceDep,
     wait_s: WaitDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
     version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
 ) -> JobView:
     """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
     spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
-    if idempotency_key is None:
-        return await _submit_and_wait(instance, principal, spec, wait_s)
-    fingerprint = idempotency.fingerprint(
-        "POST", f"{request.url.path}?{request.url.query}", await request.body()
-    )
-    job_id = await _submit_once(instance, principal, spec, key=idempotency_key, fingerprint=fingerprint)
-    if job_id != spec.job_id:
-        response.headers["Idempotent-Replayed"] = "true"
-    return await _answer(instance, principal, job_id, wait_s)
+    return await _submit(instance, principal, spec, once=once, response=response, wait_s=wait_s)
 
 
-@router.post("/skills/{name}/run", tags=["skills"], summary="Run a skill and wait for its result")
+@router.post(
+    "/skills/{name:path}/run",
+    tags=["skills"],
+    summary="Run a skill and wait for its result",
+    responses=_COSTS,
+)
 async def run_skill(
     name: str,
     inputs: Annotated[dict[str, Any], Body(description="What the skill's `input_schema` asks for.")],
+    response: Response,
     instance: InstanceDep,
     principal: PrincipalDep,
     *,
+    once: OnceDep,
     patience_s: PatienceDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
 ) -> JobView:
-    """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds."""
+    """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
+
+    The name may be full: `skillpack/skill`.
+    """
     spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
-    return await _submit_and_wait(instance, principal, spec, patience_s)
+    return await _submit(instance, principal, spec, once=once, response=response, wait_s=patience_s)
 
 
 @router.get("/jobs", summary="List jobs")
 async def list_jobs(
     request: Request,
     response: Response,
+    instance: InstanceDep,
     session: SessionDep,
     principal: PrincipalDep,
     *,
@@ -133,11 +138,12 @@ async def list_jobs(
 ) -> list[JobView]:
     """The project's jobs, newest first."""
     jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
-    return list(linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id))))
+    shown = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
+    return [_shown(instance, job) for job in shown]
 
 
 @router.get("/jobs/{job_id}", summary="Read a job")
-async def read_job(
+async def get_job(
     job_id: UUID, instance: InstanceDep, principal: PrincipalDep, *, wait_s: WaitDep
 ) -> JobView:
     """The job as it is now; with `wait=true` as it is when it has ended."""
@@ -152,29 +158,33 @@ async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDe
     return await _answer(instance, principal, job_id, 0.0)
 
 
-@router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again")
+@router.post(
+    "/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS
+)
 async def replay_job(
     job_id: UUID,
+    response: Response,
     instance: InstanceDep,
     principal: PrincipalDep,
     *,
+    once: OnceDep,
     wait_s: WaitDep,
     version: Annotated[int | None, Query(ge=1, description="Default: the deployment that it ran.")] = None,
 ) -> JobView:
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with instance.database.transaction() as session:
-        submitted = await replay(session, principal, job_id, version=version, prices=instance.prices)
-    return await _answer(instance, principal, submitted.job_id, wait_s)
+        spec = await replayed(session, principal, job_id, version=version, prices=instance.prices)
+    return await _submit(instance, principal, spec, once=once, response=response, wait_s=wait_s)
 
 
 @router.get("/jobs/{job_id}/receipt", summary="What a job cost")
-async def read_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
+async def get_job_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
     """Line by line, what the job used and what was billed."""
     return await ledger.receipt(session, principal, job_id)
 
 
 @router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")
-async def list_outputs(
+async def list_job_outputs(
     job_id: UUID, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
 ) -> list[OutputView]:
     """The files that the result names, each with a fresh address."""
@@ -183,7 +193,7 @@ async def list_outputs(
 
 
 @router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="A file of a job's result")
-async def read_asset(
+async def get_job_asset(
     job_id: UUID, name: str, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
 ) -> RedirectResponse:
     """Go to the file with this name."""
@@ -197,6 +207,23 @@ async def give_feedback(
 ) -> FeedbackView:
     """Say what somebody thinks of the result; a later word of the same person replaces it."""
     return await opinions.give(session, principal, job_id, body)
+
+
+async def _submit(
+    instance: Instance,
+    principal: Principal,
+    spec: JobSpec,
+    *,
+    once: Once,
+    response: Response,
+    wait_s: float,
+) -> JobView:
+    if once.key is None:
+        return await _submit_and_wait(instance, principal, spec, wait_s)
+    job_id = await _submit_once(instance, principal, spec, key=once.key, fingerprint=once.fingerprint)
+    if job_id != spec.job_id:
+        response.headers[REPLAYED_HEADER] = "true"
+    return await _answer(instance, principal, job_id, wait_s)
 
 
 async def _submit_once(
@@ -237,6 +264,10 @@ async def _when_ended(
             job = await queries.get_job(connection, principal, job_id)
         left_s = deadline - time.monotonic()
         if job.status in TERMINAL or left_s <= 0:
-            shown = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
-            return job.model_copy(update={"outputs": shown})
+            return _shown(instance, job)
         await bell.wait(min(left_s, REREAD_S))
+
+
+def _shown(instance: Instance, job: JobView) -> JobView:
+    signed = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
+    return job.model_copy(update={"outputs": signed})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, NotAllowed, PaymentRequired
+from backend.errors import Conflict, Missing, NotAllowed, NotOffered, PaymentRequired
 
 
 class JobNotFound(Missing):
@@ -56,6 +56,32 @@ class KeyCapReached(PaymentRequired):
             "midnight UTC. Use another key or raise the cap.",
             spent_micros=spent_micros,
             cap_micros=cap_micros,
+        )
+
+
+class AgentsNotOffered(NotOffered):
+    """The skill is agentic, and no worker of this instance runs agents."""
+
+    code = "agents_not_offered"
+
+    def __init__(self, skill: str) -> None:
+        super().__init__(
+            f"The skill {skill!r} is agentic: its entrypoint is a prompt. This instance runs deterministic skills "
+            "only; give it an entrypoint like main.py:run, or update the instance.",
+            skill=skill,
+        )
+
+
+class LaneNotGranted(NotAllowed):
+    """The project may not use workers of this lane."""
+
+    code = "lane_not_granted"
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(
+            f"This project may not use the lane {lane!r}. The operator grants it: "
+            f"`puras-studio project lane PROJECT {lane}`.",
+            lane=lane,
         )
 
 

@@ -22,6 +22,19 @@ async def replay(
         JobNotFound: there is no such job for the principal.
         Missing: the version is not there, or the deployment has been deleted; name a version then.
     """
+    return await submit(
+        session, principal, await replayed(session, principal, job_id, version=version, prices=prices)
+    )
+
+
+async def replayed(
+    session: AsyncSession, principal: Principal, job_id: UUID, *, version: int | None, prices: PriceList
+) -> JobSpec:
+    """What has to be submitted to run the job's inputs again.
+
+    Raises:
+        JobNotFound: there is no such job for the principal.
+    """
     job = await get_row(session, principal, job_id)
     request = JobRequest(
         skill=job.skill_name,
@@ -32,7 +45,7 @@ async def replay(
         limits=JobLimits.model_validate(job.limits),
         metadata=job.job_metadata,
     )
-    spec = JobSpec(
+    return JobSpec(
         request,
         skillpack=str(job.skillpack_id),
         version=version,
@@ -40,4 +53,3 @@ async def replay(
         replay_of=job.id,
         prices=prices,
     )
-    return await submit(session, principal, spec)

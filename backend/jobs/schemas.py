@@ -23,7 +23,7 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 class JobLimits(BaseModel):
     """Narrower limits for one job; what its skill declares is the most that it gets."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
     """Seconds of running time."""
@@ -36,7 +36,7 @@ class JobLimits(BaseModel):
 class JobRequest(BaseModel):
     """Body of `POST /v1/jobs`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
     """Name of the skill: `resize`, or `skillpack/resize`."""
@@ -112,7 +112,7 @@ class OutputView(BaseModel):
 class FeedbackRequest(BaseModel):
     """Body of `POST /v1/jobs/{id}/feedback`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     rating: int = Field(ge=-1, le=1)
     comment: Text | None = Field(default=None, max_length=4000)

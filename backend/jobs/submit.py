@@ -19,7 +19,7 @@ from backend.db import AnySession
 from backend.deployments.active import ResolvedSkill, resolve_skill
 from backend.errors import Invalid, Problem
 from backend.jobs import admission
-from backend.jobs.errors import KeyCapReached, SkillNotOnKey, WalletEmpty
+from backend.jobs.errors import AgentsNotOffered, KeyCapReached, LaneNotGranted, SkillNotOnKey, WalletEmpty
 from backend.jobs.schemas import JobRequest
 from backend.ledger.pricing import PriceList
 
@@ -89,6 +89,8 @@ select exists (select from job) as is_accepted, exists (select from admitted) as
 from wallet
 """)  # noqa: S608 - the one interpolated value is a constant
 
+_HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
+
 _SPENT_TODAY = text("""
 select coalesce(sum(cost_micros + reserved_micros), 0) from jobs
 where api_key_id = :key_id and created_at >= date_trunc('day', now())
@@ -114,9 +116,14 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         deployment_id=spec.deployment_id,
     )
     _check_key(principal, resolved.skill)
+    if resolved.skill.is_agentic:
+        raise AgentsNotOffered(resolved.skill.name)
     inputs = _checked_inputs(resolved.skill, spec.request)
+    lane = spec.request.lane or resolved.skill.lane or DEFAULT_LANE
+    if lane != DEFAULT_LANE:
+        await _check_lane(session, principal, lane)
     await _check_cap(session, principal)
-    return await _insert(session, principal, spec, resolved=resolved, inputs=inputs)
+    return await _insert(session, principal, spec, resolved=resolved, inputs=inputs, lane=lane)
 
 
 def _check_key(principal: Principal, skill: Skill) -> None:
@@ -134,6 +141,10 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
         )
     if "\\u0000" in metadata:
         problems.append(Problem("metadata", "contains a NUL character; remove it"))
+    if request.model is not None:
+        problems.append(
+            Problem("model", f"is for agentic skills; {skill.name!r} is a function. Leave it out")
+        )
     if problems:
         raise Invalid(
             f"The inputs do not fit the skill {skill.name!r}: {problems[0].path}: {problems[0].message}",
@@ -141,6 +152,12 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
         )
     inputs: dict[str, Any] = checked.value
     return inputs
+
+
+async def _check_lane(session: AnySession, principal: Principal, lane: str) -> None:
+    values = {"project_id": principal.project_id, "lane": lane}
+    if not (await session.execute(_HAS_LANE, values)).scalar_one():
+        raise LaneNotGranted(lane)
 
 
 async def _check_cap(session: AnySession, principal: Principal) -> None:
@@ -157,9 +174,9 @@ async def _insert(
     *,
     resolved: ResolvedSkill,
     inputs: dict[str, Any],
+    lane: str,
 ) -> Submitted:
     request, skill = spec.request, resolved.skill
-    lane = request.lane or skill.lane or DEFAULT_LANE
     row = {
         "id": spec.job_id,
         "project_id": principal.project_id,

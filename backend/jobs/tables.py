@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, TEXT
 from sqlmodel import Column, Field, SQLModel
 
 from backend.clock import now
@@ -172,6 +172,10 @@ class Admission(SQLModel, table=True):
     concurrency_limit: int = 50
     """Most jobs of the project that are ready or running at once."""
     weight: int = 1
+    lanes: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
+    )
+    """Lanes that it may use beside `default`."""
     admitted: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """Its jobs that are ready or running now."""
     tail: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.actors import OPERATOR_LABEL
@@ -78,14 +79,27 @@ def prove(
 
 async def _top_up(options: Settings, project: str, amount_micros: int, *, note: str) -> int:
     async with database.unit_of_work(options) as session:
-        alive = col(Project.deleted_at).is_(None)
-        named = col(Project.id) == _as_id(project) if _as_id(project) else col(Project.slug) == project
-        project_id = await session.scalar(select(col(Project.id)).where(named, alive))
-        if project_id is None:
-            raise ProjectNotFound(project)
         return await ledger.top_up(
-            session, project_id=project_id, amount_micros=amount_micros, note=note, created_by=OPERATOR_LABEL
+            session,
+            project_id=await project_id_of(session, project),
+            amount_micros=amount_micros,
+            note=note,
+            created_by=OPERATOR_LABEL,
         )
+
+
+async def project_id_of(session: AsyncSession, project: str) -> UUID:
+    """The project that the operator names by id or slug.
+
+    Raises:
+        ProjectNotFound: there is none such.
+    """
+    alive = col(Project.deleted_at).is_(None)
+    named = col(Project.id) == _as_id(project) if _as_id(project) else col(Project.slug) == project
+    project_id: UUID | None = await session.scalar(select(col(Project.id)).where(named, alive))
+    if project_id is None:
+        raise ProjectNotFound(project)
+    return project_id
 
 
 def _as_id(text: str) -> UUID | None:

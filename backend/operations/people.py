@@ -14,9 +14,10 @@ import typer
 from backend.auth import keys, users
 from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings, settings
+from backend.jobs import lanes
 from backend.ledger import service as ledger
 from backend.operations import database
-from backend.operations.books import Usd, micros
+from backend.operations.books import Usd, micros, project_id_of
 from backend.projects import service as projects
 
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the operator's CLI."""
     project = typer.Typer(help="Projects.", no_args_is_help=True)
     project.command("create")(create_project)
+    project.command("lane")(grant_lane)
     app.add_typer(project, name="project")
     user = typer.Typer(help="People.", no_args_is_help=True)
     user.command("create")(create_user)
@@ -84,6 +86,22 @@ async def make_project(
             )
         key = await keys.create(session, None, project_id=project.id, kind="secret", name="first key")
         return NewProject(project_id=project.id, slug=project.slug, api_key=key.clear_text)
+
+
+def grant_lane(
+    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    lane: Annotated[str, typer.Argument(help="Group of workers, as PURAS_LANES names it.")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take it away again.")] = False,
+) -> None:
+    """Let a project use the workers of a lane."""
+    asyncio.run(_grant_lane(settings(), project, lane, revoke=revoke))
+    typer.echo(f"Project {project} may {'no longer ' if revoke else ''}use the lane {lane}.")
+
+
+async def _grant_lane(options: Settings, project: str, lane: str, *, revoke: bool) -> None:
+    async with database.unit_of_work(options) as session:
+        change = lanes.revoke if revoke else lanes.grant
+        await change(session, await project_id_of(session, project), lane)
 
 
 def create_user(

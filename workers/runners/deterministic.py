@@ -154,8 +154,9 @@ class DeterministicRunner:
         if reason:
             sandbox["reason"] = reason
         recorder.record("sandbox", sandbox)
-        if assignment.network != "none" and self._layers.confines:
-            text = f"The skill asks for the network {assignment.network!r}: jobs have only the platform's routes yet."
+        # `public` is also what a skill gets that says nothing: those who wrote it were warned at the push.
+        if isinstance(assignment.network, list) and self._layers.confines:
+            text = f"The skill asks for the hosts {assignment.network}: jobs have only the platform's routes yet."
             recorder.record("log", {"stream": "system", "level": "warning", "text": text})
         start = {"name": assignment.skill_name, "module": entry.file, "func": entry.function}
         recorder.record("function_start", start)

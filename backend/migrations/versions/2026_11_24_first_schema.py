@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("concurrency_limit", sa.Integer(), nullable=False),
         sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("lanes", postgresql.ARRAY(sa.TEXT()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("admitted", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("tail", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint("concurrency_limit > 0", name=op.f("ck_admissions_concurrency_limit")),

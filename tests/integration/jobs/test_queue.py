@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 
 from backend.db import Database
-from backend.errors import Invalid, Missing, NotAllowed, PaymentRequired
+from backend.errors import Invalid, Missing, NotAllowed, NotOffered, PaymentRequired
 from backend.events.append import NewEvent, append
 from backend.events.queries import list_events
 from backend.fleet import service as fleet
 from backend.jobs import cancel as cancelling
-from backend.jobs import queries
+from backend.jobs import lanes, queries
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.jobs.finish import Ending, finish
@@ -332,3 +332,30 @@ async def test_jobs_of_another_project_do_not_exist(database: Database) -> None:
     with pytest.raises(JobNotFound):
         async with database.transaction() as session:
             await list_events(session, mine.principal, job_id)
+
+
+async def test_a_lane_is_refused_until_the_operator_grants_it(database: Database) -> None:
+    tenant = await tenant_of(database)
+    with pytest.raises(NotAllowed, match="may not use the lane 'gpu'"):
+        await submitted(database, tenant, lane="gpu")
+    async with database.transaction() as session:
+        await lanes.grant(session, tenant.project_id, "gpu")
+    (job_id,) = await submitted(database, tenant, lane="gpu")
+    assert (await shown(database, tenant, job_id)).waiting_reason == "no worker in lane gpu"
+    async with database.transaction() as session:
+        await lanes.revoke(session, tenant.project_id, "gpu")
+    with pytest.raises(NotAllowed):
+        await submitted(database, tenant, lane="gpu")
+
+
+async def test_an_agentic_skill_is_refused_at_once_and_not_left_in_the_queue(database: Database) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill("ask", entrypoint="SKILL.md", is_agentic=True))
+    with pytest.raises(NotOffered, match="deterministic skills only"):
+        await submitted(database, tenant, skill="ask")
+
+
+async def test_a_model_for_a_function_is_refused(database: Database) -> None:
+    tenant = await tenant_of(database)
+    with pytest.raises(Invalid, match="is for agentic skills"):
+        await submitted(database, tenant, model="claude/opus-4-8")

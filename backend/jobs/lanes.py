@@ -1,0 +1,23 @@
+"""Which lanes a project may use beside `default`: the operator says so."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_GRANT = text("""
+update admissions set lanes = array_append(array_remove(lanes, :lane), :lane) where project_id = :project_id
+""")
+_REVOKE = text("update admissions set lanes = array_remove(lanes, :lane) where project_id = :project_id")
+
+
+async def grant(session: AsyncSession, project_id: UUID, lane: str) -> None:
+    """Let the project's jobs use the workers of the lane."""
+    await session.execute(_GRANT, {"project_id": project_id, "lane": lane})
+
+
+async def revoke(session: AsyncSession, project_id: UUID, lane: str) -> None:
+    """Refuse the lane to jobs that the project submits from now on."""
+    await session.execute(_REVOKE, {"project_id": project_id, "lane": lane})
