@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer, make and git; everything else is fetched into .venv and .tools.
-.PHONY: help run test check format bench chaos pages environment settings clean
+.PHONY: help run test check format bench chaos pages environment settings openapi clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -32,6 +32,9 @@ chaos: environment pages ## The long form of the tests that kill things; prints 
 
 settings: environment ## Write docs/settings.md anew
 	$(BIN)/python -m backend.operations.settings_page
+
+openapi: environment ## Write tests/contract/openapi.json anew
+	$(BIN)/python -m backend.openapi > tests/contract/openapi.json
 
 pages: environment
 	@$(BIN)/python -m studio.build

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from structlog.contextvars import get_contextvars
 
 from backend import logs
-from backend.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable
+from backend.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable, Unsupported
 
 log = logs.get(__name__)
 
@@ -63,7 +63,21 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
 
 
 async def _handle(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, RequestValidationError) and _is_not_json(request, error):
+        kind = request.headers.get("content-type") or "nothing"
+        error = Unsupported(
+            f"The body is JSON and must say so: send the header 'Content-Type: application/json'. It says {kind!r}."
+        )
     return answer_to(error, request.method, request.url.path)
+
+
+def _is_not_json(request: Request, error: RequestValidationError) -> bool:
+    """Whether the whole body was not understood because it does not say that it is JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    says_json = kind == "application/json" or kind.endswith("+json")
+    return not says_json and any(
+        one["loc"] == ("body",) and one["input"] is not None for one in error.errors()
+    )
 
 
 def as_puras_error(error: Exception) -> PurasError | None:

@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
         exception_handlers=answers.handlers(),
         middleware=[

@@ -30,7 +30,7 @@ router = APIRouter()
 
 
 @router.get("/me", tags=["who"], summary="Who am I")
-async def me(caller: CallerDep, session: SessionDep) -> Me:
+async def get_me(caller: CallerDep, session: SessionDep) -> Me:
     """Who you are, in which projects, and what you may do."""
     if isinstance(caller, SignedIn):
         return _of_user(caller, await membership.memberships(session, caller))
@@ -39,7 +39,7 @@ async def me(caller: CallerDep, session: SessionDep) -> Me:
 
 
 @router.get("/api-keys", tags=["keys"], summary="List keys")
-async def list_keys(
+async def list_api_keys(
     request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
 ) -> list[KeyAnswer]:
     """The project's keys, newest first."""
@@ -49,7 +49,7 @@ async def list_keys(
 
 
 @router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=NewKeyAnswer)
-async def create_key(
+async def create_api_key(
     asked: NewKeyAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
     """Make a key; its clear text is in this answer and nowhere else."""
@@ -71,7 +71,7 @@ async def create_key(
 
 
 @router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)
-async def revoke_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
+async def revoke_api_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Revoke a key: it stops working at once."""
     principal.require(Role.ADMIN, "project:write")
     await keys.revoke(session, principal, key_id)

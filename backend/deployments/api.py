@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Role
@@ -21,7 +21,7 @@ from backend.deployments.schemas import (
     ValidationAnswer,
 )
 from backend.idempotency import service as idempotency
-from backend.idempotency.dependencies import Once
+from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.skillpacks import service as skillpacks
 
 MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
@@ -58,7 +58,7 @@ class _Pushed:
     response_model=DeploymentAnswer,
     max_body_size=MOST_FORM_BYTES,
 )
-async def push(
+async def push_deployment(
     *,
     request: Request,
     pushed: Annotated[_Pushed, Depends()],
@@ -66,7 +66,7 @@ async def push(
     session: SessionDep,
     instance: InstanceDep,
     skillpack: SkillpackRef = None,
-    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
     """Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored."""
     principal.require(Role.DEVELOPER, "deployments:write")
@@ -91,7 +91,7 @@ async def push(
 
 
 @router.post("/deployments/validate", max_body_size=MOST_FORM_BYTES)
-async def validate(bundle: Bundle, principal: PrincipalDep) -> ValidationAnswer:
+async def validate_bundle(bundle: Bundle, principal: PrincipalDep) -> ValidationAnswer:
     """Check a bundle; nothing is stored and nothing of it is executed."""
     return ValidationAnswer.of(await service.validate(principal, await bundle.read()))
 
@@ -112,7 +112,7 @@ async def list_deployments(
 
 @router.get("/deployments/pull")
 @router.get("/skillpacks/{skillpack}/deployments/pull")
-async def pull(
+async def pull_deployment(
     principal: PrincipalDep,
     session: SessionDep,
     instance: InstanceDep,
@@ -149,7 +149,7 @@ async def get_deployment(
 
 @router.post("/deployments/{deployment}/activate")
 @router.post("/skillpacks/{skillpack}/deployments/{deployment}/activate")
-async def activate(
+async def activate_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> DeploymentAnswer:
     """Make a version the active one, newer or older; running jobs stay on theirs."""
@@ -159,7 +159,7 @@ async def activate(
 
 @router.delete("/deployments/{deployment}", status_code=204)
 @router.delete("/skillpacks/{skillpack}/deployments/{deployment}", status_code=204)
-async def delete(
+async def delete_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> None:
     """Delete a version that is not active and has no live jobs."""
@@ -176,7 +176,7 @@ async def delete(
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}},
 )
-async def download(
+async def download_bundle(
     deployment: str,
     principal: PrincipalDep,
     session: SessionDep,
@@ -190,7 +190,7 @@ async def download(
 
 @router.get("/deployments/{deployment}/diff")
 @router.get("/skillpacks/{skillpack}/deployments/{deployment}/diff")
-async def get_diff(
+async def diff_deployment(
     *,
     deployment: str,
     principal: PrincipalDep,

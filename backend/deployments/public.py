@@ -24,7 +24,7 @@ router = APIRouter()
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}},
 )
-async def pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) -> Response:
+async def download_pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) -> Response:
     """The bundle that a pull address opens."""
     pulled = pull_links.verify(instance.vault, token)
     query = select(Deployment).where(
@@ -39,6 +39,6 @@ async def pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) 
 
 
 @router.get("/schemas/skill.json", tags=["skills"])
-async def skill_schema() -> dict[str, Any]:
+async def get_skill_schema() -> dict[str, Any]:
     """The JSON Schema of skill.yaml, for editors."""
     return skill_json_schema()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
@@ -16,7 +16,7 @@ from backend.drive.paths import MAX_PATH_BYTES
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
 from backend.drive.upload import MAX_FILE_BYTES, Received
 from backend.idempotency import service as idempotency
-from backend.idempotency.dependencies import Once
+from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.instance import Instance
 from backend.paging import PageDep, linked
 from backend.storage import Incoming
@@ -65,7 +65,7 @@ async def upload_file(
     request: Request,
     principal: PrincipalDep,
     instance: InstanceDep,
-    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
     """Put a file into the drive, in the place of one that was there."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -102,7 +102,9 @@ async def list_drive(
 
 @router.head("/drive/files/{path:path}", include_in_schema=False)
 @router.get("/drive/files/{path:path}", response_class=Response, responses=_ANY_FILE)
-async def read_file(path: str, request: Request, principal: PrincipalDep, instance: InstanceDep) -> Response:
+async def download_file(
+    path: str, request: Request, principal: PrincipalDep, instance: InstanceDep
+) -> Response:
     """A file, or the part of it that the Range header asks for."""
     principal.require(Role.VIEWER, "drive:read")
     file = await service.open_file(instance.storage, principal, path)
@@ -116,7 +118,7 @@ async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, i
     await service.delete(session, instance.storage, principal, path)
 
 
-@router.post("/drive/sign")
+@router.post("/drive/sign", responses={404: {"description": "There is no such file."}})
 async def sign_file(
     asked: SignAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> SignAnswer:
@@ -127,7 +129,7 @@ async def sign_file(
 
 @router.head("/drive/signed/{token}/{name}", include_in_schema=False)
 @router.get("/drive/signed/{token}/{name}", response_class=Response, responses=_ANY_FILE)
-async def read_signed_file(
+async def download_signed_file(
     token: str, name: str, request: Request, session: SessionDep, instance: InstanceDep
 ) -> Response:
     """The file that a signed address opens."""

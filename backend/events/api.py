@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
@@ -15,14 +15,36 @@ from backend.jobs.queries import get_job
 
 router = APIRouter(tags=["jobs"])
 
+MOST_EVENTS = 2**31 - 1
+"""The column that numbers them holds no more."""
+
+AfterParam = Annotated[
+    int, Query(ge=0, le=MOST_EVENTS, description="Number of the last event that you have; 0: from the first.")
+]
+_FRAMES = """\
+id: 1
+event: queued
+data: {"id":1,"job_id":"3f2c…","ts":"2026-01-31T09:00:00Z","type":"queued","payload":{"skill":"greet"}}
+
+event: end
+data: {}
+"""
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One frame per event, its data an `EventView`. A comment every 15 seconds shows that the "
+        "connection lives; `event: end` is the last frame.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
+    }
+}
+
 
 @router.get("/jobs/{job_id}/events", summary="Events of a job")
-async def list_events(
+async def list_job_events(
     job_id: UUID,
     session: SessionDep,
     principal: PrincipalDep,
     *,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: AfterParam = 0,
     limit: Annotated[int, Query(ge=1, le=queries.MAX_EVENTS)] = queries.MAX_EVENTS,
 ) -> list[EventView]:
     """The job's events with numbers above `after`, in order."""
@@ -34,15 +56,17 @@ async def list_events(
     "/jobs/{job_id}/stream",
     summary="Live events of a job",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses=_STREAM,
 )
-async def stream_events(
+async def stream_job_events(
     job_id: UUID,
     instance: InstanceDep,
     principal: PrincipalDep,
     *,
-    after: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+    after: AfterParam = 0,
+    last_event_id: Annotated[
+        int | None, Header(alias="Last-Event-ID", ge=0, le=MOST_EVENTS, description="Goes before `after`.")
+    ] = None,
 ) -> StreamingResponse:
     """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
     async with instance.database.transaction() as session:
@@ -58,7 +82,7 @@ async def stream_events(
 
 
 @router.get("/jobs/{job_id}/spans", summary="Spans of a job")
-async def list_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
+async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
     """What the job spent its time on, as a flat list."""
     job = await get_job(session, principal, job_id)
     events = await queries.read_after(session, job_id)

@@ -6,19 +6,24 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from backend.events.tables import JobEvent
 
 
 class EventView(BaseModel):
-    """A fact about a job; `id` is its number within the job, from 1."""
+    """A fact about a job."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
+    """Its number within the job, from 1 without gaps."""
     job_id: UUID
     ts: datetime
     type: str
+    """`queued`, `started`, `log`, `succeeded`…: what happened; a type is never renamed."""
     payload: dict[str, Any]
+    """What belongs to the type."""
 
     @classmethod
     def of(cls, event: JobEvent) -> Self:
@@ -28,6 +33,8 @@ class EventView(BaseModel):
 
 class SpanView(BaseModel):
     """A stretch of time of a job; the tree is made from `parent_span_id`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     trace_id: UUID
     """The job's id."""
@@ -39,5 +46,5 @@ class SpanView(BaseModel):
     name: str
     started_at: datetime
     duration_ms: float | None
-    """None while it lasts."""
+    """`null` while it lasts."""
     attributes: dict[str, Any]

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` for every POST that creates something other than a job."""
+"""`Idempotency-Key` for every POST that creates something."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ from backend.idempotency.service import Answered, Replayed
 from backend.secrets.vault import Vault
 
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
+
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="1 to 255 characters of your own. The same request with the same key does its work once; for a "
+        "day a repeat gets the first answer, with `Idempotent-Replayed: true`.",
+    ),
+]
+"""For every POST that creates something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +59,7 @@ class Once:
 async def _once(
     request: Request,
     instance: InstanceDep,
-    key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key", description="At most 255 characters; a repeat within a day is replayed."
-        ),
-    ] = None,
+    key: IdempotencyKeyHeader = None,
 ) -> Once:
     if key is None:
         return Once(None, "", instance.vault)

@@ -158,9 +158,7 @@ async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDe
     return await _answer(instance, principal, job_id, 0.0)
 
 
-@router.post(
-    "/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS
-)
+@router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS)
 async def replay_job(
     job_id: UUID,
     response: Response,

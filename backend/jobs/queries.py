@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from backend.auth.principal import Kind, Principal, Role, visible
 from backend.db import AnySession
+from backend.errors import NotAllowed
 from backend.fleet.service import LEASE
 from backend.jobs.errors import JobNotFound
 from backend.jobs.schemas import JobView
@@ -77,8 +78,16 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
 async def list_jobs(
     session: AsyncSession, principal: Principal, *, which: JobFilter, limit: int, below: Moment | None = None
 ) -> list[JobView]:
-    """The project's jobs, newest first."""
+    """The project's jobs, newest first.
+
+    Raises:
+        NotAllowed: it is a publishable key, which is in the hands of many people who must not see each other's jobs.
+    """
     principal.require(Role.VIEWER, "jobs:read")
+    if principal.kind == "publishable_key":
+        raise NotAllowed(
+            "A publishable key cannot list jobs; it reads those whose ids it knows. Use a secret key from your server."
+        )
     query = visible(Job, principal).where(*_conditions(which))
     if below is not None:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))

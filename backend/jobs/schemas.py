@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from backend.jobs.status import Status
 
 MAX_NAME = 200
 
@@ -43,11 +45,13 @@ class JobRequest(BaseModel):
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Checked against the skill's `input_schema`; its defaults are filled in."""
     source: Text = Field(default="api", min_length=1, max_length=64)
+    """A word of the caller's own for where the job comes from; jobs can be listed by it."""
     priority: int = Field(default=0, ge=-100, le=100)
     """Order within the project's own queue; higher first."""
     lane: Text | None = Field(default=None, max_length=64)
     """Group of workers; default: the skill's, else `default`."""
     limits: JobLimits = Field(default_factory=JobLimits)
+    """Narrower than the skill's own."""
     model: Text | None = Field(default=None, max_length=MAX_NAME)
     """Another model for an agentic skill."""
     run_at: datetime | None = None
@@ -56,48 +60,13 @@ class JobRequest(BaseModel):
     """Anything of the caller's own, given back with the job."""
 
 
-class JobView(BaseModel):
-    """A job as every way in shows it."""
+class Answer(BaseModel):
+    """What is told about a job."""
 
-    id: UUID
-    project_id: UUID
-    workspace_id: UUID
-    """The same as `project_id`."""
-    skillpack_id: UUID
-    deployment_id: UUID
-    deployment_version: int | None
-    parent_job_id: UUID | None
-    replay_of: UUID | None
-    type: str
-    skill_name: str
-    status: str
-    waiting_reason: str | None
-    """Why a queued job is not running yet."""
-    inputs: dict[str, Any]
-    result: Any
-    outputs: list[dict[str, Any]]
-    """Files of the result: `{name, drive_path, size_bytes, mime, url}`."""
-    error: str | None
-    error_code: str | None
-    attempt: int
-    steps: int
-    usage: dict[str, Any]
-    cost_micros: int
-    cost_usd: float
-    eval_score: int | None
-    feedback: list[dict[str, Any]]
-    source: str
-    priority: int
-    lane: str
-    limits: dict[str, Any]
-    metadata: dict[str, Any]
-    submitted_by: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class OutputView(BaseModel):
+class OutputView(Answer):
     """A file of a result."""
 
     name: str
@@ -109,21 +78,89 @@ class OutputView(BaseModel):
     """Works without a key for an hour."""
 
 
+class Opinion(Answer):
+    """What somebody thinks of a job."""
+
+    given_by: str
+    """The end user, else who was signed in, or whose key it was."""
+    rating: int
+    """-1, 0 or 1."""
+    comment: str
+
+
+class JobView(Answer):
+    """A job as every way in shows it."""
+
+    id: UUID
+    project_id: UUID
+    workspace_id: UUID
+    """The same as `project_id`."""
+    skillpack_id: UUID
+    deployment_id: UUID
+    """What it runs, pinned when it was submitted."""
+    deployment_version: int | None
+    """`null` for a draft."""
+    parent_job_id: UUID | None
+    """The job that called it, for the job of a subagent."""
+    replay_of: UUID | None
+    """The job whose inputs it runs again."""
+    type: Literal["agentic", "deterministic"]
+    skill_name: str
+    status: Status
+    """`succeeded`, `failed` and `cancelled` are final."""
+    waiting_reason: str | None
+    """Why a queued job is not running yet."""
+    inputs: dict[str, Any]
+    """With the defaults of the skill's `input_schema` filled in."""
+    result: Any
+    """What the skill returned, as its `output_schema` says; `null` until it has succeeded."""
+    outputs: list[dict[str, Any]] = Field(json_schema_extra={"items": OutputView.model_json_schema()})
+    """The files that the result names, each with a fresh address."""
+    error: str | None
+    """Why it failed, for a person."""
+    error_code: str | None
+    """The same, for a program."""
+    attempt: int
+    """How many times it was started."""
+    steps: int
+    """Replies of the model so far, for an agent."""
+    usage: dict[str, Any]
+    """What it used: seconds, memory, tokens."""
+    cost_micros: int
+    """Millionths of a dollar that were billed."""
+    cost_usd: float
+    eval_score: int | None
+    """0 to 100, from the skill's evals."""
+    feedback: list[dict[str, Any]] = Field(json_schema_extra={"items": Opinion.model_json_schema()})
+    source: str
+    """Where it came from: `api`, `studio`, `cli`, `replay`, or what the caller said."""
+    priority: int
+    lane: str
+    limits: dict[str, Any]
+    """The narrower limits that were asked for."""
+    metadata: dict[str, Any]
+    """The caller's own."""
+    submitted_by: str
+    """The user or the key."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
 class FeedbackRequest(BaseModel):
     """Body of `POST /v1/jobs/{id}/feedback`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     rating: int = Field(ge=-1, le=1)
+    """-1: bad, 0: neither, 1: good."""
     comment: Text | None = Field(default=None, max_length=4000)
     end_user_id: Text | None = Field(default=None, min_length=1, max_length=200)
+    """Of the person in your app who rates; each has one opinion of a job."""
 
 
-class FeedbackView(BaseModel):
-    """One person's opinion of a job."""
+class FeedbackView(Opinion):
+    """One person's opinion of a job, as it stands now."""
 
     job_id: UUID
-    given_by: str
-    rating: int
-    comment: str
     updated_at: datetime

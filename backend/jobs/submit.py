@@ -92,7 +92,7 @@ from wallet
 _HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
 
 _SPENT_TODAY = text("""
-select coalesce(sum(cost_micros + reserved_micros), 0) from jobs
+select cast(coalesce(sum(cost_micros + reserved_micros), 0) as bigint) from jobs
 where api_key_id = :key_id and created_at >= date_trunc('day', now())
 """)
 

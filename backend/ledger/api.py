@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.principal import Role
 from backend.clock import now
 from backend.ledger import queries
 from backend.ledger.queries import Group
@@ -18,7 +19,7 @@ router = APIRouter(tags=["money"])
 
 
 @router.get("/billing/balance", summary="Read the wallet")
-async def read_balance(session: SessionDep, principal: PrincipalDep) -> Balance:
+async def get_balance(session: SessionDep, principal: PrincipalDep) -> Balance:
     """What the project's wallet holds, and what of it is reserved for running jobs."""
     return await queries.balance(session, principal)
 
@@ -33,7 +34,7 @@ async def list_ledger(
 
 
 @router.get("/usage", summary="Usage by day, skill, model, key or version")
-async def read_usage(
+async def get_usage(
     session: SessionDep,
     principal: PrincipalDep,
     *,
@@ -49,8 +50,9 @@ async def read_usage(
 
 
 @router.get("/pricing", summary="Prices of this instance")
-async def read_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
+async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
     """What the instance charges by itself, and its margins."""
+    principal.require(Role.VIEWER, "billing:read")
     prices = instance.prices
     return PriceView(
         compute_micros_per_second=prices.compute_micros_per_second,

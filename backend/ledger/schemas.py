@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
 
 
-class Balance(BaseModel):
+class _Answer(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Balance(_Answer):
     """A project's wallet."""
 
     project_id: UUID
@@ -36,7 +40,7 @@ class Balance(BaseModel):
         )
 
 
-class LedgerLine(BaseModel):
+class LedgerLine(_Answer):
     """One entry of a wallet."""
 
     id: int
@@ -64,7 +68,7 @@ class LedgerLine(BaseModel):
         )
 
 
-class UsageRow(BaseModel):
+class UsageRow(_Answer):
     """What one group of jobs cost."""
 
     group: str
@@ -74,7 +78,7 @@ class UsageRow(BaseModel):
     cost_usd: float
 
 
-class ReceiptLine(BaseModel):
+class ReceiptLine(_Answer):
     """One priced thing that a job used."""
 
     kind: str
@@ -100,7 +104,7 @@ class ReceiptLine(BaseModel):
         )
 
 
-class Receipt(BaseModel):
+class Receipt(_Answer):
     """What a job cost, line by line; the lines of a job that succeeded add up to its cost, or to its cap."""
 
     job_id: UUID
@@ -110,7 +114,7 @@ class Receipt(BaseModel):
     lines: list[ReceiptLine]
 
 
-class PriceView(BaseModel):
+class PriceView(_Answer):
     """The instance's prices."""
 
     currency: str = "USD"

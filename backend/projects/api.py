@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
@@ -14,7 +14,7 @@ from backend.auth.dependencies import CallerDep, InstanceDep, SessionDep, UserDe
 from backend.auth.membership import ROLES, role_name
 from backend.auth.principal import Principal, Role
 from backend.idempotency.dependencies import OnceDep
-from backend.projects import members, service
+from backend.projects import members, openapi, service
 from backend.projects.schemas import (
     MemberAnswer,
     MemberChanges,
@@ -48,7 +48,12 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectA
 
 
 @router.post(
-    "/projects", tags=["projects"], summary="Make a project", status_code=201, response_model=ProjectDetail
+    "/projects",
+    tags=["projects"],
+    summary="Make a project",
+    status_code=201,
+    response_model=ProjectDetail,
+    openapi_extra={"security": [{"session": []}]},
 )
 async def create_project(
     asked: NewProjectAsked, user: UserDep, session: SessionDep, instance: InstanceDep, once: OnceDep
@@ -73,6 +78,16 @@ async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDe
     """One project."""
     principal.require(Role.VIEWER, "project:read")
     return await _detail(session, principal, await service.get(session, principal))
+
+
+@router.get(
+    "/projects/{project}/openapi.json", tags=["projects"], summary="Describe a project's skills as OpenAPI"
+)
+async def get_project_openapi(
+    principal: InProjectDep, session: SessionDep, instance: InstanceDep
+) -> dict[str, Any]:
+    """One operation per skill of the active versions, with the types of its inputs and of its result."""
+    return await openapi.document(session, principal, url=instance.settings.url)
 
 
 @router.patch("/projects/{project}", tags=["projects"], summary="Change a project")

@@ -1,0 +1,20 @@
+"""Prints the description of the API: `python -m backend.openapi > openapi.json`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from backend.app import create_app
+from backend.config import Settings
+from backend.openapi.describe import as_text
+
+
+def main() -> None:
+    """Print what a fresh instance of this version would say of itself."""
+    app = create_app(Settings(home=Path("/nonexistent")))
+    sys.stdout.write(as_text(app.openapi()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""What every description shares: how to sign in, what an error looks like, which headers answers carry."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from backend import errors
+from backend.errors import PurasError
+
+API_KEY: Final[dict[str, list[str]]] = {"api_key": []}
+SESSION: Final[dict[str, list[str]]] = {"session": []}
+JOB_TOKEN: Final[dict[str, list[str]]] = {"job_token": []}
+
+SECURITY_SCHEMES: Final = {
+    "api_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key of one project: `puras_live_…` may do what its scopes allow; `puras_pub_…`, for "
+        "browsers, may submit jobs and read those that it submitted.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "puras_session",
+        "description": "The studio's session; writes carry its token in X-CSRF-Token, and X-Puras-Project names the "
+        "project. The cookie's real name ends in the port, or begins with __Host- under https.",
+    },
+    "job_token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Puras-Service-Token",
+        "description": "The token that a running job has in its environment; it ends with the job.",
+    },
+}
+
+PROBLEM: Final = {
+    "type": "object",
+    "title": "Problem",
+    "description": "An error: a sentence for people, a code for programs, and facts beside them.",
+    "required": ["detail", "code"],
+    "additionalProperties": True,
+    "properties": {
+        "detail": {
+            "type": "string",
+            "description": "What went wrong, with which thing, and what to do next.",
+        },
+        "code": {"type": "string", "description": "For programs; never changes its meaning."},
+        "request_id": {
+            "type": "string",
+            "description": "By which the operator finds the request in the log.",
+        },
+        "errors": {
+            "type": "array",
+            "description": "Of a 422: everything that is wrong, each with its place.",
+            "items": {
+                "type": "object",
+                "title": "ProblemPlace",
+                "required": ["path", "message"],
+                "properties": {
+                    "path": {
+                        "type": "string",
+                        "description": "`inputs.size`, `query.limit`, `items[0].name`.",
+                    },
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+HEADERS: Final = {
+    "Link": {
+        "description": 'Address of the next page, as `<…>; rel="next"`; missing on the last one.',
+        "schema": {"type": "string"},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` when this is the answer that the same Idempotency-Key got before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+}
+
+
+def components() -> dict[str, Any]:
+    """The shared components, to be completed with a description's own schemas."""
+    return {
+        "securitySchemes": SECURITY_SCHEMES,
+        "headers": HEADERS,
+        "responses": {"Problem": _problem("Any other error."), **_responses()},
+        "schemas": {"Problem": PROBLEM},
+    }
+
+
+def refusals(statuses: set[int]) -> dict[str, Any]:
+    """The responses of an operation for these statuses, and for every other error."""
+    known = {error.status: error.__name__ for error in _kinds()}
+    named = {str(status): _ref("responses", known[status]) for status in sorted(statuses)}
+    return {**named, "default": _ref("responses", "Problem")}
+
+
+def header(name: str) -> dict[str, Any]:
+    """The header of an answer, by reference."""
+    return {name: _ref("headers", name)}
+
+
+def _responses() -> dict[str, Any]:
+    answers = {kind.__name__: _problem((kind.__doc__ or "").strip().splitlines()[0]) for kind in _kinds()}
+    for name in ("TooMany", "Unavailable"):
+        answers[name]["headers"] = header("Retry-After")
+    return answers
+
+
+def _kinds() -> list[type[PurasError]]:
+    """The kinds of errors that stand directly below the root: one per status."""
+    return [kind for kind in PurasError.__subclasses__() if kind.__module__ == errors.__name__]
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": _ref("schemas", "Problem")}},
+    }
+
+
+def _ref(section: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{section}/{name}"}

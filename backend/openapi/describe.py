@@ -1,0 +1,164 @@
+"""The description of the whole application: what no single route can say of itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from backend.auth.credentials import IN_JOB_ROUTES
+from backend.auth.gate import GUARDED, OPEN
+from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, header, refusals
+
+TITLE: Final = "Puras Studio"
+DESCRIPTION: Final = """\
+Write skills, publish them as immutable versions, and run them as durable, observable, billed jobs.
+
+Send an API key as `Authorization: Bearer puras_live_…`. Errors are `{"detail", "code", …facts}`: a sentence for
+people, a code for programs. Lists take `limit` and `cursor`; the next page is in the `Link` header. Every POST that
+creates something takes an `Idempotency-Key`. Amounts are millionths of a dollar, as integers, with the dollars beside
+them as numbers; times are ISO 8601 in UTC. `workspace_id` is `project_id` by another name.
+
+`GET /v1/projects/{project}/openapi.json` describes a project's own skills in the same form, with the types of their
+inputs and results.
+"""
+TAGS: Final = {
+    "skills": "What jobs can run: the skills of the active versions.",
+    "jobs": "One run of one skill: submitted, followed, cancelled, replayed, rated.",
+    "deployments": "Versions of a skillpack: pushed once, never changed, switched at will.",
+    "skillpacks": "Lines of versions in a project; most projects need only the default one.",
+    "secrets": "Values that jobs get as environment variables; never told again.",
+    "drive": "The project's files; a job sees them as `./drive`.",
+    "money": "The wallet, and what was spent.",
+    "projects": "The unit of tenancy: keys, wallet, drive, members, jobs.",
+    "members": "The people in a project, and their roles.",
+    "keys": "API keys.",
+    "who": "The caller.",
+    "audit": "Who did what.",
+    "health": "Whether the instance lives.",
+}
+_WRITING: Final = frozenset({"post", "put", "patch", "delete"})
+_SUFFIX: Final = "_of_skillpack"
+
+
+def describe(app: FastAPI) -> None:
+    """Make the application describe its keys, its headers and its errors too."""
+
+    def schema() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    app.openapi = schema  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of an operation in the description, and so of a method in every client generated from it."""
+    is_second = "{skillpack}" in route.path and "skillpack" not in route.name
+    return route.name + (_SUFFIX if is_second else "")
+
+
+def as_text(spec: dict[str, Any]) -> str:
+    """The description as a file: the same each time, and readable in a diff."""
+    return json.dumps(spec, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    tags = [{"name": name, "description": what} for name, what in TAGS.items()]
+    spec = get_openapi(
+        title=TITLE,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=tags,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        servers=[{"url": "/"}],
+    )
+    ours = components()
+    schemas = {**spec.get("components", {}).get("schemas", {}), **ours["schemas"]}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    spec["components"] = {**ours, "schemas": schemas}
+    for path, method, operation in _operations(spec):
+        _describe_operation(path, method, operation)
+    return _with_named_forms(spec)
+
+
+def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            yield path, method, operation
+
+
+def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    _name_plainly(operation)
+    is_guarded = path.startswith(GUARDED) and not path.startswith(OPEN)
+    if is_guarded:
+        in_job = [JOB_TOKEN] if path in IN_JOB_ROUTES else []
+        operation.setdefault("security", [API_KEY, SESSION, *in_job])
+    answers = operation["responses"]
+    declared = {status for status in answers if status.isdecimal() and int(status) >= 400}
+    statuses = {int(status) for status in declared - {"422"}} | _refused(path, method, operation, is_guarded)
+    for status in declared:
+        del answers[status]
+    _describe_headers(operation)
+    answers.update(refusals(statuses))
+
+
+def _name_plainly(operation: dict[str, Any]) -> None:
+    """A summary that the framework made of the name, `List Skills`, reads as the written ones do: `List skills`."""
+    words = operation["operationId"].removesuffix(_SUFFIX).split("_")
+    if operation["summary"] == " ".join(words).title():
+        operation["summary"] = " ".join(words).capitalize()
+
+
+def _refused(path: str, method: str, operation: dict[str, Any], is_guarded: bool) -> set[int]:
+    """The statuses of errors that an operation of this form can answer with."""
+    has_body = "requestBody" in operation
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    conditions = {
+        400: True,
+        401: is_guarded,
+        403: is_guarded,
+        404: "{" in path or "skillpack" in names,
+        409: is_guarded and method in _WRITING,
+        413: has_body,
+        415: has_body,
+        422: has_body or bool(names),
+        503: True,
+    }
+    return {status for status, applies in conditions.items() if applies}
+
+
+def _describe_headers(operation: dict[str, Any]) -> None:
+    taken = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for status, answer in operation["responses"].items():
+        if "cursor" in taken:
+            answer.setdefault("headers", {}).update(header("Link"))
+        if "Idempotency-Key" in taken and status.startswith("2"):
+            answer.setdefault("headers", {}).update(header("Idempotent-Replayed"))
+
+
+def _with_named_forms(spec: dict[str, Any]) -> dict[str, Any]:
+    """`Body_push_deployment`, as the framework names the schema of a form, becomes `PushDeploymentForm`."""
+    schemas = spec["components"]["schemas"]
+    names = {name: _form_name(name) for name in schemas if name.startswith("Body_")}
+    for old, new in names.items():
+        schemas[new] = {**schemas.pop(old), "title": new}
+    text = re.sub(
+        r'"#/components/schemas/(Body_\w+)"',
+        lambda found: f'"#/components/schemas/{names[found[1]]}"',
+        json.dumps(spec),
+    )
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
+
+
+def _form_name(name: str) -> str:
+    words = name.removeprefix("Body_").removesuffix(_SUFFIX).split("_")
+    return "".join(word.capitalize() for word in words) + "Form"

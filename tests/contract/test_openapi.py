@@ -1,0 +1,105 @@
+"""The API is described as it is, and its description changes only on purpose."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from backend.app import create_app
+from backend.config import Settings
+from backend.openapi.describe import as_text
+
+SNAPSHOT = Path(__file__).with_name("openapi.json")
+SPEC: dict[str, Any] = create_app(Settings(home=Path("/nonexistent"))).openapi()
+OPERATIONS = [
+    (path, method, operation)
+    for path, methods in SPEC["paths"].items()
+    for method, operation in methods.items()
+]
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for inner in part.values():
+            yield from references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
+def resolved(reference: str) -> Any:
+    found: Any = SPEC
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def headers_of(operation: dict[str, Any]) -> set[str]:
+    return {one["name"] for one in operation.get("parameters", ()) if one["in"] == "header"}
+
+
+def test_the_api_is_as_the_snapshot_describes_it() -> None:
+    written = SNAPSHOT.read_text(encoding="utf-8")
+    assert as_text(SPEC) == written, (
+        "The API has changed. When that is meant, run `make openapi` and commit tests/contract/openapi.json."
+    )
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in set(references(SPEC)):
+        assert isinstance(resolved(reference), dict), reference
+
+
+def test_every_schema_is_json_schema() -> None:
+    for schema in SPEC["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_operation_has_a_name_for_a_method_and_no_two_the_same() -> None:
+    names = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert len(names) == len(set(names))
+    assert not [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name) or "v1" in name]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=lambda one: str(one)[:60])
+def test_every_operation_tells_a_caller_what_to_expect(
+    path: str, method: str, operation: dict[str, Any]
+) -> None:
+    answers = operation["responses"]
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["tags"]
+    assert "default" in answers
+    for status in (status for status in answers if status.startswith(("4", "5"))):
+        problem = resolved(answers[status]["$ref"])["content"]["application/json"]["schema"]
+        assert problem == {"$ref": "#/components/schemas/Problem"}
+    if path.startswith("/v1/") and not path.startswith("/v1/drive/signed/"):
+        assert {"api_key": []} in operation["security"] or operation["operationId"] == "create_project"
+        assert {"401", "403"} <= set(answers)
+    else:
+        assert "security" not in operation
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=lambda one: str(one)[:60])
+def test_every_post_that_creates_can_be_sent_twice(path: str, method: str, operation: dict[str, Any]) -> None:
+    creates = method == "post" and ("201" in operation["responses"] or path.endswith("/run"))
+    assert ("Idempotency-Key" in headers_of(operation)) == creates
+
+
+def test_forms_streams_and_files_say_what_they_carry() -> None:
+    by_name = {operation["operationId"]: operation for _, _, operation in OPERATIONS}
+    push = by_name["push_deployment"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(resolved(push["$ref"])["properties"]) == {"bundle", "notes", "activate"}
+    assert "file" in json.dumps(by_name["upload_file"]["requestBody"]["content"]["multipart/form-data"])
+    stream = by_name["stream_job_events"]["responses"]["200"]["content"]["text/event-stream"]
+    assert "event: end" in stream["example"]
+    assert "application/zip" in by_name["download_bundle"]["responses"]["200"]["content"]
+    assert "Link" in by_name["list_jobs"]["responses"]["200"]["headers"]

@@ -1,0 +1,111 @@
+"""What callers meet on the way to a job: types, keys, retries and the mistakes that are easily made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.auth import keys
+from backend.auth.keys import Limits
+from backend.db import Database
+from backend.ledger import service as ledger
+from tests.integration.deployments.conftest import BUNDLE
+
+RUN = "/v1/skills/double/run?timeout=0"
+
+
+@pytest.fixture
+async def project(make_project: Any, database: Database) -> Any:
+    """A project with money and the skill `double`."""
+    project = await make_project.make("Mine")
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    return project
+
+
+async def test_a_project_describes_its_skills_with_their_types(project: Any) -> None:
+    spec = (await project.http.get(f"/v1/projects/{project.slug}/openapi.json")).json()
+    assert spec["servers"] == [{"url": "http://127.0.0.1:8123"}]
+    assert list(spec["paths"]) == ["/v1/skills/double/run"]
+    assert spec["components"]["schemas"]["DoubleInputs"]["properties"] == {"n": {"type": "integer"}}
+
+
+async def test_what_the_description_names_can_be_called(project: Any) -> None:
+    await project.http.post("/v1/skillpacks", json={"name": "Work", "slug": "work"})
+    await project.pushed(BUNDLE, where="/v1/skillpacks/work")
+    spec = (await project.http.get(f"/v1/projects/{project.id}/openapi.json")).json()
+    assert len(spec["paths"]) == 2
+    for path in spec["paths"]:
+        answer = await project.http.post(path, params={"timeout": 0}, json={"n": 2})
+        assert (answer.status_code, answer.json()["status"]) == (200, "queued"), path
+
+
+async def test_nobody_else_reads_the_description(project: Any, make_project: Any) -> None:
+    address = f"/v1/projects/{project.id}/openapi.json"
+    other, public = await make_project.make("Other"), await make_project.make("Public", kind="publishable")
+    assert (await other.http.get(address)).status_code == 404
+    assert (await public.http.get(f"/v1/projects/{public.id}/openapi.json")).status_code == 403
+
+
+@pytest.mark.parametrize("route", ["run", "replay"])
+async def test_a_run_and_a_replay_are_made_once_for_a_key(project: Any, route: str) -> None:
+    async def send(key: str) -> httpx.Response:
+        headers = {"Idempotency-Key": key}
+        if route == "run":
+            return await project.http.post(RUN, json={"n": 1}, headers=headers)
+        return await project.http.post(f"/v1/jobs/{first['id']}/replay", headers=headers)
+
+    first = (await project.http.post(RUN, json={"n": 1})).json()
+    one, again, other = await send("a"), await send("a"), await send("b")
+    assert one.json()["id"] == again.json()["id"] != other.json()["id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in one.headers
+    assert len((await project.http.get("/v1/jobs")).json()) == 3
+
+
+async def test_a_body_that_does_not_say_that_it_is_json_is_told_what_to_say(project: Any) -> None:
+    answer = await project.http.post("/v1/jobs", content=b'{"skill": "double", "inputs": {"n": 1}}')
+    assert answer.status_code == 415
+    assert "Content-Type: application/json" in answer.json()["detail"]
+    missing = await project.http.post("/v1/jobs")
+    assert missing.status_code == 422
+
+
+async def test_a_publishable_key_reads_the_jobs_it_knows_and_lists_none(
+    project: Any, database: Database
+) -> None:
+    async with database.transaction() as session:
+        made = await keys.create(session, None, project_id=project.id, kind="publishable")
+    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    job = (await project.http.post(RUN, json={"n": 1}, headers=headers)).json()
+    assert (await project.http.get(f"/v1/jobs/{job['id']}", headers=headers)).status_code == 200
+    for path in ("/v1/jobs", "/v1/pricing"):
+        answer = await project.http.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed"), path
+
+
+async def test_a_key_that_has_spent_its_cap_is_told_so(project: Any, database: Database) -> None:
+    async with database.transaction() as session:
+        made = await keys.create(
+            session, None, project_id=project.id, kind="secret", limits=Limits(daily_cap_micros=0)
+        )
+    answer = await project.http.post(
+        "/v1/jobs",
+        json={"skill": "double", "inputs": {"n": 1}},
+        headers={"Authorization": f"Bearer {made.clear_text}"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (402, "key_cap_reached")
+
+
+@pytest.mark.parametrize("number", ["-1", "x", str(2**31), "9" * 30])
+async def test_a_number_that_no_event_has_is_refused_before_the_stream_begins(
+    project: Any, number: str
+) -> None:
+    job = (await project.http.post(RUN, json={"n": 1})).json()
+    for path, headers in (("events", {}), ("stream", {}), ("stream", {"Last-Event-ID": number})):
+        params = {} if headers else {"after": number}
+        answer = await project.http.get(f"/v1/jobs/{job['id']}/{path}", params=params, headers=headers)
+        assert answer.status_code == 422

@@ -1,0 +1,90 @@
+"""What the description of a project's skills says of their types."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from jsonschema import Draft202012Validator
+
+from backend.bundles.manifest import Skill
+from backend.deployments.service import ActiveSkill
+from backend.deployments.tables import Deployment
+from backend.projects.openapi import describe
+from backend.projects.tables import Project
+from backend.skillpacks.tables import Skillpack
+from tests.factories.tenants import make_skill
+
+
+def active(*skills: Skill, slug: str = "default") -> list[ActiveSkill]:
+    project_id = uuid4()
+    pack = Skillpack(project_id=project_id, slug=slug, name=slug, is_default=slug == "default")
+    deployment = Deployment(
+        project_id=project_id,
+        skillpack_id=pack.id,
+        version=3,
+        sha256="",
+        size_bytes=1,
+        manifest={},
+        warnings=[],
+    )
+    return [ActiveSkill(skill, pack, deployment) for skill in skills]
+
+
+def described(*skills: ActiveSkill) -> dict[str, Any]:
+    return describe(Project(slug="demo", name="Demo"), skills, url="http://127.0.0.1:8000")
+
+
+def names(spec: dict[str, Any]) -> list[str]:
+    return [methods["post"]["operationId"] for methods in spec["paths"].values()]
+
+
+def test_a_skill_of_the_default_skillpack_goes_by_its_own_name_and_others_by_their_full_one() -> None:
+    spec = described(*active(make_skill("resize")), *active(make_skill("resize"), slug="work"))
+    assert list(spec["paths"]) == ["/v1/skills/resize/run", "/v1/skills/work/resize/run"]
+    assert names(spec) == ["run_resize", "run_work_resize"]
+    assert spec["info"]["version"] == "default.3-work.3"
+
+
+def test_names_that_differ_in_punctuation_alone_get_types_of_their_own() -> None:
+    spec = described(*active(make_skill("a-b"), make_skill("a_b"), make_skill("3d")))
+    assert len(set(names(spec))) == 3
+    assert {"ABInputs", "ABNo2Inputs", "Skill3dInputs"} <= set(spec["components"]["schemas"])
+
+
+def test_references_within_a_schema_are_found_from_where_it_stands() -> None:
+    tree = {
+        "type": "object",
+        "properties": {
+            "leaf": {"$ref": "#/$defs/leaf"},
+            "children": {"type": "array", "items": {"$ref": "#"}},
+        },
+        "$defs": {"leaf": {"type": "integer"}},
+        "default": {"$ref": "#not-a-reference"},
+    }
+    inputs = described(*active(make_skill("tree", input_schema=tree)))["components"]["schemas"]["TreeInputs"]
+    assert inputs["properties"]["leaf"] == {"$ref": "#/components/schemas/TreeInputs/$defs/leaf"}
+    assert inputs["properties"]["children"]["items"] == {"$ref": "#/components/schemas/TreeInputs"}
+    assert inputs["default"] == {"$ref": "#not-a-reference"}
+
+
+def test_dialect_types_are_plain_json_schema_and_a_result_always_has_what_it_declares() -> None:
+    photo = {"type": "object", "properties": {"photo": {"type": "image"}}}
+    spec = described(*active(make_skill("frame", input_schema=photo, output_schema=photo)))
+    types = spec["components"]["schemas"]
+    for schema in types.values():
+        Draft202012Validator.check_schema(schema)
+    assert "required" not in types["FrameInputs"]
+    assert types["FrameResult"]["required"] == ["photo"]
+    assert {"$ref": "#/components/schemas/FrameResult"} in types["FrameJob"]["properties"]["result"]["anyOf"]
+
+
+def test_examples_are_there_to_be_tried() -> None:
+    skill = make_skill("greet", examples=[{"inputs": {"name": "Ada"}, "title": "In English"}])
+    body = described(*active(skill))["paths"]["/v1/skills/greet/run"]["post"]["requestBody"]
+    examples = body["content"]["application/json"]["examples"]
+    assert examples == {"example_1": {"summary": "In English", "value": {"name": "Ada"}}}
+
+
+def test_a_project_without_skills_is_described_too() -> None:
+    assert described()["paths"] == {}
