@@ -1,5 +1,5 @@
 """The description of the API as OpenAPI; `python -m backend.openapi` prints it."""
 
-from backend.openapi.describe import TITLE, describe, operation_id
+from backend.openapi.application import TITLE, describe, operation_id
 
 __all__ = ["TITLE", "describe", "operation_id"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.app import create_app
 from backend.config import Settings
-from backend.openapi.describe import as_text
+from backend.openapi.application import as_text
 
 
 def main() -> None:

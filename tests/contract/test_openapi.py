@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from backend.app import create_app
 from backend.config import Settings
-from backend.openapi.describe import as_text
+from backend.openapi.application import as_text
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 SPEC: dict[str, Any] = create_app(Settings(home=Path("/nonexistent"))).openapi()
