@@ -97,6 +97,7 @@ def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
 
 def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     _name_plainly(operation)
+    _require_paths(operation)
     is_guarded = path.startswith(GUARDED) and not path.startswith(OPEN)
     if is_guarded:
         in_job = [JOB_TOKEN] if path in IN_JOB_ROUTES else []
@@ -115,6 +116,14 @@ def _name_plainly(operation: dict[str, Any]) -> None:
     words = operation["operationId"].removesuffix(_SUFFIX).split("_")
     if operation["summary"] == " ".join(words).title():
         operation["summary"] = " ".join(words).capitalize()
+
+
+def _require_paths(operation: dict[str, Any]) -> None:
+    """What is optional as a query is never left out of a path, though one function serves both."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and "anyOf" in parameter["schema"]:
+            kinds = [kind for kind in parameter["schema"].pop("anyOf") if kind != {"type": "null"}]
+            parameter["schema"].update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
 
 
 def _refused(path: str, method: str, operation: dict[str, Any], is_guarded: bool) -> set[int]:

@@ -94,6 +94,14 @@ def test_every_post_that_creates_can_be_sent_twice(path: str, method: str, opera
     assert ("Idempotency-Key" in headers_of(operation)) == creates
 
 
+def test_nothing_in_a_path_may_be_left_out() -> None:
+    for path, _, operation in OPERATIONS:
+        for one in operation.get("parameters", ()):
+            if one["in"] == "path":
+                assert one["required"]
+                assert "null" not in json.dumps(one["schema"]), path
+
+
 def test_forms_streams_and_files_say_what_they_carry() -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in OPERATIONS}
     push = by_name["push_deployment"]["requestBody"]["content"]["multipart/form-data"]["schema"]
