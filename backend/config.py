@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     """Comma-separated lanes that this machine's workers serve."""
 
     sandbox: Literal["auto", "strict", "off"] = "auto"
-    """`auto` uses every layer the machine has; `strict` refuses jobs without file and network layers; `off` runs
-    them unconfined (development only)."""
+    """`auto` uses every layer the machine has, and is `strict` once a second person has an account (a worker looks when
+    it starts); `strict` refuses jobs without file and network layers; `off` runs them unconfined (development only)."""
 
     project_concurrency: int = Field(default=50, ge=1, le=10_000)
     """Jobs of one project that may be ready or running at once, unless the project has its own limit."""

@@ -9,12 +9,14 @@ import asyncio
 import os
 import signal
 import sys
+from typing import Literal
 from uuid import UUID
 
 import dramatiq
 import uvloop
 
 from backend import logs
+from backend.auth.users import count
 from backend.config import Settings, settings
 from backend.embedded import attach
 from backend.instance import Instance, open_instance
@@ -51,7 +53,7 @@ async def _run(current: Settings) -> None:
     async with open_instance(current, on_cancel=cancel) as instance:
         runner = DeterministicRunner(
             current.home,
-            sandbox=current.sandbox,
+            sandbox=await _sandbox_mode(instance),
             api_base=current.local_url,
             idle_s=current.idle_runner_s,
             pool_mb=current.runner_pool_mb,
@@ -65,6 +67,15 @@ async def _run(current: Settings) -> None:
             await _serve(instance, supervisor, runner, lanes=lanes, stop=stop)
         finally:
             await runner.close()
+
+
+async def _sandbox_mode(instance: Instance) -> Literal["auto", "strict", "off"]:
+    """Where several people run code, half a sandbox is none."""
+    mode = instance.settings.sandbox
+    if mode != "auto":
+        return mode
+    async with instance.database.reading() as session:
+        return "strict" if await count(session) > 1 else "auto"
 
 
 async def _serve(

@@ -10,7 +10,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -19,6 +19,7 @@ from backend.auth import audit
 from backend.auth.actors import OPERATOR_LABEL
 from backend.auth.errors import EmailTaken
 from backend.auth.tables import User
+from backend.db import AnySession
 from backend.errors import Invalid, NotSignedIn, Problem
 
 LEAST_PASSWORD_CHARACTERS: Final = 10
@@ -77,6 +78,12 @@ async def with_password(session: AsyncSession, *, email: str, password: str) -> 
     return user
 
 
+async def count(session: AnySession) -> int:
+    """How many people have an account here."""
+    found: int = (await session.execute(_COUNT)).scalar_one()
+    return found
+
+
 def normal_email(email: str) -> str:
     """The e-mail as it is stored and looked up."""
     return email.replace("\x00", "").strip().lower()
@@ -125,3 +132,6 @@ def _is_right(password_hash: str | None, password: str) -> bool:
 @lru_cache(maxsize=1)
 def _nobodys_hash() -> str:
     return _HASHER.hash("nobody has this password")
+
+
+_COUNT: Final = text("select count(*) from users where disabled_at is null")
