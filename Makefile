@@ -28,7 +28,7 @@ bench: environment pages ## Measure the numbers, each beside its peer
 	$(BIN)/python -m benchmarks
 
 chaos: environment pages ## The long form of the tests that kill things; prints a table
-	$(BIN)/python -m pytest tests/chaos -s -o timeout=3600
+	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos -o timeout=3600
 
 settings: environment ## Write docs/settings.md anew
 	$(BIN)/python -m backend.operations.settings_page

@@ -1,8 +1,7 @@
-"""A whole instance, started as an operator would, for the tests that kill parts of it; and the table of what they saw."""
+"""A whole instance, started as an operator would, for tests that kill parts of it; and a table of what they saw."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -15,12 +14,6 @@ from benchmarks.instance import Running, instance
 from tests.chaos.skills import SKILLS
 
 TABLE = pytest.StashKey[list[tuple[str, str]]]()
-
-
-@pytest.fixture(scope="session")
-def rounds() -> int:
-    """How many times the short form a test does of what it does (PURAS_CHAOS_ROUNDS)."""
-    return int(os.environ.get("PURAS_CHAOS_ROUNDS", "1"))
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +34,6 @@ def running() -> Iterator[Running]:
 def client(running: Running) -> Iterator[Client]:
     """A connection to it."""
     with running.client() as client:
-        yield client
-
-
-@pytest.fixture
-def neighbour(running: Running) -> Iterator[Client]:
-    """A connection to it of another project that has the same skills."""
-    with running.client(running.add_project()) as client:
-        client.push(SKILLS)
         yield client
 
 

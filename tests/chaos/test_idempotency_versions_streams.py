@@ -5,102 +5,114 @@ from __future__ import annotations
 import http.client
 import json
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 
-from benchmarks.instance import Client, Running
+from benchmarks.client import Answer, Client
+from benchmarks.instance import Running
+from tests.chaos.rounds import ROUNDS
 from tests.chaos.skills import SKILLS
+from tests.chaos.watching import Ask, assert_paid_once, until_ended
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180 * ROUNDS)]
+
+Tell = Callable[[str], None]
+Event = dict[str, Any]
 
 
-def test_a_hundred_posts_with_one_key_make_one_job(running: Running) -> None:
-    def post(_: int) -> str:
-        job = running.client().call(
-            "POST",
-            "/v1/jobs",
-            {"skill": "noop", "inputs": {"n": 1}},
-            **{"Idempotency-Key": "one-and-the-same"},
-        )
-        return str(job["id"])
+def test_a_hundred_posts_with_one_key_make_one_job_and_one_charge(
+    running: Running, client: Client, books: Ask, told: Tell
+) -> None:
+    def post(body: dict[str, Any]) -> Answer:
+        with running.client() as own:
+            return own.ask("POST", "/v1/jobs", body, **{"Idempotency-Key": "one-and-the-same"})
 
+    body = {"skill": "noop", "inputs": {"n": 1}, "metadata": {"of": "the hundred"}}
     with ThreadPoolExecutor(20) as threads:
-        assert len(set(threads.map(post, range(100)))) == 1
-    with pytest.raises(RuntimeError, match="422"):
-        running.client().call(
-            "POST",
-            "/v1/jobs",
-            {"skill": "noop", "inputs": {"n": 2}},
-            **{"Idempotency-Key": "one-and-the-same"},
-        )
+        answers = list(threads.map(lambda _: post(body), range(100)))
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.body["id"] for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    assert books("select count(*) from jobs where metadata->>'of' = 'the hundred'") == [(1,)]
+    refused = post({**body, "inputs": {"n": 2}})
+    assert (refused.status, refused.body["code"]) == (422, "idempotency_key_reused")
+    assert_paid_once(books, until_ended(client, [answers[0].body["id"]], 20))
+    told("100 concurrent posts: 1 job, 1 charge")
 
 
-def test_every_job_ends_on_the_version_it_was_submitted_to(running: Running) -> None:
-    client = running.client()
+def test_every_job_ends_on_the_version_it_was_submitted_to(client: Client, told: Tell) -> None:
     first = next(one for one in client.call("GET", "/v1/deployments") if one["is_active"])
+    main = SKILLS["skills/version/main.py"].replace(b'"version": 1', b'"version": 2')
     submitted: dict[str, int] = {}
 
-    def submit(version: int, count: int) -> None:
-        for _ in range(count):
-            job = client.call("POST", "/v1/jobs", {"skill": "version", "inputs": {"seconds": 0.05}})
-            submitted[job["id"]] = version
+    def submit(version: int) -> None:
+        submitted.update({client.submit("version", seconds=0.02): version for _ in range(50)})
 
-    submit(1, 40)
-    main = SKILLS["skills/version/main.py"].replace(b'"version": 1', b'"version": 2')
-    client.push({**SKILLS, "skills/version/main.py": main})
-    submit(2, 40)
-    client.call("POST", f"/v1/deployments/{first['id']}/activate")
-    submit(1, 40)
-    for job_id, version in submitted.items():
-        job = client.call("GET", f"/v1/jobs/{job_id}?wait=true&timeout=55")
-        assert (job["status"], job["result"]) == ("succeeded", {"version": version})
+    for _ in range(ROUNDS):
+        submit(1)
+        client.push({**SKILLS, "skills/version/main.py": main})
+        submit(2)
+        client.call("POST", f"/v1/deployments/{first['id']}/activate")
+        submit(1)
+    for job in until_ended(client, submitted, 60 * ROUNDS):
+        assert (job["status"], job["result"]) == ("succeeded", {"version": submitted[job["id"]]})
+    told(f"{len(submitted)} jobs in flight through {2 * ROUNDS} switches: each on its own version")
 
 
-def test_a_stream_cut_at_random_places_has_no_gap_and_no_repeat(running: Running) -> None:
-    client = running.client()
-    job_id = client.call("POST", "/v1/jobs", {"skill": "talk", "inputs": {"lines": 400}})["id"]
-    whole = client.call("GET", f"/v1/jobs/{job_id}?wait=true&timeout=55")
+def test_a_stream_cut_at_random_places_has_no_gap_and_no_repeat(
+    running: Running, client: Client, told: Tell
+) -> None:
+    job_id = client.submit("talk", lines=300, width=2_000)
+    live = follow_with_cuts(running, job_id, cuts=10)
+    (whole,) = until_ended(client, [job_id], 30)
     assert whole["status"] == "succeeded"
     expected = client.call("GET", f"/v1/jobs/{job_id}/events")
-    for _ in range(20):
-        assert follow_with_cuts(running, job_id, cuts=5) == expected
+    assert live == expected
+    size = sum(len(json.dumps(event)) for event in expected)
+    cuts = 0
+    while cuts < 100 * ROUNDS:
+        cuts += 10
+        assert follow_with_cuts(running, job_id, cuts=10, most_bytes=size // 8) == expected
+    told(f"{cuts} cuts in {len(expected)} events of {size:,} bytes: no gap, no repeat")
 
 
-def test_a_live_stream_gives_what_the_list_gives_afterwards(running: Running) -> None:
-    client: Client = running.client()
-    job_id = client.call("POST", "/v1/jobs", {"skill": "talk", "inputs": {"lines": 200, "width": 2000}})["id"]
-    live = follow_with_cuts(running, job_id, cuts=3)
-    assert live == client.call("GET", f"/v1/jobs/{job_id}/events")
-    assert live[-1]["type"] == "succeeded"
+def test_a_line_of_a_megabyte_reaches_its_followers_whole(running: Running, client: Client) -> None:
+    job_id = client.submit("talk", lines=1, width=1_000_000)
+    (job,) = until_ended(client, [job_id], 30)
+    assert job["status"] == "succeeded"
+    events = follow_with_cuts(running, job_id, cuts=0)
+    text = "".join(event["payload"]["text"] for event in events if event["type"] == "log")
+    assert text.count("x") == 1_000_000
 
 
-def follow_with_cuts(running: Running, job_id: str, *, cuts: int) -> list[dict[str, object]]:
-    events: list[dict[str, object]] = []
+def follow_with_cuts(running: Running, job_id: str, *, cuts: int, most_bytes: int = 20_000) -> list[Event]:
+    events: list[Event] = []
     for _ in range(cuts):
-        if not follow(running, job_id, events, most_bytes=random.randint(1, 20_000)):
-            break
+        if follow(running, job_id, events, most_bytes=random.randint(1, most_bytes)):
+            return events
     while not follow(running, job_id, events, most_bytes=None):
         pass
     return events
 
 
-def follow(running: Running, job_id: str, events: list[dict[str, object]], *, most_bytes: int | None) -> bool:
+def follow(running: Running, job_id: str, events: list[Event], *, most_bytes: int | None) -> bool:
     """Read frames onto `events`, and drop the connection after so many bytes; True when the stream said its end."""
     after = events[-1]["id"] if events else 0
     with closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)) as connection:
         headers = {"Authorization": f"Bearer {running.api_key}", "Last-Event-ID": str(after)}
         connection.request("GET", f"/v1/jobs/{job_id}/stream", headers=headers)
-        answer = connection.getresponse()
-        assert answer.status == 200
-        text = answer.read(most_bytes) if most_bytes is not None else answer.read()
+        with connection.getresponse() as answer:
+            assert answer.status == 200
+            text = answer.read(most_bytes) if most_bytes is not None else answer.read()
     whole, _, _ = text.rpartition(b"\n\n")
     is_ended = False
     for block in whole.split(b"\n\n"):
-        fields = dict(
-            line.split(b": ", 1) for line in block.split(b"\n") if b": " in line and not line.startswith(b":")
-        )
+        lines = [line for line in block.split(b"\n") if b": " in line and not line.startswith(b":")]
+        fields = dict(line.split(b": ", 1) for line in lines)
         if fields.get(b"event") == b"end":
             is_ended = True
         elif b"data" in fields:

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.client import Client
 from benchmarks.instance import Running
+from tests.chaos.rounds import ROUNDS
 from tests.chaos.watching import (
     Ask,
     assert_books_add_up,
@@ -22,20 +23,19 @@ from tests.chaos.watching import (
     until_idle,
 )
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180 * ROUNDS)]
 
 
 def test_jobs_survive_the_killing_of_their_workers(
-    running: Running, client: Client, books: Ask, told: Callable[[str], None], *, rounds: int
+    running: Running, client: Client, books: Ask, told: Callable[[str], None]
 ) -> None:
-    job_ids = [client.submit("nap", seconds=0.3) for _ in range(80 * rounds)]
-    killed = 0
-    for _ in range(4 * rounds):
+    job_ids: list[str] = []
+    for _ in range(4 * ROUNDS):
+        job_ids += [client.submit("nap", seconds=0.3) for _ in range(25)]
         until(lambda: worker_pids(books), 20, "no worker is there")
         os.kill(random.choice(worker_pids(books)), signal.SIGKILL)
-        killed += 1
         time.sleep(1.0)  # the rhythm of the attack
-    jobs = until_ended(client, job_ids, 60 * rounds)
+    jobs = until_ended(client, job_ids, 60 * ROUNDS)
     assert {job["status"] for job in jobs} == {"succeeded"}
     for job in jobs:
         assert_ended_once(client, job)
@@ -43,13 +43,13 @@ def test_jobs_survive_the_killing_of_their_workers(
     assert_books_add_up(running)
     again = sum(job["attempt"] > 1 for job in jobs)
     assert again, "no job was hit"
-    told(f"{killed} workers killed under {len(jobs)} jobs: {again} ran again, 0 lost, 0 paid twice")
+    told(f"{4 * ROUNDS} workers killed under {len(jobs)} jobs: {again} ran again, 0 lost, 0 paid twice")
 
 
 def test_a_worker_that_wakes_after_its_lease_can_write_nothing(
-    client: Client, books: Ask, told: Callable[[str], None], *, rounds: int
+    client: Client, books: Ask, told: Callable[[str], None]
 ) -> None:
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         until_idle(books)
         job_id = client.submit("nap", seconds=2)
         frozen = pid_that_runs(books, job_id)
@@ -64,7 +64,7 @@ def test_a_worker_that_wakes_after_its_lease_can_write_nothing(
         until_idle(books)  # the one that woke has begun anew
         assert_ended_once(client, job)
         assert_paid_once(books, [job])
-    told(f"{rounds} frozen past the lease: every late write refused")
+    told(f"{ROUNDS} frozen past the lease: every late write refused")
 
 
 def test_a_job_that_kills_its_worker_fails_and_takes_no_other_with_it(

@@ -13,63 +13,69 @@ from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running
 from tests.chaos.processes import children_called, kill
+from tests.chaos.rounds import ROUNDS
 from tests.chaos.watching import (
     Ask,
     Job,
     assert_books_add_up,
     assert_ended_once,
     assert_paid_once,
+    until,
     until_ended,
 )
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 * ROUNDS)]
 
 Tell = Callable[[str], None]
 
 
-def test_an_emptied_redis_loses_no_job(
-    running: Running, client: Client, books: Ask, told: Tell, *, rounds: int
-) -> None:
+def test_an_emptied_redis_loses_no_job(running: Running, client: Client, books: Ask, told: Tell) -> None:
     job_ids = []
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         job_ids += naps(client, 40)
         with Redis.from_url(attach(Settings(home=running.home)).redis_url) as redis:
             redis.flushall()
-    assert_all_done(client, books, until_ended(client, job_ids, 30 * rounds))
-    told(f"emptied {rounds} times under {len(job_ids)} jobs: 0 lost")
+    assert_all_done(client, books, until_ended(client, job_ids, 30 * ROUNDS))
+    told(f"emptied {ROUNDS} times under {len(job_ids)} jobs: 0 lost")
 
 
 def test_a_killed_redis_loses_no_job_and_fails_no_request(
-    running: Running, client: Client, books: Ask, told: Tell, *, rounds: int
+    running: Running, client: Client, books: Ask, told: Tell
 ) -> None:
     job_ids = []
-    for _ in range(rounds):
-        kill(children_called(running.process.pid, running.home, "valkey-server"))
+    for _ in range(ROUNDS):
+        kill_all(running, "valkey-server")
         job_ids += naps(client, 20)
-    assert_all_done(client, books, until_ended(client, job_ids, 30 * rounds))
-    told(f"killed {rounds} times under {len(job_ids)} jobs: 0 lost, 0 requests refused")
+    assert_all_done(client, books, until_ended(client, job_ids, 30 * ROUNDS))
+    told(f"killed {ROUNDS} times under {len(job_ids)} jobs: 0 lost, 0 requests refused")
 
 
 def test_a_killed_database_is_back_and_the_jobs_go_on(
-    running: Running, client: Client, books: Ask, told: Tell, *, rounds: int
+    running: Running, client: Client, books: Ask, told: Tell
 ) -> None:
     job_ids, refused = [], 0
-    for _ in range(2 * rounds):
+    for _ in range(2 * ROUNDS):
         job_ids += naps(client, 20)
-        kill(children_called(running.process.pid, running.home, "postgres"))
+        kill_all(running, "postgres")
         refused += refusals_until_it_answers(client)
-    jobs = until_ended(client, job_ids, 45 * rounds)
+    jobs = until_ended(client, job_ids, 45 * ROUNDS)
     assert_all_done(client, books, jobs)
     assert_books_add_up(running)
     told(
-        f"killed {2 * rounds} times under {len(job_ids)} jobs: 0 lost, {refused} answers of 503 with Retry-After"
+        f"killed {2 * ROUNDS} times under {len(job_ids)} jobs: 0 lost, {refused} answers of 503 with Retry-After"
     )
 
 
 def test_a_killed_api_is_back_and_the_jobs_go_on(running: Running, client: Client, books: Ask) -> None:
     job_ids = naps(client, 20)
-    kill(children_called(running.process.pid, running.home, "studio.serve"))
+    kill_all(running, "studio.serve")
     assert_all_done(client, books, until_ended(client, job_ids, 30))
+
+
+def kill_all(running: Running, name: str) -> None:
+    """SIGKILL every process of the program, as soon as there is one."""
+    until(lambda: children_called(running.process.pid, running.home, name), 20, f"{name} does not run")
+    kill(children_called(running.process.pid, running.home, name))
 
 
 def naps(client: Client, count: int) -> list[str]:
