@@ -219,8 +219,11 @@ def bomb_forks(inputs):
 
 def bomb_memory(inputs):
     for _ in range(16):
-        if os.fork() == 0:
-            break
+        try:
+            if os.fork() == 0:
+                break
+        except BlockingIOError:  # the dead of the fork bomb before it are not all buried yet
+            time.sleep(0.01)
     held = []
     while True:
         held.append(bytearray(os.urandom(1 << 16)) * 64)
