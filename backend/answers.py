@@ -130,6 +130,8 @@ def _sentence(one: Mapping[str, Any]) -> str:
     if one["type"] == "extra_forbidden":
         return "There is no such field here. Check its spelling, or leave it out."
     message: str = one["msg"]
+    if "Expected UploadFile" in message:
+        return "This is a file: send it as a part of the form that has a file name."
     return message.removeprefix("Value error, ").rstrip(".") + "."
 
 

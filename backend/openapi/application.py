@@ -159,6 +159,9 @@ def _with_named_forms(spec: dict[str, Any]) -> dict[str, Any]:
     names = {name: _form_name(name) for name in schemas if name.startswith("Body_")}
     for old, new in names.items():
         schemas[new] = {**schemas.pop(old), "title": new}
+        for field in schemas[new]["properties"].values():
+            if "contentMediaType" in field:
+                field["format"] = "binary"  # the older word for a file, which many generators know alone
     text = re.sub(
         r'"#/components/schemas/(Body_\w+)"',
         lambda found: f'"#/components/schemas/{names[found[1]]}"',

@@ -105,7 +105,9 @@ def test_nothing_in_a_path_may_be_left_out() -> None:
 def test_forms_streams_and_files_say_what_they_carry() -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in OPERATIONS}
     push = by_name["push_deployment"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(resolved(push["$ref"])["properties"]) == {"bundle", "notes", "activate"}
+    fields = resolved(push["$ref"])["properties"]
+    assert set(fields) == {"bundle", "notes", "activate"}
+    assert fields["bundle"]["format"] == "binary"
     assert "file" in json.dumps(by_name["upload_file"]["requestBody"]["content"]["multipart/form-data"])
     stream = by_name["stream_job_events"]["responses"]["200"]["content"]["text/event-stream"]
     assert "event: end" in stream["example"]

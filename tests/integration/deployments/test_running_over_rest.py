@@ -74,6 +74,12 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_told_what_to_say(proj
     assert missing.status_code == 422
 
 
+async def test_a_bundle_that_is_no_file_of_the_form_is_told_what_to_be(project: Any) -> None:
+    answer = await project.http.post("/v1/deployments", files={"bundle": (None, "text")})
+    assert answer.status_code == 422
+    assert "a part of the form that has a file name" in answer.json()["detail"]
+
+
 async def test_a_publishable_key_reads_the_jobs_it_knows_and_lists_none(
     project: Any, database: Database
 ) -> None:
