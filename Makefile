@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
-CODE := backend workers studio skills_kit mcp tests benchmarks .ci
+CODE := backend workers studio skills_kit tests benchmarks .ci
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -18,7 +18,13 @@ class Secret(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "secrets"
     __table_args__ = (
-        Index("uq_secrets_project", "project_id", "name", unique=True, postgresql_where=text("skillpack_id is null")),
+        Index(
+            "uq_secrets_project",
+            "project_id",
+            "name",
+            unique=True,
+            postgresql_where=text("skillpack_id is null"),
+        ),
         Index(
             "uq_secrets_skillpack",
             "skillpack_id",
