@@ -63,6 +63,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=False,
+            hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
             connect_args={"options": CONNECTION_OPTIONS},
         )
         discard_closed(self.engine)
