@@ -9,17 +9,18 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backend.jobs.status import Status
+from backend.schemas import unstorable
 
 MAX_NAME = 200
 
 
-def _without_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not contain NUL characters")
+def _storable(text: str) -> str:
+    if unstorable(text):
+        raise ValueError("This must not hold NUL characters or halves of characters (lone surrogates)")
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class JobLimits(BaseModel):

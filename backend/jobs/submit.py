@@ -22,6 +22,7 @@ from backend.jobs import admission
 from backend.jobs.errors import AgentsNotOffered, KeyCapReached, LaneNotGranted, SkillNotOnKey, WalletEmpty
 from backend.jobs.schemas import JobRequest
 from backend.ledger.pricing import PriceList
+from backend.schemas import unstorable
 
 MAX_METADATA_BYTES = 16_384
 DEFAULT_LANE = "default"
@@ -139,16 +140,17 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
         problems.append(
             Problem("metadata", f"is over {MAX_METADATA_BYTES} bytes; keep it elsewhere and put its id here")
         )
-    if "\\u0000" in metadata:
-        problems.append(Problem("metadata", "contains a NUL character; remove it"))
+    flaw = unstorable(request.metadata)
+    if flaw is not None:
+        problems.append(Problem("metadata", flaw))
     if request.model is not None:
         problems.append(
             Problem("model", f"is for agentic skills; {skill.name!r} is a function. Leave it out")
         )
     if problems:
+        first = problems[0]
         raise Invalid(
-            f"The inputs do not fit the skill {skill.name!r}: {problems[0].path}: {problems[0].message}",
-            problems,
+            f"The job does not fit the skill {skill.name!r}: {first.path}: {first.message}", problems
         )
     inputs: dict[str, Any] = checked.value
     return inputs

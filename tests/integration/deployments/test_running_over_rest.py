@@ -74,6 +74,27 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_told_what_to_say(proj
     assert missing.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("metadata", '{"a": "\\u0000"}'),
+        ("metadata", '{"a": ["\\ud800"]}'),
+        ("metadata", '{"a": 1e999}'),
+        ("inputs.n", '{"n": NaN}'),
+        ("source", '"\\udfff"'),
+        ("skill", '"double\\u0000"'),
+    ],
+)
+async def test_what_cannot_be_stored_is_refused_with_its_place(project: Any, where: str, value: str) -> None:
+    body = {"skill": '"double"', "inputs": '{"n": 1}', where.partition(".")[0]: value}
+    content = "{" + ", ".join(f'"{name}": {written}' for name, written in body.items()) + "}"
+    answer = await project.http.post(
+        "/v1/jobs", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["path"] == where
+
+
 async def test_a_bundle_that_is_no_file_of_the_form_is_told_what_to_be(project: Any) -> None:
     answer = await project.http.post("/v1/deployments", files={"bundle": (None, "text")})
     assert answer.status_code == 422
