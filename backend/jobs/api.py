@@ -35,6 +35,8 @@ _COSTS: dict[int | str, dict[str, Any]] = {402: {"description": "The wallet or t
 
 MAX_WAIT_S = 55.0
 """A little less than the minute that clients give a request."""
+LAST_VERSION = 2**31 - 1
+"""The largest number that a version can have."""
 
 
 async def _wait_s(
@@ -69,7 +71,7 @@ async def _filter(
     status: Status | None = None,
     skill: str | None = None,
     source: str | None = None,
-    version: Annotated[int | None, Query(ge=1)] = None,
+    version: Annotated[int | None, Query(ge=1, le=LAST_VERSION)] = None,
     since: datetime | None = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Found in id, skill, error, metadata.")
@@ -92,7 +94,9 @@ async def submit_job(
     wait_s: WaitDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
-    version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
+    version: Annotated[
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
+    ] = None,
 ) -> JobView:
     """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
     spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
@@ -115,7 +119,9 @@ async def run_skill(
     once: OnceDep,
     patience_s: PatienceDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
-    version: Annotated[int | None, Query(ge=1, description="Default: the active one.")] = None,
+    version: Annotated[
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
+    ] = None,
 ) -> JobView:
     """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
 
@@ -167,7 +173,9 @@ async def replay_job(
     *,
     once: OnceDep,
     wait_s: WaitDep,
-    version: Annotated[int | None, Query(ge=1, description="Default: the deployment that it ran.")] = None,
+    version: Annotated[
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the one that it ran.")
+    ] = None,
 ) -> JobView:
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with instance.database.transaction() as session:

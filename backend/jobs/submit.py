@@ -138,14 +138,17 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
     metadata = json.dumps(request.metadata)
     if len(metadata) > MAX_METADATA_BYTES:
         problems.append(
-            Problem("metadata", f"is over {MAX_METADATA_BYTES} bytes; keep it elsewhere and put its id here")
+            Problem(
+                "metadata",
+                f"This is over {MAX_METADATA_BYTES:,} bytes. Keep it elsewhere and put its id here.",
+            )
         )
     flaw = unstorable(request.metadata)
     if flaw is not None:
-        problems.append(Problem("metadata", flaw))
+        problems.append(Problem("metadata", f"{flaw}, which cannot be stored. Take it out."))
     if request.model is not None:
         problems.append(
-            Problem("model", f"is for agentic skills; {skill.name!r} is a function. Leave it out")
+            Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
         )
     if problems:
         first = problems[0]
