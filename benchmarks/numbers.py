@@ -50,7 +50,7 @@ def table(rows: Sequence[Measurement]) -> str:
     ]
     lines += [
         f"| {row.number} | {row.what} | {row.goal} | {row.measured} | {'yes' if row.is_met else '**no**'} "
-        f"| {row.limited_by} |"
+        f"| {'' if row.is_met else row.limited_by} |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"
