@@ -13,8 +13,8 @@ from benchmarks.numbers import Measurement, milliseconds, percentile, say
 ROUNDS = 300
 WARM_UP = 30
 LIMITED_BY = (
-    "three commits and three reads at about 0.5 ms each from cold caches, 2 ms of the web framework, 1.2 ms from ticket "
-    "to worker, 1.5 ms of sandboxed process; the peer is one process that stays in the cache"
+    "three commits and three reads at about 0.5 ms each from cold caches, 2 ms of the web framework, 1.2 ms from "
+    "ticket to worker, 1.5 ms of sandboxed process; the peer is one process that stays in the cache"
 )
 
 

@@ -6,18 +6,22 @@ import asyncio
 import json
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from backend.auth import keys, users
-from backend.auth.actors import OPERATOR_LABEL
+from backend.auth.actors import OPERATOR_LABEL, operator
+from backend.auth.membership import ROLES
+from backend.auth.principal import Role
 from backend.config import Settings, settings
 from backend.jobs import lanes
 from backend.ledger import service as ledger
 from backend.operations import database
 from backend.operations.books import Usd, micros, project_id_of
+from backend.projects import members
 from backend.projects import service as projects
 
 
@@ -30,11 +34,21 @@ class NewProject:
     api_key: str
 
 
+class MemberRole(StrEnum):
+    """The roles, as the command line names them."""
+
+    owner = "owner"
+    admin = "admin"
+    developer = "developer"
+    viewer = "viewer"
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the operator's CLI."""
     project = typer.Typer(help="Projects.", no_args_is_help=True)
     project.command("create")(create_project)
     project.command("lane")(grant_lane)
+    project.command("member")(add_member)
     app.add_typer(project, name="project")
     user = typer.Typer(help="People.", no_args_is_help=True)
     user.command("create")(create_user)
@@ -98,6 +112,22 @@ def grant_lane(
     typer.echo(f"Project {project} may {'no longer ' if revoke else ''}use the lane {lane}.")
 
 
+def add_member(
+    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    email: Annotated[str, typer.Argument(help="Of somebody who has an account.")],
+    role: Annotated[MemberRole, typer.Option(help="What they may do.")] = MemberRole.developer,
+) -> None:
+    """Put somebody into a project; a project that nobody is in is reached this way too."""
+    asyncio.run(_add_member(settings(), project, email, ROLES[role.value]))
+    typer.echo(f"{email} is {role.value} of {project}.")
+
+
+async def _add_member(options: Settings, project: str, email: str, role: Role) -> None:
+    async with database.unit_of_work(options) as session:
+        principal = operator(await project_id_of(session, project))
+        await members.add(session, principal, email=email, role=role)
+
+
 async def _grant_lane(options: Settings, project: str, lane: str, *, revoke: bool) -> None:
     async with database.unit_of_work(options) as session:
         change = lanes.revoke if revoke else lanes.grant
@@ -107,7 +137,7 @@ async def _grant_lane(options: Settings, project: str, lane: str, *, revoke: boo
 def create_user(
     email: Annotated[str, typer.Argument(help="E-mail address, with which they sign in.")],
     name: Annotated[str, typer.Option(help="What people call them.")] = "",
-    operator: Annotated[
+    is_operator: Annotated[
         bool, typer.Option("--operator", help="May do what concerns the whole instance.")
     ] = False,
     password_stdin: Annotated[
@@ -120,7 +150,7 @@ def create_user(
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    user_id = asyncio.run(_make_user(settings(), email, password, name=name, is_operator=operator))
+    user_id = asyncio.run(_make_user(settings(), email, password, name=name, is_operator=is_operator))
     typer.echo(
         json.dumps({"user_id": str(user_id), "email": email}) if as_json else f"User {email} ({user_id})"
     )
