@@ -73,8 +73,8 @@ class Supervisor:
 
     async def given_up(self, worker_id: UUID, layers: Sequence[str]) -> None:
         """The instance took this process for dead and has sent its jobs on: drop them and begin anew."""
-        if worker_id != self.worker_id:
-            return
+        if worker_id != self.worker_id or self._stopping.is_set():
+            return  # it has begun anew already, or has left by itself: late writes are refused either way
         log.warning("this process was given up; its jobs run elsewhere", worker_id=str(worker_id))
         for attempt in list(self._attempts.values()):
             attempt.end(EndedBy.LOSS)
