@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from uuid import UUID
 
 import redis
 from dramatiq import Message as Envelope
 from dramatiq.brokers.redis import RedisBroker
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from backend import logs
 
@@ -27,6 +29,8 @@ WAKE_CHANNEL = "puras:wake"
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of job ids whose processes are to end."""
+ANSWER_S = 0.5
+"""A Redis that has not answered by then is taken for away."""
 AWAY_S = 1.0
 """After a failure Redis is left alone for this long, so that its absence costs requests nothing."""
 
@@ -104,14 +108,22 @@ def actor_name(lane: str) -> str:
     return f"claim-{lane}"
 
 
+def client(redis_url: str) -> redis.Redis:
+    """A client for which a Redis that is frozen is as away as one that is gone; a connection it has cut is renewed."""
+    return redis.Redis.from_url(
+        redis_url,
+        socket_timeout=ANSWER_S,
+        socket_connect_timeout=ANSWER_S,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )
+
+
 class RedisDoorbell:
     """Rings over Redis from one thread of its own, so that a slow Redis never holds up the event loop."""
 
     def __init__(self, redis_url: str) -> None:
-        self._broker = RedisBroker(
-            url=redis_url, namespace="puras:tickets", socket_timeout=1.0, socket_connect_timeout=0.5
-        )
-        self._client = cast(redis.Redis, self._broker.client)
+        self._client = client(redis_url)
+        self._broker = RedisBroker(client=self._client, namespace="puras:tickets")
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
         self._away_until = 0.0
 
@@ -128,6 +140,8 @@ class RedisDoorbell:
         self._client.close()
 
     def _send(self, messages: list[Message]) -> None:
+        if time.monotonic() < self._away_until:
+            return  # those who rang before this one have found out
         try:
             for message in messages:
                 self._send_one(message)

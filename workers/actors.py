@@ -8,7 +8,8 @@ that keeps ringing until somebody answers, so that no ticket is missed between t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dramatiq
@@ -18,7 +19,7 @@ from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 
-from backend.queue import actor_name, queue_name
+from backend.queue import actor_name, client, queue_name
 
 BLOCK_S = 1
 """Longest sleep of the consumer, so that a stop takes no longer."""
@@ -39,25 +40,22 @@ class WakingConsumer(_RedisConsumer):
     def ack(self, message: Any) -> None:
         """Acknowledge; there is room for another message now."""
         try:
-            super().ack(message)
+            with _closed_when_away():
+                super().ack(message)
         finally:
             self._has_room.set()
 
     def nack(self, message: Any) -> None:
         """Reject; there is room for another message now."""
         try:
-            super().nack(message)
+            with _closed_when_away():
+                super().nack(message)
         finally:
             self._has_room.set()
 
     def __next__(self) -> MessageProxy | None:
-        try:
+        with _closed_when_away():
             return self._next()
-        except (
-            redis.ConnectionError,
-            redis.TimeoutError,
-        ) as error:  # a timeout here is a half-open connection
-            raise ConnectionClosed(error) from None
 
     def close(self) -> None:
         """Close the sleeping connection."""
@@ -79,12 +77,21 @@ class WakingConsumer(_RedisConsumer):
         return MessageProxy(message)
 
 
+@contextmanager
+def _closed_when_away() -> Iterator[None]:
+    """Say it as Dramatiq expects it, so that it tries again: a Redis that does not answer in time is away too."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise ConnectionClosed(error) from None
+
+
 class WakingBroker(RedisBroker):
     """Dramatiq's Redis broker with the waking consumer."""
 
     def __init__(self, *, url: str) -> None:
         super().__init__(
-            url=url,
+            client=client(url),
             namespace="puras:tickets",
             middleware=[],
             # Tickets carry nothing that would be missed: what a lost process held is claimed by a sweep.

@@ -28,6 +28,8 @@ from workers.supervisor import Supervisor
 log = logs.get(__name__)
 
 ORPHAN_LOOK_S = 1.0
+TICKETS_STOP_MS = 5_000
+"""Without Redis a ticket cannot be given back, and nobody misses it."""
 
 
 def main() -> int:
@@ -122,7 +124,7 @@ async def _serve(
         task.cancel()
     heart.is_stopping = True
     supervisor.stop()
-    await asyncio.to_thread(tickets.stop)
+    await asyncio.to_thread(tickets.stop, timeout=TICKETS_STOP_MS)
     await running
     await asyncio.to_thread(heart.stop)
     log.info("worker stopped", worker_id=str(supervisor.worker_id))

@@ -26,6 +26,27 @@ input_schema: {type: object, properties: {seconds: {type: number}}}
 output_schema: {type: object, properties: {slept: {type: number}}}
 """,
     "skills/stubborn/main.py": NOOP_SKILL["skills/nap/main.py"],
+    "skills/family/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Has children that write on and on, and let nobody end them who asks.
+input_schema: {type: object}
+output_schema: {type: object}
+""",
+    "skills/family/main.py": b"""\
+import os
+import signal
+import time
+
+
+def run():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(3):
+        os.fork()
+    while True:
+        with open("drive/beats.txt", "a") as file:
+            file.write(".")
+        time.sleep(0.02)
+""",
     "skills/talk/skill.yaml": b"""\
 entrypoint: main.py:run
 description: Prints lines for a while.
