@@ -136,7 +136,9 @@ async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list
 
 async def _started(session: AnySession, rows: Any) -> list[Claimed]:
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
-    return [_claimed(row, await _reserve(session, row) if row.cap_micros else 0) for row in rows]
+    return [
+        claimed_of(row, reserved_micros=await _reserve(session, row) if row.cap_micros else 0) for row in rows
+    ]
 
 
 async def _reserve(session: AnySession, row: Any) -> int:
@@ -147,7 +149,8 @@ async def _reserve(session: AnySession, row: Any) -> int:
     return amount
 
 
-def _claimed(row: Any, reserved_micros: int) -> Claimed:
+def claimed_of(row: Any, *, reserved_micros: int) -> Claimed:
+    """The attempt that a row of a running job tells of."""
     return Claimed(
         job_id=row.id,
         attempt=row.attempt,

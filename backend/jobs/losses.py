@@ -19,7 +19,7 @@ from backend.deployments.active import load_deployed_skill
 from backend.events.append import NewEvent
 from backend.fleet.service import LEASE
 from backend.jobs import admission
-from backend.jobs.claim import Claimed
+from backend.jobs.claim import claimed_of
 from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
 from backend.jobs.retry import GiveUp, after_loss
@@ -32,13 +32,13 @@ SWEEP_LOCK = 0x7377_6570  # "swep": any constant that no one else takes
 _TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
 _GIVE_UP = text("delete from workers where beat_at < now() - :lease returning id")
 _LOST = text("""
-select j.*, p.number as project_number,
+select j.*, p.number as project_number, 0 as stamp, '' as secrets_stamp,
        count(*) over (partition by j.worker_id) = 1 as was_alone
 from jobs j join projects p on p.id = j.project_id
 where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
 """)
 _UNHELD = text("""
-select j.*, p.number as project_number, false as was_alone
+select j.*, p.number as project_number, 0 as stamp, '' as secrets_stamp, false as was_alone
 from jobs j join projects p on p.id = j.project_id
 where j.status = 'running' and j.worker_id = :worker_id and not j.id = any(:held)
   and j.started_at < clock_timestamp() - :settled
@@ -86,7 +86,12 @@ async def send_on_unheld(session: AsyncSession, worker_id: UUID, held: Collectio
 async def _send_on(session: AsyncSession, row: Any) -> None:
     if row.cancel_requested_at is not None:
         ending = Ending("cancelled", error="Cancelled while its worker was lost.", error_code="cancelled")
-        await finish(session, _as_claimed(row), ending, [_lost_event(row.worker_id)])
+        await finish(
+            session,
+            claimed_of(row, reserved_micros=row.reserved_micros),
+            ending,
+            [_lost_event(row.worker_id)],
+        )
         return
     skill = (await load_deployed_skill(session, row.deployment_id, row.skill_name)).skill
     fate = after_loss(
@@ -94,7 +99,12 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
     )
     if isinstance(fate, GiveUp):
         ending = Ending("failed", error=fate.error, error_code=fate.code)
-        await finish(session, _as_claimed(row), ending, [_lost_event(row.worker_id)])
+        await finish(
+            session,
+            claimed_of(row, reserved_micros=row.reserved_micros),
+            ending,
+            [_lost_event(row.worker_id)],
+        )
     else:
         await requeue(
             session,
@@ -112,24 +122,3 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
 
 def _lost_event(worker_id: UUID) -> NewEvent:
     return NewEvent("log", {"stream": "system", "text": f"The worker process {worker_id} was lost."})
-
-
-def _as_claimed(row: Any) -> Claimed:
-    return Claimed(
-        job_id=row.id,
-        attempt=row.attempt,
-        project_id=row.project_id,
-        project_number=row.project_number,
-        skillpack_id=row.skillpack_id,
-        deployment_id=row.deployment_id,
-        skill_name=row.skill_name,
-        type=row.type,
-        inputs=row.inputs,
-        limits=row.limits,
-        cap_micros=row.cap_micros,
-        reserved_micros=row.reserved_micros,
-        losses=row.losses,
-        retries=row.retries,
-        stamp=0,
-        created_at=row.created_at,
-    )
