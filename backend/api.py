@@ -12,6 +12,7 @@ from backend.ledger.api import router as ledger
 from backend.projects.api import router as projects
 from backend.secrets.api import router as secrets
 from backend.skillpacks.api import router as skillpacks
+from backend.skillpacks.hindsight_api import router as hindsight
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(auth)
 router.include_router(projects)
 router.include_router(skillpacks)
+router.include_router(hindsight)
 router.include_router(deployments)
 router.include_router(skills)
 router.include_router(jobs)

@@ -1,0 +1,40 @@
+"""Routes of Hindsight, the hosted analysis of a skill's runs: the public client calls them, nothing here answers."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from fastapi import APIRouter
+
+from backend.auth.dependencies import PrincipalDep
+from backend.errors import NotOffered
+
+router = APIRouter(tags=["skillpacks"])
+
+
+class HindsightNotOffered(NotOffered):
+    """Hindsight belongs to the hosted service; evals and traces answer the same questions here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This instance does not offer Hindsight. Compare versions with GET /v1/deployments/{deployment}/diff, and "
+            "look into runs with GET /v1/jobs/{job}/spans."
+        )
+
+
+@router.post("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
+async def analyse_runs(skillpack: str, principal: PrincipalDep) -> NoReturn:
+    """Not offered."""
+    raise HindsightNotOffered
+
+
+@router.get("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
+async def list_analyses(skillpack: str, principal: PrincipalDep) -> NoReturn:
+    """Not offered."""
+    raise HindsightNotOffered
+
+
+@router.get("/hindsight/{analysis}", status_code=501, response_model=None)
+async def get_analysis(analysis: str, principal: PrincipalDep) -> NoReturn:
+    """Not offered."""
+    raise HindsightNotOffered

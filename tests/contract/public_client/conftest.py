@@ -1,0 +1,139 @@
+"""The public `puras` client, in an environment of its own, against an instance that runs as an operator starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.operations.instances import new_up
+
+CLIENT = "puras==0.20.0"
+JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+
+SKILL_YAML = """\
+description: Counts aloud.
+entrypoint: main.py:run
+input_schema:
+  type: object
+  properties:
+    upto: {type: integer, minimum: 0, maximum: 1000, default: 3}
+    fail: {type: boolean, default: false}
+output_schema:
+  type: object
+  properties:
+    total: {type: integer}
+"""
+MAIN_PY = """\
+from puras import log
+
+
+def run(upto, fail):
+    for number in range(upto):
+        log.info(f"counted {number}")
+    if fail:
+        raise ValueError("asked to fail")
+    return {"total": upto}
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command of the client ended."""
+
+    code: int
+    output: str
+
+    @property
+    def job_id(self) -> str:
+        found = JOB_ID.search(self.output)
+        assert found, self.output
+        return found.group()
+
+
+@dataclass(frozen=True)
+class Developer:
+    """Someone with the client installed, a folder with one skill, and a key to a project."""
+
+    python: Path
+    home: Path
+    folder: Path
+    address: str
+    key: str
+
+    def puras(self, *arguments: str, given: str = "") -> Ran:
+        """One command of the client, run in the skill's folder."""
+        done = subprocess.run(
+            [self.python.with_name("puras"), *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout + done.stderr)
+
+    def ok(self, *arguments: str, given: str = "") -> Ran:
+        """The same, which has to succeed."""
+        ran = self.puras(*arguments, given=given)
+        assert ran.code == 0, (arguments, ran.output)
+        return ran
+
+    def python_says(self, code: str) -> Any:
+        """What code prints as JSON that has `client`, the package's `Client` on this instance."""
+        opening = f"import json, puras\nclient = puras.Client({self.key!r}, 'counting', api_base={self.address!r})\n"
+        done = subprocess.run(
+            [self.python, "-c", opening + code],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURAS_")}
+        return inherited | {"HOME": str(self.home), "COLUMNS": "160", "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="module")
+def developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Developer]:
+    """Logged in to a project with credit, the skillpack `counting` made and deployed once."""
+    folder = tmp_path_factory.mktemp("client")
+    python = _environment_with_client(folder / "environment")
+    skill = folder / "pack" / "tally"
+    skill.mkdir(parents=True)
+    (skill / "skill.yaml").write_text(SKILL_YAML, encoding="utf-8")
+    (skill / "main.py").write_text(MAIN_PY, encoding="utf-8")
+    (folder / "home").mkdir()
+    with new_up() as up:
+        up.start()
+        up.wait_ready()
+        project = up.json("project", "create", "Client", "--credit-usd", "5")
+        address = f"http://127.0.0.1:{up.port}"
+        someone = Developer(python, folder / "home", folder / "pack", address, project["api_key"])
+        someone.ok("login", "--key", someone.key, "--api-base", address)
+        someone.ok("init", "--no-scaffold", "--name", "Counting", "--slug", "counting")
+        someone.ok("deploy")
+        yield someone
+
+
+def _environment_with_client(folder: Path) -> Path:
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, folder], check=True, timeout=60)
+    python = folder / "bin" / "python"
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, CLIENT], check=True, timeout=110)
+    return python

@@ -1,0 +1,129 @@
+"""Apps and people that use the public client change one address, and everything goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.contract.public_client.conftest import Developer
+
+
+def test_whoami_names_the_project_its_balance_and_only_the_keys_prefix(developer: Developer) -> None:
+    said = developer.ok("whoami").output
+    assert "$5.00" in said
+    assert developer.key not in said
+    assert developer.key.split(".")[0] in said
+
+
+def test_a_wrong_key_is_refused_with_a_sentence(developer: Developer) -> None:
+    wrong = developer.key[:-4] + "0000"
+    said = developer.python_says(
+        f"wrong = puras.Client({wrong!r}, 'counting', api_base={developer.address!r})\n"
+        "try:\n    wrong.submit('tally')\nexcept puras.PurasAPIError as error:\n    print(json.dumps(str(error)))"
+    )
+    assert "key" in said
+
+
+def test_deploy_activate_and_pull_hand_versions_about(developer: Developer, tmp_path: Path) -> None:
+    before = developer.ok("deployments").output
+    assert "v1" in before
+    pushed = developer.ok("deploy", "--no-activate", "--notes", "second").output
+    assert "not active" in pushed
+    assert "Activated v2" in developer.ok("activate", "2").output
+    assert "v2       active" in developer.ok("deployments").output
+
+    developer.ok("pull", "--out", str(tmp_path))
+    assert (tmp_path / "tally" / "main.py").read_bytes() == (
+        developer.folder / "tally" / "main.py"
+    ).read_bytes()
+    assert "counting" in developer.ok("skillpacks").output
+
+
+def test_run_waits_for_the_result(developer: Developer) -> None:
+    ran = developer.ok("run", "tally", "-i", "upto=4")
+    assert "succeeded" in ran.output
+    assert '"total": 4' in ran.output
+
+
+def test_a_job_that_fails_says_why_and_fails_the_command(developer: Developer) -> None:
+    ran = developer.puras("run", "tally", "--json", '{"fail": true}')
+    assert ran.code == 1
+    assert "asked to fail" in ran.output
+
+
+def test_an_input_that_does_not_fit_is_named(developer: Developer) -> None:
+    ran = developer.puras("run", "tally", "-i", "upto=many")
+    assert ran.code == 1
+    assert "upto" in ran.output
+
+
+def test_logs_show_every_one_of_sixty_events_in_order(developer: Developer) -> None:
+    job_id = developer.ok("run", "tally", "-i", "upto=60").job_id
+    said = developer.ok("logs", job_id).output
+    places = [said.index(f"counted {number}\n") for number in range(60)]
+    assert places == sorted(places)
+    assert "succeeded" in said
+
+
+def test_spans_show_where_the_time_went(developer: Developer) -> None:
+    job_id = developer.ok("run", "tally").job_id
+    assert "tally" in developer.ok("spans", job_id).output
+    spans = json.loads(developer.ok("spans", job_id, "--json").output)
+    assert {"run", "queue", "attempt"} <= {span["kind"] for span in spans}
+
+
+def test_feedback_and_replay_of_a_job(developer: Developer) -> None:
+    job_id = developer.ok("run", "tally", "-i", "upto=2").job_id
+    developer.ok("feedback", job_id, "--up", "--comment", "as it should be")
+    again = developer.ok("replay", job_id, "--version", "1").output
+    assert "new job" in again
+
+
+def test_secrets_are_set_listed_and_deleted_and_never_shown(developer: Developer) -> None:
+    developer.ok("secrets", "set", "TALLY_TOKEN=not-to-be-seen")
+    listed = developer.ok("secrets", "ls").output
+    assert "TALLY_TOKEN" in listed
+    assert "not-to-be-seen" not in listed
+    developer.ok("secrets", "rm", "TALLY_TOKEN")
+    assert "TALLY_TOKEN" not in developer.ok("secrets", "ls").output
+
+
+def test_what_is_not_offered_says_so(developer: Developer) -> None:
+    ran = developer.puras("hindsight-list")
+    assert ran.code == 1
+    assert "501" in ran.output
+
+
+def test_the_client_class_runs_waits_reads_and_rates(developer: Developer) -> None:
+    said = developer.python_says(
+        "job = client.submit('tally', {'upto': 3})\n"
+        "done = client.wait(job['id'], poll_interval=0.05)\n"
+        "print(json.dumps({\n"
+        "    'ran': client.run('tally', {'upto': 2}, poll_interval=0.05),\n"
+        "    'waited': client.submit('tally', {'upto': 4}, wait=True)['result'],\n"
+        "    'pinned': client.submit('tally', version=1, wait=True)['deployment_version'],\n"
+        "    'status': done['status'],\n"
+        "    'read': client.get(job['id'])['result'],\n"
+        "    'rated': client.feedback(job['id'], rating=1, comment='good')['rating'],\n"
+        "}))"
+    )
+    assert said == {
+        "ran": {"total": 2},
+        "waited": {"total": 4},
+        "pinned": 1,
+        "status": "succeeded",
+        "read": {"total": 3},
+        "rated": 1,
+    }
+
+
+def test_the_client_class_raises_what_its_users_catch(developer: Developer) -> None:
+    said = developer.python_says(
+        "try:\n    client.run('tally', {'fail': True}, poll_interval=0.05)\n"
+        "except puras.JobError as error:\n    failed = str(error)\n"
+        "try:\n    client.run('taly')\n"
+        "except puras.PurasAPIError as error:\n    missing = str(error)\n"
+        "print(json.dumps([failed, missing]))"
+    )
+    assert "asked to fail" in said[0]
+    assert "tally" in said[1]
