@@ -7,6 +7,7 @@ PurasError
 ├── ParentLost            503  the warm parent ended before the job began
 ├── RequirementsRefused   422  requirements.txt holds what is not allowed
 └── EnvironmentFailed     422  the packages could not be installed
+    └── WheelsMissing     422  some of them would have to be built
 """
 
 from __future__ import annotations
@@ -70,3 +71,11 @@ class EnvironmentFailed(Invalid):
     def __init__(self, detail: str, log: str = "") -> None:
         super().__init__(detail)
         self.log = log
+
+
+class WheelsMissing(EnvironmentFailed):
+    """Packages have no wheel for this Python and machine, and would have to be built."""
+
+    def __init__(self, names: list[str], log: str = "") -> None:
+        super().__init__(f"There is no wheel of {', '.join(names)} for this Python and machine.", log)
+        self.names = names

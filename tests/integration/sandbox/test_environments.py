@@ -125,6 +125,31 @@ async def test_code_of_a_package_that_runs_at_start_runs_as_the_jobs_user(
     assert "(0," not in outcome.value[0]
 
 
+async def test_nothing_of_a_package_runs_while_it_is_installed(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    planted = tmp_path / "ran-outside"
+    code = f"import os\ntry: open({str(planted)!r}, 'a')\nexcept OSError: pass\n"
+    _wheel(
+        index,
+        name="sly",
+        extra={
+            "sly.pth": f"import os; exec({code!r})\n",
+            "sitecustomize.py": code,
+            "usercustomize.py": code,
+            "compileall.py": code,
+            "broken.py": "def (:\n",
+        },
+    )
+    outcome = await runner.run(
+        skill("import tinywheel\ndef run(inputs): return 1", requirements=_file(tmp_path, "sly")), notebook
+    )
+    assert isinstance(outcome, Success), outcome
+    assert not planted.exists()
+    (environment,) = (tmp_path / "home/environments").glob("[!.]*")
+    assert list(environment.glob("lib/python3*/site-packages/__pycache__/tinywheel.*.pyc"))
+
+
 async def test_refused_lines_fail_the_job_before_anything_is_installed(
     runner: DeterministicRunner, skill: Skill, notebook: Any, tmp_path: Path
 ) -> None:

@@ -1,0 +1,43 @@
+"""What a build says, told to every job that waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+Listener = Callable[[str], None]
+
+_MAX_CHARACTERS: Final = 64 * 1024
+
+
+class BuildLog:
+    """Keeps what was said, up to an amount, and tells it to listeners that come late too."""
+
+    def __init__(self, hidden: Sequence[str] = ()) -> None:
+        self._hidden = hidden
+        self._said: list[str] = []
+        self._characters = 0
+        self._listeners: list[Listener] = []
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+        return "".join(self._said)
+
+    def listen(self, listener: Listener) -> None:
+        """Tell the log from its beginning on."""
+        for text in self._said:
+            listener(text)
+        self._listeners.append(listener)
+
+    def tell(self, text: str) -> None:
+        """Say something; folders of the machine and what a database cannot store are left out."""
+        text = text.replace("\0", "")
+        for path in self._hidden:
+            text = text.replace(path, "")
+        if self._characters + len(text) > _MAX_CHARACTERS:
+            return
+        self._characters += len(text)
+        self._said.append(text)
+        for listener in self._listeners:
+            listener(text)
