@@ -7,7 +7,7 @@ import sys
 import typer
 
 from backend.errors import PurasError
-from backend.operations import books, people, serving, upkeep
+from backend.operations import books, people, secret_keys, serving, upkeep
 
 app = typer.Typer(
     name="puras-studio",
@@ -20,6 +20,7 @@ serving.register(app)
 upkeep.register(app)
 people.register(app)
 books.register(app)
+secret_keys.register(app)
 
 
 def main() -> int:

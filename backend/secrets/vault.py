@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hmac
-import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from backend.secrets.errors import BadSecretsKey, SecretUnreadable
+from backend.secrets.key_file import KeyFile
 
 PREFIX = "enc:v1:"
 
@@ -21,12 +20,16 @@ PREFIX = "enc:v1:"
 class Vault:
     """Encrypts and signs with the instance's keys; the newest writes, every one still reads."""
 
-    def __init__(self, keys: list[str]) -> None:
-        """Use the given Fernet keys, newest first.
+    def __init__(self, keys: list[str], key_file: KeyFile | None = None) -> None:
+        """Use the given Fernet keys, newest first; when they came from a file, keys that it gets later count too.
 
         Raises:
             BadSecretsKey: one of them is not a Fernet key, or there is none.
         """
+        self._key_file = key_file
+        self._use(keys)
+
+    def _use(self, keys: list[str]) -> None:
         if not keys:
             raise BadSecretsKey("There is no encryption key. Set SECRETS_ENC_KEY, or leave it unset.")
         try:
@@ -51,10 +54,16 @@ class Vault:
         """
         if keys is not None and keys.strip():
             return cls([key.strip() for key in keys.split(",") if key.strip()])
-        return cls(_read_or_make_key_file(home / "keys" / "secrets.key"))
+        file = KeyFile(home)
+        return cls(file.read_or_make(), file)
+
+    def export(self) -> str:
+        """The keys themselves, newest first, as a key file holds them: for a backup that was asked to have them."""
+        return "".join(f"{key.decode()}\n" for key in self._keys)
 
     def encrypt(self, text: str) -> str:
         """The text encrypted with the newest key, with the prefix that names the form."""
+        self._reread()
         return PREFIX + self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, ciphertext: str) -> str:
@@ -63,7 +72,7 @@ class Vault:
         Raises:
             SecretUnreadable: it is damaged, or the key it was written with is gone.
         """
-        return self._with_token(ciphertext, self._fernet.decrypt).decode()
+        return self._with_token(ciphertext, lambda fernet, token: fernet.decrypt(token)).decode()
 
     def rotate(self, ciphertext: str) -> str:
         """The same text under the newest key.
@@ -71,14 +80,16 @@ class Vault:
         Raises:
             SecretUnreadable: it is damaged, or the key it was written with is gone.
         """
-        return PREFIX + self._with_token(ciphertext, self._fernet.rotate).decode()
+        return PREFIX + self._with_token(ciphertext, lambda fernet, token: fernet.rotate(token)).decode()
 
     def mac(self, purpose: str, message: bytes) -> bytes:
         """32 bytes that only this instance can make for this message and purpose."""
+        self._reread()
         return hmac.digest(self._derived(purpose)[0], message, sha256)
 
     def has_signed(self, purpose: str, message: bytes, mac: bytes) -> bool:
         """Whether `mac` made this, with any key still in use; takes the same time for every wrong answer."""
+        self._reread()
         expected = [hmac.digest(key, message, sha256) for key in self._derived(purpose)]
         return any(hmac.compare_digest(one, mac) for one in expected)
 
@@ -89,55 +100,22 @@ class Vault:
             self._mac_keys[purpose] = keys
         return keys
 
-    @staticmethod
-    def _with_token(ciphertext: str, use: Callable[[bytes], bytes]) -> bytes:
+    def _with_token(self, ciphertext: str, use: Callable[[MultiFernet, bytes], bytes]) -> bytes:
+        self._reread()
         if not ciphertext.startswith(PREFIX):
             raise SecretUnreadable
         try:
-            return use(ciphertext.removeprefix(PREFIX).encode())
+            return use(self._fernet, ciphertext.removeprefix(PREFIX).encode())
         except InvalidToken:
             raise SecretUnreadable from None
+
+    def _reread(self) -> None:
+        """Take over what another process did to the key file, before anything that it may have written is met."""
+        keys = self._key_file.read_if_changed() if self._key_file else None
+        if keys is not None:
+            self._use(keys)
 
 
 def _derive(key: bytes, purpose: str) -> bytes:
     info = b"puras:mac:" + purpose.encode()
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)
-
-
-def _read_or_make_key_file(path: Path) -> list[str]:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        return _read_key_file(path)
-    except FileNotFoundError:
-        _make_key_file(path)
-        return _read_key_file(path)
-
-
-def _read_key_file(path: Path) -> list[str]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, encoding="ascii") as file:
-        if os.fstat(descriptor).st_mode & 0o077:
-            raise BadSecretsKey(f"The key file {str(path)!r} can be read by others. Run: chmod 600 {path}")
-        return file.read().split()
-
-
-def _make_key_file(path: Path) -> None:
-    """Write a new key completely or not at all; of several processes that try at once, one wins."""
-    draft = path.with_name(f".{path.name}.{token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

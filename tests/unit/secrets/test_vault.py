@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from backend.secrets.errors import BadSecretsKey, SecretUnreadable
+from backend.secrets.key_file import KeyFile
 from backend.secrets.vault import Vault
 
 
@@ -107,3 +108,20 @@ def test_signatures_of_an_older_key_hold_while_it_is_listed(tmp_path: Path) -> N
 def test_a_vault_shows_no_key(tmp_path: Path) -> None:
     key = new_key()
     assert key not in repr(Vault.open(tmp_path, key))
+
+
+def test_a_vault_takes_over_a_key_that_another_process_added(tmp_path: Path) -> None:
+    running, other = Vault.open(tmp_path, None), Vault.open(tmp_path, None)
+    before = running.encrypt("kept")
+    changing = KeyFile(tmp_path)
+    changing.add_newest()
+    written = Vault.open(tmp_path, None).encrypt("new")
+    assert running.decrypt(written) == "new"
+    assert other.has_signed(
+        "drive.sign", b"message", Vault.open(tmp_path, None).mac("drive.sign", b"message")
+    )
+    assert running.decrypt(before) == "kept"
+    assert changing.keep_newest() == 1
+    assert other.decrypt(running.encrypt("again")) == "again"
+    with pytest.raises(SecretUnreadable):
+        Vault.open(tmp_path, None).decrypt(before)

@@ -1,0 +1,85 @@
+"""Moves everything that is encrypted at rest to the instance's newest key, while the instance runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import literal, select, tuple_, update
+from sqlmodel import col
+
+from backend.db import Database
+from backend.idempotency.tables import IdempotencyKey
+from backend.secrets.errors import SecretUnreadable
+from backend.secrets.tables import Secret
+from backend.secrets.vault import Vault
+
+_ROWS_AT_ONCE = 200  # locked together, for a few milliseconds
+
+
+@dataclass(slots=True)
+class Rotated:
+    """What a rotation did."""
+
+    secrets: int = 0
+    answers: int = 0
+    """Stored answers to requests with an idempotency key; they may show a new API key."""
+    unreadable: int = 0
+    """Secrets that none of the keys reads; they are left as they are."""
+
+
+async def reencrypt(database: Database, vault: Vault) -> Rotated:
+    """Write every secret and every stored answer anew under the newest key.
+
+    What a running job has stays as it is. Warm parents of the skills concerned start anew, since the version of a
+    skill's secrets is made of what is stored.
+    """
+    done = Rotated()
+    await _secrets(database, vault, done)
+    await _answers(database, vault, done)
+    return done
+
+
+async def _secrets(database: Database, vault: Vault, done: Rotated) -> None:
+    query = select(Secret).order_by(col(Secret.id)).limit(_ROWS_AT_ONCE).with_for_update()
+    last = None
+    while True:
+        async with database.transaction() as session:
+            page = query if last is None else query.where(col(Secret.id) > last)
+            rows = (await session.scalars(page)).all()
+            if not rows:
+                return
+            for row in rows:
+                try:
+                    row.ciphertext = vault.rotate(row.ciphertext)
+                    done.secrets += 1
+                except SecretUnreadable:
+                    done.unreadable += 1
+            last = rows[-1].id
+
+
+async def _answers(database: Database, vault: Vault, done: Rotated) -> None:
+    """Answers live for a day: one that no key reads is no loss, and is left to expire."""
+    place = (col(IdempotencyKey.scope), col(IdempotencyKey.key))
+    query = (
+        select(*place, col(IdempotencyKey.answer))
+        .where(col(IdempotencyKey.answer).is_not(None))
+        .order_by(*place)
+        .limit(_ROWS_AT_ONCE)
+        .with_for_update()
+    )
+    last: tuple[str, str] | None = None
+    while True:
+        async with database.transaction() as session:
+            page = query if last is None else query.where(tuple_(*place) > tuple_(*map(literal, last)))
+            rows = (await session.execute(page)).all()
+            if not rows:
+                return
+            for scope, key, answer in rows:
+                try:
+                    rotated = vault.rotate(answer or "")
+                except SecretUnreadable:
+                    continue
+                mine = (place[0] == scope) & (place[1] == key)
+                await session.execute(update(IdempotencyKey).where(mine).values(answer=rotated))
+                done.answers += 1
+            last = (rows[-1].scope, rows[-1].key)
