@@ -23,6 +23,7 @@ from sqlmodel import SQLModel
 from backend import queue
 from backend.connections import discard_closed
 from backend.hot import HotConnections, HotSession
+from backend.pulse import MOST_SILENCE_S, Pulse
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -52,28 +53,35 @@ def driver_url(database_url: str) -> str:
 
 
 CONNECTION_OPTIONS = "-c timezone=UTC -c lock_timeout=15s -c statement_timeout=60s"
+PLACE_S = MOST_SILENCE_S
+"""What a unit of work waits for a connection: whoever holds one is cut off from a silent database by then."""
 
 
 class Database:
     """The engine and its sessions for one process."""
 
     def __init__(self, database_url: str, *, pool_size: int = 10) -> None:
+        self.pulse = Pulse(database_url)
         self.engine: AsyncEngine = create_async_engine(
             driver_url(database_url),
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_timeout=PLACE_S,
             pool_pre_ping=False,
             hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
-            connect_args={"options": CONNECTION_OPTIONS},
+            connect_args={"options": CONNECTION_OPTIONS, "async_creator_fn": self.pulse.connect},
         )
         discard_closed(self.engine)
-        self._hot = HotConnections(database_url, size=pool_size, options=CONNECTION_OPTIONS)
+        self._hot = HotConnections(
+            database_url, self.pulse, size=pool_size, place_s=PLACE_S, options=CONNECTION_OPTIONS
+        )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One unit of work: commit, then ship what it enqueued; on an error neither happens."""
+        self.pulse.refuse_if_silent()
         async with self._sessions() as session:
             async with session.begin():
                 yield session
@@ -86,6 +94,7 @@ class Database:
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncSession]:
         """A session without a transaction, for reads: each statement sees what is committed by then."""
+        self.pulse.refuse_if_silent()
         async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
             yield session
 
@@ -98,5 +107,6 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.pulse.close()
         await self._hot.close()
         await self.engine.dispose()

@@ -19,11 +19,12 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.exc import TimeoutError as NoPlace
 
 from backend.connections import is_open
+from backend.pulse import Pulse
 
 MOST_PREPARED = 256
-CONNECT_S = 10
 
 _DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
@@ -112,8 +113,10 @@ class HotSession:
 class HotConnections:
     """The connections of a process for its hot statements, each opened when it is first needed."""
 
-    def __init__(self, database_url: str, *, size: int, options: str) -> None:
+    def __init__(self, database_url: str, pulse: Pulse, *, size: int, place_s: float, options: str) -> None:
         self._database_url = database_url
+        self._pulse = pulse
+        self._place_s = place_s
         self._options = options
         self._idle: list[_Connection] = []
         self._places = asyncio.Semaphore(size)
@@ -125,19 +128,34 @@ class HotConnections:
 
         Raises:
             OperationalError: the database is away.
+            TimeoutError: every connection was in use for too long.
         """
-        async with self._places:
+        self._pulse.refuse_if_silent()
+        await self._take_place()
+        try:
             connection = await self._take()
             try:
                 yield HotSession(connection)
             finally:
                 await self._give_back(connection)
+        finally:
+            self._places.release()
 
     async def close(self) -> None:
         """Close every connection; those in use when they are given back."""
         self._is_closed = True
         while self._idle:
             await self._idle.pop().close()
+
+    async def _take_place(self) -> None:
+        if not self._places.locked():
+            await self._places.acquire()  # at once: the many that find a place pay for no timer
+            return
+        try:
+            async with asyncio.timeout(self._place_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise NoPlace(f"no connection became free within {self._place_s} s") from None
 
     async def _take(self) -> _Connection:
         while self._idle:
@@ -146,13 +164,12 @@ class HotConnections:
                 return connection
             await connection.close()
         try:
-            return await psycopg.AsyncConnection.connect(
+            return await self._pulse.connect(
                 self._database_url,
                 autocommit=True,
                 prepare_threshold=0,
                 row_factory=namedtuple_row,
                 options=self._options,
-                connect_timeout=CONNECT_S,
             )
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, "connect") from error

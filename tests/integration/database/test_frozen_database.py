@@ -1,0 +1,163 @@
+"""A database that is frozen neither answers nor refuses: nobody waits for it, and when it goes on so do we."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from backend.db import Database
+from backend.embedded import home as homes
+from backend.embedded import postgres
+from backend.pulse import MOST_SILENCE_S, cut_after
+from tests.integration.database.frozen import frozen
+
+MOST_S = MOST_SILENCE_S + 2.0
+ONE = text("select 1")
+WAYS = ("reading", "single", "glance", "transaction")
+
+
+@pytest.fixture(scope="module")
+def postmaster() -> Iterator[tuple[int, str]]:
+    """The number and the address of a server that nobody else uses."""
+    folder = Path(tempfile.mkdtemp(prefix="puras-frozen-", dir="/tmp"))
+    folder.chmod(0o755)
+    home = folder / "home"
+    try:
+        url = postgres.start(home)
+        pid = postgres.running_pid(home)
+        assert pid is not None
+        yield pid, url
+    finally:
+        postgres.stop(home)
+        homes.remove_short_folder(home)
+        shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture
+async def database(postmaster: tuple[int, str]) -> AsyncIterator[Database]:
+    """A database whose connections are open already."""
+    database = Database(postmaster[1], pool_size=2)
+    async with database.reading() as short, database.transaction() as session, database.glance() as other:
+        for one in (short, session, other):
+            await one.execute(ONE)
+    yield database
+    await database.close()
+
+
+@asynccontextmanager
+async def refused_within(most_s: float) -> AsyncIterator[None]:
+    began = time.monotonic()
+    with pytest.raises(OperationalError):
+        yield
+    assert time.monotonic() - began < most_s
+
+
+async def until_it_answers(database: Database) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                async with database.reading() as session:
+                    await session.execute(ONE)
+                return
+            except SQLAlchemyError:
+                await asyncio.sleep(0.05)
+
+
+async def test_statements_on_a_frozen_database_end_and_go_again_later(
+    database: Database, postmaster: tuple[int, str]
+) -> None:
+    async def is_refused(way: str, most_s: float) -> None:
+        async with refused_within(most_s), getattr(database, way)() as session:
+            await session.execute(ONE)
+
+    with frozen(postmaster[0]):
+        await asyncio.gather(*(is_refused(way, MOST_S) for way in WAYS))
+        assert database.pulse.is_silent
+        await asyncio.gather(*(is_refused(way, 0.2) for way in WAYS))
+    await until_it_answers(database)
+    for way in WAYS:
+        async with getattr(database, way)() as session:
+            assert (await session.execute(ONE)).scalar_one() == 1
+
+
+async def test_a_commit_that_is_not_answered_is_an_error(
+    database: Database, postmaster: tuple[int, str]
+) -> None:
+    async with refused_within(MOST_S), database.transaction() as session:
+        await session.execute(ONE)
+        freeze = frozen(postmaster[0])
+        freeze.__enter__()
+    freeze.__exit__(None, None, None)
+    await until_it_answers(database)
+
+
+async def test_a_first_connection_to_a_frozen_database_is_given_up(postmaster: tuple[int, str]) -> None:
+    database = Database(postmaster[1])
+    with frozen(postmaster[0]):
+        async with refused_within(MOST_S), database.reading() as session:
+            await session.execute(ONE)
+        async with refused_within(MOST_S), database.transaction() as session:
+            await session.execute(ONE)
+    await until_it_answers(database)
+    await database.close()
+
+
+async def test_a_slow_statement_of_a_database_that_lives_is_left_in_peace(database: Database) -> None:
+    async with database.reading() as short, database.transaction() as session:
+        nap = text(f"select pg_sleep({MOST_S}), 1 as one")
+        rows = await asyncio.gather(short.execute(nap), session.execute(nap))
+    assert [result.one().one for result in rows] == [1, 1]
+    assert not database.pulse.is_silent
+
+
+async def test_everyone_who_waits_for_a_place_is_told_in_time(
+    database: Database, postmaster: tuple[int, str]
+) -> None:
+    async def read() -> float:
+        began = time.monotonic()
+        with pytest.raises(SQLAlchemyError):
+            async with database.reading() as session:
+                await session.execute(ONE)
+        return time.monotonic() - began
+
+    async def write() -> float:
+        began = time.monotonic()
+        with pytest.raises(SQLAlchemyError):
+            async with database.transaction() as session:
+                await session.execute(ONE)
+        return time.monotonic() - began
+
+    with frozen(postmaster[0]):
+        took_s = await asyncio.gather(*(way() for way in (read, write) for _ in range(20)))
+    assert max(took_s) < MOST_S
+    await until_it_answers(database)
+
+
+async def test_what_is_cancelled_meanwhile_ends_in_time(
+    database: Database, postmaster: tuple[int, str]
+) -> None:
+    began = time.monotonic()
+    with frozen(postmaster[0]):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), database.transaction() as session:
+                await session.execute(ONE)
+        assert time.monotonic() - began < MOST_S + 2
+    await until_it_answers(database)
+
+
+def test_a_thread_s_own_connection_is_cut_off_too(postmaster: tuple[int, str]) -> None:
+    with psycopg.connect(postmaster[1], autocommit=True) as connection:
+        connection.execute("select 1")
+        with frozen(postmaster[0]), pytest.raises(psycopg.OperationalError), cut_after(connection, 0.5):
+            connection.execute("select 1")
