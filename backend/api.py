@@ -9,6 +9,7 @@ from backend.drive.api import router as drive
 from backend.events.api import router as events
 from backend.jobs.api import router as jobs
 from backend.ledger.api import router as ledger
+from backend.limits.api import router as limits
 from backend.projects.api import router as projects
 from backend.secrets.api import router as secrets
 from backend.skillpacks.api import router as skillpacks
@@ -20,6 +21,7 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(auth)
 router.include_router(projects)
+router.include_router(limits)
 router.include_router(skillpacks)
 router.include_router(hindsight)
 router.include_router(deployments)

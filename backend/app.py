@@ -18,6 +18,7 @@ from backend.boundary import ApiCors, Boundary
 from backend.config import Settings
 from backend.deployments import public
 from backend.instance import Instance, open_instance
+from backend.limits.rates import RateLimiter
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -34,7 +35,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers=answers.handlers(),
         middleware=[
             Middleware(ApiCors),  # outermost, so that pages of other origins can read errors too
-            Middleware(Boundary, is_https=settings.url.startswith("https://")),
+            Middleware(
+                Boundary, is_https=settings.url.startswith("https://"), proxies=settings.proxy_networks
+            ),
             Middleware(Gate),
         ],
     )
@@ -62,9 +65,11 @@ async def serving(app: FastAPI, instance: Instance) -> AsyncIterator[None]:
     app.state.instance = instance
     app.state.last_use = LastUse(instance.database)
     app.state.throttle = Throttle(instance.redis)
+    app.state.rates = RateLimiter(instance.redis)
     try:
         yield
     finally:
+        await app.state.rates.close()
         await app.state.last_use.close()
 
 

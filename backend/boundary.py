@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
@@ -16,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from backend import logs
 from backend.answers import answer_to
 from backend.errors import Malformed, TooLarge
+from backend.proxies import Network, client_address
 
 log = logs.get(__name__)
 
@@ -40,8 +42,9 @@ _API_HEADERS: Final = {
 class Boundary:
     """ASGI middleware around everything: what goes out has a request id, safe headers, and an error's own shape."""
 
-    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, is_https: bool, proxies: Sequence[Network] = ()) -> None:
         self._app = app
+        self._proxies = proxies
         self._headers = dict(_HEADERS)
         if is_https:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -50,6 +53,8 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._proxies:
+            scope["client"] = (client_address(scope, self._proxies), 0)
         request_id = _request_id(scope)
         with bound_contextvars(request_id=request_id):
             await self._answer(scope, receive, _Outgoing(scope, send, self._headers_for(scope, request_id)))
@@ -89,7 +94,15 @@ class ApiCors:
                 "Last-Event-ID",
                 "X-Request-Id",
             ],
-            expose_headers=["ETag", "Idempotent-Replayed", "Link", "Retry-After", "X-Request-Id"],
+            expose_headers=[
+                "ETag",
+                "Idempotent-Replayed",
+                "Link",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "X-Request-Id",
+            ],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,7 +132,8 @@ class _Outgoing:
                 await self._say_too_large()
                 return
             self.status = message["status"]
-            for name, value in self._headers.items():
+            of_this_answer = self._scope.get("state", {}).get("answer_headers", {})
+            for name, value in {**self._headers, **of_this_answer}.items():
                 headers.setdefault(name, value)
         await self._send(message)
 

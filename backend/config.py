@@ -10,8 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.limits.quotas import Quota, Quotas
+from backend.proxies import Network, networks_of
 
 
 def default_home() -> Path:
@@ -73,6 +76,34 @@ class Settings(BaseSettings):
     project_concurrency: int = Field(default=50, ge=1, le=10_000)
     """Jobs of one project that may be ready or running at once, unless the project has its own limit."""
 
+    key_requests_per_minute: int | None = Field(default=None, ge=1)
+    """Requests a minute that each API key, and each person, may send; a key may be held to fewer. Default: no limit."""
+
+    project_requests_per_minute: int | None = Field(default=None, ge=1)
+    """Requests a minute that a project's keys may send together, unless it has its own limit. Default: no limit."""
+
+    most_queued_jobs: int = Field(default=10_000, ge=0)
+    """Jobs of one project that may wait outside of its window, unless the project has its own limit."""
+
+    most_deployments: int = Field(default=1_000, ge=1)
+    """Versions and drafts that one skillpack may keep, unless its project has its own limit."""
+
+    most_api_keys: int = Field(default=100, ge=1)
+    """API keys of one project that are not revoked, unless the project has its own limit."""
+
+    most_members: int = Field(default=200, ge=1)
+    """Members of one project, unless the project has its own limit."""
+
+    most_secrets: int = Field(default=100, ge=0, le=1_000)
+    """Secrets of one project, and again of each of its skillpacks, unless the project has its own limit."""
+
+    most_skillpacks: int = Field(default=100, ge=1)
+    """Skillpacks of one project, unless the project has its own limit."""
+
+    trusted_proxies: str | None = None
+    """Comma-separated addresses and networks (`10.0.0.0/8`) of the proxies in front of this instance: from them alone
+    X-Forwarded-For is believed. Without them everybody behind a proxy counts as one address."""
+
     job_timeout_s: int = Field(default=1800, ge=1)
     """Seconds that a job may run when its skill does not say."""
 
@@ -108,6 +139,22 @@ class Settings(BaseSettings):
 
     log_format: Literal["auto", "console", "json"] = "auto"
     """`json` one object a line; `console` for people; `auto` picks by whether the output is a terminal."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, listed: str | None) -> str | None:
+        networks_of(listed or "")
+        return listed
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """The proxies whose word about a request's origin is believed."""
+        return networks_of(self.trusted_proxies or "")
+
+    @property
+    def quotas(self) -> Quotas:
+        """What a project without limits of its own may have."""
+        return Quotas(**{name: getattr(self, f"most_{name}") for name in Quota})
 
     @property
     def url(self) -> str:

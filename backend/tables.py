@@ -1,6 +1,6 @@
 """Table of contents of the schema: importing this module registers every table with the metadata."""
 
-from backend.auth.tables import ApiKey, AuditRow, Session, SetupLink, User
+from backend.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.db import metadata
 from backend.deployments.tables import Deployment
 from backend.events.tables import JobEvent
@@ -23,6 +23,7 @@ __all__ = [
     "JobEvent",
     "LedgerEntry",
     "Member",
+    "PasswordReset",
     "Project",
     "QueuedJob",
     "Secret",

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request, Response
 
 from backend.auth import audit, keys, membership
 from backend.auth.actors import SignedIn
-from backend.auth.dependencies import CallerDep, PrincipalDep, SessionDep
+from backend.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep
 from backend.auth.membership import Membership
 from backend.auth.principal import Principal, Role
 from backend.auth.schemas import (
     AuditAnswer,
     KeyAnswer,
+    KeyChanges,
     Me,
     NewKeyAnswer,
     NewKeyAsked,
@@ -50,11 +51,21 @@ async def list_api_keys(
 
 @router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=NewKeyAnswer)
 async def create_api_key(
-    asked: NewKeyAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    asked: NewKeyAsked,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    once: OnceDep,
 ) -> Response:
     """Make a key; its clear text is in this answer and nowhere else."""
     principal.require(Role.ADMIN, "project:write")
-    limits = keys.Limits(asked.scopes, asked.skill_allowlist, asked.daily_cap_micros, asked.expires_at)
+    limits = keys.Limits(
+        asked.scopes,
+        asked.skill_allowlist,
+        asked.daily_cap_micros,
+        asked.expires_at,
+        asked.requests_per_minute,
+    )
 
     async def make() -> NewKeyAnswer:
         made = await keys.create(
@@ -64,10 +75,21 @@ async def create_api_key(
             kind=asked.kind,
             name=asked.name,
             limits=limits,
+            quotas=instance.settings.quotas,
         )
         return NewKeyAnswer.of(made.key, made.clear_text)
 
     return await once.answer(session, principal, make)
+
+
+@router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")
+async def change_api_key(
+    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep
+) -> KeyAnswer:
+    """Let a key send more or fewer requests a minute, up to what every key may."""
+    principal.require(Role.ADMIN, "project:write")
+    changed = await keys.change(session, principal, key_id, requests_per_minute=asked.requests_per_minute)
+    return KeyAnswer.model_validate(changed)
 
 
 @router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)

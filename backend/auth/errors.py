@@ -16,7 +16,9 @@ Missing
 Conflict
 └── EmailTaken
 TooMany
-└── TooManySignIns
+├── TooManySignIns
+├── TooManyBadKeys     an address has shown too many API keys that nobody has
+└── TooManyBadLinks    an address has opened too many one-time links that are not valid
 """
 
 from __future__ import annotations
@@ -120,6 +122,31 @@ class EmailTaken(Conflict):
     def __init__(self, email: str) -> None:
         super().__init__(
             f"Somebody has an account with the e-mail {email!r} already. Use another one.", email=email
+        )
+
+
+class TooManyBadKeys(TooMany):
+    """An address has shown too many API keys that nobody has; a valid one still passes."""
+
+    code = "too_many_bad_keys"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many requests with API keys that are not valid have come from your address. Check the key that your "
+            "program sends; a valid one is still taken.",
+            retry_after_s=retry_after_s,
+        )
+
+
+class TooManyBadLinks(TooMany):
+    """An address has opened too many one-time links that are not valid."""
+
+    code = "too_many_bad_links"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "Too many links that are not valid have been opened from your address. Ask the operator for a new one.",
+            retry_after_s=retry_after_s,
         )
 
 

@@ -1,4 +1,5 @@
-"""The gate before `/v1`: who has no valid credentials gets no further, and not one byte of the body is read.
+"""The gate before `/v1`: who has no valid credentials, or has sent too much, gets no further, and not one byte of the
+body is read.
 
 It stands before the router, so that a route that forgets to ask for its principal is closed all the same.
 """
@@ -13,8 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.auth import credentials
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.credentials import Credentials
+from backend.auth.errors import InvalidKey
 from backend.auth.last_use import LastUse
+from backend.config import Settings
 from backend.instance import Instance
+from backend.limits import rates
+from backend.limits.rates import Policy
+from backend.proxies import address_of
 
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)
@@ -32,10 +38,13 @@ class Gate:
 
         Raises:
             NotSignedIn: it brings no valid credentials.
+            TooManyBadKeys: its address has brought too many that are not.
+            RateExceeded: the key or its project has sent too many requests.
         """
         path: str = scope["path"] if scope["type"] == "http" else ""
         if path.startswith(GUARDED) and not path.startswith(OPEN):
-            scope.setdefault("state", {})["caller"] = await _authenticate(scope)
+            caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)
+            await _count(scope, caller)
         await self._app(scope, receive, send)
 
 
@@ -43,10 +52,43 @@ async def _authenticate(scope: Scope) -> Caller:
     state = scope["app"].state
     instance: Instance = state.instance
     brought = Credentials.of(scope["method"], scope["path"], Headers(scope=scope), url=instance.settings.url)
-    async with instance.database.reading() as reader:
-        caller = await credentials.authenticate(reader, instance.vault, brought)
+    try:
+        async with instance.database.reading() as reader:
+            caller = await credentials.authenticate(reader, instance.vault, brought)
+    except InvalidKey:
+        await state.throttle.count_bad_key(address_of(scope))
+        raise
     _note_use(state.last_use, caller)
     return caller
+
+
+async def _count(scope: Scope, caller: Caller) -> None:
+    """Count the request against the rates of its caller, which are none until somebody sets them."""
+    state = scope["app"].state
+    policies = policies_for(caller, state.instance.settings)
+    if policies:
+        counted = await state.rates.count(policies)
+        scope["state"]["answer_headers"] = rates.headers(counted)
+        rates.refuse_exceeded(counted)
+
+
+def policies_for(caller: Caller, settings: Settings) -> list[Policy]:
+    """The rates that a request of the caller counts against.
+
+    A job is held by nothing here: it acts for a request that was counted, and has bounds of its own.
+    """
+    most_of_each = settings.key_requests_per_minute
+    if isinstance(caller, SignedIn):
+        return [Policy("person", str(caller.user_id), most_of_each)] if most_of_each else []
+    if caller.kind == "job":
+        return []
+    own, of_project = caller.rates
+    most = min(own, most_of_each) if own and most_of_each else own or most_of_each
+    most_of_project = of_project or settings.project_requests_per_minute
+    policies = [Policy("key", str(caller.id), most)] if most else []
+    if most_of_project:
+        policies.append(Policy("project", str(caller.project_id), most_of_project))
+    return policies
 
 
 def _note_use(last_use: LastUse, caller: Caller) -> None:

@@ -21,14 +21,16 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
+from backend.auth import audit, skill_allowlist
 from backend.auth.actors import OPERATOR_LABEL, operator
 from backend.auth.errors import InvalidKey, KeyNotFound
-from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES, Kind, Principal, Role, visible
+from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES, Kind, Principal, Rates, Role, visible
 from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.db import AnySession
 from backend.errors import Invalid, NotAllowed, Problem
+from backend.limits.quotas import Quota, Quotas
+from backend.limits.room import make_room
 from backend.paging import Moment, Page, Slice
 from backend.projects.tables import Project
 
@@ -62,6 +64,8 @@ class Limits:
     """Empty: every skill."""
     daily_cap_micros: int | None = None
     expires_at: datetime | None = None
+    requests_per_minute: int | None = None
+    """Where it is less than what every key may send."""
 
 
 async def create(
@@ -72,17 +76,22 @@ async def create(
     kind: KeyKind = "secret",
     name: str = "",
     limits: Limits | None = None,
+    quotas: Quotas | None = None,
 ) -> NewKey:
-    """Make a key of the project; without a principal it is the operator who does.
+    """Make a key of the project; without a principal it is the operator who does, and without quotas has none.
 
     Raises:
         NotAllowed: the principal is itself a key that is narrowed, and could widen itself so.
         Invalid: a scope that does not exist or that the kind cannot have, or an expiry in the past.
+        QuotaReached: the project has as many as it may.
     """
     by = principal or operator(project_id)
     limits = limits or Limits()
     _refuse_widening(by)
     _check(kind, limits)
+    await make_room(
+        session, by, Quota.API_KEYS, quotas, visible(ApiKey, by).where(col(ApiKey.revoked_at).is_(None))
+    )
     word = "live" if kind == "secret" else "pub"
     prefix, secret = _random(8), _random(32)
     key = ApiKey(
@@ -94,6 +103,7 @@ async def create(
         scopes=sorted(set(limits.scopes)),
         skill_allowlist=sorted(set(limits.skill_allowlist)),
         daily_cap_micros=limits.daily_cap_micros,
+        requests_per_minute=limits.requests_per_minute,
         expires_at=limits.expires_at,
         created_by=by.label if principal else OPERATOR_LABEL,
     )
@@ -135,19 +145,41 @@ async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> 
     return page.slice(rows, lambda key: (key.created_at, key.id))
 
 
+async def change(
+    session: AsyncSession, principal: Principal, key_id: UUID, *, requests_per_minute: int | None
+) -> ApiKey:
+    """Let a key of the project send more or fewer requests a minute; `None`: what every key may.
+
+    Raises:
+        KeyNotFound: the project has no such key.
+        NotAllowed: the principal is itself a key that is narrowed.
+    """
+    _refuse_widening(principal)
+    key = await _locked(session, principal, key_id)
+    before, key.requests_per_minute = key.requests_per_minute, requests_per_minute
+    facts = {"requests_per_minute_before": before, "requests_per_minute": requests_per_minute}
+    await audit.record(session, principal, "api_key.changed", f"key:{key.prefix}", **facts)
+    return key
+
+
 async def revoke(session: AsyncSession, principal: Principal, key_id: UUID) -> None:
     """End a key of the project from this moment on; revoking it again changes nothing.
 
     Raises:
         KeyNotFound: the project has no such key.
     """
+    key = await _locked(session, principal, key_id)
+    if key.revoked_at is None:
+        key.revoked_at = now()
+        await audit.record(session, principal, "api_key.revoked", f"key:{key.prefix}", name=key.name)
+
+
+async def _locked(session: AsyncSession, principal: Principal, key_id: UUID) -> ApiKey:
     query = visible(ApiKey, principal).where(col(ApiKey.id) == key_id).with_for_update()
     key: ApiKey | None = (await session.scalars(query)).one_or_none()
     if key is None:
         raise KeyNotFound(key_id)
-    if key.revoked_at is None:
-        key.revoked_at = now()
-        await audit.record(session, principal, "api_key.revoked", f"key:{key.prefix}", name=key.name)
+    return key
 
 
 _FIND: Final[Select[*tuple[Any, ...]]] = (
@@ -161,6 +193,8 @@ _FIND: Final[Select[*tuple[Any, ...]]] = (
         col(ApiKey.daily_cap_micros),
         col(ApiKey.expires_at),
         col(ApiKey.revoked_at),
+        col(ApiKey.requests_per_minute),
+        col(Project.limits).label("project_limits"),
     )
     .join(Project, col(Project.id) == col(ApiKey.project_id))
     .where(col(ApiKey.prefix) == bindparam("prefix"), col(Project.deleted_at).is_(None))
@@ -184,6 +218,7 @@ def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
         scopes=frozenset(key.scopes),
         skill_allowlist=frozenset(key.skill_allowlist),
         daily_cap_micros=key.daily_cap_micros,
+        rates=Rates(key.requests_per_minute, key.project_limits.get("requests_per_minute")),
         facts={"expires_at": key.expires_at} if key.expires_at else {},
     )
 
@@ -194,12 +229,13 @@ def _refuse_widening(principal: Principal) -> None:
         principal.scopes
         or principal.skill_allowlist
         or principal.daily_cap_micros is not None
+        or principal.rates.key is not None
         or principal.facts
     )
     if principal.kind not in ("user", "system") and narrowed:
         raise NotAllowed(
-            "A key with scopes, allowed skills, a cap or an expiry cannot make keys. Make it in the studio, or with a "
-            "key that is not narrowed."
+            "A key with scopes, allowed skills, a cap, a rate or an expiry cannot make or change keys. Do it in the "
+            "studio, or with a key that is not narrowed."
         )
 
 
@@ -213,6 +249,7 @@ def _check(kind: KeyKind, limits: Limits) -> None:
         for at, scope in enumerate(limits.scopes)
         if scope not in possible
     ]
+    problems += skill_allowlist.faults(limits.skill_allowlist)
     if limits.expires_at is not None and limits.expires_at <= now():
         problems.append(
             Problem("expires_at", "The expiry lies in the past. Give a moment that is still to come.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -31,6 +31,13 @@ class Role(IntEnum):
     """Delete the project."""
 
 
+class Rates(NamedTuple):
+    """Most requests a minute; none: what the instance says."""
+
+    key: int | None = None
+    project: int | None = None
+
+
 Kind = Literal["user", "secret_key", "publishable_key", "job", "system"]
 
 
@@ -48,8 +55,10 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     """Of an API key; empty: all."""
     skill_allowlist: frozenset[str] = frozenset()
-    """Skills that a key may run; empty: all."""
+    """Skills that a key may run, as `skill_allowlist` reads them; empty: all."""
     daily_cap_micros: int | None = None
+    rates: Rates = field(default_factory=Rates)
+    """Of the key and its project."""
     is_operator: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 

@@ -14,6 +14,8 @@ from backend.auth.tables import ApiKey
 from backend.schemas import Asked
 
 MOST_MICROS = 2**53
+MOST_REQUESTS = 10_000_000
+"""A minute: more than any instance answers."""
 
 
 class Answer(BaseModel):
@@ -68,10 +70,20 @@ class NewKeyAsked(Asked):
     skill_allowlist: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         default_factory=list, max_length=200
     )
-    """Names of skills that it may run; empty: all."""
+    """Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` in every one; empty:
+    all."""
     daily_cap_micros: int | None = Field(default=None, ge=0, le=MOST_MICROS)
     """Most micro-dollars that its jobs may spend in a day."""
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MOST_REQUESTS)
+    """Most requests that it may send, where that is less than what every key may."""
     expires_at: AwareDatetime | None = None
+
+
+class KeyChanges(Asked):
+    """What to change in a key."""
+
+    requests_per_minute: int | None = Field(ge=1, le=MOST_REQUESTS)
+    """`null`: what every key may send."""
 
 
 class KeyAnswer(Answer):
@@ -84,6 +96,7 @@ class KeyAnswer(Answer):
     scopes: list[str]
     skill_allowlist: list[str]
     daily_cap_micros: int | None
+    requests_per_minute: int | None
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None

@@ -42,6 +42,8 @@ class Session(SQLModel, table=True):
     """SHA-256 of the cookie, hexadecimal."""
     csrf_token: str = Field(max_length=64)
     user_agent: str = Field(default="", max_length=400)
+    address: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    """From which it was begun."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     last_seen_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
@@ -58,6 +60,17 @@ class SetupLink(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
+class PasswordReset(SQLModel, table=True):
+    """A one-time link with which a user sets a new password; an operator made it."""
+
+    __tablename__: ClassVar[str] = "password_resets"
+
+    token_hash: str = Field(primary_key=True, max_length=64)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)
+
+
 class ApiKey(SQLModel, table=True):
     """A key of one project: `puras_live_<prefix>.<secret>` or `puras_pub_<prefix>.<secret>`."""
 
@@ -65,6 +78,7 @@ class ApiKey(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("kind in ('secret', 'publishable')", name="kind"),
         CheckConstraint("daily_cap_micros >= 0", name="daily_cap_micros"),
+        CheckConstraint("requests_per_minute > 0", name="requests_per_minute"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -77,7 +91,9 @@ class ApiKey(SQLModel, table=True):
     scopes: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
     """Empty: everything that the kind of key may do."""
     skill_allowlist: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Names of skills it may run; empty: all."""
+    """Skills it may run, as `skill_allowlist` reads them; empty: all."""
+    requests_per_minute: int | None = None
+    """Most requests that it may send, where that is less than what every key may."""
     daily_cap_micros: int | None = Field(default=None, sa_type=BigInteger)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
     last_used_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -91,7 +107,11 @@ class AuditRow(SQLModel, table=True):
     """One act that changed or revealed something; never updated."""
 
     __tablename__: ClassVar[str] = "audit_rows"
-    __table_args__ = (Index("ix_audit_rows_project_id_id", "project_id", text("id DESC")),)
+    __table_args__ = (
+        Index("ix_audit_rows_project_id_id", "project_id", text("id DESC")),
+        Index("ix_audit_rows_project_id_action_id", "project_id", "action", text("id DESC")),
+        Index("ix_audit_rows_project_id_actor_id", "project_id", "actor", text("id DESC")),
+    )
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)

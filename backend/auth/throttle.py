@@ -1,6 +1,8 @@
-"""Holds back those who guess passwords, counted in Redis, and in the process when it is away.
+"""Holds back those who guess: counted in Redis, and in the process when it is away.
 
-An e-mail alone has a wide limit: with a narrow one, anybody could lock its owner out from elsewhere.
+An e-mail alone has a wide limit: with a narrow one, anybody could lock its owner out from elsewhere. A key, a set-up
+link and a link to reset a password are too long to be guessed; what is counted there is the nuisance, so a valid one
+always passes, and nobody can shut out those who share his address.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
@@ -16,7 +19,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend import logs
-from backend.auth.errors import TooManySignIns
+from backend.auth.errors import TooManyBadKeys, TooManyBadLinks, TooManySignIns
+from backend.queue import ANSWER_S, AWAY_S
 
 log = logs.get(__name__)
 
@@ -24,7 +28,8 @@ WINDOW_S: Final = 15 * 60
 MOST_PER_PAIR: Final = 10  # one address, one e-mail
 MOST_PER_ADDRESS: Final = 50  # a company may sit behind one
 MOST_PER_EMAIL: Final = 100
-_PATIENCE_S: Final = 1.0
+MOST_BAD_KEYS: Final = 100  # of one address: an app with an old key asks again and again
+MOST_BAD_LINKS: Final = 20  # of one address
 _MOST_REMEMBERED: Final = 50_000
 
 
@@ -51,43 +56,78 @@ class Throttle:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._local: dict[str, _Window] = {}
+        self._away_until = 0.0
 
     async def count(self, *, address: str, email: str) -> None:
-        """Count one try.
+        """Count one try to sign in, or to show a password.
 
         Raises:
             TooManySignIns: there were too many from the address, or for the e-mail.
         """
-        for kind, most, value in _limits(_network(address), email):
-            counted = await self._count(_key(kind, value))
-            if counted.tries > most:
-                log.warning("signing in is held back", limit=kind, tries=counted.tries)
-                raise TooManySignIns(counted.ends_in_s)
+        ends_in_s = await self._exceeded(_limits(network_of(address), email))
+        if ends_in_s is not None:
+            raise TooManySignIns(ends_in_s)
+
+    async def count_bad_key(self, address: str) -> None:
+        """Count an API key that nobody has.
+
+        Raises:
+            TooManyBadKeys: there were too many from the address.
+        """
+        ends_in_s = await self._exceeded([_Limit("bad-key", MOST_BAD_KEYS, network_of(address))])
+        if ends_in_s is not None:
+            raise TooManyBadKeys(ends_in_s)
+
+    async def count_bad_link(self, address: str) -> None:
+        """Count a one-time link that is not valid.
+
+        Raises:
+            TooManyBadLinks: there were too many from the address.
+        """
+        ends_in_s = await self._exceeded([_Limit("bad-link", MOST_BAD_LINKS, network_of(address))])
+        if ends_in_s is not None:
+            raise TooManyBadLinks(ends_in_s)
 
     async def clear(self, *, address: str, email: str) -> None:
         """Forget the tries for the e-mail, whose owner has just shown the password."""
-        limits = _limits(_network(address), email)
+        limits = _limits(network_of(address), email)
         keys = [_key(kind, value) for kind, _, value in limits if kind != "address"]
         for key in keys:
             self._local.pop(key, None)
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._redis.delete(*keys)
-        except (RedisError, OSError):
-            log.warning("redis does not answer; tries to sign in are counted in the process")
+        if time.monotonic() >= self._away_until:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    await self._redis.delete(*keys)
+            except (RedisError, OSError):
+                self._note_away()
+
+    async def _exceeded(self, limits: Iterable[_Limit]) -> int | None:
+        """Seconds until there may be another try, when one of the limits is passed by this one."""
+        for kind, most, value in limits:
+            counted = await self._count(_key(kind, value))
+            if counted.tries > most:
+                log.warning("guessing is held back", limit=kind, tries=counted.tries)
+                return counted.ends_in_s
+        return None
 
     async def _count(self, key: str) -> _Count:
         here = self._count_here(key)
+        if time.monotonic() < self._away_until:
+            return here
         try:
-            async with asyncio.timeout(_PATIENCE_S), self._redis.pipeline(transaction=True) as pipeline:
+            async with asyncio.timeout(ANSWER_S), self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.set(key, 0, ex=WINDOW_S, nx=True)
                 pipeline.incr(key)
                 pipeline.ttl(key)
                 _, tries, ends_in_s = await pipeline.execute()
         except (RedisError, OSError):
-            log.warning("redis does not answer; tries to sign in are counted in the process")
+            self._note_away()
             return here
         return max(_Count(tries, max(1, ends_in_s)), here)
+
+    def _note_away(self) -> None:
+        self._away_until = time.monotonic() + AWAY_S
+        log.warning("redis does not answer; tries are counted in the process")
 
     def _count_here(self, key: str) -> _Count:
         at = time.monotonic()
@@ -101,21 +141,21 @@ class Throttle:
         return _Count(window.tries, max(1, round(window.ends_at - at)))
 
 
-def _limits(network: str, email: str) -> tuple[_Limit, ...]:
-    return (
-        _Limit("pair", MOST_PER_PAIR, f"{network} {email}"),
-        _Limit("address", MOST_PER_ADDRESS, network),
-        _Limit("email", MOST_PER_EMAIL, email),
-    )
-
-
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """The address as it is counted: whoever has one of IPv6 has a whole /64."""
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
     return str(ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+
+
+def _limits(network: str, email: str) -> tuple[_Limit, ...]:
+    return (
+        _Limit("pair", MOST_PER_PAIR, f"{network} {email}"),
+        _Limit("address", MOST_PER_ADDRESS, network),
+        _Limit("email", MOST_PER_EMAIL, email),
+    )
 
 
 def _key(kind: str, value: str) -> str:

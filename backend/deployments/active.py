@@ -37,6 +37,8 @@ class ResolvedSkill(NamedTuple):
     version: int | None
     """None for a draft."""
     sha256: str
+    is_default: bool = False
+    """Whether its skillpack is the project's default one."""
 
 
 class DeployedSkill(NamedTuple):
@@ -192,7 +194,9 @@ async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any]
     skill = manifest.find(name)
     if skill is None or skill.parent_skill is not None:
         raise SubskillNotSubmittable(name, name.rpartition("/")[0])
-    return ResolvedSkill(skill, row.skillpack_id, row.slug, row.deployment_id, row.version, sha256)
+    return ResolvedSkill(
+        skill, row.skillpack_id, row.slug, row.deployment_id, row.version, sha256, row.is_default
+    )
 
 
 async def _explain_nothing(

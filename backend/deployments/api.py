@@ -84,6 +84,7 @@ async def push_deployment(
             activate=pushed.is_activating,
             skillpack=skillpack,
             storage=instance.storage,
+            quotas=instance.settings.quotas,
         )
         return DeploymentAnswer.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
 

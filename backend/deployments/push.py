@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend.auth import audit
-from backend.auth.principal import Principal, Role
+from backend.auth.principal import Principal, Role, visible
 from backend.bundles.manifest import Manifest
 from backend.bundles.read import ReadBundle, read_bundle
 from backend.deployments import manifests, schema_changes
 from backend.deployments.tables import Deployment
 from backend.errors import Invalid, Problem
+from backend.limits.quotas import Quota, Quotas
+from backend.limits.room import make_room
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import Skillpack
 from backend.storage import Storage
@@ -34,6 +37,7 @@ async def push(
     activate: bool = True,
     skillpack: str | None = None,
     storage: Storage,
+    quotas: Quotas | None = None,
 ) -> Deployment:
     """Make the bundle the next version of the skillpack, and the active one unless told otherwise.
 
@@ -42,10 +46,12 @@ async def push(
         BundleUnreadable: it is not a zip, or not a safe one.
         BundleTooLarge: it is over a limit of size.
         SkillpackNotFound: the project has no such skillpack.
+        QuotaReached: the skillpack has as many versions and drafts as it may.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _stored(session, bundle, notes, storage)
     pack = await skillpacks.lock(session, principal, skillpack)
+    await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
     warnings = [*read.warnings, *await _against_active(session, pack, read.manifest)]
     pack.last_version += 1
     deployment = _row(principal, pack, read, notes=notes, warnings=warnings)
@@ -75,16 +81,19 @@ async def push_draft(
     bundle: bytes,
     skillpack: str | None = None,
     storage: Storage,
+    quotas: Quotas | None = None,
 ) -> Deployment:
     """Store the bundle as a draft: it runs like a version, has no number, and is swept after seven days.
 
     Raises:
         BundleInvalid: with everything that is wrong; nothing is stored.
         SkillpackNotFound: the project has no such skillpack.
+        QuotaReached: the skillpack has as many versions and drafts as it may.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _stored(session, bundle, "", storage)
     pack = await skillpacks.get(session, principal, skillpack)
+    await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
     deployment = _row(principal, pack, read, notes="", warnings=read.warnings)
     deployment.kind = "draft"
     session.add(deployment)
@@ -116,6 +125,12 @@ async def _stored(session: AsyncSession, bundle: bytes, notes: str, storage: Sto
     await session.execute(_SHARE_BUNDLE, {"key": bundle_key(read.sha256)})
     await storage.put_bundle(read.sha256, bundle)
     return read
+
+
+def _kept(principal: Principal, pack: Skillpack) -> Select[Any]:
+    return visible(Deployment, principal).where(
+        col(Deployment.skillpack_id) == pack.id, col(Deployment.deleted_at).is_(None)
+    )
 
 
 def _row(

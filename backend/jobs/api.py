@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -224,6 +225,7 @@ async def _submit(
     response: Response,
     wait_s: float,
 ) -> JobView:
+    spec = replace(spec, most_queued=instance.settings.most_queued_jobs)
     if once.key is None:
         return await _submit_and_wait(instance, principal, spec, wait_s)
     job_id = await _submit_once(instance, principal, spec, key=once.key, fingerprint=once.fingerprint)

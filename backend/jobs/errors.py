@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, NotAllowed, NotOffered, PaymentRequired
+from backend.errors import Conflict, Missing, NotAllowed, NotOffered, PaymentRequired, TooMany
+
+QUEUE_RETRY_AFTER_S = 5
+"""When a full queue may have room again: a guess, since nobody knows how long its jobs run."""
 
 
 class JobNotFound(Missing):
@@ -42,6 +45,21 @@ class WalletEmpty(PaymentRequired):
             "Top it up, then submit again.",
             balance_micros=balance_micros,
             reserved_micros=reserved_micros,
+        )
+
+
+class TooManyQueuedJobs(TooMany):
+    """As many jobs of the project wait as may."""
+
+    code = "too_many_queued_jobs"
+
+    def __init__(self, used: int) -> None:
+        super().__init__(
+            f"{used:,} jobs of this project wait already, which is its limit. Submit again when some have run, cancel "
+            f"some, or ask the operator for more: `puras-studio project limits PROJECT --queued-jobs {2 * used or 1}`.",
+            retry_after_s=QUEUE_RETRY_AFTER_S,
+            limit=used,
+            used=used,
         )
 
 

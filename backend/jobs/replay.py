@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,10 +12,17 @@ from backend.jobs.queries import get_row
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec, Submitted, submit
 from backend.ledger.pricing import PriceList
+from backend.limits.quotas import DEFAULTS
 
 
 async def replay(
-    session: AsyncSession, principal: Principal, job_id: UUID, *, version: int | None, prices: PriceList
+    session: AsyncSession,
+    principal: Principal,
+    job_id: UUID,
+    *,
+    version: int | None,
+    prices: PriceList,
+    most_queued: int = DEFAULTS.queued_jobs,
 ) -> Submitted:
     """Submit the same inputs as a new job: of the given version, else of exactly the deployment that it ran.
 
@@ -22,9 +30,8 @@ async def replay(
         JobNotFound: there is no such job for the principal.
         Missing: the version is not there, or the deployment has been deleted; name a version then.
     """
-    return await submit(
-        session, principal, await replayed(session, principal, job_id, version=version, prices=prices)
-    )
+    spec = await replayed(session, principal, job_id, version=version, prices=prices)
+    return await submit(session, principal, replace(spec, most_queued=most_queued))
 
 
 async def replayed(

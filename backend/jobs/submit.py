@@ -12,6 +12,7 @@ from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
 from backend import queue
+from backend.auth import skill_allowlist
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.clock import now
@@ -19,9 +20,17 @@ from backend.db import AnySession
 from backend.deployments.active import ResolvedSkill, resolve_skill
 from backend.errors import Invalid, Problem
 from backend.jobs import admission
-from backend.jobs.errors import AgentsNotOffered, KeyCapReached, LaneNotGranted, SkillNotOnKey, WalletEmpty
+from backend.jobs.errors import (
+    AgentsNotOffered,
+    KeyCapReached,
+    LaneNotGranted,
+    SkillNotOnKey,
+    TooManyQueuedJobs,
+    WalletEmpty,
+)
 from backend.jobs.schemas import JobRequest
 from backend.ledger.pricing import PriceList
+from backend.limits.quotas import DEFAULTS
 from backend.schemas import unstorable
 
 MAX_METADATA_BYTES = 16_384
@@ -44,6 +53,8 @@ class JobSpec:
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     prices: PriceList = field(default_factory=PriceList)
+    most_queued: int = DEFAULTS.queued_jobs
+    """Jobs that may wait outside of the project's window, unless the project has a limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ with wallet as (
     and w.balance_micros > w.reserved_micros
     and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now())
   returning a.tail - {admission.TICK} / a.weight as stamp
+), quota as (
+  select coalesce(cast(limits ->> 'queued_jobs' as int), :most_queued) as most from projects where id = :project_id
+), parked as (
+  select count(*) as jobs
+  from (select from job_queue where project_id = :project_id and stamp is null limit (select most from quota)) q
 ), job as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                     replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
@@ -75,7 +91,9 @@ with wallet as (
          cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
          :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, 1, :submitted_by,
          cast(:api_key_id as uuid), :request_id, cast(:created_at as timestamptz)
-  from wallet where wallet.balance_micros > 0
+  from wallet
+  where wallet.balance_micros > 0
+    and (exists (select from admitted) or (select jobs from parked) < (select most from quota))
   returning id, project_id, lane, priority, created_at
 ), place as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, submitted_at)
@@ -86,7 +104,8 @@ with wallet as (
   select id, 1, created_at, 'queued', cast(:event as jsonb) from job
 )
 select exists (select from job) as is_accepted, exists (select from admitted) as is_ready,
-       wallet.balance_micros, wallet.reserved_micros
+       wallet.balance_micros, wallet.reserved_micros,
+       case when not exists (select from job) and wallet.balance_micros > 0 then (select jobs from parked) end as parked
 from wallet
 """)  # noqa: S608 - the one interpolated value is a constant
 
@@ -106,6 +125,8 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         Missing: there is no such skill, skillpack or version.
         Invalid: the inputs do not fit the skill; carries every problem.
         PaymentRequired: the wallet is empty or the key's cap is reached.
+        TooManyQueuedJobs: as many as may wait do so; submits at the same moment pass the last place by at most one
+            for each connection that this instance has to its database.
     """
     principal.require(Role.DEVELOPER, "jobs:submit")
     resolved = await resolve_skill(
@@ -116,7 +137,7 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         version=spec.version,
         deployment_id=spec.deployment_id,
     )
-    _check_key(principal, resolved.skill)
+    _check_key(principal, resolved)
     if resolved.skill.is_agentic:
         raise AgentsNotOffered(resolved.skill.name)
     inputs = _checked_inputs(resolved.skill, spec.request)
@@ -127,9 +148,10 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
     return await _insert(session, principal, spec, resolved=resolved, inputs=inputs, lane=lane)
 
 
-def _check_key(principal: Principal, skill: Skill) -> None:
-    if principal.skill_allowlist and skill.name not in principal.skill_allowlist:
-        raise SkillNotOnKey(skill.name, principal.skill_allowlist)
+def _check_key(principal: Principal, resolved: ResolvedSkill) -> None:
+    pack, name = resolved.skillpack_slug, resolved.skill.name
+    if not skill_allowlist.allows(principal.skill_allowlist, pack, name, is_default=resolved.is_default):
+        raise SkillNotOnKey(f"{pack}/{name}", principal.skill_allowlist)
 
 
 def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
@@ -204,9 +226,12 @@ async def _insert(
         "request_id": str(get_contextvars().get("request_id", "")),
         "created_at": now(),
         "not_before": _later(request.run_at),
+        "most_queued": spec.most_queued,
         "event": json.dumps({"skill": skill.name, "version": resolved.version, "source": request.source}),
     }
     done = (await session.execute(_SUBMIT, row)).one()
+    if done.parked is not None:
+        raise TooManyQueuedJobs(done.parked)
     if not done.is_accepted:
         raise WalletEmpty(done.balance_micros, done.reserved_micros)
     if done.is_ready:

@@ -124,14 +124,24 @@ async def list_members(principal: InProjectDep, session: SessionDep) -> list[Mem
     response_model=MemberAnswer,
 )
 async def add_member(
-    asked: NewMemberAsked, principal: InProjectDep, session: SessionDep, once: OnceDep
+    asked: NewMemberAsked,
+    principal: InProjectDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    once: OnceDep,
 ) -> Response:
     """Put a user of this instance into the project."""
     principal.require(Role.ADMIN, "project:write")
 
     async def make() -> MemberAnswer:
         return MemberAnswer.of(
-            await members.add(session, principal, email=asked.email, role=ROLES[asked.role])
+            await members.add(
+                session,
+                principal,
+                email=asked.email,
+                role=ROLES[asked.role],
+                quotas=instance.settings.quotas,
+            )
         )
 
     return await once.answer(session, principal, make)

@@ -16,6 +16,8 @@ from backend.auth.principal import Principal, Role, visible
 from backend.auth.tables import User
 from backend.auth.users import normal_email
 from backend.errors import NotAllowed
+from backend.limits.quotas import Quota, Quotas
+from backend.limits.room import make_room
 from backend.projects.errors import AlreadyMember, LastOwner, MemberNotFound
 from backend.projects.tables import Member
 
@@ -38,13 +40,16 @@ async def list_members(session: AsyncSession, principal: Principal) -> list[Pers
     return [Person(member, user) for member, user in (await session.execute(query)).all()]
 
 
-async def add(session: AsyncSession, principal: Principal, *, email: str, role: Role) -> Person:
-    """Put a user of this instance into the project.
+async def add(
+    session: AsyncSession, principal: Principal, *, email: str, role: Role, quotas: Quotas | None = None
+) -> Person:
+    """Put a user of this instance into the project; without quotas it may have any number of members.
 
     Raises:
         UserNotFound: nobody has an account with the e-mail.
         AlreadyMember: the user is in the project.
         NotAllowed: the role is above the principal's own.
+        QuotaReached: the project has as many as it may.
     """
     _refuse_above(principal, role)
     email = normal_email(email)
@@ -54,6 +59,7 @@ async def add(session: AsyncSession, principal: Principal, *, email: str, role: 
         raise UserNotFound(email)
     if await session.get(Member, (principal.project_id, user.id)) is not None:
         raise AlreadyMember(email)
+    await make_room(session, principal, Quota.MEMBERS, quotas, visible(Member, principal))
     member = Member(project_id=principal.project_id, user_id=user.id, role=role.name.lower())
     session.add(member)
     await session.flush()

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, Identity, Integer
+from sqlalchemy import CheckConstraint, Identity, Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Column, Field, SQLModel
 
 from backend.clock import now
@@ -25,6 +26,10 @@ class Project(SQLModel, table=True):
     """Small and unique: the sandbox makes the project's own user id from it."""
     slug: str = Field(unique=True, max_length=64)
     name: str = Field(max_length=200)
+    limits: dict[str, int] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    """Of its own, in place of the instance's: names of `Quota`, and `requests_per_minute`."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
 

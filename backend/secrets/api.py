@@ -44,7 +44,10 @@ async def put_secret(
     asked: SecretAsked, principal: WriterDep, session: SessionDep, instance: InstanceDep
 ) -> SecretAnswer:
     """Set a secret of the whole project; jobs that start from now on get it."""
-    at = await service.put(session, instance.vault, principal, name=asked.name, value=asked.value)
+    quotas = instance.settings.quotas
+    at = await service.put(
+        session, instance.vault, principal, name=asked.name, value=asked.value, quotas=quotas
+    )
     return SecretAnswer(name=asked.name, updated_at=at)
 
 
@@ -70,7 +73,13 @@ async def put_skillpack_secret(
 ) -> SecretAnswer:
     """Set a secret of one skillpack; it goes before one of the same name of the project."""
     at = await service.put(
-        session, instance.vault, principal, name=asked.name, value=asked.value, skillpack_id=skillpack_id
+        session,
+        instance.vault,
+        principal,
+        name=asked.name,
+        value=asked.value,
+        skillpack_id=skillpack_id,
+        quotas=instance.settings.quotas,
     )
     return SecretAnswer(name=asked.name, updated_at=at)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -20,12 +20,14 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
 from backend.clock import now
+from backend.limits.quotas import Quota, Quotas
+from backend.limits.room import make_room
 from backend.secrets.errors import NoRoom, SecretMissing
 from backend.secrets.rules import check_name, check_value
 from backend.secrets.tables import Secret
 from backend.secrets.vault import Vault
 
-MOST_SECRETS = 100
+MOST_SECRETS = 1_000  # whatever the quota says
 MOST_KIB = 384
 """Of a project, and again of each skillpack: all of them must fit into the environment of each job."""
 
@@ -49,17 +51,21 @@ async def put(
     name: str,
     value: str,
     skillpack_id: UUID | None = None,
+    quotas: Quotas | None = None,
 ) -> datetime:
     """Set a secret of the project, or of one skillpack in it, for jobs that start from now on; tells when.
 
     Raises:
         BadSecret: the name or the value cannot be one.
         NoRoom: there is no room for another.
+        QuotaReached: the project, or the skillpack, has as many as it may.
     """
     check_name(name)
     check_value(name, value)
     ciphertext = vault.encrypt(value)
-    await _check_room(session, principal, name, ciphertext, skillpack_id=skillpack_id)
+    others = visible(Secret, principal).where(_belongs_to(skillpack_id), col(Secret.name) != name)
+    await make_room(session, principal, Quota.SECRETS, quotas, others)
+    await _check_room(session, others, ciphertext)
     at = now()
     written = {"ciphertext": ciphertext, "updated_at": at, "updated_by": principal.label}
     row = insert(Secret).values(
@@ -127,15 +133,9 @@ async def for_job(session: AsyncSession, vault: Vault, *, project_id: UUID, skil
     )
 
 
-async def _check_room(
-    session: AsyncSession, principal: Principal, name: str, ciphertext: str, *, skillpack_id: UUID | None
-) -> None:
-    others = (
-        visible(Secret, principal)
-        .where(_belongs_to(skillpack_id), col(Secret.name) != name)
-        .with_only_columns(func.count(), func.coalesce(func.sum(func.length(Secret.ciphertext)), 0))
-    )
-    count, size = (await session.execute(others)).one()
+async def _check_room(session: AsyncSession, others: Select[Any], ciphertext: str) -> None:
+    sums = others.with_only_columns(func.count(), func.coalesce(func.sum(func.length(Secret.ciphertext)), 0))
+    count, size = (await session.execute(sums)).one()
     if count >= MOST_SECRETS or size + len(ciphertext) > MOST_KIB * 1024 * _STORED_PER_BYTE:
         raise NoRoom(MOST_SECRETS, MOST_KIB)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
 from backend.skillpacks import service
@@ -27,14 +27,23 @@ async def list_skillpacks(
 
 @router.post("/skillpacks", status_code=201, response_model=SkillpackAnswer)
 async def create_skillpack(
-    asked: NewSkillpackAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    asked: NewSkillpackAsked,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    once: OnceDep,
 ) -> Response:
     """Make a skillpack."""
     principal.require(Role.DEVELOPER, "deployments:write")
 
     async def make() -> SkillpackAnswer:
         made = await service.create(
-            session, principal, name=asked.name, slug=asked.slug, description=asked.description
+            session,
+            principal,
+            name=asked.name,
+            slug=asked.slug,
+            description=asked.description,
+            quotas=instance.settings.quotas,
         )
         return SkillpackAnswer.of(made)
 

@@ -14,6 +14,8 @@ from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.bundles.names import MAX_NAME, as_name, is_name
 from backend.errors import Invalid, Problem
+from backend.limits.quotas import Quota, Quotas
+from backend.limits.room import make_room
 from backend.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken
 from backend.skillpacks.tables import Skillpack
 
@@ -47,13 +49,20 @@ async def list_(session: AsyncSession, principal: Principal, *, limit: int = MOS
 
 
 async def create(
-    session: AsyncSession, principal: Principal, *, name: str, slug: str | None = None, description: str = ""
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    name: str,
+    slug: str | None = None,
+    description: str = "",
+    quotas: Quotas | None = None,
 ) -> Skillpack:
     """Make a skillpack; without a slug it gets one from its name.
 
     Raises:
         Invalid: the name or the slug is not a possible one.
         SkillpackSlugTaken: the project has one of that slug.
+        QuotaReached: the project has as many as it may.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     skillpack = Skillpack(
@@ -62,6 +71,7 @@ async def create(
         name=name.strip(),
         description=description,
     )
+    await make_room(session, principal, Quota.SKILLPACKS, quotas, visible(Skillpack, principal))
     try:
         async with session.begin_nested():
             session.add(skillpack)

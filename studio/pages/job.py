@@ -96,6 +96,7 @@ class JobPage(rx.State):
                 UUID(self.facts.id),
                 version=None,
                 prices=session.instance().prices,
+                most_queued=session.instance().settings.most_queued_jobs,
             )
         return rx.redirect(f"/p/{self.project}/jobs/{submitted.job_id}")
 

@@ -85,7 +85,10 @@ class Play(rx.State):
             request = JobRequest(skill=self.skill_view.name, inputs=inputs, source=SOURCE)
             async with session.acting(self, self.project) as act:
                 spec = JobSpec(
-                    request, skillpack=self.skill_view.skillpack or None, prices=session.instance().prices
+                    request,
+                    skillpack=self.skill_view.skillpack or None,
+                    prices=session.instance().prices,
+                    most_queued=session.instance().settings.most_queued_jobs,
                 )
                 submitted = await submit(act.session, act.principal, spec)
                 job = await get_job(act.session, act.principal, submitted.job_id)

@@ -1,0 +1,1 @@
+"""How much of everything a key or a project may have: rates of requests, and quotas of things."""

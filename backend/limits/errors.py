@@ -1,0 +1,43 @@
+"""What a caller is told who has, or asks for, too much.
+
+TooMany
+└── RateExceeded     more requests than the key or the project may send
+Conflict
+└── QuotaReached     the project has as many of these things as it may
+"""
+
+from __future__ import annotations
+
+from backend.errors import Conflict, TooMany
+
+
+class RateExceeded(TooMany):
+    """More requests came than the key or the project may send."""
+
+    code = "rate_limited"
+
+    def __init__(self, whose: str, limit: int, window_s: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"This {whose} may send {limit:,} requests in {window_s} seconds and has. Wait {retry_after_s} s; the "
+            "headers RateLimit and RateLimit-Policy say how much is left.",
+            retry_after_s=retry_after_s,
+            limit=limit,
+            window_s=window_s,
+            policy=whose,
+        )
+
+
+class QuotaReached(Conflict):
+    """The project has as many of these things as it may."""
+
+    code = "quota_reached"
+
+    def __init__(self, quota: str, words: str, limit: int, used: int) -> None:
+        option = quota.replace("_", "-")
+        super().__init__(
+            f"This project may have {limit:,} {words} and has {used:,}. Remove one that is not needed, or ask the "
+            f"operator for more: `puras-studio project limits PROJECT --{option} {max(limit, used) * 2 or 1}`.",
+            quota=quota,
+            limit=limit,
+            used=used,
+        )

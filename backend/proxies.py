@@ -1,0 +1,74 @@
+"""Whose request it is when proxies stand in front of the instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def networks_of(listed: str) -> tuple[Network, ...]:
+    """The networks in a comma-separated list; a bare address is a network of one.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    return tuple(_network(part.strip()) for part in listed.split(",") if part.strip())
+
+
+def address_of(scope: Scope) -> str:
+    """The address of whoever asks, as far as it is known."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
+    """The address that the request comes from.
+
+    Read from the end of X-Forwarded-For, where each proxy has written who asked it, as far as trusted proxies wrote;
+    what stands before that anybody may have made up.
+    """
+    peer = address_of(scope)
+    if not trusted or not _is_in(peer, trusted):
+        return peer
+    said = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
+    nearest = peer
+    for hop in reversed(said.split(",")):
+        address = _address(hop)
+        if address is None:
+            break
+        nearest = str(address)
+        if not _is_in(nearest, trusted):
+            break
+    return nearest
+
+
+def _network(part: str) -> Network:
+    try:
+        return ip_network(part, strict=False)
+    except ValueError:
+        raise ValueError(f"{part!r} is neither an address nor a network like 10.0.0.0/8") from None
+
+
+def _is_in(peer: str, networks: Sequence[Network]) -> bool:
+    address = _address(peer)
+    return address is not None and any(address in network for network in networks)
+
+
+def _address(hop: str) -> Address | None:
+    """The address in an entry, which may carry a port; one of IPv4 that is written as IPv6 is taken for what it is."""
+    text = hop.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

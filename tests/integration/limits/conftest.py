@@ -1,0 +1,45 @@
+"""The REST application with limits set, and callers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from backend.app import create_app, serving
+from backend.instance import Instance
+from tests.integration.auth.conftest import app, client, instance, world
+
+__all__ = ["app", "client", "instance", "world"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Serves the instance with other settings, as one more process of it would."""
+
+    instance: Instance
+    stack: AsyncExitStack
+
+    async def __call__(self, *, redis: Redis | None = None, **settings: Any) -> httpx.AsyncClient:
+        return await self.stack.enter_async_context(self._client(redis, settings))
+
+    @asynccontextmanager
+    async def _client(self, redis: Redis | None, changed: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:
+        settings = self.instance.settings.model_copy(update=changed)
+        its = replace(self.instance, settings=settings, redis=redis or self.instance.redis)
+        app = create_app(settings)
+        transport = httpx.ASGITransport(app)
+        async with serving(app, its), httpx.AsyncClient(transport=transport, base_url=settings.url) as client:
+            yield client
+
+
+@pytest_asyncio.fixture
+async def serve(instance: Instance) -> AsyncIterator[Serve]:
+    """Serves the instance with other settings."""
+    async with AsyncExitStack() as stack:
+        yield Serve(instance, stack)

@@ -1,0 +1,217 @@
+"""How many of each thing a project may have: told with its facts, held against many at once, raised by the operator."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.bundles.pack import pack_files
+from backend.db import Database
+from backend.jobs.errors import TooManyQueuedJobs
+from tests.factories.tenants import Tenant, make_job, make_tenant
+from tests.integration.auth.conftest import World
+from tests.integration.deployments.conftest import BUNDLE
+from tests.integration.limits.conftest import Serve
+
+Headers = dict[str, str]
+
+
+def reached(answer: httpx.Response, quota: str, limit: int) -> bool:
+    """Whether the answer refuses one more, with the facts."""
+    body = answer.json()
+    facts = (body.get("code"), body.get("quota"), body.get("limit"), body.get("used"))
+    return answer.status_code == 409 and facts == ("quota_reached", quota, limit, limit)
+
+
+async def make_key(client: httpx.AsyncClient, headers: Headers) -> httpx.Response:
+    return await client.post("/v1/api-keys", json={}, headers=headers)
+
+
+async def push(client: httpx.AsyncClient, headers: Headers, where: str = "/v1") -> httpx.Response:
+    files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
+    return await client.post(f"{where}/deployments", files=files, headers=headers)
+
+
+async def test_a_project_has_so_many_keys_and_a_revoked_one_makes_room(serve: Serve, world: World) -> None:
+    client = await serve(most_api_keys=3)
+    headers = await world.key(await world.project("Acme"))  # the first of the three
+    made = [await make_key(client, headers) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert reached(await make_key(client, headers), "api_keys", 3)
+
+    await client.delete(f"/v1/api-keys/{made[0].json()['id']}", headers=headers)
+    assert (await make_key(client, headers)).status_code == 201
+    assert reached(await make_key(client, headers), "api_keys", 3)
+
+
+async def test_of_many_at_once_exactly_as_many_are_made_as_there_is_room_for(
+    serve: Serve, world: World
+) -> None:
+    clients = [await serve(most_api_keys=5), await serve(most_api_keys=5)]
+    headers = await world.key(await world.project("Acme"))
+    answers = await asyncio.gather(*(make_key(clients[n % 2], headers) for n in range(16)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 12
+
+
+async def test_a_project_has_so_many_members(serve: Serve, world: World) -> None:
+    client = await serve(most_members=2)
+    headers = await world.key(await world.project("Acme", await world.user("ada@example.org")))
+    path = f"/v1/projects/{(await client.get('/v1/me', headers=headers)).json()['project_id']}/members"
+    for name in ("bob", "eve"):
+        await world.user(f"{name}@example.org")
+    assert (await client.post(path, json={"email": "bob@example.org"}, headers=headers)).status_code == 201
+    assert reached(await client.post(path, json={"email": "eve@example.org"}, headers=headers), "members", 2)
+
+
+async def test_a_project_has_so_many_secrets_and_one_that_is_there_can_be_set_again(
+    serve: Serve, world: World
+) -> None:
+    client = await serve(most_secrets=1)
+    headers = await world.key(await world.project("Acme"))
+
+    async def put(name: str, where: str = "") -> httpx.Response:
+        return await client.put(f"/v1{where}/secrets", json={"name": name, "value": "v"}, headers=headers)
+
+    assert (await put("ONE")).status_code == 200
+    assert (await put("ONE")).status_code == 200
+    assert reached(await put("TWO"), "secrets", 1)
+    assert (await put("TWO", "/skillpacks/default")).status_code == 200
+    assert reached(await put("THREE", "/skillpacks/default"), "secrets", 1)
+
+
+async def test_a_project_has_so_many_skillpacks_and_each_so_many_versions(serve: Serve, world: World) -> None:
+    client = await serve(most_skillpacks=2, most_deployments=2)
+    headers = await world.key(await world.project("Acme"))
+    made = await client.post("/v1/skillpacks", json={"name": "More"}, headers=headers)
+    assert made.status_code == 201
+    assert reached(
+        await client.post("/v1/skillpacks", json={"name": "Most"}, headers=headers), "skillpacks", 2
+    )
+
+    assert [(await push(client, headers)).status_code for _ in range(2)] == [201, 201]
+    assert reached(await push(client, headers), "deployments", 2)
+    assert (await push(client, headers, "/v1/skillpacks/more")).status_code == 201
+    assert (await client.delete("/v1/deployments/1", headers=headers)).status_code == 204
+    assert (await push(client, headers)).json()["version"] == 3
+
+
+async def test_a_repeated_request_gets_its_first_answer_however_full_it_is(
+    serve: Serve, world: World
+) -> None:
+    client = await serve(most_api_keys=2)
+    headers = await world.key(await world.project("Acme")) | {"Idempotency-Key": "once"}
+    first, again = await make_key(client, headers), await make_key(client, headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+
+
+async def test_only_an_operator_gives_a_project_limits_of_its_own(serve: Serve, world: World) -> None:
+    client = await serve(most_api_keys=1)
+    ada = await world.user("ada@example.org", is_operator=True)
+    bob = await world.user("bob@example.org")
+    project = await world.project("Acme", ada)
+    headers = await world.key(project)
+    path = f"/v1/projects/{project.id}/limits"
+    assert reached(await make_key(client, headers), "api_keys", 1)
+
+    for refused in (headers, await world.key(project, "publishable")):
+        assert (await client.patch(path, json={"api_keys": 9}, headers=refused)).status_code == 403
+    assert (await (await world.browser(bob)).get(path)).status_code == 404
+
+    operator = await world.browser(ada)
+    changed = await operator.patch(path, json={"api_keys": 3, "requests_per_minute": 100})
+    assert changed.json()["api_keys"] == {"limit": 3, "is_own": True}
+    assert (await make_key(client, headers)).status_code == 201
+    assert reached(await make_key(client, headers), "api_keys", 3)
+    assert (await client.get("/v1/me", headers=headers)).headers["RateLimit-Policy"] == '"project";q=100;w=60'
+
+    again = await operator.patch(path, json={"api_keys": None})
+    assert again.json()["api_keys"]["is_own"] is False
+    assert again.json()["requests_per_minute"] == {"limit": 100, "is_own": True}
+    (row, *_) = (await client.get("/v1/audit", headers=headers)).json()
+    assert (row["actor"], row["action"]) == ("user:ada@example.org", "limits.changed")
+    assert row["facts"] == {"before": {"api_keys": 3}, "after": {"api_keys": None}}
+
+
+@pytest.mark.parametrize(
+    "body", [{"api_keys": 0}, {"queued_jobs": -1}, {"members": "many"}, {"secrets": 10**6}, {"colour": 1}]
+)
+async def test_an_impossible_limit_is_told_with_its_place(world: World, body: dict[str, Any]) -> None:
+    ada = await world.user("ada@example.org", is_operator=True)
+    project = await world.project("Acme", ada)
+    answer = await (await world.browser(ada)).patch(f"/v1/projects/{project.id}/limits", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, next(iter(body)))
+
+
+async def limited(database: Database, *, queued_jobs: int, window: int = 1) -> Tenant:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, concurrency_limit=window)
+        await session.execute(
+            text("update projects set limits = jsonb_build_object('queued_jobs', cast(:most as int))"),
+            {"most": queued_jobs},
+        )
+    return tenant
+
+
+async def submitted(database: Database, tenant: Tenant) -> UUID:
+    async with database.transaction() as session:
+        return await make_job(session, tenant)
+
+
+async def test_so_many_jobs_wait_behind_the_window_and_no_more(database: Database) -> None:
+    tenant = await limited(database, queued_jobs=2)
+    for _ in range(3):  # one is in the window, two wait behind it
+        await submitted(database, tenant)
+    with pytest.raises(TooManyQueuedJobs) as refused:
+        await submitted(database, tenant)
+    assert {"limit": 2, "used": 2}.items() <= refused.value.facts.items()
+    assert refused.value.retry_after_s > 0
+
+    async with database.transaction() as session:
+        await session.execute(text("delete from job_queue where stamp is null"))
+    await submitted(database, tenant)
+
+
+async def test_whoever_may_have_nothing_waiting_still_fills_the_window(database: Database) -> None:
+    tenant = await limited(database, queued_jobs=0, window=2)
+    for _ in range(2):
+        await submitted(database, tenant)
+    with pytest.raises(TooManyQueuedJobs):
+        await submitted(database, tenant)
+
+
+async def test_submits_at_once_pass_the_last_place_by_no_more_than_there_are_connections(
+    database: Database,
+) -> None:
+    tenant = await limited(database, queued_jobs=20)
+
+    async def one() -> bool:
+        try:
+            await submitted(database, tenant)
+        except TooManyQueuedJobs:
+            return False
+        return True
+
+    accepted = sum(await asyncio.gather(*(one() for _ in range(100))))
+    connections = 20  # of one `Database`: ten, and as many beyond
+    assert 21 <= accepted <= 21 + connections
+    async with database.transaction() as session:
+        waiting = await session.scalar(text("select count(*) from job_queue where stamp is null"))
+    assert waiting == accepted - 1
+
+
+async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve: Serve, world: World) -> None:
+    client = await serve(most_queued_jobs=0)
+    project = await world.project("Acme")
+    headers = await world.key(project)
+    await push(client, headers)
+    async with world.database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 10, reserved_micros = 10"))
+    answer = await client.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_queued_jobs")
+    assert int(answer.headers["Retry-After"]) > 0
