@@ -11,21 +11,24 @@ MONTHS_AHEAD = 2
 
 
 async def make_ahead(session: AsyncSession, today: date) -> list[str]:
-    """Make the partitions of this month and the next ones that are not there yet; gives their names.
+    """Make the partitions of this month and the next ones that are not there yet; gives their names."""
+    made = [await make(session, _month(today, ahead)) for ahead in range(MONTHS_AHEAD + 1)]
+    return [name for name in made if name is not None]
+
+
+async def make(session: AsyncSession, first: date) -> str | None:
+    """Make the partition of the month that begins on this day, unless it is there; gives its name.
 
     A month whose events are in the catch-all partition already stays there: moving them would lock the table.
     """
-    made = []
-    for ahead in range(MONTHS_AHEAD + 1):
-        first, after = _month(today, ahead), _month(today, ahead + 1)
-        name = f"job_events_{first:%Y_%m}"
-        if await _exists(session, name) or await _caught(session, first, after):
-            continue
-        await session.execute(
-            text(f"create table {name} partition of job_events for values from ('{first}') to ('{after}')")
-        )
-        made.append(name)
-    return made
+    after = _month(first, 1)
+    name = f"job_events_{first:%Y_%m}"
+    if await _exists(session, name) or await _caught(session, first, after):
+        return None
+    await session.execute(
+        text(f"create table {name} partition of job_events for values from ('{first}') to ('{after}')")
+    )
+    return name
 
 
 async def _exists(session: AsyncSession, name: str) -> bool:

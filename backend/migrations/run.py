@@ -33,6 +33,11 @@ def upgrade(database_url: str, revision: str = "head") -> None:
         engine.dispose()
 
 
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """Bring the database to a revision in the caller's own transaction."""
+    command.upgrade(_with_connection(connection), revision)
+
+
 def downgrade(database_url: str, revision: str) -> None:
     """Take the database back to a revision."""
     engine = create_engine(driver_url(database_url))
@@ -74,6 +79,12 @@ def newest_revision() -> str:
     if head is None:
         raise RuntimeError("The package holds no migrations: it was not installed whole.")
     return head
+
+
+def knows(revision: str) -> bool:
+    """Whether this code can bring a database of that revision up to its own."""
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    return revision in known
 
 
 def _with_connection(connection: Connection) -> Config:

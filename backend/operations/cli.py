@@ -8,6 +8,7 @@ import typer
 
 from backend.errors import PurasError
 from backend.operations import books, people, secret_keys, serving, upkeep
+from backend.operations.keeping import commands as keeping
 
 app = typer.Typer(
     name="puras-studio",
@@ -20,6 +21,7 @@ serving.register(app)
 upkeep.register(app)
 people.register(app)
 books.register(app)
+keeping.register(app)
 secret_keys.register(app)
 
 

@@ -26,6 +26,18 @@ def migrate(database_url: str) -> str:
     Raises:
         DatabaseAway: it does not answer, or its version is not supported.
     """
+    require_supported(database_url)
+    with _saying_what_is_wrong(database_url):
+        migrations.upgrade(database_url)
+    return migrations.newest_revision()
+
+
+def require_supported(database_url: str) -> None:
+    """Make sure that the server is of a version that we know.
+
+    Raises:
+        DatabaseAway: it does not answer, or its version is not supported.
+    """
     major = server_major(database_url)
     if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
         raise DatabaseAway(
@@ -33,9 +45,6 @@ def migrate(database_url: str) -> str:
             "supported. Point DATABASE_URL at one of those, or leave it unset.",
             major=major,
         )
-    with _saying_what_is_wrong(database_url):
-        migrations.upgrade(database_url)
-    return migrations.newest_revision()
 
 
 def server_major(database_url: str) -> int:

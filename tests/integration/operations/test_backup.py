@@ -1,0 +1,396 @@
+"""`puras-studio backup` and `restore`, as an operator runs them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from backend.archives.errors import ArchiveDamaged, NoRoom
+from backend.config import Settings
+from backend.embedded import postgres
+from backend.migrations import run as migrations
+from backend.operations.keeping import backup, restore
+from backend.operations.keeping.errors import BackupExists, BackupNewer, KeysMissing, NotEmpty, WrongKeys
+from benchmarks.client import Client
+from benchmarks.instance import NOOP_SKILL
+from tests.integration.operations.instances import Up, eventually, new_up
+
+SECRET = "a secret nobody may read"
+SKILLS = {
+    **NOOP_SKILL,
+    "skills/token/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Tells how long the secret is that it was given.
+input_schema: {type: object}
+output_schema: {type: object, properties: {length: {type: integer}}}
+""",
+    "skills/token/main.py": b"""\
+import os
+
+
+def run():
+    return {"length": len(os.environ["TOKEN"])}
+""",
+}
+FILES = {"a/b c/ü.txt": b"text", "drive/inner.bin": bytes(range(256)) * 4000, "empty": b""}
+
+
+class Source:
+    """A running instance with something of everything, and backups of it."""
+
+    def __init__(self, up: Up) -> None:
+        self.up = up
+        up.start()
+        up.wait_ready()
+        made = up.json("project", "create", "Kept", "--credit-usd", "5")
+        self.project_id, self.api_key = made["project_id"], made["api_key"]
+        with self.client() as client:
+            client.push(SKILLS)
+            client.call("PUT", "/v1/secrets", {"name": "TOKEN", "value": SECRET})
+            self.finished = client.run("noop", {"n": 3})
+        self._fill_drive()
+        self.plain, self.with_keys = up.folder / "plain.tar.gz", up.folder / "with-keys.tar.gz"
+        self.told = up.json("backup", str(self.plain))
+        up.json("backup", "--with-keys", str(self.with_keys))
+
+    @property
+    def drive(self) -> Path:
+        return self.up.home / "storage" / "drive" / self.project_id
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.up.home)
+
+    @property
+    def keys(self) -> str:
+        return (self.up.home / "keys" / "secrets.key").read_text()
+
+    def client(self) -> Client:
+        return Client(self.up.port, self.api_key)
+
+    def _fill_drive(self) -> None:
+        """As jobs fill it: with deep folders, empty ones, programs, links that lead out."""
+        for name, content in FILES.items():
+            path = self.drive / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        (self.drive / "a" / "run.sh").write_bytes(b"#!/bin/sh\n")
+        (self.drive / "a" / "run.sh").chmod(0o755)
+        os.utime(self.drive / "empty", (1_700_000_000, 1_700_000_000))
+        (self.drive / "nothing in it").mkdir()
+        (self.drive / "out").symlink_to("/etc/passwd")
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    with new_up() as up:
+        yield Source(up)
+
+
+@pytest.fixture
+def target() -> Iterator[Up]:
+    with new_up() as up:
+        yield up
+
+
+def test_a_restored_instance_is_what_the_backup_was_made_of(source: Source, target: Up) -> None:
+    give_keys(source, target)
+    restored = target.json("restore", str(source.plain))
+    assert restored["is_signed"] is True
+    assert restored["rows"] == source.told["rows"]
+
+    target.start()
+    target.wait_ready()
+    with Client(target.port, source.api_key) as client:
+        job = client.call("GET", f"/v1/jobs/{source.finished['id']}")
+        assert (job["status"], job["result"]) == ("succeeded", {"n": 3})
+        types = [event["type"] for event in client.call("GET", f"/v1/jobs/{job['id']}/events")]
+        assert (types[0], types[-1]) == ("queued", "succeeded")
+        assert client.run("token", {})["result"] == {"length": len(SECRET)}
+        assert client.call("GET", "/v1/billing/balance")["balance_usd"] == 5
+    drive = target.home / "storage" / "drive" / source.project_id
+    assert {name: (drive / name).read_bytes() for name in FILES} == FILES
+    assert (drive / "a" / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert (drive / "empty").stat().st_mtime == 1_700_000_000
+    assert (drive / "nothing in it").is_dir()
+    assert not (drive / "out").is_symlink(), "a link is no file of a drive"
+    owners = {path.stat().st_uid for path in (drive, *drive.rglob("*"))}
+    assert owners == {source.drive.stat().st_uid}
+    assert target.json("audit")["ok"] is True
+
+
+def test_a_backup_can_be_read_by_its_owner_alone_and_says_nothing_of_secrets(source: Source) -> None:
+    for path in (source.plain, source.with_keys):
+        assert path.stat().st_mode & 0o777 == 0o600
+    plain, with_keys = (
+        gzip.decompress(source.plain.read_bytes()),
+        gzip.decompress(source.with_keys.read_bytes()),
+    )
+    key = source.keys.strip().encode()
+    assert SECRET.encode() not in plain + with_keys
+    assert key not in plain
+    assert key in with_keys
+
+
+def test_any_tar_program_opens_a_backup(source: Source, tmp_path: Path) -> None:
+    opened = subprocess.run(
+        ["tar", "-xzf", source.plain, "-C", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert (opened.returncode, opened.stderr) == (0, "")
+    assert (tmp_path / "drive" / source.project_id / "a/b c/ü.txt").read_bytes() == b"text"
+    header = json.loads((tmp_path / "header.json").read_text())
+    assert header["revision"] == migrations.newest_revision()
+
+
+def test_a_backup_never_takes_the_place_of_a_file(source: Source) -> None:
+    answer = source.up.run("backup", str(source.plain))
+    assert (answer.returncode, "exists already" in answer.stderr) == (1, True)
+    into_folder = source.up.json("backup", str(source.up.folder))
+    assert Path(into_folder["path"]).parent == source.up.folder
+    Path(into_folder["path"]).unlink()
+
+
+def test_a_stopped_backup_leaves_nothing(source: Source) -> None:
+    large = source.drive / "large"
+    with large.open("wb") as file:
+        file.truncate(2**31)
+    place = source.up.folder / "stopped"
+    place.mkdir()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backend.operations.cli", "backup", str(place / "b.tar.gz")],
+            env=source.up.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        eventually(lambda: any(place.iterdir()), 30, "the backup has begun")
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+        assert process.returncode == 130, told
+        assert list(place.iterdir()) == []
+    finally:
+        large.unlink()
+
+
+def test_a_bundle_that_the_storage_has_lost_is_told_and_hinders_nobody(source: Source, target: Up) -> None:
+    (bundle,) = (source.up.home / "storage" / "bundles").rglob("*.zip")
+    aside = bundle.rename(bundle.with_suffix(".aside"))
+    try:
+        path = source.up.folder / "lossy.tar.gz"
+        answer = source.up.run("backup", "--with-keys", str(path))
+    finally:
+        aside.rename(bundle)
+    assert answer.returncode == 0
+    assert f"1 bundles are in the database and not in the storage ({bundle.stem[:12]})" in answer.stdout
+    assert target.json("restore", str(path))["missing_bundles"] == [bundle.stem]
+
+
+async def test_what_holds_something_is_not_restored_into(source: Source, target: Up) -> None:
+    with pytest.raises(NotEmpty, match=r"holds .*postgres"):
+        await restoring(source.settings, source.with_keys)
+    target.home.mkdir()
+    (target.home / "notes.txt").touch()
+    with pytest.raises(NotEmpty, match=r"notes\.txt"):
+        await restoring(Settings(home=target.home), source.with_keys)
+    assert [path.name for path in target.home.iterdir()] == ["notes.txt"]
+
+
+async def test_without_keys_a_restore_must_be_asked_for(source: Source, target: Up) -> None:
+    with pytest.raises(KeysMissing, match="--without-keys"):
+        await restoring(Settings(home=target.home), source.plain)
+    assert not target.home.exists()
+    restored = target.json("restore", "--without-keys", str(source.plain))
+    assert (restored["is_signed"], restored["secrets"]) == (False, 1)
+
+
+async def test_keys_of_another_instance_are_refused_and_kept(source: Source, target: Up) -> None:
+    other = "x3l1y4g2vBvT3mGq0aQq8yV4r2m4Xo6jI5d1kqS3b3E="
+    (target.home / "keys").mkdir(parents=True, mode=0o755)
+    target.home.chmod(0o755)
+    key_file = target.home / "keys" / "secrets.key"
+    key_file.write_text(other)
+    key_file.chmod(0o600)
+    with pytest.raises(WrongKeys):
+        await restoring(Settings(home=target.home), source.plain)
+    assert [path.name for path in target.home.iterdir()] == ["keys"]
+    assert key_file.read_text() == other
+
+
+async def test_a_cut_backup_leaves_the_home_as_empty_as_it_was(source: Source, target: Up) -> None:
+    cut = target.folder / "cut.tar.gz"
+    cut.write_bytes(source.with_keys.read_bytes()[:-200])
+    with pytest.raises(ArchiveDamaged, match="cut off"):
+        await restoring(Settings(home=target.home), cut)
+    assert list(target.home.iterdir()) == []
+    assert postgres.attach(target.home) is None
+    assert (await restoring(Settings(home=target.home), source.with_keys)).is_signed
+
+
+def test_a_newer_backup_is_refused(source: Source, tmp_path: Path) -> None:
+    def newer(members: list[Member]) -> list[Member]:
+        header = json.loads(members[0][1])
+        return [changed(members[0], json.dumps(header | {"revision": "2199"}).encode()), *members[1:]]
+
+    with pytest.raises(BackupNewer, match="'2199'"):
+        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, newer))
+
+
+Member = tuple[tarfile.TarInfo, bytes]
+Change = Callable[[list[Member]], list[Member]]
+
+
+def without(prefix: str) -> Change:
+    return lambda members: [member for member in members if not member[0].name.startswith(prefix)]
+
+
+def with_content(prefix: str, content: bytes) -> Change:
+    """Another content under a name, its own hash made to fit: only the whole tells."""
+    return lambda members: [
+        changed(member, content) if member[0].name.startswith(prefix) else member for member in members
+    ]
+
+
+def with_link(members: list[Member]) -> list[Member]:
+    link = tarfile.TarInfo("drive/00000000-0000-0000-0000-000000000000/out")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return [members[0], (link, b""), *members[1:]]
+
+
+def named(name: str) -> Change:
+    return lambda members: [members[0], changed((tarfile.TarInfo(name), b""), b"x"), *members[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (without("manifest"), "its end is missing|no backup has"),
+        (without("signature"), "signature is missing"),
+        (without("drive/"), "drive_files"),
+        (without("bundles/"), "bundles"),
+        (without("database/jobs"), "rows"),
+        (without("header"), "no backup of an instance"),
+        (with_content("bundles/", b"evil"), "bundles_bytes"),
+        (with_content("database/wallets", b""), "rows"),
+        (with_content("database/wallets", b"evil\n"), "sha256"),
+        (with_content("signature", b"{}"), "signature.json is not one of ours"),
+        (lambda members: [*members, members[1]], "behind its end"),
+        (with_link, "a link or a device"),
+        (named("../../etc/cron.d/x"), "no backup has"),
+        (named("/etc/passwd"), "no backup has"),
+        (named("drive/00000000-0000-0000-0000-000000000000/../../x"), "no file of a drive"),
+        (named("database/pg_authid/000001"), "no backup has"),
+    ],
+)
+def test_a_changed_backup_is_refused_with_what_is_wrong(
+    source: Source, tmp_path: Path, change: Change, why: str
+) -> None:
+    with pytest.raises(ArchiveDamaged, match=why):
+        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, change))
+
+
+def test_a_backup_that_somebody_else_made_whole_again_is_not_taken_for_ours(
+    source: Source, tmp_path: Path
+) -> None:
+    """An attacker who can write where backups are kept can make every hash fit, and not the signature."""
+    manifest = "manifest.json"
+
+    def forged(members: list[Member]) -> list[Member]:
+        told = next(content for info, content in members if info.name == manifest)
+        return with_content(manifest, told + b" ")(members)
+
+    settings = Settings(home=source.up.home)
+    assert restore.check(settings, source.plain).is_signed
+    with pytest.raises(WrongKeys):
+        restore.check(settings, rewritten(source.plain, tmp_path, forged))
+
+
+@pytest.mark.parametrize("place", [0, 20, 5_000, -3_000, -5])
+def test_one_flipped_bit_is_found(source: Source, tmp_path: Path, place: int) -> None:
+    content = bytearray(source.with_keys.read_bytes())
+    content[place] ^= 4
+    flipped = tmp_path / "flipped.tar.gz"
+    flipped.write_bytes(content)
+    with pytest.raises(ArchiveDamaged):
+        restore.check(Settings(home=tmp_path), flipped)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+async def test_a_full_disk_is_told_before_anything_is_written(source: Source, target: Up) -> None:
+    small = target.folder / "small"
+    small.mkdir()
+    mounted(small)
+    try:
+        with pytest.raises(NoRoom, match="MiB free"):
+            await backup.make(source.settings, small / "b.tar.gz", with_keys=False, tell=print)
+        with pytest.raises(NoRoom, match="MiB free"):
+            await restoring(Settings(home=small / "home"), source.with_keys)
+        assert list((small / "home").iterdir()) == []
+    finally:
+        unmounted(small)
+
+
+async def test_a_backup_needs_a_place(source: Source, tmp_path: Path) -> None:
+    answer = source.up.run("backup", str(tmp_path / "no" / "folder" / "b.tar.gz"))
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
+    assert "no such file or directory" in answer.stderr
+    answer = source.up.run("restore", str(tmp_path / "nothing.tar.gz"))
+    assert answer.returncode == 1
+    (tmp_path / "text.tar.gz").write_text("this is no backup")
+    with pytest.raises(ArchiveDamaged, match="not a whole archive of ours"):
+        restore.check(source.settings, tmp_path / "text.tar.gz")
+    with pytest.raises(BackupExists):
+        await backup.make(source.settings, tmp_path / "text.tar.gz", with_keys=False, tell=print)
+
+
+async def restoring(settings: Settings, path: Path) -> restore.Restored:
+    return await restore.restore(settings, path, without_keys=False, tell=lambda told: None)
+
+
+def mounted(folder: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", folder], check=True)
+
+
+def unmounted(folder: Path) -> None:
+    subprocess.run(["umount", folder], check=True)
+
+
+def give_keys(source: Source, target: Up) -> None:
+    target.home.mkdir(mode=0o755)
+    shutil.copytree(source.up.home / "keys", target.home / "keys")
+
+
+def changed(member: Member, content: bytes) -> Member:
+    """The member with another content and the hash of that."""
+    info = member[0]
+    info.size = len(content)
+    info.pax_headers = {
+        "SCHILY.xattr.user.puras.sha256": sha256(content).hexdigest(),
+        "SCHILY.xattr.user.puras.modified_ns": "0",
+    }
+    return info, content
+
+
+def rewritten(path: Path, folder: Path, change: Change) -> Path:
+    """The backup with its members changed."""
+    members: list[Member] = []
+    with tarfile.open(path) as archive:
+        for info in archive:
+            content = archive.extractfile(info)
+            members.append((info, content.read() if content else b""))
+    target = folder / "changed.tar.gz"
+    with tarfile.open(target, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for info, data in change(members):
+            archive.addfile(info, io.BytesIO(data))
+    return target
