@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from typing import Any, Final, get_args
 
+from backend.bundles.hosts import MOST_HOSTS, parse_host
 from backend.bundles.manifest import Backoff, Limits, Retries, RetryReason
 from backend.bundles.names import is_name
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
 
 MAX_TIMEOUT_S: Final = 86_400
-_HOST: Final = re.compile(
-    r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9](:\d{1,5})?\Z"
-)
 
 
 def read(section: Section) -> dict[str, Any]:
@@ -90,22 +86,18 @@ def _limits(parent: Section) -> Limits:
 
 def _network(section: Section) -> str | list[str]:
     value = section.raw("network")
-    if value not in (None, "none"):
-        section.warn("network", "has no effect yet: jobs reach the platform's own routes and nothing else.")
     if isinstance(value, list):
         hosts = [host.lower() for host in section.texts("network")]
         for index, host in enumerate(hosts):
-            if not _is_host(host):
+            if parse_host(host) is None:
                 section.error(
                     ("network", index),
-                    f"{shown(host)} is not a host. Write 'api.example.org' or '*.example.org', without https://.",
+                    f"{shown(host)} is not a host. Write 'api.example.org', '*.example.org' or 'api.example.org:8443', "
+                    "without https://.",
                 )
+        if len(hosts) > MOST_HOSTS:
+            section.error(
+                "network", f"lists {len(hosts)} hosts, and {MOST_HOSTS} are the most. Use '*.example.org'."
+            )
         return list(dict.fromkeys(hosts))
     return section.choice("network", ("none", "public")) or "public"
-
-
-def _is_host(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return len(host) <= 253 and _HOST.match(host) is not None

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from workers.runners import Assignment, Failure, Outcome, Recorder
 from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.egress.proxy import Proxy
+from workers.sandbox.egress.visit import Visit
 from workers.sandbox.environments import Environments
 from workers.sandbox.errors import (
     EntrypointRefused,
@@ -37,6 +39,11 @@ _MENDS: Final[dict[Excess, str]] = {
     "process_limit": "start fewer processes at once",
 }
 
+_NO_NAMESPACE: Final = (
+    "The skill asks for a network, and this machine has no network namespaces, so that it runs without any: the "
+    "operator finds out why with `puras-studio doctor`."
+)
+
 
 class DeterministicRunner:
     """The runner of skills whose entrypoint is a Python function; one process per job, always."""
@@ -64,7 +71,8 @@ class DeterministicRunner:
         prepare_links(home / "sandbox")
         self._folders = JobFolders(home / "jobs")
         self._watchdog = Watchdog()
-        ground = Ground(self._layers, self._folders, home / "sandbox", api_base, self._watchdog)
+        self.proxy = Proxy()
+        ground = Ground(self._layers, self._folders, home / "sandbox", api_base, self._watchdog, self.proxy)
         self._pool = Pool(ground, idle_s=idle_s, max_mb=pool_mb)
         self._environments = Environments(home / "environments", cache=home / "cache" / "uv")
 
@@ -100,6 +108,7 @@ class DeterministicRunner:
         """End every process that the runner still has."""
         await self._environments.close()
         await self._pool.close()
+        await self.proxy.close()
         await self._watchdog.close()
         await asyncio.to_thread(self._folders.close)
 
@@ -126,10 +135,11 @@ class DeterministicRunner:
         self, parent: WarmParent, meter: Meter, assignment: Assignment, recorder: Recorder
     ) -> Outcome:
         child = await parent.take(min(_TAKE_S, assignment.limits.timeout_s))
-        parent.admit(assignment.token)
+        visit = Visit(recorder)
         meter.began = time.monotonic()
         try:
             self._announce(parent, assignment, recorder)
+            parent.admit(child, assignment.token, visit)
             parent.output.attach(recorder)
             parent.output.finish()
             child.output.attach(recorder)
@@ -138,13 +148,15 @@ class DeterministicRunner:
         finally:
             if meter.watched is not None:
                 self._watchdog.forget(meter.watched)
-            parent.dismiss(assignment.token)
+            parent.dismiss(child, assignment.token)
             parent.release(child)
-        return outcome_of(ending, meter, recorder, parent_is_lost=parent.is_lost)
+        outcome = outcome_of(ending, meter, recorder, parent_is_lost=parent.is_lost)
+        await parent.tell_traffic(child, visit)
+        return outcome
 
     def _announce(self, parent: WarmParent, assignment: Assignment, recorder: Recorder) -> None:
         entry = assignment.entrypoint
-        network = "none" if self._layers.confines else "unconfined"
+        network = self._layers.network(assignment.network)
         sandbox: dict[str, Any] = {
             "layers": self._layers.names,
             "warm": parent.cold_reason is None,
@@ -154,10 +166,8 @@ class DeterministicRunner:
         if reason:
             sandbox["reason"] = reason
         recorder.record("sandbox", sandbox)
-        # `public` is also what a skill gets that says nothing: those who wrote it were warned at the push.
-        if isinstance(assignment.network, list) and self._layers.confines:
-            text = f"The skill asks for the hosts {assignment.network}: jobs have only the platform's routes yet."
-            recorder.record("log", {"stream": "system", "level": "warning", "text": text})
+        if network == "none" and assignment.network not in ("none", []):
+            recorder.record("log", {"stream": "system", "level": "warning", "text": _NO_NAMESPACE})
         start = {"name": assignment.skill_name, "module": entry.file, "func": entry.function}
         recorder.record("function_start", start)
 

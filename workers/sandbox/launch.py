@@ -7,12 +7,14 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from . import mounts
+from .egress.proxy import Proxy
 from .errors import ParentLost
 from .folders import JobFolders
 from .inside import wire
@@ -47,11 +49,16 @@ class Ground:
     ours: Path
     api_base: str
     watchdog: Watchdog
+    proxy: Proxy
 
     @property
     def is_mounted(self) -> bool:
         """Whether sandboxes live in mounts and namespaces of their own."""
         return self.layers.bwrap is not None
+
+    def opens_to_internet(self, network: str | Sequence[str]) -> bool:
+        """Whether there is a door for such a skill: only out of an empty network, or it would be no boundary."""
+        return self.is_mounted and network != "none" and len(network) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,7 @@ def _plan(spec: ParentSpec, ground: Ground, places: JobPlaces, *, cold: bool) ->
         seccomp=layers.seccomp,
         families=[AF_UNIX, AF_INET, AF_INET6] if ground.is_mounted else [],
         namespaced=ground.is_mounted,
+        egress=ground.opens_to_internet(spec.key.network),
     )
 
 

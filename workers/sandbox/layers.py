@@ -65,6 +65,12 @@ class Layers:
             return self.seccomp
         return self.landlock_abi >= _SCOPED_SIGNALS_ABI and self.seccomp
 
+    def network(self, wanted: str | list[str]) -> str | list[str]:
+        """What a skill that wants this network gets: it, `none`, or `unconfined` where nothing holds it back."""
+        if self.bwrap is not None:
+            return wanted or "none"
+        return "none" if self.seccomp else "unconfined"
+
     @property
     def reason(self) -> str | None:
         """Why layers are missing, in one sentence; none if all are there."""

@@ -20,6 +20,8 @@ class ParentKey(NamedTuple):
     environment: Path | None
     memory_mb: int
     """The kernel's limits can only be lowered after the import."""
+    network: str | tuple[str, ...] = "none"
+    """As the skill declares it: its door is opened for one rule and keeps to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def spec_of(assignment: Assignment, environment: Path | None) -> ParentSpec:
             assignment.secrets_version,
             environment,
             assignment.limits.memory_mb,
+            assignment.network if isinstance(assignment.network, str) else tuple(assignment.network),
         ),
         entrypoint=assignment.entrypoint,
         declared_inputs=assignment.declared_inputs,

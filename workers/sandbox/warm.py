@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .broker import Broker
+from .egress.proxy import Doorway
+from .egress.visit import Visit
 from .errors import EntrypointRefused, ParentLost
 from .inside import wire
 from .launch import Ground, Launched, launch
@@ -60,6 +62,7 @@ class WarmParent:
         self._count = 0
         self._messages_left = _MESSAGES_AT_START
         self._broker: Broker | None = None
+        self._doorway: Doorway | None = None
         self._launched: Launched | None = None
         self._why_stopped = ""
         self._spoke = asyncio.Event()
@@ -137,15 +140,24 @@ class WarmParent:
             pid for pid in (self.pid, *(child.pid for child in self._children.values())) if pid is not None
         }
 
-    def admit(self, token: str) -> None:
-        """Let the broker pass requests that carry this token."""
+    def admit(self, child: Child, token: str, visit: Visit) -> None:
+        """Let the broker pass requests that carry this token, and have the job told what the proxy refuses to it."""
         if self._broker is not None:
             self._broker.tokens.add(token)
+        if self._doorway is not None:
+            self._doorway.enter(child.number, visit)
 
-    def dismiss(self, token: str) -> None:
+    def dismiss(self, child: Child, token: str) -> None:
         """Have the broker refuse the token of a job that has ended."""
         if self._broker is not None:
             self._broker.tokens.discard(token)
+        if self._doorway is not None:
+            self._doorway.leave(child.number)
+
+    async def tell_traffic(self, child: Child, visit: Visit) -> None:
+        """Have a job that has ended be told how much it used the network, if it did."""
+        if self._doorway is not None:
+            await self._doorway.tell(child.number, visit)
 
     def tidy(self) -> None:
         """Have what ended jobs left in shared memory removed."""
@@ -278,6 +290,9 @@ class WarmParent:
         kind = body.get("type")
         if kind == "broker" and descriptors and self._broker is None and not self._told.done():
             self._broker = Broker(socket.socket(fileno=descriptors.pop()), self._ground.api_base)
+        elif kind == "egress" and descriptors and self._may_open_door():
+            listener = socket.socket(fileno=descriptors.pop())
+            self._doorway = self._ground.proxy.open(listener, self.spec.key.network)
         for descriptor in descriptors:
             os.close(descriptor)
         child = self._children.get(body["id"]) if isinstance(body.get("id"), int) else None
@@ -287,6 +302,11 @@ class WarmParent:
             child.lost()
         elif kind in ("ready", "refused", "not_forkable") and not self._told.done():
             self._told.set_result(body)
+
+    def _may_open_door(self) -> bool:
+        """Once, before anything of the tenant's has run, and only for a skill that has a network."""
+        is_early = self._doorway is None and not self._told.done()
+        return is_early and self._ground.opens_to_internet(self.spec.key.network)
 
     def _texts(self) -> list[tuple[int, str]]:
         return (
@@ -325,6 +345,8 @@ class WarmParent:
         """Close every way to it; what it printed last is read before."""
         if self._broker is not None:
             self._broker.close()
+        if self._doorway is not None:
+            self._doorway.close()
         if self._launched is None:
             return
         loop = asyncio.get_running_loop()

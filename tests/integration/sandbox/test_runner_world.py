@@ -169,15 +169,6 @@ async def test_each_job_has_its_own_process_folder_and_random_numbers(
         assert len({value[column] for value in values}) == 12
 
 
-async def test_a_skill_that_asks_for_the_network_is_told_that_there_is_none(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
-) -> None:
-    outcome = await runner.run(skill("def run(inputs): return 1", network=["example.org"]), notebook)
-    assert isinstance(outcome, Success)
-    assert "example.org" in notebook.text("system")
-    assert notebook.of("sandbox")[0]["network"] == "none"
-
-
 async def test_the_broker_passes_jobs_routes_with_the_jobs_token_and_nothing_else(
     tmp_path: Path, skill: Skill, notebook: Any
 ) -> None:

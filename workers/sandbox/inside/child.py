@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
-from . import confine, filters, values, wire
+from . import confine, doors, filters, values, wire
 from .entry import BadEntrypoint, Function, call, load, own_trace
 from .plan import Plan
 from .syscalls import Architecture
@@ -42,7 +42,7 @@ class Ground(NamedTuple):
     landlock_abi: int
     readable: list[confine.Opened]
     writable: list[confine.Opened]
-    broker_port: int | None
+    doors: doors.Doors
     private_to_parent: list[int]
     """Descriptors that a child must not keep."""
     function: Function | None
@@ -98,6 +98,7 @@ def _take_seat(ground: Ground, seat: Seat) -> socket.socket:
     os.environ.update(
         HOME=folder, TMPDIR=os.path.join(folder, "tmp"), PWD=folder, PURAS_EVENTS_FD=str(wire.EVENTS_FD)
     )
+    os.environ.update(ground.doors.variables_of(seat.slot))
     _reseed()
     return socket.socket(fileno=wire.PRIVATE_FD)
 
@@ -124,7 +125,7 @@ def _narrow(ground: Ground, folder: str) -> None:
             ground.landlock_abi,
             readable=ground.readable + own[1:],
             writable=ground.writable + own[:1],
-            connect_port=ground.broker_port,
+            connect_ports=ground.doors.ports,
         )
         for place in own:
             os.close(place.descriptor)

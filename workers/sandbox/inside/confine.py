@@ -61,9 +61,9 @@ def open_existing(paths: Sequence[str]) -> list[Opened]:
 
 
 def landlock(
-    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_port: int | None
+    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int]
 ) -> None:
-    """Leave to this process and its descendants only the given paths, and one TCP port to connect to."""
+    """Leave to this process and its descendants only the given paths, and these TCP ports to connect to."""
     filesystem = _rights_of(abi)
     network = 3 if abi >= 4 else 0
     scope = 3 if abi >= 6 else 0  # no abstract sockets and no signals to processes outside
@@ -77,8 +77,8 @@ def landlock(
         for place in places:
             granted = rights & filesystem if place.is_dir else rights & filesystem & _OF_FILES
             _add_rule(ruleset, _RULE_PATH, struct.pack("=Qi", granted, place.descriptor))
-    if network and connect_port is not None:
-        _add_rule(ruleset, _RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, connect_port))
+    for port in connect_ports if network else ():
+        _add_rule(ruleset, _RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
     no_new_privileges()
     _checked("landlock_restrict_self", _libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)

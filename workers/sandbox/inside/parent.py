@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 from . import child, confine, filters, wire
+from .doors import Doors, hand_out
 from .entry import BadEntrypoint, Function, load
 from .plan import Plan
 from .syscalls import ARCHITECTURES
@@ -37,9 +38,9 @@ def main(control_fd: int) -> None:
     with open(0, "rb", closefd=False) as source:
         plan = Plan.from_json(json.load(source))
     control = _take_control(control_fd)
-    port = _hand_out_broker(control) if plan.namespaced else None
+    doors = hand_out(control, egress=plan.egress) if plan.namespaced else Doors()
     _confine(plan)
-    _prepare(plan, port)
+    _prepare(plan, doors)
     sockets_before = _count_sockets()
     try:
         function = None if plan.cold else load(plan)
@@ -57,7 +58,7 @@ def main(control_fd: int) -> None:
     child.flush()  # or every fork would print it once more
     gc.collect()
     gc.freeze()
-    _serve(control, plan, function, port)
+    _serve(control, plan, function, doors)
 
 
 def _take_control(descriptor: int) -> socket.socket:
@@ -74,16 +75,6 @@ def _take_control(descriptor: int) -> socket.socket:
     return socket.socket(fileno=wire.PRIVATE_FD)
 
 
-def _hand_out_broker(control: socket.socket) -> int:
-    """A listening socket of this network namespace; the worker accepts on it from outside."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        wire.send(control, {"type": "broker"}, [listener.fileno()])
-        port: int = listener.getsockname()[1]
-    return port
-
-
 def _confine(plan: Plan) -> None:
     """From here on this process can do no more than its tenant may."""
     if plan.uid is not None:
@@ -97,7 +88,7 @@ def _confine(plan: Plan) -> None:
     confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
 
 
-def _prepare(plan: Plan, port: int | None) -> None:
+def _prepare(plan: Plan, doors: Doors) -> None:
     """Set up imports and variables as the skill's code expects them."""
     os.umask(0o077)
     skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
@@ -105,8 +96,7 @@ def _prepare(plan: Plan, port: int | None) -> None:
     os.environ.update(
         plan.environment, PYTHONPATH=os.pathsep.join(own), PURAS_DEPLOYMENT_ROOT=plan.deployment
     )
-    if port is not None:
-        os.environ["PURAS_API_BASE"] = f"http://127.0.0.1:{port}"
+    os.environ.update(doors.variables())
     if plan.has_site:
         site.main()
     else:
@@ -115,7 +105,7 @@ def _prepare(plan: Plan, port: int | None) -> None:
     sys.argv = [plan.file]
 
 
-def _serve(control: socket.socket, plan: Plan, function: Function | None, port: int | None) -> None:
+def _serve(control: socket.socket, plan: Plan, function: Function | None, doors: Doors) -> None:
     woken, wake = socket.socketpair()
     woken.setblocking(False)
     wake.setblocking(False)
@@ -130,11 +120,11 @@ def _serve(control: socket.socket, plan: Plan, function: Function | None, port: 
         landlock_abi=confine.landlock_abi() if plan.landlock else 0,
         readable=readable,
         writable=writable,
-        broker_port=port,
+        doors=doors,
         private_to_parent=[*opened, woken.fileno(), wake.fileno()],
         function=function,
     )
-    wire.send(control, {"type": "ready", "broker_port": port})
+    wire.send(control, {"type": "ready"})
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(woken, select.POLLIN)

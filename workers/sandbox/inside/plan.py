@@ -36,7 +36,9 @@ class Plan:
     seccomp: bool
     families: list[int]
     namespaced: bool
-    """It runs in namespaces of its own: only then is there a loopback for the broker, and code may be imported."""
+    """It runs in namespaces of its own: only then is there a loopback for the doors, and code may be imported."""
+    egress: bool
+    """There is a door to the internet beside the one to the instance."""
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Plan:

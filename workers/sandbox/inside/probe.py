@@ -34,7 +34,7 @@ def _landlock() -> tuple[int, str | None]:
         return 0, "this kernel has no Landlock (Linux 5.13 and newer, enabled at boot)"
     try:
         places = confine.open_existing(["/", "/proc"])
-        confine.landlock(abi, readable=places, writable=[], connect_port=None)
+        confine.landlock(abi, readable=places, writable=[], connect_ports=())
     except OSError as error:
         return 0, f"Landlock cannot be used: {error}"
     return abi, None

@@ -1,0 +1,60 @@
+"""Hosts that a skill may list under `network:`: `api.example.org`, `*.example.org`, `host:8443`, public addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final, NamedTuple
+
+USUAL_PORTS: Final = (80, 443)
+MOST_HOSTS: Final = 200  # of one skill: what a door is told of must fit into one message
+_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME: Final = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?\Z")
+_WITH_PORT: Final = re.compile(
+    r"(?P<star>\*\.)?(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?\Z"
+)
+_MOST_CHARACTERS: Final = 253
+
+
+class HostPattern(NamedTuple):
+    """One entry of the list."""
+
+    host: str
+    """In lower case, an IPv6 address in its short form and without brackets."""
+    is_wildcard: bool
+    """Names below the host, at any depth, and not the host itself."""
+    port: int | None
+    """None for the usual ones, 80 and 443."""
+
+    def matches(self, host: str, port: int) -> bool:
+        """Whether a normalised host and a port are what this entry means."""
+        if port != self.port and (self.port is not None or port not in USUAL_PORTS):
+            return False
+        return host.endswith("." + self.host) if self.is_wildcard else host == self.host
+
+
+def parse_host(text: str) -> HostPattern | None:
+    """The entry as it is meant, or none when it is not a host."""
+    text = text.lower()
+    if (address := _public(text)) is not None:
+        return HostPattern(address, is_wildcard=False, port=None)
+    found = _WITH_PORT.match(text)
+    if found is None:
+        return None
+    port = int(found["port"]) if found["port"] else None
+    if port is not None and not 1 <= port <= 65_535:
+        return None
+    host, is_wildcard = found["host"], bool(found["star"])
+    if len(host) <= _MOST_CHARACTERS and _NAME.match(host):
+        return HostPattern(host, is_wildcard, port)
+    address = _public(host.strip("[]")) if host.startswith("[") or ":" not in host else None
+    return HostPattern(address, is_wildcard=False, port=port) if address and not is_wildcard else None
+
+
+def _public(text: str) -> str | None:
+    """The short form of a literal address that a door could ever dial."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return str(address) if address.is_global and not address.is_multicast else None

@@ -1,0 +1,279 @@
+"""What each `network:` of a skill gives its functions, on this machine as it is: nothing outside of it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.integration.sandbox.conftest import Notebook, open_runner, until
+from workers.runners import Assignment, Success
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.egress.visit import MOST_RECORDED
+from workers.sandbox.layers import Layers
+
+Skill = Callable[..., Assignment]
+PROBED = sandbox_layers.probe("auto")
+NEEDS_NAMESPACE = pytest.mark.skipif(PROBED.bwrap is None, reason="this machine has no network namespaces")
+REACH = """
+    import os, socket
+    def reach(family, kind, place):
+        try:
+            with socket.socket(family, kind) as one:
+                one.settimeout(2)
+                one.connect(place)
+                one.send(b"x")
+                return "reached"
+        except OSError as error:
+            return type(error).__name__
+    def run(inputs):
+        return {
+            "direct": reach(socket.AF_INET, socket.SOCK_STREAM, ("1.1.1.1", 443)),
+            "loopback": reach(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", %d)),
+            "udp": reach(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", %d)),
+            "local": reach(socket.AF_UNIX, socket.SOCK_STREAM, %r),
+            "proxies": sorted(name for name in os.environ if name.lower().endswith("_proxy")),
+        }
+    """
+ASK = """
+    import os, urllib.request
+    def ask(url):
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+    def run(inputs):
+        return {
+            "http": ask("http://localhost:8000/"),
+            "https": ask("https://db.example.org:5432/"),
+            "proxies": sorted(name for name in os.environ if name.lower().endswith("_proxy")),
+        }
+    """
+
+
+class Outside(NamedTuple):
+    """A function's code, and a socket that must hear nothing of it."""
+
+    code: str
+    udp: socket.socket
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Outside]:
+    """A function that tries every kind of socket, and what it could reach if it were let."""
+    path = tmp_path / "database.sock"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_UNIX) as local,
+    ):
+        udp.bind(("127.0.0.1", 0))
+        local.bind(str(path))
+        path.chmod(0o777)
+        local.listen()
+        udp.setblocking(False)
+        yield Outside(REACH % (tcp.getsockname()[1], udp.getsockname()[1], str(path)), udp)
+
+
+@NEEDS_NAMESPACE
+@pytest.mark.parametrize("network", ["none", []])
+async def test_none_is_no_door_at_all(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any
+) -> None:
+    outcome = await runner.run(skill(ASK, network=network), notebook)
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value["proxies"] == []
+    assert all(outcome.value[way].startswith("URLError") for way in ("http", "https"))
+    assert notebook.of("sandbox")[0]["network"] == "none"
+    assert {name for name, _ in notebook.events} == {"sandbox", "function_start"}
+    assert runner.proxy.pid is None
+
+
+@NEEDS_NAMESPACE
+@pytest.mark.parametrize("network", ["public", ["api.example.org"]])
+async def test_what_is_refused_is_told_to_the_function_and_recorded_with_the_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any
+) -> None:
+    outcome = await runner.run(skill(ASK, network=network), notebook)
+    assert isinstance(outcome, Success), outcome
+    assert "403: localhost is a name of this machine" in outcome.value["http"]
+    assert "403 " in outcome.value["https"]
+    assert "'db.example.org:5432'" in outcome.value["https"]
+    assert "network: in skill.yaml" in outcome.value["https"]
+    assert len(outcome.value["proxies"]) == 8
+    first, second = notebook.of("network_refused")
+    assert (first["host"], first["port"], first["reason"]) == ("localhost", 8000, "address_not_public")
+    assert (second["host"], second["port"]) == ("db.example.org", 5432)
+    assert second["reason"] in ("port_not_allowed", "host_not_listed")
+    assert notebook.of("network") == [{"connections": 0, "refused": 2, "sent_bytes": 0, "received_bytes": 0}]
+    assert notebook.of("sandbox")[0]["network"] == network
+    assert sum(runner.proxy.refused_total.values()) == 2
+
+
+@NEEDS_NAMESPACE
+async def test_each_of_many_jobs_of_one_skill_gets_its_own_refusals(
+    runner: DeterministicRunner, skill: Skill
+) -> None:
+    assignment = skill(
+        """
+        import urllib.request
+        def run(inputs):
+            try:
+                urllib.request.urlopen(f"http://{inputs['host']}/", timeout=10)
+            except OSError as error:
+                return str(error)
+        """,
+        network=["api.example.org"],
+    )
+    notebooks = [Notebook() for _ in range(8)]
+    outcomes = await asyncio.gather(
+        *(
+            runner.run(replace(assignment, inputs={"host": f"of-{place}.example"}), notebook)
+            for place, notebook in enumerate(notebooks)
+        )
+    )
+    assert all(isinstance(outcome, Success) for outcome in outcomes)
+    for place, notebook in enumerate(notebooks):
+        assert [event["host"] for event in notebook.of("network_refused")] == [f"of-{place}.example"]
+
+
+@NEEDS_NAMESPACE
+async def test_refusals_without_end_leave_a_bounded_number_of_events_and_the_whole_count(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import urllib.request
+        def run(inputs):
+            for number in range(300):
+                try:
+                    urllib.request.urlopen(f"http://n{number}.example/", timeout=10)
+                except OSError:
+                    pass
+        """,
+        network=["api.example.org"],
+    )
+    assert isinstance(await runner.run(assignment, notebook), Success)
+    assert len(notebook.of("network_refused")) == MOST_RECORDED
+    assert notebook.of("network")[0]["refused"] == 300
+
+
+@NEEDS_NAMESPACE
+async def test_what_an_import_was_refused_is_told_to_the_first_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import urllib.request
+        try:
+            urllib.request.urlopen("http://at-import.example/", timeout=10)
+        except OSError as error:
+            SAID = str(error)
+        def run(inputs):
+            return SAID
+        """,
+        network=["api.example.org"],
+    )
+    outcome = await runner.run(assignment, notebook)
+    assert isinstance(outcome, Success)
+    assert "add 'at-import.example' to network:" in outcome.value
+    assert [event["host"] for event in notebook.of("network_refused")] == ["at-import.example"]
+
+
+@NEEDS_NAMESPACE
+async def test_a_proxy_that_is_killed_costs_connections_and_no_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(
+        """
+        import http.client, os, time, urllib.parse
+        def ask():
+            place = urllib.parse.urlsplit(os.environ["http_proxy"])
+            line = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+            line.request("GET", "http://other.example/")
+            return line.getresponse().status
+        def run(inputs):
+            place = urllib.parse.urlsplit(os.environ["http_proxy"])
+            held = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+            held.connect()
+            first = ask()
+            open("drive/ready", "w").close()
+            try:
+                cut = held.sock.recv(1)
+            except OSError:
+                cut = b""
+            return [first, cut == b"", ask()]
+        """,
+        network=["api.example.org"],
+    )
+    running = asyncio.create_task(runner.run(assignment, notebook))
+    await until((assignment.drive_dir / "ready").exists)
+    first = runner.proxy.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    outcome = await running
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == [403, True, 403]
+    assert runner.proxy.pid not in (None, first)
+
+
+@NEEDS_NAMESPACE
+async def test_the_proxy_is_a_process_that_holds_nothing_of_the_instance(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
+    assert isinstance(await runner.run(skill(ASK, network="public"), notebook), Success)
+    folder = Path(f"/proc/{runner.proxy.pid}")
+    status = dict(
+        line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line
+    )
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    if os.geteuid() == 0:
+        assert set(status["Uid"].split()) == {"65534"}
+        assert "DATABASE_URL" not in (folder / "environ").read_text()
+        assert {status[name] for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == {"0" * 16}
+
+
+@NEEDS_NAMESPACE
+@pytest.mark.parametrize("network", ["none", "public", ["1.1.1.1"]])
+async def test_programs_that_ignore_the_proxy_reach_nothing(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, network: Any, outside: Outside
+) -> None:
+    outcome = await runner.run(skill(outside.code, network=network), notebook)
+    assert isinstance(outcome, Success), outcome
+    assert "reached" not in {outcome.value[way] for way in ("direct", "loopback", "local")}
+    with pytest.raises(BlockingIOError):  # a datagram is sent, and stays in the sandbox's own empty network
+        outside.udp.recv(1)
+    assert notebook.of("network_refused") == []
+
+
+async def test_without_a_namespace_there_is_no_network_and_never_a_weaker_one(
+    tmp_path: Path, skill: Skill, notebook: Any, outside: Outside
+) -> None:
+    if not PROBED.seccomp:
+        pytest.skip("this machine has no system-call filter either")
+    shared = Path(tempfile.gettempdir())
+    for folder in (one for one in (tmp_path, *tmp_path.parents) if shared in one.parents):
+        folder.chmod(0o755)  # a job's own user passes through the real folders here
+    layers = Layers(None, PROBED.landlock_abi, seccomp=True, problems=("none",))
+    runner = open_runner(tmp_path, layers=layers)
+    try:
+        outcome = await runner.run(skill(outside.code, network="public"), notebook)
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value.pop("proxies") == []
+    assert set(outcome.value.values()) == {"OSError"}  # no socket of any family is made
+    assert notebook.of("sandbox")[0]["network"] == "none"
+    assert "no network namespaces" in notebook.text("system")
+    assert runner.proxy.pid is None

@@ -1,0 +1,132 @@
+"""Heads of proxied requests: one meaning, or none."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.sandbox.egress.refusals import Malformed, Refused
+from workers.sandbox.egress.request import label_of, read_request, said_host
+
+SENT = b"POST http://Example.ORG:8080/a?b=1 HTTP/1.1\r\nHost: other.example\r\n"
+
+
+def _label(words: str) -> bytes:
+    return b"Proxy-Authorization: Basic " + base64.b64encode(words.encode()) + b"\r\n"
+
+
+def test_the_other_side_gets_a_head_for_the_host_that_was_looked_at_and_nothing_of_this_hop() -> None:
+    head = (
+        SENT
+        + _label("job:17")
+        + b"Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\n"
+        + b"TE: trailers\r\nAuthorization: Bearer x\r\nContent-Length: 5\r\n\r\n"
+    )
+    request = read_request(head)
+    assert request.job == 17
+    assert request.body_bytes == 5
+    assert request.onward.decode() == (
+        "POST /a?b=1 HTTP/1.1\r\nHost: example.org:8080\r\nauthorization: Bearer x\r\nContent-Length: 5\r\n"
+        "Connection: close\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://example.org", "/"),
+        ("HTTP://example.org?x=1", "/?x=1"),
+        ("http://example.org/a%20b", "/a%20b"),
+    ],
+)
+def test_paths_are_passed_as_they_are(target: str, path: str) -> None:
+    assert read_request(f"GET {target} HTTP/1.1\r\n\r\n".encode()).onward.startswith(
+        f"GET {path} HTTP/1.1\r\n".encode()
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /path HTTP/1.1\r\nHost: example.org\r\n\r\n",
+        b"GET https://example.org/ HTTP/1.1\r\n\r\n",
+        b"GET ftp://example.org/ HTTP/1.1\r\n\r\n",
+        b"GET http:///example.org HTTP/1.1\r\n\r\n",
+        b"GET http://user:word@example.org/ HTTP/1.1\r\n\r\n",
+        b"GET http://example.org\\@evil.net/ HTTP/1.1\r\n\r\n",
+        b"GET http://example.org/a b HTTP/1.1\r\n\r\n",
+        b"GET http://example.org/\nX HTTP/1.1\r\n\r\n",
+        b"GET http://example.org/ HTTP/2\r\n\r\n",
+        b"GET http://example.org/\r\n\r\n",
+        b"G@T http://example.org/ HTTP/1.1\r\n\r\n",
+        b"\r\n\r\n",
+        b"CONNECT http://example.org:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT user@example.org:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT example.org HTTP/1.1\r\n\r\n",
+        SENT + b" folded\r\n\r\n",
+        SENT + b"No colon\r\n\r\n",
+        SENT + b"Name : value\r\n\r\n",
+        SENT + b"X: a\nContent-Length: 3\r\n\r\n",
+        SENT + b"X: a\rY: b\r\n\r\n",
+        SENT + b"X: a\0b\r\n\r\n",
+        SENT + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        SENT + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n",
+        SENT + b"Content-Length: 5, 5\r\n\r\n",
+        SENT + b"Content-Length: +5\r\n\r\n",
+        SENT + b"Content-Length: -1\r\n\r\n",
+        SENT + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        SENT + b"Transfer-Encoding: xchunked\r\n\r\n",
+        SENT + b"Transfer-Encoding: chunked, identity\r\n\r\n",
+        SENT + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        SENT.replace(b"1.1\r\n", b"1.0\r\n", 1) + b"Transfer-Encoding: chunked\r\n\r\n",
+        SENT + b"".join(b"X: y\r\n" for _ in range(300)) + b"\r\n",
+    ],
+)
+def test_what_two_readers_could_read_differently_is_malformed(head: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_request(head)
+
+
+@pytest.mark.parametrize(
+    ("words", "job"),
+    [("job:1", 1), ("job:x", None), ("x:1", None), ("job:-1", None), ("job:1234567890", None)],
+)
+def test_only_the_number_of_a_job_is_read_from_its_words(words: str, job: int | None) -> None:
+    assert read_request(b"CONNECT example.org:443 HTTP/1.1\r\n" + _label(words) + b"\r\n").job == job
+
+
+def test_words_that_are_no_base64_are_nobodys() -> None:
+    assert (
+        read_request(b"CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: Basic ???\r\n\r\n").job
+        is None
+    )
+    assert label_of(b"GET\r\n" + _label("job:3") + b"\r\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "shown"),
+    [
+        (b"GET http://u:secret@evil.net/path?token=1 HTTP/1.1\r\n\r\n", "evil.net"),
+        (b"CONNECT 0x7f.1:80 HTTP/1.1\r\n\r\n", "0x7f.1:80"),
+        (b"CONNECT \x1b[31m\xff HTTP/1.1\r\n\r\n", "[31m"),
+        (b"CONNECT " + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", "a" * 100),
+        (b"", ""),
+    ],
+)
+def test_what_is_shown_of_a_malformed_request_is_its_host_alone(head: bytes, shown: str) -> None:
+    assert said_host(head) == shown
+
+
+@given(st.binary(max_size=300))
+def test_no_head_is_an_error_of_ours(text: bytes) -> None:
+    head = text.replace(b"\r\n\r\n", b"") + b"\r\n\r\n"
+    said_host(head)
+    label_of(head)
+    try:
+        request = read_request(head)
+    except Refused:
+        return
+    assert request.onward.count(b"\r\n\r\n") <= 1

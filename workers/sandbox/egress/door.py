@@ -1,0 +1,208 @@
+"""One sandbox's door: accepts on the socket that was made inside it, and answers, refuses or connects."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from .body import IDLE_S, pipe, send_body
+from .dialing import Dialer, Streams
+from .refusals import Failed, Malformed, Refused, Turned
+from .request import MOST_HEAD_BYTES, Request, label_of, read_request, said_host
+from .rules import Rule
+from .traffic import Books, Tell, Traffic
+
+MOST_CONNECTIONS: Final = 64  # of one job at once
+MOST_OF_A_DOOR: Final = 256  # of all jobs of one sandbox at once
+_HEAD_S: Final = 10.0  # to send a head, counted from the connection: drops of it do not buy time
+_LINGER_S: Final = 2.0
+_LINGER_BYTES: Final = 1 << 20
+_FULL: Final = "this skill has {most} connections open at once, which is the most: close some, or reuse them"
+
+
+class Door:
+    """Serves one sandbox under one rule."""
+
+    def __init__(
+        self,
+        number: int,
+        rule: Rule,
+        tell: Tell,
+        *,
+        dialer: Dialer | None = None,
+        most: Callable[[], int] = lambda: MOST_OF_A_DOOR,
+        idle_s: float = IDLE_S,
+        head_s: float = _HEAD_S,
+    ) -> None:
+        self._rule = rule
+        self._dialer = dialer or Dialer()
+        self._most = most
+        self._idle_s = idle_s
+        self._head_s = head_s
+        self._connections: set[asyncio.Task[Any]] = set()
+        self._server: asyncio.Server | None = None
+        self.books = Books(number, tell)
+
+    async def open(self, listener: socket.socket) -> None:
+        """Serve from now on."""
+        self._server = await asyncio.start_server(self._serve, sock=listener, limit=MOST_HEAD_BYTES)
+
+    def close(self) -> None:
+        """Serve no more, and end what is under way."""
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._connections.add(task)
+        client = Streams(reader, writer)
+        try:
+            await self._answer(client)
+        except (OSError, EOFError, TimeoutError, asyncio.CancelledError):
+            pass  # the job went away, or sent nothing for too long: nobody is there to be told
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _answer(self, client: Streams) -> None:
+        if len(self._connections) > self._most():
+            refusal = Refused("too_many_connections", _FULL.format(most=self._most()), status=503)
+            self.books.refused(None, refusal, "", None)
+            client.writer.write(_answer_bytes(refusal))
+            return
+        head = b""
+        try:
+            head = await self._head(client.reader)
+            request = read_request(head)
+        except Turned as turned:
+            if isinstance(turned, Refused):
+                self.books.refused(label_of(head), turned, said_host(head), None)
+            await _turn_away(client, turned)
+            return
+        try:
+            await self._connect(client, request)
+        except Turned as turned:
+            if isinstance(turned, Refused):
+                self.books.refused(request.job, turned, request.target.host, request.target.port)
+            if not isinstance(turned, _TooLate):
+                await _turn_away(client, turned)
+
+    async def _head(self, reader: asyncio.StreamReader) -> bytes:
+        try:
+            async with asyncio.timeout(self._head_s):
+                return await reader.readuntil(b"\r\n\r\n")
+        except asyncio.LimitOverrunError:
+            raise Malformed(f"the head of the request is longer than {MOST_HEAD_BYTES} bytes") from None
+        except TimeoutError:
+            raise Failed(408, f"the head of the request did not come within {self._head_s:g} s") from None
+
+    async def _connect(self, client: Streams, request: Request) -> None:
+        self._dialer.screen(request.target)
+        self._rule.check(request.target)
+        if self.books.of(request.job).open_now >= MOST_CONNECTIONS:
+            raise Refused("too_many_connections", _FULL.format(most=MOST_CONNECTIONS), status=503)
+        upstream = await self._dialer.dial(request.target)
+        traffic = self.books.opened(request.job)
+        try:
+            async with asyncio.timeout(self._idle_s) as idle:
+                await _Passing(client, upstream, traffic, idle, self._idle_s).run(request)
+        finally:
+            traffic.open_now -= 1
+            upstream.writer.close()
+
+
+class _TooLate(Malformed):
+    """An answer is on its way already: the connection can only be cut."""
+
+
+class _Passing:
+    """The bytes of one connection, both ways, until the other side's end or until none come."""
+
+    def __init__(
+        self, client: Streams, upstream: Streams, traffic: Traffic, idle: asyncio.Timeout, idle_s: float
+    ) -> None:
+        self._client = client
+        self._upstream = upstream
+        self._traffic = traffic
+        self._idle = idle
+        self._idle_s = idle_s
+        self._is_answered = False
+
+    async def run(self, request: Request) -> None:
+        """Pass on one request and its answer, or a tunnel's bytes.
+
+        Raises:
+            Malformed: the request is not what its head said.
+        """
+        if request.is_tunnel:
+            self._client.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self._is_answered = True
+            outward = pipe(self._client.reader, self._upstream.writer, self._sent)
+        else:
+            self._upstream.writer.write(request.onward)
+            outward = self._one_request(request)
+        outgoing = asyncio.create_task(outward)
+        incoming = asyncio.create_task(pipe(self._upstream.reader, self._client.writer, self._received))
+        try:
+            await asyncio.wait({outgoing, incoming}, return_when=asyncio.FIRST_COMPLETED)
+            if outgoing.done():
+                outgoing.result()
+                await incoming  # its end is the end, whatever the job would still send
+        finally:
+            outgoing.cancel()
+            incoming.cancel()
+            await asyncio.gather(outgoing, incoming, return_exceptions=True)
+
+    async def _one_request(self, request: Request) -> None:
+        """Exactly one: what follows it on this connection would reach a host that was never looked at."""
+        try:
+            await send_body(self._client.reader, self._upstream.writer, request.body_bytes, self._sent)
+            if await self._client.reader.read(1):
+                raise Malformed("one connection to the proxy carries one request")
+        except Malformed as malformed:
+            if self._is_answered:
+                raise _TooLate(malformed.sentence) from None
+            raise
+
+    def _sent(self, count: int) -> None:
+        self._traffic.sent(count)
+        self._alive()
+
+    def _received(self, count: int) -> None:
+        self._is_answered = True
+        self._traffic.received(count)
+        self._alive()
+
+    def _alive(self) -> None:
+        self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+
+
+def _answer_bytes(turned: Turned) -> bytes:
+    """Says why in the body, and in the status line: the only part of an answer to CONNECT that clients show."""
+    body = json.dumps({"detail": f"{turned.sentence}.", "code": turned.code}).encode()
+    head = (
+        f"HTTP/1.1 {turned.status} {turned.sentence}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nX-Puras-Refusal: {turned.code}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+async def _turn_away(client: Streams, turned: Turned) -> None:
+    """Answer, and read on a little: a close with bytes unread resets the connection, and the answer is lost with it."""
+    client.writer.write(_answer_bytes(turned))
+    await client.writer.drain()
+    if client.writer.can_write_eof():
+        client.writer.write_eof()
+    left = _LINGER_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            while left > 0 and (data := await client.reader.read(1 << 16)):
+                left -= len(data)

@@ -1,0 +1,269 @@
+"""The worker's side of the proxy: starts its process, gives it doors, hears of refusals, replaces it when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from backend import logs
+from workers.sandbox.inside import wire
+
+from .rules import Rule
+from .visit import Visit
+
+_ROOT: Final = Path(__file__).resolve().parents[3]
+_AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time
+_MOST_AGAIN_S: Final = 5.0
+_COUNT_S: Final = 0.5  # for the numbers of a job that has ended
+_END_S: Final = 5.0
+_MOST_KEPT: Final = 20  # refusals that come while no job is there, as at an import
+_STDERR_BYTES: Final = 2000
+_COUNTS: Final = ("connections", "refused", "sent_bytes", "received_bytes")
+# A name server that never answers is given up after a few seconds, or its threads would be missed.
+_VARIABLES: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "RES_OPTIONS": "timeout:2 attempts:2"}
+
+log = logs.get(__name__)
+
+
+class Proxy:
+    """All doors of one worker process."""
+
+    def __init__(self) -> None:
+        self.refused_total: Counter[str] = Counter()
+        """Refusals by reason since the start."""
+        self.pid: int | None = None
+        self._doors: dict[int, Doorway] = {}
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._deaths = 0
+        self._starting: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    def open(self, listener: socket.socket, network: str | Sequence[str]) -> Doorway:
+        """Serve a socket that was made inside a sandbox, under its skill's rule.
+
+        Raises:
+            ValueError: an entry of the list is not a host.
+        """
+        Rule.of(network)
+        doorway = Doorway(self, next(self._numbers), listener, network)
+        self._doors[doorway.number] = doorway
+        if self._control is None:
+            self._start()  # which opens them all
+        else:
+            self._send_open(doorway)
+        return doorway
+
+    def forget(self, doorway: Doorway) -> None:
+        """Serve a door no more."""
+        if self._doors.pop(doorway.number, None) is not None:
+            self.send({"type": "close", "door": doorway.number})
+
+    def send(self, body: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        """Tell the process something; one that takes nothing any more is replaced."""
+        if self._control is None:
+            return
+        try:
+            wire.send(self._control, body, descriptors)
+        except OSError:
+            self._lose()
+
+    def hear(self) -> None:
+        """Take in what the process has said until now."""
+        while self._control is not None:
+            try:
+                message = wire.receive(self._control)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._lose()
+                return
+            if message.closed:
+                self._lose()
+                return
+            self._heed(message.body)
+
+    async def close(self) -> None:
+        """End the process and wait until it is gone."""
+        self._is_closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+        for doorway in list(self._doors.values()):
+            doorway.close()
+        process = self._process
+        self._let_go()
+        if process is not None:
+            await asyncio.to_thread(_collect, process)
+
+    def _start(self) -> None:
+        self._starting = None
+        if self._is_closed or self._control is not None or not self._doors:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
+        ours.setblocking(False)
+        code = (
+            f"import sys; sys.path[:0] = {[str(_ROOT)]!r}; from workers.sandbox.egress import server; "
+            f"server.main({theirs.fileno()})"
+        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-B", "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                env=_VARIABLES,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            log.warning("the egress proxy cannot be started; trying again", error=str(error))
+            self._start_soon()
+            return
+        finally:
+            theirs.close()
+        self.pid, self._control = self._process.pid, ours
+        asyncio.get_running_loop().add_reader(ours, self.hear)
+        for doorway in list(self._doors.values()):
+            self._send_open(doorway)
+
+    def _send_open(self, doorway: Doorway) -> None:
+        network = doorway.network if isinstance(doorway.network, str) else list(doorway.network)
+        body = {"type": "open", "door": doorway.number, "network": network}
+        self.send(body, [doorway.listener.fileno()])
+
+    def _heed(self, body: dict[str, Any]) -> None:
+        kind, doorway = body.get("type"), self._doors.get(body.get("door", 0))
+        if kind == "fault":
+            log.warning("fault of the egress proxy", error=body.get("text"))
+        elif kind == "refused":
+            self.refused_total[str(body.get("reason"))] += 1
+        if doorway is not None:
+            doorway.heed(body)
+
+    def _lose(self) -> None:
+        """Its process is gone, and connections of jobs with it: the jobs go on, and new connections wait a moment."""
+        process = self._process
+        self._let_go()
+        for doorway in self._doors.values():
+            doorway.unanswered()
+        if self._is_closed or process is None:
+            return
+        process.kill()
+        said = asyncio.get_running_loop().run_in_executor(None, _collect, process)
+        said.add_done_callback(lambda told: log.warning("the egress proxy ended", said=told.result()))
+        self._start_soon()
+
+    def _start_soon(self) -> None:
+        self._deaths += 1
+        wait_s = min(_MOST_AGAIN_S, _AGAIN_S * 2 ** min(self._deaths - 1, 10))
+        self._starting = asyncio.get_running_loop().call_later(wait_s, self._start)
+
+    def _let_go(self) -> None:
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        self._control = self._process = self.pid = None
+
+
+class Doorway:
+    """The worker's side of one door: keeps the socket for a new process, knows the jobs behind it."""
+
+    def __init__(
+        self, proxy: Proxy, number: int, listener: socket.socket, network: str | Sequence[str]
+    ) -> None:
+        self.number = number
+        self.listener = listener
+        self.network = network
+        self._proxy = proxy
+        self._visits: dict[int, Visit] = {}
+        self._kept: list[dict[str, Any]] = []
+        self._counts: dict[int, asyncio.Future[dict[str, int] | None]] = {}
+        self._is_closed = False
+
+    def enter(self, job: int, visit: Visit) -> None:
+        """A job of this number begins; what was refused before any had begun is told to it."""
+        self._visits[job] = visit
+        for facts in self._kept:
+            visit.refused(facts)
+        self._kept.clear()
+
+    def leave(self, job: int) -> None:
+        """It has ended: all that it was refused is known, as the proxy tells before it answers."""
+        self._proxy.hear()
+        self._visits.pop(job, None)
+
+    async def tell(self, job: int, visit: Visit) -> None:
+        """Have a job that used the network be told how much."""
+        if not visit.is_used or self._is_closed:
+            return
+        counted = asyncio.get_running_loop().create_future()
+        self._counts[job] = counted
+        self._proxy.send({"type": "count", "door": self.number, "job": job})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_COUNT_S):
+                facts = await counted
+                if facts is not None:
+                    visit.counted(facts)
+        self._counts.pop(job, None)
+
+    def heed(self, body: dict[str, Any]) -> None:
+        """Take in one message of the process."""
+        kind, job = body.get("type"), body.get("job")
+        if kind == "counted" and (counted := self._counts.get(job or 0)) is not None and not counted.done():
+            counted.set_result({name: int(body[name]) for name in _COUNTS})
+        elif kind == "opened" and job in self._visits:
+            self._visits[job].is_used = True
+        elif kind == "refused":
+            self._refused(job, {name: body[name] for name in ("host", "port", "reason", "message")})
+
+    def unanswered(self) -> None:
+        """The process is gone: its numbers with it."""
+        for counted in self._counts.values():
+            if not counted.done():
+                counted.set_result(None)
+
+    def close(self) -> None:
+        """End every connection of the sandbox, and take no more."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._proxy.forget(self)
+        self.listener.close()
+        self.unanswered()
+
+    def _refused(self, job: int | None, facts: dict[str, Any]) -> None:
+        """A client that was made at the import does not say whose it is: then it may be any job's."""
+        if job is not None:
+            visits = [self._visits[job]] if job in self._visits else []
+        else:
+            visits = list(self._visits.values())
+            if not visits and len(self._kept) < _MOST_KEPT:
+                self._kept.append(facts)
+        for visit in visits:
+            visit.refused(facts)
+
+
+def _collect(process: subprocess.Popen[bytes]) -> str:
+    """Wait for the end of a process; what it said at last."""
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stderr is None:
+        return ""
+    with process.stderr:
+        os.set_blocking(process.stderr.fileno(), False)
+        return (process.stderr.read(_STDERR_BYTES) or b"").decode(errors="replace")

@@ -1,0 +1,160 @@
+"""The head of a proxied request, read so strictly that it cannot mean two things."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Final, NamedTuple
+
+from .refusals import Malformed
+from .rules import Target, read_target
+
+MOST_HEAD_BYTES: Final = 32 * 1024
+_MOST_HEADERS: Final = 200
+_MOST_SHOWN: Final = 100
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+_PATH: Final = re.compile(r"[\x21-\x7e\x80-\xff]*\Z")
+_LENGTH: Final = re.compile(r"[0-9]{1,15}\Z")
+_LABEL: Final = re.compile(r"job:([0-9]{1,9})\Z")
+_OF_THIS_HOP: Final = frozenset(
+    {"connection", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
+)
+
+
+class Header(NamedTuple):
+    """One line of a head."""
+
+    name: str
+    """In lower case."""
+    value: str
+
+
+class Request(NamedTuple):
+    """What a job asks of the proxy."""
+
+    target: Target
+    is_tunnel: bool
+    """`CONNECT`: bytes both ways, whatever they are."""
+    job: int | None
+    """The number of the job that asks, as it says; it decides nothing but where the request is noted."""
+    onward: bytes
+    """The head that the other side gets; empty for a tunnel."""
+    body_bytes: int | None
+    """How much follows; none for a body in chunks."""
+
+
+def read_request(head: bytes) -> Request:
+    """The request that a head, with its empty line, makes.
+
+    Raises:
+        Malformed: it breaks the grammar, or two readers could understand it differently.
+    """
+    lines = head.removesuffix(b"\r\n\r\n").decode("latin-1").split("\r\n")
+    parts = lines[0].split(" ")
+    if len(parts) != 3 or not _TOKEN.match(parts[0]) or parts[2] not in ("HTTP/1.1", "HTTP/1.0"):
+        raise Malformed("the request's first line is not METHOD TARGET HTTP/1.1")
+    method, address, version = parts
+    headers = _headers(lines[1:])
+    if method == "CONNECT":
+        target = read_target(address, default_port=None)
+        return Request(target, True, _job(headers), b"", 0)
+    target, path = _absolute(address)
+    body_bytes = _body_bytes(headers)
+    if body_bytes is None and version == "HTTP/1.0":
+        raise Malformed("a body in chunks needs HTTP/1.1")
+    framing = _framing(headers, body_bytes)
+    onward = [f"{method} {path} {version}", f"Host: {target.authority}", *_passed_on(headers), *framing]
+    text = "\r\n".join([*onward, "Connection: close"]) + "\r\n\r\n"
+    return Request(target, False, _job(headers), text.encode("latin-1"), body_bytes)
+
+
+def said_host(head: bytes) -> str:
+    """What stands for a host in a head that is not a request: to be shown, never to be dialled."""
+    words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+    place = words[1] if len(words) > 1 else ""
+    if "://" in place:
+        place = re.split(r"[/?#\\]", place.split("://", 1)[1], maxsplit=1)[0]
+    return "".join(one for one in place.rpartition("@")[2] if "\x21" <= one <= "\x7e")[:_MOST_SHOWN]
+
+
+def label_of(head: bytes) -> int | None:
+    """The number of the job that sent a head which is not a request."""
+    try:
+        return _job(_headers(head.removesuffix(b"\r\n\r\n").decode("latin-1").split("\r\n")[1:]))
+    except Malformed:
+        return None
+
+
+def _headers(lines: list[str]) -> list[Header]:
+    if len(lines) > _MOST_HEADERS:
+        raise Malformed(f"the request has more than {_MOST_HEADERS} headers")
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not _TOKEN.match(name) or not _VALUE.match(value):
+            raise Malformed("a header of the request is not NAME: VALUE on one line")
+        headers.append(Header(name.lower(), value.strip(" \t")))
+    return headers
+
+
+def _absolute(address: str) -> tuple[Target, str]:
+    if address[:7].lower() != "http://":
+        raise Malformed("the proxy wants CONNECT host:port for https, and http://host/path for http")
+    rest = address[7:]
+    end = next((place for place, character in enumerate(rest) if character in "/?#\\"), len(rest))
+    target = read_target(rest[:end], default_port=80)
+    path = rest[end:]
+    if not _PATH.match(path) or path.startswith(("\\", "#")):
+        raise Malformed("the path of the request has blanks or control characters: encode them as %20")
+    return target, path if path.startswith("/") else f"/{path}"
+
+
+def _body_bytes(headers: list[Header]) -> int | None:
+    lengths = [header.value for header in headers if header.name == "content-length"]
+    encodings = [header.value.lower() for header in headers if header.name == "transfer-encoding"]
+    if encodings:
+        if encodings != ["chunked"] or lengths:
+            raise Malformed("the length of the request's body is said twice, or in a way that is not chunked")
+        return None
+    if not lengths:
+        return 0
+    if len(lengths) > 1 or not _LENGTH.match(lengths[0]):
+        raise Malformed("the Content-Length of the request is not one number")
+    return int(lengths[0])
+
+
+def _framing(headers: list[Header], body_bytes: int | None) -> list[str]:
+    if body_bytes is None:
+        return ["Transfer-Encoding: chunked"]
+    is_said = any(header.name == "content-length" for header in headers)
+    return [f"Content-Length: {body_bytes}"] if is_said else []
+
+
+def _passed_on(headers: list[Header]) -> list[str]:
+    """Headers for the other side: not those between a job and its proxy."""
+    named = {
+        name.strip().lower()
+        for header in headers
+        if header.name == "connection"
+        for name in header.value.split(",")
+    }
+    dropped = _OF_THIS_HOP | named
+    return [
+        f"{header.name}: {header.value}"
+        for header in headers
+        if header.name not in dropped and not header.name.startswith("proxy-")
+    ]
+
+
+def _job(headers: list[Header]) -> int | None:
+    for header in headers:
+        if header.name == "proxy-authorization" and header.value[:6].lower() == "basic ":
+            try:
+                words = base64.b64decode(header.value[6:].strip(), validate=True).decode("ascii")
+            except (binascii.Error, UnicodeError):
+                return None
+            found = _LABEL.match(words)
+            return int(found[1]) if found else None
+    return None

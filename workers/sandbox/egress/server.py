@@ -1,0 +1,117 @@
+"""The process of the proxy: `main(descriptor)` with its control socket, on which a worker sends doors to serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import resource
+import socket
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+from workers.sandbox.inside import confine, filters, wire
+from workers.sandbox.inside.syscalls import ARCHITECTURES
+
+from .door import MOST_OF_A_DOOR, Door
+from .rules import Rule
+
+_NOBODY: Final = 65534
+_AF_NETLINK: Final = 16  # the C library asks for this machine's addresses when it sorts those of a name
+_MOST_MEMORY_BYTES: Final = 2 << 30
+_MOST_OPEN_FILES: Final = 65_536
+_RESERVED_FILES: Final = 256  # for doors, lookups, the interpreter
+_LEAST_OF_A_DOOR: Final = 8
+
+
+def main(control_fd: int) -> None:
+    """Serve doors until the worker closes the control socket."""
+    _confine()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_Server(socket.socket(fileno=control_fd)).run())
+
+
+class _Server:
+    """The doors of one worker process."""
+
+    def __init__(self, control: socket.socket) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._doors: dict[int, Door] = {}
+        self._ended = asyncio.Event()
+        self._opening: set[asyncio.Task[None]] = set()
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = max(0, files - _RESERVED_FILES) // 2
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self._tell_fault(context))
+        loop.add_reader(self._control, self._listen)
+        await self._ended.wait()
+        for door in self._doors.values():
+            door.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = wire.receive(self._control, max_descriptors=1)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._ended.set()
+                return
+            if message.closed:
+                self._ended.set()
+                return
+            self._obey(message.body, message.descriptors)
+
+    def _obey(self, body: dict[str, Any], descriptors: list[int]) -> None:
+        kind, number = body.get("type"), int(body.get("door", 0))
+        if kind == "open" and descriptors:
+            listener = socket.socket(fileno=descriptors.pop())
+            listener.setblocking(False)
+            door = Door(number, Rule.of(body["network"]), self._tell, most=self._most_of_a_door)
+            self._doors[number] = door
+            opening = asyncio.get_running_loop().create_task(door.open(listener))
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+        elif kind == "close" and number in self._doors:
+            self._doors.pop(number).close()
+        elif kind == "count" and number in self._doors:
+            self._doors[number].books.close(int(body["job"]))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _most_of_a_door(self) -> int:
+        """Many doors share what this process may open, so that none can take it all."""
+        share = self._most // max(1, len(self._doors))
+        return max(_LEAST_OF_A_DOOR, min(MOST_OF_A_DOOR, share))
+
+    def _tell(self, body: dict[str, Any]) -> None:
+        with suppress(OSError):  # a worker that does not read misses facts, and no connection waits for it
+            wire.send(self._control, body)
+
+    def _tell_fault(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self._tell({"type": "fault", "text": f"{context.get('message')}: {type(error).__name__}"[:500]})
+
+
+def _confine() -> None:
+    """Keep nothing that a proxy does not need: no other user's files, no way to other processes."""
+    if os.geteuid() == 0:
+        confine.become(_NOBODY)
+    confine.die_with_parent()
+    confine.set_dumpable(False)
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _MOST_OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    confine.limit({"CORE": 0, "DATA": _MOST_MEMORY_BYTES})
+    architecture = ARCHITECTURES.get(platform.machine())
+    if architecture is not None:
+        families = [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6, _AF_NETLINK]
+        confine.seccomp(filters.confinement(architecture, families))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,96 @@
+"""What went through one door: counted per job, and told to the worker within bounds."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .refusals import Refused
+
+_MOST_JOBS: Final = 1024  # that are told apart; their numbers come from the jobs themselves
+_MOST_MESSAGES: Final = (
+    200.0  # at once, of one door: a job that is refused without end must not flood the worker
+)
+_MESSAGES_PER_S: Final = 20.0
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """The connections of one job."""
+
+    open_now: int = 0
+    connections: int = 0
+    refused: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+    def sent(self, count: int) -> None:
+        """Note bytes that went out."""
+        self.sent_bytes += count
+
+    def received(self, count: int) -> None:
+        """Note bytes that came in."""
+        self.received_bytes += count
+
+
+class Books:
+    """The traffic of all jobs of one door."""
+
+    def __init__(self, door: int, tell: Tell) -> None:
+        self._door = door
+        self._tell = tell
+        self._jobs: OrderedDict[int | None, Traffic] = OrderedDict()
+        self._allowance = _MOST_MESSAGES
+        self._filled_at = time.monotonic()
+
+    def of(self, job: int | None) -> Traffic:
+        """The traffic of a job; none is whoever does not say which job it is."""
+        traffic = self._jobs.get(job)
+        if traffic is None:
+            traffic = self._jobs[job] = Traffic()
+            if len(self._jobs) > _MOST_JOBS:
+                self._jobs.popitem(last=False)
+        return traffic
+
+    def opened(self, job: int | None) -> Traffic:
+        """Note a connection; the worker hears of a job's first, before the job does."""
+        traffic = self.of(job)
+        traffic.connections += 1
+        traffic.open_now += 1
+        if traffic.connections == 1:
+            self._say({"type": "opened", "job": job})
+        return traffic
+
+    def refused(self, job: int | None, refusal: Refused, host: str, port: int | None) -> None:
+        """Note a refusal; the worker hears of it before the job does."""
+        self.of(job).refused += 1
+        facts = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
+        self._say({"type": "refused", "job": job, **facts})
+
+    def close(self, job: int) -> None:
+        """Tell what a job did in all, and forget it."""
+        traffic = self._jobs.pop(job, None) or Traffic()
+        self._tell(
+            {
+                "type": "counted",
+                "door": self._door,
+                "job": job,
+                "connections": traffic.connections,
+                "refused": traffic.refused,
+                "sent_bytes": traffic.sent_bytes,
+                "received_bytes": traffic.received_bytes,
+            }
+        )
+
+    def _say(self, message: dict[str, Any]) -> None:
+        now = time.monotonic()
+        self._allowance = min(_MOST_MESSAGES, self._allowance + (now - self._filled_at) * _MESSAGES_PER_S)
+        self._filled_at = now
+        if self._allowance >= 1:
+            self._allowance -= 1
+            self._tell({"door": self._door, **message})

@@ -1,0 +1,58 @@
+"""The ways out of a sandbox's empty network: listening sockets made inside of it, on which processes outside accept."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final, NamedTuple
+
+from . import wire
+
+_HOST: Final = "127.0.0.1"
+_BACKLOG: Final = 64
+_PROXIED: Final = tuple(
+    spelling for name in ("http_proxy", "https_proxy", "all_proxy") for spelling in (name, name.upper())
+)
+
+
+class Doors(NamedTuple):
+    """The ports of the sandbox's own loopback on which somebody answers."""
+
+    broker: int | None = None
+    """Passes on requests to the instance."""
+    egress: int | None = None
+    """Passes on requests to the internet, as far as the skill may."""
+
+    @property
+    def ports(self) -> list[int]:
+        """All that a job may connect to."""
+        return [port for port in self if port is not None]
+
+    def variables(self) -> dict[str, str]:
+        """What programs look for to find the doors."""
+        found = {}
+        if self.broker is not None:
+            found["PURAS_API_BASE"] = f"http://{_HOST}:{self.broker}"
+        if self.egress is not None:
+            found.update(dict.fromkeys(_PROXIED, f"http://{_HOST}:{self.egress}"))
+            found.update(dict.fromkeys(("no_proxy", "NO_PROXY"), _HOST))
+        return found
+
+    def variables_of(self, slot: str) -> dict[str, str]:
+        """What differs for one job: its requests say whose they are, so that refusals are noted with it."""
+        if self.egress is None:
+            return {}
+        return dict.fromkeys(_PROXIED, f"http://job:{slot}@{_HOST}:{self.egress}")
+
+
+def hand_out(control: socket.socket, *, egress: bool) -> Doors:
+    """Make the sockets and give them away."""
+    return Doors(_listen(control, "broker"), _listen(control, "egress") if egress else None)
+
+
+def _listen(control: socket.socket, name: str) -> int:
+    with socket.socket() as listener:
+        listener.bind((_HOST, 0))
+        listener.listen(_BACKLOG)
+        wire.send(control, {"type": name}, [listener.fileno()])
+        port: int = listener.getsockname()[1]
+    return port
