@@ -17,6 +17,9 @@ from backend.db import AnySession
 TICK = 1_000_000
 """Virtual time that one job of a project with weight 1 takes."""
 
+MOST_AT_ONCE = 100
+"""Jobs that one statement admits: a number that the planner can see, so that it walks the index of the parked ones."""
+
 _ADMIT = text(f"""
 with project as (
   select a.project_id, a.concurrency_limit - a.admitted as room, a.weight,
@@ -28,13 +31,17 @@ with project as (
   select q.job_id, row_number() over (order by q.priority desc, q.submitted_at, q.job_id) as place
   from (
     select job_id, priority, submitted_at from job_queue
-    where project_id = :project_id and stamp is null and (not_before is null or not_before <= now())
+    where stamp is null and job_id = any(array(
+      select job_id from job_queue
+      where project_id = :project_id and stamp is null and (not_before is null or not_before <= now())
+      order by priority desc, submitted_at, job_id limit {MOST_AT_ONCE}
+    ))
     order by priority desc, submitted_at, job_id
     limit (select room from project) for update skip locked
   ) q
 ), taken as (
   update admissions a
-  set admitted = a.admitted + (select count(*) from next),
+  set admitted = a.admitted + (select count(*) from next), parked = a.parked - (select count(*) from next),
       tail = p.base + (select count(*) from next) * {TICK} / a.weight
   from project p where a.project_id = p.project_id and exists (select from next)
   returning p.base, a.weight
@@ -42,13 +49,15 @@ with project as (
 update job_queue q set stamp = t.base + (n.place - 1) * {TICK} / t.weight
 from next n, taken t where q.job_id = n.job_id
 returning q.lane
-""")  # noqa: S608 - the one interpolated value is a constant
+""")  # noqa: S608 - interpolated values are constants
 
 _PARK_READY = text("""
 with parked as (
   update job_queue set stamp = null where project_id = :project_id and stamp is not null returning job_id
 )
-update admissions set admitted = admitted - (select count(*) from parked) where project_id = :project_id
+update admissions set admitted = admitted - (select count(*) from parked),
+                      parked = admissions.parked + (select count(*) from parked)
+where project_id = :project_id
 """)
 
 _WITH_ROOM = text("""
@@ -63,9 +72,13 @@ where a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
 
 async def admit(session: AnySession, project_id: UUID) -> int:
     """Fill the project's window with its parked jobs, as far as its wallet allows; says how many it took."""
-    admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
-    queue.note(session, *(queue.Ticket(row.lane) for row in admitted))
-    return len(admitted)
+    total = 0
+    while True:
+        admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
+        queue.note(session, *(queue.Ticket(row.lane) for row in admitted))
+        total += len(admitted)
+        if len(admitted) < MOST_AT_ONCE:
+            return total
 
 
 async def park_ready(session: AnySession, project_id: UUID) -> None:

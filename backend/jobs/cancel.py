@@ -25,7 +25,8 @@ with ended as (
 ), place as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
-  update admissions a set admitted = a.admitted - (select count(*) from place where stamp is not null)
+  update admissions a set admitted = a.admitted - (select count(*) from place where stamp is not null),
+                          parked = a.parked - (select count(*) from place where stamp is null)
   from ended where a.project_id = ended.project_id
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)

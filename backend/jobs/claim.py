@@ -81,7 +81,8 @@ where job_id = (
     order by q.stamp limit 1 for update skip locked
   )
   and not exists (
-    select from job_queue o join workers w on w.id = o.held_by where o.suspect and o.held_by <> :worker_id
+    select from job_queue o join workers w on w.id = o.held_by
+    where o.stamp is not null and o.suspect and o.held_by <> :worker_id
   )
   and not exists (
     select from jobs j join workers w on w.id = j.worker_id where j.status = 'running' and j.losses >= :suspect_losses

@@ -54,7 +54,7 @@ with ended as (
   order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
 ), slot as (
   update admissions a
-  set admitted = a.admitted - 1 + (select count(*) from next),
+  set admitted = a.admitted - 1 + (select count(*) from next), parked = a.parked - (select count(*) from next),
       tail = case when exists (select from next)
              then greatest(a.tail, (select last_value from fair_clock)) + {TICK} / a.weight else a.tail end
   from ended where a.project_id = ended.project_id

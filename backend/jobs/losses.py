@@ -32,18 +32,22 @@ SWEEP_LOCK = 0x7377_6570  # "swep": any constant that no one else takes
 _TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
 _GIVE_UP = text("delete from workers where beat_at < now() - :lease returning id")
 _LOST = text("""
-select j.*, p.number as project_number, 0 as stamp, '' as secrets_stamp,
-       count(*) over (partition by j.worker_id) = 1 as was_alone
-from jobs j join projects p on p.id = j.project_id
+select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
+       '' as secrets_stamp, count(*) over (partition by j.worker_id) = 1 as was_alone
+from jobs j
 where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
 """)
 _UNHELD = text("""
-select j.*, p.number as project_number, 0 as stamp, '' as secrets_stamp, false as was_alone
-from jobs j join projects p on p.id = j.project_id
+select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
+       '' as secrets_stamp, false as was_alone
+from jobs j
 where j.status = 'running' and j.worker_id = :worker_id and not j.id = any(:held)
   and j.started_at < clock_timestamp() - :settled
 """)
-_READY_LANES = text("select distinct lane from job_queue where stamp is not null")
+_READY_LANES = text("""
+select lane from (select distinct unnest(lanes) as lane from workers) served
+where exists (select from job_queue q where q.lane = served.lane and q.stamp is not null and not q.suspect)
+""")
 
 
 @dataclass(frozen=True, slots=True)

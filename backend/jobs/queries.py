@@ -41,8 +41,9 @@ _WAITING = text("""
 select q.job_id, q.stamp, q.suspect, q.not_before, q.lane, a.admitted, a.concurrency_limit,
        w.balance_micros > w.reserved_micros as has_money,
        exists (select from workers x where q.lane = any(x.lanes) and x.beat_at > now() - :lease) as has_worker
-from job_queue q join admissions a on a.project_id = q.project_id join wallets w on w.project_id = q.project_id
-where q.job_id = any(:job_ids)
+from job_queue q, admissions a, wallets w
+where q.job_id = any(:job_ids) and q.project_id = :project_id and a.project_id = :project_id
+  and w.project_id = :project_id
 """)
 
 
@@ -152,10 +153,12 @@ _COLUMNS: tuple[Any, ...] = (
 
 
 async def _reasons(session: AnySession, jobs: Sequence[Any]) -> dict[UUID, str]:
+    """Why those that are queued wait; all are of one project."""
     queued = [job.id for job in jobs if job.status == "queued"]
     if not queued:
         return {}
-    rows = await session.execute(_WAITING, {"job_ids": queued, "lease": LEASE})
+    values = {"job_ids": queued, "project_id": jobs[0].project_id, "lease": LEASE}
+    rows = await session.execute(_WAITING, values)
     return {row.job_id: reason(Waiting(**_without_id(row))) for row in rows}
 
 

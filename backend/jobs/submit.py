@@ -67,46 +67,42 @@ class Submitted:
 
 
 _SUBMIT = text(f"""
-with wallet as (
-  select project_id, balance_micros, reserved_micros from wallets where project_id = :project_id
-), admitted as (
+with project as (
+  select a.project_id, a.parked, coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued) as most_parked,
+         w.balance_micros, w.reserved_micros,
+         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
+         and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now()) as has_room
+  from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
+  where a.project_id = :project_id for update of a
+), taken as (
   update admissions a
-  set admitted = a.admitted + 1,
-      tail = greatest(a.tail, (select last_value from fair_clock)) + {admission.TICK} / a.weight
-  from wallets w
-  where a.project_id = :project_id and w.project_id = a.project_id and a.admitted < a.concurrency_limit
-    and w.balance_micros > w.reserved_micros
-    and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now())
-  returning a.tail - {admission.TICK} / a.weight as stamp
-), quota as (
-  select coalesce(cast(limits ->> 'queued_jobs' as int), :most_queued) as most from projects where id = :project_id
-), parked as (
-  select count(*) as jobs
-  from (select from job_queue where project_id = :project_id and stamp is null limit (select most from quota)) q
+  set admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int),
+      tail = case when w.has_room
+             then greatest(a.tail, (select last_value from fair_clock)) + {admission.TICK} / a.weight else a.tail end
+  from project w
+  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.most_parked)
+  returning case when w.has_room then a.tail - {admission.TICK} / a.weight end as stamp
 ), job as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                     replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
                     submitted_by, api_key_id, request_id, created_at)
-  select :id, wallet.project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
+  select :id, :project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
          cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
          :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, 1, :submitted_by,
          cast(:api_key_id as uuid), :request_id, cast(:created_at as timestamptz)
-  from wallet
-  where wallet.balance_micros > 0
-    and (exists (select from admitted) or (select jobs from parked) < (select most from quota))
+  from taken
   returning id, project_id, lane, priority, created_at
 ), place as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, submitted_at)
-  select id, project_id, lane, priority, (select stamp from admitted), cast(:not_before as timestamptz), created_at
+  select id, project_id, lane, priority, (select stamp from taken), cast(:not_before as timestamptz), created_at
   from job
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, 1, created_at, 'queued', cast(:event as jsonb) from job
 )
-select exists (select from job) as is_accepted, exists (select from admitted) as is_ready,
-       wallet.balance_micros, wallet.reserved_micros,
-       case when not exists (select from job) and wallet.balance_micros > 0 then (select jobs from parked) end as parked
-from wallet
+select exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
+       case when not exists (select from taken) and w.balance_micros > 0 then w.parked end as parked
+from project w
 """)  # noqa: S608 - the one interpolated value is a constant
 
 _HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
@@ -125,8 +121,7 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         Missing: there is no such skill, skillpack or version.
         Invalid: the inputs do not fit the skill; carries every problem.
         PaymentRequired: the wallet is empty or the key's cap is reached.
-        TooManyQueuedJobs: as many as may wait do so; submits at the same moment pass the last place by at most one
-            for each connection that this instance has to its database.
+        TooManyQueuedJobs: as many as may wait do so.
     """
     principal.require(Role.DEVELOPER, "jobs:submit")
     resolved = await resolve_skill(

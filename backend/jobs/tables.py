@@ -34,6 +34,33 @@ class Job(SQLModel, table=True):
             text("created_at DESC"),
             text("id DESC"),
         ),
+        Index(
+            "ix_jobs_project_id_status_created_at",
+            "project_id",
+            "status",
+            text("created_at DESC"),
+            text("id DESC"),
+        ),
+        Index(
+            "ix_jobs_project_id_deployment_version_created_at",
+            "project_id",
+            "deployment_version",
+            text("created_at DESC"),
+            text("id DESC"),
+        ),
+        Index(
+            "ix_jobs_project_id_source_created_at",
+            "project_id",
+            "source",
+            text("created_at DESC"),
+            text("id DESC"),
+        ),
+        Index(
+            "ix_jobs_project_id_finished_at",
+            "project_id",
+            "finished_at",
+            postgresql_where=text("finished_at is not null"),
+        ),
         Index("ix_jobs_worker_id_running", "worker_id", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
         Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),
@@ -133,6 +160,7 @@ class QueuedJob(SQLModel, table=True):
             "job_id",
             postgresql_where=text("stamp is null"),
         ),
+        Index("ix_job_queue_project_id_ready", "project_id", postgresql_where=text("stamp is not null")),
         Index("ix_job_queue_not_before", "not_before", postgresql_where=text("not_before is not null")),
         {
             "postgresql_with": {
@@ -178,6 +206,8 @@ class Admission(SQLModel, table=True):
     """Lanes that it may use beside `default`."""
     admitted: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """Its jobs that are ready or running now."""
+    parked: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """Its jobs that wait outside of the window; counted here, since every submit looks whether there is a place."""
     tail: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     """Virtual time at which its next job starts at the earliest."""
 

@@ -53,6 +53,12 @@ _LAWS = {
         left join (select project_id, count(*) as running from jobs where status = 'running' group by project_id) r
           on r.project_id = a.project_id
         where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
+    "a project's window counts the jobs that wait outside of it": """
+        select a.project_id::text as project, a.parked, coalesce(q.parked, 0) as counted
+        from admissions a
+        left join (select project_id, count(*) as parked from job_queue where stamp is null group by project_id) q
+          on q.project_id = a.project_id
+        where a.parked <> coalesce(q.parked, 0)""",
     "every queued job has its place in the queue, and nothing else has": """
         select coalesce(j.id, q.job_id)::text as job, j.status
         from (select id, status from jobs where status = 'queued') j

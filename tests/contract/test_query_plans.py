@@ -1,0 +1,265 @@
+"""No statement that the code issues reads a growing table from end to end, or much more than its answer needs.
+
+The statements are those that the code sends, taken on their way to the server of an instance with two months of use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from backend import housekeeping
+from backend.app import create_app
+from backend.auth import keys, membership
+from backend.auth.actors import SignedIn, operator
+from backend.clock import now
+from backend.config import Settings
+from backend.db import metadata
+from backend.embedded import Servers
+from backend.events.append import NewEvent, append
+from backend.fleet import service as fleet
+from backend.instance import Instance
+from backend.jobs import admission
+from backend.jobs.claim import claim, claim_held, hold_suspect
+from backend.jobs.finish import Ending, finish
+from backend.jobs.losses import send_on_unheld, sweep
+from backend.jobs.requeue import requeue
+from backend.ledger import service as ledger
+from backend.ledger.service import Used
+from backend.secrets import service as secrets
+from tests.contract.plans.fill import Filled, fill
+from tests.contract.plans.watch import Explained, Watch, watching
+
+MOST_PAGES: Final = 600
+"""Of 8 KiB, and of rows that each lie on a page of their own: what a batch of claims takes."""
+SMALL: Final = frozenset({"workers", "setup_links"})
+"""Tables that do not grow with use."""
+
+WHOLE: Final = {
+    "GET /v1/jobs?limit=": "200 jobs, each on a page of its own and with its ratings",
+    "GET /v1/usage": "adds up the jobs of the days that it is asked for",
+    "GET /v1/jobs?q=": "looks into every job of the project for words, newest first",
+    "park what is ready": "moves every ready job of the project, here 200",
+    "top up": "admits what fits into the window of the project that was parked before, here 50 jobs",
+    "the sweeper": "looks once at the window of every project that has one",
+    "housekeeping": "looks at everything, once an hour",
+}
+"""Steps that may touch more than `MOST_PAGES`, each with its reason; they may not scan a table either, but for:"""
+SCANS: Final = {
+    ("the sweeper", "admissions"): "one small row per project, most of them with room",
+    ("the sweeper", "wallets"): "the same",
+    ("housekeeping", "job_events"): "once, before a month gets a partition of its own",
+    ("housekeeping", "sessions"): "once an hour; they end within a month",
+    ("housekeeping", "deployments"): "once an hour; one row per push",
+}
+
+
+class World(NamedTuple):
+    """An instance with two months of use, and somebody who asks it."""
+
+    instance: Instance
+    client: httpx.AsyncClient
+    paths: list[str]
+    """Every address that can be read."""
+    filled: Filled
+
+
+@pytest.fixture(scope="module")
+def filled(database_url: str) -> Iterator[Filled]:
+    yield fill(database_url)
+
+
+@pytest_asyncio.fixture
+async def world(
+    filled: Filled, database_url: str, servers: Servers, redis_url: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    settings = Settings(home=tmp_path, database_url=database_url, redis_url=redis_url, log_level="ERROR")
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        instance: Instance = app.state.instance
+        async with instance.database.transaction() as session:
+            made = await keys.create(session, operator(filled.project_id), project_id=filled.project_id)
+        bearer = {"Authorization": f"Bearer {made.clear_text}"}
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=settings.url, headers=bearer
+        ) as client:
+            yield World(instance, client, _readable(app), filled)
+
+
+async def test_no_statement_scans_a_growing_table_or_reads_more_than_it_needs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watching(monkeypatch) as watch:
+        await _read_everything(watch, world)
+        await _list_jobs_by(watch, world)
+        await _submit(watch, world)
+        await _work(watch, world)
+        await _look_after(watch, world)
+
+    growing = set(metadata.tables) - SMALL
+    bad = [line for one in watch.explained if (line := _complaint(one, growing))]
+    assert not bad, "\n\n".join(bad)
+    unused = WHOLE.keys() - {_step(one) for one in watch.explained}
+    assert not unused, f"nothing runs under the names {sorted(unused)}: take them out of WHOLE"
+
+
+def _complaint(one: Explained, growing: set[str]) -> str | None:
+    allowed = {table for step, table in SCANS if step == _step(one)}
+    scanned = sorted((one.scanned & growing) - allowed)
+    problems = [f"reads {', '.join(scanned)} from end to end"] if scanned else []
+    if one.pages > MOST_PAGES and _step(one) not in WHOLE:
+        problems.append(f"touches {one.pages:,} pages")
+    return f"{one.step}: {' and '.join(problems)}: {' '.join(one.sql.split())[:600]}" if problems else None
+
+
+def _step(one: Explained) -> str:
+    """The name of its step, up to the value of a parameter."""
+    head, is_there, _ = one.step.partition("=")
+    return head + is_there if head + is_there in WHOLE else one.step.partition("?")[0]
+
+
+async def _read_everything(watch: Watch, world: World) -> None:
+    filled = world.filled
+    known = {
+        "project": filled.project_id,
+        "skillpack": filled.skillpack_id,
+        "deployment": filled.deployment_id,
+        "job_id": filled.job_id,
+        "name": "echo",
+        "path": "a.txt",
+        "token": "x",
+        "analysis": uuid4(),
+    }
+    for path in world.paths:
+        try:
+            address = path.format(**known)
+        except KeyError as unknown:
+            pytest.fail(
+                f"GET {path} is new: say here what {unknown} is in an instance that `fill` has filled."
+            )
+        await _get(watch, world, address, step=f"GET {path}")
+    for group in ("day", "skill", "model", "key", "version"):
+        await _get(watch, world, f"/v1/usage?group_by={group}")
+
+
+async def _list_jobs_by(watch: Watch, world: World) -> None:
+    since = (now() - timedelta(days=3)).isoformat().replace("+", "%2B")
+    status = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
+    filters = [
+        *(f"status={one}" for one in status),
+        "skill=skill-3",
+        "skill=none",
+        "source=studio",
+        "source=none",
+    ]
+    filters += ["version=1", "version=10", f"since={since}", "q=nothing", "limit=200"]
+    for one in filters:
+        await _get(watch, world, f"/v1/jobs?{one}")
+    first = await world.client.get("/v1/jobs?limit=50")
+    await _get(watch, world, first.links["next"]["url"], step="GET /v1/jobs, a later page")
+    first = await world.client.get("/v1/billing/ledger?limit=50")
+    await _get(watch, world, first.links["next"]["url"], step="GET /v1/billing/ledger, a later page")
+
+
+async def _submit(watch: Watch, world: World) -> None:
+    body = {"skill": "echo", "inputs": {}}
+    for step, headers in (
+        ("submit", {}),
+        ("submit once", {"Idempotency-Key": "one"}),
+        ("submit again", {"Idempotency-Key": "one"}),
+    ):
+        with watch.step(step):
+            answer = await world.client.post("/v1/jobs", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+    job_id = answer.json()["id"]
+    for step, path, more in (
+        ("rate", f"/v1/jobs/{job_id}/feedback", {"rating": 1}),
+        ("replay", f"/v1/jobs/{job_id}/replay", None),
+        ("cancel", f"/v1/jobs/{job_id}/cancel", None),
+        ("cancel a running one", f"/v1/jobs/{world.filled.running_job_id}/cancel", None),
+        ("make a key", "/v1/api-keys", {"name": "x"}),
+        ("activate", f"/v1/deployments/{world.filled.deployment_id}/activate", None),
+    ):
+        with watch.step(step):
+            answer = await world.client.post(path, json=more)
+        assert answer.status_code in (200, 201), answer.text
+
+
+async def _work(watch: Watch, world: World) -> None:
+    instance, filled, worker_id = world.instance, world.filled, world.filled.worker_id
+    database = instance.database
+    with watch.step("claim"):
+        async with database.transaction() as session:
+            claimed = await claim(session, worker_id=worker_id, lane="default", most=8)
+        assert len(claimed) == 8
+    with watch.step("claim, from a floor"):
+        async with database.single() as session:
+            await claim(session, worker_id=worker_id, lane="default", most=8, floor=claimed[-1].stamp)
+    free, priced = (
+        [job for job in claimed if bool(job.cap_micros) is is_priced] for is_priced in (False, True)
+    )
+    first, second, third = free[0], priced[0], free[1]
+    with watch.step("the secrets of a job"):
+        async with database.glance() as session:
+            await secrets.for_job(
+                session, instance.vault, project_id=filled.project_id, skillpack_id=filled.skillpack_id
+            )
+    with watch.step("append events"):
+        async with database.transaction() as session:
+            event = NewEvent("log", {"text": "x"})
+            assert await append(session, job_id=first.job_id, attempt=first.attempt, events=[event])
+    with watch.step("finish"):
+        async with database.single() as session:
+            assert await finish(session, first, Ending("succeeded", result={}))
+    with watch.step("finish, with money"):
+        async with database.transaction() as session:
+            used = Used("compute", {"seconds": 1}, 10_000, 10)
+            assert second.reserved_micros
+            assert await finish(session, second, Ending("succeeded", result={}, used=(used,)))
+    with watch.step("requeue"):
+        async with database.transaction() as session:
+            assert await requeue(session, job_id=third.job_id, attempt=third.attempt, reason="drain")
+    with watch.step("a suspect"):
+        async with database.transaction() as session:
+            await hold_suspect(session, worker_id=worker_id, lanes=["default"])
+            await claim_held(session, worker_id=worker_id, lane="default")
+
+
+async def _look_after(watch: Watch, world: World) -> None:
+    database, filled = world.instance.database, world.filled
+    signed_in = SignedIn(filled.user_id, uuid4(), "u500@example.org", "", False, "x")
+    steps: dict[str, Callable[[Any], Awaitable[object]]] = {
+        "admit": lambda session: admission.admit(session, filled.project_id),
+        "park what is ready": lambda session: admission.park_ready(session, filled.project_id),
+        "the sweeper": sweep,
+        "send on what nobody holds": lambda session: send_on_unheld(session, filled.worker_id, []),
+        "asked to cancel": lambda session: fleet.asked_to_cancel(session, filled.worker_id),
+        "top up": lambda session: ledger.top_up(
+            session, project_id=filled.project_id, amount_micros=1, created_by="x"
+        ),
+        "act in a project": lambda session: membership.act_in(session, signed_in, "p-1"),
+        "memberships": lambda session: membership.memberships(session, signed_in),
+        "housekeeping": lambda session: housekeeping.tidy(session, world.instance.storage),
+    }
+    for name, look_after in steps.items():
+        with watch.step(name):
+            async with database.transaction() as session:
+                await look_after(session)
+
+
+async def _get(watch: Watch, world: World, address: str, *, step: str = "") -> None:
+    with watch.step(step or f"GET {address}"):
+        answer = await world.client.get(address)
+    assert answer.status_code not in (500, 503), f"GET {address}: {answer.text}"
+
+
+def _readable(app: FastAPI) -> list[str]:
+    return [path for path, operations in app.openapi()["paths"].items() if "get" in operations]
