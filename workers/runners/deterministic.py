@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from workers.runners import Assignment, Failure, Outcome, Recorder
 from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.build_box import BuildLimits
+from workers.sandbox.builds import Workshop
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.egress.visit import Visit
 from workers.sandbox.environments import Environments
@@ -57,6 +59,7 @@ class DeterministicRunner:
         idle_s: float,
         pool_mb: int,
         layers: Layers | None = None,
+        build_limits: BuildLimits | None = None,
     ) -> None:
         """Prepare folders under the home; the layers are those of this machine unless given.
 
@@ -74,7 +77,15 @@ class DeterministicRunner:
         self.proxy = Proxy()
         ground = Ground(self._layers, self._folders, home / "sandbox", api_base, self._watchdog, self.proxy)
         self._pool = Pool(ground, idle_s=idle_s, max_mb=pool_mb)
-        self._environments = Environments(home / "environments", cache=home / "cache" / "uv")
+        shop = Workshop(
+            self._layers,
+            self._folders,
+            self._watchdog,
+            wheels=home / "wheels",
+            cache=home / "cache" / "uv",
+            limits=build_limits or BuildLimits(),
+        )
+        self._environments = Environments(home / "environments", shop)
 
     @property
     def layers(self) -> list[str]:
@@ -86,7 +97,7 @@ class DeterministicRunner:
         meter = Meter(time.monotonic())
         try:
             sandbox_layers.demand(self._layers, self._mode)
-            environment = await self._environments.ready(assignment.requirements, recorder)
+            environment = await self._environments.ready(assignment, recorder)
             return await self._run_somewhere(meter, assignment, spec_of(assignment, environment), recorder)
         except EntrypointRefused as refusal:
             _record_refusal(refusal, recorder)
@@ -100,7 +111,7 @@ class DeterministicRunner:
         Raises:
             PurasError: it cannot be had; the next run says so too.
         """
-        environment = await self._environments.ready(assignment.requirements, recorder)
+        environment = await self._environments.ready(assignment, recorder)
         async with self._pool.parent(spec_of(assignment, environment)):
             return
 

@@ -30,11 +30,16 @@ class BuildLog:
             listener(text)
         self._listeners.append(listener)
 
-    def tell(self, text: str) -> None:
-        """Say something; folders of the machine and what a database cannot store are left out."""
+    def clean(self, text: str) -> str:
+        """The text without folders of the machine, and without what a database cannot store."""
         text = text.replace("\0", "")
         for path in self._hidden:
             text = text.replace(path, "")
+        return text
+
+    def tell(self, text: str) -> None:
+        """Say something."""
+        text = self.clean(text)
         if self._characters + len(text) > _MAX_CHARACTERS:
             return
         self._characters += len(text)

@@ -1,70 +1,80 @@
-"""Environments of packages: one per content of requirements.txt, built once, shared read-only."""
+"""Environments of packages: one per content of requirements.txt, built once, shared read-only.
+
+From wheels alone an environment is every project's. Where a package has no wheel, the project gets one of its own, with
+what its sandbox built.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
-import json
-import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
-from workers.runners import Recorder
+from workers.runners import Assignment, Recorder
 
 from . import requirements as requirements_file
+from .build_files import locked, remember_failure, remembered_failure
 from .build_log import BuildLog
-from .errors import EnvironmentFailed
+from .builds import Builder, Workshop
+from .errors import EnvironmentFailed, WheelsMissing
 from .installer import Installer
 from .places import BASE_PYTHON
 
-BUILD_S: Final = 600.0
-REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
-_LOCK_POLL_S: Final = 0.1
+INSTALL_S: Final = 600.0
+BUILD_S: Final = 1800.0  # with packages that must be built
+_MAX_BUILT: Final = 20
+_BUILDS_AT_ONCE: Final = 2  # of all projects in this process: building takes whole processors
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be in an environment, and whose it is."""
+
+    key: str
+    wanted: list[str]
+    project_id: UUID | None
+    """None for an environment of wheels alone, which all projects share."""
+    uid: int | None
 
 
 class Environments:
     """Builds environments, or finds them built."""
 
-    def __init__(self, root: Path, *, cache: Path) -> None:
+    def __init__(self, root: Path, shop: Workshop) -> None:
         self._root = root
-        self._cache = cache
+        self._shop = shop
         self._builds: dict[str, _Build] = {}
+        self._room = asyncio.Semaphore(_BUILDS_AT_ONCE)
 
-    async def ready(self, requirements: Path | None, recorder: Recorder) -> Path | None:
-        """The environment for a requirements.txt, built now if it must be; none when nothing is required.
+    async def ready(self, assignment: Assignment, recorder: Recorder) -> Path | None:
+        """The environment for an assignment's packages, built now if it must be; none when nothing is required.
 
         Raises:
             RequirementsRefused: the file holds what is not allowed.
             EnvironmentFailed: the packages cannot be installed; says why.
         """
-        if requirements is None:
+        if assignment.requirements is None:
             return None
-        wanted = requirements_file.read(requirements)
+        wanted = requirements_file.read(assignment.requirements)
         if not wanted:
             return None
-        key = _key(wanted)
-        folder = self._root / key
-        if (folder / "bin/python").exists():
-            return folder
-        build = self._builds.get(key)
-        if build is None:
-            build = self._builds[key] = _Build(self._root, self._cache, key, wanted)
-            build.task.add_done_callback(lambda done: self._ended(key, done))
-        build.log.listen(lambda text: recorder.record("environment", {"log": text}))
-        await asyncio.shield(build.task)
-        return folder
-
-    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
-        self._builds.pop(key, None)
-        if not task.cancelled():
-            task.exception()  # whoever waits is told; when all have gone it is nobody's
+        project_id = assignment.project_id
+        shared = _Order(_key(wanted, ""), wanted, None, None)
+        own = _Order(_key(wanted, str(project_id)), wanted, project_id, assignment.sandbox_uid)
+        for order in (shared, own):
+            if _is_built(self._root / order.key):
+                return self._root / order.key
+        try:
+            return await self._built(shared, recorder)
+        except WheelsMissing:
+            return await self._built(own, recorder)
 
     async def close(self) -> None:
         """End the builds that are under way."""
@@ -73,73 +83,127 @@ class Environments:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _built(self, order: _Order, recorder: Recorder) -> Path:
+        build = self._builds.get(order.key)
+        if build is None:
+            build = self._builds[order.key] = _Build(self._root, self._shop, order, self._room)
+            build.task.add_done_callback(lambda done: self._ended(order.key, done))
+        build.log.listen(lambda text: recorder.record("environment", {"log": text}))
+        await asyncio.shield(build.task)
+        return self._root / order.key
 
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        self._builds.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; when all have gone it is nobody's
+
+
+@dataclass(slots=True)
 class _Build:
     """One build under way, and the jobs that wait for it."""
 
-    def __init__(self, root: Path, cache: Path, key: str, wanted: list[str]) -> None:
-        self._root = root
-        self._cache = cache
-        self._key = key
-        self._wanted = wanted
-        self.log = BuildLog(hidden=[f"{root}/"])
+    root: Path
+    shop: Workshop
+    order: _Order
+    room: asyncio.Semaphore
+    log: BuildLog = field(init=False)
+    task: asyncio.Task[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = BuildLog(hidden=[f"{self.root}/", f"{self.shop.wheels}/"])
         self.task = asyncio.get_running_loop().create_task(self._run(), name="environment")
 
     async def _run(self) -> None:
-        for folder in (self._root, self._cache):
+        for folder in (self.root, self.shop.wheels, self.shop.cache):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        async with _locked(self._root / f".{self._key}.lock"):
-            folder = self._root / self._key
-            if (folder / "bin/python").exists():
+        async with locked(self.root / f".{self.order.key}.lock"):
+            folder = self.root / self.order.key
+            if _is_built(folder):
                 return
-            failure = _remembered_failure(self._failure_file)
-            if failure is not None:
-                self.log.tell(failure)
-                raise EnvironmentFailed(_sentence(failure), failure)
+            failure_file = self.root / f".{self.order.key}.failed"
+            failure = remembered_failure(failure_file)
             try:
+                if failure is not None:
+                    self.log.tell(failure.log)
+                    raise failure
                 await self._build(folder)
+            except WheelsMissing as missing:
+                remember_failure(failure_file, missing)
+                raise
             except EnvironmentFailed as error:
-                self._failure_file.write_text(
-                    json.dumps({"at": time.time(), "log": error.log}), encoding="utf-8"
-                )
-                raise EnvironmentFailed(_sentence(error.log), error.log) from None
-
-    @property
-    def _failure_file(self) -> Path:
-        return self._root / f".{self._key}.failed"
+                remember_failure(failure_file, error)
+                raise EnvironmentFailed(
+                    f"The packages of requirements.txt cannot be installed: {error.detail}", error.log
+                ) from None
 
     async def _build(self, folder: Path) -> None:
-        fresh = self._root / f".{self._key}.building"
-        shutil.rmtree(fresh, ignore_errors=True)
-        self.log.tell("installing " + ", ".join(self._wanted)[:1000] + "\n")
+        fresh = self.root / f".{self.order.key}.building"
+        await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+        self.log.tell("installing " + ", ".join(self.order.wanted)[:1000] + "\n")
         started = time.monotonic()
+        limit_s = INSTALL_S if self.order.project_id is None else BUILD_S
         try:
-            async with asyncio.timeout(BUILD_S):
-                await Installer(self._cache, self.log).install(fresh, self._wanted)
+            async with asyncio.timeout(limit_s):
+                if self.order.project_id is None:
+                    await Installer(self.shop.cache, self.log).install(fresh, self.order.wanted)
+                else:
+                    async with self.room:
+                        await self._install_with_own_wheels(fresh, self.order.project_id)
         except TimeoutError:
-            why = f"the installation did not end within {BUILD_S:.0f} s"
-            raise EnvironmentFailed(why, self.log.text + why) from None
+            raise EnvironmentFailed(f"it did not end within {limit_s:.0f} s", self.log.text) from None
         else:
             fresh.rename(folder)
             self.log.tell(f"ready after {time.monotonic() - started:.1f} s\n")
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+
+    async def _install_with_own_wheels(self, fresh: Path, project_id: UUID) -> None:
+        """Install; each time that a wheel is missing, build it for the project and begin anew."""
+        installer = Installer(self.shop.cache, self.log)
+        builder = Builder(self.shop, project_id, self.order.uid, self.log)
+        wheels: dict[str, Path] = {}
+        while True:
+            try:
+                await installer.install(fresh, self.order.wanted, wheels=list(wheels.values()))
+                return
+            except WheelsMissing as missing:
+                names = [name for name in missing.names if name not in wheels]
+                if not names or len(wheels) >= _MAX_BUILT:
+                    raise EnvironmentFailed(_why_not(missing, wheels), missing.log) from None
+            except EnvironmentFailed:
+                for built in wheels.values():  # one of them may be why: the next try builds them anew
+                    await asyncio.to_thread(shutil.rmtree, built, ignore_errors=True)
+                raise
+            for name in names:
+                source = await installer.find_source(name, _lines_of(name, self.order.wanted))
+                wheels[name] = await builder.wheel_of(source)
+            await asyncio.to_thread(shutil.rmtree, fresh)
 
 
-def _sentence(log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    tail = " ".join(lines[-6:])[-1500:]
+def _is_built(folder: Path) -> bool:
+    return (folder / "bin/python").exists()
+
+
+def _lines_of(name: str, wanted: list[str]) -> list[str]:
+    """The requirements that speak of a package."""
+    return [line for line in wanted if requirements_file.name_of(line) == name]
+
+
+def _why_not(missing: WheelsMissing, wheels: dict[str, Path]) -> str:
+    if len(wheels) >= _MAX_BUILT:
+        return f"more than {_MAX_BUILT} of them have no wheel and would have to be built"
     return (
-        "The packages of requirements.txt cannot be installed. Only packages with a wheel for "
-        f"Python {sys.version_info.major}.{sys.version_info.minor} on {platform.machine()} can be used. {tail}"
+        f"{', '.join(missing.names)} had to be built, and the newest version does not fit the others: name the version "
+        "that does in requirements.txt"
     )
 
 
-def _key(wanted: list[str]) -> str:
+def _key(wanted: list[str], project: str) -> str:
     """The name of an environment: everything that decides what is in it."""
     version = f"{sys.implementation.name}-{platform.python_version()}"
     parts = [
         *wanted,
+        project,
         version,
         sys.platform,
         platform.machine(),
@@ -147,31 +211,3 @@ def _key(wanted: list[str]) -> str:
         str(BASE_PYTHON),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _remembered_failure(file: Path) -> str | None:
-    try:
-        body = json.loads(file.read_text(encoding="utf-8"))
-        return str(body["log"]) if time.time() - float(body["at"]) < REMEMBER_FAILURE_S else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-@asynccontextmanager
-async def _locked(file: Path) -> AsyncIterator[None]:
-    """Hold a file lock against every other worker process of this machine."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while not _try_lock(descriptor):  # noqa: ASYNC110 - the holder is another process
-            await asyncio.sleep(_LOCK_POLL_S)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

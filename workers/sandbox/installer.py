@@ -13,7 +13,7 @@ import signal
 import tomllib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import uv
 
@@ -99,7 +99,9 @@ class Installer:
         )
         source = _source(name, said)
         if source is None:
-            self._fail(f"the index has no source of {name}")
+            raise EnvironmentFailed(
+                f"{name} has no wheel for this Python and machine, and the index has no source of it"
+            )
         return source
 
     async def _compile(self, folder: Path) -> None:
@@ -114,7 +116,7 @@ class Installer:
             names = sorted({found for pattern in _WITHOUT_WHEELS for found in pattern.findall(ended.said)})
             if names:
                 raise WheelsMissing(names, ended.said)
-            self._fail(f"uv ended with exit code {ended.code}", ended.said)
+            raise EnvironmentFailed(_tail(ended.said) or f"uv ended with exit code {ended.code}", ended.said)
         return ended.said
 
     async def _run(self, command: list[str], *, text: str = "", is_told: bool) -> _Ended:
@@ -137,20 +139,22 @@ class Installer:
                 said.append(data.decode("utf-8", "replace"))
                 if is_told:
                     self._log.tell(said[-1])
-            return _Ended(await process.wait(), "".join(said))
+            return _Ended(await process.wait(), self._log.clean("".join(said)))
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
 
-    def _fail(self, why: str, said: str = "") -> Any:
-        raise EnvironmentFailed(why, said or why)
-
 
 class _Ended(NamedTuple):
     code: int
     said: str
+
+
+def _tail(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return " ".join(line for line in lines[-6:] if not line.startswith("Using "))[-1500:]
 
 
 def _source(name: str, lock: str) -> Source | None:

@@ -41,6 +41,16 @@ _NAMESPACES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class BuildPlaces:
+    """What the build of a package sees of this machine."""
+
+    work: Path
+    """Its folder; belongs to its user."""
+    environment: Path | None
+    """What builds it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A command line, and the descriptors that its process must inherit."""
 
@@ -60,6 +70,23 @@ def command(
 
     As root no user namespace is made: the program keeps the right to become another user, and nothing else.
     """
+    mounted = [] if places is None else _tenant(places)
+    return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
+
+
+def build_command(
+    bwrap: Path, places: BuildPlaces, *, uid: int, as_root: bool, info: int, program: Sequence[str]
+) -> Command:
+    """The same for building a package; the number of the process is told to the descriptor `info`."""
+    mounted = ["--info-fd", str(info), "--bind", str(places.work), INSIDE_JOBS]
+    if places.environment is not None:
+        mounted += ["--ro-bind", str(places.environment), INSIDE_ENVIRONMENT]
+    return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
+
+
+def _command(
+    bwrap: Path, mounted: Sequence[str], *, uid: int, as_root: bool, program: Sequence[str]
+) -> Command:
     descriptors: list[int] = []
     argv = [str(bwrap), *_NAMESPACES, "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
     if as_root:
@@ -67,9 +94,7 @@ def command(
     else:
         argv += ["--unshare-user", "--disable-userns"]
     argv += ["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
-    argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors), *_ours()]
-    if places is not None:
-        argv += _tenant(places)
+    argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors), *_ours(), *mounted]
     argv += ["--symlink", "/proc/self/cwd/tmp", "/tmp", "--remount-ro", "/", "--chdir", "/", "--", *program]  # noqa: S108
     return Command(argv, descriptors)
 

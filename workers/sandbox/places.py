@@ -95,8 +95,24 @@ def system_folders() -> list[str]:
     return [path for path in ("/bin", "/sbin", "/lib", "/lib64", "/lib32") if Path(path).exists()]
 
 
-def _mounted(host: HostPlaces) -> JobPlaces:
+def readable_by_builds(*, has_environment: bool) -> list[str]:
+    """What the build of a package may read, in mounts of its own."""
+    environment = [INSIDE_ENVIRONMENT] if has_environment else []
+    return _unique([*_system_inside(), INSIDE_OURS, *environment])
+
+
+def writable_by_builds() -> list[str]:
+    """What the build of a package may write to."""
+    return [INSIDE_JOBS, *DEVICES_WRITTEN, "/dev/shm"]  # noqa: S108 - a mount of the sandbox's own
+
+
+def _system_inside() -> list[str]:
+    """The system as it is mounted into every sandbox."""
     real = [path for path in system_folders() if not Path(path).is_symlink()]
+    return [str(USR), *real, str(BASE_PREFIX), "/etc", "/proc", *DEVICES_READ]
+
+
+def _mounted(host: HostPlaces) -> JobPlaces:
     environment = [INSIDE_ENVIRONMENT] if host.environment else []
     return JobPlaces(
         jobs=INSIDE_JOBS,
@@ -104,19 +120,7 @@ def _mounted(host: HostPlaces) -> JobPlaces:
         drive=INSIDE_DRIVE,
         kit=INSIDE_OURS,
         python=f"{INSIDE_ENVIRONMENT}/bin/python" if host.environment else str(BASE_PYTHON),
-        readable=_unique(
-            [
-                str(USR),
-                *real,
-                str(BASE_PREFIX),
-                "/etc",
-                "/proc",
-                *DEVICES_READ,
-                INSIDE_DEPLOYMENT,
-                INSIDE_OURS,
-                *environment,
-            ]
-        ),
+        readable=_unique([*_system_inside(), INSIDE_DEPLOYMENT, INSIDE_OURS, *environment]),
         writable=[INSIDE_DRIVE, *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
     )
 

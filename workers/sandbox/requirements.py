@@ -35,16 +35,35 @@ def read(file: Path) -> list[str]:
     requirements: set[str] = set()
     problems = []
     for number, line in _logical_lines(data.decode("utf-8", "replace")):
-        normal = _normal(line)
-        if normal is None:
+        plain = normal(line)
+        if plain is None:
             problems.append(Problem(file.name, _why(line), line=number))
         else:
-            requirements.add(normal)
+            requirements.add(plain)
     if problems:
         first = problems[0]
         more = f" ({len(problems) - 1} more lines are refused.)" if len(problems) > 1 else ""
         raise RequirementsRefused(f"{file.name} line {first.line}: {first.message}{more}", problems)
     return sorted(requirements)
+
+
+def normal(line: str) -> str | None:
+    """A requirement in the one spelling of them all; none if it is not a plain package of the index."""
+    hashes = sorted(f"{kind}:{digest}" for kind, digest in _HASH.findall(line))
+    match = _REQUIREMENT.fullmatch(_HASH.sub("", line).strip())
+    if match is None or match["name"].lower().endswith(_ARCHIVES):
+        return None
+    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+    extras = re.sub(r"\s", "", match["extras"] or "").lower()
+    versions = re.sub(r"[\s()]", "", match["versions"] or "")
+    marker = f" {' '.join(match['marker'].split())}" if match["marker"] else ""
+    return f"{name}{extras}{versions}{marker}" + "".join(f" --hash={digest}" for digest in hashes)
+
+
+def name_of(requirement: str) -> str:
+    """The package that a requirement in its one spelling speaks of."""
+    match = re.match(_NAME, requirement)
+    return match[0] if match else ""
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
@@ -62,18 +81,6 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
             lines.append((started, line))
         started, pending = 0, ""
     return [*lines, (started, pending.strip())] if pending.strip() else lines
-
-
-def _normal(line: str) -> str | None:
-    hashes = sorted(f"{kind}:{digest}" for kind, digest in _HASH.findall(line))
-    match = _REQUIREMENT.fullmatch(_HASH.sub("", line).strip())
-    if match is None or match["name"].lower().endswith(_ARCHIVES):
-        return None
-    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
-    extras = re.sub(r"\s", "", match["extras"] or "").lower()
-    versions = re.sub(r"[\s()]", "", match["versions"] or "")
-    marker = f" {' '.join(match['marker'].split())}" if match["marker"] else ""
-    return f"{name}{extras}{versions}{marker}" + "".join(f" --hash={digest}" for digest in hashes)
 
 
 def _why(line: str) -> str:

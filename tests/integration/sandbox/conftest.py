@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from tests.integration.sandbox.packages import wheel
 from workers.runners import Assignment, Entrypoint, RunLimits
 from workers.runners.deterministic import DeterministicRunner
 
@@ -87,6 +88,18 @@ async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
     opened = open_runner(tmp_path)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages in place of a registry, with one wheel in it."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    settings = tmp_path / "uv.toml"
+    settings.write_text(f'[pip]\nno-index = true\nfind-links = ["{folder}"]\n', encoding="utf-8")
+    monkeypatch.setenv("UV_CONFIG_FILE", str(settings))
+    wheel(folder)
+    return folder
 
 
 def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:

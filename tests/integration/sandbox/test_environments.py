@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.integration.sandbox.packages import requirements_file, wheel
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 
 Skill = Callable[..., Assignment]
-
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages in place of a registry."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    settings = tmp_path / "uv.toml"
-    settings.write_text(f'[pip]\nno-index = true\nfind-links = ["{folder}"]\n', encoding="utf-8")
-    monkeypatch.setenv("UV_CONFIG_FILE", str(settings))
-    _wheel(folder)
-    return folder
 
 
 async def test_a_package_and_its_programs_are_there_for_the_job(
@@ -42,7 +28,7 @@ async def test_a_package_and_its_programs_are_there_for_the_job(
                                    capture_output=True, text=True)
             return [tinywheel.ANSWER, said.stdout + said.stderr, again.stdout, sys.prefix, puras.__file__]
         """,
-        requirements=_file(tmp_path, "# ours\nTiny_Wheel >= 1.0  # the newest\n"),
+        requirements=requirements_file(tmp_path, "# ours\nTiny_Wheel >= 1.0  # the newest\n"),
     )
     outcome = await runner.run(assignment, notebook)
     assert isinstance(outcome, Success), outcome
@@ -61,7 +47,7 @@ async def test_jobs_that_wait_for_the_same_packages_share_one_build(
 ) -> None:
     code = "import tinywheel\ndef run(inputs): return tinywheel.ANSWER"
     jobs = [
-        skill(code, requirements=_file(tmp_path, f"tiny-wheel\n# {number}\n", f"r{number}"))
+        skill(code, requirements=requirements_file(tmp_path, f"tiny-wheel\n# {number}\n", f"r{number}"))
         for number in range(4)
     ]
     notebooks = [type(notebook)() for _ in jobs]
@@ -80,7 +66,9 @@ async def test_jobs_that_wait_for_the_same_packages_share_one_build(
 async def test_a_failed_build_fails_its_jobs_with_its_log_and_is_not_repeated_at_once(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
-    assignment = skill("def run(inputs): return 1", requirements=_file(tmp_path, "no-such-package-here==1"))
+    assignment = skill(
+        "def run(inputs): return 1", requirements=requirements_file(tmp_path, "no-such-package-here==1")
+    )
     outcome = await runner.run(assignment, notebook)
     assert isinstance(outcome, Failure)
     assert outcome.code == "environment_failed"
@@ -93,22 +81,10 @@ async def test_a_failed_build_fails_its_jobs_with_its_log_and_is_not_repeated_at
     assert time.monotonic() - started < 0.2
 
 
-async def test_a_package_that_would_have_to_be_built_is_not(
-    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
-) -> None:
-    (index / "evil-1.0.tar.gz").write_bytes(b"never opened")
-    outcome = await runner.run(
-        skill("def run(inputs): return 1", requirements=_file(tmp_path, "evil==1.0")), notebook
-    )
-    assert isinstance(outcome, Failure)
-    assert outcome.code == "environment_failed"
-    assert "wheel" in outcome.message
-
-
 async def test_code_of_a_package_that_runs_at_start_runs_as_the_jobs_user(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
-    _wheel(
+    wheel(
         index,
         name="at_start",
         extra={"at_start.pth": "import os; os.environ['AT_START'] = str(os.getresuid())\n"},
@@ -116,7 +92,7 @@ async def test_code_of_a_package_that_runs_at_start_runs_as_the_jobs_user(
     outcome = await runner.run(
         skill(
             "import os\ndef run(inputs): return [os.environ['AT_START'], str(os.getresuid())]",
-            requirements=_file(tmp_path, "at-start"),
+            requirements=requirements_file(tmp_path, "at-start"),
         ),
         notebook,
     )
@@ -130,7 +106,7 @@ async def test_nothing_of_a_package_runs_while_it_is_installed(
 ) -> None:
     planted = tmp_path / "ran-outside"
     code = f"import os\ntry: open({str(planted)!r}, 'a')\nexcept OSError: pass\n"
-    _wheel(
+    wheel(
         index,
         name="sly",
         extra={
@@ -142,7 +118,8 @@ async def test_nothing_of_a_package_runs_while_it_is_installed(
         },
     )
     outcome = await runner.run(
-        skill("import tinywheel\ndef run(inputs): return 1", requirements=_file(tmp_path, "sly")), notebook
+        skill("import tinywheel\ndef run(inputs): return 1", requirements=requirements_file(tmp_path, "sly")),
+        notebook,
     )
     assert isinstance(outcome, Success), outcome
     assert not planted.exists()
@@ -156,32 +133,9 @@ async def test_refused_lines_fail_the_job_before_anything_is_installed(
     assignment = skill("def run(inputs): return 1")
     for line in ("-e .", "--index-url https://example.org", "x @ https://example.org/x.whl", "./local"):
         outcome = await runner.run(
-            replace(assignment, requirements=_file(tmp_path, f"six\n{line}\n")), notebook
+            replace(assignment, requirements=requirements_file(tmp_path, f"six\n{line}\n")), notebook
         )
         assert isinstance(outcome, Failure)
         assert outcome.code == "environment_failed"
         assert "line 2" in outcome.message
     assert notebook.events == []
-
-
-def _file(tmp_path: Path, text: str, folder: str = "requirements") -> Path:
-    file = tmp_path / folder / "requirements.txt"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def _wheel(folder: Path, *, name: str = "tiny_wheel", extra: dict[str, str] | None = None) -> None:
-    info = f"{name}-1.0.dist-info"
-    files = {
-        "tinywheel.py": "ANSWER = 42\ndef main(): print(ANSWER)\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\ntinywheel = tinywheel:main\n",
-        **(extra or {}),
-    }
-    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
-        for path, text in files.items():
-            wheel.writestr(path, text)
-        wheel.writestr(f"{info}/RECORD", record)

@@ -27,6 +27,7 @@ LANDLOCK_ADD_RULE: Final = 445
 LANDLOCK_RESTRICT_SELF: Final = 446
 
 NUMBERS: Final[dict[str, tuple[int, int]]] = {
+    "acct": (163, 89),
     "add_key": (248, 217),
     "bpf": (321, 280),
     "chroot": (161, 51),
@@ -54,6 +55,7 @@ NUMBERS: Final[dict[str, tuple[int, int]]] = {
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
     "msgget": (68, 186),
+    "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "open_tree": (428, 428),
     "open_tree_attr": (467, 467),
@@ -87,6 +89,7 @@ NUMBERS: Final[dict[str, tuple[int, int]]] = {
 """Name: (x86_64, aarch64)."""
 
 REFUSED: Final = (
+    "acct",
     "add_key",
     "bpf",
     "chroot",
@@ -105,6 +108,7 @@ REFUSED: Final = (
     "mount",
     "mount_setattr",
     "move_mount",
+    "name_to_handle_at",
     "open_by_handle_at",
     "open_tree",
     "open_tree_attr",

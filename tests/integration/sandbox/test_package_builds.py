@@ -1,0 +1,368 @@
+"""Packages without a wheel: built in the sandbox, for one project, and whatever their builds do stays there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import tarfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.sandbox.conftest import UID, open_runner, until
+from tests.integration.sandbox.packages import archive, requirements_file, source, wheel
+from workers.runners import Assignment, Failure, Success
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.build_box import BuildLimits
+from workers.sandbox.layers import Layers
+
+pytestmark = pytest.mark.skipif(
+    sandbox_layers.probe("auto").bwrap is None, reason="packages are built only in mounts of their own"
+)
+
+Skill = Callable[..., Assignment]
+
+
+@pytest_asyncio.fixture
+async def runner(tmp_path: Path) -> AsyncIterator[DeterministicRunner]:
+    """A runner that gives builds little."""
+    limits = BuildLimits(memory_mb=128, disk_mb=16, processes=16, step_s=5)
+    opened = open_runner(tmp_path, build_limits=limits)
+    yield opened
+    await opened.close()
+
+
+async def test_a_package_without_a_wheel_is_built_once_for_its_project_alone(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    source(index, "rare", "import os\ndef build(): return os.urandom(8).hex()")
+    one = skill("import rare\ndef run(inputs): return rare.VALUE", requirements=_needs(tmp_path, "rare"))
+    same = replace(skill("import rare\ndef run(inputs): return rare.VALUE"), project_id=one.project_id)
+    same = replace(same, requirements=_needs(tmp_path, "Rare >= 1\ntiny-wheel", "same"))
+    other = skill(
+        "import rare\ndef run(inputs): return rare.VALUE", requirements=_needs(tmp_path, "rare", "other")
+    )
+    first = await _value(runner, one, notebook)
+    assert len(first) == 16
+    assert "building rare 1.0" in _log(notebook)
+    assert await _value(runner, one, notebook) == first
+    assert await _value(runner, same, notebook) == first
+    assert await _value(runner, other, notebook) != first
+
+
+async def test_what_a_package_needs_is_built_too_and_what_builds_it_is_installed(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    wheel(index, name="tool", extra={"tool.py": "def make(): return 'made by a tool'\n"})
+    wheel(index, name="late_tool", extra={"late_tool.py": "WORD = 'later'\n"})
+    source(index, "deep", "import tool\ndef build(): return tool.make()", requires=["tool>=1"])
+    hook = "def get_requires_for_build_wheel(settings=None): return ['late-tool']\n"
+    source(
+        index, "upper", f"{hook}def build():\n    import late_tool\n    return late_tool.WORD", needs=["deep"]
+    )
+    code = "import deep, upper\ndef run(inputs): return [deep.VALUE, upper.VALUE]"
+    outcome = await _value(runner, skill(code, requirements=_needs(tmp_path, "upper")), notebook)
+    assert outcome == ["made by a tool", "later"]
+
+
+async def test_a_build_sees_nothing_of_the_machine_and_has_no_network(
+    runner: DeterministicRunner,
+    skill: Skill,
+    notebook: Any,
+    index: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-worker")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        source(
+            index,
+            "spy",
+            f"""
+            import socket
+            def tried(attempt):
+                try:
+                    return repr(attempt())
+                except OSError as error:
+                    return "closed"
+            def build():
+                return {{
+                    "user": os.getuid(),
+                    "variables": sorted(os.environ),
+                    "values": " ".join(os.environ.values()),
+                    "home": tried(lambda: os.listdir({str(tmp_path)!r})),
+                    "shadow": tried(lambda: open("/etc/shadow").read()),
+                    "wheels": tried(lambda: os.listdir("/work")),
+                    "tcp": tried(lambda: socket.create_connection(("127.0.0.1", {listener.getsockname()[1]}), 1)),
+                    "interfaces": tried(lambda: socket.if_nameindex()),
+                    "jobs": sorted(os.listdir("/jobs")),
+                    "tools": tried(lambda: open("/environment/planted", "w")),
+                    "ours": tried(lambda: open("/puras/planted", "w")),
+                    "system": tried(lambda: open("/usr/planted", "w")),
+                    "root": tried(lambda: os.setuid(0)),
+                    "processes": [name for name in os.listdir("/proc") if name.isdigit()],
+                }}
+            """,
+        )
+        secret = {"API_KEY": "a-secret-of-the-project"}
+        code = "import spy\ndef run(inputs): return spy.VALUE"
+        spied = await _value(
+            runner, skill(code, requirements=_needs(tmp_path, "spy"), secrets=secret), notebook
+        )
+    assert spied.pop("user") == (UID if UID is not None else os.getuid())
+    assert "DATABASE_URL" not in spied.pop("variables")
+    assert "secret" not in spied.pop("values")
+    assert spied.pop("jobs") == ["archive", "source", "tmp", "wheels"]
+    assert spied.pop("processes") == ["1"]
+    if os.getuid() != 0 and spied["root"] != "closed":
+        pytest.fail(str(spied))
+    assert spied.pop("interfaces") in ("closed", "[(1, 'lo')]")
+    assert set(spied.values()) == {"closed"}, spied
+
+
+BAD_BUILDS = """
+import ctypes, time
+
+def raises():
+    raise RuntimeError("no compiler here")
+
+def spins():
+    while True:
+        pass
+
+def hangs():
+    time.sleep(600)
+
+def fills_disk():
+    for number in range(10**6):
+        with open(f"f{number}", "wb") as file:
+            file.write(b"x" * (1 << 20))
+
+def starts_many():
+    for _ in range(99):
+        os.fork() or time.sleep(60)
+    time.sleep(60)
+
+def bombs():
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            time.sleep(0.01)
+
+def eats_memory():
+    for _ in range(4):
+        if not os.fork():
+            held = bytearray(os.urandom(1 << 20)) * 60
+            time.sleep(60)
+    time.sleep(60)
+
+def leaves():
+    os._exit(0)
+
+def crashes():
+    ctypes.string_at(0)
+
+NAME = "bad-1.0-py3-none-any.whl"
+
+def leaves_none(folder):
+    pass
+
+def leaves_a_link(folder):
+    os.symlink("/etc/passwd", f"{folder}/{NAME}")
+
+def links_the_folder(folder):
+    os.rmdir(folder)
+    os.symlink("/etc", folder)
+
+def leaves_a_pipe(folder):
+    os.mkfifo(f"{folder}/{NAME}")
+
+def leaves_another(folder):
+    write(folder, {}, name="tiny_wheel")
+
+def leaves_rubbish(folder):
+    open(f"{folder}/{NAME}", "w").write("no zip")
+
+def asks_for_an_address():
+    return ["x @ https://example.org/x.whl"]
+
+def asks_for_an_option():
+    return ["six\\n--index-url https://example.org"]
+
+def asks_for_a_number():
+    return 5
+
+def spoils_the_answer():
+    os.mkdir("/jobs/answer.json")
+    return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "does", "says"),
+    [
+        ("build", "raises", "no compiler here"),
+        ("build", "spins", "took longer than 5 s"),
+        ("build", "hangs", "took longer than 5 s"),
+        ("build", "fills_disk", "on disk"),
+        ("build", "starts_many", "processes"),
+        ("build", "bombs", "processes"),
+        ("build", "eats_memory", "of memory"),
+        ("build", "leaves", "exit code 0"),
+        ("build", "crashes", "exit code"),
+        ("build_wheel", "leaves_none", "instead of its wheel"),
+        ("build_wheel", "leaves_a_link", "cannot be taken"),
+        ("build_wheel", "links_the_folder", "left no wheel"),
+        ("build_wheel", "leaves_a_pipe", "cannot be taken"),
+        ("build_wheel", "leaves_another", "instead of its wheel"),
+        ("build_wheel", "leaves_rubbish", "`bad` (v1.0) was invalid"),
+        ("get_requires_for_build_wheel", "asks_for_an_address", "not a package of the index"),
+        ("get_requires_for_build_wheel", "asks_for_an_option", "not a package of the index"),
+        ("get_requires_for_build_wheel", "asks_for_a_number", "exit code"),
+        ("get_requires_for_build_wheel", "spoils_the_answer", "exit code"),
+    ],
+)
+async def test_a_build_that_goes_wrong_ends_the_job_with_its_reason_and_leaves_nothing(
+    runner: DeterministicRunner,
+    skill: Skill,
+    notebook: Any,
+    index: Path,
+    tmp_path: Path,
+    hook: str,
+    does: str,
+    says: str,
+) -> None:
+    arguments = "folder" if hook == "build_wheel" else ""
+    source(
+        index,
+        "bad",
+        f"{BAD_BUILDS}\ndef {hook}({'folder, ' * bool(arguments)}*_):\n    return {does}({arguments})\n",
+    )
+    outcome = await runner.run(
+        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "bad")), notebook
+    )
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "environment_failed"
+    assert says in outcome.message, outcome.message
+    assert str(tmp_path) not in outcome.message + _log(notebook)
+    assert not [path for path in (tmp_path / "home/wheels").iterdir()]
+    assert not [path for path in (tmp_path / "home/environments").iterdir() if not path.name.startswith(".")]
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+@pytest.mark.parametrize(
+    ("project", "says"),
+    [
+        ('[build-system]\nrequires = ["x @ file:///etc"]\n', "not a package of the index"),
+        ('[build-system]\nrequires = ["-e ."]\n', "not a package of the index"),
+        ('[build-system]\nrequires = ["no-such-builder"]\n', "no-such-builder"),
+        ("[build-system\n", "pyproject.toml cannot be read"),
+        ('[build-system]\nrequires = "six"\n', "not a package of the index"),
+        ('[build-system]\nrequires = []\nbuild-backend = "no_such_backend"\n', "no_such_backend"),
+    ],
+)
+async def test_what_a_build_requires_is_held_to_the_rules_of_every_requirement(
+    runner: DeterministicRunner,
+    skill: Skill,
+    notebook: Any,
+    index: Path,
+    tmp_path: Path,
+    project: str,
+    says: str,
+) -> None:
+    archive(index / "odd-1.0.tar.gz", {"pyproject.toml": project})
+    outcome = await runner.run(
+        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "odd")), notebook
+    )
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "environment_failed"
+    assert says in outcome.message, outcome.message
+
+
+async def test_archives_that_reach_outside_or_grow_without_end_are_refused(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    (index / "broken-1.0.tar.gz").write_bytes(b"no archive")
+    with tarfile.open(index / "climber-1.0.tar.gz", "w:gz") as climber:
+        climber.addfile(tarfile.TarInfo("climber-1.0/../../../etc/planted"))
+    with tarfile.open(index / "bomb-1.0.tar.gz", "w:gz") as bomb, (tmp_path / "zeros").open("wb+") as zeros:
+        zeros.truncate(64 << 20)
+        member = tarfile.TarInfo("bomb-1.0/zeros")
+        member.size = 64 << 20
+        bomb.addfile(member, zeros)
+    for name, says in (("broken", "cannot be unpacked"), ("climber", "outside of it"), ("bomb", "")):
+        outcome = await runner.run(
+            skill("def run(inputs): return 1", requirements=_needs(tmp_path, name, name)), notebook
+        )
+        assert isinstance(outcome, Failure), outcome
+        assert says in outcome.message, outcome.message
+
+
+async def test_nothing_of_a_source_runs_outside_of_the_sandbox(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    planted = tmp_path / "ran-outside"
+    code = f"try: open({str(planted)!r}, 'a')\nexcept OSError: pass\n"
+    project = '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n'
+    archive(index / "sly-1.0.tar.gz", {"pyproject.toml": project, "setup.py": code, "own.py": code})
+    outcome = await runner.run(
+        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "sly")), notebook
+    )
+    assert isinstance(outcome, Failure)
+    assert not planted.exists()
+
+
+async def test_a_stopping_worker_ends_its_builds(
+    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    runner = open_runner(tmp_path)
+    source(
+        index,
+        "slow",
+        "def build():\n    import time\n    print('it builds', flush=True)\n    time.sleep(600)",
+    )
+    job = asyncio.create_task(
+        runner.run(skill("def run(inputs): return 1", requirements=_needs(tmp_path, "slow")), notebook)
+    )
+    await until(lambda: "it builds" in _log(notebook))
+    await runner.close()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert list((tmp_path / "home/jobs").iterdir()) == []
+
+
+async def test_without_mounts_nothing_is_built_and_the_job_says_why(
+    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    source(index, "rare")
+    runner = open_runner(tmp_path, layers=Layers(None, 0, False, ("bubblewrap is not installed",)))
+    try:
+        outcome = await runner.run(
+            skill("def run(inputs): return 1", requirements=_needs(tmp_path, "rare")), notebook
+        )
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Failure)
+    assert "rare has no wheel" in outcome.message
+    assert "bubblewrap is not installed" in outcome.message
+
+
+def _needs(tmp_path: Path, text: str, folder: str = "requirements") -> Path:
+    return requirements_file(tmp_path, text, folder)
+
+
+def _log(notebook: Any) -> str:
+    return "".join(event["log"] for event in notebook.of("environment"))
+
+
+async def _value(runner: DeterministicRunner, assignment: Assignment, notebook: Any) -> Any:
+    outcome = await runner.run(assignment, notebook)
+    assert isinstance(outcome, Success), outcome
+    return outcome.value

@@ -1,0 +1,59 @@
+"""What builds of several worker processes tell each other through files: who builds, and what failed lately."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from .errors import EnvironmentFailed, WheelsMissing
+
+REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
+REMEMBER_MISSING_S: Final = 3600.0  # wheels come when somebody publishes them
+_LOCK_POLL_S: Final = 0.1
+
+
+def remember_failure(file: Path, error: EnvironmentFailed) -> None:
+    """Note a failure, unless it is one that was noted."""
+    if remembered_failure(file) is None:
+        names = error.names if isinstance(error, WheelsMissing) else []
+        body = {"at": time.time(), "why": error.detail, "log": error.log, "names": names}
+        file.write_text(json.dumps(body), encoding="utf-8")
+
+
+def remembered_failure(file: Path) -> EnvironmentFailed | None:
+    """The failure of a moment ago, if there was one."""
+    try:
+        body = json.loads(file.read_text(encoding="utf-8"))
+        names, age_s = [str(name) for name in body["names"]], time.time() - float(body["at"])
+        if names:
+            return WheelsMissing(names, str(body["log"])) if age_s < REMEMBER_MISSING_S else None
+        return EnvironmentFailed(str(body["why"]), str(body["log"])) if age_s < REMEMBER_FAILURE_S else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@asynccontextmanager
+async def locked(file: Path) -> AsyncIterator[None]:
+    """Hold a file lock against every other worker process of this machine."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while not _try_lock(descriptor):  # noqa: ASYNC110 - the holder is another process
+            await asyncio.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""Fetching the source of a package to build."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from .errors import EnvironmentFailed
+from .installer import Source
+
+MAX_BYTES: Final = 256 << 20
+_SILENT_S: Final = 30.0  # without a byte from the server
+_TOTAL_S: Final = 300.0
+_CHUNK_BYTES: Final = 1 << 18
+
+
+async def fetch(source: Source, target: Path) -> None:
+    """Put the source archive into the file `target`; it is what the index says it is.
+
+    Raises:
+        EnvironmentFailed: it cannot be had, is too large, or is another one.
+    """
+    stop = threading.Event()
+    try:
+        await asyncio.to_thread(_fetch, source, target, stop)
+    finally:
+        stop.set()
+
+
+def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
+    digest = hashlib.sha256()
+    size, deadline = 0, time.monotonic() + _TOTAL_S
+    try:
+        answer = urllib.request.urlopen(_request(source.url), timeout=_SILENT_S)  # noqa: S310 - the operator's index
+        with answer, target.open("xb") as file:
+            while data := answer.read(_CHUNK_BYTES):
+                size += len(data)
+                if size > MAX_BYTES:
+                    raise EnvironmentFailed(
+                        f"the source of {source.name} has more than {MAX_BYTES >> 20} MiB"
+                    )
+                if stop.is_set() or time.monotonic() > deadline:
+                    raise EnvironmentFailed(
+                        f"the source of {source.name} did not come within {_TOTAL_S:.0f} s"
+                    )
+                digest.update(data)
+                file.write(data)
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        raise EnvironmentFailed(f"the source of {source.name} cannot be downloaded: {error}") from None
+    if source.sha256 is not None and not hmac.compare_digest(digest.hexdigest(), source.sha256):
+        raise EnvironmentFailed(f"the source of {source.name} is not the one that the index names")
+
+
+def _request(url: str) -> urllib.request.Request:
+    """The request for an address, with the name and password that an index may carry in it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http", "file"):
+        raise ValueError(f"addresses of the kind {parts.scheme!r} are not known")
+    if parts.username is None:
+        return urllib.request.Request(url)  # noqa: S310 - the kind was looked at above
+    host = parts.netloc.rpartition("@")[2]
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - as above
+    request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
+    return request
