@@ -19,6 +19,7 @@ from .traffic import Books, Tell, Traffic
 MOST_CONNECTIONS: Final = 64  # of one job at once
 MOST_OF_A_DOOR: Final = 256  # of all jobs of one sandbox at once
 _HEAD_S: Final = 10.0  # to send a head, counted from the connection: drops of it do not buy time
+_MOST_TURNED_AWAY: Final = 16  # beyond the most, which are told so; further ones are only closed
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 1 << 20
 _FULL: Final = "this skill has {most} connections open at once, which is the most: close some, or reuse them"
@@ -51,6 +52,11 @@ class Door:
         """Serve from now on."""
         self._server = await asyncio.start_server(self._serve, sock=listener, limit=MOST_HEAD_BYTES)
 
+    @property
+    def open_connections(self) -> int:
+        """Connections that are served now."""
+        return len(self._connections)
+
     def close(self) -> None:
         """Serve no more, and end what is under way."""
         if self._server is not None:
@@ -73,10 +79,11 @@ class Door:
             writer.close()
 
     async def _answer(self, client: Streams) -> None:
-        if len(self._connections) > self._most():
+        if (over := len(self._connections) - self._most()) > 0:
             refusal = Refused("too_many_connections", _FULL.format(most=self._most()), status=503)
             self.books.refused(None, refusal, "", None)
-            client.writer.write(_answer_bytes(refusal))
+            if over <= _MOST_TURNED_AWAY:
+                await _turn_away(client, refusal)
             return
         head = b""
         try:

@@ -1,0 +1,389 @@
+"""The proxy's door over real sockets: what passes through it, how it is bounded, and what tricks come to at it.
+
+Its names and addresses are the test's own: `*.example` are on loopback, which the tests' own vetting lets pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import pytest
+
+from workers.sandbox.egress.dialing import LOOKUPS_PER_DOOR, Dialer
+from workers.sandbox.egress.door import MOST_CONNECTIONS, Door
+from workers.sandbox.egress.rules import Rule
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+WITHIN_S: Final = 15
+OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+class World:
+    """One door, a place behind it, and what the door told."""
+
+    def __init__(
+        self, port: int, upstream: int, told: list[dict[str, Any]], seen: list[bytes], door: Door
+    ) -> None:
+        self.port = port
+        self.upstream = upstream
+        self.told = told
+        self.seen = seen
+        self.door = door
+
+    def refusals(self) -> list[tuple[str, Any, str]]:
+        return [(one["host"], one["port"], one["reason"]) for one in self.told if one["type"] == "refused"]
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def say(self, text: bytes) -> bytes:
+        """Send, and read all that comes until the end."""
+        async with asyncio.timeout(WITHIN_S):
+            reader, writer = await self.connect()
+            try:
+                writer.write(text)
+                answer = await reader.read()
+            finally:
+                writer.close()
+        return answer
+
+
+@asynccontextmanager
+async def world(
+    *,
+    serve: Serve | None = None,
+    answers: list[str] | None = None,
+    network: str | list[str] | None = None,
+    **options: Any,
+) -> AsyncIterator[World]:
+    """A door whose names are all on loopback, and a server there."""
+    seen: list[bytes] = []
+
+    async def usual(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return answers or ["127.0.0.1"]
+
+    server = await asyncio.start_server(serve or usual, "127.0.0.1", 0)
+    upstream = server.sockets[0].getsockname()[1]
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    told: list[dict[str, Any]] = []
+    dialer = options.pop("dialer", None) or Dialer(
+        options.pop("resolve", resolve),
+        lambda address: None if address == "127.0.0.1" else "address_not_public",
+    )
+    door = Door(1, Rule.of(network or [f"a.example:{upstream}"]), told.append, dialer=dialer, **options)
+    await door.open(listener)
+    try:
+        yield World(port, upstream, told, seen, door)
+    finally:
+        door.close()
+        server.close()
+        async with asyncio.timeout(WITHIN_S):
+            while door.open_connections:  # noqa: ASYNC110 - cancelled tasks need a moment
+                await asyncio.sleep(0.01)
+
+
+def _get(world: World, path: str = "/") -> bytes:
+    return f"GET http://a.example:{world.upstream}{path} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode()
+
+
+async def test_a_request_passes_and_the_other_side_sees_its_own_host() -> None:
+    async with world() as one:
+        assert await one.say(_get(one, "/x?y=1")) == OK
+        assert one.seen == [
+            f"GET /x?y=1 HTTP/1.1\r\nHost: a.example:{one.upstream}\r\nConnection: close\r\n\r\n".encode()
+        ]
+        assert one.told == [{"door": 1, "type": "opened", "job": None}]
+
+
+async def test_a_tunnel_carries_bytes_both_ways_and_they_are_counted() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    block = bytes(range(256)) * 4096
+    async with world(serve=echo) as one, asyncio.timeout(WITHIN_S):
+        reader, writer = await one.connect()
+        writer.write(
+            f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic am9iOjc=\r\n\r\n".encode()
+        )
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        sending = asyncio.create_task(_send(writer, block * 8))
+        assert await reader.readexactly(len(block) * 8) == block * 8
+        await sending
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        one.door.books.close(7)
+        assert one.told[-1] == {
+            "type": "counted",
+            "door": 1,
+            "job": 7,
+            "connections": 1,
+            "refused": 0,
+            "sent_bytes": len(block) * 8,
+            "received_bytes": len(block) * 8,
+        }
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("framing", "body", "arrives"),
+    [
+        ("Content-Length: 5", b"hello", b"hello"),
+        (
+            "Transfer-Encoding: chunked",
+            b"2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nX-T: 1\r\n\r\n",
+            b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        ),
+    ],
+)
+async def test_bodies_pass_whole(framing: str, body: bytes, arrives: bytes) -> None:
+    got = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        got.set_result((framing.encode() in head, await reader.readexactly(len(arrives))))
+        writer.write(OK)
+        writer.close()
+
+    async with world(serve=serve) as one:
+        head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\n{framing}\r\n\r\n".encode()
+        assert await one.say(head + body) == OK
+        assert await got == (True, arrives)
+
+
+async def test_a_second_request_on_one_connection_reaches_nobody_and_is_recorded() -> None:
+    """A listed host must not carry a request for another one behind the first."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.read(1 << 16))
+        heads.append(await reader.read(1 << 16))
+        writer.close()
+
+    heads: list[bytes] = []
+    async with world(serve=slow) as one:
+        smuggled = b"GET /admin HTTP/1.1\r\nHost: other.example\r\n\r\n"
+        answer = await one.say(_get(one) + smuggled)
+        assert answer.startswith(b"HTTP/1.1 400 one connection to the proxy carries one request")
+        assert b"admin" not in b"".join(heads)
+        assert one.refusals() == [("a.example", one.upstream, "malformed")]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n",
+        b"Content-Length: 0\r\nContent-Length: 44\r\n\r\nGET /admin HTTP/1.1\r\n\r\n",
+        b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n",
+        b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"X: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"X: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+async def test_lengths_that_two_readers_read_differently_reach_nobody(rest: bytes) -> None:
+    async with world() as one:
+        head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\n".encode()
+        answer = await one.say(head + rest)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert one.seen == []
+        assert [reason for _, _, reason in one.refusals()] == ["malformed"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"x\r\n", b"5\r\nhello!\r\n", b"-1\r\n", b"0x5\r\nhello\r\n", b"5\nhello\r\n0\r\n\r\n", b"z" * 40_000],
+)
+async def test_chunks_that_are_none_end_the_connection(body: bytes) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with world(serve=silent) as one:
+        head = (
+            f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        assert (await one.say(head + body)).startswith(b"HTTP/1.1 400 ")
+        assert one.refusals() == [("a.example", one.upstream, "malformed")]
+
+
+async def test_a_name_is_resolved_once_and_the_vetted_address_is_dialled() -> None:
+    asked: list[str] = []
+
+    async def rebinding(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+
+    async with world(resolve=rebinding) as one:
+        assert await one.say(_get(one)) == OK
+        assert asked == ["a.example"]
+        assert b" 403 a.example is not at a public address" in await one.say(_get(one))
+        assert one.refusals() == [("a.example", one.upstream, "address_not_public")]
+
+
+@pytest.mark.parametrize(
+    "answers", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["fe80::1%lo"], ["::ffff:127.0.0.1"]]
+)
+async def test_one_bad_address_of_a_name_spoils_it(answers: list[str]) -> None:
+    async with world(answers=answers) as one:
+        assert b" 403 " in await one.say(_get(one))
+        assert one.seen == []
+
+
+async def test_a_host_that_is_not_listed_is_not_even_resolved() -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    async with world(resolve=resolve) as one:
+        answer = await one.say(b"CONNECT secret-in-a-name.evil.example:443 HTTP/1.1\r\n\r\n")
+        assert b"add 'secret-in-a-name.evil.example' to network: in skill.yaml" in answer
+        assert asked == []
+
+
+async def test_name_servers_that_never_answer_hold_a_bounded_number_of_lookups_and_no_other_door(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.sandbox.egress.dialing._RESOLVE_S", 0.3)
+    asked = 0
+    never = asyncio.Event()
+
+    async def endless(host: str, port: int) -> list[str]:
+        nonlocal asked
+        asked += 1
+        await never.wait()
+        return []
+
+    async with world(resolve=endless) as one, world() as other:
+        answers = await asyncio.gather(*(one.say(_get(one)) for _ in range(3 * LOOKUPS_PER_DOOR)))
+        assert all(
+            answer.startswith(b"HTTP/1.1 504 the addresses of a.example were not found") for answer in answers
+        )
+        assert asked == LOOKUPS_PER_DOOR
+        assert await other.say(_get(other)) == OK
+        never.set()
+
+
+async def test_a_host_without_an_address_and_one_that_does_not_answer_say_so() -> None:
+    async def none(host: str, port: int) -> list[str]:
+        raise socket.gaierror(-2, "unknown")
+
+    async with world(resolve=none) as one:
+        assert (await one.say(_get(one))).startswith(b"HTTP/1.1 502 a.example has no address")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        port = taken.getsockname()[1]
+        async with world(network=[f"a.example:{port}"]) as one:
+            answer = await one.say(f"CONNECT a.example:{port} HTTP/1.1\r\n\r\n".encode())
+            assert answer.startswith(f"HTTP/1.1 502 a.example does not answer on port {port}".encode())
+            assert one.refusals() == []
+
+
+async def test_a_head_that_comes_in_drops_is_given_up_and_others_pass_meanwhile() -> None:
+    async with world(head_s=0.5) as one, asyncio.timeout(WITHIN_S):
+        reader, writer = await one.connect()
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"X")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        assert await one.say(_get(one)) == OK
+        answer = await reader.read()
+        dripping.cancel()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 408 the head of the request did not come within 0.5 s")
+
+
+async def test_a_head_without_end_is_cut_at_its_limit() -> None:
+    async with world() as one:
+        answer = await one.say(_get(one)[:-2] + b"X: " + b"y" * 200_000)
+        assert answer.startswith(b"HTTP/1.1 400 the head of the request is longer than 32768 bytes")
+        assert one.seen == []
+
+
+async def test_a_connection_on_which_nothing_moves_ends() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with world(serve=silent, idle_s=0.3) as one:
+        answer = await one.say(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with world(serve=silent, most=lambda: MOST_CONNECTIONS + 8) as one, asyncio.timeout(WITHIN_S):
+        ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic %s\r\n\r\n"
+        mine, others = (ask % "am9iOjc=").encode(), (ask % "am9iOjg=").encode()
+        held = []
+        for _ in range(MOST_CONNECTIONS):
+            reader, writer = await one.connect()
+            writer.write(mine)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            held.append(writer)
+        assert (await one.say(mine)).startswith(b"HTTP/1.1 503 this skill has 64 connections open at once")
+        reader, writer = await one.connect()
+        writer.write(others)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        held.append(writer)
+        held += [(await one.connect())[1] for _ in range(8)]  # which say nothing
+        assert (await one.say(others)).startswith(b"HTTP/1.1 503 this skill has 72 connections open at once")
+        assert {reason for _, _, reason in one.refusals()} == {"too_many_connections"}
+        for writer in held:
+            writer.close()
+
+
+async def test_refusals_without_end_are_counted_and_told_within_bounds() -> None:
+    async with world() as one:
+        for _ in range(10):
+            await asyncio.gather(*(one.say(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n") for _ in range(40)))
+        assert 100 < len(one.refusals()) < 400
+        assert one.door.books.of(None).refused == 400
+
+
+async def test_a_large_body_that_is_refused_still_gets_its_answer() -> None:
+    async with world() as one:
+        head = b"POST http://b.example/ HTTP/1.1\r\nContent-Length: 900000\r\n\r\n"
+        answer = await one.say(head + b"x" * 900_000)
+        assert answer.startswith(b"HTTP/1.1 403 b.example is not in this skill's list of hosts")
+        assert answer.endswith(b'"code": "network_refused"}')
+
+
+async def test_an_end_of_the_client_ends_the_connection_to_the_other_side() -> None:
+    ended = asyncio.Event()
+
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        ended.set()
+        writer.close()
+
+    async with world(serve=wait) as one, asyncio.timeout(WITHIN_S):
+        reader, writer = await one.connect()
+        writer.write(f"CONNECT a.example:{one.upstream} HTTP/1.1\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await ended.wait()
