@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from backend.auth.api import router as auth
+from backend.auth.sessions_api import router as sessions
 from backend.deployments.api import router as deployments
 from backend.deployments.skills_api import router as skills
 from backend.drive.api import router as drive
@@ -20,6 +21,7 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(auth)
+router.include_router(sessions)
 router.include_router(projects)
 router.include_router(limits)
 router.include_router(skillpacks)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from backend import answers, api, config, health, logs, openapi
-from backend.auth import pages
+from backend.auth import pages, password_pages
 from backend.auth.gate import Gate
 from backend.auth.last_use import LastUse
 from backend.auth.throttle import Throttle
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(password_pages.router)
     app.include_router(public.router)
     app.include_router(api.router)
     openapi.describe(app)

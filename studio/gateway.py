@@ -6,7 +6,7 @@ instance neither a socket nor a page's state.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -15,16 +15,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from studio.session import Standing
+from studio.sockets import StandingOf, WatchedSockets
 
 API_SEGMENT: Final = "v1"
 EVENTS_SEGMENT: Final = "_event"
 """Where the pages open their socket."""
 PAGE_SEGMENTS: Final = frozenset({"", "p"})
 FILE_SEGMENTS: Final = frozenset({"assets"})
-
-StandingOf = Callable[[str | None], Awaitable[Standing]]
-"""Whose `Cookie` header it is."""
 
 
 class Gateway:
@@ -48,6 +45,7 @@ class Gateway:
         self._api = api
         self._api_routes = api_routes
         self._events = events
+        self._sockets = WatchedSockets(events, standing_of)
         self._pages = pages
         self._public_host = _host(public_url)
         self._standing_of = standing_of
@@ -70,9 +68,9 @@ class Gateway:
     async def _socket(self, scope: Scope, segment: str) -> ASGIApp:
         headers = Headers(scope=scope)
         is_ours = segment == EVENTS_SEGMENT and self._is_from_us(headers)
-        if is_ours and await self._standing_of(headers.get("cookie")) == "signed_in":
-            return self._events
-        return _refuse
+        if not is_ours or await self._standing_of(headers.get("cookie")) != "signed_in":
+            return _refuse
+        return self._sockets if scope["type"] == "websocket" else self._events
 
     async def _page(self, scope: Scope) -> ASGIApp:
         if await self._standing_of(Headers(scope=scope).get("cookie")) != "signed_out":

@@ -44,6 +44,7 @@ def main() -> int:
         log_level="warning",  # the lines below it hold the tokens of people's pages
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # it would believe anybody on this machine; PURAS_TRUSTED_PROXIES is read instead
         timeout_graceful_shutdown=GRACE_S,
     )
     return 0

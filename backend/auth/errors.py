@@ -6,12 +6,15 @@ NotSignedIn
 └── InvalidJobToken    the job token is forged, expired, or its attempt no longer runs
 NotAllowed
 ├── ForgedRequest      a write by session without its CSRF token
+├── CurrentPasswordWrong
+├── ResetClosed        the link to set a new password is used, expired or made up
 └── SetupClosed        the set-up link is used, expired or made up
 Malformed
 └── ProjectNotNamed    a session must say in which project it acts
 Missing
 ├── ProjectNotFound
 ├── KeyNotFound
+├── SessionNotFound
 └── UserNotFound
 Conflict
 └── EmailTaken
@@ -51,6 +54,27 @@ class ForgedRequest(NotAllowed):
     """A write by session came without the session's CSRF token, or from another site."""
 
     code = "csrf_failed"
+
+
+class CurrentPasswordWrong(NotAllowed):
+    """The password that was given as the current one is another."""
+
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("That is not your current password. Check it and try again.")
+
+
+class ResetClosed(NotAllowed):
+    """The link to set a new password is used, expired or made up."""
+
+    code = "reset_closed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link is not valid any more: it works once, within an hour. Ask the operator of this instance for a "
+            "new one: `puras-studio user reset-password`."
+        )
 
 
 class SetupClosed(NotAllowed):
@@ -98,6 +122,18 @@ class KeyNotFound(Missing):
         super().__init__(
             f"This project has no API key {str(key_id)!r}. GET /v1/api-keys lists its keys.",
             api_key_id=str(key_id),
+        )
+
+
+class SessionNotFound(Missing):
+    """The person has no such session."""
+
+    code = "session_not_found"
+
+    def __init__(self, session_id: object) -> None:
+        super().__init__(
+            f"You have no session {str(session_id)!r}; it may have ended. GET /v1/me/sessions lists yours.",
+            session_id=str(session_id),
         )
 
 

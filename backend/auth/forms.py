@@ -1,4 +1,4 @@
-"""The HTML of sign-in and set-up: one centred column, no script, everything that varies escaped."""
+"""The HTML of the forms of people: one centred column, no script, everything that varies escaped."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ class Form:
     button: str
     inputs: Sequence[Input] = ()
     hidden: Sequence[tuple[str, str]] = ()
+
+
+def new_password(least_characters: int) -> Input:
+    """The field for a password that is to be."""
+    hint = f"At least {least_characters} characters; three words make a good one."
+    return Input("password", "New password", kind="password", autocomplete="new-password", hint=hint)
 
 
 def page(form: Form, *, fault: str = "", status: int = 200) -> HTMLResponse:

@@ -6,17 +6,20 @@ It stands before the router, so that a route that forgets to ask for its princip
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.answers import AWAY
 from backend.auth import credentials
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.credentials import Credentials
 from backend.auth.errors import InvalidKey
 from backend.auth.last_use import LastUse
 from backend.config import Settings
+from backend.errors import NotSignedIn
 from backend.instance import Instance
 from backend.limits import rates
 from backend.limits.rates import Policy
@@ -25,6 +28,10 @@ from backend.proxies import address_of
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)
 """Routes that carry their own proof in the path."""
+STREAMS: Final = "/stream"
+"""How the addresses end whose answers go on for as long as a job."""
+LOOK_EVERY_S: Final = 5.0
+"""A stream whose key is revoked, or whose person is signed out, ends with the first word after so long."""
 
 
 class Gate:
@@ -45,7 +52,36 @@ class Gate:
         if path.startswith(GUARDED) and not path.startswith(OPEN):
             caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)
             await _count(scope, caller)
+            if path.endswith(STREAMS):
+                send = _while_valid(scope, send)
         await self._app(scope, receive, send)
+
+
+def _while_valid(scope: Scope, send: Send) -> Send:
+    """Sends on what is streamed for as long as the caller's credentials are valid, then ends the answer."""
+    looked_at = time.monotonic()
+    has_ended = False
+
+    async def guarded(message: Message) -> None:
+        nonlocal looked_at, has_ended
+        if has_ended:
+            return
+        if time.monotonic() - looked_at >= LOOK_EVERY_S:
+            looked_at = time.monotonic()
+            has_ended = not await _is_valid(scope)
+        await send({"type": "http.response.body", "body": b""} if has_ended else message)
+
+    return guarded
+
+
+async def _is_valid(scope: Scope) -> bool:
+    try:
+        await _authenticate(scope)
+    except NotSignedIn:
+        return False
+    except AWAY:
+        return True  # nobody knows; the stream itself will notice that the database is away
+    return True
 
 
 async def _authenticate(scope: Scope) -> Caller:

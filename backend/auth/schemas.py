@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from backend.auth import keys
 from backend.auth.membership import RoleName
-from backend.auth.tables import ApiKey
+from backend.auth.tables import ApiKey, Session
 from backend.schemas import Asked
 
 MOST_MICROS = 2**53
@@ -57,6 +57,41 @@ class Me(Answer):
     scopes: list[str] = []
     """Of a key; empty: all that its kind may do."""
     skill_allowlist: list[str] = []
+
+
+class SessionAnswer(Answer):
+    """One browser in which a person is signed in."""
+
+    id: UUID
+    is_current: bool
+    """The one that asks."""
+    address: str
+    """From which it was begun."""
+    user_agent: str
+    """How the browser named itself."""
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    """When it ends at the latest; it ends before when it is not used for a week."""
+
+    @classmethod
+    def of(cls, row: Session, *, is_current: bool) -> SessionAnswer:
+        """The answer for a session."""
+        values = {name: getattr(row, name) for name in cls.model_fields if name != "is_current"}
+        return cls(is_current=is_current, **values)
+
+
+class SessionsEnded(Answer):
+    """What came of signing out everywhere else."""
+
+    ended: int
+
+
+class NewPassword(Asked):
+    """Another password for the person who asks."""
+
+    current_password: SecretStr = Field(max_length=2000)
+    new_password: SecretStr = Field(max_length=2000)
 
 
 class NewKeyAsked(Asked):

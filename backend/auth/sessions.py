@@ -6,20 +6,24 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
+from starlette.types import Scope
 
 from backend.auth import audit
 from backend.auth.actors import SignedIn
-from backend.auth.errors import InvalidSession
+from backend.auth.errors import InvalidSession, SessionNotFound
 from backend.auth.tables import Session, User
 from backend.clock import now
 from backend.db import AnySession
+from backend.proxies import address_of
 
 LIFETIME: Final = timedelta(days=30)
 """A session ends this long after the sign-in, whatever happens."""
@@ -36,8 +40,20 @@ class NewSession:
     token: str = field(repr=False)
 
 
+class Came(NamedTuple):
+    """From where, and with what, somebody signs in."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+def came(scope: Scope) -> Came:
+    """What a request tells about it."""
+    return Came(address_of(scope)[:64], Headers(scope=scope).get("user-agent", "")[:400])
+
+
 async def begin(
-    session: AsyncSession, user: User, *, user_agent: str = "", replaces: str | None = None
+    session: AsyncSession, user: User, *, came: Came | None = None, replaces: str | None = None
 ) -> NewSession:
     """Sign the user in with a token that nobody has seen before; the session of the token `replaces` ends."""
     if replaces:
@@ -46,17 +62,19 @@ async def begin(
         delete(Session).where(col(Session.user_id) == user.id, col(Session.expires_at) <= now())
     )
     token = secrets.token_urlsafe(32)
+    address, user_agent = came or Came()
     row = Session(
         user_id=user.id,
         token_hash=_hash(token),
         csrf_token=secrets.token_urlsafe(32),
-        user_agent=user_agent[:400],
+        user_agent=user_agent,
+        address=address,
         expires_at=now() + LIFETIME,
     )
     session.add(row)
     await session.flush()
     signed_in = _signed_in(row, user)
-    await audit.record_instance(session, signed_in.label, "session.began")
+    await audit.record_instance(session, signed_in.label, "session.began", address=address)
     return NewSession(signed_in, token)
 
 
@@ -90,6 +108,44 @@ async def find(reader: AnySession, token: str | None) -> SignedIn:
 async def end(session: AsyncSession, token: str) -> None:
     """Sign out: the token is worth nothing from now on."""
     await _delete(session, token)
+
+
+async def live(session: AsyncSession, user_id: UUID) -> list[Session]:
+    """Every session of the user that has not ended, the last used first."""
+    at = now()
+    query = select(Session).where(
+        col(Session.user_id) == user_id,
+        col(Session.expires_at) > at,
+        col(Session.last_seen_at) > at - IDLE,
+    )
+    return list(
+        (await session.scalars(query.order_by(col(Session.last_seen_at).desc(), col(Session.id)))).all()
+    )
+
+
+async def revoke(session: AsyncSession, user_id: UUID, session_id: UUID, *, by: str) -> None:
+    """End one session of the user, in whatever browser it is.
+
+    Raises:
+        SessionNotFound: the user has no such session.
+    """
+    its = delete(Session).where(col(Session.user_id) == user_id, col(Session.id) == session_id)
+    if (await session.execute(its.returning(col(Session.id)))).first() is None:
+        raise SessionNotFound(session_id)
+    await audit.record_instance(session, by, "session.revoked", f"session:{session_id}", user_id=str(user_id))
+
+
+async def revoke_all(
+    session: AsyncSession, user_id: UUID, *, by: str, but: UUID | None = None, why: str = ""
+) -> int:
+    """End every session of the user but one; tells how many."""
+    its = delete(Session).where(col(Session.user_id) == user_id)
+    if but is not None:
+        its = its.where(col(Session.id) != but)
+    ended = len((await session.execute(its.returning(col(Session.id)))).all())
+    facts = {"ended": ended, "user_id": str(user_id), **({"why": why} if why else {})}
+    await audit.record_instance(session, by, "sessions.revoked", f"user:{user_id}", **facts)
+    return ended
 
 
 def cookie_name(url: str) -> str:

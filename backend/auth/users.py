@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.actors import OPERATOR_LABEL
-from backend.auth.errors import EmailTaken
+from backend.auth.errors import EmailTaken, UserNotFound
 from backend.auth.tables import User
 from backend.db import AnySession
 from backend.errors import Invalid, NotSignedIn, Problem
@@ -75,6 +75,29 @@ async def with_password(session: AsyncSession, *, email: str, password: str) -> 
         raise WrongPassword
     if _HASHER.check_needs_rehash(user.password_hash):
         user.password_hash = await _hash(password)
+    return user
+
+
+async def set_password(user: User, password: str) -> None:
+    """Give the user another password.
+
+    Raises:
+        Invalid: it is too easy to guess.
+    """
+    _check(user.email, password, user.name)
+    user.password_hash = await _hash(password)
+
+
+async def by_email(session: AsyncSession, email: str) -> User:
+    """The user with this e-mail who may sign in.
+
+    Raises:
+        UserNotFound: nobody has it, or the account is disabled.
+    """
+    query = select(User).where(col(User.email) == normal_email(email), col(User.disabled_at).is_(None))
+    user = (await session.scalars(query)).one_or_none()
+    if user is None:
+        raise UserNotFound(email)
     return user
 
 

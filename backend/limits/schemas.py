@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.config import Settings
 from backend.limits.quotas import Quota
 from backend.schemas import Asked
 
 MOST = 10_000_000
+REQUESTS = "requests_per_minute"
 
 
 class LimitChanges(Asked):
@@ -57,4 +59,7 @@ class LimitsAnswer(BaseModel):
         )
 
 
-REQUESTS = "requests_per_minute"
+def defaults_of(settings: Settings) -> dict[str, int | None]:
+    """The limits of a project that has none of its own."""
+    quotas: dict[str, int | None] = {name: getattr(settings.quotas, name) for name in Quota}
+    return {**quotas, REQUESTS: settings.project_requests_per_minute}

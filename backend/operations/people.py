@@ -1,4 +1,4 @@
-"""Commands that make things: `project create`, `user create`."""
+"""Commands about projects and people; `limits` and `accounts` hold more of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.auth.principal import Role
 from backend.config import Settings, settings
 from backend.jobs import lanes
 from backend.ledger import service as ledger
-from backend.operations import database
+from backend.operations import accounts, database, limits
 from backend.operations.books import Usd, micros, project_id_of
 from backend.projects import members
 from backend.projects import service as projects
@@ -49,9 +49,11 @@ def register(app: typer.Typer) -> None:
     project.command("create")(create_project)
     project.command("lane")(grant_lane)
     project.command("member")(add_member)
+    limits.register(project)
     app.add_typer(project, name="project")
     user = typer.Typer(help="People.", no_args_is_help=True)
     user.command("create")(create_user)
+    accounts.register(user)
     app.add_typer(user, name="user")
 
 

@@ -1,0 +1,102 @@
+"""Another password: by the person, who knows the old one, or by a one-time link that an operator has made."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningDelete
+from sqlmodel import col
+
+from backend.auth import audit, sessions, users
+from backend.auth.actors import OPERATOR_LABEL, SignedIn
+from backend.auth.errors import CurrentPasswordWrong, ResetClosed
+from backend.auth.tables import PasswordReset, User
+from backend.auth.users import WrongPassword
+from backend.clock import now
+
+RESET_LIFETIME: Final = timedelta(hours=1)
+
+
+async def change(session: AsyncSession, person: SignedIn, *, current: str, new: str) -> None:
+    """Give the person another password; every other session of theirs ends.
+
+    Raises:
+        CurrentPasswordWrong: the current one is another.
+        Invalid: the new one is too easy to guess.
+    """
+    try:
+        user = await users.with_password(session, email=person.email, password=current)
+    except WrongPassword:
+        raise CurrentPasswordWrong from None
+    await users.set_password(user, new)
+    await _forget_links(session, user)
+    await audit.record_instance(session, person.label, "password.changed", f"user:{user.email}")
+    await sessions.revoke_all(
+        session, user.id, by=person.label, but=person.session_id, why="the password was changed"
+    )
+
+
+async def issue_reset(session: AsyncSession, email: str) -> str:
+    """A new token for `/reset?token=`, for an hour; earlier ones of the user stop working.
+
+    Raises:
+        UserNotFound: nobody who may sign in has the e-mail.
+    """
+    user = await users.by_email(session, email)
+    await _forget_links(session, user)
+    token = secrets.token_urlsafe(32)
+    session.add(PasswordReset(token_hash=_hash(token), user_id=user.id, expires_at=now() + RESET_LIFETIME))
+    await audit.record_instance(session, OPERATOR_LABEL, "password_reset.issued", f"user:{user.email}")
+    return token
+
+
+async def check_reset(session: AsyncSession, token: str) -> User:
+    """Whose password the link would set.
+
+    Raises:
+        ResetClosed: nobody's: it is used, expired or made up.
+    """
+    return await _user_of(session, select(col(PasswordReset.user_id)).where(*_works(token)))
+
+
+async def reset(session: AsyncSession, token: str, password: str) -> User:
+    """Set the password of the link's user and end all of their sessions; the link is used up.
+
+    Raises:
+        ResetClosed: the link does not work, or somebody was faster.
+        Invalid: the password is too easy to guess; the link still works.
+    """
+    # Of two who delete it at once one deletes nothing; an error rolls it back, and the link works on.
+    used = delete(PasswordReset).where(*_works(token)).returning(col(PasswordReset.user_id))
+    user = await _user_of(session, used)
+    await users.set_password(user, password)
+    await _forget_links(session, user)
+    await audit.record_instance(session, f"user:{user.email}", "password.reset", f"user:{user.email}")
+    await sessions.revoke_all(session, user.id, by=f"user:{user.email}", why="the password was reset")
+    return user
+
+
+async def _user_of(session: AsyncSession, finding: Select[UUID] | ReturningDelete[UUID]) -> User:
+    user_id = (await session.execute(finding)).scalar_one_or_none()
+    user = await session.get(User, user_id) if user_id is not None else None
+    if user is None or user.disabled_at is not None:
+        raise ResetClosed
+    return user
+
+
+def _works(token: str) -> tuple[ColumnElement[bool], ...]:
+    return col(PasswordReset.token_hash) == _hash(token), col(PasswordReset.expires_at) > now()
+
+
+async def _forget_links(session: AsyncSession, user: User) -> None:
+    await session.execute(delete(PasswordReset).where(col(PasswordReset.user_id) == user.id))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

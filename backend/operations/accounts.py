@@ -1,0 +1,101 @@
+"""Commands about a person's account: `user sessions`, `user sign-out`, `user reset-password`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from backend.auth import passwords, sessions, users
+from backend.auth.actors import OPERATOR_LABEL
+from backend.config import Settings, settings
+from backend.operations import database
+
+Email = Annotated[str, typer.Argument(help="Of the person, as they sign in.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSession:
+    """What an operator sees of a session."""
+
+    id: str
+    address: str
+    user_agent: str
+    created_at: str
+    last_seen_at: str
+
+
+def register(user: typer.Typer) -> None:
+    """Add these commands to `puras-studio user`."""
+    user.command("sessions")(list_sessions)
+    user.command("sign-out")(sign_out)
+    user.command("reset-password")(reset_password)
+
+
+def list_sessions(email: Email, as_json: AsJson = False) -> None:
+    """Say where somebody is signed in."""
+    shown = asyncio.run(_sessions(settings(), email))
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in shown]))
+        return
+    for one in shown:
+        typer.echo(f"{one.id}  {one.last_seen_at}  {one.address or 'address unknown'}  {one.user_agent}")
+    typer.echo(f"{len(shown)} session{'s' if len(shown) != 1 else ''}.")
+
+
+def sign_out(
+    email: Email,
+    session: Annotated[UUID | None, typer.Option(help="Only this one; all without it.")] = None,
+) -> None:
+    """End the sessions of somebody, in every browser."""
+    ended = asyncio.run(_sign_out(settings(), email, session))
+    typer.echo(f"Ended {ended} session{'s' if ended != 1 else ''} of {email}.")
+
+
+def reset_password(email: Email) -> None:
+    """Print a one-time link, valid for an hour, to set a new password; using it ends all sessions of the person."""
+    typer.echo(asyncio.run(_reset_password(settings(), email)))
+
+
+def reset_link(options: Settings, token: str) -> str:
+    """The address at which its reader sets a new password."""
+    return f"{options.url}/reset?token={token}"
+
+
+async def _sessions(options: Settings, email: str) -> list[ShownSession]:
+    async with database.unit_of_work(options) as session:
+        user = await users.by_email(session, email)
+        return [
+            ShownSession(
+                id=str(row.id),
+                address=row.address,
+                user_agent=_plain(row.user_agent),
+                created_at=row.created_at.isoformat(),
+                last_seen_at=row.last_seen_at.isoformat(),
+            )
+            for row in await sessions.live(session, user.id)
+        ]
+
+
+async def _sign_out(options: Settings, email: str, session_id: UUID | None) -> int:
+    async with database.unit_of_work(options) as session:
+        user = await users.by_email(session, email)
+        if session_id is None:
+            return await sessions.revoke_all(session, user.id, by=OPERATOR_LABEL)
+        await sessions.revoke(session, user.id, session_id, by=OPERATOR_LABEL)
+        return 1
+
+
+async def _reset_password(options: Settings, email: str) -> str:
+    async with database.unit_of_work(options) as session:
+        return reset_link(options, await passwords.issue_reset(session, email))
+
+
+def _plain(text: str) -> str:
+    """Without what would steer the terminal: a browser names itself as it likes."""
+    return "".join(character for character in text if character.isprintable())

@@ -1,0 +1,88 @@
+"""The command `project limits`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+
+from backend.auth.actors import operator
+from backend.config import Settings, settings
+from backend.errors import Invalid, Problem
+from backend.limits import service
+from backend.limits.schemas import LimitChanges, LimitsAnswer, defaults_of
+from backend.operations import database
+from backend.operations.books import project_id_of
+
+Limit = str | None
+INHERITED = "default"
+"""As typed for a limit that is to be the instance's again."""
+
+_HELP = f"A number, or {INHERITED!r} for the instance's again."
+
+
+def register(project: typer.Typer) -> None:
+    """Add this command to `puras-studio project`."""
+    project.command("limits")(limits)
+
+
+def limits(
+    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    *,
+    queued_jobs: Annotated[Limit, typer.Option(help=f"Jobs that may wait. {_HELP}")] = None,
+    deployments: Annotated[Limit, typer.Option(help=f"Versions of each skillpack. {_HELP}")] = None,
+    api_keys: Annotated[Limit, typer.Option(help=_HELP)] = None,
+    members: Annotated[Limit, typer.Option(help=_HELP)] = None,
+    secrets: Annotated[Limit, typer.Option(help=f"Of the project, and of each skillpack. {_HELP}")] = None,
+    skillpacks: Annotated[Limit, typer.Option(help=_HELP)] = None,
+    requests_per_minute: Annotated[Limit, typer.Option(help=f"Of all its keys together. {_HELP}")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Say how much of everything a project may have, after changing what is given."""
+    typed = {
+        "queued_jobs": queued_jobs,
+        "deployments": deployments,
+        "api_keys": api_keys,
+        "members": members,
+        "secrets": secrets,
+        "skillpacks": skillpacks,
+        "requests_per_minute": requests_per_minute,
+    }
+    given = {name: value for name, value in typed.items() if value is not None}
+    answer = asyncio.run(_limits(settings(), project, parsed(given)))
+    if as_json:
+        typer.echo(answer.model_dump_json())
+        return
+    for name, limit in json.loads(answer.model_dump_json()).items():
+        shown = "no limit" if limit["limit"] is None else f"{limit['limit']:,}"
+        typer.echo(f"{name:20} {shown:>12}{'  (its own)' if limit['is_own'] else ''}")
+
+
+def parsed(given: dict[str, str]) -> dict[str, int | None]:
+    """The limits as typed, checked as the API checks them.
+
+    Raises:
+        Invalid: one of them cannot be a limit.
+    """
+    values = {name: None if text == INHERITED else text for name, text in given.items()}
+    try:
+        asked = LimitChanges.model_validate(values)
+    except ValueError as error:
+        problems = [
+            Problem(".".join(map(str, one["loc"])), str(one["msg"]))
+            for one in getattr(error, "errors", list)()
+        ]
+        said = " ".join(f"--{one.path.replace('_', '-')}: {one.message}." for one in problems)
+        raise Invalid(f"{said} Write a number, or {INHERITED!r}.", problems) from None
+    changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)
+    return changes
+
+
+async def _limits(options: Settings, project: str, changes: dict[str, int | None]) -> LimitsAnswer:
+    async with database.unit_of_work(options) as session:
+        principal = operator(await project_id_of(session, project))
+        if changes:
+            await service.change(session, principal, changes)
+        return LimitsAnswer.of(await service.own_limits(session, principal), defaults_of(options))

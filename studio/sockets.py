@@ -1,0 +1,79 @@
+"""A page's socket is open for as long as its person is signed in, and no longer than a few seconds more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from studio.session import Standing
+
+LOOK_EVERY_S: Final = (
+    5.0  # a session that was ended elsewhere is seen by then; acts are refused at once anyway
+)
+SIGNED_OUT: Final = 4401  # of the range for applications: the page's session has ended
+
+StandingOf = Callable[[str | None], Awaitable[Standing]]
+"""Whose `Cookie` header it is."""
+
+
+class WatchedSockets:
+    """ASGI middleware that closes each socket when the session of its cookie has ended."""
+
+    def __init__(self, app: ASGIApp, standing_of: StandingOf) -> None:
+        self._app = app
+        self._standing_of = standing_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the socket until either side ends it, or its session has ended."""
+        socket = _Socket(receive, send)
+        watching = asyncio.create_task(
+            self._watch(socket, Headers(scope=scope).get("cookie")), name="socket of a page"
+        )
+        try:
+            await self._app(scope, socket.receive, socket.send)
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    async def _watch(self, socket: _Socket, cookie: str | None) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if await self._standing_of(cookie) == "signed_out":
+                await socket.close()
+                return
+
+
+class _Socket:
+    """The two ends of a socket, which can be closed from beside."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._closed = asyncio.Event()
+
+    async def close(self) -> None:
+        """Close it; who serves it is told that it is disconnected, and what it still sends goes nowhere."""
+        self._closed.set()
+        await self._send({"type": "websocket.close", "code": SIGNED_OUT, "reason": "Your session has ended."})
+
+    async def send(self, message: Message) -> None:
+        """Send on what the application says."""
+        if not self._closed.is_set():
+            await self._send(message)
+
+    async def receive(self) -> Message:
+        """What comes next, or that the socket is closed."""
+        coming = asyncio.ensure_future(self._receive())
+        closing = asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait({coming, closing}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else {"type": "websocket.disconnect", "code": SIGNED_OUT}
+        finally:
+            coming.cancel()
+            closing.cancel()

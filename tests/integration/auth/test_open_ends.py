@@ -1,0 +1,147 @@
+"""What stays open, sockets of pages and streams of jobs, ends soon after the one it is open for may see it no more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+from sqlmodel import col
+
+from backend.app import create_app, serving
+from backend.auth import gate, keys, sessions
+from backend.auth.tables import ApiKey
+from backend.clock import now
+from backend.db import Database
+from backend.instance import Instance
+from studio import session as studio_session
+from studio import sockets
+from studio.sockets import SIGNED_OUT, WatchedSockets
+from tests.factories.tenants import make_job, make_skill, make_tenant
+from tests.integration.auth.conftest import World
+
+URL = "http://127.0.0.1:8123"
+SOON_S = 10.0
+
+
+class Socket:
+    """A browser's socket to an application that talks for as long as it is connected."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.closed = asyncio.Event()
+        self.heard_end = asyncio.Event()
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": message["type"]})
+        await send({"type": "websocket.send", "text": "said to nobody"})
+        self.heard_end.set()
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+        if message["type"] == "websocket.close":
+            self.closed.set()
+
+
+async def test_a_pages_socket_closes_when_its_session_is_revoked(
+    instance: Instance, app: FastAPI, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "LOOK_EVERY_S", 0.05)
+    ada = await world.user("ada@example.org")
+    async with database.transaction() as session:
+        begun = await sessions.begin(session, ada)
+    cookie = f"{sessions.cookie_name(URL)}={begun.token}".encode()
+    socket = Socket()
+    with studio_session.serving(instance, app.state.last_use):
+        watched = WatchedSockets(socket.app, studio_session.standing)
+        scope = {"type": "websocket", "headers": [(b"cookie", cookie)]}
+        open_ = asyncio.create_task(watched(scope, socket.receive, socket.send))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(
+                socket.closed.wait(), 0.5
+            )  # it stays open for as long as the session lives
+
+        async with database.transaction() as session:
+            await sessions.revoke(session, ada.id, begun.signed_in.session_id, by="user:ada")
+        async with asyncio.timeout(SOON_S):
+            await socket.closed.wait()
+            await socket.heard_end.wait()
+            await open_
+    assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.close"]
+    assert socket.sent[-1]["code"] == SIGNED_OUT
+
+
+async def _of_a_key(database: Database, project_id: Any) -> tuple[dict[str, str], Any]:
+    async with database.transaction() as session:
+        made = await keys.create(session, None, project_id=project_id)
+    revoke = update(ApiKey).where(col(ApiKey.id) == made.key.id).values(revoked_at=now())
+    return {"Authorization": f"Bearer {made.clear_text}"}, revoke
+
+
+async def test_a_stream_ends_when_its_key_is_revoked(
+    instance: Instance, app: FastAPI, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("backend.events.sse.HEARTBEAT_S", 0.1)
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        job_id = await make_job(session, tenant)
+    headers, revoke = await _of_a_key(database, tenant.project_id)
+
+    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    request = httpx.Request("GET", f"{URL}/v1/jobs/{job_id}/stream", headers=headers)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "GET",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "query_string": b"",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": "http",
+        "server": ("127.0.0.1", 8123),
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+    }
+    streaming = asyncio.create_task(app(scope, receive, sent.put))
+    async with asyncio.timeout(SOON_S):
+        while b"still here" not in (await sent.get()).get("body", b""):
+            pass
+        async with database.transaction() as session:
+            await session.execute(revoke)
+        while (await sent.get()).get("more_body", False):
+            pass  # until the answer is over
+        gone.set()
+        await streaming
+
+
+async def test_a_sign_out_ends_the_session_for_every_process_at_once(
+    instance: Instance, app: FastAPI, world: World
+) -> None:
+    ada = await world.user("ada@example.org")
+    here = await world.browser(ada)
+    other = create_app(instance.settings)
+    async with (
+        serving(other, instance),
+        httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url=URL) as there,
+    ):
+        there.cookies.update(here.cookies)
+        assert (await there.get("/v1/me")).status_code == 200
+        (one,) = (await here.get("/v1/me/sessions")).json()
+        assert (await here.delete(f"/v1/me/sessions/{one['id']}")).status_code == 204
+        assert (await there.get("/v1/me")).status_code == 401
