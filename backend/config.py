@@ -122,6 +122,18 @@ class Settings(BaseSettings):
     runner_pool_mb: int = Field(default=2048, ge=64)
     """MiB that all idle warm parents of one worker process may use together."""
 
+    environments_mb: int = Field(default=20_480, ge=256)
+    """MiB that environments of packages may use together on one machine; those unused for longest go first."""
+
+    environment_unused_days: float = Field(default=30.0, gt=0)
+    """Days after which an environment of packages that no job used is removed; the next job builds it anew."""
+
+    bundles_mb: int = Field(default=5_120, ge=64)
+    """MiB that unpacked bundles may use together on one machine; those unused for longest go first."""
+
+    bundle_unused_days: float = Field(default=30.0, gt=0)
+    """Days after which an unpacked bundle that no job used is removed; the next job unpacks it anew."""
+
     compute_micros_per_second: int = Field(default=0, ge=0)
     """Micro-dollars charged per second of a deterministic job; 0 makes them free."""
 

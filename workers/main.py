@@ -23,6 +23,7 @@ from backend.instance import Instance, open_instance
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.supplies import SupplyBounds
 from workers.supervisor import Supervisor
 
 log = logs.get(__name__)
@@ -59,6 +60,12 @@ async def _run(current: Settings) -> None:
             api_base=current.local_url,
             idle_s=current.idle_runner_s,
             pool_mb=current.runner_pool_mb,
+            supply_bounds=SupplyBounds(
+                current.environments_mb,
+                current.environment_unused_days,
+                current.bundles_mb,
+                current.bundle_unused_days,
+            ),
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
         supervisor = Supervisor(

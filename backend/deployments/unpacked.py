@@ -12,10 +12,13 @@ from typing import Final
 
 from backend.bundles.archive import Archive, unpack
 from backend.storage import Storage
+from backend.storage.shelf import STAMP_S, touch
 
 STALE_S: Final = 3_600.0  # no unpacking takes an hour: what is older was left by a killed process
 
 _PREFIX: Final = ".unpacking-"
+_MOST_NOTED: Final = 1_000
+_noted: dict[Path, float] = {}
 _under_way: dict[tuple[asyncio.AbstractEventLoop, Path], asyncio.Task[None]] = {}
 
 
@@ -28,6 +31,7 @@ async def ensure_unpacked(storage: Storage, cache_dir: Path, sha256: str) -> Pat
     """
     target = cache_dir / sha256
     if target.is_dir():
+        _note_use(target)
         return target
     key = (asyncio.get_running_loop(), target)
     if key not in _under_way:
@@ -35,6 +39,16 @@ async def ensure_unpacked(storage: Storage, cache_dir: Path, sha256: str) -> Pat
         _under_way[key].add_done_callback(lambda _: _under_way.pop(key, None))
     await asyncio.shield(_under_way[key])
     return target
+
+
+def _note_use(target: Path) -> None:
+    """Keep it from being thrown away before whoever asked for it holds it."""
+    now = time.monotonic()
+    if now - _noted.get(target, -STAMP_S) >= STAMP_S:
+        _noted[target] = now
+        touch(target)
+        if len(_noted) > _MOST_NOTED:
+            del _noted[next(iter(_noted))]
 
 
 async def _fetch(storage: Storage, target: Path) -> None:

@@ -28,6 +28,7 @@ from workers.sandbox.places import prepare_links, read_by_every_job, refuse_expo
 from workers.sandbox.pool import Pool
 from workers.sandbox.process import Child, Ending, Job, NotStarted, Stopped
 from workers.sandbox.spec import ParentSpec, spec_of
+from workers.sandbox.supplies import Supplies, SupplyBounds
 from workers.sandbox.verdicts import Meter, outcome_of
 from workers.sandbox.warm import WarmParent
 from workers.sandbox.watchdog import Excess, Watchdog, Watched
@@ -60,6 +61,7 @@ class DeterministicRunner:
         pool_mb: int,
         layers: Layers | None = None,
         build_limits: BuildLimits | None = None,
+        supply_bounds: SupplyBounds | None = None,
     ) -> None:
         """Prepare folders under the home; the layers are those of this machine unless given.
 
@@ -86,6 +88,7 @@ class DeterministicRunner:
             limits=build_limits or BuildLimits(),
         )
         self._environments = Environments(home / "environments", shop)
+        self.supplies = Supplies(home, self._environments, supply_bounds or SupplyBounds(), idle_s=idle_s)
 
     @property
     def layers(self) -> list[str]:
@@ -97,8 +100,10 @@ class DeterministicRunner:
         meter = Meter(time.monotonic())
         try:
             sandbox_layers.demand(self._layers, self._mode)
-            environment = await self._environments.ready(assignment, recorder)
-            return await self._run_somewhere(meter, assignment, spec_of(assignment, environment), recorder)
+            async with self.supplies.of(assignment, recorder) as environment:
+                return await self._run_somewhere(
+                    meter, assignment, spec_of(assignment, environment), recorder
+                )
         except EntrypointRefused as refusal:
             _record_refusal(refusal, recorder)
             return Failure(refusal.code, refusal.detail, meter.read())
@@ -111,14 +116,17 @@ class DeterministicRunner:
         Raises:
             PurasError: it cannot be had; the next run says so too.
         """
-        environment = await self._environments.ready(assignment, recorder)
-        async with self._pool.parent(spec_of(assignment, environment)):
+        async with (
+            self.supplies.of(assignment, recorder) as environment,
+            self._pool.parent(spec_of(assignment, environment)),
+        ):
             return
 
     async def close(self) -> None:
         """End every process that the runner still has."""
         await self._environments.close()
         await self._pool.close()
+        await self.supplies.close()
         await self.proxy.close()
         await self._watchdog.close()
         await asyncio.to_thread(self._folders.close)

@@ -12,6 +12,7 @@ import platform
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -75,6 +76,11 @@ class Environments:
             return await self._built(shared, recorder)
         except WheelsMissing:
             return await self._built(own, recorder)
+
+    async def clear_cache(self) -> None:
+        """Empty the installer's own cache; what is installed stays."""
+        with suppress(EnvironmentFailed):
+            await Installer(self._shop.cache, BuildLog()).clear_cache()
 
     async def close(self) -> None:
         """End the builds that are under way."""

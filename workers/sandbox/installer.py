@@ -104,6 +104,10 @@ class Installer:
             )
         return source
 
+    async def clear_cache(self) -> None:
+        """Empty the cache, once nobody installs from it."""
+        await self._uv("cache", "clean", is_told=False)
+
     async def _compile(self, folder: Path) -> None:
         """Compile the sources without running any of them; what cannot be compiled stays source."""
         command = [str(BASE_PYTHON), "-I", "-S", "-B", "-c", _COMPILE, str(folder / "lib")]

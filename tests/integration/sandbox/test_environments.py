@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from tests.integration.sandbox.conftest import open_runner, until
 from tests.integration.sandbox.packages import requirements_file, wheel
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.supplies import SupplyBounds
 
 Skill = Callable[..., Assignment]
 
@@ -139,3 +143,39 @@ async def test_refused_lines_fail_the_job_before_anything_is_installed(
         assert outcome.code == "environment_failed"
         assert "line 2" in outcome.message
     assert notebook.events == []
+
+
+async def test_environments_that_nobody_uses_go_and_come_back_when_they_are_wanted(
+    tmp_path: Path, skill: Skill, notebook: Any, index: Path
+) -> None:
+    runner = open_runner(tmp_path, supply_bounds=SupplyBounds(environments_mb=0, bundles_mb=0))
+    waiting = """
+        import os, time, tinywheel
+        def run(inputs):
+            open("drive/started", "w").close()
+            while inputs.get("wait") and not os.path.exists("drive/stop"):
+                time.sleep(0.01)
+            return tinywheel.ANSWER
+        """
+    assignment = skill(waiting, requirements=requirements_file(tmp_path, "tiny-wheel"), inputs={"wait": True})
+    shelf = tmp_path / "home/environments"
+    try:
+        job = asyncio.create_task(runner.run(assignment, notebook))
+        await until((assignment.drive_dir / "started").exists)
+        _age(shelf)
+        await runner.supplies.tidy()
+        assert len(list(shelf.glob("[!.]*"))) == 1
+        (assignment.drive_dir / "stop").touch()
+        assert isinstance(await job, Success)
+        _age(shelf)
+        await runner.supplies.tidy()
+        assert list(shelf.glob("[!.]*")) == []
+        again = replace(assignment, project_id=uuid4())
+        assert isinstance(await runner.run(again, notebook), Success)
+    finally:
+        await runner.close()
+
+
+def _age(shelf: Path) -> None:
+    for path in shelf.iterdir():
+        os.utime(path, (0, 0))

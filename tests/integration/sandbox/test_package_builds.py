@@ -252,7 +252,7 @@ async def test_a_build_that_goes_wrong_ends_the_job_with_its_reason_and_leaves_n
     assert outcome.code == "environment_failed"
     assert says in outcome.message, outcome.message
     assert str(tmp_path) not in outcome.message + _log(notebook)
-    assert not [path for path in (tmp_path / "home/wheels").iterdir()]
+    assert list((tmp_path / "home/wheels").iterdir()) == []
     assert not [path for path in (tmp_path / "home/environments").iterdir() if not path.name.startswith(".")]
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 

@@ -1,0 +1,97 @@
+"""What is kept on this machine, what goes, and that nothing goes that somebody uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from backend.storage.shelf import Bounds, Shelf, size_of, touch
+
+MIB = 1 << 20
+DAY_S = 86_400.0
+
+
+def test_what_was_unused_for_too_long_goes_and_the_rest_stays(tmp_path: Path) -> None:
+    _make(tmp_path, "old", age_s=3 * DAY_S)
+    _make(tmp_path, "young", age_s=DAY_S)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "file").write_text("none of its business", encoding="utf-8")
+    assert Shelf(tmp_path, Bounds(MIB, 2 * DAY_S)).sweep() == ["old"]
+    assert sorted(_names(tmp_path)) == [".hidden", "file", "young"]
+
+
+def test_of_what_is_too_much_those_go_first_that_were_unused_for_longest(tmp_path: Path) -> None:
+    for number in range(5):
+        _make(tmp_path, f"n{number}", age_s=(9 - number) * 3600, size_bytes=MIB)
+    touch(tmp_path / "n0")  # used just now, though it was made first
+    assert Shelf(tmp_path, Bounds(3 * MIB + 4096 * 8, 30 * DAY_S)).sweep() == ["n1", "n2"]
+
+
+def test_what_was_used_lately_stays_however_much_it_is(tmp_path: Path) -> None:
+    _make(tmp_path, "fresh", age_s=0, size_bytes=MIB)
+    assert Shelf(tmp_path, Bounds(0, 0.0)).sweep() == []
+
+
+def test_what_another_process_holds_stays_until_it_lets_go(tmp_path: Path) -> None:
+    _make(tmp_path, "held", age_s=9 * DAY_S)
+    code = (
+        "import sys; from pathlib import Path; from backend.storage.shelf import *\n"
+        f"with Shelf(Path({str(tmp_path)!r}), Bounds(0, 0)).hold('held') as there:\n"
+        "    print(there, flush=True); sys.stdin.read()"
+    )
+    shelf = Shelf(tmp_path, Bounds(0, 0.0, keep_s=0))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "True\n"
+        assert shelf.sweep() == []
+        holder.stdin.close()
+        holder.wait(20)
+    assert shelf.sweep() == ["held"]
+    assert not (tmp_path / "held").exists()
+
+
+def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> None:
+    _make(tmp_path, "mine", age_s=9 * DAY_S)
+    using, sweeping = (Shelf(tmp_path, Bounds(0, DAY_S, keep_s=0)) for _ in range(2))
+    with using.hold("mine") as there, using.hold("mine"):
+        assert there
+        assert using.sweep() == []
+        assert sweeping.sweep() == []
+    using.close()
+    assert Shelf(tmp_path, Bounds(MIB, DAY_S, keep_s=0)).sweep() == []
+    assert sweeping.sweep() == ["mine"]
+    with using.hold("mine") as there:
+        assert not there
+    using.close()
+
+
+def test_files_that_folders_share_count_once_in_each(tmp_path: Path) -> None:
+    _make(tmp_path, "one", age_s=0, size_bytes=MIB)
+    os.link(tmp_path / "one/data", tmp_path / "one/again")
+    assert MIB <= size_of(tmp_path / "one") < MIB + 65_536
+
+
+def test_what_a_killed_sweep_left_and_notes_on_what_is_gone_are_removed(tmp_path: Path) -> None:
+    _make(tmp_path, ".gone-x-1", age_s=0)
+    touch(tmp_path / "long-gone")
+    os.utime(tmp_path / ".long-gone.used", (0, 0))
+    Shelf(tmp_path, Bounds(MIB, DAY_S)).sweep()
+    assert _names(tmp_path) == []
+
+
+def _make(root: Path, name: str, *, age_s: float, size_bytes: int = 10) -> None:
+    folder = root / name
+    folder.mkdir()
+    (folder / "data").write_bytes(b"x" * size_bytes)
+    at = time.time() - age_s
+    os.utime(folder, (at, at))
+
+
+def _names(root: Path) -> list[str]:
+    return [path.name for path in root.iterdir()]
