@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime
 
 from backend.auth import audit, keys, membership
 from backend.auth.actors import SignedIn
+from backend.auth.audit import AuditFilter
 from backend.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep
 from backend.auth.membership import Membership
 from backend.auth.principal import Principal, Role
@@ -99,13 +101,40 @@ async def revoke_api_key(key_id: UUID, principal: PrincipalDep, session: Session
     await keys.revoke(session, principal, key_id)
 
 
+async def _audit_filter(
+    *,
+    actor: Annotated[
+        str | None, Query(max_length=200, description="`user:<e-mail>`, `key:<prefix>`, `operator`…")
+    ] = None,
+    action: Annotated[
+        str | None, Query(max_length=100, description="`secret.set`, or `secret` for every act on secrets.")
+    ] = None,
+    since: Annotated[
+        AwareDatetime | None, Query(description="From this moment on; with its time zone.")
+    ] = None,
+    instance: Annotated[
+        bool, Query(description="For operators: the acts that concern no project, like sign-ins.")
+    ] = False,
+) -> AuditFilter:
+    return AuditFilter(actor=actor, action=action, since=since, of_instance=instance)
+
+
+AuditFilterDep = Annotated[AuditFilter, Depends(_audit_filter)]
+
+
 @router.get("/audit", tags=["audit"], summary="Read the audit")
 async def list_audit(
-    request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
+    request: Request,
+    response: Response,
+    page: PageDep,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    which: AuditFilterDep,
 ) -> list[AuditAnswer]:
     """Who did what in the project, newest first."""
     principal.require(Role.ADMIN, "project:read")
-    rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, page))
+    rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, which, page))
     return [AuditAnswer.model_validate(row) for row in rows]
 
 

@@ -128,6 +128,7 @@ async def pull_deployment(
     if pack.active_deployment_id is None:
         raise NothingActive(pack.slug)
     active = await service.get(session, principal, str(pack.active_deployment_id))
+    await service.record_revealed(session, principal, "deployment.pull_signed", active, ttl_s=ttl)
     url = pull_link(instance.vault, instance.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
     return PullAnswer(
         download_url=url,
@@ -186,6 +187,7 @@ async def download_bundle(
 ) -> Response:
     """The zip exactly as it was pushed."""
     found = await service.get(session, principal, deployment, skillpack=skillpack)
+    await service.record_revealed(session, principal, "deployment.downloaded", found)
     return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
 
 

@@ -98,6 +98,8 @@ async def push_draft(
     deployment.kind = "draft"
     session.add(deployment)
     await session.flush()
+    facts = {"deployment_id": str(deployment.id), "sha256": read.sha256}
+    await audit.record(session, principal, "draft.stored", pack.slug, **facts)
     return deployment
 
 

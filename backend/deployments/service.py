@@ -1,4 +1,4 @@
-"""Deployments: listed, found, switched, deleted, fetched. Pushing is in `push`, the differences in `diff`."""
+"""Deployments: listed, found, switched, deleted. Pushing is in `push`, the differences in `diff`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from backend.deployments.tables import Deployment
 from backend.jobs.tables import Job
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import Skillpack
-from backend.storage import Storage
 
 __all__ = [
     "MOST_LISTED",
@@ -33,12 +32,12 @@ __all__ = [
     "activate",
     "active_skills",
     "delete",
-    "download",
     "get",
     "get_skill",
     "list_",
     "push",
     "push_draft",
+    "record_revealed",
     "validate",
 ]
 
@@ -148,15 +147,12 @@ async def delete(
     await audit.record(session, principal, "deployment.deleted", target, deployment_id=str(deployment.id))
 
 
-async def download(
-    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None, storage: Storage
-) -> bytes:
-    """The zip exactly as it was pushed.
-
-    Raises:
-        DeploymentNotFound: there is none such.
-    """
-    return await storage.get_bundle((await get(session, principal, ref, skillpack=skillpack)).sha256)
+async def record_revealed(
+    session: AsyncSession, principal: Principal, action: str, deployment: Deployment, **facts: object
+) -> None:
+    """Write down that the principal got the bundle, or an address that opens it."""
+    target = f"v{deployment.version}" if deployment.version else "draft"
+    await audit.record(session, principal, action, target, deployment_id=str(deployment.id), **facts)
 
 
 async def active_skills(session: AsyncSession, principal: Principal) -> list[ActiveSkill]:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend import queue
+from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission
@@ -60,6 +61,7 @@ async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> N
     if job.status in TERMINAL:
         raise JobAlreadyEnded(job_id, job.status)
     await cancel_by(session, job_id, who=principal.label)
+    await audit.record(session, principal, "job.cancelled", f"job:{job_id}", skill=job.skill_name)
 
 
 async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.auth import audit
 from backend.auth.principal import Principal
 from backend.jobs.queries import get_row
 from backend.jobs.schemas import FeedbackRequest, FeedbackView
@@ -41,4 +42,5 @@ async def give(
             "comment": feedback.comment or "",
         },
     )
+    await audit.record(session, principal, "job.rated", f"job:{job_id}", given_by=who, rating=feedback.rating)
     return FeedbackView.model_validate(dict(row.one()._mapping))

@@ -7,6 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.auth import audit
+from backend.auth.actors import operator
+
 _GRANT = text("""
 update admissions set lanes = array_append(array_remove(lanes, :lane), :lane) where project_id = :project_id
 """)
@@ -16,8 +19,10 @@ _REVOKE = text("update admissions set lanes = array_remove(lanes, :lane) where p
 async def grant(session: AsyncSession, project_id: UUID, lane: str) -> None:
     """Let the project's jobs use the workers of the lane."""
     await session.execute(_GRANT, {"project_id": project_id, "lane": lane})
+    await audit.record(session, operator(project_id), "lane.granted", lane)
 
 
 async def revoke(session: AsyncSession, project_id: UUID, lane: str) -> None:
     """Refuse the lane to jobs that the project submits from now on."""
     await session.execute(_REVOKE, {"project_id": project_id, "lane": lane})
+    await audit.record(session, operator(project_id), "lane.revoked", lane)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.auth import audit
 from backend.auth.principal import Principal
 from backend.jobs.queries import get_row
 from backend.jobs.schemas import JobLimits, JobRequest
@@ -43,6 +44,7 @@ async def replayed(
         JobNotFound: there is no such job for the principal.
     """
     job = await get_row(session, principal, job_id)
+    await audit.record(session, principal, "job.replay_asked", f"job:{job_id}", skill=job.skill_name)
     request = JobRequest(
         skill=job.skill_name,
         inputs=job.inputs,

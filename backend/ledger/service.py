@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.auth import audit
 from backend.db import AnySession
 from backend.errors import Invalid, Missing
 from backend.jobs import admission
@@ -89,6 +90,8 @@ async def top_up(
             "created_by": created_by,
         },
     )
+    facts: dict[str, Any] = {"amount_micros": amount_micros, "balance_micros": balance, "note": note}
+    await audit.record_in(session, project_id, created_by, "wallet.topped_up", **facts)
     await admission.admit(session, project_id)
     return balance
 

@@ -1,0 +1,284 @@
+"""The audit: nothing is changed or revealed without a row that says who did it, and it can be searched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy import func, select, text
+from sqlmodel import col
+
+from backend.auth import passwords, setup
+from backend.auth.tables import AuditRow
+from backend.bundles.pack import pack_files
+from backend.clock import now
+from backend.db import Database
+from backend.projects.tables import Project
+from tests.integration.auth.conftest import PASSWORD, World, browse
+from tests.integration.deployments.conftest import BUNDLE
+
+NOT_AUDITED = {
+    "POST /v1/jobs": "the job's own row says who submitted it, with which key, in which request",
+    "POST /v1/skills/{name:path}/run": "the same",
+    "POST /v1/deployments/validate": "it keeps nothing and shows nothing",
+    "POST /v1/skillpacks/{skillpack}/hindsight": "not offered: it answers 501",
+}
+SETUP = "POST /setup"
+"""Only while nobody has an account, so it is done in a test of its own."""
+REVEALING = {
+    "GET /v1/deployments/{deployment}/bundle",
+    "GET /v1/deployments/pull",
+    "GET /v1/skillpacks/{skillpack}/deployments/{deployment}/bundle",
+    "GET /v1/skillpacks/{skillpack}/deployments/pull",
+}
+"""Reads that give away more than they show."""
+
+
+class Act(NamedTuple):
+    """One way to do what a route does, and what the audit calls it."""
+
+    route: str
+    url: str
+    action: str
+    options: dict[str, Any] = {}  # noqa: RUF012 - read only
+
+    @property
+    def method(self) -> str:
+        return self.route.partition(" ")[0]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A project with a bit of everything in it, and its owner's browser."""
+
+    owner: httpx.AsyncClient
+    stranger: httpx.AsyncClient
+    project: Project
+    ids: dict[str, str]
+
+
+async def test_every_route_that_writes_or_reveals_leaves_a_row(
+    app: FastAPI, world: World, database: Database
+) -> None:
+    scene = await _scene(app, world, database)
+    acts = list(_acts(scene))
+    routes = {f"{method} {path}" for method, path in _routes(app)}
+    writes = {route for route in routes if not route.startswith(("GET ", "HEAD "))}
+    known = {act.route for act in acts} | set(NOT_AUDITED) | {SETUP}
+    assert writes | REVEALING <= known, "write the act down, or give the reason why not"
+    assert known <= routes, "take out what is gone"
+
+    silent: list[str] = []
+    for act in acts:
+        before = await _last_id(database)
+        answer = await _do(scene, act)
+        assert answer.status_code < 400, (act, answer.text)
+        async with database.transaction() as session:
+            new = await session.scalars(select(AuditRow.action).where(col(AuditRow.id) > before))
+        if act.action not in new.all():
+            silent.append(act.route)
+    assert not silent
+
+
+async def test_setting_up_leaves_a_row(app: FastAPI, database: Database) -> None:
+    async with database.transaction() as session:
+        token = await setup.issue(session)
+    async with browse(app) as browser:
+        browser.cookies.set("puras_form_8123", "c")
+        fields = {"csrf": "c", "token": token, "email": "ada@example.org", "password": PASSWORD}
+        assert (await browser.post("/setup", data=fields)).status_code == 303
+    async with database.transaction() as session:
+        found = set((await session.scalars(select(AuditRow.action))).all())
+    assert found == {"setup_link.issued", "user.created", "instance.set_up", "session.began"}
+
+
+async def test_a_refused_sign_in_is_written_down_without_the_password(
+    app: FastAPI, world: World, database: Database
+) -> None:
+    await world.user("ada@example.org")
+    async with browse(app) as browser:
+        browser.cookies.set("puras_form_8123", "c")
+        fields = {"csrf": "c", "email": "ada@example.org", "password": "not the password"}
+        assert (await browser.post("/sign-in", data=fields)).status_code == 401
+    async with database.transaction() as session:
+        row = (await session.scalars(select(AuditRow).order_by(col(AuditRow.id).desc()).limit(1))).one()
+    assert (row.actor, row.action, row.target) == ("anonymous", "session.refused", "ada@example.org")
+    assert row.facts == {"address": "127.0.0.1"}
+
+
+async def test_the_audit_is_searched_by_who_what_and_when(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    for name in ("ONE", "TWO"):
+        await client.put("/v1/secrets", json={"name": name, "value": "v"}, headers=headers)
+    await client.delete("/v1/secrets/ONE", headers=headers)
+    other = await world.key(await world.project("Other"))
+    await client.put("/v1/secrets", json={"name": "THEIRS", "value": "v"}, headers=other)
+
+    async def found(**query: str) -> list[str]:
+        rows = (await client.get("/v1/audit", params=query, headers=headers)).json()
+        return [f"{row['action']} {row['target']}" for row in rows]
+
+    key = headers["Authorization"].split("_")[2].split(".")[0]
+    assert await found(action="secret") == ["secret.deleted ONE", "secret.set TWO", "secret.set ONE"]
+    assert await found(action="secret.set") == ["secret.set TWO", "secret.set ONE"]
+    assert await found(action="secre") == []
+    assert await found(action="%") == []
+    assert await found(actor=f"key:{key}", action="secret.deleted") == ["secret.deleted ONE"]
+    assert await found(actor="operator", action="secret") == []
+    async with database.transaction() as session:
+        earlier = text("update audit_rows set at = :at where target = 'ONE'")
+        await session.execute(earlier, {"at": now() - timedelta(days=2)})
+    since = (now() - timedelta(days=1)).isoformat()
+    assert await found(action="secret", since=since) == ["secret.set TWO"]
+    wrong = await client.get("/v1/audit", params={"since": "2026-01-01T00:00:00"}, headers=headers)
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (422, "query.since")
+
+    first = await client.get("/v1/audit?action=secret&limit=1", headers=headers)
+    rest = re.search(r"<([^>]+)>", first.headers["Link"])
+    assert rest is not None
+    assert [row["target"] for row in (await client.get(rest[1], headers=headers)).json()] == ["TWO"]
+
+
+async def test_only_admins_read_it_and_only_operators_what_concerns_no_project(world: World) -> None:
+    ada = await world.user("ada@example.org", is_operator=True)
+    bob = await world.user("bob@example.org")
+    project = await world.project("Acme", ada)
+    operator, member = await world.browser(ada), await world.browser(bob)
+    for client in (operator, member):
+        client.headers["X-Puras-Project"] = str(project.id)
+    members = f"/v1/projects/{project.id}/members"
+    await operator.post(members, json={"email": bob.email, "role": "developer"})
+    assert (await member.get("/v1/audit")).status_code == 403
+
+    await operator.patch(f"{members}/{bob.id}", json={"role": "admin"})
+    assert (await member.get("/v1/audit")).status_code == 200
+    assert (await member.get("/v1/audit?instance=true")).status_code == 403
+    rows = (await operator.get("/v1/audit?instance=true")).json()
+    assert {"user.created", "session.began"} == {row["action"] for row in rows}
+
+
+def _acts(scene: Scene) -> Iterator[Act]:
+    """Every act once, in an order in which each still can be done."""
+    ids = scene.ids
+    project = f"/v1/projects/{scene.project.id}"
+    bundle = {"files": {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}}
+    yield Act("POST /v1/projects", "/v1/projects", "project.created", {"json": {"name": "More"}})
+    yield Act("PATCH /v1/projects/{project}", project, "project.changed", {"json": {"name": "Renamed"}})
+    limits = {"json": {"members": 50}}
+    yield Act("PATCH /v1/projects/{project}/limits", f"{project}/limits", "limits.changed", limits)
+    yield from _of_people(ids, project)
+    yield from _of_keys(ids)
+    yield Act("POST /v1/skillpacks", "/v1/skillpacks", "skillpack.created", {"json": {"name": "Side"}})
+    for where, base in (("/v1", "/v1"), ("/v1/skillpacks/{skillpack}", "/v1/skillpacks/side")):
+        for _ in range(2):
+            yield Act(f"POST {where}/deployments", f"{base}/deployments", "deployment.pushed", bundle)
+        one = "deployments/{deployment}"
+        at = f"{base}/deployments/{ids['first'] if base == '/v1' else 1}"
+        yield Act(f"POST {where}/{one}/activate", f"{at}/activate", "deployment.activated")
+        yield Act(f"GET {where}/{one}/bundle", f"{at}/bundle", "deployment.downloaded")
+        yield Act(f"GET {where}/deployments/pull", f"{base}/deployments/pull", "deployment.pull_signed")
+        yield Act(f"DELETE {where}/{one}", f"{base}/deployments/2", "deployment.deleted")
+        secret = {"json": {"name": "TOKEN", "value": "value"}}
+        yield Act(f"PUT {where}/secrets", f"{base}/secrets", "secret.set", secret)
+        yield Act(f"DELETE {where}/secrets/{{name}}", f"{base}/secrets/TOKEN", "secret.deleted")
+    job = f"/v1/jobs/{ids['job']}"
+    yield Act("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
+    yield Act("POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}})
+    yield Act("POST /v1/jobs/{job_id}/cancel", f"{job}/cancel", "job.cancelled")
+    file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
+    yield Act("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
+    yield Act("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
+    yield Act("DELETE /v1/drive/files/{path:path}", "/v1/drive/files/a.txt", "drive.deleted")
+    other = f"/v1/projects/{ids['other project']}"
+    yield Act("DELETE /v1/projects/{project}", other, "project.deleted")
+    yield from _of_sessions(ids)
+
+
+def _of_people(ids: dict[str, str], project: str) -> Iterator[Act]:
+    members = f"{project}/members"
+    route = "/v1/projects/{project}/members"
+    asked = {"json": {"email": "bob@example.org"}}
+    yield Act(f"POST {route}", members, "member.added", asked)
+    one = f"{members}/{ids['bob']}"
+    yield Act(f"PATCH {route}/{{user_id}}", one, "member.changed", {"json": {"role": "viewer"}})
+    yield Act(f"DELETE {route}/{{user_id}}", one, "member.removed")
+
+
+def _of_keys(ids: dict[str, str]) -> Iterator[Act]:
+    one = f"/v1/api-keys/{ids['key']}"
+    yield Act("POST /v1/api-keys", "/v1/api-keys", "api_key.created", {"json": {}})
+    rate = {"json": {"requests_per_minute": 9}}
+    yield Act("PATCH /v1/api-keys/{key_id}", one, "api_key.changed", rate)
+    yield Act("DELETE /v1/api-keys/{key_id}", one, "api_key.revoked")
+
+
+def _of_sessions(ids: dict[str, str]) -> Iterator[Act]:
+    one = f"/v1/me/sessions/{ids['session']}"
+    yield Act("DELETE /v1/me/sessions/{session_id}", one, "session.revoked")
+    yield Act("DELETE /v1/me/sessions", "/v1/me/sessions", "sessions.revoked")
+    words = {"current_password": PASSWORD, "new_password": "three other words now"}
+    yield Act("POST /v1/me/password", "/v1/me/password", "password.changed", {"json": words})
+    form = {"csrf": "c", "email": "ada@example.org", "password": words["new_password"]}
+    yield Act("POST /sign-in", "/sign-in", "session.began", {"data": form})
+    form = {"csrf": "c", "current": words["new_password"], "password": "still other words"}
+    yield Act("POST /password", "/password", "password.changed", {"data": form})
+    form = {"csrf": "c", "token": ids["reset"], "password": "yet three more words"}
+    yield Act("POST /reset", "/reset", "password.reset", {"data": form})
+    yield Act("POST /sign-out", "/sign-out", "session.ended", {"data": {}})
+
+
+async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
+    ada = await world.user("ada@example.org", is_operator=True)
+    bob = await world.user("bob@example.org")
+    project, other = await world.project("Acme", ada), await world.project("Other", ada)
+    owner, stranger = await world.browser(ada), browse(app)
+    await world.browser(ada)
+    owner.headers["X-Puras-Project"] = str(project.id)
+    stranger.cookies.set("puras_form_8123", "c")
+    files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
+    first = (await owner.post("/v1/deployments", files=files)).json()
+    async with database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 1000000"))
+        reset = await passwords.issue_reset(session, bob.email)
+    job = (await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()
+    key = (await owner.post("/v1/api-keys", json={})).json()
+    (idle,) = [one for one in (await owner.get("/v1/me/sessions")).json() if not one["is_current"]]
+    ids = {
+        "bob": str(bob.id),
+        "other project": str(other.id),
+        "first": first["id"],
+        "job": job["id"],
+        "key": key["id"],
+        "session": idle["id"],
+        "reset": reset,
+    }
+    return Scene(owner, stranger, project, ids)
+
+
+async def _do(scene: Scene, act: Act) -> httpx.Response:
+    if "/v1/" in act.route:
+        return await scene.owner.request(act.method, act.url, **act.options)
+    me = (await scene.stranger.get("/v1/me")).json()
+    scene.stranger.cookies.set("puras_form_8123", "c")
+    fields = {"csrf": me.get("csrf_token"), **act.options["data"]}
+    return await scene.stranger.post(act.url, data=fields)
+
+
+async def _last_id(database: Database) -> int:
+    async with database.transaction() as session:
+        return await session.scalar(select(func.max(AuditRow.id))) or 0
+
+
+def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.route, APIRoute):
+            for method in context.route.methods:
+                yield method, context.path
