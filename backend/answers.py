@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-import psycopg
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -17,21 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from structlog.contextvars import get_contextvars
 
-from backend import logs
+from backend import connections, logs
 from backend.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable, Unsupported
 
 log = logs.get(__name__)
 
-AWAY: Final = (
-    database_errors.OperationalError,
-    database_errors.InterfaceError,
-    database_errors.PendingRollbackError,
-    database_errors.TimeoutError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    RedisAway,
-    RedisSlow,
-)
+AWAY: Final = (*connections.AWAY, RedisAway, RedisSlow)
 """What is raised when PostgreSQL or Redis does not answer, or not in time."""
 
 _CODES: Final = {

@@ -1,14 +1,33 @@
-"""Connections that the database has closed are not given out: when it was restarted, no request pays for it."""
+"""Connections that the database has closed are not given out: when it was restarted, no request pays for it.
+
+What is raised when it is away all the same, for those who wait until it is back.
+"""
 
 from __future__ import annotations
 
 import select
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from sqlalchemy import event
+from sqlalchemy import exc as errors
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+AWAY: Final = (
+    errors.OperationalError,
+    errors.InterfaceError,
+    errors.PendingRollbackError,
+    errors.TimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+"""What is raised when the database does not answer, or not in time; nothing is wrong with what it was asked."""
+
+
+def why_away(error: Exception) -> str:
+    """One line for the log, without the statement and its values."""
+    return str(getattr(error, "orig", None) or error).strip()
 
 
 def is_open(connection: psycopg.AsyncConnection[Any]) -> bool:

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from backend import logs
 from backend.bundles.manifest import Skill
 from backend.clock import now
+from backend.connections import AWAY, why_away
 from backend.db import AnySession
 from backend.errors import PurasError
 from backend.instance import Instance
@@ -24,15 +25,15 @@ from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
 from backend.secrets.scrub import Scrubber
 from workers.outputs import output_files
-from workers.prepare import prepare
+from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
 from workers.runners import Failure, Outcome, Runner
 
 log = logs.get(__name__)
 
-RETRY_STORE_S = 0.5
-GIVE_UP_STORING_S = 120.0
-"""After this the process stops trying to store an end: its job has long been sent on."""
+RETRY_S = 0.5
+GIVE_UP_S = 120.0
+"""How long a database may be away before the process lets an attempt go: its job is sent on."""
 MOST_ERROR_CHARACTERS = 8_000
 FAULT = "The worker could not run this job or store its result. The operator finds the cause in its log."
 
@@ -75,7 +76,7 @@ class Attempt:
         started = time.monotonic()
         skill: Skill | None = None
         try:
-            prepared = await prepare(self._instance, self.claimed)
+            prepared = await self._prepare()
             skill = prepared.skill
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
             outcome = await self._runners[self.claimed.type].run(prepared.assignment, self._recorder)
@@ -89,6 +90,18 @@ class Attempt:
             self._log.exception("fault of the worker", error=str(error))
             ending = Ending("failed", error=FAULT, error_code="internal_error")
         await self._store(skill, ending)
+
+    async def _prepare(self) -> Prepared:
+        """Gather what the attempt needs, through any absence of the database."""
+        deadline = time.monotonic() + GIVE_UP_S
+        while True:
+            try:
+                return await prepare(self._instance, self.claimed)
+            except AWAY as error:
+                if time.monotonic() > deadline:
+                    raise
+                self._log.warning("not prepared yet; trying again", error=why_away(error))
+            await asyncio.sleep(RETRY_S)
 
     async def _ending(self, skill: Skill, outcome: Outcome) -> Ending:
         used = self._compute(outcome.measured.wall_s)
@@ -160,7 +173,7 @@ class Attempt:
 
     async def _until_stored(self, write: Callable[[], Awaitable[bool]], what: str) -> None:
         """Store through any absence of the database; the attempt's number makes a second write harmless."""
-        deadline = time.monotonic() + GIVE_UP_STORING_S
+        deadline = time.monotonic() + GIVE_UP_S
         while time.monotonic() < deadline:
             try:
                 if await write():
@@ -168,11 +181,11 @@ class Attempt:
                 else:
                     self._log.warning("end refused: the job runs elsewhere or has ended", end=what)
                 return
-            except (OperationalError, InterfaceError) as error:
-                self._log.warning("end not stored yet; trying again", error=str(error.orig).strip())
-                await asyncio.sleep(RETRY_STORE_S)
+            except AWAY as error:
+                self._log.warning("end not stored yet; trying again", error=why_away(error))
+                await asyncio.sleep(RETRY_S)
             except DBAPIError as error:
-                self._log.exception("the database refused an end", error=str(error.orig).strip())
+                self._log.exception("the database refused an end", error=why_away(error))
                 await self._store_fault()
                 return
 

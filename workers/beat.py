@@ -10,8 +10,13 @@ import psycopg
 
 from backend import logs
 from backend.fleet.service import BEAT_EVERY_S
+from backend.pulse import MOST_SILENCE_S, cut_after
 
 log = logs.get(__name__)
+
+CONNECT_S = 3
+RETRY_S = 0.5
+"""A beat that was not taken is late already."""
 
 _BEAT = "update workers set beat_at = now(), running = %s, stopping = %s where id = %s returning id"
 
@@ -46,16 +51,21 @@ class Heart:
 
     def _beat_until_stopped(self) -> None:
         connection: psycopg.Connection | None = None
-        while not self._stop.wait(BEAT_EVERY_S):
+        pause_s = BEAT_EVERY_S
+        while not self._stop.wait(pause_s):
             try:
                 if connection is None:
-                    connection = psycopg.connect(self._database_url, autocommit=True, connect_timeout=3)
-                self._beat(connection)
+                    connection = psycopg.connect(
+                        self._database_url, autocommit=True, connect_timeout=CONNECT_S
+                    )
+                with cut_after(connection, MOST_SILENCE_S):
+                    self._beat(connection)
+                pause_s = BEAT_EVERY_S
             except psycopg.Error as error:
                 log.warning("heartbeat not stored; trying again", error=str(error).strip())
                 if connection is not None:
                     connection.close()
-                connection = None
+                connection, pause_s = None, RETRY_S
         if connection is not None:
             connection.close()
 

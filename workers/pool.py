@@ -18,6 +18,7 @@ from backend import logs
 from backend.config import settings
 from backend.embedded import attach
 from backend.errors import PurasError
+from backend.pulse import cut_after
 
 log = logs.get(__name__)
 
@@ -27,6 +28,7 @@ LOOK_EVERY_S = 0.2
 LONG_ENOUGH_S = 10.0
 """A process that lived this long did not die of how it starts."""
 MOST_PAUSE_S = 5.0
+BURY_S = 2
 STOP_MARGIN_S = 5.0
 
 
@@ -64,9 +66,12 @@ class Place:
 def _bury(pid: int) -> None:
     """Tell the instance that the process is dead, so that its jobs go on now and not when its lease has run out."""
     try:
-        with psycopg.connect(
-            attach(settings()).database_url, autocommit=True, connect_timeout=2
-        ) as connection:
+        with (
+            psycopg.connect(
+                attach(settings()).database_url, autocommit=True, connect_timeout=BURY_S
+            ) as connection,
+            cut_after(connection, BURY_S),
+        ):
             connection.execute(_BURY, (socket.gethostname(), pid))
     except (psycopg.Error, PurasError) as error:
         log.warning(

@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend import logs
+from backend.connections import why_away
 from backend.db import Database
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
@@ -18,6 +19,7 @@ from backend.secrets.scrub import Scrubber
 log = logs.get(__name__)
 
 FLUSH_EVERY_S = 0.05
+RETRY_S = 0.5
 MOST_AT_ONCE = 1_000
 GROWING = {"log": ("stream", "text"), "environment": (None, "log")}
 """Events that are a piece of a text: pieces that follow each other become one event."""
@@ -35,6 +37,7 @@ class BufferedRecorder:
         self._buffer: list[NewEvent] = []
         self._flusher: asyncio.Task[None] | None = None
         self._flush: asyncio.Future[None] | None = None
+        self._pause_s = FLUSH_EVERY_S
 
     def hide(self, scrubber: Scrubber) -> None:
         """Take the job's secrets out of what is recorded from now on."""
@@ -67,7 +70,7 @@ class BufferedRecorder:
             # Shielded: a flush that is cut off half-way might store its events and be repeated all the same.
             self._flush = asyncio.ensure_future(self._flush_once())
             await asyncio.shield(self._flush)
-            await asyncio.sleep(FLUSH_EVERY_S)
+            await asyncio.sleep(self._pause_s)
 
     async def _flush_once(self) -> None:
         batch, self._buffer = self._buffer[:MOST_AT_ONCE], self._buffer[MOST_AT_ONCE:]
@@ -76,12 +79,14 @@ class BufferedRecorder:
                 is_ours = await append(
                     session, job_id=self._claimed.job_id, attempt=self._claimed.attempt, events=batch
                 )
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._buffer[:0] = batch
+            self._pause_s = RETRY_S
             log.warning(
-                "events not stored yet; trying again", job_id=str(self._claimed.job_id), error=str(error.orig)
+                "events not stored yet; trying again", job_id=str(self._claimed.job_id), error=why_away(error)
             )
             return
+        self._pause_s = FLUSH_EVERY_S
         if not is_ours:
             self._on_refused()
 

@@ -14,11 +14,12 @@ import time
 from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend import housekeeping, logs
+from backend.connections import why_away
 from backend.fleet import service as fleet
-from backend.fleet.service import SWEEP_EVERY_S
+from backend.fleet.service import LEASE, SWEEP_EVERY_S
 from backend.instance import Instance
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
@@ -50,6 +51,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._floors = dict.fromkeys(lanes, 0)
         self._held_lane: str | None = None
+        self._away_at = -math.inf
 
     @property
     def running(self) -> int:
@@ -100,8 +102,9 @@ class Supervisor:
         with contextlib.suppress(asyncio.CancelledError):
             await sweeper
         await self._drain(drain_s)
-        async with self._instance.database.transaction() as session:
-            await fleet.leave(session, self.worker_id)
+        with self._database_may_be_away():  # then the lease tells the others
+            async with self._instance.database.transaction() as session:
+                await fleet.leave(session, self.worker_id)
 
     async def _claim_until_full(self) -> None:
         if self._held_lane is not None:
@@ -171,8 +174,10 @@ class Supervisor:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _sweep(self) -> None:
+        # A database that has not answered us has taken no beats either: they are missing for no fault of the others.
+        are_beats_known = time.monotonic() - self._away_at > LEASE.total_seconds()
         async with self._instance.database.transaction() as session:
-            await sweep(session)
+            await sweep(session, are_beats_known=are_beats_known)
         async with self._instance.database.transaction() as session:
             await send_on_unheld(session, self.worker_id, list(self._attempts))
             for job_id in await fleet.asked_to_cancel(session, self.worker_id):
@@ -193,5 +198,6 @@ class Supervisor:
     def _database_may_be_away(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            log.warning("the database does not answer; trying again", error=str(error.orig).strip())
+        except SQLAlchemyError as error:
+            self._away_at = time.monotonic()
+            log.warning("the database does not answer; trying again", error=why_away(error))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
+from backend.connections import AWAY
 from backend.db import Database
 from backend.events.append import TERMINAL_TYPES
 from backend.events.queries import read_after
 from backend.events.schemas import EventView
+from backend.events.tables import JobEvent
 from backend.events.wakeups import WakeUps
 
 REREAD_S = 1.0
@@ -22,12 +24,11 @@ async def follow(
     """Every event of the job above `after`, in order, without gap or repeat, up to and with its last one.
 
     None is given when nothing happened for a while, so that the caller can send a heartbeat or look at its own clock.
-    Holds no connection while it waits.
+    Holds no connection while it waits, and takes a database that is away for one where nothing happens.
     """
     with wakeups.bell(job_id) as bell:
         while True:
-            async with database.glance() as session:
-                page = await read_after(session, job_id, after=after, limit=PAGE)
+            page = await _page(database, job_id, after=after)
             for event in page:
                 after = event.seq
                 yield EventView.of(event)
@@ -37,3 +38,11 @@ async def follow(
                 if not page:
                     yield None
                 await bell.wait(REREAD_S)
+
+
+async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[JobEvent]:
+    try:
+        async with database.glance() as session:
+            return await read_after(session, job_id, after=after, limit=PAGE)
+    except AWAY:
+        return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from fastapi.responses import RedirectResponse
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Principal
+from backend.connections import AWAY
 from backend.events.follow import REREAD_S
 from backend.events.wakeups import Bell
 from backend.idempotency import service as idempotency
@@ -268,8 +270,14 @@ async def _when_ended(
     """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
     deadline = time.monotonic() + wait_s
     while True:
-        async with instance.database.reading() as connection:
-            job = await queries.get_job(connection, principal, job_id)
+        try:
+            async with instance.database.reading() as connection:
+                job = await queries.get_job(connection, principal, job_id)
+        except AWAY:  # who waits has the time to wait for the database too
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(REREAD_S)
+            continue
         left_s = deadline - time.monotonic()
         if job.status in TERMINAL or left_s <= 0:
             return _shown(instance, job)

@@ -27,6 +27,8 @@ from backend.jobs.retry import GiveUp, after_loss
 log = logs.get(__name__)
 
 SETTLED = timedelta(seconds=5)  # longer than a claim takes to reach the process that made it
+SINCE_LONG = timedelta(days=365)
+"""The pool that saw a process die dates its last beat back to 1970."""
 SWEEP_LOCK = 0x7377_6570  # "swep": any constant that no one else takes
 
 _TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
@@ -59,11 +61,15 @@ class Swept:
     admitted: int = 0
 
 
-async def sweep(session: AsyncSession) -> Swept:
-    """Do once what waiting needs: losses, admission, tickets. Does nothing while another process does it."""
+async def sweep(session: AsyncSession, *, are_beats_known: bool = True) -> Swept:
+    """Do once what waiting needs: losses, admission, tickets. Does nothing while another process does it.
+
+    Unless beats are known, nobody is given up for a lease that ran out, only those who are known to be dead.
+    """
     if not (await session.execute(_TRY_LOCK, {"key": SWEEP_LOCK})).scalar_one():
         return Swept()
-    gone = (await session.execute(_GIVE_UP, {"lease": LEASE})).scalars().all()
+    lease = LEASE if are_beats_known else SINCE_LONG
+    gone = (await session.execute(_GIVE_UP, {"lease": lease})).scalars().all()
     for worker_id in gone:
         log.warning("worker given up: it has not beaten for its lease", worker_id=str(worker_id))
     lost = (await session.execute(_LOST)).all()

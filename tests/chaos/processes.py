@@ -1,14 +1,16 @@
-"""Finding and killing processes of an instance under test."""
+"""Finding, killing and freezing processes of an instance under test."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def children_called(up: int, home: Path, name: str) -> list[int]:
-    """Processes of this instance whose command names the program: below `up`, or with the home in their command."""
+    """Processes of this instance whose command names the program: below `up`, or below one that names the home."""
     parents, commands = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -18,18 +20,31 @@ def children_called(up: int, home: Path, name: str) -> list[int]:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
-    ours = {up}
+    ours = {up, *(pid for pid, command in commands.items() if str(home) in command)}
     while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
         ours |= more
-    ours |= {pid for pid, command in commands.items() if str(home) in command}
     return sorted(pid for pid in ours if name in commands.get(pid, ""))
 
 
 def kill(pids: list[int]) -> None:
     """SIGKILL, to processes that may be gone already."""
-    assert pids, "there was nothing to kill"
+    _send(pids, signal.SIGKILL)
+
+
+@contextmanager
+def frozen(pids: list[int]) -> Iterator[None]:
+    """SIGSTOP to the processes; in the end those that are still there go on."""
+    try:
+        _send(pids, signal.SIGSTOP)
+        yield
+    finally:
+        _send(pids, signal.SIGCONT)
+
+
+def _send(pids: list[int], number: int) -> None:
+    assert pids, "there was no process to send a signal to"
     for pid in pids:
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         except ProcessLookupError:
             continue

@@ -26,6 +26,14 @@ input_schema: {type: object, properties: {seconds: {type: number}}}
 output_schema: {type: object, properties: {slept: {type: number}}}
 """,
     "skills/stubborn/main.py": NOOP_SKILL["skills/nap/main.py"],
+    "skills/once/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Sleeps, and is never tried again.
+retries: {max: 0}
+input_schema: {type: object, properties: {seconds: {type: number}}}
+output_schema: {type: object, properties: {slept: {type: number}}}
+""",
+    "skills/once/main.py": NOOP_SKILL["skills/nap/main.py"],
     "skills/family/skill.yaml": b"""\
 entrypoint: main.py:run
 description: Has children that write on and on, and let nobody end them who asks.

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+
 pytestmark = pytest.mark.chaos
 
 PROBE = Path(__file__).parent / "escape_probe.py"
-NOBODY = 65_534
 # Between jobs of one skill these are closed by Landlock alone.
 BY_LANDLOCK = ("neighbour", "parent's", "all jobs", "abstract sockets", "listen on", "signal the parent")
 WITHIN_S = {"bomb_forks": 3, "bomb_memory": 5, "bomb_disk": 3, "bomb_depth": 10, "kill_everyone": 3}
@@ -26,20 +27,7 @@ WITHIN_S = {"bomb_forks": 3, "bomb_memory": 5, "bomb_disk": 3, "bomb_depth": 10,
 @pytest.fixture(params=["as the user of the tests", "as an ordinary user"])
 def command(request: pytest.FixtureRequest) -> list[str]:
     """The command line before the probe's own."""
-    if request.param == "as the user of the tests":
-        return [sys.executable]
-    if os.geteuid() != 0:
-        pytest.skip("the tests already run as an ordinary user")
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv (package util-linux) is not there to become an ordinary user")
-    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        # The program may start with root's rights and then not find itself again.
-        test = "import os, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))"
-        works = subprocess.run([*prefix, python, "-c", test], capture_output=True, check=False, cwd="/")
-        if works.returncode == 0:
-            return [*prefix, python]
-    pytest.skip(f"no Python 3.{sys.version_info.minor} that an ordinary user can run")
+    return [sys.executable] if request.param == "as the user of the tests" else ordinary_user_python()
 
 
 @pytest.fixture
@@ -89,16 +77,11 @@ def _check_bombs(bombs: dict[str, Any]) -> None:
 
 
 def _probe(command: list[str], folder: Path) -> dict[str, Any]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
-        "PYTHONPATH": os.pathsep.join(_import_path()),
-    }
     done = subprocess.run(
         [*command, str(PROBE), str(folder)],
         capture_output=True,
         text=True,
-        env=environment,
+        env=environment(),
         timeout=110,
         check=False,
         cwd="/",
@@ -106,11 +89,3 @@ def _probe(command: list[str], folder: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-3000:]
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
-
-
-def _import_path() -> list[str]:
-    """Where this process imports from, but not the interpreter's own library: the other user's may differ."""
-    library = Path(os.__file__).parent
-    return [path for path in sys.path if path and not Path(path).resolve().is_relative_to(library)] + [
-        path for path in sys.path if path.endswith("site-packages")
-    ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -16,12 +14,12 @@ from benchmarks.client import Answer, Client
 from benchmarks.instance import Running
 from tests.chaos.rounds import ROUNDS
 from tests.chaos.skills import SKILLS
+from tests.chaos.streams import Event, follow
 from tests.chaos.watching import Ask, assert_paid_once, until_ended
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180 * ROUNDS)]
 
 Tell = Callable[[str], None]
-Event = dict[str, Any]
 
 
 def test_a_hundred_posts_with_one_key_make_one_job_and_one_charge(
@@ -97,24 +95,3 @@ def follow_with_cuts(running: Running, job_id: str, *, cuts: int, most_bytes: in
     while not follow(running, job_id, events, most_bytes=None):
         pass
     return events
-
-
-def follow(running: Running, job_id: str, events: list[Event], *, most_bytes: int | None) -> bool:
-    """Read frames onto `events`, and drop the connection after so many bytes; True when the stream said its end."""
-    after = events[-1]["id"] if events else 0
-    with closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)) as connection:
-        headers = {"Authorization": f"Bearer {running.api_key}", "Last-Event-ID": str(after)}
-        connection.request("GET", f"/v1/jobs/{job_id}/stream", headers=headers)
-        with connection.getresponse() as answer:
-            assert answer.status == 200
-            text = answer.read(most_bytes) if most_bytes is not None else answer.read()
-    whole, _, _ = text.rpartition(b"\n\n")
-    is_ended = False
-    for block in whole.split(b"\n\n"):
-        lines = [line for line in block.split(b"\n") if b": " in line and not line.startswith(b":")]
-        fields = dict(line.split(b": ", 1) for line in lines)
-        if fields.get(b"event") == b"end":
-            is_ended = True
-        elif b"data" in fields:
-            events.append(json.loads(fields[b"data"]))
-    return is_ended

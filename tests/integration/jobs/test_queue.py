@@ -235,6 +235,22 @@ async def test_an_ended_job_cannot_be_cancelled_and_the_answer_says_so(database:
             await cancelling.cancel(session, tenant.principal, job_id)
 
 
+async def test_missing_beats_are_no_proof_while_the_database_took_none(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant)
+    worker_id = await worker(database)
+    await claimed(database, worker_id)
+    async with database.transaction() as session:
+        await session.execute(text("update workers set beat_at = now() - interval '1 minute'"))
+    async with database.transaction() as session:
+        assert (await sweep(session, are_beats_known=False)).lost_workers == 0
+    assert (await shown(database, tenant, job_id)).status == "running"
+    async with database.transaction() as session:
+        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
+    async with database.transaction() as session:
+        assert (await sweep(session, are_beats_known=False)).lost_jobs == 1, "this one was seen to die"
+
+
 async def test_an_empty_wallet_refuses_a_submission_and_holds_what_waits(database: Database) -> None:
     tenant = await tenant_of(database, credit_micros=0)
     with pytest.raises(PaymentRequired):

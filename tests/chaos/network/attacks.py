@@ -1,0 +1,129 @@
+"""The attacker: a skill that asks for everything that it must not get, in every spelling it knows.
+
+The file is put into a bundle as it stands. What it gets comes back as "403 …", "400 …" or as what it read.
+"""
+
+# ruff: noqa: PTH118, PTH120
+# (an attacker writes as attackers do)
+
+import os
+import socket
+import ssl
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+HERE = os.path.dirname(__file__)
+AUTHORITY = os.path.join(HERE, "authority.pem")
+
+
+def run(inputs):
+    return globals()[inputs["do"]](inputs)
+
+
+def fetch(inputs):
+    """Through the proxy as programs usually go."""
+    return {url: _fetch(url) for url in inputs["urls"]}
+
+
+def say(inputs):
+    """To the proxy, byte by byte."""
+    return [_say(text.encode("latin-1")) for text in inputs["texts"]]
+
+
+def post(inputs):
+    body = b"x" * inputs["bytes"]
+    with urllib.request.urlopen(inputs["url"], body, timeout=20) as answer:
+        return answer.read().decode()
+
+
+def kit(inputs):
+    os.environ["SSL_CERT_FILE"] = AUTHORITY
+    from puras import inputs as kit_inputs
+
+    found = {}
+    for url in inputs["urls"]:
+        try:
+            found[url] = len(kit_inputs.load_bytes(url))
+        except ValueError as error:
+            found[url] = str(error)
+    return found
+
+
+def client(inputs):
+    """A well-known client of others, as it reads the variables by itself."""
+    import asyncio
+
+    import httpx
+
+    context = ssl.create_default_context(cafile=AUTHORITY)
+
+    async def later(url):
+        async with httpx.AsyncClient(verify=context) as one:
+            return (await one.get(url, timeout=20)).text
+
+    found = {}
+    for url in inputs["urls"]:
+        try:
+            with httpx.Client(verify=context) as one:
+                found[url] = [
+                    one.get(url, timeout=20).text,
+                    one.get(url, timeout=20).text,
+                    asyncio.run(later(url)),
+                ]
+        except httpx.HTTPError as error:
+            found[url] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def program(inputs):
+    """A program that is not Python, where the machine has it."""
+    done = subprocess.run(
+        ["curl", "-sS", "--cacert", AUTHORITY, "--max-time", "20", inputs["url"]],
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout or done.stderr
+
+
+def direct(inputs):
+    """Without the proxy."""
+    found = {}
+    for host, port in inputs["places"]:
+        try:
+            with socket.create_connection((host, port), timeout=2) as one:
+                one.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                found[f"{host} {port}"] = f"OPEN: {one.recv(100)!r}"
+        except OSError as error:
+            found[f"{host} {port}"] = f"closed: {type(error).__name__}"
+    try:
+        socket.getaddrinfo("api.example.org", 80)
+        found["names"] = "OPEN"
+    except OSError as error:
+        found["names"] = f"closed: {type(error).__name__}"
+    return found
+
+
+def _fetch(url):
+    context = ssl.create_default_context(cafile=AUTHORITY)
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(url, timeout=20) as answer:
+            return answer.read(200).decode("latin-1")
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason} {error.headers.get('X-Puras-Refusal')}"
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _say(text):
+    place = urllib.parse.urlsplit(os.environ["http_proxy"])
+    with socket.create_connection((place.hostname, place.port), timeout=20) as one:
+        one.sendall(text)
+        answer = b""
+        while data := one.recv(1 << 16):
+            answer += data
+            if b"\r\n" in answer and not answer.startswith(b"HTTP/1.1 200"):
+                break
+    return answer.split(b"\r\n", 1)[0].decode("latin-1") + " " + answer[-80:].decode("latin-1")
