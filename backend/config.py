@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     public_url: str | None = None
     """Address under which people reach this instance, for links; default `http://HOST:PORT`."""
 
+    api_url: str | None = None
+    """Address at which workers reach the API, when it runs on another machine; default: on their own."""
+
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
 
@@ -70,8 +73,8 @@ class Settings(BaseSettings):
     """Comma-separated lanes that this machine's workers serve."""
 
     sandbox: Literal["auto", "strict", "off"] = "auto"
-    """`auto` uses every layer the machine has, and is `strict` once a second person has an account (a worker looks when
-    it starts); `strict` refuses jobs without file and network layers; `off` runs them unconfined (development only)."""
+    """`auto` uses every layer the machine has, and is `strict` a moment after a second person has an account; `strict`
+    refuses jobs without file and network layers; `off` runs them unconfined (development only)."""
 
     project_concurrency: int = Field(default=50, ge=1, le=10_000)
     """Jobs of one project that may be ready or running at once, unless the project has its own limit."""
@@ -175,9 +178,14 @@ class Settings(BaseSettings):
 
     @property
     def local_url(self) -> str:
-        """Base address at which this machine's own processes reach the API."""
+        """Base address of the API that this machine serves."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
         return f"http://{host}:{self.port}"
+
+    @property
+    def workers_api_url(self) -> str:
+        """Base address at which this machine's workers reach the API, without a slash at its end."""
+        return (self.api_url or self.local_url).rstrip("/")
 
 
 @lru_cache(maxsize=1)

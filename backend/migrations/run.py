@@ -87,6 +87,12 @@ def knows(revision: str) -> bool:
     return revision in known
 
 
+def older_than(revision: str) -> list[str]:
+    """The revisions before one, the nearest first."""
+    before = ScriptDirectory.from_config(alembic_config()).iterate_revisions(revision, "base")
+    return [script.revision for script in before if script.revision != revision]
+
+
 def _with_connection(connection: Connection) -> Config:
     config = alembic_config()
     config.attributes["connection"] = connection

@@ -14,7 +14,7 @@ from backend import embedded
 from backend.config import Settings
 from backend.db import Database
 from backend.migrations import run as migrations
-from backend.operations.errors import DatabaseAway, NotMigrated
+from backend.operations.errors import DatabaseAway, NewerDatabase, NoSuchRevision, NotMigrated
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
 CONNECT_TIMEOUT_S = 10
@@ -25,11 +25,39 @@ def migrate(database_url: str) -> str:
 
     Raises:
         DatabaseAway: it does not answer, or its version is not supported.
+        NewerDatabase: a newer release has been there.
     """
     require_supported(database_url)
     with _saying_what_is_wrong(database_url):
+        _known_revision(database_url)
         migrations.upgrade(database_url)
     return migrations.newest_revision()
+
+
+def go_back(database_url: str, revision: str) -> str:
+    """Take the database back to an older revision, for an older release, and return that.
+
+    What only newer tables and columns hold is lost.
+
+    Raises:
+        NoSuchRevision: this release does not know the revision, or the database is not past it.
+        NewerDatabase: a newer release has been there.
+        DatabaseAway: it does not answer.
+    """
+    with _saying_what_is_wrong(database_url):
+        current = _known_revision(database_url)
+        older = migrations.older_than(current) if current else []
+        if revision not in older:
+            raise NoSuchRevision(revision, current, older)
+        migrations.downgrade(database_url, revision)
+    return revision
+
+
+def _known_revision(database_url: str) -> str | None:
+    current = migrations.current_revision(database_url)
+    if current and not migrations.knows(current):
+        raise NewerDatabase(current)
+    return current
 
 
 def require_supported(database_url: str) -> None:

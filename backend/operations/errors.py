@@ -47,6 +47,34 @@ class NotMigrated(PurasError):
         super().__init__("The database has not the tables of this release. Run `puras-studio migrate`.")
 
 
+class NewerDatabase(Conflict):
+    """The database was brought to the tables of a newer release than this one."""
+
+    code = "newer_database"
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"The database is at revision {revision!r}, which this release does not know: a newer release has been "
+            "here. Start that one; or, with that one, run `puras-studio migrate --to` the revision of this release "
+            "(its changelog names it), then start this one again.",
+            revision=revision,
+        )
+
+
+class NoSuchRevision(Conflict):
+    """There is no such older revision to go back to."""
+
+    code = "no_such_revision"
+
+    def __init__(self, revision: str, current: str | None, older: list[str]) -> None:
+        known = f"Older ones are: {', '.join(older)}." if older else "There is none before it."
+        super().__init__(
+            f"The database cannot go back to revision {revision!r}: it is at {current!r}. {known}",
+            current=current,
+            older=older,
+        )
+
+
 class DemoFailed(PurasError):
     """The demo's project could not be set up, or its first job did not succeed."""
 

@@ -21,9 +21,14 @@ def register(app: typer.Typer) -> None:
     app.command("setup-link")(new_setup_link)
 
 
-def migrate() -> None:
-    """Bring the database to the tables of this release."""
-    revision = database.migrate(embedded.attach(settings()).database_url)
+def migrate(
+    to: Annotated[
+        str, typer.Option(metavar="REVISION", help="Go back to an older revision, before an older release.")
+    ] = "",
+) -> None:
+    """Bring the database to the tables of this release, or back to those of the one before."""
+    url = embedded.attach(settings()).database_url
+    revision = database.go_back(url, to) if to else database.migrate(url)
     typer.echo(f"The database is at revision {revision}.")
 
 

@@ -1,0 +1,37 @@
+# Puras Studio as one image: `up` runs everything, `api`, `worker` and `migrate` one part each.
+FROM python:3.13-slim-trixie AS build
+ENV UV_PROJECT_ENVIRONMENT=/app/.venv \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
+    PYTHONPATH=/opt/uv
+WORKDIR /app
+RUN python3 -m pip install --quiet --no-cache-dir --target /opt/uv uv==0.13.9
+# What seldom changes comes first, so that a new release of ours downloads no package again.
+COPY pyproject.toml uv.lock README.md ./
+COPY skills_kit/pyproject.toml skills_kit/pyproject.toml
+RUN python3 -m uv sync --frozen --quiet --no-default-groups --no-install-workspace
+COPY . .
+RUN python3 -m uv sync --frozen --quiet --no-default-groups \
+    && .venv/bin/python -m studio.build \
+    && rm -rf .web/node_modules .states
+
+FROM python:3.13-slim-trixie
+ENV PATH=/app/.venv/bin:$PATH \
+    PURAS_HOME=/data \
+    PURAS_HOST=0.0.0.0 \
+    PYTHONUNBUFFERED=1
+# The embedded database wants an account with a name; the number is what volumes are owned by.
+RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin puras \
+    && install --directory --owner 10001 --group 10001 --mode 0750 /data
+COPY --from=build /app /app
+WORKDIR /app
+USER 10001:10001
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["puras-studio"]
+CMD ["up"]

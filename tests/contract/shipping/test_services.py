@@ -1,0 +1,110 @@
+"""Compose file, systemd units and the example of settings name only what exists."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic.fields import FieldInfo
+from typer.main import get_command
+
+from backend.config import Settings
+from backend.operations.cli import app
+
+ROOT = Path(__file__).parents[3]
+UNITS = sorted((ROOT / "docs" / "deploy" / "systemd").glob("*.service"))
+NOT_OURS = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+
+
+def _setting_name(name: str, field: FieldInfo) -> str:
+    return str(field.validation_alias or f"PURAS_{name.upper()}")
+
+
+SETTINGS = {_setting_name(name, field) for name, field in Settings.model_fields.items()}
+COMMANDS = set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_compose_file_is_valid() -> None:
+    linter = Path(sys.executable).with_name("check-jsonschema")
+    done = subprocess.run(
+        [linter, "--builtin-schema", "vendor.compose-spec", ROOT / "compose.yaml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_compose_file_names_commands_settings_services_and_volumes_that_exist() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    services: dict[str, dict[str, Any]] = compose["services"]
+    ours = {name: service for name, service in services.items() if service["image"].startswith("puras-")}
+    assert set(ours) == {"migrate", "api", "worker"}
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services), name
+        assert set(service["networks"]) <= set(compose["networks"]), name
+        for volume in service.get("volumes", []):
+            assert volume.split(":")[0] in compose["volumes"], name
+    for name, service in ours.items():
+        assert service["command"][0] in COMMANDS, name
+        assert set(service["environment"]) <= SETTINGS, name
+
+
+def test_only_the_worker_has_a_layer_of_the_engine_lifted_and_nobody_has_a_capability() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    for name in ("api", "worker"):
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in services[name]["security_opt"], name
+    assert [option for option in services["api"]["security_opt"] if "unconfined" in option] == []
+    assert services["worker"]["environment"]["PURAS_SANDBOX"] == "strict"
+    assert not any("privileged" in service for service in services.values())
+
+
+def test_databases_of_the_compose_file_are_reached_from_inside_alone() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    assert compose["networks"]["inside"]["internal"] is True
+    for name in ("postgres", "valkey"):
+        assert compose["services"][name]["networks"] == ["inside"]
+        assert "ports" not in compose["services"][name]
+    assert all(port.startswith("127.0.0.1:") for port in compose["services"]["api"]["ports"])
+
+
+def test_the_example_of_settings_names_only_settings_that_exist() -> None:
+    text = (ROOT / "docs" / "deploy" / "env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE))
+    assert named - NOT_OURS <= SETTINGS
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_unit_runs_a_command_that_exists_as_a_user_without_rights(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    commands = re.findall(
+        r"^ExecStart(?:Pre)?=/opt/puras-studio/\.venv/bin/puras-studio (\S+)", text, re.MULTILINE
+    )
+    assert commands
+    assert set(commands) <= COMMANDS
+    assert "\nUser=puras\n" in text
+    assert "\nNoNewPrivileges=yes\n" in text
+    assert "\nCapabilityBoundingSet=\n" in text
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_understands_every_line_of_a_unit(unit: Path, tmp_path: Path) -> None:
+    verifier = shutil.which("systemd-analyze")
+    if verifier is None:
+        pytest.skip("systemd-analyze is not on this machine")
+    text = unit.read_text(encoding="utf-8").replace("/opt/puras-studio", str(ROOT))
+    copy = tmp_path / unit.name
+    copy.write_text(re.sub(r"^(User|Group)=.*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
+    done = subprocess.run(
+        [verifier, "verify", "--man=no", copy], capture_output=True, text=True, timeout=60, check=False
+    )
+    complaints = [line for line in done.stderr.splitlines() if unit.name in line]
+    assert complaints == [], done.stderr
