@@ -61,6 +61,8 @@ def fetch(url: str) -> Fetched:
             return Fetched(_read(response, deadline), response.headers.get_content_type())
     except HTTPError as error:
         error.close()
+        if "X-Puras-Refusal" in error.headers:  # not the server's answer, but the sandbox's
+            raise HttpError(f"{error.reason}.") from error
         raise HttpError(f"the server answered {error.code} {error.reason}.") from error
     except (OSError, HTTPException, ValueError) as error:
         raise HttpError(f"{_reason(error)}.") from error

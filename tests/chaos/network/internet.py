@@ -66,7 +66,6 @@ def serve(folder: Path, *, six: bool, tells: int) -> None:
         _serve_web(address, port, None)
     _serve_web(WEB, 443, _certificate(folder))
     os.write(tells, b"!")
-    threading.Event().wait()
 
 
 class _Pages(BaseHTTPRequestHandler):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,6 @@ MACHINE_6: Final = "2606:4700:4700::53/128"
 
 _NEW_MOUNTS, _NEW_USER, _NEW_NETWORK = 0x00020000, 0x10000000, 0x40000000
 _PRIVATE, _RECURSIVE, _BIND = 1 << 18, 1 << 14, 1 << 12
-_DIE_WITH_PARENT: Final = 1
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -65,14 +63,16 @@ def _internet(folder: Path) -> _Other:
     waits, go = os.pipe()
     serves, tells = os.pipe()
     left, leaves = os.pipe()
+    os.set_inheritable(go, True)  # it ends with the probe, and the internet with it
     pid = os.fork()
     if pid == 0:
-        _libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        os.close(go)
         _unshare(_NEW_NETWORK)
         os.write(leaves, b"!")
         six = os.read(waits, 1) == b"6"
         try:
             internet.serve(folder, six=six, tells=tells)
+            os.read(waits, 1)
         finally:
             os._exit(1)
     os.read(left, 1)

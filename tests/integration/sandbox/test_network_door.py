@@ -126,7 +126,7 @@ async def test_a_tunnel_carries_bytes_both_ways_and_they_are_counted() -> None:
         writer.write_eof()
         assert await reader.read() == b""
         writer.close()
-        one.door.books.close(7)
+        one.door.books.close(7, alone=False, last=True)
         assert one.told[-1] == {
             "type": "counted",
             "door": 1,
@@ -141,6 +141,41 @@ async def test_a_tunnel_carries_bytes_both_ways_and_they_are_counted() -> None:
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
     await writer.drain()
+
+
+async def test_a_server_that_would_keep_the_connection_does_not_lead_the_client_to() -> None:
+    async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nConnection: keep-alive\r\n")
+        writer.write(b"Keep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    async with world(serve=keeps) as one:
+        assert await one.say(_get(one)) == (
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"", b"closed the connection without an answer"),
+        (b"HTTP/1.1 200 OK\r\nX: y", b"closed the connection without an answer"),
+        (b"SSH-2.0-x\r\n\r\n", b"answered with what is not HTTP"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", b"answered with what is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, b"answered with a head that is too long"),
+    ],
+)
+async def test_what_is_no_answer_is_told_so(answer: bytes, says: bytes) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with world(serve=odd) as one:
+        said = await one.say(_get(one))
+        assert said.startswith(b"HTTP/1.1 502 a.example ")
+        assert says in said
 
 
 @pytest.mark.parametrize(
@@ -184,6 +219,25 @@ async def test_a_second_request_on_one_connection_reaches_nobody_and_is_recorded
         assert answer.startswith(b"HTTP/1.1 400 one connection to the proxy carries one request")
         assert b"admin" not in b"".join(heads)
         assert one.refusals() == [("a.example", one.upstream, "malformed")]
+
+
+async def test_what_follows_a_request_after_its_answer_cuts_the_connection_and_is_recorded() -> None:
+    async def keeps_alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        heads.append(await reader.read())
+        writer.close()
+
+    heads: list[bytes] = []
+    async with world(serve=keeps_alive) as one, asyncio.timeout(WITHIN_S):
+        reader, writer = await one.connect()
+        writer.write(_get(one))
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+        writer.write(_get(one, "/second"))
+        assert await reader.read() == b""
+        writer.close()
+        assert one.refusals() == [("a.example", one.upstream, "malformed")]
+    assert heads == [b""]
 
 
 @pytest.mark.parametrize(

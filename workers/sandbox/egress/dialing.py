@@ -94,8 +94,14 @@ class Dialer:
             raise Failed(
                 504, f"the addresses of {target.host} were not found within {_RESOLVE_S:.0f} s"
             ) from None
-        except (OSError, UnicodeError):
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_AGAIN:
+                raise Failed(
+                    504, f"the name servers of {target.host} do not answer: try again later"
+                ) from None
             raise Failed(502, f"{target.host} has no address: check its spelling") from None
+        except (OSError, UnicodeError):
+            raise Failed(502, f"{target.host} cannot be resolved") from None
         if not addresses:
             raise Failed(502, f"{target.host} has no address: check its spelling")
         return addresses

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from .answer import pass_answer
 from .body import IDLE_S, pipe, send_body
 from .dialing import Dialer, Streams
 from .refusals import Failed, Malformed, Refused, Turned
@@ -96,11 +97,15 @@ class Door:
             return
         try:
             await self._connect(client, request)
+        except _TooLate as late:
+            self._note(request, late.turned)
         except Turned as turned:
-            if isinstance(turned, Refused):
-                self.books.refused(request.job, turned, request.target.host, request.target.port)
-            if not isinstance(turned, _TooLate):
-                await _turn_away(client, turned)
+            self._note(request, turned)
+            await _turn_away(client, turned)
+
+    def _note(self, request: Request, turned: Turned) -> None:
+        if isinstance(turned, Refused):
+            self.books.refused(request.job, turned, request.target.host, request.target.port)
 
     async def _head(self, reader: asyncio.StreamReader) -> bytes:
         try:
@@ -126,8 +131,12 @@ class Door:
             upstream.writer.close()
 
 
-class _TooLate(Malformed):
-    """An answer is on its way already: the connection can only be cut."""
+class _TooLate(Exception):
+    """The job is turned away when an answer is on its way already: the connection can only be cut."""
+
+    def __init__(self, turned: Turned) -> None:
+        super().__init__(turned.sentence)
+        self.turned = turned
 
 
 class _Passing:
@@ -147,37 +156,37 @@ class _Passing:
         """Pass on one request and its answer, or a tunnel's bytes.
 
         Raises:
-            Malformed: the request is not what its head said.
+            Turned: the request is not what its head said, or the answer is none.
+            _TooLate: the same, when an answer has begun.
         """
+        client, upstream = self._client, self._upstream
         if request.is_tunnel:
-            self._client.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            client.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self._is_answered = True
-            outward = pipe(self._client.reader, self._upstream.writer, self._sent)
+            outward = pipe(client.reader, upstream.writer, self._sent)
+            inward = pipe(upstream.reader, client.writer, self._received)
         else:
-            self._upstream.writer.write(request.onward)
+            upstream.writer.write(request.onward)
             outward = self._one_request(request)
-        outgoing = asyncio.create_task(outward)
-        incoming = asyncio.create_task(pipe(self._upstream.reader, self._client.writer, self._received))
+            inward = pass_answer(upstream.reader, client.writer, request.target.host, self._received)
+        outgoing, incoming = asyncio.create_task(outward), asyncio.create_task(inward)
         try:
             await asyncio.wait({outgoing, incoming}, return_when=asyncio.FIRST_COMPLETED)
-            if outgoing.done():
-                outgoing.result()
+            if outgoing.done() and outgoing.exception() is None:
                 await incoming  # its end is the end, whatever the job would still send
         finally:
             outgoing.cancel()
             incoming.cancel()
-            await asyncio.gather(outgoing, incoming, return_exceptions=True)
+            ends = await asyncio.gather(outgoing, incoming, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Turned):  # looked at now, when nothing more of an answer can come between
+                raise _TooLate(end) if self._is_answered else end
 
     async def _one_request(self, request: Request) -> None:
         """Exactly one: what follows it on this connection would reach a host that was never looked at."""
-        try:
-            await send_body(self._client.reader, self._upstream.writer, request.body_bytes, self._sent)
-            if await self._client.reader.read(1):
-                raise Malformed("one connection to the proxy carries one request")
-        except Malformed as malformed:
-            if self._is_answered:
-                raise _TooLate(malformed.sentence) from None
-            raise
+        await send_body(self._client.reader, self._upstream.writer, request.body_bytes, self._sent)
+        if await self._client.reader.read(1):
+            raise Malformed("one connection to the proxy carries one request")
 
     def _sent(self, count: int) -> None:
         self._traffic.sent(count)

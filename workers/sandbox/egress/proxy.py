@@ -194,6 +194,8 @@ class Doorway:
 
     def enter(self, job: int, visit: Visit) -> None:
         """A job of this number begins; what was refused before any had begun is told to it."""
+        for other in self._visits.values():
+            other.is_alone = visit.is_alone = False
         self._visits[job] = visit
         for facts in self._kept:
             visit.refused(facts)
@@ -210,7 +212,8 @@ class Doorway:
             return
         counted = asyncio.get_running_loop().create_future()
         self._counts[job] = counted
-        self._proxy.send({"type": "count", "door": self.number, "job": job})
+        facts_wanted = {"job": job, "alone": visit.is_alone, "last": not self._visits}
+        self._proxy.send({"type": "count", "door": self.number, **facts_wanted})
         with suppress(TimeoutError):
             async with asyncio.timeout(_COUNT_S):
                 facts = await counted
@@ -223,8 +226,9 @@ class Doorway:
         kind, job = body.get("type"), body.get("job")
         if kind == "counted" and (counted := self._counts.get(job or 0)) is not None and not counted.done():
             counted.set_result({name: int(body[name]) for name in _COUNTS})
-        elif kind == "opened" and job in self._visits:
-            self._visits[job].is_used = True
+        elif kind == "opened":
+            for visit in self._meant(job):
+                visit.is_used = True
         elif kind == "refused":
             self._refused(job, {name: body[name] for name in ("host", "port", "reason", "message")})
 
@@ -244,15 +248,17 @@ class Doorway:
         self.unanswered()
 
     def _refused(self, job: int | None, facts: dict[str, Any]) -> None:
-        """A client that was made at the import does not say whose it is: then it may be any job's."""
-        if job is not None:
-            visits = [self._visits[job]] if job in self._visits else []
-        else:
-            visits = list(self._visits.values())
-            if not visits and len(self._kept) < _MOST_KEPT:
-                self._kept.append(facts)
+        visits = self._meant(job)
+        if job is None and not visits and len(self._kept) < _MOST_KEPT:
+            self._kept.append(facts)
         for visit in visits:
             visit.refused(facts)
+
+    def _meant(self, job: int | None) -> list[Visit]:
+        """A client that was made at the import does not say whose it is: then it may be any job's."""
+        if job is None:
+            return list(self._visits.values())
+        return [self._visits[job]] if job in self._visits else []
 
 
 def _collect(process: subprocess.Popen[bytes]) -> str:

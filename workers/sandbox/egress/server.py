@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import math
 import os
 import platform
 import resource
 import socket
 import sys
+import time
+import traceback
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,10 +27,14 @@ _MOST_MEMORY_BYTES: Final = 2 << 30
 _MOST_OPEN_FILES: Final = 65_536
 _RESERVED_FILES: Final = 256  # for doors, lookups, the interpreter
 _LEAST_OF_A_DOOR: Final = 8
+_NEEDED_LATER: Final = ("encodings.idna", "linecache")  # when this user may not be able to read them any more
+_FAULTS_EVERY_S: Final = 1.0  # a job that has found one must not flood the log
 
 
 def main(control_fd: int) -> None:
     """Serve doors until the worker closes the control socket."""
+    for name in _NEEDED_LATER:
+        importlib.import_module(name)
     _confine()
     with suppress(KeyboardInterrupt):
         asyncio.run(_Server(socket.socket(fileno=control_fd)).run())
@@ -40,6 +48,7 @@ class _Server:
         self._control = control
         self._doors: dict[int, Door] = {}
         self._ended = asyncio.Event()
+        self._fault_told_at = -math.inf
         self._opening: set[asyncio.Task[None]] = set()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most = max(0, files - _RESERVED_FILES) // 2
@@ -79,7 +88,9 @@ class _Server:
         elif kind == "close" and number in self._doors:
             self._doors.pop(number).close()
         elif kind == "count" and number in self._doors:
-            self._doors[number].books.close(int(body["job"]))
+            self._doors[number].books.close(
+                int(body["job"]), alone=bool(body["alone"]), last=bool(body["last"])
+            )
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -93,8 +104,16 @@ class _Server:
             wire.send(self._control, body)
 
     def _tell_fault(self, context: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if now - self._fault_told_at < _FAULTS_EVERY_S:
+            return
+        self._fault_told_at = now
         error = context.get("exception")
-        self._tell({"type": "fault", "text": f"{context.get('message')}: {type(error).__name__}"[:500]})
+        frames = traceback.extract_tb(error.__traceback__)[-1:] if error is not None else []
+        place = f"{os.path.basename(frames[0].filename)}:{frames[0].lineno}" if frames else "?"  # noqa: PTH119
+        self._tell(
+            {"type": "fault", "text": f"{context.get('message')}: {type(error).__name__} at {place}"[:500]}
+        )
 
 
 def _confine() -> None:

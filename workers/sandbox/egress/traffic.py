@@ -37,6 +37,13 @@ class Traffic:
         """Note bytes that came in."""
         self.received_bytes += count
 
+    def add(self, other: Traffic) -> None:
+        """Take over what was counted elsewhere."""
+        self.connections += other.connections
+        self.refused += other.refused
+        self.sent_bytes += other.sent_bytes
+        self.received_bytes += other.received_bytes
+
 
 class Books:
     """The traffic of all jobs of one door."""
@@ -62,7 +69,7 @@ class Books:
         traffic = self.of(job)
         traffic.connections += 1
         traffic.open_now += 1
-        if traffic.connections == 1:
+        if traffic.connections == 1 or job is None:
             self._say({"type": "opened", "job": job})
         return traffic
 
@@ -72,9 +79,15 @@ class Books:
         facts = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
         self._say({"type": "refused", "job": job, **facts})
 
-    def close(self, job: int) -> None:
-        """Tell what a job did in all, and forget it."""
+    def close(self, job: int, *, alone: bool, last: bool) -> None:
+        """Tell what a job did in all, and forget it.
+
+        What was done by nobody who said so is its own if it was alone all the time, and nobody's if it was not.
+        """
         traffic = self._jobs.pop(job, None) or Traffic()
+        nobodys = self._jobs.pop(None, None) if last else self._jobs.get(None)
+        if alone and nobodys is not None:
+            traffic.add(nobodys)
         self._tell(
             {
                 "type": "counted",

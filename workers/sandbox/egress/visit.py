@@ -17,6 +17,8 @@ class Visit:
         self._recorded = 0
         self.is_used = False
         """A connection or a refusal of it was heard of."""
+        self.is_alone = True
+        """No other job was in the same sandbox at any time of it."""
 
     def refused(self, facts: dict[str, Any]) -> None:
         """Note one refusal."""

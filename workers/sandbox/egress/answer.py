@@ -1,0 +1,54 @@
+"""The answer to one plain request, with its end said: the connection that carries it carries no other."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Final
+
+from .body import Count, pipe
+from .refusals import Failed
+
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r]")
+_MOST_INTERIM: Final = 16
+_SWITCHED: Final = 101
+_OF_THIS_HOP: Final = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"upgrade"})
+
+
+async def pass_answer(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str, count: Count
+) -> None:
+    """Pass on the answer of a host until its end.
+
+    Raises:
+        Failed: it is none.
+    """
+    for _ in range(_MOST_INTERIM):
+        head = await _head(source, host)
+        found = _STATUS.match(head)
+        if found is None or int(found[1]) == _SWITCHED:
+            raise Failed(502, f"{host} answered with what is not HTTP/1.1")
+        count(len(head))
+        if int(found[1]) >= 200:
+            sink.write(_closing(head))
+            await pipe(source, sink, count)
+            return
+        sink.write(head)
+        await sink.drain()
+    raise Failed(502, f"{host} announced an answer again and again, and gave none")
+
+
+async def _head(source: asyncio.StreamReader, host: str) -> bytes:
+    try:
+        return await source.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError:
+        raise Failed(502, f"{host} answered with a head that is too long") from None
+    except (asyncio.IncompleteReadError, OSError):
+        raise Failed(502, f"{host} closed the connection without an answer") from None
+
+
+def _closing(head: bytes) -> bytes:
+    """The head with word of the end: many servers close without saying so, and clients would reuse the connection."""
+    lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    kept = [line for line in lines[1:] if line.partition(b":")[0].strip().lower() not in _OF_THIS_HOP]
+    return b"\r\n".join([lines[0], *kept, b"Connection: close"]) + b"\r\n\r\n"
