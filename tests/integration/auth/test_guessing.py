@@ -1,0 +1,107 @@
+"""Those who guess are held back by the address that they really come from, and nobody else is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from backend.app import create_app, serving
+from backend.auth import throttle
+from backend.instance import Instance
+from tests.integration.auth.conftest import World
+
+PROXY = "10.0.0.1"
+
+
+@pytest_asyncio.fixture
+async def proxied(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose requests reach the instance through a proxy that it trusts."""
+    settings = instance.settings.model_copy(update={"trusted_proxies": PROXY})
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app, client=(PROXY, 1))
+    async with (
+        serving(app, instance),
+        httpx.AsyncClient(transport=transport, base_url=settings.url) as client,
+    ):
+        client.cookies.set("puras_form_8123", "c")
+        yield client
+
+
+def made_up(number: int) -> dict[str, str]:
+    return {"Authorization": f"Bearer puras_live_{number:08d}.{'x' * 32}"}
+
+
+async def test_who_shows_many_keys_that_nobody_has_is_told_to_stop(client: httpx.AsyncClient) -> None:
+    codes = [
+        (await client.get("/v1/me", headers=made_up(number))).status_code
+        for number in range(throttle.MOST_BAD_KEYS + 1)
+    ]
+    assert codes == [401] * throttle.MOST_BAD_KEYS + [429]
+    answer = await client.get("/v1/me", headers=made_up(0))
+    assert answer.json()["code"] == "too_many_bad_keys"
+    assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW_S
+
+
+async def test_a_valid_key_is_taken_from_an_address_that_guesses(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    for number in range(throttle.MOST_BAD_KEYS + 1):
+        await client.get("/v1/me", headers=made_up(number))
+    assert (await client.get("/v1/me", headers=headers)).status_code == 200
+
+
+async def test_a_valid_key_costs_redis_nothing(
+    client: httpx.AsyncClient, world: World, redis_url: str
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    assert (await client.get("/v1/me", headers=headers)).status_code == 200
+    async with Redis.from_url(redis_url) as redis:
+        assert await redis.keys("*") == []
+
+
+async def test_behind_a_proxy_everybody_is_counted_for_themselves(
+    proxied: httpx.AsyncClient, world: World
+) -> None:
+    await world.user("ada@example.org")
+
+    async def tries(address: str, email: str = "ada@example.org") -> int:
+        fields = {"csrf": "c", "email": email, "password": "wrong words here"}
+        answer = await proxied.post("/sign-in", data=fields, headers={"X-Forwarded-For": address})
+        return answer.status_code
+
+    guesser = [await tries("203.0.113.5") for _ in range(throttle.MOST_PER_PAIR + 1)]
+    assert guesser == [401] * throttle.MOST_PER_PAIR + [429]
+    assert await tries("198.51.100.8") == 401
+    assert await tries("1.2.3.4, 203.0.113.5") == 429  # what he writes himself does not make him another
+
+
+async def test_without_trusted_proxies_what_a_request_says_of_itself_changes_nothing(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    await world.user("ada@example.org")
+    client.cookies.set("puras_form_8123", "c")
+    fields = {"csrf": "c", "email": "ada@example.org", "password": "wrong words here"}
+    codes = [
+        (
+            await client.post("/sign-in", data=fields, headers={"X-Forwarded-For": f"198.51.100.{number}"})
+        ).status_code
+        for number in range(throttle.MOST_PER_PAIR + 1)
+    ]
+    assert codes == [401] * throttle.MOST_PER_PAIR + [429]
+
+
+@pytest.mark.parametrize("password", ["three words make one", "wrong words here"])
+async def test_an_email_that_nobody_has_takes_as_long_and_reads_the_same(
+    client: httpx.AsyncClient, world: World, password: str
+) -> None:
+    client.cookies.set("puras_form_8123", "c")
+    answer = await client.post(
+        "/sign-in", data={"csrf": "c", "email": "nobody@example.org", "password": password}
+    )
+    assert answer.status_code == 401
+    assert "do not belong together" in answer.text

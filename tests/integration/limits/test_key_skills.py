@@ -1,0 +1,80 @@
+"""A key that may run some skills runs those of the skillpacks it names, and no namesake elsewhere."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth.keys import Limits
+from backend.bundles.pack import pack_files
+from backend.db import Database
+from backend.migrations import run
+from tests.integration.auth.conftest import World
+from tests.integration.deployments.conftest import BUNDLE
+
+Headers = dict[str, str]
+
+
+async def deployed(client: httpx.AsyncClient, headers: Headers, database: Database) -> None:
+    """The skill `double` in the default skillpack and, by the same name, in another one."""
+    await client.post("/v1/skillpacks", json={"name": "Media"}, headers=headers)
+    for where in ("/v1", "/v1/skillpacks/media"):
+        files = {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}
+        assert (await client.post(f"{where}/deployments", files=files, headers=headers)).status_code == 201
+    async with database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 1000000"))
+
+
+@pytest.mark.parametrize(
+    ("allowlist", "default", "media"),
+    [
+        (["double"], 201, 403),
+        (["media/double"], 403, 201),
+        (["*/double"], 201, 201),
+        (["other"], 403, 403),
+        ([], 201, 201),
+    ],
+)
+async def test_each_entry_opens_what_it_names(
+    client: httpx.AsyncClient,
+    world: World,
+    database: Database,
+    allowlist: list[str],
+    default: int,
+    media: int,
+) -> None:
+    project = await world.project("Acme")
+    await deployed(client, await world.key(project), database)
+    key = await world.key(project, limits=Limits(skill_allowlist=allowlist))
+
+    async def submit(skill: str, **query: str) -> int:
+        body = {"skill": skill, "inputs": {"n": 1}}
+        return (await client.post("/v1/jobs", json=body, params=query, headers=key)).status_code
+
+    assert await submit("double") == default
+    assert await submit("default/double") == default
+    assert await submit("media/double") == media
+    assert await submit("double", skillpack="media") == media
+
+
+async def test_what_is_no_skill_is_refused_when_the_key_is_made(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    answer = await client.post("/v1/api-keys", json={"skill_allowlist": ["ok", "a/b/c"]}, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "skill_allowlist[1]")
+
+
+async def test_lists_from_before_keep_their_meaning(
+    database_url: str, database: Database, world: World
+) -> None:
+    project = await world.project("Acme")
+    await world.key(project, limits=Limits(skill_allowlist=["double", "media/resize"]))
+    run.downgrade(database_url, "0001")
+    async with database.transaction() as session:
+        await session.execute(text("update api_keys set skill_allowlist = '{grow,double}'"))
+    run.upgrade(database_url)
+    async with database.transaction() as session:
+        (kept,) = (await session.execute(text("select skill_allowlist from api_keys"))).scalars()
+    assert kept == ["*/double", "*/grow"]  # they held in every skillpack, and say so now

@@ -1,0 +1,155 @@
+"""What an operator does about people and limits from the command line, and that the audit knows it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend.auth.tables import AuditRow
+from backend.db import Database
+from tests.integration.auth.conftest import World, browse
+from tests.integration.auth.test_sessions_and_passwords import is_live, send
+
+
+class Said(NamedTuple):
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Awaitable[Said]]
+
+
+@pytest.fixture
+def command(database_url: str, redis_url: str, tmp_path: Path) -> Command:
+    """Runs `puras-studio` on the test's own database."""
+    environment = os.environ | {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PURAS_HOME": str(tmp_path),
+        "PURAS_PORT": "8123",
+    }
+
+    async def run(*words: str) -> Said:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "backend.operations.cli", *words),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return Said(process.returncode or 0, out.decode(), err.decode())
+
+    return run
+
+
+async def acts(database: Database) -> list[tuple[str, str, str]]:
+    async with database.transaction() as session:
+        rows = await session.scalars(select(AuditRow).order_by(col(AuditRow.id)))
+        return [(row.actor, row.action, row.target) for row in rows]
+
+
+async def test_an_operator_sees_and_ends_the_sessions_of_somebody(
+    world: World, database: Database, command: Command
+) -> None:
+    ada = await world.user("ada@example.org")
+    one, two = await world.browser(ada), await world.browser(ada)
+    shown = json.loads((await command("user", "sessions", "ADA@example.org", "--json")).out)
+    assert len(shown) == 2
+    (its,) = [row for row in (await one.get("/v1/me/sessions")).json() if row["is_current"]]
+
+    ended = await command("user", "sign-out", "ada@example.org", "--session", its["id"])
+    assert ended.out == "Ended 1 session of ada@example.org.\n"
+    assert [await is_live(one), await is_live(two)] == [False, True]
+    assert (await command("user", "sign-out", "ada@example.org")).code == 0
+    assert not await is_live(two)
+    assert ("operator", "session.revoked", f"session:{its['id']}") in await acts(database)
+    assert ("operator", "sessions.revoked", f"user:{ada.id}") in await acts(database)
+
+
+async def test_an_operator_gives_out_a_link_and_never_sees_a_password(
+    app: FastAPI, world: World, database: Database, command: Command
+) -> None:
+    await world.user("ada@example.org")
+    said = await command("user", "reset-password", "ada@example.org")
+    url = said.out.strip()
+    assert url.startswith("http://127.0.0.1:8123/reset?token=")
+    async with browse(app) as browser:
+        path = url.removeprefix("http://127.0.0.1:8123")
+        assert (await send(browser, path, password="three other words")).status_code == 303
+    assert ("operator", "password_reset.issued", "user:ada@example.org") in await acts(database)
+    assert "--password" not in (await command("user", "reset-password", "--help")).out
+
+
+async def test_a_command_about_nobody_says_so(world: World, command: Command) -> None:
+    for words in (("user", "sessions"), ("user", "sign-out"), ("user", "reset-password")):
+        said = await command(*words, "nobody@example.org")
+        assert said.code == 1
+        assert "Nobody has an account with the e-mail 'nobody@example.org'" in said.err
+        assert "Traceback" not in said.err
+
+
+async def test_an_operator_sets_the_limits_of_a_project_and_takes_them_back(
+    world: World, database: Database, command: Command
+) -> None:
+    project = await world.project("Acme")
+    shown = await command(
+        "project", "limits", project.slug, "--api-keys", "2", "--requests-per-minute", "60", "--json"
+    )
+    limits = json.loads(shown.out)
+    assert limits["api_keys"] == {"limit": 2, "is_own": True}
+    assert limits["requests_per_minute"] == {"limit": 60, "is_own": True}
+    assert limits["members"] == {"limit": 200, "is_own": False}
+    assert ("operator", "limits.changed", project.slug) in await acts(database)
+
+    before = len(await acts(database))
+    table = (await command("project", "limits", project.slug)).out
+    assert "(its own)" in table
+    assert len(await acts(database)) == before  # looking changes nothing
+    back = await command("project", "limits", project.slug, "--api-keys", "default", "--json")
+    assert json.loads(back.out)["api_keys"] == {"limit": 100, "is_own": False}
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "many", "1.5", ""])
+async def test_what_cannot_be_a_limit_is_told_with_its_option(
+    world: World, command: Command, typed: str
+) -> None:
+    project = await world.project("Acme")
+    said = await command("project", "limits", project.slug, f"--api-keys={typed}")
+    assert said.code == 1
+    assert "--api-keys" in said.err
+    assert "Traceback" not in said.err
+
+
+async def test_money_lanes_projects_and_members_are_in_the_audit_as_the_operators(
+    world: World, database: Database, command: Command
+) -> None:
+    await world.user("ada@example.org")
+    await command("project", "create", "Acme", "--credit-usd", "1")
+    await command("topup", "acme", "5", "--note", "June")
+    await command("project", "lane", "acme", "gpu")
+    await command("project", "lane", "acme", "gpu", "--revoke")
+    await command("project", "member", "acme", "ada@example.org")
+    found = [(action, target) for actor, action, target in await acts(database) if actor == "operator"]
+    assert [action for action, _ in found] == [
+        "user.created",
+        "project.created",
+        "wallet.topped_up",
+        "api_key.created",
+        "wallet.topped_up",
+        "lane.granted",
+        "lane.revoked",
+        "member.added",
+    ]
