@@ -9,17 +9,16 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Literal
 from uuid import UUID
 
 import dramatiq
 import uvloop
 
 from backend import logs
-from backend.auth.users import count
 from backend.config import Settings, settings
 from backend.embedded import attach
 from backend.instance import Instance, open_instance
+from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.runners.deterministic import DeterministicRunner
@@ -56,8 +55,8 @@ async def _run(current: Settings) -> None:
     async with open_instance(current, on_cancel=cancel) as instance:
         runner = DeterministicRunner(
             current.home,
-            sandbox=await _sandbox_mode(instance),
-            api_base=current.local_url,
+            sandbox=await strictness.mode_for(instance.database, current.sandbox),
+            api_base=current.workers_api_url,
             idle_s=current.idle_runner_s,
             pool_mb=current.runner_pool_mb,
             supply_bounds=SupplyBounds(
@@ -72,19 +71,14 @@ async def _run(current: Settings) -> None:
             instance, {"deterministic": runner}, lanes=lanes, capacity=current.worker_jobs
         )
         supervisors.append(supervisor)
+        following = asyncio.create_task(
+            strictness.follow_people(instance.database, current.sandbox, runner), name="people"
+        )
         try:
             await _serve(instance, supervisor, runner, lanes=lanes, stop=stop)
         finally:
+            following.cancel()
             await runner.close()
-
-
-async def _sandbox_mode(instance: Instance) -> Literal["auto", "strict", "off"]:
-    """Where several people run code, half a sandbox is none."""
-    mode = instance.settings.sandbox
-    if mode != "auto":
-        return mode
-    async with instance.database.reading() as session:
-        return "strict" if await count(session) > 1 else "auto"
 
 
 async def _serve(

@@ -69,7 +69,8 @@ class DeterministicRunner:
             SandboxMisplaced: the home lies inside a folder that every job may read.
         """
         home = home.resolve()
-        self._mode = sandbox
+        self.mode: Mode = sandbox
+        """May become `strict`, or cease to be, while jobs run: the next ones are held to it."""
         self._layers = layers or sandbox_layers.probe(sandbox)
         if self._layers.confines:
             refuse_exposed(home / "jobs", read_by_every_job())
@@ -95,11 +96,16 @@ class DeterministicRunner:
         """The layers of the sandbox on this machine, in words."""
         return self._layers.names
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its sandbox is all that `strict` asks for."""
+        return self._layers.closed
+
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome:
         """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
         meter = Meter(time.monotonic())
         try:
-            sandbox_layers.demand(self._layers, self._mode)
+            sandbox_layers.demand(self._layers, self.mode)
             async with self.supplies.of(assignment, recorder) as environment:
                 return await self._run_somewhere(
                     meter, assignment, spec_of(assignment, environment), recorder
@@ -184,6 +190,8 @@ class DeterministicRunner:
         reason = parent.cold_reason or self._layers.reason
         if reason:
             sandbox["reason"] = reason
+        if self._layers.problems:
+            sandbox["missing"] = list(self._layers.problems)
         recorder.record("sandbox", sandbox)
         if network == "none" and assignment.network not in ("none", []):
             recorder.record("log", {"stream": "system", "level": "warning", "text": _NO_NAMESPACE})

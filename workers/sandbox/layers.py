@@ -12,7 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from . import mounts
+from backend.storage.sandbox_uids import FIRST_UID
+
+from . import explain, mounts
 from .errors import SandboxUnavailable
 from .places import BASE_PYTHON, INSIDE_OURS, RUNTIME
 
@@ -24,7 +26,7 @@ except ImportError:  # the wheel exists for Linux alone
 Mode = Literal["auto", "strict", "off"]
 
 _TRY_S: Final = 20
-_NOBODY: Final = 65534
+_UID: Final = FIRST_UID + 1  # a user as jobs have them: containers may lack those and have `nobody`
 _SCOPED_SIGNALS_ABI: Final = 6  # from here on Landlock also keeps jobs from signalling other processes
 
 
@@ -61,9 +63,19 @@ class Layers:
     @property
     def closed(self) -> bool:
         """Whether files and network of the machine are out of reach, and other processes too."""
-        if self.bwrap is not None:
-            return self.seccomp
-        return self.landlock_abi >= _SCOPED_SIGNALS_ABI and self.seccomp
+        return not self.open_doors
+
+    @property
+    def open_doors(self) -> list[str]:
+        """What jobs could reach of the machine."""
+        is_mounted = self.bwrap is not None
+        doors = {
+            "files": not is_mounted and self.landlock_abi == 0,
+            "network": not is_mounted and not self.seccomp,
+            "other processes": not is_mounted and self.landlock_abi < _SCOPED_SIGNALS_ABI,
+            "the kernel's rarer calls": not self.seccomp,
+        }
+        return [name for name, is_open in doors.items() if is_open]
 
     def network(self, wanted: str | list[str]) -> str | list[str]:
         """What a skill that wants this network gets: it, `none`, or `unconfined` where nothing holds it back."""
@@ -81,36 +93,53 @@ class Layers:
 def probe(mode: Mode) -> Layers:
     """The layers to use under this setting of `PURAS_SANDBOX`."""
     if mode == "off":
-        return Layers(None, 0, False, ("PURAS_SANDBOX is off",))
+        return Layers(None, 0, False, (explain.OFF,))
     if sys.platform != "linux":
-        return Layers(None, 0, False, (f"there is no sandbox for {sys.platform}: development only",))
+        return Layers(None, 0, False, (explain.platform_has_none(sys.platform),))
+    kernel = explain.Kernel.here()
     problems: list[str] = []
     for bwrap in _candidates():
-        answer, problem = _try(bwrap)
+        answer, said = _try(bwrap)
         if answer is not None:
-            return Layers(bwrap, answer["landlock"], answer["seccomp"], tuple(answer["problems"]))
-        problems.append(f"{bwrap}: {problem}")
-    missing = problems or ["bubblewrap is not installed"]
-    answer, problem = _try(None)
+            return _layers(bwrap, answer, [])
+        problems.append(explain.bwrap_failed(bwrap, said, kernel))
+    problems = problems or [explain.NOT_INSTALLED]
+    answer, said = _try(None)
     if answer is None:
-        return Layers(None, 0, False, (*missing, problem))
-    return Layers(None, answer["landlock"], answer["seccomp"], (*missing, *answer["problems"]))
+        return Layers(None, 0, False, (*problems, f"nothing else works here either: {said}"))
+    return _layers(None, answer, problems)
+
+
+def _layers(bwrap: Path | None, answer: dict[str, Any], problems: list[str]) -> Layers:
+    """What the probe found; as root a sandbox without users of its own is none."""
+    if answer["user"] is not None:
+        problem = explain.user_ids_missing(_UID, answer["user"])
+        return Layers(None, 0, False, (*problems, problem))
+    return Layers(bwrap, answer["landlock"], answer["seccomp"], (*problems, *answer["problems"]))
 
 
 def demand(layers: Layers, mode: Mode) -> None:
-    """Hold the setting `strict` to its word.
+    """Hold the setting `strict` to its word, and never run a skill as root without any layer.
 
     Raises:
-        SandboxUnavailable: files or network are not closed off; says what to install.
+        SandboxUnavailable: says what is open, why, and what to do.
     """
     if mode == "strict" and not layers.closed:
         raise SandboxUnavailable(
-            "PURAS_SANDBOX is strict and this machine cannot close off files and network for jobs "
-            f"({layers.reason}). Install the package bubblewrap and allow user namespaces "
-            "(`sysctl user.max_user_namespaces`, on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0` "
-            "or an AppArmor profile for bwrap), or run the worker as root.",
+            "PURAS_SANDBOX is strict (which it is by itself where several people have accounts), and this worker "
+            f"cannot close off {_listed(layers.open_doors)} for jobs: {layers.reason}.",
             retry_after_s=60,
         )
+    if mode == "auto" and os.geteuid() == 0 and not layers.confines:
+        raise SandboxUnavailable(
+            f"This worker runs as root, and nothing would confine its jobs: {layers.reason}. Run it as an ordinary "
+            "user, or set PURAS_SANDBOX=off if every skill is your own.",
+            retry_after_s=60,
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _candidates() -> list[Path]:
@@ -133,9 +162,9 @@ def _try(bwrap: Path | None) -> tuple[dict[str, Any] | None, str]:
     ours = INSIDE_OURS if bwrap else str(RUNTIME.parent)
     package = "puras_inside" if bwrap else RUNTIME.name
     code = f"import sys; sys.path.insert(0, {ours!r}); from {package} import probe; probe.main()"
-    program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_NOBODY) if as_root else "-"]
+    program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_UID) if as_root else "-"]
     command = (
-        mounts.command(bwrap, None, uid=_NOBODY, as_root=as_root, program=program)
+        mounts.command(bwrap, None, uid=_UID, as_root=as_root, program=program)
         if bwrap
         else mounts.Command(program, [])
     )

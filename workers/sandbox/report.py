@@ -27,6 +27,7 @@ def _facts(layers: Layers) -> dict[str, object]:
     return {
         "layers": layers.names,
         "closed": layers.closed,
+        "open_doors": layers.open_doors,
         "bwrap": str(layers.bwrap) if layers.bwrap else None,
         "landlock_abi": layers.landlock_abi,
         "seccomp": layers.seccomp,
@@ -36,9 +37,10 @@ def _facts(layers: Layers) -> dict[str, object]:
 
 
 def _lines(layers: Layers) -> str:
-    verdict = "closed off" if layers.closed else "NOT closed off"
     lines = [
-        f"files, network and other processes are {verdict} for jobs",
+        "files, network and other processes are closed off for jobs"
+        if layers.closed
+        else f"jobs can reach: {', '.join(layers.open_doors)}",
         f"layers: {', '.join(layers.names)}",
     ]
     return "\n".join([*lines, *(f"missing: {problem}" for problem in layers.problems)]) + "\n"

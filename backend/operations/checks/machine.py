@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from backend.config import Settings
 from backend.embedded.account import SYSTEM_ACCOUNT
@@ -22,7 +23,6 @@ NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000
 PAGES = Path(__file__).parents[3] / ".web" / "build" / "client"
 SANDBOX_REPORT = "workers.sandbox.report"
 SANDBOX_PATIENCE_S = 60
-WANTED_LAYERS = ("mounts", "network namespace", "landlock", "seccomp")
 
 
 def checks(settings: Settings) -> Iterator[Check]:
@@ -109,23 +109,30 @@ def _sandbox(settings: Settings) -> Check:
         return warn(
             "sandbox", "off: skills run unconfined", "Unset PURAS_SANDBOX unless every skill is your own."
         )
-    layers = _sandbox_layers()
-    if layers is None:
+    facts = _sandbox_facts()
+    if facts is None:
         return warn(
             "sandbox", "unknown: its report did not run", f"Run `python -m {SANDBOX_REPORT}` and read why."
         )
-    missing = [name for name in WANTED_LAYERS if not any(layer.startswith(name) for layer in layers)]
-    found = f"{', '.join(layers) or 'no layer'} ({settings.sandbox})"
-    if not missing:
-        return ok("sandbox", found)
-    remedy = f"Missing: {', '.join(missing)}. Install bubblewrap and allow user namespaces, or run as root."
-    return fail("sandbox", found, remedy) if settings.sandbox == "strict" else warn("sandbox", found, remedy)
+    found = f"{', '.join(facts['layers']) or 'no layer'} ({settings.sandbox})"
+    remedy = "; ".join(facts["problems"])
+    if facts["closed"]:
+        return warn("sandbox", found, f"Missing: {remedy}.") if remedy else ok("sandbox", found)
+    reached = ", ".join(facts["open_doors"])
+    if settings.sandbox == "strict":
+        return fail("sandbox", f"{found}: jobs are refused, since they could reach {reached}", f"{remedy}.")
+    return warn(
+        "sandbox",
+        f"{found}: jobs can reach {reached}; they are refused once a second person has an account",
+        f"{remedy}.",
+    )
 
 
-def _sandbox_layers() -> list[str] | None:
+def _sandbox_facts() -> dict[str, Any] | None:
     command = [sys.executable, "-m", SANDBOX_REPORT, "--json"]
     try:
-        ran = subprocess.run(command, capture_output=True, timeout=SANDBOX_PATIENCE_S, check=True)
-        return [str(layer) for layer in json.loads(ran.stdout)["layers"]]
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        ran = subprocess.run(command, capture_output=True, timeout=SANDBOX_PATIENCE_S, check=False)
+        facts: dict[str, Any] = json.loads(ran.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
+    return facts

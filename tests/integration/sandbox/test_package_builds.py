@@ -342,7 +342,7 @@ async def test_without_mounts_nothing_is_built_and_the_job_says_why(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
     source(index, "rare")
-    runner = open_runner(tmp_path, layers=Layers(None, 0, False, ("bubblewrap is not installed",)))
+    runner = open_runner(tmp_path, layers=Layers(None, 0, True, ("bubblewrap is not installed",)))
     try:
         outcome = await runner.run(
             skill("def run(inputs): return 1", requirements=_needs(tmp_path, "rare")), notebook

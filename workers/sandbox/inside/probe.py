@@ -13,13 +13,22 @@ from .syscalls import ARCHITECTURES
 
 def main() -> None:
     """Confine this process as a job is confined and print the layers as JSON. One argument: a user id or `-`."""
-    if sys.argv[1] != "-":
-        confine.become(int(sys.argv[1]))
+    user_problem = _user(sys.argv[1])
     interpreter_problem = _interpreter()
     landlock, landlock_problem = _landlock()
     seccomp, seccomp_problem = _seccomp()
     problems = [problem for problem in (interpreter_problem, landlock_problem, seccomp_problem) if problem]
-    sys.stdout.write(json.dumps({"landlock": landlock, "seccomp": seccomp, "problems": problems}))
+    answer = {"user": user_problem, "landlock": landlock, "seccomp": seccomp, "problems": problems}
+    sys.stdout.write(json.dumps(answer))
+
+
+def _user(uid: str) -> str | None:
+    try:
+        if uid != "-":
+            confine.become(int(uid))
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def _interpreter() -> str | None:

@@ -1,0 +1,170 @@
+"""Machines that lack a layer: what holds is used, what does not is told with its remedy, and `strict` refuses.
+
+Each machine is made for real: a path without bubblewrap, a kernel that answers as older ones do, a namespace without
+user namespaces. What cannot be made here is told by construction in `tests/unit/sandbox/test_explain.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.sandbox.no_user_namespaces import UNAVAILABLE
+from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from workers.sandbox import layers as sandbox_layers
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is nothing to degrade")
+
+DEGRADED = Path(__file__).parent / "degraded.py"
+WITHOUT_NAMESPACES = Path(__file__).parent / "no_user_namespaces.py"
+USERS = ("as the user of the tests", "as an ordinary user")
+NO_BWRAP = ("bundled",)
+HERE = sandbox_layers.probe("auto")
+NEWEST_LANDLOCK = HERE.landlock_abi >= 6
+
+
+@pytest.fixture(params=USERS)
+def python(request: pytest.FixtureRequest) -> list[str]:
+    """The command line before the program's own."""
+    return [sys.executable] if request.param == USERS[0] else ordinary_user_python()
+
+
+@pytest.fixture
+def folder(python: list[str]) -> Iterator[Path]:
+    """A folder of the program's user; pytest's own is closed to others."""
+    path = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
+    path.chmod(0o755)
+    if "setpriv" in python:
+        os.chown(path, NOBODY, NOBODY)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_without_bubblewrap_landlock_and_seccomp_hold_and_each_job_imports_anew(
+    python: list[str], folder: Path
+) -> None:
+    found = _run(python, folder, "auto", *NO_BWRAP)
+    assert found["value"]["files"] is False
+    assert found["value"]["network"] is False
+    if NEWEST_LANDLOCK:
+        assert found["open"] == []
+        assert found["value"]["other processes"] is False
+    assert found["sandbox"]["warm"] is False
+    assert "mounts" not in found["sandbox"]["layers"]
+    assert any("install the package bubblewrap" in problem for problem in found["sandbox"]["missing"])
+
+
+def test_strict_is_content_with_the_newest_landlock_alone(python: list[str], folder: Path) -> None:
+    if not NEWEST_LANDLOCK:
+        pytest.skip(f"this kernel's Landlock is version {HERE.landlock_abi}, and 6 is wanted")
+    assert _run(python, folder, "strict", *NO_BWRAP)["value"]["files"] is False
+
+
+@pytest.mark.parametrize(
+    ("missing", "reached", "says"),
+    [
+        ("landlock", "files and other processes", "no Landlock (Linux 5.13"),
+        ("seccomp", "network and the kernel's rarer calls", "seccomp cannot be used"),
+    ],
+)
+def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
+    python: list[str], folder: Path, missing: str, reached: str, says: str
+) -> None:
+    found = _run(python, folder, "strict", *NO_BWRAP, missing)
+    assert found["code"] == "sandbox_unavailable"
+    assert f"cannot close off {reached}" in found["message"]
+    assert says in found["message"]
+    assert "install the package bubblewrap" in found["message"]
+    assert found["sandbox"] is None
+
+
+def test_what_is_told_to_be_open_is_open_and_the_rest_is_not(python: list[str], folder: Path) -> None:
+    found = _run(python, folder, "auto", *NO_BWRAP, "landlock")
+    assert found["open"] == ["files", "other processes"]
+    assert found["value"]["files"] is True
+    assert found["value"]["network"] is False
+
+
+def test_mounts_without_landlock_or_without_seccomp_still_close_files_and_network(
+    python: list[str], folder: Path
+) -> None:
+    if HERE.bwrap is None:
+        pytest.skip("there are no mounts here")
+    for number, missing in enumerate(("landlock", "seccomp")):
+        inner = folder / str(number)
+        inner.mkdir()
+        if "setpriv" in python:
+            os.chown(inner, NOBODY, NOBODY)
+        found = _run(python, inner, "auto", missing)
+        assert "mounts" in found["layers"]
+        assert [found["value"][door] for door in ("files", "network", "other processes")] == [False] * 3
+        assert len(found["sandbox"]["missing"]) == 1
+
+
+def test_root_without_any_layer_refuses_and_others_are_told_that_nothing_holds(
+    python: list[str], folder: Path
+) -> None:
+    found = _run(python, folder, "auto", *NO_BWRAP, "landlock", "seccomp")
+    assert found["layers"] == ["limits"]
+    if os.geteuid() == 0 and python == [sys.executable]:
+        assert found["code"] == "sandbox_unavailable"
+        assert "runs as root, and nothing would confine its jobs" in found["message"]
+    else:
+        assert found["value"]["files"] is True
+        assert found["sandbox"]["network"] == "unconfined"
+
+
+def test_without_user_namespaces_an_ordinary_user_is_told_the_switch(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
+    wrapper = [sys.executable, str(WITHOUT_NAMESPACES), str(NOBODY)]
+    python = [sys.executable] if os.geteuid() else _plain(ordinary_user_python())
+    try:
+        folder.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        found = _run([*wrapper, *python], folder, "auto")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert "mounts" not in found["layers"]
+    assert any("sysctl user.max_user_namespaces=15000" in problem for problem in found["problems"])
+    assert found["value"]["network"] is False
+
+
+def _plain(command: list[str]) -> list[str]:
+    """The Python of a command line: the wrapper becomes the other user itself."""
+    return command[-1:]
+
+
+def _run(python: list[str], folder: Path, mode: str, *missing: str) -> dict[str, Any]:
+    variables = environment()
+    if "bundled" in missing:
+        variables["PATH"] = _path_without_bwrap()
+        python = [shutil.which(python[0]) or python[0], *python[1:]]
+    done = subprocess.run(
+        [*python, str(DEGRADED), str(folder), mode, *missing],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=100,
+        check=False,
+        cwd="/",
+    )
+    if done.returncode == UNAVAILABLE:
+        pytest.skip("this machine lets nobody make user namespaces")
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def _path_without_bwrap() -> str:
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "bwrap").exists())

@@ -1,0 +1,67 @@
+"""One person's machine may have half a sandbox; from the second account on its jobs are refused, within seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from backend.auth import users
+from backend.db import Database
+from tests.integration.sandbox.conftest import open_runner, until
+from workers import strictness
+from workers.runners import Assignment, Failure, Success
+from workers.sandbox.layers import Layers
+
+Skill = Callable[..., Assignment]
+HALF = Layers(None, 0, True, ("there are no mounts: install them",))
+PASSWORD = "three words make one"
+
+
+async def test_the_second_account_makes_half_a_sandbox_refuse_jobs_and_its_end_allows_them_again(
+    database: Database, tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    shared = Path(tempfile.gettempdir())
+    for folder in (one for one in (tmp_path, *tmp_path.parents) if shared in one.parents):
+        folder.chmod(0o755)  # a job's own user passes through the real folders here
+    await _join(database, "first@example.org")
+    mode = await strictness.mode_for(database, "auto")
+    runner = open_runner(tmp_path, sandbox=mode, layers=HALF)
+    following = asyncio.create_task(strictness.follow_people(database, "auto", runner))
+    assignment = skill("def run(inputs): return 1")
+    try:
+        assert isinstance(await runner.run(assignment, notebook), Success)
+        await _join(database, "second@example.org")
+        await until(lambda: runner.mode == "strict")
+        outcome = await runner.run(assignment, notebook)
+        assert isinstance(outcome, Failure)
+        assert outcome.code == "sandbox_unavailable"
+        assert "several people have accounts" in outcome.message
+        assert "there are no mounts: install them" in outcome.message
+        async with database.transaction() as session:
+            await session.execute(text("delete from users where email = 'second@example.org'"))
+        await until(lambda: runner.mode == "auto")
+        assert isinstance(await runner.run(assignment, notebook), Success)
+    finally:
+        following.cancel()
+        await runner.close()
+
+
+async def test_a_whole_sandbox_and_a_setting_of_ones_own_need_no_looking(
+    database: Database, tmp_path: Path
+) -> None:
+    whole, half = Layers(Path("/bin/true"), 7, True), HALF
+    for layers, setting in ((whole, "auto"), (half, "strict"), (half, "off")):
+        runner = open_runner(tmp_path, sandbox=setting, layers=layers)
+        await asyncio.wait_for(strictness.follow_people(database, setting, runner), 1)  # type: ignore[arg-type]
+        assert runner.mode == setting
+        await runner.close()
+
+
+async def _join(database: Database, email: str) -> None:
+    async with database.transaction() as session:
+        await users.create(session, email=email, password=PASSWORD)

@@ -1,0 +1,46 @@
+"""Running a program as somebody else than root, since half of what confines jobs depends on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65_534
+
+
+def ordinary_user_python() -> list[str]:
+    """The start of a command line that runs a Python of ours as an ordinary user."""
+    if os.geteuid() != 0:
+        pytest.skip("the tests already run as an ordinary user")
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv (package util-linux) is not there to become an ordinary user")
+    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        # The program may start with root's rights and then not find itself again.
+        test = "import os, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))"
+        works = subprocess.run([*prefix, python, "-c", test], capture_output=True, check=False, cwd="/")
+        if works.returncode == 0:
+            return [*prefix, python]
+    pytest.skip(f"no Python 3.{sys.version_info.minor} that an ordinary user can run")
+
+
+def import_path() -> list[str]:
+    """Where this process imports from, but not the interpreter's own library: the other user's may differ."""
+    library = Path(os.__file__).parent
+    return [path for path in sys.path if path and not Path(path).resolve().is_relative_to(library)] + [
+        path for path in sys.path if path.endswith("site-packages")
+    ]
+
+
+def environment() -> dict[str, str]:
+    """The variables of such a program."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "PYTHONPATH": os.pathsep.join(import_path()),
+    }

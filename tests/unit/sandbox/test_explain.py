@@ -1,0 +1,39 @@
+"""Sentences for machines that are not here: each says what is missing, why, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from workers.sandbox import explain
+from workers.sandbox.explain import Kernel
+
+BWRAP = Path("/bin/sh")  # any program that may be run
+REFUSED = "bwrap: No permissions to create a new namespace, likely because the kernel does not allow it"
+PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=False, clone_forbidden=False)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "said", "says"),
+    [
+        (
+            replace(PLAIN, max_user_namespaces=0),
+            "Creating new namespace failed: No space left",
+            "user.max_user_namespaces=15000",
+        ),
+        (
+            replace(PLAIN, apparmor_restricts=True),
+            "setting up uid map: Permission denied",
+            "apparmor_restrict_unprivileged_userns=0",
+        ),
+        (replace(PLAIN, clone_forbidden=True), REFUSED, "kernel.unprivileged_userns_clone=1"),
+        (PLAIN, REFUSED, "seccomp profile that allows them"),
+        (replace(PLAIN, is_root=True), "Operation not permitted", "the capability SYS_ADMIN"),
+    ],
+)
+def test_each_obstacle_of_bubblewrap_has_its_remedy(kernel: Kernel, said: str, says: str) -> None:
+    sentence = explain.bwrap_failed(BWRAP, said, kernel)
+    assert says in sentence
+    assert said in sentence
