@@ -25,6 +25,7 @@ BAD = {
     "recurses": Bad("return run()", "exception", "RecursionError"),
     "exits": Bad("sys.exit(3)", "exited", "3"),
     "leaves": Bad("os._exit(4)", "exited", "4"),
+    "closes": Bad("os.closerange(0, 4096)\nreturn {}", "exited", "closed the descriptors"),
     "crashes": Bad("os.kill(os.getpid(), signal.SIGSEGV)", "crashed", "SIGSEGV"),
     "hangs": Bad("time.sleep(3600)", "timeout", "timeout_s", "timeout_s: 1"),
     "clings": Bad(
@@ -69,7 +70,7 @@ BAD = {
         "answer",
         output_schema="{type: object, properties: {answer: {type: integer}}}",
     ),
-    "prints": Bad("for _ in range(20_000): print('x' * 2_000)\nreturn {}", None, ""),
+    "prints": Bad("for _ in range(1 << 10): print('x' * (1 << 20))\nreturn {}", None, ""),
     "noise": Bad("os.write(1, bytes(range(256)) * 20)\nreturn {}", None, ""),
 }
 

@@ -24,6 +24,15 @@ _PAUSE_S: Final = 0.005
 _ANSWER_OVERHEAD_BYTES: Final = 64 * 1024
 
 
+CLOSED: Final = (
+    "exited",
+    "The function closed the descriptors over which the runner hears from its process, so its value could not be "
+    "read: close only what it has opened itself, not a range like `os.closerange(0, 4096)`.",
+)
+"""Code and sentence of a process that lived on without a word; the machine and its memory have no part in it."""
+_EXITING: Final = 0x4  # PF_EXITING of the kernel: its descriptors are closed because it ends
+
+
 class NotStarted(Exception):
     """The process ended before it had its job: another one can take it."""
 
@@ -235,7 +244,7 @@ class Child:
         except OSError:
             data = b""
         if not data:
-            self._end(Silent(None))
+            self._end(Stopped(*CLOSED) if self.pid is not None and _lives(self.pid) else Silent(None))
             return False
         self._received += data
         while (end := self._received.find(b"\n", max(0, len(self._received) - len(data)))) >= 0:
@@ -295,6 +304,8 @@ class Child:
 
     def _pause(self, descriptor: int) -> None:
         """Read on a little later: a job that prints without end must wait, not the worker work."""
+        with suppress(OSError, AttributeError):  # not a pipe, no more room for pipes, or not Linux
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _READ_BYTES)
         self._loop.remove_reader(descriptor)
         self._loop.call_later(_PAUSE_S, self._resume, descriptor)
 
@@ -321,6 +332,16 @@ class Child:
 
 def _has_data(descriptor: int) -> bool:
     return fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process goes on running, as the kernel sees it; false where the kernel does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a tenth of the time
+            state, *rest = file.read().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return state not in "ZX" and not int(rest[5]) & _EXITING
 
 
 def _answer(line: bytes) -> Ending:

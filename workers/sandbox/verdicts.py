@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from workers.runners import Failure, Measured, Outcome, Recorder, Success
 
-from .process import Answer, Ending, Silent, Stopped
+from .inside import wire
+from .process import CLOSED, Answer, Ending, Silent, Stopped
 from .watchdog import Watched
 
 _CODES_OF_CHILDREN: Final = frozenset(
@@ -72,6 +73,8 @@ def _died(ending: Silent, measured: Measured, *, parent_is_lost: bool) -> Failur
     if end is None or (parent_is_lost and end.signal is not None):
         what = "The job's sandbox ended under it: another job of the skill, or its import, may have ended it."
         return Failure("crashed", what, measured)
+    if end.signal is None and end.code == wire.MUTE:
+        return Failure(*CLOSED, measured)
     if end.signal is None:
         what = (
             f"The function ended its process with exit code {end.code} instead of returning a value: return the "

@@ -105,6 +105,23 @@ def forges():
     time.sleep(0.5)
     return "own"
 
+def closes_and_returns():
+    os.closerange(0, 4096)
+    return "unheard"
+
+def closes_and_raises():
+    os.closerange(0, 4096)
+    raise ValueError("unheard")
+
+def closes_and_stays():
+    os.closerange(0, 4096)
+    time.sleep(60)
+
+def closes_and_opens():
+    os.closerange(0, 4096)
+    held = [open("/dev/null", "w") for _ in range(8)]
+    return "unheard"
+
 def floods_private():
     while True:
         os.write(3, b"x" * 65536)
@@ -177,6 +194,24 @@ async def test_a_forged_answer_changes_only_the_job_that_forged_it(
     assert isinstance(outcome, Success)
     assert outcome.value == "forged"
     assert len({other.value["pid"] for other in rest if isinstance(other, Success)}) == 4
+
+
+@pytest.mark.parametrize(
+    "do", ["closes_and_returns", "closes_and_raises", "closes_and_stays", "closes_and_opens"]
+)
+async def test_a_function_that_closes_the_runners_descriptors_always_ends_the_same_way(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
+) -> None:
+    bad = skill(HOSTILE, inputs={"do": do})
+    for _ in range(20):
+        outcome = await runner.run(bad, notebook)
+        assert isinstance(outcome, Failure), outcome
+        assert (outcome.code, outcome.message.split(",")[0]) == (
+            "exited",
+            "The function closed the descriptors over which the runner hears from its process",
+        )
+        assert outcome.measured.wall_s < 5
+    assert isinstance(await runner.run(replace(bad, inputs={"do": "fine"}), notebook), Success)
 
 
 async def test_processes_that_the_function_left_behind_end_with_the_job(
@@ -282,10 +317,11 @@ async def test_an_entrypoint_that_cannot_be_used_says_why(
     assert says in outcome.message
 
 
-async def test_an_import_that_kills_its_process_fails_the_job_and_not_the_worker(
-    runner: DeterministicRunner, skill: Skill, notebook: Any
+@pytest.mark.parametrize("does", ["os._exit(0)", "os.closerange(0, 4096)"])
+async def test_an_import_that_ends_its_process_fails_the_job_and_not_the_worker(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, does: str
 ) -> None:
-    outcome = await runner.run(skill("import os; os._exit(0)\ndef run(inputs): return 1"), notebook)
+    outcome = await runner.run(skill(f"import os; {does}\ndef run(inputs): return 1"), notebook)
     assert isinstance(outcome, Failure)
     assert outcome.code == "crashed"
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)

@@ -18,6 +18,8 @@ CONTROL_TYPE: Final = socket.SOCK_SEQPACKET if sys.platform == "linux" else sock
 MAX_CONTROL_BYTES: Final = 64 * 1024
 PRIVATE_FD: Final = 3
 EVENTS_FD: Final = 4
+MUTE: Final = 86
+"""Exit code of a child whose function closed `private`, so that its answer cannot be told."""
 DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events
 _LENGTH: Final = struct.Struct("!Q")
 _INT_BYTES: Final = array.array("i").itemsize
