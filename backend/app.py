@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -19,6 +18,12 @@ from backend.config import Settings
 from backend.deployments import public
 from backend.instance import Instance, open_instance
 from backend.limits.rates import RateLimiter
+from backend.metrics import api as metrics
+from backend.metrics.http import Counted
+from backend.metrics.reporter import Reporter
+from backend.release import version
+from backend.tracing.http import Traced
+from backend.tracing.switch import tracing
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -26,23 +31,28 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or config.settings()
     app = FastAPI(
         title=openapi.TITLE,
-        version=_version(),
+        version=version(),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
         exception_handlers=answers.handlers(),
+        # Its own telemetry tells receivers of paths and queries, which hold credentials; ours tells of templates.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
-            Middleware(ApiCors),  # outermost, so that pages of other origins can read errors too
+            Middleware(Counted),
+            Middleware(ApiCors),  # outside of the rest, so that pages of other origins can read errors too
             Middleware(
                 Boundary, is_https=settings.url.startswith("https://"), proxies=settings.proxy_networks
             ),
             Middleware(Gate),
+            Middleware(Traced),
         ],
     )
     app.state.settings = settings
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(pages.router)
     app.include_router(password_pages.router)
     app.include_router(public.router)
@@ -56,7 +66,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the instance for the application, which may be part of a greater one, and close it in the end."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level, settings.log_format)
-    async with open_instance(settings) as instance, serving(app, instance):
+    traces = tracing(settings.otlp_endpoint, role="api", version=app.version)
+    async with traces, open_instance(settings) as instance, serving(app, instance):
         yield
 
 
@@ -67,15 +78,11 @@ async def serving(app: FastAPI, instance: Instance) -> AsyncIterator[None]:
     app.state.last_use = LastUse(instance.database)
     app.state.throttle = Throttle(instance.redis)
     app.state.rates = RateLimiter(instance.redis)
+    app.state.reporter = Reporter(instance.database, "api")
+    app.state.reporter.start()
     try:
         yield
     finally:
+        await app.state.reporter.close()
         await app.state.rates.close()
         await app.state.last_use.close()
-
-
-def _version() -> str:
-    try:
-        return version("puras-studio")
-    except PackageNotFoundError:
-        return "0"

@@ -155,6 +155,14 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
     """`json` one object a line; `console` for people; `auto` picks by whether the output is a terminal."""
 
+    otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Base address of a receiver of OTLP over HTTP (`http://127.0.0.1:4318`), for traces; without it they are off. The
+    other settings `OTEL_*` of the OpenTelemetry specification are read from the environment."""
+
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """What Prometheus sends as `Authorization: Bearer …` to read `/metrics`, 16 characters or more; without it there
+    are no metrics to read."""
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, listed: str | None) -> str | None:

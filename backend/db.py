@@ -23,6 +23,7 @@ from sqlmodel import SQLModel
 from backend import queue
 from backend.connections import discard_closed
 from backend.hot import HotConnections, HotSession
+from backend.metrics import committed
 from backend.pulse import MOST_SILENCE_S, Pulse
 
 NAMING_CONVENTION = {
@@ -85,6 +86,7 @@ class Database:
         async with self._sessions() as session:
             async with session.begin():
                 yield session
+            committed.count(session)
             await queue.ship(session)
 
     def reading(self) -> AbstractAsyncContextManager[HotSession]:
@@ -103,7 +105,18 @@ class Database:
         """The short way for a unit of work that writes with one statement, which is its own transaction."""
         async with self._hot.session() as session:
             yield session
+        committed.count(session, is_single=True)
         await queue.ship(session)
+
+    def connections(self) -> dict[tuple[str, str], int]:
+        """How many connections there are, by pool (`session`, `hot`) and by use (`idle`, `in_use`)."""
+        pool: Any = self.engine.pool
+        return {
+            ("session", "idle"): pool.checkedin(),
+            ("session", "in_use"): pool.checkedout(),
+            ("hot", "idle"): self._hot.idle,
+            ("hot", "in_use"): self._hot.in_use,
+        }
 
     async def close(self) -> None:
         """Close every connection."""

@@ -121,6 +121,13 @@ class HotConnections:
         self._idle: list[_Connection] = []
         self._places = asyncio.Semaphore(size)
         self._is_closed = False
+        self.in_use = 0
+        """Connections that are given out now."""
+
+    @property
+    def idle(self) -> int:
+        """Connections that wait to be used."""
+        return len(self._idle)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[HotSession]:
@@ -134,9 +141,11 @@ class HotConnections:
         await self._take_place()
         try:
             connection = await self._take()
+            self.in_use += 1
             try:
                 yield HotSession(connection)
             finally:
+                self.in_use -= 1
                 await self._give_back(connection)
         finally:
             self._places.release()

@@ -9,6 +9,7 @@ from backend.clock import now
 from backend.deployments import sweep as deployments
 from backend.events import partitions
 from backend.idempotency import service as idempotency
+from backend.metrics import books as metrics
 from backend.storage import Storage
 
 EVERY_S = 3600.0
@@ -29,6 +30,7 @@ async def tidy(session: AsyncSession, storage: Storage) -> None:
         return
     await partitions.make_ahead(session, now().date())
     await idempotency.sweep(session)
+    await metrics.fold(session)
     await session.execute(_EXPIRED_SESSIONS)
     await session.execute(_EXPIRED_LINKS)
     await deployments.sweep(session, storage)

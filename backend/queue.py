@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from backend import logs
+from backend.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 
 log = logs.get(__name__)
 
@@ -147,6 +148,7 @@ class RedisDoorbell:
                 self._send_one(message)
         except redis.RedisError as error:
             self._away_until = time.monotonic() + AWAY_S
+            REDIS_FAILURES.inc()
             log.warning("redis does not answer; jobs start with the next sweep", error=str(error))
 
     def _send_one(self, message: Message) -> None:
@@ -154,10 +156,13 @@ class RedisDoorbell:
             case Ticket(lane):
                 self._broker.declare_queue(queue_name(lane))
                 self._broker.enqueue(_envelope(lane))
+                MESSAGES_SENT.labels("ticket").inc()
             case WakeUp(job_id, seq, is_last):
                 self._client.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''}")
+                MESSAGES_SENT.labels("wake_up").inc()
             case CancelCall(job_id):
                 self._client.publish(CANCEL_CHANNEL, str(job_id))
+                MESSAGES_SENT.labels("cancel").inc()
 
 
 def _envelope(lane: str) -> Envelope[Any]:

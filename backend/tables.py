@@ -8,6 +8,7 @@ from backend.fleet.tables import Worker
 from backend.idempotency.tables import IdempotencyKey
 from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.metrics.tables import ProcessMetrics
 from backend.projects.tables import Member, Project
 from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
@@ -24,6 +25,7 @@ __all__ = [
     "LedgerEntry",
     "Member",
     "PasswordReset",
+    "ProcessMetrics",
     "Project",
     "QueuedJob",
     "Secret",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
@@ -16,6 +16,7 @@ from backend.clock import now
 from backend.connections import AWAY, why_away
 from backend.db import AnySession
 from backend.errors import PurasError
+from backend.events.append import NewEvent
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.jobs.finish import Ending, finish
@@ -23,7 +24,10 @@ from backend.jobs.requeue import requeue
 from backend.jobs.retry import after_failure
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
+from backend.metrics.instruments import JOB_FINISH
 from backend.secrets.scrub import Scrubber
+from backend.tracing import spans
+from workers import traces
 from workers.outputs import output_files
 from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
@@ -55,6 +59,9 @@ class Attempt:
         self._instance = instance
         self._runners = runners
         self._ended_by: EndedBy | None = None
+        self.outcome = "lost"
+        """Its end in one word, once it is known."""
+        self.error_code: str | None = None
         self._recorder = BufferedRecorder(
             instance.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS)
         )
@@ -63,7 +70,13 @@ class Attempt:
             attempt=claimed.attempt,
             skill=claimed.skill_name,
             request_id=claimed.request_id,
+            **traces.log_fields(claimed),
         )
+
+    @property
+    def told(self) -> Sequence[NewEvent]:
+        """The events that spans are made of, while somebody wants spans."""
+        return self._recorder.told
 
     def end(self, by: EndedBy) -> None:
         """End the attempt from outside; only the first reason counts."""
@@ -76,7 +89,8 @@ class Attempt:
         started = time.monotonic()
         skill: Skill | None = None
         try:
-            prepared = await self._prepare()
+            with spans.span("prepare"):
+                prepared = await self._prepare()
             skill = prepared.skill
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
             outcome = await self._runners[self.claimed.type].run(prepared.assignment, self._recorder)
@@ -147,7 +161,8 @@ class Attempt:
                     not_before=again.not_before,
                 )
 
-        await self._until_stored(write, "queued again" if again else ending.status)
+        self.outcome, self.error_code = "queued again" if again else ending.status, ending.error_code
+        await self._until_stored(write, self.outcome)
 
     async def _store_ended_from_outside(self, ran_s: float) -> None:
         events = await self._recorder.rest()
@@ -169,10 +184,15 @@ class Attempt:
                 )
                 return await finish(session, claimed, ending, events)
 
-        await self._until_stored(write, "handed over" if by is EndedBy.DRAIN else "cancelled")
+        self.outcome = "handed over" if by is EndedBy.DRAIN else "cancelled"
+        await self._until_stored(write, self.outcome)
 
     async def _until_stored(self, write: Callable[[], Awaitable[bool]], what: str) -> None:
         """Store through any absence of the database; the attempt's number makes a second write harmless."""
+        with spans.span("finish"), JOB_FINISH.time():
+            await self._try_until_stored(write, what)
+
+    async def _try_until_stored(self, write: Callable[[], Awaitable[bool]], what: str) -> None:
         deadline = time.monotonic() + GIVE_UP_S
         while time.monotonic() < deadline:
             try:

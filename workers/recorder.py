@@ -15,6 +15,7 @@ from backend.db import Database
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
 from backend.secrets.scrub import Scrubber
+from backend.tracing import own, spans
 
 log = logs.get(__name__)
 
@@ -24,6 +25,8 @@ MOST_AT_ONCE = 1_000
 GROWING = {"log": ("stream", "text"), "environment": (None, "log")}
 """Events that are a piece of a text: pieces that follow each other become one event."""
 MOST_PIECE_CHARACTERS = 64_000
+MOST_TOLD = 2_000
+"""A job that has more spans than this is traced up to here."""
 
 
 class BufferedRecorder:
@@ -35,6 +38,8 @@ class BufferedRecorder:
         self._claimed = claimed
         self._on_refused = on_refused
         self._buffer: list[NewEvent] = []
+        self.told: list[NewEvent] = []
+        """What spans are made of, while somebody wants spans."""
         self._flusher: asyncio.Task[None] | None = None
         self._flush: asyncio.Future[None] | None = None
         self._pause_s = FLUSH_EVERY_S
@@ -46,6 +51,8 @@ class BufferedRecorder:
     def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
         """Note one event, without the job's secrets."""
         event = NewEvent(type, self.scrubber.scrub(payload))
+        if spans.is_on() and type in own.TOLD and len(self.told) < MOST_TOLD:
+            self.told.append(event)
         if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
             self._buffer[-1] = joined
         else:

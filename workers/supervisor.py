@@ -17,12 +17,15 @@ from uuid import UUID, uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import housekeeping, logs
+from backend.clock import now
 from backend.connections import why_away
 from backend.fleet import service as fleet
 from backend.fleet.service import LEASE, SWEEP_EVERY_S
 from backend.instance import Instance
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
+from backend.metrics.instruments import JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
+from workers import traces
 from workers.attempt import Attempt, EndedBy
 from workers.runners import Runner
 
@@ -123,35 +126,47 @@ class Supervisor:
         database = self._instance.database
         # Without prices nothing is reserved, and a claim is one statement.
         unit = database.single if self._instance.prices.are_zero else database.transaction
+        began_ns = time.time_ns()
         async with unit() as session:
             claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most, floor=floor)
         for job in claimed:
-            self._start(job)
+            self._start(job, began_ns)
+            if job.attempt == 1:
+                JOB_QUEUE_WAIT.labels(lane).observe(max(0.0, (now() - job.due_at).total_seconds()))
         return claimed
 
     async def _claim_held(self, lane: str) -> None:
         """A suspect runs alone: it waits for the process to be empty, and nothing else is claimed meanwhile."""
         if self.running:
             return
+        began_ns = time.time_ns()
         async with self._instance.database.transaction() as session:
             claimed = await claim_held(session, worker_id=self.worker_id, lane=lane)
         for job in claimed:
-            self._start(job)
+            self._start(job, began_ns)
         if not claimed:
             self._held_lane = None
             self._wake.set()
 
-    def _start(self, job: Claimed) -> None:
+    def _start(self, job: Claimed, claim_began_ns: int) -> None:
         attempt = Attempt(self._instance, self._runners, job)
         self._attempts[job.job_id] = attempt
-        task = asyncio.create_task(self._see_through(attempt), name=f"job {job.job_id}")
+        task = asyncio.create_task(self._see_through(attempt, claim_began_ns), name=f"job {job.job_id}")
         attempt.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _see_through(self, attempt: Attempt) -> None:
+    async def _see_through(self, attempt: Attempt, claim_began_ns: int) -> None:
         try:
-            await attempt.run()
+            with traces.attempt(attempt.claimed, claim_began_ns=claim_began_ns) as span:
+                await attempt.run()
+                traces.ended(
+                    span,
+                    attempt.claimed,
+                    outcome=attempt.outcome,
+                    code=attempt.error_code,
+                    events=attempt.told,
+                )
         finally:
             was_full = self.running >= self._capacity
             if self._attempts.get(attempt.claimed.job_id) is attempt:
@@ -176,8 +191,12 @@ class Supervisor:
     async def _sweep(self) -> None:
         # A database that has not answered us has taken no beats either: they are missing for no fault of the others.
         are_beats_known = time.monotonic() - self._away_at > LEASE.total_seconds()
-        async with self._instance.database.transaction() as session:
-            await sweep(session, are_beats_known=are_beats_known)
+        with SWEEP.time():
+            async with self._instance.database.transaction() as session:
+                swept = await sweep(session, are_beats_known=are_beats_known)
+        WORKERS_LOST.inc(swept.lost_workers)
+        JOBS_LOST.inc(swept.lost_jobs)
+        SWEEP_ADMITTED.inc(swept.admitted)
         async with self._instance.database.transaction() as session:
             await send_on_unheld(session, self.worker_id, list(self._attempts))
             for job_id in await fleet.asked_to_cancel(session, self.worker_id):

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from backend.drive import ranges
 from backend.drive.mime import HEAD_BYTES, sniff
 from backend.drive.ranges import Part, UnsatisfiableRangeError
+from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Outgoing
 
 
@@ -98,7 +99,7 @@ class _FileResponse(StreamingResponse):
     def __init__(
         self, file: Outgoing, part: Part, status: int, headers: Mapping[str, str], *, is_head: bool
     ) -> None:
-        super().__init__(_nothing() if is_head else file.chunks(*part), status, headers)
+        super().__init__(_nothing() if is_head else _counted(file.chunks(*part)), status, headers)
         self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,6 +107,12 @@ class _FileResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._file.close()
+
+
+async def _counted(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        DRIVE_BYTES.labels("out").inc(len(chunk))
+        yield chunk
 
 
 async def _nothing() -> AsyncIterator[bytes]:

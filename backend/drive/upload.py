@@ -13,6 +13,7 @@ from backend.drive.errors import BadUpload, FileTooLarge
 from backend.drive.mime import HEAD_BYTES, sniff
 from backend.drive.paths import MAX_PATH_BYTES
 from backend.errors import Unsupported
+from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Incoming
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ async def _write(form: _Form, incoming: Incoming) -> None:
     if incoming.size_bytes + len(form.pending) > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
     await incoming.write(bytes(form.pending))
+    DRIVE_BYTES.labels("in").inc(len(form.pending))
     form.pending.clear()
 
 

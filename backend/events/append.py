@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import queue
 from backend.clock import now
 from backend.json_text import storable
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED
 
 TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -62,4 +64,5 @@ async def append(session: AsyncSession, *, job_id: UUID, attempt: int, events: S
     if seq is None:
         return False
     queue.note(session, queue.WakeUp(job_id, seq))
+    committed.note(session, EVENTS_APPENDED, len(events))
     return True

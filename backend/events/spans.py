@@ -12,13 +12,13 @@ from uuid import UUID
 from backend.events.append import TERMINAL_TYPES
 from backend.events.schemas import EventView, SpanView
 
-_OPENS = {
+OPENS = {
     "queued": ("queue", "waiting in the queue"),
     "started": ("attempt", "attempt"),
     "environment_started": ("environment", "building the environment"),
     "function_start": ("function", "function"),
 }
-_CLOSES = {
+CLOSES = {
     "started": ("queue",),
     "requeued": ("function", "environment", "attempt"),
     "environment_ready": ("environment",),
@@ -45,9 +45,9 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[Spa
         if not open_spans and not done:
             root = _Open(_span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
             open_spans["run"] = root
-        ending = [kind for kind in _CLOSES.get(event.type, ()) if kind in open_spans]
+        ending = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
         done.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in ending)
-        if event.type in _OPENS:
+        if event.type in OPENS:
             _open(job_id, event, open_spans)
         if event.type == "requeued":
             open_spans["queue"] = _Open(
@@ -61,7 +61,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[Spa
 
 
 def _open(job_id: UUID, event: EventView, open_spans: dict[str, _Open]) -> None:
-    kind, name = _OPENS[event.type]
+    kind, name = OPENS[event.type]
     parent = open_spans.get(_PARENT[kind], open_spans.get("run"))
     attempt = event.payload.get("attempt")
     open_spans[kind] = _Open(

@@ -10,6 +10,7 @@ from backend.db import Database
 from backend.events.follow import follow
 from backend.events.schemas import EventView
 from backend.events.wakeups import WakeUps
+from backend.metrics.instruments import STREAM_FOLLOWERS
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000
@@ -18,17 +19,18 @@ END = b"event: end\ndata: {}\n\n"
 
 async def stream(database: Database, wakeups: WakeUps, job_id: UUID, *, after: int) -> AsyncIterator[bytes]:
     """The job's events as frames, a comment every 15 s while nothing happens, and `event: end` as the last."""
-    yield f"retry: {RETRY_MS}\n\n".encode()
-    sent_at = time.monotonic()
-    async for event in follow(database, wakeups, job_id, after=after):
-        if event is not None:
-            yield frame(event)
-        elif time.monotonic() - sent_at >= HEARTBEAT_S:
-            yield b": still here\n\n"
-        else:
-            continue
+    with STREAM_FOLLOWERS.track_inprogress():
+        yield f"retry: {RETRY_MS}\n\n".encode()
         sent_at = time.monotonic()
-    yield END
+        async for event in follow(database, wakeups, job_id, after=after):
+            if event is not None:
+                yield frame(event)
+            elif time.monotonic() - sent_at >= HEARTBEAT_S:
+                yield b": still here\n\n"
+            else:
+                continue
+            sent_at = time.monotonic()
+        yield END
 
 
 def frame(event: EventView) -> bytes:

@@ -16,6 +16,8 @@ from backend.jobs import admission
 from backend.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 
 _CANCEL_QUEUED = text(f"""
 with ended as (
@@ -81,6 +83,8 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     if row is None:
         return False
     queue.note(session, queue.WakeUp(job_id, row.event_seq, is_last=True))
+    committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
+    committed.note(session, EVENTS_APPENDED)
     await admission.admit(session, row.project_id)
     return True
 

@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from backend import queue
 from backend.db import AnySession
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,14 @@ class Claimed:
     retries: int
     stamp: int
     created_at: datetime
+    due_at: datetime
+    """From when on the attempt could have run: its submit, its `run_at`, the end of a pause between tries."""
     secrets_stamp: str = ""
     """Changes whenever a secret of the project does."""
     request_id: str = ""
     """Of the request that submitted the job."""
+    traceparent: str = ""
+    """The span that submitted the job, while traces are on."""
 
 
 _CLAIM = """
@@ -48,7 +54,8 @@ with picked as (
     and w.balance_micros > w.reserved_micros
   order by q.stamp limit :most for update of q skip locked
 ), taken as (
-  delete from job_queue q using picked p where q.job_id = p.job_id returning q.job_id, q.stamp
+  delete from job_queue q using picked p where q.job_id = p.job_id
+  returning q.job_id, q.stamp, greatest(q.submitted_at, q.not_before) as due_at
 ), clock as (
   select setval('fair_clock', greatest(max(stamp), (select last_value from fair_clock))) as at
   from taken having count(*) > 0
@@ -58,7 +65,8 @@ with picked as (
       event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
-            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, t.stamp
+            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, t.stamp,
+            t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
@@ -137,6 +145,7 @@ async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list
 
 async def _started(session: AnySession, rows: Any) -> list[Claimed]:
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
+    committed.note(session, EVENTS_APPENDED, len(rows))
     return [
         claimed_of(row, reserved_micros=await _reserve(session, row) if row.cap_micros else 0) for row in rows
     ]
@@ -169,6 +178,8 @@ def claimed_of(row: Any, *, reserved_micros: int) -> Claimed:
         retries=row.retries,
         stamp=row.stamp,
         created_at=row.created_at,
+        due_at=row.due_at,
         secrets_stamp=row.secrets_stamp,
         request_id=row.request_id,
+        traceparent=row.traceparent,
     )

@@ -16,6 +16,8 @@ from backend.jobs.claim import Claimed
 from backend.json_text import storable
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
+from backend.metrics import committed
+from backend.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,9 @@ async def finish(
     queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:
         queue.note(session, queue.Ticket(row.next_lane))
+    committed.note(session, JOBS_FINISHED.labels(ending.status, ending.error_code or ""))
+    committed.note(session, EVENTS_APPENDED, len(everything))
+    committed.note(session, BILLED, charge.billed_micros)
     return True
 
 

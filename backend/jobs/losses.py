@@ -35,13 +35,13 @@ _TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
 _GIVE_UP = text("delete from workers where beat_at < now() - :lease returning id")
 _LOST = text("""
 select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
-       '' as secrets_stamp, count(*) over (partition by j.worker_id) = 1 as was_alone
+       j.created_at as due_at, '' as secrets_stamp, count(*) over (partition by j.worker_id) = 1 as was_alone
 from jobs j
 where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
 """)
 _UNHELD = text("""
 select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
-       '' as secrets_stamp, false as was_alone
+       j.created_at as due_at, '' as secrets_stamp, false as was_alone
 from jobs j
 where j.status = 'running' and j.worker_id = :worker_id and not j.id = any(:held)
   and j.started_at < clock_timestamp() - :settled

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import queue
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 
 _REQUEUE = text(f"""
 with held as (
@@ -75,5 +77,8 @@ async def requeue(
     if row is None:
         return False
     queue.note(session, queue.WakeUp(job_id, row.event_seq))
+    why = "worker_lost" if is_lost else "retry" if is_retry else "drain"
+    committed.note(session, JOBS_REQUEUED.labels(why))
+    committed.note(session, EVENTS_APPENDED, len(everything))
     await admission.admit(session, row.project_id)
     return True

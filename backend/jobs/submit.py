@@ -31,7 +31,10 @@ from backend.jobs.errors import (
 from backend.jobs.schemas import JobRequest
 from backend.ledger.pricing import PriceList
 from backend.limits.quotas import DEFAULTS
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.schemas import unstorable
+from backend.tracing import spans
 
 MAX_METADATA_BYTES = 16_384
 DEFAULT_LANE = "default"
@@ -85,11 +88,11 @@ with project as (
 ), job as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                     replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
-                    submitted_by, api_key_id, request_id, created_at)
+                    submitted_by, api_key_id, request_id, traceparent, created_at)
   select :id, :project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
          cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
          :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, 1, :submitted_by,
-         cast(:api_key_id as uuid), :request_id, cast(:created_at as timestamptz)
+         cast(:api_key_id as uuid), :request_id, :traceparent, cast(:created_at as timestamptz)
   from taken
   returning id, project_id, lane, priority, created_at
 ), place as (
@@ -123,6 +126,13 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         PaymentRequired: the wallet is empty or the key's cap is reached.
         TooManyQueuedJobs: as many as may wait do so.
     """
+    with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
+        submitted = await _submit(session, principal, spec)
+        span.note(puras__project__id=str(principal.project_id), puras__skill=spec.request.skill)
+        return submitted
+
+
+async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
     principal.require(Role.DEVELOPER, "jobs:submit")
     resolved = await resolve_skill(
         session,
@@ -219,6 +229,7 @@ async def _insert(
         "submitted_by": principal.label,
         "api_key_id": principal.id if principal.kind.endswith("_key") else None,
         "request_id": str(get_contextvars().get("request_id", "")),
+        "traceparent": spans.traceparent(),
         "created_at": now(),
         "not_before": _later(request.run_at),
         "most_queued": spec.most_queued,
@@ -229,6 +240,8 @@ async def _insert(
         raise TooManyQueuedJobs(done.parked)
     if not done.is_accepted:
         raise WalletEmpty(done.balance_micros, done.reserved_micros)
+    committed.note(session, JOBS_SUBMITTED.labels(lane))
+    committed.note(session, EVENTS_APPENDED)
     if done.is_ready:
         queue.note(session, queue.Ticket(lane))
     return Submitted(spec.job_id, done.is_ready)

@@ -135,6 +135,8 @@ class Job(SQLModel, table=True):
     api_key_id: UUID | None = None
     request_id: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
     """Of the request that submitted it: the logs of all processes carry it."""
+    traceparent: str = Field(default="", max_length=55, sa_column_kwargs={"server_default": ""})
+    """The span that submitted it, in W3C's form, while traces are on: the spans of its attempts descend from it."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """When the running attempt began."""

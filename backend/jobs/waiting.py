@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal, get_args
 
 from backend.clock import now
+
+Reason = Literal["not_before", "wallet_empty", "project_limit", "no_worker", "runs_alone", "next_in_line"]
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +26,27 @@ class Waiting:
     has_worker: bool
 
 
-def reason(place: Waiting) -> str:
-    """The first thing that keeps the job from running."""
+def kind(place: Waiting) -> Reason:
+    """The first thing that keeps the job from running, as a word."""
     if place.not_before is not None and place.not_before > now():
-        return f"not before {place.not_before:%Y-%m-%d %H:%M:%S} UTC"
+        return "not_before"
     if not place.has_money:
-        return "the wallet is empty"
+        return "wallet_empty"
     if place.stamp is None:
-        return f"behind the project's limit {place.admitted}/{place.concurrency_limit}"
+        return "project_limit"
     if not place.has_worker:
-        return f"no worker in lane {place.lane}"
-    if place.suspect:
-        return "runs alone, since worker processes were lost under it"
-    return "next in line for a free worker"
+        return "no_worker"
+    return "runs_alone" if place.suspect else "next_in_line"
+
+
+def reason(place: Waiting) -> str:
+    """The same as a sentence."""
+    sentences: dict[Reason, str] = {
+        "not_before": f"not before {place.not_before:%Y-%m-%d %H:%M:%S} UTC" if place.not_before else "",
+        "wallet_empty": "the wallet is empty",
+        "project_limit": f"behind the project's limit {place.admitted}/{place.concurrency_limit}",
+        "no_worker": f"no worker in lane {place.lane}",
+        "runs_alone": "runs alone, since worker processes were lost under it",
+        "next_in_line": "next in line for a free worker",
+    }
+    return sentences[kind(place)]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
+from backend.tracing import spans
 from workers.runners import Assignment, Failure, Outcome, Recorder
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.build_box import BuildLimits
@@ -32,6 +35,7 @@ from workers.sandbox.supplies import Supplies, SupplyBounds
 from workers.sandbox.verdicts import Meter, outcome_of
 from workers.sandbox.warm import WarmParent
 from workers.sandbox.watchdog import Excess, Watchdog, Watched
+from workers.traces import job_environment
 
 _TRIES: Final = 3  # to find a process that lives long enough to be given the job
 _PAUSE_S: Final = 0.05
@@ -116,6 +120,10 @@ class DeterministicRunner:
         except (SandboxUnavailable, EnvironmentFailed, RequirementsRefused, ParentLost) as error:
             return Failure(error.code, error.detail, meter.read())
 
+    def measure(self) -> None:
+        """Set the gauges of the processes that this runner keeps."""
+        self._pool.measure()
+
     async def prewarm(self, assignment: Assignment, recorder: Recorder) -> None:
         """Have the warm parent of such assignments ready before the first comes.
 
@@ -142,11 +150,16 @@ class DeterministicRunner:
     ) -> Outcome:
         """Give the job to a process; one that dies before it has the job does not count."""
         why = ""
+        wanted_at = time.monotonic()
         for number in range(_TRIES):
             await asyncio.sleep(number * _PAUSE_S)  # a parent that was killed is gone a moment later
             try:
-                async with self._pool.parent(spec) as parent:
-                    return await self._run_in(parent, meter, assignment, recorder)
+                async with AsyncExitStack() as kept:
+                    with spans.span("sandbox start"):
+                        parent = await kept.enter_async_context(self._pool.parent(spec))
+                        child = await parent.take(min(_TAKE_S, assignment.limits.timeout_s))
+                    SANDBOX_START.observe(time.monotonic() - wanted_at)
+                    return await self._run_in(parent, child, assignment, meter=meter, recorder=recorder)
             except ParentLost as lost:
                 why = f" {lost.detail}"
             except NotStarted:
@@ -157,9 +170,8 @@ class DeterministicRunner:
         )
 
     async def _run_in(
-        self, parent: WarmParent, meter: Meter, assignment: Assignment, recorder: Recorder
+        self, parent: WarmParent, child: Child, assignment: Assignment, *, meter: Meter, recorder: Recorder
     ) -> Outcome:
-        child = await parent.take(min(_TAKE_S, assignment.limits.timeout_s))
         visit = Visit(recorder)
         meter.began = time.monotonic()
         try:
@@ -169,12 +181,16 @@ class DeterministicRunner:
             parent.output.finish()
             child.output.attach(recorder)
             meter.watched = self._watch(child, parent, assignment)
-            ending = await _until_end(child, assignment)
+            with spans.span("run"):
+                ending = await _until_end(child, assignment)
         finally:
             if meter.watched is not None:
                 self._watchdog.forget(meter.watched)
             parent.dismiss(child, assignment.token)
             parent.release(child)
+        JOB_RUN.labels("deterministic").observe(time.monotonic() - meter.began)
+        if isinstance(ending, Stopped):
+            SANDBOX_KILLS.labels(ending.code).inc()
         outcome = outcome_of(ending, meter, recorder, parent_is_lost=parent.is_lost)
         await parent.tell_traffic(child, visit)
         return outcome
@@ -223,7 +239,11 @@ async def _until_end(child: Child, assignment: Assignment) -> Ending:
     limits = assignment.limits
     job = Job(
         inputs=assignment.inputs,
-        environment={"PURAS_JOB_ID": str(assignment.job_id), "PURAS_SERVICE_TOKEN": assignment.token},
+        environment={
+            "PURAS_JOB_ID": str(assignment.job_id),
+            "PURAS_SERVICE_TOKEN": assignment.token,
+            **job_environment(),
+        },
         limits={"DATA": (limits.memory_mb << 20) + MEMORY_ROOM_BYTES, "FSIZE": limits.disk_mb << 20},
         max_output_bytes=limits.output_mb << 20,
     )

@@ -7,9 +7,10 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from backend import logs
+from backend.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
 
 from .errors import ParentLost
 from .launch import Ground
@@ -23,6 +24,13 @@ _MAX_REMEMBERED: Final = 1000
 log = logs.get(__name__)
 
 
+class _Cold(NamedTuple):
+    """Why the children of such a parent import by themselves."""
+
+    reason: str
+    kind: str
+
+
 class Pool:
     """Finds or starts the warm parent of a job."""
 
@@ -32,7 +40,7 @@ class Pool:
         self._max_bytes = max_mb << 20
         self._parents: dict[ParentKey, WarmParent] = {}
         self._starting: dict[ParentKey, asyncio.Task[WarmParent]] = {}
-        self._cold: OrderedDict[ParentKey, str] = OrderedDict()
+        self._cold: OrderedDict[ParentKey, _Cold] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
@@ -52,6 +60,13 @@ class Pool:
         finally:
             parent.running -= 1
             parent.used_at = time.monotonic()
+
+    def measure(self) -> None:
+        """Set the gauges of the warm parents."""
+        parents = list(self._parents.values())
+        PARENTS.set(len(parents))
+        SPARES.set(sum(parent.spares for parent in parents))
+        PARENT_MEMORY.set(sum(memory_of(parent.pid) for parent in parents))
 
     def drop(self, parent: WarmParent) -> None:
         """End a parent that cannot be used any more."""
@@ -91,7 +106,7 @@ class Pool:
             try:
                 await parent.start()
             except NotForkable as obstacle:
-                self._remember_cold(spec.key, str(obstacle))
+                self._remember_cold(spec.key, _Cold(str(obstacle), obstacle.kind))
                 parent.stop()
                 parent = self._make(spec)
                 await parent.start()
@@ -102,6 +117,7 @@ class Pool:
             parent.stop()
             raise
         self._parents[spec.key] = parent
+        SANDBOX_STARTS.labels(self._kind(spec.key)).inc()
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="warm parents")
         return parent
@@ -109,15 +125,23 @@ class Pool:
     def _make(self, spec: ParentSpec) -> WarmParent:
         if self._closed:
             raise ParentLost("The worker is stopping.")
-        cold_reason = self._cold.get(spec.key)
+        cold = self._cold.get(spec.key)
+        cold_reason = cold.reason if cold else None
         if self._ground.layers.bwrap is None:
             cold_reason = self._ground.layers.reason or "there are no mounts on this machine"
         parent = WarmParent(spec, self._ground, cold_reason=cold_reason)
         parent.on_lost = lambda: self._bury(parent)
         return parent
 
-    def _remember_cold(self, key: ParentKey, reason: str) -> None:
-        self._cold[key] = reason
+    def _kind(self, key: ParentKey) -> str:
+        """Whether such a parent is warm, else why not, in one word."""
+        if self._ground.layers.bwrap is None:
+            return "no_mounts"
+        cold = self._cold.get(key)
+        return cold.kind if cold else "warm"
+
+    def _remember_cold(self, key: ParentKey, cold: _Cold) -> None:
+        self._cold[key] = cold
         if len(self._cold) > _MAX_REMEMBERED:
             self._cold.popitem(last=False)
 
@@ -135,6 +159,7 @@ class Pool:
             for parent in self._idle():
                 if now - parent.used_at >= self._idle_s:
                     log.info("idle warm parent ended", skill=parent.spec.key.skill_name)
+                    PARENTS_ENDED.labels("idle").inc()
                     self.drop(parent)
                 else:
                     parent.tidy()
@@ -152,6 +177,7 @@ class Pool:
                 log.warning(
                     "sandbox ended for processes that belong to no job", skill=parent.spec.key.skill_name
                 )
+                PARENTS_ENDED.labels("strays").inc()
                 self.drop(parent)
             parent.strays = strays
 
@@ -165,6 +191,7 @@ class Pool:
                 return
             if not parent.running:
                 log.info("warm parent ended for its memory", skill=parent.spec.key.skill_name, mb=size >> 20)
+                PARENTS_ENDED.labels("memory").inc()
                 self.drop(parent)
                 total -= size
 

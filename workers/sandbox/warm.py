@@ -33,10 +33,17 @@ _FOLDER_SHARE: Final = 16  # of the disk limit of one job, for the folder of all
 _MESSAGES_AT_START: Final = 8
 _MESSAGES_OF_A_CHILD: Final = 2
 _READ_BYTES: Final = 1 << 16
+_LEFT: Final = ("threads", "processes", "connections")
+"""What an import may leave behind that no fork survives."""
 
 
 class NotForkable(Exception):
     """The import left threads, processes or connections behind, which a fork would break."""
+
+    def __init__(self, reason: str, kind: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        """What it left behind, in one word."""
 
 
 class WarmParent:
@@ -140,6 +147,11 @@ class WarmParent:
             pid for pid in (self.pid, *(child.pid for child in self._children.values())) if pid is not None
         }
 
+    @property
+    def spares(self) -> int:
+        """Children that wait for a job."""
+        return len(self._spares)
+
     def admit(self, child: Child, token: str, visit: Visit) -> None:
         """Let the broker pass requests that carry this token, and have the job told what the proxy refuses to it."""
         if self._broker is not None:
@@ -237,7 +249,7 @@ class WarmParent:
         if kind == "refused":
             raise EntrypointRefused(str(told.get("message")), str(told.get("trace", "")), self.output)
         if kind == "not_forkable":
-            raise NotForkable(_why_not_forkable(told))
+            raise NotForkable(_why_not_forkable(told), _first_left(told))
         if self._why_stopped:
             raise EntrypointRefused(f"The sandbox was ended: {self._why_stopped}.", output=self.output)
         raise ParentLost("The skill's sandbox ended while it started.")
@@ -368,7 +380,11 @@ class WarmParent:
                 os.kill(self.pid, signal.SIGKILL)
 
 
+def _first_left(told: dict[str, Any]) -> str:
+    return next((word for word in _LEFT if told.get(word)), "something")
+
+
 def _why_not_forkable(told: dict[str, Any]) -> str:
-    counts = [(told.get(word), word) for word in ("threads", "processes", "connections")]
+    counts = [(told.get(word), word) for word in _LEFT]
     parts = [f"{count} {word}" for count, word in counts if isinstance(count, int) and count]
     return f"importing the skill left {' and '.join(parts) or 'something'} running, so that every job imports it anew"

@@ -1,0 +1,1 @@
+"""Numbers about the instance, for Prometheus: counted in every process, summed where they are asked for."""

@@ -1,0 +1,129 @@
+"""Everything that this process counts. What is counted here is summed over all processes by `exposition`.
+
+Labels have few values, and none that a tenant chooses: no project, no job, no skill, no free text.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry(auto_describe=False)
+"""Ours alone: the library's own registry would add what it finds out about one process."""
+
+_QUICK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds of things that should take milliseconds."""
+_LONG: Final = (0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
+"""Seconds of things that may take half an hour."""
+_HTTP: Final = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
+"""Few, since there is a set of them for each route."""
+
+
+def _counter(name: str, help_text: str, *labels: str) -> Counter:
+    return Counter(name, help_text, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, help_text: str, *labels: str) -> Gauge:
+    return Gauge(name, help_text, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, help_text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+    return Histogram(name, help_text, labels, registry=REGISTRY, buckets=buckets)
+
+
+JOBS_SUBMITTED: Final = _counter("puras_jobs_submitted_total", "Jobs that were accepted.", "lane")
+JOBS_FINISHED: Final = _counter(
+    "puras_jobs_finished_total",
+    "Jobs that have ended, by their last status and the code of their error.",
+    "status",
+    "code",
+)
+JOBS_REQUEUED: Final = _counter(
+    "puras_jobs_requeued_total",
+    "Attempts that were sent back to the queue: worker_lost, drain, retry.",
+    "reason",
+)
+JOB_QUEUE_WAIT: Final = _histogram(
+    "puras_job_queue_wait_seconds",
+    "From the submit of a job to its first start; a job with `run_at` does not count.",
+    "lane",
+    buckets=_LONG,
+)
+JOB_RUN: Final = _histogram(
+    "puras_job_run_seconds", "From the hand-over to the process of a job to its end.", "type", buckets=_LONG
+)
+JOB_FINISH: Final = _histogram(
+    "puras_job_finish_seconds", "From the end of a job's process to its stored end.", buckets=_QUICK
+)
+EVENTS_APPENDED: Final = _counter("puras_events_appended_total", "Events of jobs that were stored.")
+DATABASE_COMMITS: Final = _counter(
+    "puras_database_commits_total",
+    "Units of work that were committed: transactions, and single statements that are their own.",
+    "way",
+)
+BILLED: Final = _counter("puras_ledger_billed_micros_total", "Micro-dollars that jobs were billed.")
+
+MESSAGES_SENT: Final = _counter(
+    "puras_redis_messages_sent_total", "What was rung over Redis: ticket, wake_up, cancel.", "kind"
+)
+REDIS_FAILURES: Final = _counter("puras_redis_failures_total", "Times that Redis did not take a message.")
+
+HTTP_REQUESTS: Final = _counter(
+    "puras_http_requests_total", "Requests that the API has answered.", "method", "route", "status"
+)
+HTTP_REQUEST: Final = _histogram(
+    "puras_http_request_seconds",
+    "From a request to the end of its answer; those that wait for a job, and streams, last as long as they wait.",
+    "method",
+    "route",
+    buckets=_HTTP,
+)
+STREAM_FOLLOWERS: Final = _gauge("puras_stream_followers", "Open streams of events.")
+DRIVE_BYTES: Final = _counter(
+    "puras_drive_transferred_bytes_total",
+    "Bytes of drive files that the API took in or gave out.",
+    "direction",
+)
+
+SWEEP: Final = _histogram("puras_sweep_seconds", "One round of the sweeper.", buckets=_QUICK)
+WORKERS_LOST: Final = _counter(
+    "puras_workers_lost_total", "Worker processes that were given up: their lease had run out."
+)
+JOBS_LOST: Final = _counter("puras_jobs_lost_total", "Jobs that were running in a lost worker process.")
+SWEEP_ADMITTED: Final = _counter(
+    "puras_sweep_admitted_jobs_total", "Parked jobs that only the sweeper let into their project's window."
+)
+
+SANDBOX_START: Final = _histogram(
+    "puras_sandbox_start_seconds",
+    "From an attempt's wish for a process to having one: a spare of a warm parent, or a new one.",
+    buckets=_QUICK,
+)
+SANDBOX_STARTS: Final = _counter(
+    "puras_sandbox_starts_total",
+    "Parent processes that were started: warm, or cold because of threads, processes, connections, no_mounts.",
+    "kind",
+)
+SANDBOX_KILLS: Final = _counter(
+    "puras_sandbox_kills_total", "Processes that the sandbox ended, by the limit that they broke.", "reason"
+)
+PARENTS_ENDED: Final = _counter(
+    "puras_sandbox_parents_ended_total", "Warm parents that were ended: idle, memory, strays.", "reason"
+)
+PARENTS: Final = _gauge("puras_sandbox_parents", "Warm parents that live.")
+SPARES: Final = _gauge("puras_sandbox_spares", "Forked processes that wait for a job.")
+PARENT_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the warm parents.")
+ENVIRONMENT_BUILDS: Final = _counter(
+    "puras_environment_builds_total", "Environments of packages that were built: ready, failed.", "outcome"
+)
+ENVIRONMENT_BUILD: Final = _histogram(
+    "puras_environment_build_seconds", "One build of an environment.", buckets=_LONG
+)
+
+DATABASE_CONNECTIONS: Final = _gauge(
+    "puras_database_connections", "Connections to the database, by pool and by use.", "pool", "state"
+)
+SPANS_EXPORTED: Final = _counter(
+    "puras_spans_exported_total", "Spans that the trace receiver took (sent) or did not (failed).", "outcome"
+)

@@ -1,0 +1,119 @@
+"""What the database alone knows: what waits, since when and why; which workers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from sqlalchemy import text
+
+from backend.db import AnySession
+from backend.fleet.service import LEASE
+from backend.jobs.waiting import REASONS, Reason, Waiting, kind
+
+_QUEUE: Final = text("""
+with lane as (
+  select lane, bool_or(true) as has_worker from workers w, unnest(w.lanes) as lane
+  where w.beat_at > now() - cast(:lease as interval) group by lane
+)
+select q.lane, q.stamp is null as is_parked, q.suspect,
+       coalesce(q.not_before > now(), false) as is_later,
+       w.balance_micros > w.reserved_micros as has_money, coalesce(bool_or(lane.has_worker), false) as has_worker,
+       count(*) as jobs,
+       extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))) as oldest_s
+from job_queue q join wallets w on w.project_id = q.project_id left join lane on lane.lane = q.lane
+group by 1, 2, 3, 4, 5
+""")
+_WORKERS: Final = text("""
+select lane, count(*) as workers, sum(w.capacity) as capacity, sum(w.running) as running
+from workers w, unnest(w.lanes) as lane
+where w.beat_at > now() - cast(:lease as interval) and not w.stopping group by lane
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiters:
+    """Jobs of one lane that wait for the same reason."""
+
+    lane: str
+    reason: Reason
+    jobs: int
+    oldest_s: float
+
+
+async def read(session: AnySession) -> list[Metric]:
+    """The state of the queue and of the fleet as gauges."""
+    waiting = (await session.execute(_QUEUE, {"lease": LEASE})).all()
+    workers = (await session.execute(_WORKERS, {"lease": LEASE})).all()
+    lanes = {row.lane for row in (*waiting, *workers)}
+    return [*_queue_gauges(_summed(lanes, map(_waiters, waiting))), *_worker_gauges(workers)]
+
+
+def families() -> list[Metric]:
+    """The gauges without values, for whoever wants to know their names."""
+    return [*_queue_gauges([]), *_worker_gauges([])]
+
+
+def _waiters(row: Any) -> Waiters:
+    place = Waiting(
+        stamp=None if row.is_parked else 0,
+        suspect=row.suspect,
+        not_before=None,
+        lane=row.lane,
+        admitted=0,
+        concurrency_limit=0,
+        has_money=row.has_money,
+        has_worker=row.has_worker,
+    )
+    reason: Reason = "not_before" if row.is_later else kind(place)
+    return Waiters(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)))
+
+
+def _summed(lanes: Iterable[str], waiters: Iterable[Waiters]) -> list[Waiters]:
+    """One for each lane and reason, with those for which nobody waits."""
+    found = {(lane, reason): Waiters(lane, reason, 0, 0.0) for lane in lanes for reason in REASONS}
+    for one in waiters:
+        had = found[one.lane, one.reason]
+        found[one.lane, one.reason] = Waiters(
+            one.lane, one.reason, had.jobs + one.jobs, max(had.oldest_s, one.oldest_s)
+        )
+    return [found[key] for key in sorted(found)]
+
+
+def _queue_gauges(waiters: list[Waiters]) -> list[Metric]:
+    jobs = GaugeMetricFamily(
+        "puras_queue_jobs",
+        "Queued jobs, by lane and by what keeps them from running.",
+        labels=("lane", "reason"),
+    )
+    oldest = GaugeMetricFamily(
+        "puras_queue_oldest_seconds",
+        "How long the oldest of them has waited, since its submit or its `run_at`.",
+        labels=("lane", "reason"),
+    )
+    for one in waiters:
+        jobs.add_metric((one.lane, one.reason), one.jobs)
+        oldest.add_metric((one.lane, one.reason), one.oldest_s)
+    return [jobs, oldest]
+
+
+def _worker_gauges(rows: Any) -> list[Metric]:
+    shown = [
+        ("workers", "puras_workers", "Worker processes that live and take jobs, by lane."),
+        (
+            "capacity",
+            "puras_worker_slots",
+            "Jobs that they can run at once; a process of two lanes counts in both.",
+        ),
+        ("running", "puras_worker_running_jobs", "Jobs that they run now, as their last beat said."),
+    ]
+    gauges: list[Metric] = []
+    for column, name, help_text in shown:
+        gauge = GaugeMetricFamily(name, help_text, labels=("lane",))
+        for row in rows:
+            gauge.add_metric((row.lane,), float(getattr(row, column)))
+        gauges.append(gauge)
+    return gauges

@@ -1,0 +1,28 @@
+"""Table of the numbers of processes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class ProcessMetrics(SQLModel, table=True):
+    """What one process has counted so far; one row holds the sums of all that are gone."""
+
+    __tablename__: ClassVar[str] = "process_metrics"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    role: str = Field(max_length=16)
+    """`api`, `worker`, or `gone`."""
+    totals: dict[str, float] = Field(sa_column=Column(JSONB, nullable=False))
+    """Sample → value of what only grows."""
+    gauges: dict[str, float] = Field(sa_column=Column(JSONB, nullable=False))
+    """Sample → value of what is so now."""
+    beat_at: datetime = Field(default_factory=now, sa_type=Timestamp)

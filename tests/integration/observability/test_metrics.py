@@ -1,0 +1,254 @@
+"""`GET /metrics`: who may read it, and that it tells the truth about every process."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from sqlalchemy import text
+
+from backend.clock import now
+from backend.config import Settings
+from backend.db import Database
+from backend.fleet import service as fleet
+from backend.jobs import cancel
+from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.waiting import REASONS
+from backend.metrics import books
+from backend.metrics.reporter import Reporter
+from backend.metrics.snapshot import Snapshot, key_of
+from tests.factories.tenants import make_job, make_skill, make_tenant
+from tests.integration.observability.conftest import TOKEN
+from tests.integration.observability.scraping import HEADERS, scrape
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "Bearer wrong-token-of-some-length",
+        f"Basic {TOKEN}",
+        TOKEN,
+        "Bearer",
+        f"Bearer {TOKEN}x",
+        "Bearer é",
+    ],
+)
+async def test_without_the_token_nothing_is_told(http: httpx.AsyncClient, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header.encode()}
+    answer = await http.get("/metrics", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "metrics_token_refused")
+    assert "PURAS_METRICS_TOKEN" in answer.json()["detail"]
+    assert "puras_" not in answer.text
+
+
+async def test_where_no_token_is_set_there_are_no_metrics(app: FastAPI, http: httpx.AsyncClient) -> None:
+    settings = app.state.instance.settings.model_copy(update={"metrics_token": None})
+    object.__setattr__(app.state.instance, "settings", settings)
+    answer = await http.get("/metrics", headers=HEADERS)
+    assert (answer.status_code, answer.json()["code"]) == (404, "metrics_off")
+
+
+def test_a_token_that_can_be_guessed_is_refused_at_the_start() -> None:
+    with pytest.raises(ValueError, match="at least 16"):
+        Settings.model_validate({"metrics_token": "short"})
+
+
+async def test_requests_count_under_their_route_and_strangers_words_under_none(
+    http: httpx.AsyncClient,
+) -> None:
+    before = await scrape(http)
+    await http.get(f"/v1/jobs/{uuid4()}")
+    await http.get("/health")
+    await http.request("BREW", "/secret-words-of-a-stranger")
+    after = await scrape(http)
+
+    def counted(method: str, route: str, status: str) -> float:
+        labels = {"method": method, "route": route, "status": status}
+        return after.value("puras_http_requests_total", **labels) - before.value(
+            "puras_http_requests_total", **labels
+        )
+
+    assert counted("GET", "/health", "200") == 1
+    assert counted("other", "unmatched", "404") == 1
+    assert counted("GET", "unmatched", "401") == 1, "the gate refuses before a route is looked for"
+    assert not [labels for _, labels in after.samples if "secret-words" in str(labels)]
+
+
+async def test_a_route_of_a_nested_router_is_named_whole(
+    http: httpx.AsyncClient, app: FastAPI, database: Database
+) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        job_id = await make_job(session, tenant)
+    from backend.auth import keys
+
+    async with database.transaction() as session:
+        made = await keys.create(session, None, project_id=tenant.project_id, kind="secret")
+    answer = await http.get(f"/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {made.clear_text}"})
+    assert answer.status_code == 200
+    seen = await scrape(http)
+    labels = {"method": "GET", "route": "/v1/jobs/{job_id}"}
+    assert seen.value("puras_http_requests_total", **labels, status="200") >= 1
+    assert seen.value("puras_http_request_seconds_count", **labels) >= 1
+    assert str(job_id) not in str(seen.samples)
+
+
+async def test_jobs_count_when_their_fact_is_committed_and_only_then(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    before = await scrape(http)
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+    with pytest.raises(RuntimeError, match="rolled back"):
+        async with database.transaction() as session:
+            await make_job(session, tenant)
+            raise RuntimeError("rolled back")
+    for _ in range(3):
+        async with database.transaction() as session:
+            cancelled = await make_job(session, tenant)
+    async with database.transaction() as session:
+        await cancel.cancel(session, tenant.principal, cancelled)
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        jobs = await claim(session, worker_id=worker_id, lane="default", most=8)
+    endings = [Ending("succeeded", result={}), Ending("failed", error="no", error_code="timeout")]
+    for job, ending in zip(jobs, endings, strict=True):
+        for _ in range(2):  # the second is refused: the attempt is not the running one any more
+            async with database.transaction() as session:
+                await finish(session, job, ending)
+    after = await scrape(http)
+
+    def grown(name: str, **labels: str) -> float:
+        return after.value(name, **labels) - before.value(name, **labels)
+
+    assert grown("puras_jobs_submitted_total", lane="default") == 3
+    assert grown("puras_jobs_finished_total", status="succeeded", code="") == 1
+    assert grown("puras_jobs_finished_total", status="failed", code="timeout") == 1
+    assert grown("puras_jobs_finished_total", status="cancelled", code="cancelled") == 1
+    stored = 3 + 1 + 2 + 2  # queued, cancelled, started, ended
+    assert grown("puras_events_appended_total") == stored
+    async with database.transaction() as session:
+        assert (await session.execute(text("select count(*) from job_events"))).scalar_one() == stored
+
+
+async def test_the_queue_is_told_by_lane_and_reason(http: httpx.AsyncClient, database: Database) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill(), concurrency_limit=1)
+        await make_job(session, tenant)  # ready, and nobody serves its lane yet
+        await make_job(session, tenant)  # parked
+        await make_job(session, tenant, run_at=now() + timedelta(hours=1))
+        poor = await make_tenant(session)
+        await make_job(session, poor)
+    async with database.transaction() as session:
+        await session.execute(
+            text("update wallets set balance_micros = 0 where project_id = :id"), {"id": poor.project_id}
+        )
+        await session.execute(text("update job_queue set submitted_at = submitted_at - interval '1 hour'"))
+    seen = await scrape(http)
+    waiting = {reason: seen.value("puras_queue_jobs", lane="default", reason=reason) for reason in REASONS}
+    assert waiting == {
+        "no_worker": 1,
+        "project_limit": 1,
+        "not_before": 1,
+        "wallet_empty": 1,
+        "runs_alone": 0,
+        "next_in_line": 0,
+    }
+    assert 3600 <= seen.value("puras_queue_oldest_seconds", lane="default", reason="project_limit") < 3700
+    assert seen.value("puras_queue_oldest_seconds", lane="default", reason="not_before") == 0
+    async with database.transaction() as session:
+        await fleet.join(session, uuid4(), lanes=["default"], capacity=8, layers=[])
+    seen = await scrape(http)
+    assert seen.value("puras_queue_jobs", lane="default", reason="next_in_line") == 1
+    assert seen.value("puras_queue_jobs", lane="default", reason="no_worker") == 0
+    assert seen.value("puras_workers", lane="default") == 1
+    assert seen.value("puras_worker_slots", lane="default") == 8
+
+
+async def test_processes_are_summed_dead_ones_once_and_for_good(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    name = "puras_jobs_finished_total"
+    key = key_of(name, {"status": "failed", "code": "of_this_test"})
+    gauge = key_of("puras_sandbox_parents", {})
+
+    async def seen() -> float:
+        return (await scrape(http)).value(name, status="failed", code="of_this_test")
+
+    living, dead = uuid4(), uuid4()
+    async with database.reading() as session:
+        await books.enter(session, living, "worker", Snapshot({key: 5}, {gauge: 2}))
+        await books.enter(session, dead, "worker", Snapshot({key: 7}, {gauge: 30}))
+        await books.enter(session, dead, "worker", Snapshot({key: 7}, {gauge: 30}))
+        await session.execute(
+            text("update process_metrics set beat_at = now() - interval '2 hours' where id = :id"),
+            {"id": dead},
+        )
+    assert await seen() == 12
+    assert (await scrape(http)).value("puras_sandbox_parents") == 2, "what a dead process had is gone"
+    for _ in range(3):
+        async with database.transaction() as session:
+            await books.fold(session)
+        assert await seen() == 12
+    async with database.reading() as session:
+        assert await books.write(session, living, Snapshot({key: 6}, {gauge: 2}))
+        assert not await books.write(session, dead, Snapshot({key: 8}, {gauge: 30})), "its row was folded"
+        rows = (await session.execute(text("select role from process_metrics order by role"))).all()
+    assert await seen() == 13
+    assert [row.role for row in rows].count("gone") == 1
+
+
+async def test_a_process_that_was_folded_and_lives_counts_on_from_there(database: Database) -> None:
+    registry = CollectorRegistry()
+    counter = Counter("puras_jobs_lost_total", "help", registry=registry)
+    Gauge("puras_stream_followers", "help", registry=registry).set(1)
+    reporter = Reporter(database, "worker", registry=registry)
+    counter.inc(10)
+    await reporter.report()
+    first = reporter.process_id
+    async with database.transaction() as session:
+        await session.execute(text("update process_metrics set beat_at = now() - interval '2 hours'"))
+        await books.fold(session)
+    counter.inc(1)
+    await reporter.report()  # finds out
+    await reporter.report()
+    counter.inc(1)
+    await reporter.report()
+    assert reporter.process_id != first
+    async with database.reading() as session:
+        summed = await books.read(session, except_id=uuid4())
+    assert summed.totals[key_of("puras_jobs_lost_total", {})] == 12
+
+
+async def test_histograms_have_their_buckets_in_order_and_up_to_all(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    buckets = {"0.005": 1.0, "10.0": 3.0, "0.1": 2.0, "+Inf": 4.0}
+    samples = {
+        key_of("puras_job_run_seconds_bucket", {"type": "elsewhere", "le": le}): count
+        for le, count in buckets.items()
+    }
+    samples[key_of("puras_job_run_seconds_count", {"type": "elsewhere"})] = 4
+    samples[key_of("puras_job_run_seconds_sum", {"type": "elsewhere"})] = 21.5
+    samples[key_of("puras_of_another_release_total", {})] = 1
+    async with database.reading() as session:
+        await books.enter(session, uuid4(), "worker", Snapshot(samples, {}))
+    text_ = (await http.get("/metrics", headers=HEADERS)).text
+    lines = [line for line in text_.splitlines() if 'type="elsewhere"' in line]
+    assert [line.rpartition(" ")[2] for line in lines] == ["1.0", "2.0", "3.0", "4.0", "4.0", "21.5"]
+    assert "puras_of_another_release" not in text_
+
+
+async def test_open_metrics_is_spoken_to_those_who_ask_for_it(http: httpx.AsyncClient) -> None:
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    answer = await http.get("/metrics", headers=HEADERS | accept)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+    assert (await http.get("/metrics", headers=HEADERS)).headers["content-type"].startswith("text/plain")

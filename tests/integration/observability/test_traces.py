@@ -1,0 +1,229 @@
+"""A request and its job are one trace, from the caller's own span to the function that ran; no secret is in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from benchmarks.client import Client
+from tests.integration.observability.conftest import TOKEN, eventually
+from tests.integration.observability.receiver import Receiver, Seen, receiving
+from tests.integration.observability.scraping import Scrape
+from tests.integration.operations.instances import Up, new_up
+
+SECRET = "hush-hush-value-of-a-secret"
+GIVEN = "private-input-of-a-caller"
+ANSWERED = "private-answer-of-a-function"
+COLLECTOR_KEY = "key-of-the-operators-collector"
+SKILLS = {
+    "skills/look/skill.yaml": b"""\
+entrypoint: main.py:run
+input_schema: {type: object, properties: {word: {type: string}}}
+output_schema: {type: object, properties: {variables: {type: object}, answer: {type: string}}}
+""",
+    "skills/look/main.py": b"""\
+import os
+
+
+def run(word=""):
+    print("a line of the job", os.environ.get("API_SECRET"))
+    own = {name: value for name, value in os.environ.items() if "TOKEN" not in name and name != "API_SECRET"}
+    return {"variables": own, "answer": "private-answer-of-a-function"}
+""",
+    "skills/fail/skill.yaml": b"""\
+entrypoint: main.py:run
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+""",
+    "skills/fail/main.py": b"def run(inputs):\n    raise ValueError('private-answer-of-a-function')\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A whole instance, a client of it, and where its traces arrive."""
+
+    up: Up
+    client: Client
+    receiver: Receiver
+    api_key: str
+
+    def arrived(self, trace_id: str, *names: str) -> dict[str, Seen]:
+        """The spans of a trace by name, once those named are there."""
+        eventually(
+            lambda: set(names) <= {span.name for span in self.receiver.spans(trace_id)},
+            30,
+        )
+        return {span.name: span for span in self.receiver.spans(trace_id)}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with receiving() as receiver, new_up() as up:
+        up.settings = {
+            "PURAS_LOG_FORMAT": "json",
+            "PURAS_METRICS_TOKEN": TOKEN,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+            "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector-key={COLLECTOR_KEY}",
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+        }
+        up.start()
+        up.wait_ready()
+        made = up.json("project", "create", "Traced", "--credit-usd", "5")
+        with Client(up.port, made["api_key"]) as client:
+            client.push(SKILLS)
+            client.call("PUT", "/v1/secrets", {"name": "API_SECRET", "value": SECRET})
+            yield World(up, client, receiver, made["api_key"])
+
+
+def traceparent() -> tuple[str, str, str]:
+    """A caller's own span: the header, its trace and its id."""
+    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+    return f"00-{trace_id}-{span_id}-01", trace_id, span_id
+
+
+def submit(client: Client, skill: str, header: str, **headers: str) -> dict[str, object]:
+    body = {"skill": skill, "inputs": {"word": GIVEN} if skill == "look" else {}}
+    job: dict[str, object] = client.call(
+        "POST", "/v1/jobs?wait=true&timeout=55", body, **{"traceparent": header, **headers}
+    )
+    return job
+
+
+def test_a_request_and_its_job_are_one_trace_across_processes(world: World) -> None:
+    header, trace_id, caller = traceparent()
+    job = submit(world.client, "look", header)
+    assert job["status"] == "succeeded", job
+    inside = ("prepare", "sandbox start", "run", "finish", "function")
+    seen = world.arrived(trace_id, "POST /v1/jobs", "submit", "queue", "claim", "attempt", *inside)
+    parents = {name: span.parent_id for name, span in seen.items()}
+    ids = {name: span.span_id for name, span in seen.items()}
+    assert parents["POST /v1/jobs"] == caller
+    assert parents["submit"] == ids["POST /v1/jobs"]
+    assert {parents[name] for name in ("queue", "claim", "attempt")} == {ids["submit"]}
+    assert {parents[name] for name in inside} == {ids["attempt"]}
+    assert {seen[name].role for name in ("POST /v1/jobs", "submit")} == {"api"}
+    assert {seen[name].role for name in ("queue", "attempt", *inside)} == {"worker"}
+    assert {span.service for span in seen.values()} == {"puras-studio"}
+    assert all(span.began_ns <= span.ended_ns for span in seen.values())
+    assert seen["queue"].ended_ns <= seen["attempt"].began_ns <= seen["run"].began_ns
+    request = seen["POST /v1/jobs"].attributes
+    assert (request["http.route"], request["http.response.status_code"]) == ("/v1/jobs", 201)
+    attempt = seen["attempt"].attributes
+    assert (attempt["puras.job.id"], attempt["puras.outcome"]) == (job["id"], "succeeded")
+
+
+def test_the_job_may_join_its_trace_and_is_told_nothing_of_the_receiver(world: World) -> None:
+    header, trace_id, _ = traceparent()
+    job = submit(world.client, "look", header)
+    variables = job["result"]["variables"]  # type: ignore[index]
+    run = world.arrived(trace_id, "run")["run"]
+    assert variables["TRACEPARENT"] == f"00-{trace_id}-{run.span_id}-01"
+    assert not [name for name in variables if name.startswith("OTEL_")]
+    assert COLLECTOR_KEY not in json.dumps(variables)
+
+
+def test_nothing_that_was_given_or_answered_and_no_secret_leaves_with_a_span(world: World) -> None:
+    header, trace_id, _ = traceparent()
+    submit(world.client, "look", header)
+    world.arrived(trace_id, "function", "finish", "attempt", "POST /v1/jobs")
+    failed_header, failed_id, _ = traceparent()
+    failed = submit(world.client, "fail", failed_header)
+    seen = world.arrived(failed_id, "attempt")
+    assert failed["error_code"] == "exception"
+    assert seen["attempt"].is_error
+    assert seen["attempt"].attributes["error.type"] == "exception"
+    sent = b"".join(world.receiver.bodies)
+    for private in (SECRET, GIVEN, ANSWERED, world.api_key, COLLECTOR_KEY, "a line of the job"):
+        assert private.encode() not in sent, private
+    assert {headers["x-collector-key"] for headers in world.receiver.headers} == {COLLECTOR_KEY}
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["nonsense", "00-" + "0" * 32 + "-" + "1" * 16 + "-01", "ff-" + "a" * 32 + "-" + "b" * 16 + "-01"],
+)
+def test_what_is_no_traceparent_begins_a_trace_of_its_own(world: World, header: str) -> None:
+    job = submit(world.client, "look", header)
+    eventually(
+        lambda: any(
+            span.name == "attempt" and span.attributes["puras.job.id"] == job["id"]
+            for span in world.receiver.spans()
+        ),
+        30,
+    )
+    (attempt,) = (
+        span
+        for span in world.receiver.spans()
+        if span.name == "attempt" and span.attributes["puras.job.id"] == job["id"]
+    )
+    assert world.arrived(attempt.trace_id, "POST /v1/jobs")["POST /v1/jobs"].parent_id == ""
+
+
+def test_a_key_that_everybody_has_puts_no_span_into_the_trace_of_another(world: World) -> None:
+    made = world.client.call("POST", "/v1/api-keys", {"kind": "publishable"})
+    key = made.get("api_key") or made["key"]
+    header, trace_id, _ = traceparent()
+    with Client(world.up.port, key) as stranger:
+        job = submit(stranger, "look", header)
+    assert not str(job["result"]["variables"]["TRACEPARENT"]).startswith(f"00-{trace_id}")  # type: ignore[index]
+    with Client(world.up.port, "puras_live_12345678." + "x" * 32) as unknown:
+        assert unknown.ask("GET", "/v1/jobs", traceparent=header).status == 401
+    own_header, own_id, _ = traceparent()
+    submit(world.client, "look", own_header)
+    world.arrived(own_id, "attempt", "POST /v1/jobs")  # whatever was sent before has arrived by now
+    assert world.receiver.spans(trace_id) == []
+
+
+def test_the_logs_of_all_processes_are_objects_that_name_request_job_and_trace(world: World) -> None:
+    header, trace_id, _ = traceparent()
+    request_id = f"req-{secrets.token_hex(6)}"
+    job = submit(world.client, "look", header, **{"X-Request-Id": request_id})
+    eventually(lambda: request_id in world.up.log and f'"job_id": "{job["id"]}"' in world.up.log, 10)
+    written = [line for line in world.up.log.splitlines() if line.strip()]
+    lines = [json.loads(line) for line in written if not line.startswith("  ")]  # the welcome is for people
+    assert all(isinstance(line, dict) and line["event"] for line in lines)
+    (ended,) = (
+        line for line in lines if line.get("job_id") == job["id"] and line["event"] == "job succeeded"
+    )
+    assert (ended["request_id"], ended["trace_id"]) == (request_id, trace_id)
+    (answered,) = (
+        line for line in lines if line["event"] == "request answered" and line.get("request_id") == request_id
+    )
+    assert answered["trace_id"] == trace_id
+    for private in (SECRET, GIVEN, ANSWERED, world.api_key, COLLECTOR_KEY, TOKEN):
+        assert private not in world.up.log, private
+
+
+def test_the_metrics_of_a_killed_worker_are_not_lost_and_not_counted_twice(world: World) -> None:
+    def scraped() -> Scrape:
+        answer = world.client.ask("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
+        assert answer.status == 200, answer.body
+        return Scrape(answer.body)
+
+    def finished() -> float:
+        return scraped().value("puras_jobs_finished_total", status="succeeded", code="")
+
+    for _ in range(3):
+        submit(world.client, "look", traceparent()[0])
+    done = len(world.client.call("GET", "/v1/jobs?status=succeeded&limit=200"))
+    eventually(lambda: finished() == done, 15)  # a worker reports every few seconds
+    before = scraped()
+    assert before.value("puras_job_run_seconds_count", type="deterministic") >= done
+    assert before.value("puras_sandbox_starts_total", kind="warm") >= 1
+    assert before.value("puras_sandbox_memory_bytes") > 1_000_000
+    assert before.value("puras_workers", lane="default") == 1
+    assert before.total("puras_spans_exported_total") > 0
+    (worker,) = world.up.processes("workers.main")
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: world.up.processes("workers.main") not in (set(), {worker}), 20)
+    assert finished() == done
+    submit(world.client, "look", traceparent()[0])
+    eventually(lambda: finished() == done + 1, 15)

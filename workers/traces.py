@@ -1,0 +1,57 @@
+"""The spans of one attempt, in the trace of the request that submitted its job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from backend.events.append import TERMINAL_TYPES, NewEvent
+from backend.jobs.claim import Claimed
+from backend.tracing import own, parents, spans
+from backend.tracing.spans import Attribute, Span
+
+
+@contextmanager
+def attempt(claimed: Claimed, *, claim_began_ns: int) -> Iterator[Span]:
+    """A span for all that the attempt does; what the job waited before is told too."""
+    facts: dict[str, Attribute] = {
+        "puras.job.id": str(claimed.job_id),
+        "puras.project.id": str(claimed.project_id),
+        "puras.skill": claimed.skill_name,
+        "puras.attempt": claimed.attempt,
+    }
+    claimed_ns = time.time_ns()
+    if spans.is_on():
+        due_ns = int(claimed.due_at.timestamp() * 1_000_000) * 1_000
+        spans.record("queue", parent=claimed.traceparent, began_ns=due_ns, ended_ns=claim_began_ns, **facts)
+        spans.record(
+            "claim", parent=claimed.traceparent, began_ns=claim_began_ns, ended_ns=claimed_ns, **facts
+        )
+    with spans.span("attempt", "consumer", parent=claimed.traceparent, at_ns=claimed_ns, **facts) as span:
+        yield span
+
+
+def ended(
+    span: Span, claimed: Claimed, *, outcome: str, code: str | None, events: Sequence[NewEvent]
+) -> None:
+    """Say how the attempt ended, and send the spans that its job's own events tell of."""
+    if not span.traceparent:
+        return
+    span.note(puras__outcome=outcome)
+    if code is not None:
+        span.fail(code)
+    if events:
+        last = NewEvent(outcome if outcome in TERMINAL_TYPES else "requeued")
+        own.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
+
+
+def job_environment() -> dict[str, str]:
+    """What a job is told of its trace, by the names that OpenTelemetry gives it: its code may join in."""
+    line = spans.traceparent()
+    return {"TRACEPARENT": line} if line else {}
+
+
+def log_fields(claimed: Claimed) -> dict[str, str]:
+    """What a line of the log about the attempt says of its trace, if it has one."""
+    return {"trace_id": parents.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}
