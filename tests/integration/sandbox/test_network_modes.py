@@ -277,3 +277,84 @@ async def test_without_a_namespace_there_is_no_network_and_never_a_weaker_one(
     assert notebook.of("sandbox")[0]["network"] == "none"
     assert "no network namespaces" in notebook.text("system")
     assert runner.proxy.pid is None
+
+
+@NEEDS_NAMESPACE
+async def test_a_sandbox_has_one_door_whatever_its_import_sends(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    code = """
+        import array, json, os, socket
+        control = socket.socket(fileno=os.dup(3))
+        def send(kind):
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", 0))
+                listener.listen()
+                rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))
+                control.sendmsg([json.dumps({"type": kind}).encode()], [rights])
+        for _ in range(2):
+            send("egress")
+        control.close()
+        def run(inputs):
+            return 1
+        """
+    assert isinstance(await runner.run(skill(code, network="none"), notebook), Success)
+    assert (runner.proxy.pid, runner.proxy.doors) == (None, 0)
+    assert isinstance(await runner.run(skill(code, network=["a.example"]), notebook), Success)
+    assert runner.proxy.doors == 1
+
+
+@NEEDS_NAMESPACE
+async def test_the_door_of_another_tenant_is_not_there(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    tell = "import os\ndef run(inputs): return os.environ['http_proxy'].rpartition(':')[2]"
+    theirs = await runner.run(skill(tell, network="public"), notebook)
+    assert isinstance(theirs, Success)
+    outcome = await runner.run(
+        skill(
+            """
+            import socket
+            def knock(port):
+                try:
+                    with socket.create_connection(("127.0.0.1", int(port)), timeout=5):
+                        return "open"
+                except OSError as error:
+                    return type(error).__name__
+            AT_IMPORT = [knock(port) for port in range(1024, 65536)]
+            def run(inputs):
+                return [sorted(set(AT_IMPORT)), AT_IMPORT.count("open"), knock(inputs["port"])]
+            """,
+            inputs={"port": theirs.value},
+            network="none",
+        ),
+        notebook,
+    )
+    assert isinstance(outcome, Success), outcome
+    # Its own broker answers, and nobody else: the other's door is in another network.
+    assert outcome.value[:2] == [["ConnectionRefusedError", "open"], 1]
+    assert outcome.value[2] == "PermissionError"
+
+
+@NEEDS_NAMESPACE
+async def test_what_a_client_of_the_import_uses_is_counted_with_a_job_that_was_alone(
+    runner: DeterministicRunner, skill: Skill
+) -> None:
+    assignment = skill(
+        """
+        import os, urllib.request
+        OPENER = urllib.request.build_opener(urllib.request.ProxyHandler())  # reads the variables now
+        def run(inputs):
+            for _ in range(3):
+                try:
+                    OPENER.open("http://other.example/", timeout=10)
+                except OSError:
+                    pass
+        """,
+        network=["api.example.org"],
+    )
+    for _ in range(2):
+        notebook = Notebook()
+        assert isinstance(await runner.run(assignment, notebook), Success)
+        assert len(notebook.of("network_refused")) == 3
+        assert notebook.of("network")[0]["refused"] == 3

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from .visit import Visit
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time
 _MOST_AGAIN_S: Final = 5.0
+_STEADY_S: Final = 60.0  # a process that lived this long is replaced at once
 _COUNT_S: Final = 0.5  # for the numbers of a job that has ended
 _END_S: Final = 5.0
 _MOST_KEPT: Final = 20  # refusals that come while no job is there, as at an import
@@ -40,14 +42,22 @@ class Proxy:
     def __init__(self) -> None:
         self.refused_total: Counter[str] = Counter()
         """Refusals by reason since the start."""
+        self.deaths_total = 0
+        """Processes that ended by themselves."""
         self.pid: int | None = None
         self._doors: dict[int, Doorway] = {}
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._deaths = 0
+        self._deaths = 0  # one soon after the other
+        self._started_at = 0.0
         self._starting: asyncio.TimerHandle | None = None
         self._is_closed = False
+
+    @property
+    def doors(self) -> int:
+        """Sandboxes that are served now."""
+        return len(self._doors)
 
     def open(self, listener: socket.socket, network: str | Sequence[str]) -> Doorway:
         """Serve a socket that was made inside a sandbox, under its skill's rule.
@@ -133,7 +143,7 @@ class Proxy:
             return
         finally:
             theirs.close()
-        self.pid, self._control = self._process.pid, ours
+        self.pid, self._control, self._started_at = self._process.pid, ours, time.monotonic()
         asyncio.get_running_loop().add_reader(ours, self.hear)
         for doorway in list(self._doors.values()):
             self._send_open(doorway)
@@ -163,6 +173,9 @@ class Proxy:
         process.kill()
         said = asyncio.get_running_loop().run_in_executor(None, _collect, process)
         said.add_done_callback(lambda told: log.warning("the egress proxy ended", said=told.result()))
+        self.deaths_total += 1
+        if time.monotonic() - self._started_at > _STEADY_S:
+            self._deaths = 0
         self._start_soon()
 
     def _start_soon(self) -> None:
