@@ -18,13 +18,10 @@ from backend import logs
 from backend.config import Settings, settings
 from backend.embedded import attach
 from backend.instance import Instance, open_instance
-<<<<<<< HEAD
-from workers import strictness
-=======
 from backend.metrics.reporter import Reporter
 from backend.release import version
 from backend.tracing.switch import tracing
->>>>>>> 82b2ee2 (x)
+from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.runners.deterministic import DeterministicRunner
@@ -78,14 +75,11 @@ async def _run(current: Settings) -> None:
             instance, {"deterministic": runner}, lanes=lanes, capacity=current.worker_jobs
         )
         supervisors.append(supervisor)
-<<<<<<< HEAD
         following = asyncio.create_task(
             strictness.follow_people(instance.database, current.sandbox, runner), name="people"
         )
-=======
         reporter = Reporter(instance.database, "worker", measure=runner.measure)
         reporter.start()
->>>>>>> 82b2ee2 (x)
         try:
             await _serve(instance, supervisor, runner, lanes=lanes, stop=stop)
         finally:
