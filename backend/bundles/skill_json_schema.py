@@ -44,8 +44,8 @@ def _properties() -> dict[str, _Schema]:
         "retries": _said("When a job is tried again.", _retries()),
         "limits": _said("What one job may use.", _limits()),
         "network": _said(
-            "'public' (every public host, ports 80 and 443), 'none', or the hosts that jobs may reach: 'api.example.org', "
-            "'*.example.org', 'api.example.org:8443'.",
+            "'public' (every public host, ports 80 and 443), 'none', or the hosts that jobs may reach: "
+            "'api.example.org', '*.example.org', 'api.example.org:8443'.",
             {"anyOf": [{"enum": ["none", "public"]}, _TEXTS]},
         ),
         "lane": _said("Group of workers that runs it.", _NAME),
