@@ -149,6 +149,19 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=20.0, ge=0)
     """Seconds that a stopping worker lets its jobs finish before it hands them over."""
 
+    keep_events_days: int = Field(default=365, ge=0)
+    """Days after the end of a job for which its events are kept, by whole months; 0 keeps them for ever."""
+
+    keep_jobs_days: int = Field(default=0, ge=0)
+    """Days after its end for which a job is kept, with inputs, result and events; 0 keeps it for ever. The ledger stays
+    whole."""
+
+    keep_audit_days: int = Field(default=0, ge=0)
+    """Days for which the audit is kept; 0 keeps it for ever."""
+
+    keep_deleted_projects_days: int = Field(default=7, ge=0)
+    """Days for which the operator can bring a deleted project back, before everything of it is removed."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""
 

@@ -1,33 +1,80 @@
-"""What has to be made ahead or thrown away now and then."""
+"""What has to be made ahead or thrown away now and then: one process of the instance does it at a time."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from typing import Final
+
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend import logs
 from backend.clock import now
+from backend.db import Database
 from backend.deployments import sweep as deployments
+from backend.errors import PurasError
 from backend.events import partitions
 from backend.idempotency import service as idempotency
 from backend.metrics import books as metrics
+from backend.projects import purge
+from backend.retention import sweep as retention
+from backend.retention.rules import Rules
 from backend.storage import Storage
 
-EVERY_S = 3600.0
+log = logs.get(__name__)
 
-LOCK = 0x7469_6479  # "tidy": any constant that no one else takes
+EVERY_S: Final = 3600.0
+PAUSE_S: Final = 1.0
+"""Between two turns while something is left to remove."""
+TURN_S: Final = 2.0
+"""How long a turn removes things before it lets others have the database for a moment."""
 
-_TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
-_EXPIRED_SESSIONS = text("delete from sessions where expires_at < now()")
-_EXPIRED_LINKS = text("delete from setup_links where expires_at < now() - interval '7 days'")
+LOCK: Final = (
+    0x7469_6479  # "tidy": any constant that no one else takes. A backup shares it, and nothing goes meanwhile
+)
+
+_TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
+_EXPIRED_SESSIONS: Final = text("delete from sessions where expires_at < now()")
+_EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() - interval '7 days'")
 
 
-async def tidy(session: AsyncSession, storage: Storage) -> None:
-    """Make the next months' event partitions; forget expired keys, sessions, links, drafts and unused bundles.
+async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
+    """Tidy once an hour, and go on at once while something is left; until cancelled."""
+    while True:
+        try:
+            is_more_left = await tidy(database, storage, rules)
+        except (SQLAlchemyError, OSError, PurasError) as error:
+            log.warning("tidying was interrupted; trying again later", why=str(error).splitlines()[0])
+            is_more_left = False
+        await asyncio.sleep(PAUSE_S if is_more_left else EVERY_S)
 
-    One process does it at a time.
+
+async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
+    """Make the next months' event partitions; forget what has expired; remove what the rules say, for a turn.
+
+    Says whether something is left. Does nothing while another process does it, or while a backup is made.
     """
-    if not (await session.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
-        return
+    turn_ends = time.monotonic() + TURN_S
+
+    def may_go_on() -> bool:
+        return time.monotonic() < turn_ends
+
+    async with database.transaction() as keeper:
+        if not (await keeper.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
+            return False
+        async with database.transaction() as session:
+            await forget_expired(session, storage)
+        are_rows_left = await retention.sweep(database, rules, may_go_on=may_go_on)
+        are_projects_left = await purge.purge_due(
+            database, storage, rules.deleted_projects, may_go_on=may_go_on
+        )
+        return are_rows_left or are_projects_left
+
+
+async def forget_expired(session: AsyncSession, storage: Storage) -> None:
+    """Make the next months' event partitions; forget expired keys, sessions, links, drafts and unused bundles."""
     await partitions.make_ahead(session, now().date())
     await idempotency.sweep(session)
     await metrics.fold(session)

@@ -25,6 +25,7 @@ from backend.instance import Instance
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
 from backend.metrics.instruments import JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
+from backend.retention.rules import Rules
 from workers import traces
 from workers.attempt import Attempt, EndedBy
 from workers.runners import Runner
@@ -96,14 +97,16 @@ class Supervisor:
     async def run(self, *, drain_s: float) -> None:
         """Claim and run until `stop`; then let jobs end for `drain_s`, and hand over those that have not."""
         sweeper = asyncio.create_task(self._sweep_forever(), name="sweeper")
+        housekeeper = asyncio.create_task(self._keep_tidy(), name="housekeeper")
         while not self._stopping.is_set():
             await self._wake.wait()
             self._wake.clear()
             with self._database_may_be_away():
                 await self._claim_until_full()
-        sweeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeper
+        for duty in (sweeper, housekeeper):
+            duty.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await duty
         await self._drain(drain_s)
         with self._database_may_be_away():  # then the lease tells the others
             async with self._instance.database.transaction() as session:
@@ -175,18 +178,16 @@ class Supervisor:
                 self._wake.set()
 
     async def _sweep_forever(self) -> None:
-        tidied_at = -math.inf
         while True:
-            if time.monotonic() - tidied_at > housekeeping.EVERY_S:
-                tidied_at = time.monotonic()
-                with self._database_may_be_away():
-                    async with self._instance.database.transaction() as session:
-                        await housekeeping.tidy(session, self._instance.storage)
             with self._database_may_be_away():
                 await self._sweep()
             self._floors = dict.fromkeys(self._lanes, 0)
             self._wake.set()
             await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _keep_tidy(self) -> None:
+        instance = self._instance
+        await housekeeping.keep_tidy(instance.database, instance.storage, Rules.of(instance.settings))
 
     async def _sweep(self) -> None:
         # A database that has not answered us has taken no beats either: they are missing for no fault of the others.

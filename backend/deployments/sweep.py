@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,7 +26,7 @@ select distinct sha256 from deployments where deleted_at > now() - :look_back or
 _TAKE_BUNDLE: Final = text("select pg_try_advisory_xact_lock(:key)")
 _IS_USED: Final = text("""
 select exists (
-  select from deployments d where d.sha256 = :sha256
+  select from deployments d where d.sha256 = :sha256 and d.project_id is distinct from :leaving
     and (d.deleted_at is null
          or exists (select from jobs j where j.deployment_id = d.id and j.finished_at is null)))
 """)
@@ -46,8 +47,20 @@ async def sweep(session: AsyncSession, storage: Storage) -> Swept:
     drafts = await session.execute(_OLD_DRAFTS, {"kept": DRAFTS_KEPT})
     removed = 0
     for (sha256,) in (await session.execute(_DELETED, {"look_back": LOOK_BACK})).all():
-        is_free = await session.scalar(_TAKE_BUNDLE, {"key": bundle_key(sha256)})
-        if is_free and not await session.scalar(_IS_USED, {"sha256": sha256}):
-            await storage.delete_bundle(sha256)
-            removed += 1
+        removed += await remove_unless_used(session, storage, sha256) is True
     return Swept(getattr(drafts, "rowcount", 0), removed)
+
+
+async def remove_unless_used(
+    session: AsyncSession, storage: Storage, sha256: str, *, leaving: UUID | None = None
+) -> bool | None:
+    """Remove a bundle's bytes unless a project, other than the one that is leaving, uses them.
+
+    Says whether they went, or nothing when somebody stores a reference to them this moment.
+    """
+    if not await session.scalar(_TAKE_BUNDLE, {"key": bundle_key(sha256)}):
+        return None
+    if await session.scalar(_IS_USED, {"sha256": sha256, "leaving": leaving}):
+        return False
+    await storage.delete_bundle(sha256)
+    return True

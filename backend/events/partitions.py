@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from sqlalchemy import text
@@ -21,7 +22,7 @@ async def make(session: AsyncSession, first: date) -> str | None:
 
     A month whose events are in the catch-all partition already stays there: moving them would lock the table.
     """
-    after = _month(first, 1)
+    after = month_after(first)
     name = f"job_events_{first:%Y_%m}"
     if await _exists(session, name) or await _caught(session, first, after):
         return None
@@ -29,6 +30,17 @@ async def make(session: AsyncSession, first: date) -> str | None:
         text(f"create table {name} partition of job_events for values from ('{first}') to ('{after}')")
     )
     return name
+
+
+def month_of(partition: str) -> date | None:
+    """The first day of a partition's month, or none when it is not one of a month."""
+    named = re.fullmatch(r"job_events_([0-9]{4})_(0[1-9]|1[0-2])", partition)
+    return date(int(named[1]), int(named[2]), 1) if named else None
+
+
+def month_after(first: date) -> date:
+    """The first day of the next month."""
+    return _month(first, 1)
 
 
 async def _exists(session: AsyncSession, name: str) -> bool:

@@ -29,6 +29,14 @@ _LAWS = {
           group by project_id
         ) e on e.project_id = w.project_id
         where w.balance_micros <> coalesce(e.sum_micros, 0)""",
+    "money is in a wallet, or was taken out of it": """
+        select e.project_id::text as project, sum(e.amount_micros)::bigint as sum_micros from ledger_entries e
+        where e.account = 'wallet' and not exists (select from wallets w where w.project_id = e.project_id)
+        group by e.project_id having sum(e.amount_micros) <> 0""",
+    "the wallet of a project that is gone is closed": """
+        select w.project_id::text as project, w.balance_micros, w.reserved_micros
+        from wallets w join projects p on p.id = w.project_id
+        where p.purged_at is not null and (w.balance_micros <> 0 or w.reserved_micros <> 0)""",
     "what is reserved is the sum of its running jobs": """
         select w.project_id::text as project, w.reserved_micros, coalesce(j.sum_micros, 0)::bigint as sum_micros
         from wallets w left join (

@@ -35,7 +35,7 @@ class Wallet(SQLModel, table=True):
 
 
 class LedgerEntry(SQLModel, table=True):
-    """One side of a transfer; the entries of a transfer sum to zero. Never updated, never deleted."""
+    """One side of a transfer; the entries of a transfer sum to zero. Amounts are never changed, rows never deleted."""
 
     __tablename__: ClassVar[str] = "ledger_entries"
     __table_args__ = (
@@ -56,11 +56,11 @@ class LedgerEntry(SQLModel, table=True):
     )
     transfer_id: UUID
     account: str = Field(max_length=64)
-    """`wallet`, `revenue` or `deposits`."""
+    """`wallet`, `revenue`, `deposits` or `closed`."""
     project_id: UUID
     job_id: UUID | None = None
     kind: str = Field(max_length=32)
-    """`top_up`, `job_charge`, `correction`."""
+    """`top_up`, `job_charge`, `correction`, `closure`."""
     amount_micros: int = Field(sa_type=BigInteger)
     """Positive: into the account."""
     note: str = Field(default="", max_length=400)

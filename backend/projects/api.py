@@ -14,7 +14,7 @@ from backend.auth.dependencies import CallerDep, InstanceDep, SessionDep, UserDe
 from backend.auth.membership import ROLES, role_name
 from backend.auth.principal import Principal, Role
 from backend.idempotency.dependencies import OnceDep
-from backend.projects import members, openapi, service
+from backend.projects import deletion, members, openapi, service
 from backend.projects.schemas import (
     MemberAnswer,
     MemberChanges,
@@ -104,9 +104,9 @@ async def change_project(
 
 @router.delete("/projects/{project}", tags=["projects"], summary="Delete a project", status_code=204)
 async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
-    """Delete it: its keys stop working at once."""
+    """Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later."""
     principal.require(Role.OWNER, "project:write")
-    await service.delete(session, principal)
+    await deletion.delete(session, principal)
 
 
 @router.get("/projects/{project}/members", tags=["members"], summary="List members")

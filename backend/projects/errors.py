@@ -2,7 +2,6 @@
 
 Conflict
 ├── SlugTaken          another project of the instance has it
-├── ProjectBusy        jobs of it are queued or running
 ├── AlreadyMember      the user is in the project
 └── LastOwner          a project without an owner could not be managed any more
 Missing
@@ -23,15 +22,6 @@ class SlugTaken(Conflict):
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"The slug {slug!r} is taken by another project. Choose another one.", slug=slug)
-
-
-class ProjectBusy(Conflict):
-    """A project whose jobs are queued or running cannot be deleted."""
-
-    code = "project_busy"
-
-    def __init__(self, jobs: int) -> None:
-        super().__init__(f"{jobs} jobs of this project are not finished. Cancel them first.", jobs=jobs)
 
 
 class AlreadyMember(Conflict):

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -18,12 +18,11 @@ from backend.auth.actors import SignedIn, operator
 from backend.auth.errors import ProjectNotFound
 from backend.auth.membership import principal_of
 from backend.auth.principal import Principal, Role
-from backend.auth.tables import ApiKey, User
-from backend.clock import now
+from backend.auth.tables import User
 from backend.errors import Invalid, Problem
-from backend.jobs.tables import Admission, Job
+from backend.jobs.tables import Admission
 from backend.ledger.tables import Wallet
-from backend.projects.errors import ProjectBusy, SlugTaken
+from backend.projects.errors import SlugTaken
 from backend.projects.tables import Member, Project
 from backend.skillpacks.tables import Skillpack
 
@@ -49,7 +48,7 @@ async def create(
         Invalid: the name or the slug is not a possible one.
     """
     name = _checked_name(name)
-    project = Project(name=name, slug=_checked_slug(slug) if slug else _slug_from(name))
+    project = Project(name=name, slug=checked_slug(slug) if slug else _slug_from(name))
     await _add(session, project, is_asked_for=slug is not None)
     session.add(Skillpack(project_id=project.id, slug="default", name="Default", is_default=True))
     session.add(Admission(project_id=project.id, concurrency_limit=concurrency_limit))
@@ -101,7 +100,7 @@ async def change(
     if name is not None:
         project.name = _checked_name(name)
     if slug is not None and slug != project.slug:
-        await _rename(session, project, _checked_slug(slug))
+        await _rename(session, project, checked_slug(slug))
     if concurrency_limit is not None:
         window = update(Admission).where(col(Admission.project_id) == project.id)
         await session.execute(window.values(concurrency_limit=concurrency_limit))
@@ -109,30 +108,6 @@ async def change(
     facts = {key: value for key, value in changed.items() if value is not None}
     await audit.record(session, principal, "project.changed", project.slug, **facts)
     return project
-
-
-async def delete(session: AsyncSession, principal: Principal) -> None:
-    """End the project: its keys stop working and nobody finds it any more; its ledger and audit stay.
-
-    Raises:
-        ProjectBusy: jobs of it are queued, running or waiting.
-    """
-    project = await get(session, principal)
-    # A submit touches the window, so that none can slip in between the count and the end of this transaction.
-    window = (
-        select(col(Admission.project_id)).where(col(Admission.project_id) == project.id).with_for_update()
-    )
-    await session.execute(window)
-    live = select(func.count()).where(col(Job.project_id) == project.id, col(Job.finished_at).is_(None))
-    jobs = await session.scalar(live) or 0
-    if jobs:
-        raise ProjectBusy(jobs)
-    await audit.record(session, principal, "project.deleted", project.slug, name=project.name)
-    keys = update(ApiKey).where(col(ApiKey.project_id) == project.id, col(ApiKey.revoked_at).is_(None))
-    await session.execute(keys.values(revoked_at=now()))
-    project.slug = f"deleted-{project.id}"
-    project.deleted_at = now()
-    await session.flush()
 
 
 async def adopt(session: AsyncSession, user_id: UUID) -> int:
@@ -182,7 +157,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked_slug(slug: str) -> str:
+def checked_slug(slug: str) -> str:
     if _is_id(slug) or len(slug) > MOST_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
         mend = f"Use 1 to {MOST_SLUG_CHARACTERS} of a-z, 0-9 and '-', not '-' at an end, and not an id."
         raise Invalid(f"{slug!r} cannot be a project's slug. {mend}", [Problem("slug", mend)])
@@ -202,6 +177,6 @@ def _slug_from(name: str) -> str:
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MOST_SLUG_CHARACTERS].strip("-")
     try:
-        return _checked_slug(slug)
+        return checked_slug(slug)
     except Invalid:
         return f"project-{uuid4().hex[:8]}"

@@ -18,6 +18,7 @@ class Project(SQLModel, table=True):
     """The unit of tenancy: keys, wallet, drive, members and jobs belong to one."""
 
     __tablename__: ClassVar[str] = "projects"
+    __table_args__ = (CheckConstraint("purged_at is null or deleted_at is not null", name="purged"),)
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     number: int | None = Field(
@@ -32,6 +33,10 @@ class Project(SQLModel, table=True):
     """Of its own, in place of the instance's: names of `Quota`, and `requests_per_minute`."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    former_slug: str | None = Field(default=None, max_length=64)
+    """Of a deleted project, for an undo: another one may have it by now."""
+    purged_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    """When everything of a deleted project was gone; this row, its ledger and its audit stay."""
 
 
 class Member(SQLModel, table=True):

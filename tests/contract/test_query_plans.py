@@ -247,7 +247,7 @@ async def _look_after(watch: Watch, world: World) -> None:
         ),
         "act in a project": lambda session: membership.act_in(session, signed_in, "p-1"),
         "memberships": lambda session: membership.memberships(session, signed_in),
-        "housekeeping": lambda session: housekeeping.tidy(session, world.instance.storage),
+        "housekeeping": lambda session: housekeeping.forget_expired(session, world.instance.storage),
     }
     for name, look_after in steps.items():
         with watch.step(name):

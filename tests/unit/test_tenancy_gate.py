@@ -37,6 +37,8 @@ ALLOWED: dict[str, str] = {
     "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
     "backend/jobs/submit.py": "sums what the submitting key itself has spent today",
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
+    "backend/retention/months.py": "a month of events goes when no job of any project needs it",
+    "backend/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
 }
 
 

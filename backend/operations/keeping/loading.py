@@ -7,10 +7,8 @@ goes back into the queue: a new attempt, for which no job is blamed or charged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import date
 from typing import Final, cast
 from uuid import UUID
 
@@ -94,7 +92,10 @@ class Loading:
         await tables.require_fit(connection, header)
         async with AsyncSession(bind=transaction) as session, session.begin():
             for name in header.event_months:
-                await partitions.make(session, _month_of(name))
+                first = partitions.month_of(name)
+                if first is None:
+                    raise ArchiveDamaged(f"it names a partition {name!r}, which no instance has.")
+                await partitions.make(session, first)
         return await tables.empty(connection, header)
 
     async def _fill(self, transaction: AsyncConnection, storage: Storage, pieces: Iterator[Piece]) -> None:
@@ -172,13 +173,6 @@ async def _require_empty(transaction: AsyncConnection) -> None:
         raise NotEmpty(
             f"The database is not empty: it has {', '.join(held)}. Make a new database and name it in DATABASE_URL."
         )
-
-
-def _month_of(partition: str) -> date:
-    named = re.fullmatch(r"job_events_([0-9]{4})_(0[1-9]|1[0-2])", partition)
-    if named is None:
-        raise ArchiveDamaged(f"it names a partition {partition!r}, which no instance has.")
-    return date(int(named[1]), int(named[2]), 1)
 
 
 async def _send_on_running(session: AsyncSession) -> int:

@@ -1,0 +1,46 @@
+"""Cancelling all that a project has: its queued jobs at once, its running ones through their workers."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import queue
+
+_CANCEL_QUEUED = text("""
+with ended as (
+  update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
+                  cancel_requested_at = now(), event_seq = event_seq + 1
+  where project_id = :project_id and status in ('queued', 'waiting')
+  returning id, event_seq
+), place as (
+  delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
+), slot as (
+  update admissions set admitted = admitted - (select count(*) from place where stamp is not null)
+  where project_id = :project_id
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, event_seq, clock_timestamp(), 'cancelled', jsonb_build_object('by', cast(:who as text)) from ended
+)
+select id, event_seq from ended
+""")
+_ASK_RUNNING = text("""
+update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
+where project_id = :project_id and status = 'running'
+returning id
+""")
+
+
+async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> int:
+    """Cancel every job of the project that has not ended; says how many.
+
+    Whoever calls this keeps new ones from coming.
+    """
+    values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
+    ended = (await session.execute(_CANCEL_QUEUED, values)).all()
+    queue.note(session, *(queue.WakeUp(row.id, row.event_seq, is_last=True) for row in ended))
+    running = (await session.execute(_ASK_RUNNING, {"project_id": project_id})).scalars().all()
+    queue.note(session, *(queue.CancelCall(job_id) for job_id in running))
+    return len(ended) + len(running)

@@ -1,0 +1,78 @@
+"""Rows that go in batches, each in a transaction of its own that locks nothing but them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+BATCH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of rows that grow old."""
+
+    name: str
+    count: TextClause
+    """How many are older than `before`."""
+    remove: TextClause
+    """Removes `most` of them and says how many it took."""
+
+
+STRAY_EVENTS: Final = Kind(
+    "events outside their month",
+    text("""
+    select count(*) from job_events_other e join jobs j on j.id = e.job_id
+    where e.ts < :before and j.finished_at < :before
+    """),
+    text("""
+    with old as (
+      select e.job_id, e.seq, e.ts from job_events_other e join jobs j on j.id = e.job_id
+      where e.ts < :before and j.finished_at < :before limit 25 * :most
+    ), gone as (
+      delete from job_events e using old where e.job_id = old.job_id and e.seq = old.seq and e.ts = old.ts
+    )
+    select count(*) from old
+    """),
+)
+JOBS: Final = Kind(
+    "jobs",
+    text("select count(*) from jobs where finished_at < :before"),
+    text("""
+    with old as (
+      select id from jobs where finished_at < :before limit :most for update skip locked
+    ), events as (
+      delete from job_events e using old where e.job_id = old.id
+    ), usage as (
+      delete from usage_events u using old where u.job_id = old.id
+    ), gone as (
+      delete from jobs j using old where j.id = old.id
+    )
+    select count(*) from old
+    """),
+)
+AUDIT: Final = Kind(
+    "audit rows",
+    text("select count(*) from audit_rows where at < :before"),
+    text("""
+    with gone as (
+      delete from audit_rows where id in (select id from audit_rows where at < :before order by id limit 5 * :most)
+      returning id
+    )
+    select count(*) from gone
+    """),
+)
+
+
+async def count(session: AsyncSession, kind: Kind, before: datetime) -> int:
+    """How many are older."""
+    return int((await session.execute(kind.count, {"before": before})).scalar_one())
+
+
+async def remove(session: AsyncSession, kind: Kind, before: datetime) -> int:
+    """Remove a batch of those that are older; says how many it was."""
+    return int((await session.execute(kind.remove, {"before": before, "most": BATCH})).scalar_one())

@@ -1,0 +1,36 @@
+"""How long each thing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from backend.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Ages at which things go; none: they stay."""
+
+    events: timedelta | None
+    """Of jobs that ended so long ago; those of a job that still runs stay, however old."""
+    jobs: timedelta | None
+    """Finished so long ago: with inputs, result, events, feedback and usage. The ledger stays."""
+    audit: timedelta | None
+    deleted_projects: timedelta
+    """How long the operator can bring a deleted project back."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Those that the settings say."""
+        return cls(
+            events=_days(settings.keep_events_days),
+            jobs=_days(settings.keep_jobs_days),
+            audit=_days(settings.keep_audit_days),
+            deleted_projects=timedelta(days=settings.keep_deleted_projects_days),
+        )
+
+
+def _days(days: int) -> timedelta | None:
+    return timedelta(days=days) if days else None

@@ -1,0 +1,15 @@
+"""A storage in a folder, for what is kept and what goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.storage.local import LocalStorage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    """Empty."""
+    return LocalStorage(tmp_path / "storage")

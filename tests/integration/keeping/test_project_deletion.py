@@ -1,0 +1,288 @@
+"""A deleted project: ended at once, brought back for a while, then gone but for what must be provable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import AsyncConnection
+from sqlalchemy import func, select, text, update
+from sqlmodel import col
+
+from backend.auth import keys, users
+from backend.auth.actors import operator
+from backend.auth.errors import InvalidKey, ProjectNotFound
+from backend.auth.tables import AuditRow
+from backend.clock import now
+from backend.db import Database
+from backend.deployments.tables import Deployment
+from backend.events.tables import JobEvent
+from backend.housekeeping import LOCK, tidy
+from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.tables import Job
+from backend.ledger import audit
+from backend.ledger.tables import LedgerEntry, Wallet
+from backend.projects import deletion, purge
+from backend.projects import service as projects
+from backend.projects.errors import SlugTaken
+from backend.projects.tables import Member, Project
+from backend.retention.rules import Rules
+from backend.secrets.tables import Secret
+from backend.storage.local import LocalStorage
+from backend.tables import metadata
+from tests.factories.tenants import Tenant, make_job, make_tenant
+
+AT_ONCE = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(0))
+IN_A_WEEK = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
+
+
+async def test_deleting_ends_everything_at_once(database: Database) -> None:
+    tenant = await with_everything(database, running=1, queued=3)
+    key = await new_key(database, tenant)
+    async with database.transaction() as session:
+        deleted = await deletion.delete(session, tenant.principal)
+    assert deleted.cancelled_jobs == 4
+    async with database.transaction() as session:
+        jobs = (await session.scalars(select(Job).where(Job.project_id == tenant.project_id))).all()
+        assert sorted(job.status for job in jobs) == ["cancelled"] * 3 + ["running", "succeeded"]
+        (running,) = [job for job in jobs if job.status == "running"]
+        assert running.cancel_requested_at is not None, "its worker is asked to end it"
+        for job in jobs:
+            if job.status == "cancelled":
+                last = (
+                    select(JobEvent)
+                    .where(JobEvent.job_id == job.id)
+                    .order_by(col(JobEvent.seq).desc())
+                    .limit(1)
+                )
+                event = (await session.scalars(last)).one()
+                assert (event.type, event.seq) == ("cancelled", job.event_seq)
+        with pytest.raises(ProjectNotFound):
+            await projects.get(session, tenant.principal)
+        assert await audit.prove(session) == []
+    async with database.reading() as reader:
+        with pytest.raises(InvalidKey):
+            await keys.authenticate(reader, key)
+
+
+async def test_the_operator_brings_it_back_with_its_keys(database: Database, storage: LocalStorage) -> None:
+    tenant = await with_everything(database, queued=1)
+    revoked, key = await new_key(database, tenant), await new_key(database, tenant)
+    async with database.transaction() as session:
+        principal = await keys_principal(session, revoked)
+        await keys.revoke(session, tenant.principal, principal)
+        slug = (await projects.get(session, tenant.principal)).slug
+        await deletion.delete(session, tenant.principal)
+    assert await tidy(database, storage, IN_A_WEEK) is False
+    async with database.transaction() as session:
+        back = await deletion.undelete(session, slug)
+        assert (back.id, back.slug, back.deleted_at) == (tenant.project_id, slug, None)
+    async with database.reading() as reader:
+        assert (await keys.authenticate(reader, key)).project_id == tenant.project_id
+        with pytest.raises(InvalidKey):
+            await keys.authenticate(reader, revoked)
+
+
+async def test_a_slug_that_somebody_took_meanwhile_needs_another_one(database: Database) -> None:
+    tenant = await with_everything(database)
+    async with database.transaction() as session:
+        deleted = await deletion.delete(session, tenant.principal)
+        await projects.create(session, name="New", slug=deleted.slug, concurrency_limit=1)
+    with pytest.raises(SlugTaken):
+        async with database.transaction() as session:
+            await deletion.undelete(session, str(tenant.project_id))
+    async with database.transaction() as session:
+        assert (await deletion.undelete(session, deleted.slug, slug="old-one")).slug == "old-one"
+
+
+async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
+    database: Database, storage: LocalStorage, tmp_path: Path
+) -> None:
+    tenant, other = await with_everything(database), await with_everything(database)
+    own, shared = await bundles(database, storage, tenant, other)
+    fill_drive(storage, tenant.project_id)
+    (storage.drive_dir(other.project_id, None) / "kept.txt").write_text("kept")
+    before = await rows_of(database, tenant.project_id)
+    assert all(before[table.name] for table in purge.tenant_tables() if table.name not in UNFILLED), before
+    async with database.transaction() as session:
+        await deletion.delete(session, tenant.principal)
+
+    turns = 0
+    while await tidy(database, storage, AT_ONCE):
+        turns += 1
+        assert turns < 50
+
+    after = await rows_of(database, tenant.project_id)
+    assert {name for name, rows in after.items() if rows} == set(purge.STAYING)
+    async with database.transaction() as session:
+        assert await session.scalar(select(func.count()).select_from(JobEvent)) == 3, (
+            "those of the other project"
+        )
+        row = await session.get_one(Project, tenant.project_id)
+        assert (row.name, row.former_slug, row.purged_at is not None) == ("", None, True)
+        wallet = await session.get_one(Wallet, tenant.project_id)
+        assert (wallet.balance_micros, wallet.reserved_micros) == (0, 0)
+        entries = (await session.scalars(select(LedgerEntry).where(LedgerEntry.project_id == row.id))).all()
+        assert {entry.kind for entry in entries} == {"top_up", "closure"}
+        assert not [entry for entry in entries if entry.note or "@" in entry.created_by], "no names are left"
+        acts = await session.scalars(select(AuditRow.action).where(AuditRow.project_id == row.id))
+        assert {"project.deleted", "project.purged"} <= set(acts)
+        assert await audit.prove(session) == []
+        with pytest.raises(ProjectNotFound):
+            await deletion.undelete(session, str(tenant.project_id))
+    assert not (tmp_path / "storage" / "drive" / str(tenant.project_id)).exists()
+    assert [path.stem for path in (tmp_path / "storage" / "bundles").rglob("*.zip")] == [shared]
+    assert own != shared
+    assert (storage.drive_dir(other.project_id, None) / "kept.txt").read_text() == "kept"
+    theirs = await rows_of(database, other.project_id)
+    assert all(theirs[name] for name in ("jobs", "deployments", "secrets"))
+    assert await tidy(database, storage, AT_ONCE) is False
+
+
+async def test_a_job_that_still_runs_is_waited_for(database: Database, storage: LocalStorage) -> None:
+    tenant = await with_everything(database, running=1)
+    async with database.transaction() as session:
+        await deletion.delete(session, tenant.principal)
+    assert await tidy(database, storage, AT_ONCE) is True
+    assert (await rows_of(database, tenant.project_id))["jobs"] == 2
+    async with database.transaction() as session:
+        running = (
+            await session.scalars(
+                select(Job).where(Job.status == "running", Job.project_id == tenant.project_id)
+            )
+        ).one()
+        await session.execute(
+            update(Job)
+            .where(col(Job.id) == running.id)
+            .values(status="cancelled", finished_at=now(), reserved_micros=0)
+        )
+        await session.execute(text("update admissions set admitted = 0"))
+    while await tidy(database, storage, AT_ONCE):
+        pass
+    assert (await rows_of(database, tenant.project_id))["jobs"] == 0
+
+
+async def test_nothing_goes_while_a_backup_is_made(
+    database: Database, database_url: str, storage: LocalStorage
+) -> None:
+    tenant = await with_everything(database)
+    async with database.transaction() as session:
+        await deletion.delete(session, tenant.principal)
+    async with await AsyncConnection.connect(database_url) as backup:
+        await backup.execute("select pg_advisory_xact_lock_shared(%s)", (LOCK,))
+        assert await tidy(database, storage, AT_ONCE) is False
+        assert (await rows_of(database, tenant.project_id))["jobs"] == 1
+
+
+UNFILLED = {"job_queue", "feedback", "usage_events"}
+"""Tables that need no row of this project to prove the point: they go with its jobs."""
+
+
+async def with_everything(database: Database, *, running: int = 0, queued: int = 0) -> Tenant:
+    """A project with people, keys, secrets, money and a finished job."""
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        ada = await users.create(session, email=f"{uuid4().hex}@example.org", password="three words make one")
+        session.add(Member(project_id=tenant.project_id, user_id=ada.id, role="owner"))
+        session.add(
+            Secret(
+                project_id=tenant.project_id,
+                name="TOKEN",
+                ciphertext="enc:v1:x",
+                updated_by=f"user:{ada.email}",
+            )
+        )
+        await session.execute(
+            update(LedgerEntry)
+            .where(col(LedgerEntry.project_id) == tenant.project_id)
+            .values(created_by=f"user:{ada.email}", note="for Ada")
+        )
+        await make_job(session, tenant)
+    await new_key(database, tenant)
+    async with database.transaction() as session:
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        await finish(session, claimed, Ending("succeeded", result={}), [])
+    for number in range(running + queued):
+        async with database.transaction() as session:
+            await make_job(session, tenant)
+            if number < running:
+                await claim(session, worker_id=uuid4(), lane="default", most=1)
+    return tenant
+
+
+async def new_key(database: Database, tenant: Tenant) -> str:
+    async with database.transaction() as session:
+        made = await keys.create(
+            session, operator(tenant.project_id), project_id=tenant.project_id, kind="secret"
+        )
+        return made.clear_text
+
+
+async def keys_principal(session: object, clear_text: str) -> UUID:
+    return (await keys.authenticate(session, clear_text)).id  # type: ignore[arg-type]
+
+
+async def bundles(
+    database: Database, storage: LocalStorage, tenant: Tenant, other: Tenant
+) -> tuple[str, str]:
+    """Bytes that the project alone names, and bytes that the other one names too."""
+    own, shared = b"own bundle", b"shared bundle"
+    hashes = [hashlib.sha256(data).hexdigest() for data in (own, shared)]
+    for data, sha256 in zip((own, shared), hashes, strict=True):
+        await storage.put_bundle(sha256, data)
+    async with database.transaction() as session:
+        named = (
+            await session.scalars(select(Deployment).where(Deployment.project_id == tenant.project_id))
+        ).one()
+        session.add(
+            Deployment(
+                project_id=tenant.project_id,
+                skillpack_id=tenant.skillpack_id,
+                version=2,
+                sha256=hashes[1],
+                size_bytes=1,
+                manifest=named.manifest,
+                warnings=[],
+            )
+        )
+        named.sha256 = hashes[0]
+        theirs = (
+            await session.scalars(select(Deployment).where(Deployment.project_id == other.project_id))
+        ).one()
+        theirs.sha256 = hashes[1]
+    return hashes[0], hashes[1]
+
+
+def fill_drive(storage: LocalStorage, project_id: UUID) -> None:
+    """As a job that wants to stay would: deep, closed, with links that lead out."""
+    drive = storage.drive_dir(project_id, None)
+    (drive / "out").symlink_to("/")
+    (drive / "bad\nname").touch()
+    closed = drive / "closed"
+    closed.mkdir()
+    (closed / "file").touch()
+    closed.chmod(0)
+    place = os.open(drive, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=place)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = deeper
+    os.close(place)
+
+
+async def rows_of(database: Database, project_id: UUID) -> dict[str, int]:
+    """How many rows of each table belong to the project."""
+    counted = {}
+    async with database.transaction() as session:
+        for table in metadata.sorted_tables:
+            if "project_id" in table.columns or table.name == "projects":
+                column = table.c.get("project_id", table.c.get("id"))
+                query = select(func.count()).select_from(table).where(column == project_id)
+                counted[table.name] = await session.scalar(query) or 0
+    return counted
