@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -11,16 +12,21 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from backend import logs
 from backend.answers import answer_to
-from backend.errors import Malformed, TooLarge
+from backend.errors import Malformed, PurasError, TooLarge
 from backend.proxies import Network, client_address
 
 log = logs.get(__name__)
 
+BODY_GRACE_S: Final = 20.0
+"""A body may take this long,"""
+LEAST_BYTES_PER_S: Final = 4096
+"""and longer only as far as so much of it has come each second."""
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _API: Final = "/v1/"
 _QUIET: Final = ("/health", "/ready", "/_event", "/assets/")
@@ -37,6 +43,19 @@ _API_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+
+class BodyTooSlow(PurasError):
+    """The body of a request comes too slowly, or not at all."""
+
+    status = 408
+    code = "body_too_slow"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The body did not come within {BODY_GRACE_S:.0f} s, and not at {LEAST_BYTES_PER_S:,} bytes a second "
+            "either. Send it again on a better line, a large file in parts."
+        )
 
 
 class Boundary:
@@ -63,7 +82,9 @@ class Boundary:
         began = time.perf_counter()
         try:
             _refuse_nul(scope)
-            await self._app(scope, receive, outgoing)
+            await self._app(scope, _Incoming(receive, outgoing), outgoing)
+        except ClientDisconnect:
+            pass  # nobody is left to hear an answer, or one is out already
         except Exception as error:
             response = answer_to(error, scope["method"], _loggable(scope["path"]))
             if outgoing.status:
@@ -110,6 +131,38 @@ class ApiCors:
         await (self._open if is_api else self._app)(scope, receive, send)
 
 
+class _Incoming:
+    """Reads a request's body for as long as it comes at a speed that any line has."""
+
+    def __init__(self, receive: Receive, outgoing: _Outgoing) -> None:
+        self._receive = receive
+        self._outgoing = outgoing
+        self._waited_s = 0.0
+        self._bytes = 0
+        self._has_ended = False
+
+    async def __call__(self) -> Message:
+        """The next part.
+
+        Raises:
+            ClientDisconnect: it does not come; the answer that says so is out.
+        """
+        if self._has_ended:
+            return await self._receive()  # of the connection's end, which nobody is held to
+        left_s = BODY_GRACE_S + self._bytes / LEAST_BYTES_PER_S - self._waited_s
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                message = await self._receive()
+        except TimeoutError:
+            await self._outgoing.say(BodyTooSlow(), Connection="close")  # what still comes is no new request
+            raise ClientDisconnect from None
+        self._waited_s += time.monotonic() - began
+        self._bytes += len(message.get("body", b""))
+        self._has_ended = not message.get("more_body", False)
+        return message
+
+
 class _Outgoing:
     """Sends messages on, and puts our headers where the answer has not set its own."""
 
@@ -126,10 +179,11 @@ class _Outgoing:
             return
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            # The framework's limit on bodies answers in bare words; it is said in ours.
             if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and headers[
                 "content-type"
             ].startswith("text/plain"):
-                await self._say_too_large()
+                await self.say(TooLarge("The body is larger than this route takes."))
                 return
             self.status = message["status"]
             of_this_answer = self._scope.get("state", {}).get("answer_headers", {})
@@ -137,12 +191,12 @@ class _Outgoing:
                 headers.setdefault(name, value)
         await self._send(message)
 
-    async def _say_too_large(self) -> None:
-        """The framework's limit on bodies answers in bare words; say it in ours."""
-        too_large = TooLarge("The body is larger than this route takes.")
-        await answer_to(too_large, self._scope["method"], self._scope["path"])(
-            self._scope, _nothing_more, self
-        )
+    async def say(self, error: PurasError, **headers: str) -> None:
+        """Answer with the error, in place of whatever the application is going to say, if it has not begun yet."""
+        if self.status == 0:
+            response = answer_to(error, self._scope["method"], self._scope["path"])
+            response.headers.update(headers)
+            await response(self._scope, _nothing_more, self)
         self._is_replaced = True
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from backend import app as backend_app
 from backend import logs
 from backend.config import Settings, settings
+from backend.slow_clients import BoundedHttp
 from studio import build, session
 from studio.files import Pages
 from studio.gateway import Gateway
@@ -40,6 +41,7 @@ def main() -> int:
         compose(options),
         host=options.host,
         port=options.port,
+        http=BoundedHttp,
         log_config=None,
         log_level="warning",  # the lines below it hold the tokens of people's pages
         access_log=False,

@@ -1,0 +1,220 @@
+"""Clients that are slow on purpose, or send heads without end, over real sockets: each comes to an end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI, Request
+from starlette.responses import PlainTextResponse
+
+from backend import boundary, slow_clients
+from backend.slow_clients import MOST_HEAD_BYTES, MOST_HEADERS, BoundedHttp
+from tests.integration.auth.conftest import World
+
+SOON_S = 10.0
+
+
+class Answer(NamedTuple):
+    """What came back on a raw connection until it was closed."""
+
+    status: int
+    head: str
+    body: str
+
+    @property
+    def code(self) -> str:
+        return str(json.loads(self.body)["code"])
+
+
+@pytest_asyncio.fixture
+async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """The port of the application behind the protocol that it is served with; patience is shorter."""
+    monkeypatch.setattr(slow_clients, "HEAD_S", 0.5)
+    monkeypatch.setattr(slow_clients, "LINGER_S", 0.5)
+    monkeypatch.setattr(boundary, "BODY_GRACE_S", 0.5)
+    config = uvicorn.Config(
+        app, port=0, lifespan="off", log_config=None, http=BoundedHttp, timeout_keep_alive=1, ws="none"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(SOON_S):
+        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+            await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with closing(writer):
+        yield reader, writer
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+async def until_closed(reader: asyncio.StreamReader) -> Answer | None:
+    """The answer that came before the other side hung up, if one did."""
+    async with asyncio.timeout(SOON_S):
+        raw = (await reader.read()).decode()
+    if not raw:
+        return None
+    head, _, body = raw.partition("\r\n\r\n")
+    return Answer(int(head.split()[1]), head.lower(), body)
+
+
+async def trickle(writer: asyncio.StreamWriter, data: bytes = b"x") -> None:
+    """Send a byte now and then for as long as anybody reads."""
+    try:
+        while True:
+            writer.write(data)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+    except ConnectionError:
+        return
+
+
+async def hung_up_on(port: int, *parts: bytes, then: bytes = b"") -> Answer | None:
+    """What a client is told that sends these parts, and then trickles."""
+    async with connected(port) as (reader, writer):
+        for part in parts:
+            writer.write(part)
+        trickling = asyncio.create_task(trickle(writer, then)) if then else None
+        answer = await until_closed(reader)
+        if trickling is not None:
+            trickling.cancel()
+            await asyncio.gather(trickling, return_exceptions=True)
+        return answer
+
+
+async def test_who_says_nothing_is_hung_up_on(port: int) -> None:
+    began = time.monotonic()
+    assert await hung_up_on(port) is None
+    assert time.monotonic() - began < SOON_S
+
+
+async def test_a_head_that_trickles_is_hung_up_on(port: int) -> None:
+    assert await hung_up_on(port, b"GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ", then=b"x") is None
+    assert await hung_up_on(port, b"GET /health HTTP/1.1\r\n", then=b"A: b\r\n") is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (MOST_HEAD_BYTES + 1) + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n" + b"A: b\r\n" * (MOST_HEADERS + 1) + b"\r\n",
+        b"GET /health?" + b"x" * (MOST_HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nX: " + b"x" * 200_000,
+    ],
+    ids=["one large header", "many headers", "a long address", "a header without end"],
+)
+async def test_a_head_that_is_too_large_is_told_so(port: int, head: bytes) -> None:
+    answer = await hung_up_on(port, head)
+    assert answer is not None
+    assert (answer.status, answer.code) == (431, "head_too_large")
+    assert "connection: close" in answer.head
+
+
+async def test_as_much_as_is_allowed_is_taken(port: int) -> None:
+    head = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * (MOST_HEADERS - 1) + b"\r\n"
+    answer = await hung_up_on(port, head)
+    assert answer is not None
+    assert answer.status == 200
+
+
+async def test_what_is_not_http_is_told_in_the_apis_own_shape(port: int) -> None:
+    for junk in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HELLO\r\n\r\n"):
+        answer = await hung_up_on(port, junk)
+        assert answer is not None
+        assert (answer.status, answer.code) == (400, "malformed")
+
+
+async def request(world: World, body_head: str, path: str = "/v1/api-keys") -> bytes:
+    headers = await world.key(await world.project("Acme"))
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {headers['Authorization']}\r\n"
+        f"Content-Type: application/json\r\n{body_head}\r\n\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("how", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
+async def test_a_body_that_trickles_or_stops_is_told_so(port: int, world: World, how: str) -> None:
+    drop = b"1\r\n \r\n" if "chunked" in how else b" "
+    for then in (drop, b""):
+        answer = await hung_up_on(port, await request(world, how), then=then)
+        assert answer is not None
+        assert (answer.status, answer.code) == (408, "body_too_slow")
+        assert "connection: close" in answer.head
+
+
+@pytest.mark.parametrize("kind", ["drive", "form"])
+async def test_an_upload_that_stops_is_told_so_and_leaves_nothing(
+    port: int, world: World, app: FastAPI, kind: str
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    path = "/v1/drive/upload" if kind == "drive" else "/v1/deployments"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {headers['Authorization']}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    )
+    answer = await hung_up_on(port, head.encode())
+    assert answer is not None
+    assert (answer.status, answer.code) == (408, "body_too_slow")
+    storage = app.state.instance.settings.home / "storage"
+    assert [file for file in storage.rglob("*") if file.is_file()] == []
+
+
+async def test_a_body_that_keeps_coming_fast_enough_is_taken_however_long_it_takes(
+    port: int, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boundary, "LEAST_BYTES_PER_S", 1000)
+    head = await request(world, "Content-Length: 6000\r\nConnection: close")
+    async with connected(port) as (reader, writer):
+        writer.write(head)
+        for _ in range(12):  # 500 bytes each tenth of a second: longer than the grace, faster than the least
+            writer.write(b" " * 500)
+            await asyncio.sleep(0.1)
+        answer = await until_closed(reader)
+    assert answer is not None
+    assert answer.status in (400, 422)  # it was read to its end, and is blank
+
+
+async def test_who_was_refused_at_the_gate_cannot_hold_the_connection_with_a_body(port: int) -> None:
+    head = b"POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
+    answer = await hung_up_on(port, head, then=b" ")
+    assert answer is not None
+    assert answer.status == 401
+
+
+async def test_a_connection_is_used_again_after_a_request_and_closed_when_idle(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        for _ in range(3):
+            writer.write(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            async with asyncio.timeout(SOON_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+            assert head.startswith(b"HTTP/1.1 200")
+        assert await until_closed(reader) is None
+
+
+async def test_an_answer_that_takes_long_is_waited_for(port: int, app: FastAPI) -> None:
+    app.router.add_route("/slow", _slow)
+    half_of_the_next = b"GET /health HTTP/1.1\r\nHost"
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" + half_of_the_next)
+        async with asyncio.timeout(SOON_S):
+            assert b"200" in await reader.readline()
+
+
+async def _slow(_: Request) -> PlainTextResponse:
+    await asyncio.sleep(1.5)
+    return PlainTextResponse("at last")
