@@ -42,5 +42,5 @@ def environment() -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
-        "PYTHONPATH": os.pathsep.join(import_path()),
+        "PYTHONPATH": os.pathsep.join([*import_path(), str(Path(__file__).parent / "older_python")]),
     }

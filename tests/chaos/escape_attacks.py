@@ -14,6 +14,8 @@ import socket
 import stat
 import time
 
+import deep
+
 libc = ctypes.CDLL(None, use_errno=True)
 X86 = os.uname().machine == "x86_64"
 
@@ -59,6 +61,7 @@ def look(inputs):
         "keep descriptors of the parent": lambda: strange_descriptors(),
         "talk over shared abstract sockets": lambda: abstract_neighbour(),
         "listen on a port": lambda: socket.socket().bind(("127.0.0.1", 0)),
+        **deep.against_neighbour(neighbour),
     }.items():
         found[name] = tried(attempt)
     return found
@@ -122,6 +125,8 @@ def machine(inputs):
             f"{inputs['drive']}/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0)
         ),
         "use the other set of system calls": lambda: second_abi(),
+        **deep.against_machine(inputs),
+        **deep.against_kernel(),
     }.items():
         attempts[name] = attempt
     return {name: tried(attempt) for name, attempt in attempts.items()}
@@ -130,7 +135,7 @@ def machine(inputs):
 def tried(attempt):
     try:
         answer = attempt()
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         return f"closed: {type(error).__name__}: {error}"[:150]
     return f"OPEN: {answer!r}"[:150]
 
@@ -245,6 +250,14 @@ def bomb_depth(inputs):
 def kill_everyone(inputs):
     os.kill(-1, signal.SIGKILL)
     return "alone"
+
+
+def poison(inputs):
+    return deep.poison()
+
+
+def poisoned(inputs):
+    return deep.poisoned()
 
 
 def fine(inputs):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.integration.sandbox.packages import wheel
 from workers.runners import Assignment, Entrypoint, Outcome, RunLimits, Success
 from workers.runners.deterministic import DeterministicRunner
 
@@ -32,6 +34,11 @@ class _Silent:
 
 def main(folder: Path) -> None:
     """Probe, print, end."""
+    (folder / "index").mkdir()
+    wheel(folder / "index")
+    settings = f'[pip]\nno-index = true\nfind-links = ["{folder / "index"}"]\n'
+    (folder / "uv.toml").write_text(settings, encoding="utf-8")
+    os.environ["UV_CONFIG_FILE"] = str(folder / "uv.toml")
     os.environ["DATABASE_URL"] = "postgresql://the-worker-s-own"
     with _listeners(folder) as listeners:
         sys.stdout.write(json.dumps(asyncio.run(_probe(folder, listeners))) + "\n")
@@ -58,6 +65,8 @@ async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
     assignment = _assignment(folder, drive, facts)
     try:
         look, victim = await _look(runner, assignment, drive, facts)
+        poison = [_shown(await _run(runner, assignment, {"do": "poison"})) for _ in range(2)]
+        poisoned = [_shown(await _run(runner, assignment, {"do": "poisoned"})) for _ in range(2)]
         bombs = {name: await _bomb(runner, assignment, name) for name in BOMBS}
     finally:
         await runner.close()
@@ -66,6 +75,8 @@ async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
         "layers": runner.layers,
         "look": look,
         "victim": victim,
+        "poison": poison,
+        "poisoned": poisoned,
         "bombs": bombs,
         "left": left,
         "uid": os.geteuid(),
@@ -113,6 +124,10 @@ def _assignment(folder: Path, drive: Path, facts: dict[str, Any]) -> Assignment:
     bundle = folder / "bundle"
     (bundle / "skills/attack").mkdir(parents=True)
     code = (Path(__file__).parent / "escape_attacks.py").read_text(encoding="utf-8")
+    shutil.copy(Path(__file__).parent / "escape_deep.py", bundle / "skills/attack/deep.py")
+    (bundle / "skills/attack/way-out").symlink_to("/etc/shadow")
+    (bundle / "skills/attack/way-home").symlink_to(folder / "home")
+    (bundle / "requirements.txt").write_text("tiny-wheel\n", encoding="utf-8")
     at_import = {**facts, "drive": "/drive"}
     (bundle / "skills/attack/main.py").write_text(f"FACTS = {at_import!r}\n{code}", encoding="utf-8")
     return Assignment(
@@ -126,7 +141,7 @@ def _assignment(folder: Path, drive: Path, facts: dict[str, Any]) -> Assignment:
         inputs={},
         limits=LIMITS,
         bundle_dir=bundle,
-        requirements=None,
+        requirements=bundle / "requirements.txt",
         drive_dir=drive,
         sandbox_uid=UID,
         secrets={},

@@ -21,6 +21,15 @@ pytestmark = pytest.mark.chaos
 PROBE = Path(__file__).parent / "escape_probe.py"
 # Between jobs of one skill these are closed by Landlock alone.
 BY_LANDLOCK = ("neighbour", "parent's", "all jobs", "abstract sockets", "listen on", "signal the parent")
+UNTOUCHED = {
+    "state": 0,
+    "kept": "as it was imported",
+    "modules": True,
+    "path": False,
+    "variable": None,
+    "signal": False,
+    "umask": 0o077,
+}
 WITHIN_S = {"bomb_forks": 3, "bomb_memory": 5, "bomb_disk": 3, "bomb_depth": 10, "kill_everyone": 3}
 
 
@@ -51,7 +60,9 @@ def test_nothing_of_the_machine_or_of_other_jobs_can_be_reached(command: list[st
         if not answer.startswith("closed") and (has_landlock or not any(word in name for word in BY_LANDLOCK))
     }
     assert open_ways == {}
-    assert len(found["look"]) > 100
+    assert len(found["look"]) > 250
+    assert found["poison"] == [1, 1]
+    assert found["poisoned"] == [UNTOUCHED, UNTOUCHED]
     assert found["victim"]["secret"] == "the neighbour's secret"
     assert found["victim"]["files"] > 3
     _check_bombs(found["bombs"])

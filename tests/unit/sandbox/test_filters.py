@@ -92,6 +92,18 @@ def test_limits_of_other_processes_and_the_death_signal_stay_as_they_are(archite
 
 
 @BOTH
+def test_a_job_slows_down_itself_alone(architecture: Architecture) -> None:
+    program = filters.confinement(architecture, [])
+    for name in ("setpriority", "ioprio_set"):
+        number = _number(architecture, name)
+        assert run(program, architecture, number, 1, second=0) == ALLOWED
+        assert run(program, architecture, number, 0, second=4711) == errno.EPERM
+    for name in ("move_pages", "migrate_pages"):
+        assert run(program, architecture, _number(architecture, name), 0) == ALLOWED
+        assert run(program, architecture, _number(architecture, name), 4711) == errno.EPERM
+
+
+@BOTH
 def test_programs_fit_into_the_kernels_limits(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [1, 2, 10])
     assert len(program) < 4096

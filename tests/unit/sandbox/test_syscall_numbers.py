@@ -24,7 +24,10 @@ HEADERS = {
 YOUNG = {"open_tree_attr": 467, "memfd_secret": 447}  # younger than some distributions' headers
 NEWEST = 600  # no kernel has as many calls
 AUDIT_I386, AUDIT_ARM, AUDIT_X86_64, AUDIT_AARCH64 = 0x40000003, 0x40000028, 0xC000003E, 0xC00000B7
-DECIDED_BY_ARGUMENT = ("clone", "socket", "prctl", "prlimit64")
+DECIDED_BY_ARGUMENT = (
+    *("clone", "socket", "prctl", "prlimit64"),
+    *("move_pages", "migrate_pages", "setpriority", "ioprio_set"),
+)
 
 BOTH = pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=lambda one: one.name)
 

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from . import filters
-from .syscalls import LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF
+from .syscalls import CAPSET, LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PR_SET_CHILD_SUBREAPER, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 36, 22, 2
 _CREATE_RULESET_VERSION = 1
+_CAPABILITY_VERSION = 0x20080522
 _RULE_PATH, _RULE_PORT, _CONNECT_TCP = 1, 2, 2
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
@@ -102,6 +103,15 @@ def become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    _give_up_capabilities()
+
+
+def _give_up_capabilities() -> None:
+    """Changing the user leaves the inheritable ones behind."""
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    number = CAPSET.get(os.uname().machine)
+    if number is not None:
+        _checked("capset", _libc.syscall(number, header, bytes(24)))
 
 
 def die_with_parent() -> None:

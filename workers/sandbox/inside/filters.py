@@ -48,6 +48,10 @@ def confinement(architecture: Architecture, families: Sequence[int]) -> Program:
         # A sandbox must not outlive the worker, nor one job change the limits of another.
         *_when(architecture, "prctl", _refused_if_equal(_PR_SET_PDEATHSIG)),
         *_when(architecture, "prlimit64", _only([0], otherwise=errno.EPERM)),
+        *_when(architecture, "move_pages", _only([0], otherwise=errno.EPERM)),
+        *_when(architecture, "migrate_pages", _only([0], otherwise=errno.EPERM)),
+        *_when(architecture, "setpriority", _only([0], otherwise=errno.EPERM, argument=1)),
+        *_when(architecture, "ioprio_set", _only([0], otherwise=errno.EPERM, argument=1)),
         Instruction(_RETURN, 0, 0, _ALLOW),
     ]
 
@@ -109,11 +113,11 @@ def _refused_if_equal(value: int) -> Program:
     ]
 
 
-def _only(values: Sequence[int], *, otherwise: int) -> Program:
-    """Allow the call if its first argument is one of `values`."""
+def _only(values: Sequence[int], *, otherwise: int, argument: int = 0) -> Program:
+    """Allow the call if one of its arguments, counted from 0, is one of `values`."""
     tests = [Instruction(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
     return [
-        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + 8 * argument),
         *tests,
         *_answer(otherwise),
         Instruction(_RETURN, 0, 0, _ALLOW),

@@ -22,6 +22,7 @@ ARCHITECTURES: Final = {
     "aarch64": Architecture("aarch64", 0xC00000B7, 1, None),
 }
 
+CAPSET: Final = {"x86_64": 126, "aarch64": 91}
 LANDLOCK_CREATE_RULESET: Final = 444
 LANDLOCK_ADD_RULE: Final = 445
 LANDLOCK_RESTRICT_SELF: Final = 446
@@ -45,15 +46,19 @@ NUMBERS: Final[dict[str, tuple[int, int]]] = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425),
+    "ioprio_set": (251, 30),
     "kcmp": (312, 272),
     "kexec_file_load": (320, 294),
     "kexec_load": (246, 104),
     "keyctl": (250, 219),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "migrate_pages": (256, 238),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
+    "move_pages": (279, 239),
+    "mq_open": (240, 180),
     "msgget": (68, 186),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
@@ -75,6 +80,7 @@ NUMBERS: Final[dict[str, tuple[int, int]]] = {
     "semget": (64, 190),
     "setns": (308, 268),
     "setpgid": (109, 154),
+    "setpriority": (141, 140),
     "setsid": (112, 157),
     "shmat": (30, 196),
     "shmget": (29, 194),
@@ -140,6 +146,7 @@ ABSENT: Final = (
     "io_uring_setup",
     "memfd_create",  # memory that belongs to no process: the watchdog could not count it
     "memfd_secret",
+    "mq_open",
     "msgget",
     "semget",
     "shmat",
