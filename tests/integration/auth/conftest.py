@@ -1,55 +1,23 @@
-"""The REST application on real servers, and callers of every kind."""
+"""Callers of every kind."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
-from backend.app import create_app, serving
 from backend.auth import keys, sessions, users
 from backend.auth.keys import KeyKind, Limits
 from backend.auth.tables import User
-from backend.config import Settings
 from backend.db import Database
-from backend.events.wakeups import WakeUps
-from backend.instance import Instance
 from backend.projects import service as projects
 from backend.projects.tables import Project
-from backend.secrets.vault import Vault
-from backend.storage.local import LocalStorage
 
 PASSWORD = "three words make one"
-
-
-@pytest_asyncio.fixture
-async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
-    """An instance on the test's own database and Redis."""
-    redis = Redis.from_url(redis_url)
-    settings = Settings(home=tmp_path, port=8123, public_url=None)
-    yield Instance(
-        settings=settings,
-        database=database,
-        redis=redis,
-        storage=LocalStorage(tmp_path / "storage"),
-        vault=Vault.open(tmp_path, None),
-        wakeups=WakeUps(redis),
-    )
-    await redis.aclose()
-
-
-@pytest_asyncio.fixture
-async def app(instance: Instance) -> AsyncIterator[FastAPI]:
-    """The application that serves the instance."""
-    app = create_app(instance.settings)
-    async with serving(app, instance):
-        yield app
 
 
 def browse(app: FastAPI) -> httpx.AsyncClient:

@@ -1,31 +1,23 @@
-"""The REST application on real servers, a project with a key, and bundles to push."""
+"""A project with a key, and bundles to push."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest_asyncio
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
-from backend.app import create_app, serving
 from backend.auth import keys
 from backend.auth.actors import operator
 from backend.auth.keys import KeyKind
 from backend.auth.principal import Principal
 from backend.bundles.pack import pack_files
-from backend.config import Settings
 from backend.db import Database
-from backend.events.wakeups import WakeUps
-from backend.instance import Instance
 from backend.projects import service as projects
-from backend.secrets.vault import Vault
-from backend.storage.local import LocalStorage
 
 SKILL = b"""
 entrypoint: main.py:run
@@ -36,30 +28,6 @@ BUNDLE = {
     "skills/double/skill.yaml": SKILL,
     "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n}\n",
 }
-
-
-@pytest_asyncio.fixture
-async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
-    """An instance on the test's own database and Redis."""
-    redis = Redis.from_url(redis_url)
-    settings = Settings(home=tmp_path, port=8123, public_url=None)
-    yield Instance(
-        settings=settings,
-        database=database,
-        redis=redis,
-        storage=LocalStorage(tmp_path / "storage"),
-        vault=Vault.open(tmp_path, None),
-        wakeups=WakeUps(redis),
-    )
-    await redis.aclose()
-
-
-@pytest_asyncio.fixture
-async def app(instance: Instance) -> AsyncIterator[FastAPI]:
-    """The application that serves the instance."""
-    app = create_app(instance.settings)
-    async with serving(app, instance):
-        yield app
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import pytest_asyncio
 from backend.instance import Instance
 from backend.projects.tables import Project
 from backend.storage.sandbox_uids import sandbox_uid
-from tests.integration.auth.conftest import World, app, client, instance, world
+from tests.integration.auth.conftest import World, client, world
 
-__all__ = ["app", "client", "instance", "world"]
+__all__ = ["client", "world"]
 
 
 @dataclass(frozen=True, slots=True)

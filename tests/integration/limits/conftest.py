@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from backend.app import create_app, serving
 from backend.instance import Instance
-from tests.integration.auth.conftest import app, client, instance, world
+from tests.integration.auth.conftest import client, world
 
-__all__ = ["app", "client", "instance", "world"]
+__all__ = ["client", "world"]
 
 
 @dataclass(frozen=True, slots=True)

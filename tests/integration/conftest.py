@@ -1,0 +1,42 @@
+"""The REST application on the test's own database, Redis and home."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from backend.app import create_app, serving
+from backend.config import Settings
+from backend.db import Database
+from backend.events.wakeups import WakeUps
+from backend.instance import Instance
+from backend.secrets.vault import Vault
+from backend.storage.local import LocalStorage
+
+
+@pytest_asyncio.fixture
+async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
+    """An instance on the test's own database and Redis."""
+    redis = Redis.from_url(redis_url)
+    settings = Settings(home=tmp_path, port=8123, public_url=None)
+    yield Instance(
+        settings=settings,
+        database=database,
+        redis=redis,
+        storage=LocalStorage(tmp_path / "storage"),
+        vault=Vault.open(tmp_path, None),
+        wakeups=WakeUps(redis),
+    )
+    await redis.aclose()
+
+
+@pytest_asyncio.fixture
+async def app(instance: Instance) -> AsyncIterator[FastAPI]:
+    """The application that serves the instance."""
+    app = create_app(instance.settings)
+    async with serving(app, instance):
+        yield app
