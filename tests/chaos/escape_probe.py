@@ -18,18 +18,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.chaos.bare_runner import Silent, assignment_of, open_runner
 from tests.integration.sandbox.packages import wheel
-from workers.runners import Assignment, Entrypoint, Outcome, RunLimits, Success
+from workers.runners import Assignment, Outcome, RunLimits, Success
 from workers.runners.deterministic import DeterministicRunner
 
 UID = 41_010 if os.geteuid() == 0 else None
 LIMITS = RunLimits(timeout_s=30, memory_mb=256, disk_mb=16, output_mb=1, processes=32)
 BOMBS = ("bomb_forks", "bomb_memory", "bomb_disk", "bomb_depth", "kill_everyone")
-
-
-class _Silent:
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        """Nothing of the attacker's output matters here."""
 
 
 def main(folder: Path) -> None:
@@ -46,7 +42,7 @@ def main(folder: Path) -> None:
 
 async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
     home = folder / "home"
-    runner = DeterministicRunner(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    runner = open_runner(home)
     (home / "keys").mkdir()
     (home / "keys/secrets.key").write_text("the key of all secrets")
     drive, other_drive = _drive(folder, "drive"), _drive(folder, "other-drive")
@@ -111,7 +107,7 @@ async def _bomb(runner: DeterministicRunner, assignment: Assignment, name: str) 
 
 
 async def _run(runner: DeterministicRunner, assignment: Assignment, inputs: dict[str, Any]) -> Outcome:
-    return await runner.run(replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), _Silent())
+    return await runner.run(replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), Silent())
 
 
 def _shown(outcome: Outcome) -> Any:
@@ -130,24 +126,13 @@ def _assignment(folder: Path, drive: Path, facts: dict[str, Any]) -> Assignment:
     (bundle / "requirements.txt").write_text("tiny-wheel\n", encoding="utf-8")
     at_import = {**facts, "drive": "/drive"}
     (bundle / "skills/attack/main.py").write_text(f"FACTS = {at_import!r}\n{code}", encoding="utf-8")
-    return Assignment(
-        job_id=uuid4(),
-        attempt=1,
-        project_id=uuid4(),
-        deployment_id=uuid4(),
-        skill_name="attack",
-        entrypoint=Entrypoint("skills/attack", "main.py", "run"),
-        declared_inputs=frozenset(),
-        inputs={},
+    return assignment_of(
+        folder,
+        "attack",
+        drive=drive,
+        uid=UID,
         limits=LIMITS,
-        bundle_dir=bundle,
         requirements=bundle / "requirements.txt",
-        drive_dir=drive,
-        sandbox_uid=UID,
-        secrets={},
-        secrets_version="1",
-        token="",
-        network="none",
     )
 
 
