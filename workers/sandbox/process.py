@@ -244,7 +244,8 @@ class Child:
         except OSError:
             data = b""
         if not data:
-            self._end(Stopped(*CLOSED) if self.pid is not None and _lives(self.pid) else Silent(None))
+            is_silent = self._is_honest and self.pid is not None and _lives(self.pid)
+            self._end(Stopped(*CLOSED) if is_silent else Silent(None))
             return False
         self._received += data
         while (end := self._received.find(b"\n", max(0, len(self._received) - len(data)))) >= 0:
