@@ -7,7 +7,7 @@ import sys
 import typer
 
 from backend.errors import PurasError
-from backend.operations import books, people, secret_keys, serving, upkeep
+from backend.operations import books, departures, people, secret_keys, serving, upkeep
 from backend.operations.keeping import commands as keeping
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ upkeep.register(app)
 people.register(app)
 books.register(app)
 keeping.register(app)
+departures.register(app)
 secret_keys.register(app)
 
 

@@ -19,7 +19,7 @@ from backend.auth.principal import Role
 from backend.config import Settings, settings
 from backend.jobs import lanes
 from backend.ledger import service as ledger
-from backend.operations import accounts, database, limits
+from backend.operations import accounts, database, departures, limits
 from backend.operations.books import Usd, micros, project_id_of
 from backend.projects import members
 from backend.projects import service as projects
@@ -50,10 +50,12 @@ def register(app: typer.Typer) -> None:
     project.command("lane")(grant_lane)
     project.command("member")(add_member)
     limits.register(project)
+    departures.register_project(project)
     app.add_typer(project, name="project")
     user = typer.Typer(help="People.", no_args_is_help=True)
     user.command("create")(create_user)
     accounts.register(user)
+    departures.register_user(user)
     app.add_typer(user, name="user")
 
 

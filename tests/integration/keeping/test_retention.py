@@ -1,0 +1,191 @@
+"""What is old goes by rule, in whole jobs, and nothing that somebody still needs."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, text, update
+from sqlmodel import col
+
+from backend.auth import audit
+from backend.auth.tables import AuditRow
+from backend.clock import now
+from backend.db import Database
+from backend.events import partitions
+from backend.events.tables import JobEvent
+from backend.housekeeping import tidy
+from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.tables import Job
+from backend.ledger import audit as books
+from backend.retention.forecast import forecast
+from backend.retention.rules import Rules
+from backend.storage.local import LocalStorage
+from tests.factories.tenants import Tenant, make_job, make_tenant
+
+DAY = timedelta(days=1)
+
+
+def rules(**ages: timedelta | None) -> Rules:
+    values: dict[str, Any] = {"events": None, "jobs": None, "audit": None, "deleted_projects": DAY}
+    return Rules(**values | ages)
+
+
+async def test_a_month_of_events_goes_when_no_job_of_it_is_needed(
+    database: Database, storage: LocalStorage
+) -> None:
+    tenant = await a_tenant(database)
+    month = await old_month(database, 200)
+    old = await a_job(database, tenant, created=month, finished=month + DAY)
+    recent = await a_job(database, tenant, created=now() - DAY, finished=now())
+    assert await months(database) & {name_of(month)}
+
+    async with database.transaction() as session:
+        going = await forecast(session, rules(events=90 * DAY))
+    assert going[0].what == f"month {name_of(month)}"
+    assert await events_of(database, old), "a forecast removes nothing"
+
+    await all_turns(database, storage, rules(events=90 * DAY))
+    assert name_of(month) not in await months(database)
+    assert (await events_of(database, old), await events_of(database, recent)) == (
+        [],
+        ["queued", "started", "succeeded"],
+    )
+    async with database.transaction() as session:
+        assert (await session.get_one(Job, old)).status == "succeeded", "the job itself stays"
+
+
+async def test_a_job_that_still_runs_keeps_its_month(database: Database, storage: LocalStorage) -> None:
+    tenant = await a_tenant(database)
+    month = await old_month(database, 200)
+    await a_job(database, tenant, created=month, finished=month + DAY)
+    running = await a_job(database, tenant, created=month, finished=None)
+    await all_turns(database, storage, rules(events=90 * DAY))
+    assert await events_of(database, running) == ["queued", "started"]
+
+    await finished_at(database, running, now())
+    await all_turns(database, storage, rules(events=90 * DAY))
+    assert await events_of(database, running) == ["queued", "started"], (
+        "it ended a moment ago: its events stay whole"
+    )
+
+    await finished_at(database, running, now() - 91 * DAY)
+    await all_turns(database, storage, rules(events=90 * DAY))
+    assert await events_of(database, running) == []
+
+
+async def test_events_without_a_month_of_their_own_go_in_batches(
+    database: Database, storage: LocalStorage
+) -> None:
+    tenant = await a_tenant(database)
+    old = await a_job(database, tenant, created=now() - 400 * DAY, finished=now() - 399 * DAY)
+    running = await a_job(database, tenant, created=now() - 400 * DAY, finished=None)
+    await all_turns(database, storage, rules(events=90 * DAY))
+    assert (await events_of(database, old), await events_of(database, running)) == ([], ["queued", "started"])
+
+
+async def test_without_a_rule_everything_stays(database: Database, storage: LocalStorage) -> None:
+    tenant = await a_tenant(database)
+    old = await a_job(database, tenant, created=now() - 4000 * DAY, finished=now() - 3999 * DAY)
+    await all_turns(database, storage, rules())
+    assert len(await events_of(database, old)) == 3
+
+
+async def test_old_jobs_go_with_their_events_and_the_books_still_add_up(
+    database: Database, storage: LocalStorage
+) -> None:
+    tenant = await a_tenant(database)
+    old = [
+        await a_job(database, tenant, created=now() - 40 * DAY, finished=now() - 31 * DAY) for _ in range(3)
+    ]
+    kept = await a_job(database, tenant, created=now() - 40 * DAY, finished=now() - 29 * DAY)
+    running = await a_job(database, tenant, created=now() - 40 * DAY, finished=None)
+    async with database.transaction() as session:
+        (jobs, _) = await forecast(session, rules(jobs=30 * DAY))
+    assert (jobs.what, jobs.rows) == ("jobs", 3)
+
+    await all_turns(database, storage, rules(jobs=30 * DAY))
+    async with database.transaction() as session:
+        assert set((await session.scalars(select(Job.id))).all()) == {kept, running}
+        assert await books.prove(session) == []
+    for job_id in old:
+        assert await events_of(database, job_id) == []
+
+
+async def test_old_audit_goes_and_new_stays(database: Database, storage: LocalStorage) -> None:
+    tenant = await a_tenant(database)
+    async with database.transaction() as session:
+        for number in range(5):
+            await audit.record(session, tenant.principal, f"act.{number}")
+    async with database.transaction() as session:
+        await session.execute(
+            update(AuditRow).where(col(AuditRow.action) < "act.3").values(at=now() - 400 * DAY)
+        )
+    await all_turns(database, storage, rules(audit=365 * DAY))
+    async with database.transaction() as session:
+        acts = (await session.scalars(select(AuditRow.action).where(AuditRow.actor == "key:testtest"))).all()
+        assert set(acts) == {"act.3", "act.4"}
+
+
+async def all_turns(database: Database, storage: LocalStorage, rules: Rules) -> None:
+    for _ in range(20):
+        if not await tidy(database, storage, rules):
+            return
+    raise AssertionError("it goes on for ever")
+
+
+async def a_tenant(database: Database) -> Tenant:
+    async with database.transaction() as session:
+        return await make_tenant(session, credit_micros=1000)
+
+
+async def old_month(database: Database, days: int) -> datetime:
+    """The middle of a month long ago, which has a partition of its own."""
+    first = (now() - days * DAY).date().replace(day=1)
+    async with database.transaction() as session:
+        await session.execute(text(f"drop table if exists job_events_{first:%Y_%m}"))
+        assert await partitions.make(session, first)
+    return datetime(first.year, first.month, 10, tzinfo=UTC)
+
+
+def name_of(month: datetime) -> str:
+    return f"job_events_{date(month.year, month.month, 1):%Y_%m}"
+
+
+async def months(database: Database) -> set[str]:
+    async with database.transaction() as session:
+        found = await session.scalars(
+            text("select inhrelid::regclass::text from pg_inherits where inhparent = 'job_events'::regclass")
+        )
+        return set(found.all())
+
+
+async def a_job(database: Database, tenant: Tenant, *, created: datetime, finished: datetime | None) -> UUID:
+    """A job that was submitted and has ended at these moments, with its events."""
+    async with database.transaction() as session:
+        job_id = await make_job(session, tenant)
+    async with database.transaction() as session:
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        assert claimed.job_id == job_id
+        if finished is not None:
+            await finish(session, claimed, Ending("succeeded", result={}), [])
+    async with database.transaction() as session:
+        await session.execute(
+            update(Job).where(col(Job.id) == job_id).values(created_at=created, finished_at=finished)
+        )
+        await session.execute(update(JobEvent).where(col(JobEvent.job_id) == job_id).values(ts=created))
+    return job_id
+
+
+async def finished_at(database: Database, job_id: UUID, at: datetime) -> None:
+    async with database.transaction() as session:
+        ended = update(Job).where(col(Job.id) == job_id)
+        await session.execute(ended.values(status="succeeded", finished_at=at))
+
+
+async def events_of(database: Database, job_id: UUID) -> list[str]:
+    async with database.transaction() as session:
+        query = select(JobEvent.type).where(JobEvent.job_id == job_id).order_by(col(JobEvent.seq))
+        return list((await session.scalars(query)).all())

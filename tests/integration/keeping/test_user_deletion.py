@@ -1,0 +1,72 @@
+"""An account goes, and nothing is left without somebody who may manage it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from backend.auth import sessions, user_deletion, users
+from backend.auth.actors import operator
+from backend.auth.errors import UserNotFound
+from backend.auth.tables import AuditRow, Session, User
+from backend.auth.user_deletion import StillNeeded
+from backend.db import Database
+from backend.projects import deletion
+from backend.projects import service as projects
+from backend.projects.tables import Member, Project
+
+PASSWORD = "three words make one"
+
+
+async def test_an_account_goes_with_its_sessions_and_memberships(database: Database) -> None:
+    ada, bob = (
+        await a_user(database, "ada@example.org", is_operator=True),
+        await a_user(database, "bob@example.org"),
+    )
+    project = await a_project(database, "Shared", ada)
+    async with database.transaction() as session:
+        session.add(Member(project_id=project.id, user_id=bob.id, role="owner"))
+        await sessions.begin(session, bob)
+        await user_deletion.delete(session, "BOB@example.org")
+    async with database.transaction() as session:
+        assert (await session.scalars(select(User.email))).all() == ["ada@example.org"]
+        assert (await session.scalars(select(Session))).all() == []
+        assert (await session.scalars(select(Member.user_id))).all() == [ada.id]
+        act = (await session.scalars(select(AuditRow).where(AuditRow.action == "user.deleted"))).one()
+        assert (act.actor, act.target) == ("operator", "bob@example.org")
+    with pytest.raises(UserNotFound):
+        async with database.transaction() as session:
+            await user_deletion.delete(session, "bob@example.org")
+
+
+async def test_the_only_owner_of_a_project_stays_until_it_is_deleted(database: Database) -> None:
+    await a_user(database, "ada@example.org", is_operator=True)
+    bob = await a_user(database, "bob@example.org")
+    project = await a_project(database, "Bobs", bob)
+    with pytest.raises(StillNeeded, match="only owner of bobs"):
+        async with database.transaction() as session:
+            await user_deletion.delete(session, "bob@example.org")
+    async with database.transaction() as session:
+        await deletion.delete(session, operator(project.id))
+    async with database.transaction() as session:
+        assert await user_deletion.delete(session, "bob@example.org") == bob.id
+
+
+async def test_the_last_operator_stays(database: Database) -> None:
+    await a_user(database, "ada@example.org", is_operator=True)
+    with pytest.raises(StillNeeded, match="last operator"):
+        async with database.transaction() as session:
+            await user_deletion.delete(session, "ada@example.org")
+    await a_user(database, "eve@example.org", is_operator=True)
+    async with database.transaction() as session:
+        await user_deletion.delete(session, "ada@example.org")
+
+
+async def a_user(database: Database, email: str, *, is_operator: bool = False) -> User:
+    async with database.transaction() as session:
+        return await users.create(session, email=email, password=PASSWORD, is_operator=is_operator)
+
+
+async def a_project(database: Database, name: str, owner: User) -> Project:
+    async with database.transaction() as session:
+        return await projects.create(session, name=name, owner_id=owner.id, concurrency_limit=1)
