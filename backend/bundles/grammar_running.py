@@ -97,7 +97,8 @@ def _network(section: Section) -> str | list[str]:
                 )
         if len(hosts) > MOST_HOSTS:
             section.error(
-                "network", f"lists {len(hosts)} hosts, and {MOST_HOSTS} are the most. Use '*.example.org'."
+                "network",
+                f"'network' lists {len(hosts)} hosts, and {MOST_HOSTS} are the most. Use '*.example.org'.",
             )
         return list(dict.fromkeys(hosts))
     return section.choice("network", ("none", "public")) or "public"

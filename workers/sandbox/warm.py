@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .broker import Broker
-from .egress.proxy import Doorway
+from .egress.doorway import Doorway
 from .egress.visit import Visit
 from .errors import EntrypointRefused, ParentLost
 from .inside import wire
@@ -303,8 +303,7 @@ class WarmParent:
         if kind == "broker" and descriptors and self._broker is None and not self._told.done():
             self._broker = Broker(socket.socket(fileno=descriptors.pop()), self._ground.api_base)
         elif kind == "egress" and descriptors and self._may_open_door():
-            listener = socket.socket(fileno=descriptors.pop())
-            self._doorway = self._ground.proxy.open(listener, self.spec.key.network)
+            self._open_door(socket.socket(fileno=descriptors.pop()))
         for descriptor in descriptors:
             os.close(descriptor)
         child = self._children.get(body["id"]) if isinstance(body.get("id"), int) else None
@@ -314,6 +313,14 @@ class WarmParent:
             child.lost()
         elif kind in ("ready", "refused", "not_forkable") and not self._told.done():
             self._told.set_result(body)
+
+    def _open_door(self, listener: socket.socket) -> None:
+        key = self.spec.key
+        try:
+            self._doorway = self._ground.proxy.open(listener, key.network, tenant=str(key.project_id))
+        except ValueError as error:
+            listener.close()
+            self.stop(f"{error}: correct it in skill.yaml")
 
     def _may_open_door(self) -> bool:
         """Once, before anything of the tenant's has run, and only for a skill that has a network."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from workers.sandbox.egress.dialing import LOOKUPS_PER_DOOR, Dialer
+from workers.sandbox.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from workers.sandbox.egress.door import MOST_CONNECTIONS, Door
 from workers.sandbox.egress.rules import Rule
 
@@ -327,11 +327,11 @@ async def test_name_servers_that_never_answer_hold_a_bounded_number_of_lookups_a
         return []
 
     async with world(resolve=endless) as one, world() as other:
-        answers = await asyncio.gather(*(one.say(_get(one)) for _ in range(3 * LOOKUPS_PER_DOOR)))
+        answers = await asyncio.gather(*(one.say(_get(one)) for _ in range(3 * LOOKUPS_PER_TENANT)))
         assert all(
             answer.startswith(b"HTTP/1.1 504 the addresses of a.example were not found") for answer in answers
         )
-        assert asked == LOOKUPS_PER_DOOR
+        assert asked == LOOKUPS_PER_TENANT
         assert await other.say(_get(other)) == OK
         never.set()
 

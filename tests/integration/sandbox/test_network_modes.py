@@ -6,7 +6,10 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +18,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
-from workers.runners import Assignment, Success
+from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.egress.visit import MOST_RECORDED
+from workers.sandbox.egress.proxy import Proxy
+from workers.sandbox.egress.visit import MOST_RECORDED, Visit
 from workers.sandbox.layers import Layers
 
 Skill = Callable[..., Assignment]
+ROOT = Path(__file__).resolve().parents[3]
 PROBED = sandbox_layers.probe("auto")
 NEEDS_NAMESPACE = pytest.mark.skipif(PROBED.bwrap is None, reason="this machine has no network namespaces")
 REACH = """
@@ -358,3 +363,61 @@ async def test_what_a_client_of_the_import_uses_is_counted_with_a_job_that_was_a
         assert isinstance(await runner.run(assignment, notebook), Success)
         assert len(notebook.of("network_refused")) == 3
         assert notebook.of("network")[0]["refused"] == 3
+
+
+@NEEDS_NAMESPACE
+async def test_a_list_that_no_door_understands_ends_the_job_with_its_entry(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(skill("def run(inputs): return 1", network=["https://x.org"]), notebook)
+    assert isinstance(outcome, Failure)
+    assert "'https://x.org' is not a host" in outcome.message
+    assert runner.proxy.doors == 0
+
+
+def test_the_proxy_ends_with_its_worker_however_that_ends() -> None:
+    code = """
+import asyncio, socket, sys
+from workers.sandbox.egress.proxy import Proxy
+async def main():
+    proxy = Proxy()
+    proxy.open(socket.create_server(("127.0.0.1", 0)), "public", tenant="one")
+    print(proxy.pid, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    with worker:
+        assert worker.stdout is not None
+        proxy = Path(f"/proc/{int(worker.stdout.readline())}")
+        assert proxy.exists()
+        worker.kill()
+    deadline = time.monotonic() + 10
+    while proxy.exists():
+        assert time.monotonic() < deadline, "the proxy lives on without its worker"
+        time.sleep(0.01)
+
+
+async def test_words_for_a_proxy_that_is_busy_wait_and_one_that_hears_nothing_is_replaced() -> None:
+    proxy = Proxy()
+    door = proxy.open(socket.create_server(("127.0.0.1", 0)), "public", tenant="one")
+    first = proxy.pid
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    try:
+        for _ in range(2000):
+            proxy.send({"type": "count", "door": 0, "job": 0, "alone": False, "last": False})
+        assert proxy.pid == first
+        os.kill(first, signal.SIGCONT)
+        visit = Visit(notebook := Notebook())
+        visit.is_used = True
+        await door.tell(7, visit)
+        assert notebook.of("network") == [
+            {"connections": 0, "refused": 0, "sent_bytes": 0, "received_bytes": 0}
+        ]
+        os.kill(first, signal.SIGSTOP)
+        for _ in range(20_000):
+            proxy.send({"type": "count", "door": 0, "job": 0, "alone": False, "last": False})
+        await until(lambda: proxy.pid not in (None, first))
+    finally:
+        await proxy.close()

@@ -67,6 +67,9 @@ def bundle(text: str, **files: bytes) -> bytes:
         ("network: sometimes", "4: 'network' has to be one of 'none', 'public', not 'sometimes'."),
         ("network: ['https://x.org']", "4: 'https://x.org' is not a host."),
         ("network: ['127.0.0.1']", "4: '127.0.0.1' is not a host."),
+        ("network: ['x.org:99999']", "4: 'x.org:99999' is not a host."),
+        ("network: ['*.1.1.1.1']", "4: '*.1.1.1.1' is not a host."),
+        (f"network: [{', '.join(f'h{n}.org' for n in range(201))}]", "4: 'network' lists 201 hosts"),
         ("model: claude/sonnet-4-6", "4: 'model' is for agents, and this skill is a function. Remove it."),
         ("tools: [{mcp: 'https://x.org'}]", "4: 'tools' is for agents"),
         ("disable_bash: true", "4: 'disable_bash' is for agents"),
@@ -205,7 +208,7 @@ evals:
 timeout_s: 30
 retries: {max: 2, on: [error, timeout], backoff: {initial_s: 1, factor: 3, max_s: 9}}
 limits: {steps: 5, tokens: 1000, cost_usd: 0.5, memory_mb: 256, output_mb: 2}
-network: [api.example.org, '*.example.com']
+network: [api.example.org, '*.example.com', 'db.example.net:5432', '1.1.1.1']
 lane: gpu
 marketing: {headline: dropped, keywords: [a], faq: [{q: Q, a: A}]}
 """
@@ -226,7 +229,7 @@ marketing: {headline: dropped, keywords: [a], faq: [{q: Q, a: A}]}
     )
     assert [skill.retries.backoff.delay_s(number) for number in (0, 1, 2, 3)] == [1, 3, 9, 9]
     assert (skill.limits.cost_usd, skill.timeout_s, skill.lane) == (0.5, 30, "gpu")
-    assert skill.network == ["api.example.org", "*.example.com"]
+    assert skill.network == ["api.example.org", "*.example.com", "db.example.net:5432", "1.1.1.1"]
     assert skill.marketing == {"keywords": ["a"], "faq": [{"q": "Q", "a": "A"}]}
 
 

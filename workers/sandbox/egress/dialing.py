@@ -13,10 +13,10 @@ from .refusals import Failed, Refused
 from .rules import Target
 
 _RESOLVE_S: Final = 8.0
-_CONNECT_S: Final = 10.0  # to one address
+_CONNECT_S: Final = 6.0  # to one address
 _MOST_ADDRESSES: Final = 4  # of one name that are tried
-_LOOKUPS: Final = 64  # at once, of all sandboxes: each holds a thread
-LOOKUPS_PER_DOOR: Final = 8
+_LOOKUPS: Final = 128  # at once, of all sandboxes: each holds a thread
+LOOKUPS_PER_TENANT: Final = 8
 READ_AHEAD_BYTES: Final = 32 * 1024
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -40,10 +40,16 @@ class Streams(NamedTuple):
 class Dialer:
     """Connects one sandbox to the internet. Tests give it a world of their own; nothing else can."""
 
-    def __init__(self, resolve: Resolve | None = None, vet: Vet = obstacle_to) -> None:
+    def __init__(
+        self,
+        resolve: Resolve | None = None,
+        vet: Vet = obstacle_to,
+        *,
+        lookups: asyncio.Semaphore | None = None,
+    ) -> None:
         self._resolve = resolve or resolve_by_system
         self._obstacle_to = vet
-        self._lookups = asyncio.Semaphore(LOOKUPS_PER_DOOR)
+        self._lookups = lookups or asyncio.Semaphore(LOOKUPS_PER_TENANT)
         self._asked: set[asyncio.Task[list[str]]] = set()
 
     def screen(self, target: Target) -> None:

@@ -9,31 +9,38 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from backend import logs
 from workers.sandbox.inside import wire
 
+from .doorway import Doorway
 from .rules import Rule
-from .visit import Visit
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time
 _MOST_AGAIN_S: Final = 5.0
+_MOST_UNSENT: Final = 5000  # words that wait for a process that is busy
 _STEADY_S: Final = 60.0  # a process that lived this long is replaced at once
-_COUNT_S: Final = 0.5  # for the numbers of a job that has ended
 _END_S: Final = 5.0
-_MOST_KEPT: Final = 20  # refusals that come while no job is there, as at an import
 _STDERR_BYTES: Final = 2000
-_COUNTS: Final = ("connections", "refused", "sent_bytes", "received_bytes")
 # A name server that never answers is given up after a few seconds, or its threads would be missed.
 _VARIABLES: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "RES_OPTIONS": "timeout:2 attempts:2"}
 
 log = logs.get(__name__)
+
+
+class _Unsent(NamedTuple):
+    body: dict[str, Any]
+    descriptors: list[int]
+
+    def close(self) -> None:
+        """Let go of this side's copies."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 class Proxy:
@@ -51,6 +58,7 @@ class Proxy:
         self._control: socket.socket | None = None
         self._deaths = 0  # one soon after the other
         self._started_at = 0.0
+        self._unsent: deque[_Unsent] = deque()
         self._starting: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -59,14 +67,14 @@ class Proxy:
         """Sandboxes that are served now."""
         return len(self._doors)
 
-    def open(self, listener: socket.socket, network: str | Sequence[str]) -> Doorway:
+    def open(self, listener: socket.socket, network: str | Sequence[str], *, tenant: str) -> Doorway:
         """Serve a socket that was made inside a sandbox, under its skill's rule.
 
         Raises:
             ValueError: an entry of the list is not a host.
         """
         Rule.of(network)
-        doorway = Doorway(self, next(self._numbers), listener, network)
+        doorway = Doorway(self, next(self._numbers), listener, network, tenant)
         self._doors[doorway.number] = doorway
         if self._control is None:
             self._start()  # which opens them all
@@ -80,13 +88,29 @@ class Proxy:
             self.send({"type": "close", "door": doorway.number})
 
     def send(self, body: dict[str, Any], descriptors: list[int] | None = None) -> None:
-        """Tell the process something; one that takes nothing any more is replaced."""
+        """Tell the process something, now or when it takes it; one that takes nothing any more is replaced."""
         if self._control is None:
             return
-        try:
-            wire.send(self._control, body, descriptors)
-        except OSError:
+        held = [os.dup(descriptor) for descriptor in descriptors or ()]
+        self._unsent.append(_Unsent(body, held))
+        if len(self._unsent) == 1:
+            self._send_all()
+        elif len(self._unsent) > _MOST_UNSENT:
             self._lose()
+
+    def _send_all(self) -> None:
+        while self._unsent and self._control is not None:
+            loop, message = asyncio.get_running_loop(), self._unsent[0]
+            try:
+                wire.send(self._control, message.body, message.descriptors)
+            except BlockingIOError:
+                loop.add_writer(self._control, self._send_all)
+                return
+            except OSError:
+                self._lose()
+                return
+            self._unsent.popleft().close()
+            loop.remove_writer(self._control)
 
     def hear(self) -> None:
         """Take in what the process has said until now."""
@@ -150,7 +174,7 @@ class Proxy:
 
     def _send_open(self, doorway: Doorway) -> None:
         network = doorway.network if isinstance(doorway.network, str) else list(doorway.network)
-        body = {"type": "open", "door": doorway.number, "network": network}
+        body = {"type": "open", "door": doorway.number, "network": network, "tenant": doorway.tenant}
         self.send(body, [doorway.listener.fileno()])
 
     def _heed(self, body: dict[str, Any]) -> None:
@@ -186,92 +210,11 @@ class Proxy:
     def _let_go(self) -> None:
         if self._control is not None:
             asyncio.get_running_loop().remove_reader(self._control)
+            asyncio.get_running_loop().remove_writer(self._control)
             self._control.close()
+        while self._unsent:
+            self._unsent.popleft().close()
         self._control = self._process = self.pid = None
-
-
-class Doorway:
-    """The worker's side of one door: keeps the socket for a new process, knows the jobs behind it."""
-
-    def __init__(
-        self, proxy: Proxy, number: int, listener: socket.socket, network: str | Sequence[str]
-    ) -> None:
-        self.number = number
-        self.listener = listener
-        self.network = network
-        self._proxy = proxy
-        self._visits: dict[int, Visit] = {}
-        self._kept: list[dict[str, Any]] = []
-        self._counts: dict[int, asyncio.Future[dict[str, int] | None]] = {}
-        self._is_closed = False
-
-    def enter(self, job: int, visit: Visit) -> None:
-        """A job of this number begins; what was refused before any had begun is told to it."""
-        for other in self._visits.values():
-            other.is_alone = visit.is_alone = False
-        self._visits[job] = visit
-        for facts in self._kept:
-            visit.refused(facts)
-        self._kept.clear()
-
-    def leave(self, job: int) -> None:
-        """It has ended: all that it was refused is known, as the proxy tells before it answers."""
-        self._proxy.hear()
-        self._visits.pop(job, None)
-
-    async def tell(self, job: int, visit: Visit) -> None:
-        """Have a job that used the network be told how much."""
-        if not visit.is_used or self._is_closed:
-            return
-        counted = asyncio.get_running_loop().create_future()
-        self._counts[job] = counted
-        facts_wanted = {"job": job, "alone": visit.is_alone, "last": not self._visits}
-        self._proxy.send({"type": "count", "door": self.number, **facts_wanted})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_COUNT_S):
-                facts = await counted
-                if facts is not None:
-                    visit.counted(facts)
-        self._counts.pop(job, None)
-
-    def heed(self, body: dict[str, Any]) -> None:
-        """Take in one message of the process."""
-        kind, job = body.get("type"), body.get("job")
-        if kind == "counted" and (counted := self._counts.get(job or 0)) is not None and not counted.done():
-            counted.set_result({name: int(body[name]) for name in _COUNTS})
-        elif kind == "opened":
-            for visit in self._meant(job):
-                visit.is_used = True
-        elif kind == "refused":
-            self._refused(job, {name: body[name] for name in ("host", "port", "reason", "message")})
-
-    def unanswered(self) -> None:
-        """The process is gone: its numbers with it."""
-        for counted in self._counts.values():
-            if not counted.done():
-                counted.set_result(None)
-
-    def close(self) -> None:
-        """End every connection of the sandbox, and take no more."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._proxy.forget(self)
-        self.listener.close()
-        self.unanswered()
-
-    def _refused(self, job: int | None, facts: dict[str, Any]) -> None:
-        visits = self._meant(job)
-        if job is None and not visits and len(self._kept) < _MOST_KEPT:
-            self._kept.append(facts)
-        for visit in visits:
-            visit.refused(facts)
-
-    def _meant(self, job: int | None) -> list[Visit]:
-        """A client that was made at the import does not say whose it is: then it may be any job's."""
-        if job is None:
-            return list(self._visits.values())
-        return [self._visits[job]] if job in self._visits else []
 
 
 def _collect(process: subprocess.Popen[bytes]) -> str:

@@ -14,10 +14,12 @@ import time
 import traceback
 from contextlib import suppress
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from workers.sandbox.inside import confine, filters, wire
 from workers.sandbox.inside.syscalls import ARCHITECTURES
 
+from .dialing import LOOKUPS_PER_TENANT, Dialer
 from .door import MOST_OF_A_DOOR, Door
 from .rules import Rule
 
@@ -49,6 +51,7 @@ class _Server:
         self._doors: dict[int, Door] = {}
         self._ended = asyncio.Event()
         self._fault_told_at = -math.inf
+        self._lookups: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._opening: set[asyncio.Task[None]] = set()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most = max(0, files - _RESERVED_FILES) // 2
@@ -80,7 +83,9 @@ class _Server:
         if kind == "open" and descriptors:
             listener = socket.socket(fileno=descriptors.pop())
             listener.setblocking(False)
-            door = Door(number, Rule.of(body["network"]), self._tell, most=self._most_of_a_door)
+            dialer = Dialer(lookups=self._lookups_of(str(body["tenant"])))
+            rule = Rule.of(body["network"])
+            door = Door(number, rule, self._tell, dialer=dialer, most=self._most_of_a_door)
             self._doors[number] = door
             opening = asyncio.get_running_loop().create_task(door.open(listener))
             self._opening.add(opening)
@@ -93,6 +98,13 @@ class _Server:
             )
         for descriptor in descriptors:
             os.close(descriptor)
+
+    def _lookups_of(self, tenant: str) -> asyncio.Semaphore:
+        """What a tenant's skills may ask name servers at once, all together: each question holds a thread."""
+        lookups = self._lookups.get(tenant)
+        if lookups is None:
+            lookups = self._lookups[tenant] = asyncio.Semaphore(LOOKUPS_PER_TENANT)
+        return lookups
 
     def _most_of_a_door(self) -> int:
         """Many doors share what this process may open, so that none can take it all."""
