@@ -46,12 +46,6 @@ def ended(
         own.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
 
 
-def job_environment() -> dict[str, str]:
-    """What a job is told of its trace, by the names that OpenTelemetry gives it: its code may join in."""
-    line = spans.traceparent()
-    return {"TRACEPARENT": line} if line else {}
-
-
 def log_fields(claimed: Claimed) -> dict[str, str]:
     """What a line of the log about the attempt says of its trace, if it has one."""
     return {"trace_id": parents.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}

@@ -35,7 +35,6 @@ from workers.sandbox.supplies import Supplies, SupplyBounds
 from workers.sandbox.verdicts import Meter, outcome_of
 from workers.sandbox.warm import WarmParent
 from workers.sandbox.watchdog import Excess, Watchdog, Watched
-from workers.traces import job_environment
 
 _TRIES: Final = 3  # to find a process that lives long enough to be given the job
 _PAUSE_S: Final = 0.05
@@ -242,7 +241,7 @@ async def _until_end(child: Child, assignment: Assignment) -> Ending:
         environment={
             "PURAS_JOB_ID": str(assignment.job_id),
             "PURAS_SERVICE_TOKEN": assignment.token,
-            **job_environment(),
+            **_trace_of_job(),
         },
         limits={"DATA": (limits.memory_mb << 20) + MEMORY_ROOM_BYTES, "FSIZE": limits.disk_mb << 20},
         max_output_bytes=limits.output_mb << 20,
@@ -256,6 +255,12 @@ async def _until_end(child: Child, assignment: Assignment) -> Ending:
             "raise `timeout_s` in skill.yaml."
         )
         return Stopped("timeout", message)
+
+
+def _trace_of_job() -> dict[str, str]:
+    """What a job is told of its trace, by the names that OpenTelemetry gives it: its code may join in."""
+    line = spans.traceparent()
+    return {"TRACEPARENT": line} if line else {}
 
 
 def _record_refusal(refusal: EntrypointRefused, recorder: Recorder) -> None:
