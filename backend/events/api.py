@@ -69,11 +69,10 @@ async def stream_job_events(
     ] = None,
 ) -> StreamingResponse:
     """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
+    after = after if last_event_id is None else last_event_id
     async with instance.database.transaction() as session:
-        await queries.check_visible(session, principal, job_id)
-    frames = sse.stream(
-        instance.database, instance.wakeups, job_id, after=after if last_event_id is None else last_event_id
-    )
+        await queries.check_visible(session, principal, job_id, after=after)
+    frames = sse.stream(instance.database, instance.wakeups, job_id, after=after)
     return StreamingResponse(
         frames,
         media_type="text/event-stream",
@@ -85,5 +84,5 @@ async def stream_job_events(
 async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
     """What the job spent its time on, as a flat list."""
     job = await get_job(session, principal, job_id)
-    events = await queries.read_after(session, job_id)
+    events = await queries.list_events(session, principal, job_id)
     return spans.fold(job_id, job.skill_name, [EventView.of(event) for event in events])

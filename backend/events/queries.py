@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
+from backend.events.errors import EventsGone
 from backend.events.tables import JobEvent
 from backend.jobs.errors import JobNotFound
 from backend.jobs.tables import Job
@@ -17,16 +18,23 @@ from backend.jobs.tables import Job
 MAX_EVENTS = 10_000
 
 
-async def check_visible(session: AsyncSession, principal: Principal, job_id: UUID) -> None:
-    """Make sure that the principal may read the job's events.
+async def check_visible(session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0) -> None:
+    """Make sure that the principal may read the job's events, and that those above `after` are there.
 
     Raises:
         JobNotFound: there is no such job for it.
+        EventsGone: they were removed some time after the job's end.
     """
     principal.require(Role.VIEWER, "jobs:read")
-    query = visible(Job, principal).where(col(Job.id) == job_id).with_only_columns(col(Job.id))
-    if (await session.execute(query)).scalar_one_or_none() is None:
+    next_one = select(col(JobEvent.seq)).where(col(JobEvent.job_id) == job_id, col(JobEvent.seq) == after + 1)
+    query = visible(Job, principal).where(col(Job.id) == job_id)
+    found = (
+        await session.execute(query.with_only_columns(col(Job.event_seq), next_one.exists().label("is_kept")))
+    ).one_or_none()
+    if found is None:
         raise JobNotFound(job_id)
+    if after < found.event_seq and not found.is_kept:
+        raise EventsGone(job_id)
 
 
 async def read_after(
@@ -49,6 +57,7 @@ async def list_events(
 
     Raises:
         JobNotFound: there is no such job for the principal.
+        EventsGone: they were removed some time after the job's end.
     """
-    await check_visible(session, principal, job_id)
+    await check_visible(session, principal, job_id, after=after)
     return await read_after(session, job_id, after=after, limit=limit)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from backend.storage.local import LocalStorage
+from tests.integration.auth.conftest import client, world
+
+__all__ = ["client", "world"]
 
 
 @pytest.fixture

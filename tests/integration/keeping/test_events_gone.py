@@ -1,0 +1,45 @@
+"""A job whose events were removed says so: it is not shown as one that did nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import delete
+from sqlmodel import col
+
+from backend.db import Database
+from backend.events.tables import JobEvent
+from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from tests.factories.tenants import make_job, make_tenant
+
+
+async def test_events_spans_and_stream_of_a_job_without_its_events_are_gone_and_the_job_is_not(
+    client: httpx.AsyncClient, world: Any, database: Database
+) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        job_id = await make_job(session, tenant)
+    headers = await world.key(_Named(tenant.project_id))
+    async with database.transaction() as session:
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        await finish(session, claimed, Ending("succeeded", result={"n": 1}), [])
+    readings = ("events", "events?after=2", "spans", "stream")
+    for reading in readings:
+        assert (await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)).status_code == 200
+
+    async with database.transaction() as session:
+        await session.execute(delete(JobEvent).where(col(JobEvent.job_id) == job_id))
+    for reading in readings:
+        answer = await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (410, "events_gone"), reading
+    assert (await client.get(f"/v1/jobs/{job_id}/events?after=3", headers=headers)).json() == []
+    assert (await client.get(f"/v1/jobs/{job_id}", headers=headers)).json()["result"] == {"n": 1}
+    assert (await client.get(f"/v1/jobs/{job_id}/receipt", headers=headers)).json()["status"] == "succeeded"
+
+
+class _Named:
+    def __init__(self, project_id: object) -> None:
+        self.id = project_id
