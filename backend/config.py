@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     most_secrets: int = Field(default=100, ge=0, le=1_000)
     """Secrets of one project, and again of each of its skillpacks, unless the project has its own limit."""
 
+    most_projects: int = Field(default=100, ge=0)
+    """Projects that one person may own; the operator makes more for them."""
+
     most_skillpacks: int = Field(default=100, ge=1)
     """Skillpacks of one project, unless the project has its own limit."""
 
@@ -112,6 +115,9 @@ class Settings(BaseSettings):
 
     job_memory_mb: int = Field(default=1024, ge=64)
     """MiB of memory that a job may use in total when its skill does not say."""
+
+    job_cpus: float | None = Field(default=None, gt=0)
+    """Processors that one job may keep busy, where the worker has control groups of its own; default: all."""
 
     job_disk_mb: int = Field(default=1024, ge=16)
     """MiB that a job's working folder may hold."""

@@ -38,6 +38,7 @@ LOCK: Final = (
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
 _EXPIRED_SESSIONS: Final = text("delete from sessions where expires_at < now()")
 _EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() - interval '7 days'")
+_EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < now()")
 
 
 async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
@@ -80,4 +81,5 @@ async def forget_expired(session: AsyncSession, storage: Storage) -> None:
     await metrics.fold(session)
     await session.execute(_EXPIRED_SESSIONS)
     await session.execute(_EXPIRED_LINKS)
+    await session.execute(_EXPIRED_RESETS)
     await deployments.sweep(session, storage)

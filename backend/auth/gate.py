@@ -10,13 +10,14 @@ import time
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.answers import AWAY
-from backend.auth import credentials
+from backend.auth import credentials, membership
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.credentials import Credentials
-from backend.auth.errors import InvalidKey
+from backend.auth.errors import InvalidKey, ProjectNotFound
 from backend.auth.last_use import LastUse
 from backend.config import Settings
 from backend.errors import NotSignedIn
@@ -31,7 +32,8 @@ OPEN: Final = ("/v1/drive/signed/",)
 STREAMS: Final = "/stream"
 """How the addresses end whose answers go on for as long as a job."""
 LOOK_EVERY_S: Final = 5.0
-"""A stream whose key is revoked, or whose person is signed out, ends with the first word after so long."""
+"""A stream whose key is revoked, or whose person is signed out or out of the project, ends with the first word after
+so long."""
 
 
 class Gate:
@@ -75,9 +77,15 @@ def _while_valid(scope: Scope, send: Send) -> Send:
 
 
 async def _is_valid(scope: Scope) -> bool:
+    """Whether the caller is still let in, and a person still in the project that the request names."""
     try:
-        await _authenticate(scope)
-    except NotSignedIn:
+        caller = await _authenticate(scope)
+        if isinstance(caller, SignedIn):
+            request = Request(scope)
+            named = request.headers.get("x-puras-project") or request.query_params.get("project", "")
+            async with scope["app"].state.instance.database.transaction() as session:
+                await membership.act_in(session, caller, named)
+    except (NotSignedIn, ProjectNotFound):
         return False
     except AWAY:
         return True  # nobody knows; the stream itself will notice that the database is away

@@ -77,6 +77,16 @@ HEADERS: Final = {
         "description": "`true` when this is the answer that the same Idempotency-Key got before.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "RateLimit": {
+        "description": 'What is left, while a rate is set: `"key";r=99;t=42`, so many requests for so many seconds; '
+        "also for `person` and `project`.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": 'The rates that hold, while one is set: `"key";q=100;w=60`, so many requests in so many '
+        "seconds.",
+        "schema": {"type": "string"},
+    },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
 }
 
@@ -107,6 +117,7 @@ def _responses() -> dict[str, Any]:
     answers = {kind.__name__: _problem((kind.__doc__ or "").strip().splitlines()[0]) for kind in _kinds()}
     for name in ("TooMany", "Unavailable"):
         answers[name]["headers"] = header("Retry-After")
+    answers["TooMany"]["headers"] |= header("RateLimit") | header("RateLimit-Policy")
     return answers
 
 

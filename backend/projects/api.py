@@ -67,6 +67,7 @@ async def create_project(
             slug=asked.slug,
             concurrency_limit=instance.settings.project_concurrency,
             created_by=user,
+            most_of_person=instance.settings.most_projects,
         )
         return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
 

@@ -2,6 +2,7 @@
 
 Conflict
 ├── SlugTaken          another project of the instance has it
+├── TooManyProjects    the person owns as many as a person may
 ├── AlreadyMember      the user is in the project
 └── LastOwner          a project without an owner could not be managed any more
 Missing
@@ -22,6 +23,21 @@ class SlugTaken(Conflict):
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"The slug {slug!r} is taken by another project. Choose another one.", slug=slug)
+
+
+class TooManyProjects(Conflict):
+    """The person owns as many projects as a person may."""
+
+    code = "quota_reached"
+
+    def __init__(self, limit: int, used: int) -> None:
+        super().__init__(
+            f"A person may own {limit:,} projects here, and you own {used:,}. Delete one that is not needed, or ask "
+            "the operator for another: `puras-studio project create`.",
+            quota="projects",
+            limit=limit,
+            used=used,
+        )
 
 
 class AlreadyMember(Conflict):

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -22,7 +22,7 @@ from backend.auth.tables import User
 from backend.errors import Invalid, Problem
 from backend.jobs.tables import Admission
 from backend.ledger.tables import Wallet
-from backend.projects.errors import SlugTaken
+from backend.projects.errors import SlugTaken, TooManyProjects
 from backend.projects.tables import Member, Project
 from backend.skillpacks.tables import Skillpack
 
@@ -38,6 +38,7 @@ async def create(
     owner_id: UUID | None = None,
     concurrency_limit: int,
     created_by: SignedIn | None = None,
+    most_of_person: int | None = None,
 ) -> Project:
     """Make a project with its default skillpack, its empty wallet, its admission window and its owner.
 
@@ -46,8 +47,11 @@ async def create(
     Raises:
         SlugTaken: another project has the slug that was asked for.
         Invalid: the name or the slug is not a possible one.
+        TooManyProjects: who makes it owns as many as a person may.
     """
     name = _checked_name(name)
+    if created_by is not None and most_of_person is not None:
+        await _make_room(session, created_by, most_of_person)
     project = Project(name=name, slug=checked_slug(slug) if slug else _slug_from(name))
     await _add(session, project, is_asked_for=slug is not None)
     session.add(Skillpack(project_id=project.id, slug="default", name="Default", is_default=True))
@@ -118,6 +122,26 @@ async def adopt(session: AsyncSession, user_id: UUID) -> int:
     session.add_all(Member(project_id=project_id, user_id=user_id, role="owner") for project_id in ids)
     await session.flush()
     return len(ids)
+
+
+async def _make_room(session: AsyncSession, person: SignedIn, most: int) -> None:
+    """Hold the person until the transaction ends, so that two requests at once cannot both take the last place."""
+    await session.execute(
+        select(col(User.id)).where(col(User.id) == person.user_id).with_for_update(key_share=True)
+    )
+    owned = (
+        select(func.count())
+        .select_from(Project)
+        .join(Member, col(Member.project_id) == col(Project.id))
+        .where(
+            col(Member.user_id) == person.user_id,
+            col(Member.role) == "owner",
+            col(Project.deleted_at).is_(None),
+        )
+    )
+    used = await session.scalar(owned) or 0
+    if used >= most:
+        raise TooManyProjects(most, used)
 
 
 async def _add(session: AsyncSession, project: Project, *, is_asked_for: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import col
 
 from backend.app import create_app, serving
@@ -17,6 +19,7 @@ from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.db import Database
 from backend.instance import Instance
+from backend.projects.tables import Member
 from studio import session as studio_session
 from studio import sockets
 from studio.sockets import SIGNED_OUT, WatchedSockets
@@ -25,6 +28,9 @@ from tests.integration.auth.conftest import World
 
 URL = "http://127.0.0.1:8123"
 SOON_S = 10.0
+
+WayIn = Callable[[World, UUID], Awaitable[tuple[dict[str, str], Any]]]
+"""Makes the headers of a caller, and a statement after which they are worth nothing."""
 
 
 class Socket:
@@ -80,22 +86,33 @@ async def test_a_pages_socket_closes_when_its_session_is_revoked(
     assert socket.sent[-1]["code"] == SIGNED_OUT
 
 
-async def _of_a_key(database: Database, project_id: Any) -> tuple[dict[str, str], Any]:
-    async with database.transaction() as session:
+async def _of_a_key(world: World, project_id: UUID) -> tuple[dict[str, str], Any]:
+    async with world.database.transaction() as session:
         made = await keys.create(session, None, project_id=project_id)
     revoke = update(ApiKey).where(col(ApiKey.id) == made.key.id).values(revoked_at=now())
     return {"Authorization": f"Bearer {made.clear_text}"}, revoke
 
 
-async def test_a_stream_ends_when_its_key_is_revoked(
-    instance: Instance, app: FastAPI, database: Database, monkeypatch: pytest.MonkeyPatch
+async def _of_a_member(world: World, project_id: UUID) -> tuple[dict[str, str], Any]:
+    ada = await world.user("ada@example.org")
+    async with world.database.transaction() as session:
+        session.add(Member(project_id=project_id, user_id=ada.id, role="viewer"))
+    browser = await world.browser(ada)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    remove = delete(Member).where(col(Member.user_id) == ada.id)
+    return {"Cookie": cookie, "X-Puras-Project": str(project_id)}, remove
+
+
+@pytest.mark.parametrize("way_in", [_of_a_key, _of_a_member], ids=["key revoked", "member removed"])
+async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr("backend.events.sse.HEARTBEAT_S", 0.1)
-    async with database.transaction() as session:
+    async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)
-    headers, revoke = await _of_a_key(database, tenant.project_id)
+    headers, end = await way_in(world, tenant.project_id)
 
     sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     gone = asyncio.Event()
@@ -122,8 +139,8 @@ async def test_a_stream_ends_when_its_key_is_revoked(
     async with asyncio.timeout(SOON_S):
         while b"still here" not in (await sent.get()).get("body", b""):
             pass
-        async with database.transaction() as session:
-            await session.execute(revoke)
+        async with world.database.transaction() as session:
+            await session.execute(end)
         while (await sent.get()).get("more_body", False):
             pass  # until the answer is over
         gone.set()

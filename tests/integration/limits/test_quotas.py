@@ -214,3 +214,19 @@ async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve:
     answer = await client.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_queued_jobs")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_a_person_owns_so_many_projects_and_a_deleted_one_makes_room(
+    serve: Serve, world: World
+) -> None:
+    client = await serve(most_projects=2)
+    ada = await world.browser(await world.user("ada@example.org"))
+    client.cookies.update(ada.cookies)
+    client.headers["X-CSRF-Token"] = ada.headers["X-CSRF-Token"]
+    answers = await asyncio.gather(*(client.post("/v1/projects", json={"name": f"P{n}"}) for n in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409]
+    assert reached(await client.post("/v1/projects", json={"name": "More"}), "projects", 2)
+
+    one = next(answer.json()["id"] for answer in answers if answer.status_code == 201)
+    assert (await client.delete(f"/v1/projects/{one}")).status_code < 300
+    assert (await client.post("/v1/projects", json={"name": "More"})).status_code == 201
