@@ -25,6 +25,7 @@ from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.control_groups import open_control_groups
 from workers.sandbox.supplies import SupplyBounds
 from workers.supervisor import Supervisor
 
@@ -57,6 +58,9 @@ async def _run(current: Settings) -> None:
 
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
     async with traces, open_instance(current, on_cancel=cancel) as instance:
+        groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
+        if groups is None:
+            log.info("jobs have no control groups of their own", reason=why_no_groups)
         runner = DeterministicRunner(
             current.home,
             sandbox=await strictness.mode_for(instance.database, current.sandbox),
@@ -69,6 +73,7 @@ async def _run(current: Settings) -> None:
                 current.bundles_mb,
                 current.bundle_unused_days,
             ),
+            control_groups=groups,
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
         supervisor = Supervisor(

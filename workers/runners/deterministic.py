@@ -14,6 +14,7 @@ from workers.runners import Assignment, Failure, Outcome, Recorder
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.build_box import BuildLimits
 from workers.sandbox.builds import Workshop
+from workers.sandbox.control_groups import ControlGroups
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.egress.visit import Visit
 from workers.sandbox.environments import Environments
@@ -29,7 +30,7 @@ from workers.sandbox.launch import MEMORY_ROOM_BYTES, Ground
 from workers.sandbox.layers import Layers, Mode
 from workers.sandbox.places import prepare_links, read_by_every_job, refuse_exposed
 from workers.sandbox.pool import Pool
-from workers.sandbox.process import Child, Ending, Job, NotStarted, Stopped
+from workers.sandbox.process import Child, Ending, Job, NotStarted, Silent, Stopped
 from workers.sandbox.spec import ParentSpec, spec_of
 from workers.sandbox.supplies import Supplies, SupplyBounds
 from workers.sandbox.verdicts import Meter, outcome_of
@@ -65,6 +66,7 @@ class DeterministicRunner:
         layers: Layers | None = None,
         build_limits: BuildLimits | None = None,
         supply_bounds: SupplyBounds | None = None,
+        control_groups: ControlGroups | None = None,
     ) -> None:
         """Prepare folders under the home; the layers are those of this machine unless given.
 
@@ -80,6 +82,7 @@ class DeterministicRunner:
         prepare_links(home / "sandbox")
         self._folders = JobFolders(home / "jobs")
         self._watchdog = Watchdog()
+        self._groups = control_groups
         self.proxy = Proxy()
         ground = Ground(self._layers, self._folders, home / "sandbox", api_base, self._watchdog, self.proxy)
         self._pool = Pool(ground, idle_s=idle_s, max_mb=pool_mb)
@@ -97,7 +100,7 @@ class DeterministicRunner:
     @property
     def layers(self) -> list[str]:
         """The layers of the sandbox on this machine, in words."""
-        return self._layers.names
+        return [*self._layers.names, *(["control groups"] if self._groups else [])]
 
     @property
     def is_closed(self) -> bool:
@@ -142,6 +145,8 @@ class DeterministicRunner:
         await self.supplies.close()
         await self.proxy.close()
         await self._watchdog.close()
+        if self._groups is not None:
+            await asyncio.to_thread(self._groups.close)
         await asyncio.to_thread(self._folders.close)
 
     async def _run_somewhere(
@@ -171,7 +176,7 @@ class DeterministicRunner:
     async def _run_in(
         self, parent: WarmParent, child: Child, assignment: Assignment, *, meter: Meter, recorder: Recorder
     ) -> Outcome:
-        visit = Visit(recorder)
+        visit, group = Visit(recorder), None
         meter.began = time.monotonic()
         try:
             self._announce(parent, assignment, recorder)
@@ -180,9 +185,14 @@ class DeterministicRunner:
             parent.output.finish()
             child.output.attach(recorder)
             meter.watched = self._watch(child, parent, assignment)
+            group = self._groups.hold(child.pid, assignment.limits) if self._groups else None
             with spans.span("run"):
                 ending = await _until_end(child, assignment)
+            if group is not None and isinstance(ending, Silent) and group.ran_out_of_memory:
+                ending = _out_of_memory(assignment)
         finally:
+            if self._groups is not None and group is not None:
+                self._groups.remove_soon(group)
             if meter.watched is not None:
                 self._watchdog.forget(meter.watched)
             parent.dismiss(child, assignment.token)
@@ -198,7 +208,7 @@ class DeterministicRunner:
         entry = assignment.entrypoint
         network = self._layers.network(assignment.network)
         sandbox: dict[str, Any] = {
-            "layers": self._layers.names,
+            "layers": self.layers,
             "warm": parent.cold_reason is None,
             "network": network,
         }
@@ -261,6 +271,12 @@ def _trace_of_job() -> dict[str, str]:
     """What a job is told of its trace, by the names that OpenTelemetry gives it: its code may join in."""
     line = spans.traceparent()
     return {"TRACEPARENT": line} if line else {}
+
+
+def _out_of_memory(assignment: Assignment) -> Stopped:
+    """The kernel ended the job, since its group was full."""
+    what = f"used more memory than its limit of {assignment.limits.memory_mb} MiB"
+    return Stopped("memory_limit", f"The job {what}: {_MENDS['memory_limit']}.")
 
 
 def _record_refusal(refusal: EntrypointRefused, recorder: Recorder) -> None:

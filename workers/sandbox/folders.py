@@ -1,8 +1,5 @@
 """Job folders: made for one worker process, emptied without following links, swept after a crash."""
 
-# ruff: noqa: PTH123
-# (/proc is the matter here)
-
 from __future__ import annotations
 
 import os
@@ -13,6 +10,8 @@ from typing import Final
 
 from backend.storage.removal import remove
 
+from .process_ids import started_at
+
 _NAME_SEPARATOR: Final = "-"
 
 
@@ -22,7 +21,7 @@ class JobFolders:
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._root = root
-        self._own = root / f"{os.getpid()}{_NAME_SEPARATOR}{_started_at(os.getpid())}"
+        self._own = root / f"{os.getpid()}{_NAME_SEPARATOR}{started_at(os.getpid())}"
         self._own.mkdir(mode=0o711, exist_ok=True)
         self._count = 0
         self._removals: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
@@ -59,16 +58,7 @@ def _left_behind(root: Path) -> list[Path]:
     """Folders of worker processes that are gone."""
     gone = []
     for folder in root.iterdir():
-        pid, _, started_at = folder.name.partition(_NAME_SEPARATOR)
-        if pid.isdigit() and _started_at(int(pid)) != started_at:
+        pid, _, began = folder.name.partition(_NAME_SEPARATOR)
+        if pid.isdigit() and started_at(int(pid)) != began:
             gone.append(folder)
     return gone
-
-
-def _started_at(pid: int) -> str:
-    """When a process started, so that a number used again is not taken for it; empty if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[19]
-    except OSError:
-        return "" if Path("/proc").is_dir() else "0"

@@ -1,0 +1,132 @@
+"""Control groups of jobs, with the kernel's own where this machine lets us make them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.sandbox.conftest import open_runner, until
+from workers.runners import Assignment, Failure, Success
+from workers.sandbox.control_groups import ControlGroups, Group, limits_for
+from workers.sandbox.delegation import Delegated
+
+Skill = Callable[..., Assignment]
+
+
+@pytest.fixture
+def delegated() -> Iterator[Delegated]:
+    """A group of the test's own in the machine's groups, with as many of the controllers as there are."""
+    mount = _mounted()
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("there are no control groups of version 2 in which we may make one")
+    folder = mount / f"puras-test-{uuid4().hex[:8]}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    offered = (folder / "cgroup.controllers").read_text().split()
+    yield Delegated(folder, frozenset(offered) & {"memory", "pids", "cpu"})
+    for path in sorted(folder.rglob("*/"), reverse=True):
+        path.rmdir()
+    folder.rmdir()
+
+
+async def test_a_job_and_what_it_starts_sit_in_its_group_and_the_group_goes_with_it(
+    delegated: Delegated, tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    groups = ControlGroups(delegated)
+    runner = open_runner(tmp_path, control_groups=groups)
+    code = """
+        import os, subprocess, time
+        def run(inputs):
+            started = subprocess.Popen(["sleep", "60"], start_new_session=True)
+            with open("drive/pids", "w") as file:
+                file.write(f"{os.getpid()} {started.pid}")
+            while not os.path.exists("drive/stop"):
+                time.sleep(0.01)
+            return "done"
+        """
+    assignment = skill(code)
+    try:
+        job = asyncio.create_task(runner.run(assignment, notebook))
+        await until(lambda: (assignment.drive_dir / "pids").exists())
+        (group,) = delegated.folder.glob("puras-worker-*/*/")
+        await until(lambda: len((group / "cgroup.procs").read_text().split()) == 2)
+        (assignment.drive_dir / "stop").touch()
+        assert isinstance(await job, Success)
+        assert "control groups" in notebook.of("sandbox")[0]["layers"]
+        await until(lambda: not group.exists())
+    finally:
+        await runner.close()
+    assert list(delegated.folder.glob("*/")) == []
+
+
+async def test_a_job_whose_group_is_full_is_told_that_its_memory_is(
+    delegated: Delegated, tmp_path: Path, skill: Skill, notebook: Any
+) -> None:
+    if "memory" not in delegated.controllers:
+        pytest.skip(
+            f"of the controllers only {sorted(delegated.controllers) or 'none'} are in version 2 here"
+        )
+    runner = open_runner(tmp_path, control_groups=ControlGroups(delegated))
+    hungry = "def run(inputs):\n    held = bytearray(b'x') * (400 << 20)\n    return len(held)"
+    assignment = skill(hungry)
+    try:
+        outcome = await runner.run(
+            replace(assignment, limits=replace(assignment.limits, memory_mb=200)), notebook
+        )
+    finally:
+        await runner.close()
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "memory_limit"
+    assert "200 MiB" in outcome.message
+
+
+def test_limits_are_in_the_kernels_own_words() -> None:
+    every = frozenset({"memory", "pids", "cpu"})
+    assert limits_for(every, memory_bytes=256 << 20, processes=64, cpus=1.5) == {
+        "memory.max": str(256 << 20),
+        "memory.swap.max": "0",
+        "memory.oom.group": "1",
+        "pids.max": "512",
+        "cpu.max": "150000 100000",
+    }
+    assert limits_for(every, memory_bytes=1, processes=1, cpus=None).keys() & {"cpu.max"} == set()
+    assert limits_for(frozenset(), memory_bytes=1, processes=1, cpus=1) == {}
+
+
+@pytest.mark.parametrize(("killed", "is_full"), [(0, False), (1, True), (12, True)])
+def test_a_group_is_full_when_the_kernel_has_ended_something_in_it(
+    tmp_path: Path, killed: int, is_full: bool
+) -> None:
+    assert not Group(tmp_path).ran_out_of_memory
+    (tmp_path / "memory.events").write_text(
+        f"low 0\nhigh 0\nmax 3\noom 1\noom_kill {killed}\noom_group_kill 9\n"
+    )
+    assert Group(tmp_path).ran_out_of_memory is is_full
+
+
+def test_groups_of_dead_workers_are_removed_with_what_still_runs_in_them(delegated: Delegated) -> None:
+    left = delegated.folder / "puras-worker-999999999-1/7"
+    left.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        (left / "cgroup.procs").write_text(str(sleeper.pid))
+        groups = ControlGroups(Delegated(delegated.folder, frozenset()))
+        assert sleeper.wait(20) == -9
+    groups.close()
+    assert list(delegated.folder.glob("*/")) == []
+
+
+def _mounted() -> Path | None:
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        if " - cgroup2 " in line:
+            return Path(line.split(" ")[4])
+    return None

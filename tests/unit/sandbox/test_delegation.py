@@ -1,0 +1,105 @@
+"""Which control group is ours, told from files as the kernel writes them; folders of plain files stand in for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from workers.sandbox.delegation import Delegated, NotDelegated, claim
+
+FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.type")
+
+
+def test_a_service_whose_processes_sit_in_a_group_below_gets_the_one_above(tmp_path: Path) -> None:
+    service = _group(tmp_path, "system.slice/puras.service", is_delegated=True)
+    _group(tmp_path, "system.slice/puras.service/main")
+    found = claim(_process(tmp_path, "/system.slice/puras.service/main"))
+    assert found == Delegated(service, frozenset({"memory", "pids", "cpu"}))
+    assert (service / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
+
+
+def test_a_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
+    service = _group(
+        tmp_path, "system.slice/puras.service", is_delegated=True, controllers="cpuset memory pids"
+    )
+    found = claim(_process(tmp_path, "/system.slice/puras.service"))
+    assert found == Delegated(service, frozenset({"memory", "pids"}))
+
+
+def test_the_root_of_a_containers_own_namespace_is_its_own(tmp_path: Path) -> None:
+    root = _group(tmp_path, "inner")
+    (root.parent / "cgroup.procs").unlink()  # above it there are no groups
+    process = _process(tmp_path, "/", mounted_at=root, root="/")
+    if os.geteuid() != 0:
+        pytest.skip("for other users a group must belong to them")
+    assert claim(process).folder == root
+
+
+def test_what_was_not_delegated_stays_untouched_even_by_root(tmp_path: Path) -> None:
+    folder = _group(tmp_path, "user.slice/session")
+    if os.geteuid() != 0:
+        folder.chmod(0o555)
+    with pytest.raises(NotDelegated, match="Delegate=yes"):
+        claim(_process(tmp_path, "/user.slice/session"))
+    assert (folder / "cgroup.subtree_control").read_text() == ""
+
+
+def test_the_machines_own_root_is_nobodys(tmp_path: Path) -> None:
+    root = _group(tmp_path, "root")
+    (root / "cgroup.type").unlink()
+    with pytest.raises(NotDelegated, match="was not delegated"):
+        claim(_process(tmp_path, "/", mounted_at=root, root="/"))
+
+
+def test_missing_controllers_are_named(tmp_path: Path) -> None:
+    _group(tmp_path, "service", is_delegated=True, controllers="hugetlb pids")
+    with pytest.raises(NotDelegated, match="no controller for memory"):
+        claim(_process(tmp_path, "/service"))
+
+
+def test_a_machine_without_version_2_says_so(tmp_path: Path) -> None:
+    process = _process(tmp_path, "/")
+    (process / "mountinfo").write_text("25 1 0:21 / / rw - ext4 /dev/vda rw\n")
+    with pytest.raises(NotDelegated, match="no control groups of version 2"):
+        claim(process)
+
+
+def test_a_group_outside_of_what_is_mounted_says_so(tmp_path: Path) -> None:
+    root = _group(tmp_path, "inner")
+    with pytest.raises(NotDelegated, match="lies outside"):
+        claim(_process(tmp_path, "/elsewhere", mounted_at=root, root="/inner"))
+
+
+def _group(
+    root: Path, name: str, *, is_delegated: bool = False, controllers: str = "cpu memory pids"
+) -> Path:
+    folder = root / "cgroup" / name
+    folder.mkdir(parents=True)
+    for parent in (folder, *folder.parents):
+        if parent == root:
+            break
+        for file in FILES if parent.parent != root else FILES[:2]:  # the machine's own root has no type
+            (parent / file).touch()
+    (folder / "cgroup.controllers").write_text(controllers + "\n")
+    if is_delegated and os.geteuid() == 0:
+        try:
+            os.setxattr(folder, "trusted.delegate", b"1")
+        except OSError:
+            pytest.skip("the folder of the tests keeps no attributes")
+    elif not is_delegated and os.geteuid() != 0:
+        folder.chmod(0o555)
+    return folder
+
+
+def _process(tmp_path: Path, path: str, *, mounted_at: Path | None = None, root: str = "/") -> Path:
+    """The folder of a process, as /proc shows it."""
+    process = tmp_path / "process"
+    process.mkdir()
+    (process / "cgroup").write_text(f"4:memory:/x\n0::{path}\n")
+    at = mounted_at or tmp_path / "cgroup"
+    (process / "mountinfo").write_text(
+        f"25 1 0:21 / / rw,relatime - ext4 /dev/vda rw\n31 25 0:27 {root} {at} rw,nosuid - cgroup2 cgroup2 rw\n"
+    )
+    return process

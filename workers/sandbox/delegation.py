@@ -1,0 +1,134 @@
+"""Finding the part of the machine's control groups (version 2) that was given to us, if one was.
+
+A group is ours when systemd says so (`Delegate=yes` marks it), when it belongs to the user we run as, or when it is the
+root of a container's own namespace. Whatever else root may write to stays untouched.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+WANTED: Final = ("memory", "pids", "cpu")
+NEEDED: Final = ("memory", "pids")
+MAIN: Final = "puras-main"
+
+_MARKS: Final = ("user.delegate", "trusted.delegate")
+_TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """A group in which groups can be made, with these controllers for them."""
+
+    folder: Path
+    controllers: frozenset[str]
+
+
+class NotDelegated(Exception):
+    """There is none; the message says why, for whoever runs the machine."""
+
+
+def claim(process: Path = Path("/proc/self")) -> Delegated:
+    """The group to make groups in; processes of its own are moved one level down, as the kernel demands.
+
+    Raises:
+        NotDelegated: says what is missing.
+    """
+    own = _own_folder(process)
+    for folder in (own.parent, own):
+        if _is_ours(folder):
+            return Delegated(folder, _enable(folder))
+    raise NotDelegated(
+        f"the control group {own} was not delegated: with systemd, set Delegate=yes in the service; in a container, "
+        "mount its own control groups read-write"
+    )
+
+
+def _own_folder(process: Path) -> Path:
+    mounted = _mount(process / "mountinfo")
+    lines = (process / "cgroup").read_text(encoding="utf-8").splitlines()
+    path = next((line[3:] for line in lines if line.startswith("0::")), None)
+    if mounted is None or path is None:
+        raise NotDelegated("this machine has no control groups of version 2 (mount -t cgroup2)")
+    root, at = mounted
+    inner = os.path.relpath(path, root)
+    if inner.startswith(".."):
+        raise NotDelegated(f"the control group {path} lies outside of what is mounted at {at}")
+    return (at / inner).resolve()
+
+
+def _mount(mountinfo: Path) -> tuple[str, Path] | None:
+    """The root of the mounted groups, and where they are mounted."""
+    for line in mountinfo.read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        if after.startswith("cgroup2 "):
+            fields = before.split(" ")
+            return fields[3], Path(fields[4].replace("\\040", " "))
+    return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """The machine's own root has no type, and is nobody's."""
+    if not (folder / "cgroup.type").exists():
+        return False
+    files = (folder, folder / "cgroup.procs", folder / "cgroup.subtree_control")
+    if not all(os.access(file, os.W_OK) for file in files):
+        return False
+    if os.geteuid() != 0:
+        return folder.stat().st_uid == os.geteuid()
+    return not (folder.parent / "cgroup.procs").exists() or _is_marked(folder)
+
+
+def _is_marked(folder: Path) -> bool:
+    for mark in _MARKS:
+        with suppress(OSError):
+            if os.getxattr(folder, mark) == b"1":
+                return True
+    return False
+
+
+def _enable(folder: Path) -> frozenset[str]:
+    """Let groups in this one have the controllers.
+
+    Raises:
+        NotDelegated: it has not got those that are needed, or does not let go of them.
+    """
+    offered = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
+    missing = [name for name in NEEDED if name not in offered]
+    if missing:
+        raise NotDelegated(
+            f"the control group {folder} has no controller for {' and '.join(missing)}: delegate it too "
+            "(systemd: Delegate=memory pids cpu; a machine with version 1 beside keeps them there)"
+        )
+    wanted = [name for name in WANTED if name in offered]
+    enable(folder, wanted)
+    return frozenset(wanted)
+
+
+def enable(folder: Path, controllers: Sequence[str]) -> None:
+    """Give controllers on to the groups inside; a group that does so may not hold processes itself."""
+    control = folder / "cgroup.subtree_control"
+    for _ in range(_TRIES):
+        try:
+            control.write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise NotDelegated(f"the control group {folder} keeps its controllers: {error}") from None
+            _move_down(folder)
+        else:
+            return
+    raise NotDelegated(f"processes keep coming into the control group {folder}")
+
+
+def _move_down(folder: Path) -> None:
+    main = folder / MAIN
+    main.mkdir(exist_ok=True)
+    for pid in (folder / "cgroup.procs").read_text(encoding="ascii").split():
+        with suppress(ProcessLookupError):
+            (main / "cgroup.procs").write_text(pid, encoding="ascii")
