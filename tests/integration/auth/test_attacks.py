@@ -1,0 +1,218 @@
+"""What an attacker tries first: planted cookies, borrowed addresses, bytes that are no text, and words in the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from backend.app import create_app, serving
+from backend.auth import passwords, setup
+from backend.db import Database
+from backend.instance import Instance
+from tests.integration.auth.conftest import PASSWORD, World, browse
+from tests.integration.auth.test_sessions_and_passwords import NEW, send
+
+SESSION = "puras_session_8123"
+FORMS = ["/sign-in", "/setup", "/password", "/reset", "/sign-out"]
+
+
+@pytest_asyncio.fixture
+async def secure(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser at an instance that people reach under https."""
+    settings = instance.settings.model_copy(update={"public_url": "https://studio.example"})
+    app = create_app(settings)
+    async with serving(app, replace(instance, settings=settings)), browse(app) as client:
+        client.base_url = httpx.URL("https://studio.example")
+        yield client
+
+
+def cookies_of(answer: httpx.Response) -> list[str]:
+    return answer.headers.get_list("Set-Cookie")
+
+
+async def test_a_planted_session_does_not_become_the_victims(app: FastAPI, world: World) -> None:
+    await world.user("ada@example.org")
+    eve = await world.browser(await world.user("eve@example.org"))
+    planted = eve.cookies[SESSION]
+    async with browse(app) as victim:
+        await victim.get("/sign-in")
+        csrf = victim.cookies["puras_form_8123"]
+        victim.cookies.set(SESSION, planted)
+        fields = {"csrf": csrf, "email": "ada@example.org", "password": PASSWORD}
+        answer = await victim.post("/sign-in", data=fields)
+        assert answer.status_code == 303
+        (given,) = [one for one in cookies_of(answer) if one.startswith(f"{SESSION}=")]
+        assert planted not in given
+    assert (await eve.get("/v1/me")).status_code == 401  # it ended with the sign-in that replaced it
+
+
+async def test_a_made_up_session_is_never_taken_over(app: FastAPI, world: World) -> None:
+    await world.user("ada@example.org")
+    async with browse(app) as victim:
+        await victim.get("/sign-in")
+        csrf = victim.cookies["puras_form_8123"]
+        victim.cookies.set(SESSION, "chosen-by-the-attacker")
+        fields = {"csrf": csrf, "email": "ada@example.org", "password": PASSWORD}
+        await victim.post("/sign-in", data=fields)
+    async with browse(app) as attacker:
+        attacker.cookies.set(SESSION, "chosen-by-the-attacker")
+        assert (await attacker.get("/v1/me")).status_code == 401
+
+
+async def test_every_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    app: FastAPI, world: World, database: Database
+) -> None:
+    await world.user("ada@example.org")
+    async with database.transaction() as session:
+        link = f"/reset?token={await passwords.issue_reset(session, 'ada@example.org')}"
+    async with browse(app) as browser:
+        answers = [await browser.get("/sign-in"), await browser.get(link)]
+        answers.append(await send(browser, link, password=NEW))
+        answers.append(await browser.get("/password"))
+        csrf = (await browser.get("/v1/me")).json()["csrf_token"]
+        answers.append(await browser.post("/sign-out", data={"csrf": csrf}))
+    found = [cookie for answer in answers for cookie in cookies_of(answer)]
+    assert len(found) >= 5
+    for cookie in found:
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert "Path=/" in cookie
+        assert "Domain" not in cookie
+
+
+async def test_under_https_every_cookie_is_secure_and_of_this_host_alone(
+    secure: httpx.AsyncClient, world: World
+) -> None:
+    await world.user("ada@example.org")
+    answers = [await secure.get("/sign-in")]
+    answers.append(await send(secure, "/sign-in", email="ada@example.org", password=PASSWORD))
+    found = [cookie for answer in answers for cookie in cookies_of(answer)]
+    assert len(found) >= 3
+    assert all(cookie.startswith("__Host-") and "Secure" in cookie for cookie in found)
+
+
+@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"email=%FF%FE&password=%ED%A0%80&csrf=c&token=%FF&current=%FF",
+        b"email=%00&password=%00&csrf=%00&token=%00&current=%00",
+        b"\xff\xfe\x00",
+        b"email[]=a&email[b]=c&password=" + b"x" * 3000,
+        b"&" * 5000,
+        b"a=b&" * 1200,
+    ],
+    ids=["no utf-8", "nul", "no form", "odd names", "nothing often", "many fields"],
+)
+async def test_a_form_of_strange_bytes_is_refused_and_breaks_nothing(
+    client: httpx.AsyncClient, world: World, path: str, body: bytes
+) -> None:
+    await world.user("ada@example.org")
+    client.cookies.set("puras_form_8123", "c")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await client.post(path, content=body, headers=headers)
+    assert answer.status_code in (303, 400, 401, 403, 413, 422)
+    assert SESSION not in client.cookies
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_form_larger_than_any_of_ours_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    body = b"email=" + b"x" * 100_000
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await client.post(path, content=body, headers=headers)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//v1/me",
+        "/v1//me",
+        "/V1/me",
+        "/v1/./me",
+        "/v1/drive/signed/../../me",
+        "/v1/drive/signed/..%2f..%2fme",
+        "/%76%31/me",
+        "/v1/me/",
+        "/v1/me;a=b",
+        "/v1/me%00",
+    ],
+)
+async def test_no_spelling_of_an_address_goes_round_the_gate(app: FastAPI, path: str) -> None:
+    raw = path.encode()
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send_on(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": httpx.URL(f"http://a{path}").path if "%" in path else path,
+        "raw_path": raw,
+        "query_string": b"",
+        "headers": [],
+        "scheme": "http",
+        "server": ("127.0.0.1", 8123),
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+    }
+    await app(scope, receive, send_on)
+    assert sent[0]["status"] in (400, 401, 403, 404, 405, 422)
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "FOO", "get", "POST"])
+async def test_no_method_reads_what_get_would_not(client: httpx.AsyncClient, method: str) -> None:
+    answer = await client.request(method, "/v1/me")
+    assert answer.status_code in (401, 403, 405)
+
+
+async def test_a_session_cannot_write_with_a_method_or_a_type_that_forms_can_send(world: World) -> None:
+    ada = await world.browser(await world.user("ada@example.org"))
+    del ada.headers["X-CSRF-Token"]
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"):
+        answer = await ada.post("/v1/projects", content=b'{"name": "x"}', headers={"Content-Type": kind})
+        assert answer.json()["code"] == "csrf_failed"
+    override = {"X-HTTP-Method-Override": "GET", "X-Method-Override": "GET"}
+    answer = await ada.post("/v1/projects", json={"name": "x"}, headers=override)
+    assert answer.json()["code"] == "csrf_failed"
+
+
+async def test_no_password_and_no_link_reaches_the_log(
+    app: FastAPI, world: World, database: Database
+) -> None:
+    await world.user("ada@example.org")
+    async with database.transaction() as session:
+        token = await passwords.issue_reset(session, "ada@example.org")
+    with capture_logs() as logs:
+        async with browse(app) as browser:
+            await send(browser, f"/reset?token={token}", password="s3cret one")
+            await send(browser, f"/reset?token={token}x", password="s3cret two")
+            await send(browser, "/password", current="s3cret three", password="s3cret four")
+            await send(browser, "/sign-in", email="ada@example.org", password="s3cret five")
+            csrf = (await browser.get("/v1/me")).json()["csrf_token"]
+            body = {"current_password": "s3cret six", "new_password": "s3cret seven"}
+            await browser.post("/v1/me/password", json=body, headers={"X-CSRF-Token": csrf})
+    written = json.dumps(logs, default=str)
+    assert "s3cret" not in written
+    assert token not in written
+
+
+async def test_a_set_up_link_is_not_found_out_by_trying_or_by_its_age(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as session:
+        token = await setup.issue(session)
+    near = [await client.get("/setup", params={"token": token[:-1] + end}) for end in ("", "A", "~")]
+    far = await client.get("/setup", params={"token": "x"})
+    assert {answer.status_code for answer in near if answer.status_code != 200} == {403}
+    assert near[0].text == far.text
