@@ -21,6 +21,7 @@ from backend.jobs import lanes
 from backend.ledger import service as ledger
 from backend.operations import accounts, database, departures, limits
 from backend.operations.books import Usd, micros, project_id_of
+from backend.operations.keeping import project_archive
 from backend.projects import members
 from backend.projects import service as projects
 
@@ -51,6 +52,7 @@ def register(app: typer.Typer) -> None:
     project.command("member")(add_member)
     limits.register(project)
     departures.register_project(project)
+    project_archive.register(project)
     app.add_typer(project, name="project")
     user = typer.Typer(help="People.", no_args_is_help=True)
     user.command("create")(create_user)

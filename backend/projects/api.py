@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import membership
@@ -14,7 +15,7 @@ from backend.auth.dependencies import CallerDep, InstanceDep, SessionDep, UserDe
 from backend.auth.membership import ROLES, role_name
 from backend.auth.principal import Principal, Role
 from backend.idempotency.dependencies import OnceDep
-from backend.projects import deletion, members, openapi, service
+from backend.projects import deletion, export, members, openapi, service
 from backend.projects.schemas import (
     MemberAnswer,
     MemberChanges,
@@ -108,6 +109,27 @@ async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
     """Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later."""
     principal.require(Role.OWNER, "project:write")
     await deletion.delete(session, principal)
+
+
+@router.get(
+    "/projects/{project}/export",
+    tags=["projects"],
+    summary="Take a project along",
+    response_class=StreamingResponse,
+    responses={200: {"description": "A tar archive, compressed.", "content": {"application/gzip": {}}}},
+    openapi_extra={"security": [{"session": []}]},
+)
+async def export_project(principal: InProjectDep, instance: InstanceDep) -> StreamingResponse:
+    """Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it."""
+    archive = await export.begin(instance, principal)
+    return StreamingResponse(
+        archive.chunks(),
+        media_type="application/gzip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{archive.filename}"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @router.get("/projects/{project}/members", tags=["members"], summary="List members")

@@ -20,6 +20,8 @@ from psycopg import AsyncConnection
 from sqlalchemy.engine import make_url
 
 from backend import embedded, housekeeping
+from backend.archives import drives
+from backend.archives.drives import Drive
 from backend.archives.errors import NoRoom
 from backend.archives.measured import Measured
 from backend.archives.writer import ArchiveWriter
@@ -43,7 +45,6 @@ from backend.operations.keeping.contents import (
     product_version,
 )
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
-from backend.operations.keeping.files import Drive
 from backend.storage.errors import BundleMissing
 from backend.storage.sandbox_uids import sandbox_uid
 
@@ -156,10 +157,11 @@ class _Writing:
         """Write all of it."""
         await _begin_snapshot(connection)
         bundles: dict[str, int] = dict(await _rows(connection, _BUNDLES))
-        drives = [
-            Drive(UUID(str(one)), sandbox_uid(number)) for one, number in await _rows(connection, _PROJECTS)
+        theirs = [
+            files.drive_of(UUID(str(one)), sandbox_uid(number))
+            for one, number in await _rows(connection, _PROJECTS)
         ]
-        header = await self._header(connection, bundles, drives, has_keys=with_keys)
+        header = await self._header(connection, bundles, theirs, has_keys=with_keys)
         self._require_room(header.estimated_bytes)
         self.archive.add(HEADER, header.model_dump_json(indent=1).encode())
         if with_keys:
@@ -170,15 +172,15 @@ class _Writing:
         secrets = (await _rows(connection, _SECRETS))[0][0]
         await connection.rollback()  # the snapshot is not needed any more, and would keep dead rows alive
         await self._bundles(bundles)
-        for drive in drives:
+        for drive in theirs:
             await self._drive(drive)
         return header, self._end(sequences, secrets=secrets, bundles=len(bundles))
 
     async def _header(
-        self, connection: tables.Connection, bundles: dict[str, int], drives: list[Drive], *, has_keys: bool
+        self, connection: tables.Connection, bundles: dict[str, int], theirs: list[Drive], *, has_keys: bool
     ) -> Header:
         database_bytes = await tables.size_bytes(connection)
-        drives_bytes = sum([await self._size_bytes(drive) for drive in drives])
+        drives_bytes = sum([await self._size_bytes(drive) for drive in theirs])
         return Header(
             product=product_version(),
             revision=(await _rows(connection, _REVISION))[0][0],
@@ -190,7 +192,7 @@ class _Writing:
         )
 
     async def _size_bytes(self, drive: Drive) -> int:
-        return sum([entry.size_bytes async for entry in files.drive_entries(self.instance.storage, drive)])
+        return sum([entry.size_bytes async for entry in drives.entries(self.instance.storage, drive)])
 
     def _require_room(self, needed_bytes: int) -> None:
         free = shutil.disk_usage(self.folder).free
@@ -219,13 +221,13 @@ class _Writing:
 
     async def _drive(self, drive: Drive) -> None:
         storage, before = self.instance.storage, self.drive_files
-        async for entry in files.drive_entries(storage, drive):
+        async for entry in drives.entries(storage, drive):
             if entry.is_folder:
-                for _ in self.archive.adding(files.folder(storage, drive, entry), ()):
+                for _ in self.archive.adding(drives.folder(storage, drive, entry), ()):
                     pass
                 continue
             with Measured(self.folder) as measured:
-                told = await files.measure(storage, drive, entry, measured)
+                told = await drives.measure(storage, drive, entry, measured)
                 if told is None:
                     self.vanished_files += 1
                     continue

@@ -30,7 +30,6 @@ from backend.migrations import run as migrations
 from backend.operations.keeping import files, tables
 from backend.operations.keeping.backup import Tell
 from backend.operations.keeping.errors import NotEmpty
-from backend.operations.keeping.files import Drive
 from backend.operations.keeping.pieces import Bundle, Piece, Rows, Stored
 from backend.operations.keeping.reader import BackupReader
 from backend.storage import Storage
@@ -119,7 +118,7 @@ class Loading:
             self._owners = {row.id: sandbox_uid(row.number) for row in rows}
         if piece.project_id not in self._owners:
             raise ArchiveDamaged(f"it holds {piece.file.entry.name!r}, of a project that is not in it.")
-        drive = Drive(piece.project_id, self._owners[piece.project_id])
+        drive = files.drive_of(piece.project_id, self._owners[piece.project_id])
         if piece.is_folder:
             files.make_folder(storage, drive, piece.path, piece.file.entry)
         else:

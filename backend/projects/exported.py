@@ -1,0 +1,94 @@
+"""Which rows of a project go into its archive, and what of them never does.
+
+Named one by one: a table that nobody has thought about yet is not given away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Table, text
+
+from backend.db import Database
+from backend.tables import metadata
+
+MANY: Final = 500
+FEW: Final = 20
+"""Rows that may be megabytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A table of which a project gets its own rows."""
+
+    name: str
+    hidden: frozenset[str] = field(default=frozenset())
+    """Columns that are left out."""
+    page: int = MANY
+
+    @property
+    def table(self) -> Table:
+        """Its columns."""
+        return metadata.tables[self.name]
+
+
+EXPORTED: Final = (
+    Exported("projects"),
+    Exported("skillpacks"),
+    Exported("deployments", page=FEW),
+    Exported("jobs", page=FEW),
+    Exported("job_events", page=FEW),
+    Exported("feedback"),
+    Exported("usage_events"),
+    Exported("wallets"),
+    Exported("ledger_entries"),
+    Exported("members"),
+    Exported("api_keys", hidden=frozenset({"secret_hash"})),
+    Exported("secrets", hidden=frozenset({"ciphertext"})),
+    Exported("audit_rows"),
+)
+LEFT_OUT: Final[dict[str, str]] = {
+    "admissions": "the instance's own bookkeeping of what may run next",
+    "job_queue": "the same: a queued job says so itself",
+}
+"""Tables of projects that are not exported, each with its reason."""
+
+_OWN: Final = {
+    "projects": "id = :project_id",
+    "job_events": "job_id in (select id from jobs where project_id = :project_id)",
+}
+
+
+async def lines(database: Database, exported: Exported, project_id: UUID) -> AsyncIterator[bytes]:
+    """The project's rows, a JSON object each, in the order of their keys; read in pages, so that nobody waits."""
+    last: dict[str, Any] = {}
+    while True:
+        query = text(_query(exported, goes_on=bool(last)))
+        async with database.transaction() as session:
+            rows = (
+                await session.execute(query, {"project_id": project_id, "page": exported.page, **last})
+            ).all()
+        for row in rows:
+            yield f"{row.line}\n".encode()
+        if len(rows) < exported.page:
+            return
+        last = {f"key_{place}": value for place, value in enumerate(rows[-1][1:])}
+
+
+def _query(exported: Exported, *, goes_on: bool) -> str:
+    table = exported.table
+    columns = ", ".join(
+        f't."{column.name}"' for column in table.columns if column.name not in exported.hidden
+    )
+    keys = [f't."{column.name}"' for column in table.primary_key.columns]
+    own = _OWN.get(exported.name, "project_id = :project_id")
+    behind = f"and ({', '.join(keys)}) > ({', '.join(f':key_{place}' for place in range(len(keys)))})"
+    aliases = ", ".join(f"{key} as key_{place}" for place, key in enumerate(keys))
+    return f"""
+        select (select row_to_json(shown)::text from (select {columns}) shown) as line, {aliases}
+        from {table.name} t where {own} {behind if goes_on else ""}
+        order by {", ".join(keys)} limit :page
+    """  # noqa: S608 - names of our own tables and columns
