@@ -20,6 +20,8 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""
 
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
+router.include_router(jobs)  # first: routes are tried in order, and these are asked for most
+router.include_router(events)
 router.include_router(auth)
 router.include_router(sessions)
 router.include_router(projects)
@@ -28,8 +30,6 @@ router.include_router(skillpacks)
 router.include_router(hindsight)
 router.include_router(deployments)
 router.include_router(skills)
-router.include_router(jobs)
-router.include_router(events)
 router.include_router(ledger)
 router.include_router(drive)
 router.include_router(secrets)

@@ -51,12 +51,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     app.state.settings = settings
+    app.include_router(api.router)  # first: most requests are for it
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)
     app.include_router(password_pages.router)
     app.include_router(public.router)
-    app.include_router(api.router)
     openapi.describe(app)
     return app
 

@@ -32,6 +32,8 @@ CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of job ids whose processes are to end."""
 ANSWER_S = 0.5
 """A Redis that has not answered by then is taken for away."""
+MOST_WAITING = 1_000
+"""Rings that wait for a slow Redis; more are not sent, since a sweep finds what they would have told."""
 AWAY_S = 1.0
 """After a failure Redis is left alone for this long, so that its absence costs requests nothing."""
 
@@ -127,18 +129,26 @@ class RedisDoorbell:
         self._broker = RedisBroker(client=self._client, namespace="puras:tickets")
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
         self._away_until = 0.0
+        self._waiting = 0
 
     async def ring(self, messages: Iterable[Message]) -> None:
-        """Send all of them, each ticket once; never raises for a Redis that is away."""
-        if time.monotonic() < self._away_until:
+        """Have all of them sent soon and in order, each ticket once; nobody waits for Redis."""
+        if time.monotonic() < self._away_until or self._waiting >= MOST_WAITING:
             return
+        self._waiting += 1
         distinct = list(dict.fromkeys(messages))
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._send, distinct)
+        sent = asyncio.get_running_loop().run_in_executor(self._thread, self._send, distinct)
+        sent.add_done_callback(self._is_sent)
 
     def close(self) -> None:
         """Let the thread end and close the connections."""
         self._thread.shutdown(wait=True)
         self._client.close()
+
+    def _is_sent(self, sent: asyncio.Future[None]) -> None:
+        self._waiting -= 1
+        if not sent.cancelled() and (fault := sent.exception()) is not None:
+            log.error("a ring was not sent", error=repr(fault))
 
     def _send(self, messages: list[Message]) -> None:
         if time.monotonic() < self._away_until:

@@ -33,6 +33,8 @@ class WakingConsumer(_RedisConsumer):
         super().__init__(broker, queue, prefetch, timeout)
         self._list = f"{broker.namespace}:{queue}"
         self._has_room = threading.Event()
+        self._answered: str | None = None
+        """The ticket at whose sight the worker was rung already."""
         self._bell = redis.Redis.from_url(
             broker.url, socket_timeout=BLOCK_S + 5, socket_connect_timeout=2, retry=None
         )
@@ -70,11 +72,21 @@ class WakingConsumer(_RedisConsumer):
                 return None
             self.message_cache = self.broker.do_fetch(self.queue_name, room)
             if not self.message_cache:
-                self._bell.blmove(self._list, self._list, BLOCK_S, "LEFT", "LEFT")
+                self._sleep()
                 return None
         message = Message.decode(self.message_cache.pop(0))
         self.queued_message_ids.add(message.message_id)
+        if message.options["redis_message_id"] == self._answered:
+            self.ack(message)
+            return None
         return MessageProxy(message)
+
+    def _sleep(self) -> None:
+        """Until there is a ticket, and ring at its sight: an idle worker need not wait for its way through Dramatiq."""
+        ticket: Any = self._bell.blmove(self._list, self._list, BLOCK_S, "LEFT", "LEFT")
+        if ticket is not None:
+            self._answered = ticket.decode()
+            self.broker.ring()
 
 
 @contextmanager
@@ -89,7 +101,7 @@ def _closed_when_away() -> Iterator[None]:
 class WakingBroker(RedisBroker):
     """Dramatiq's Redis broker with the waking consumer."""
 
-    def __init__(self, *, url: str) -> None:
+    def __init__(self, *, url: str, ring: Callable[[], None]) -> None:
         super().__init__(
             client=client(url),
             namespace="puras:tickets",
@@ -99,6 +111,8 @@ class WakingBroker(RedisBroker):
             heartbeat_timeout=60_000,
         )
         self.url = url
+        self.ring = ring
+        """There may be something to claim."""
 
     @property
     def consumer_class(self) -> Any:
@@ -106,11 +120,11 @@ class WakingBroker(RedisBroker):
         return WakingConsumer
 
 
-def declare(broker: WakingBroker, lanes: list[str], ring: Callable[[], None]) -> None:
-    """Let tickets of the lanes call `ring`; a ticket never waits for a job."""
+def declare(broker: WakingBroker, lanes: list[str]) -> None:
+    """Let tickets of the lanes ring; a ticket never waits for a job."""
     for lane in lanes:
         dramatiq.Actor(
-            ring,
+            broker.ring,
             broker=broker,
             actor_name=actor_name(lane),
             queue_name=queue_name(lane),

@@ -115,12 +115,12 @@ async def _serve(
         on_given_up=given_up,
     )
     heart.start()
-    broker = WakingBroker(url=servers.redis_url)
 
     def ring() -> None:
         loop.call_soon_threadsafe(supervisor.ring)
 
-    declare(broker, lanes, ring)
+    broker = WakingBroker(url=servers.redis_url, ring=ring)
+    declare(broker, lanes)
     tickets = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
     tickets.start()
     log.info(

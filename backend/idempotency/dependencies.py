@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.actors import Caller
-from backend.auth.dependencies import InstanceDep
 from backend.idempotency import service
 from backend.idempotency.service import Answered, Replayed
+from backend.instance import Instance
 from backend.secrets.vault import Vault
 
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
@@ -56,11 +56,8 @@ class Once:
         return _response(answered)
 
 
-async def _once(
-    request: Request,
-    instance: InstanceDep,
-    key: IdempotencyKeyHeader = None,
-) -> Once:
+async def _once(request: Request, key: IdempotencyKeyHeader = None) -> Once:
+    instance: Instance = request.app.state.instance
     if key is None:
         return Once(None, "", instance.vault)
     target = f"{request.url.path}?{request.url.query}"
