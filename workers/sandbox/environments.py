@@ -161,6 +161,7 @@ class _Build:
             fresh.rename(folder)
             self.log.tell(f"ready after {time.monotonic() - started:.1f} s\n")
         finally:
+            self.log.flush()
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
 
     async def _install_with_own_wheels(self, fresh: Path, project_id: UUID) -> None:

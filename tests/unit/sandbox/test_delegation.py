@@ -29,25 +29,23 @@ def test_a_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
 
 
 def test_the_root_of_a_containers_own_namespace_is_its_own(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("for other users a group must belong to them")
     root = _group(tmp_path, "inner")
     (root.parent / "cgroup.procs").unlink()  # above it there are no groups
     process = _process(tmp_path, "/", mounted_at=root, root="/")
-    if os.geteuid() != 0:
-        pytest.skip("for other users a group must belong to them")
     assert claim(process).folder == root
 
 
 def test_what_was_not_delegated_stays_untouched_even_by_root(tmp_path: Path) -> None:
     folder = _group(tmp_path, "user.slice/session")
-    if os.geteuid() != 0:
-        folder.chmod(0o555)
     with pytest.raises(NotDelegated, match="Delegate=yes"):
         claim(_process(tmp_path, "/user.slice/session"))
     assert (folder / "cgroup.subtree_control").read_text() == ""
 
 
 def test_the_machines_own_root_is_nobodys(tmp_path: Path) -> None:
-    root = _group(tmp_path, "root")
+    root = _group(tmp_path, "root", is_delegated=True)
     (root / "cgroup.type").unlink()
     with pytest.raises(NotDelegated, match="was not delegated"):
         claim(_process(tmp_path, "/", mounted_at=root, root="/"))
@@ -83,13 +81,17 @@ def _group(
         for file in FILES if parent.parent != root else FILES[:2]:  # the machine's own root has no type
             (parent / file).touch()
     (folder / "cgroup.controllers").write_text(controllers + "\n")
+    if is_delegated:
+        (folder / "mine").touch()
     if is_delegated and os.geteuid() == 0:
         try:
             os.setxattr(folder, "trusted.delegate", b"1")
         except OSError:
             pytest.skip("the folder of the tests keeps no attributes")
-    elif not is_delegated and os.geteuid() != 0:
-        folder.chmod(0o555)
+    if os.geteuid() != 0:
+        for parent in folder.parents if is_delegated else (folder, *folder.parents):
+            if parent.is_relative_to(root / "cgroup") and not (parent / "mine").exists():
+                parent.chmod(0o555)
     return folder
 
 
