@@ -9,9 +9,11 @@ import pytest
 
 from workers.sandbox.delegation import Delegated, NotDelegated, claim
 
+BY_MARK = pytest.mark.skipif(os.geteuid() != 0, reason="for ordinary users what belongs to them is delegated")
 FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.type")
 
 
+@BY_MARK
 def test_a_service_whose_processes_sit_in_a_group_below_gets_the_one_above(tmp_path: Path) -> None:
     service = _group(tmp_path, "system.slice/puras.service", is_delegated=True)
     _group(tmp_path, "system.slice/puras.service/main")
@@ -20,6 +22,7 @@ def test_a_service_whose_processes_sit_in_a_group_below_gets_the_one_above(tmp_p
     assert (service / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
+@BY_MARK
 def test_a_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
     service = _group(
         tmp_path, "system.slice/puras.service", is_delegated=True, controllers="cpuset memory pids"
@@ -28,15 +31,15 @@ def test_a_delegated_service_gets_its_own_group(tmp_path: Path) -> None:
     assert found == Delegated(service, frozenset({"memory", "pids"}))
 
 
+@BY_MARK
 def test_the_root_of_a_containers_own_namespace_is_its_own(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("for other users a group must belong to them")
     root = _group(tmp_path, "inner")
     (root.parent / "cgroup.procs").unlink()  # above it there are no groups
     process = _process(tmp_path, "/", mounted_at=root, root="/")
     assert claim(process).folder == root
 
 
+@BY_MARK
 def test_what_was_not_delegated_stays_untouched_even_by_root(tmp_path: Path) -> None:
     folder = _group(tmp_path, "user.slice/session")
     with pytest.raises(NotDelegated, match="Delegate=yes"):
@@ -44,11 +47,18 @@ def test_what_was_not_delegated_stays_untouched_even_by_root(tmp_path: Path) -> 
     assert (folder / "cgroup.subtree_control").read_text() == ""
 
 
+@BY_MARK
 def test_the_machines_own_root_is_nobodys(tmp_path: Path) -> None:
     root = _group(tmp_path, "root", is_delegated=True)
     (root / "cgroup.type").unlink()
     with pytest.raises(NotDelegated, match="was not delegated"):
         claim(_process(tmp_path, "/", mounted_at=root, root="/"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="everything belongs to root")
+def test_a_group_that_belongs_to_an_ordinary_user_is_theirs(tmp_path: Path) -> None:
+    folder = _group(tmp_path, "user")
+    assert claim(_process(tmp_path, "/user")).folder == folder
 
 
 def test_missing_controllers_are_named(tmp_path: Path) -> None:
@@ -75,23 +85,15 @@ def _group(
 ) -> Path:
     folder = root / "cgroup" / name
     folder.mkdir(parents=True)
-    for parent in (folder, *folder.parents):
-        if parent == root:
-            break
-        for file in FILES if parent.parent != root else FILES[:2]:  # the machine's own root has no type
+    for parent in (folder, *folder.parents[: name.count("/") + 1]):
+        for file in FILES if parent != root / "cgroup" else FILES[:2]:  # the machine's own root has no type
             (parent / file).touch()
     (folder / "cgroup.controllers").write_text(controllers + "\n")
-    if is_delegated:
-        (folder / "mine").touch()
     if is_delegated and os.geteuid() == 0:
         try:
             os.setxattr(folder, "trusted.delegate", b"1")
         except OSError:
             pytest.skip("the folder of the tests keeps no attributes")
-    if os.geteuid() != 0:
-        for parent in folder.parents if is_delegated else (folder, *folder.parents):
-            if parent.is_relative_to(root / "cgroup") and not (parent / "mine").exists():
-                parent.chmod(0o555)
     return folder
 
 
