@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from typing import Any
 from backend.bundles.pack import pack_files
 
 PATIENCE_S = 90.0  # longer than the longest answer that waits for a job
+
+MOST_IDLE_S = 3.0
+"""A server closes a connection that was idle for five seconds, maybe while we use it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Client:
     port: int
     api_key: str
     _connection: http.client.HTTPConnection = field(init=False)
+    _used_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
@@ -80,6 +85,7 @@ class Client:
             self._connection.request(method, path, data, own)
             answer = self._connection.getresponse()
             text = answer.read()
+            self._used_at = time.monotonic()
         except (OSError, http.client.HTTPException):
             self.close()  # the next call begins on a connection of its own
             raise
@@ -105,6 +111,8 @@ class Client:
         return job_id
 
     def _connect(self) -> None:
+        if time.monotonic() - self._used_at > MOST_IDLE_S:
+            self._connection.close()
         if self._connection.sock is None:
             self._connection.connect()
             # Small requests go out at once; a client library does the same.

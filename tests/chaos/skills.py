@@ -1,21 +1,24 @@
 """The skills that are deployed before parts of the instance are killed."""
 
+from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL
 
 SKILLS = {
     **NOOP_SKILL,
-    "skills/version/skill.yaml": b"""\
+    "skills/held/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Says which version it is of.
-input_schema: {type: object, properties: {seconds: {type: number, default: 0}}}
+description: Waits for a file in the drive, and says which version it is of.
+input_schema: {type: object, properties: {until: {type: string}}}
 output_schema: {type: object, properties: {version: {type: integer}}}
 """,
-    "skills/version/main.py": b"""\
+    "skills/held/main.py": b"""\
+import os
 import time
 
 
-def run(seconds):
-    time.sleep(seconds)
+def run(until):
+    while not os.path.exists("drive/" + until):
+        time.sleep(0.1)
     return {"version": 1}
 """,
     "skills/stubborn/skill.yaml": b"""\
@@ -73,3 +76,11 @@ def run(lines, width):
     return {"lines": lines}
 """,
 }
+
+
+def upload(client: Client, name: str) -> None:
+    """Put a file with this name into the drive: what is held until then goes on."""
+    head = f'--mark\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    path = '\r\n--mark\r\nContent-Disposition: form-data; name="path"\r\n\r\n'
+    body = f"{head}go{path}{name}\r\n--mark--\r\n".encode()
+    client.call("POST", "/v1/drive/upload", body, **{"Content-Type": "multipart/form-data; boundary=mark"})

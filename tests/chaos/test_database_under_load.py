@@ -70,10 +70,8 @@ def test_a_frozen_database_holds_nobody_up_and_loses_nothing(
         with load(running) as loaders, following(running, once[1]) as events:
             with frozen(postgres_of(running)):
                 slowest_s = max(slowest_s, asked_while_frozen(running))
-            with running.client() as anew:
-                until_answered(anew, 15)
+            until_answered(client, 15)
         _, job_ids = report_of(loaders)
-        client.close()  # idle for so long that the server may close it at any moment
         jobs = until_ended(client, once, 45)
         assert {(job["status"], job["attempt"]) for job in [*jobs, waiting.result(60)]} == {("succeeded", 1)}
         assert_done_once(running, client, books, [*job_ids, *once])

@@ -1,4 +1,4 @@
-"""Promises under concurrency: one key one job, a job keeps its version, a cut stream has no gap."""
+"""Promises under concurrency: one key one job, a cut stream has no gap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from benchmarks.client import Answer, Client
 from benchmarks.instance import Running
 from tests.chaos.rounds import ROUNDS
-from tests.chaos.skills import SKILLS
 from tests.chaos.streams import Event, follow
 from tests.chaos.watching import Ask, assert_paid_once, until_ended
 
@@ -40,25 +39,6 @@ def test_a_hundred_posts_with_one_key_make_one_job_and_one_charge(
     assert (refused.status, refused.body["code"]) == (422, "idempotency_key_reused")
     assert_paid_once(books, until_ended(client, [answers[0].body["id"]], 20))
     told("100 concurrent posts: 1 job, 1 charge")
-
-
-def test_every_job_ends_on_the_version_it_was_submitted_to(client: Client, told: Tell) -> None:
-    first = next(one for one in client.call("GET", "/v1/deployments") if one["is_active"])
-    main = SKILLS["skills/version/main.py"].replace(b'"version": 1', b'"version": 2')
-    submitted: dict[str, int] = {}
-
-    def submit(version: int) -> None:
-        submitted.update({client.submit("version", seconds=0.02): version for _ in range(50)})
-
-    for _ in range(ROUNDS):
-        submit(1)
-        client.push({**SKILLS, "skills/version/main.py": main})
-        submit(2)
-        client.call("POST", f"/v1/deployments/{first['id']}/activate")
-        submit(1)
-    for job in until_ended(client, submitted, 60 * ROUNDS):
-        assert (job["status"], job["result"]) == ("succeeded", {"version": submitted[job["id"]]})
-    told(f"{len(submitted)} jobs in flight through {2 * ROUNDS} switches: each on its own version")
 
 
 def test_a_stream_cut_at_random_places_has_no_gap_and_no_repeat(
