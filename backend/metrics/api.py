@@ -16,12 +16,14 @@ from backend.errors import Unavailable
 from backend.instance import Instance
 from backend.metrics import books, exposition, queue_state
 from backend.metrics.errors import MetricsOff, MetricsTokenRefused
-from backend.metrics.instruments import REGISTRY
+from backend.metrics.instruments import REGISTRY, Exported
 from backend.metrics.reporter import Reporter
 from backend.metrics.snapshot import added
 
 PATIENCE_S = 5.0
 """Less than the ten seconds that Prometheus waits."""
+
+BUILD = Exported("puras_build_info", "gauge", ("version",), "1, with the release as a label.")
 
 router = APIRouter(tags=["health"])
 
@@ -79,6 +81,6 @@ async def _text(instance: Instance, reporter: Reporter, version: str, accept: st
 
 def build(version: str) -> Metric:
     """Which release is asked."""
-    info = GaugeMetricFamily("puras_build_info", "1, with the release as a label.", labels=("version",))
+    info = GaugeMetricFamily(BUILD.name, BUILD.meaning, labels=BUILD.labels)
     info.add_metric((version,), 1)
     return info

@@ -5,10 +5,22 @@ Labels have few values, and none that a tenant chooses: no project, no job, no s
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+
+class Exported(NamedTuple):
+    """A family of metrics, as Prometheus names it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    meaning: str
+
+
+COUNTED: Final[list[Exported]] = []
+"""Every family of this module."""
 REGISTRY: Final = CollectorRegistry(auto_describe=False)
 """Ours alone: the library's own registry would add what it finds out about one process."""
 
@@ -21,14 +33,17 @@ _HTTP: Final = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
 
 
 def _counter(name: str, help_text: str, *labels: str) -> Counter:
+    COUNTED.append(Exported(name, "counter", labels, help_text))
     return Counter(name, help_text, labels, registry=REGISTRY)
 
 
 def _gauge(name: str, help_text: str, *labels: str) -> Gauge:
+    COUNTED.append(Exported(name, "gauge", labels, help_text))
     return Gauge(name, help_text, labels, registry=REGISTRY)
 
 
 def _histogram(name: str, help_text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+    COUNTED.append(Exported(name, "histogram", labels, help_text))
     return Histogram(name, help_text, labels, registry=REGISTRY, buckets=buckets)
 
 
@@ -46,7 +61,7 @@ JOBS_REQUEUED: Final = _counter(
 )
 JOB_QUEUE_WAIT: Final = _histogram(
     "puras_job_queue_wait_seconds",
-    "From the submit of a job to its first start; a job with `run_at` does not count.",
+    "From when a job could first run, its submit or its `run_at`, to its start.",
     "lane",
     buckets=_LONG,
 )
@@ -115,7 +130,9 @@ PARENTS: Final = _gauge("puras_sandbox_parents", "Warm parents that live.")
 SPARES: Final = _gauge("puras_sandbox_spares", "Forked processes that wait for a job.")
 PARENT_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the warm parents.")
 ENVIRONMENT_BUILDS: Final = _counter(
-    "puras_environment_builds_total", "Environments of packages that were built: ready, failed.", "outcome"
+    "puras_environment_builds_total",
+    "Environments of packages that were built: ready, wheels_missing, failed.",
+    "outcome",
 )
 ENVIRONMENT_BUILD: Final = _histogram(
     "puras_environment_build_seconds", "One build of an environment.", buckets=_LONG

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from backend.db import AnySession
 from backend.fleet.service import LEASE
 from backend.jobs.waiting import REASONS, Reason, Waiting, kind
+from backend.metrics.instruments import Exported
 
 _QUEUE: Final = text("""
 with lane as (
@@ -33,6 +34,33 @@ from workers w, unnest(w.lanes) as lane
 where w.beat_at > now() - cast(:lease as interval) and not w.stopping group by lane
 """)
 
+JOBS: Final = Exported(
+    "puras_queue_jobs",
+    "gauge",
+    ("lane", "reason"),
+    "Queued jobs, by lane and by what keeps them from running.",
+)
+OLDEST: Final = Exported(
+    "puras_queue_oldest_seconds",
+    "gauge",
+    ("lane", "reason"),
+    "How long the oldest of them has waited, since its submit or its `run_at`.",
+)
+WORKERS: Final = Exported(
+    "puras_workers", "gauge", ("lane",), "Worker processes that live and take jobs, by lane."
+)
+SLOTS: Final = Exported(
+    "puras_worker_slots",
+    "gauge",
+    ("lane",),
+    "Jobs that they can run at once; a process of two lanes counts in both.",
+)
+RUNNING: Final = Exported(
+    "puras_worker_running_jobs", "gauge", ("lane",), "Jobs that they run now, as their last beat said."
+)
+READ: Final = (JOBS, OLDEST, WORKERS, SLOTS, RUNNING)
+"""Every family of this module."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiters:
@@ -50,11 +78,6 @@ async def read(session: AnySession) -> list[Metric]:
     workers = (await session.execute(_WORKERS, {"lease": LEASE})).all()
     lanes = {row.lane for row in (*waiting, *workers)}
     return [*_queue_gauges(_summed(lanes, map(_waiters, waiting))), *_worker_gauges(workers)]
-
-
-def families() -> list[Metric]:
-    """The gauges without values, for whoever wants to know their names."""
-    return [*_queue_gauges([]), *_worker_gauges([])]
 
 
 def _waiters(row: Any) -> Waiters:
@@ -84,16 +107,7 @@ def _summed(lanes: Iterable[str], waiters: Iterable[Waiters]) -> list[Waiters]:
 
 
 def _queue_gauges(waiters: list[Waiters]) -> list[Metric]:
-    jobs = GaugeMetricFamily(
-        "puras_queue_jobs",
-        "Queued jobs, by lane and by what keeps them from running.",
-        labels=("lane", "reason"),
-    )
-    oldest = GaugeMetricFamily(
-        "puras_queue_oldest_seconds",
-        "How long the oldest of them has waited, since its submit or its `run_at`.",
-        labels=("lane", "reason"),
-    )
+    jobs, oldest = _gauge(JOBS), _gauge(OLDEST)
     for one in waiters:
         jobs.add_metric((one.lane, one.reason), one.jobs)
         oldest.add_metric((one.lane, one.reason), one.oldest_s)
@@ -101,19 +115,13 @@ def _queue_gauges(waiters: list[Waiters]) -> list[Metric]:
 
 
 def _worker_gauges(rows: Any) -> list[Metric]:
-    shown = [
-        ("workers", "puras_workers", "Worker processes that live and take jobs, by lane."),
-        (
-            "capacity",
-            "puras_worker_slots",
-            "Jobs that they can run at once; a process of two lanes counts in both.",
-        ),
-        ("running", "puras_worker_running_jobs", "Jobs that they run now, as their last beat said."),
-    ]
-    gauges: list[Metric] = []
-    for column, name, help_text in shown:
-        gauge = GaugeMetricFamily(name, help_text, labels=("lane",))
-        for row in rows:
-            gauge.add_metric((row.lane,), float(getattr(row, column)))
-        gauges.append(gauge)
-    return gauges
+    workers, slots, running = map(_gauge, (WORKERS, SLOTS, RUNNING))
+    for row in rows:
+        workers.add_metric((row.lane,), row.workers)
+        slots.add_metric((row.lane,), float(row.capacity))
+        running.add_metric((row.lane,), float(row.running))
+    return [workers, slots, running]
+
+
+def _gauge(shown: Exported) -> GaugeMetricFamily:
+    return GaugeMetricFamily(shown.name, shown.meaning, labels=shown.labels)

@@ -12,12 +12,15 @@ import platform
 import shutil
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from backend.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
+from backend.tracing import spans
 from workers.runners import Assignment, Recorder
 
 from . import requirements as requirements_file
@@ -95,7 +98,8 @@ class Environments:
             build = self._builds[order.key] = _Build(self._root, self._shop, order, self._room)
             build.task.add_done_callback(lambda done: self._ended(order.key, done))
         build.log.listen(lambda text: recorder.record("environment", {"log": text}))
-        await asyncio.shield(build.task)
+        with spans.span("environment"):
+            await asyncio.shield(build.task)
         return self._root / order.key
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
@@ -132,7 +136,8 @@ class _Build:
                 if failure is not None:
                     self.log.tell(failure.log)
                     raise failure
-                await self._build(folder)
+                with _counted():
+                    await self._build(folder)
             except WheelsMissing as missing:
                 remember_failure(failure_file, missing)
                 raise
@@ -185,6 +190,20 @@ class _Build:
                 source = await installer.find_source(name, _lines_of(name, self.order.wanted))
                 wheels[name] = await builder.wheel_of(source)
             await asyncio.to_thread(shutil.rmtree, fresh)
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    outcome = "failed"
+    try:
+        with ENVIRONMENT_BUILD.time():
+            yield
+        outcome = "ready"
+    except WheelsMissing:
+        outcome = "wheels_missing"
+        raise
+    finally:
+        ENVIRONMENT_BUILDS.labels(outcome).inc()
 
 
 def _is_built(folder: Path) -> bool:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import text
 
+from backend.auth import keys
 from backend.clock import now
 from backend.config import Settings
 from backend.db import Database
@@ -86,8 +87,6 @@ async def test_a_route_of_a_nested_router_is_named_whole(
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)
-    from backend.auth import keys
-
     async with database.transaction() as session:
         made = await keys.create(session, None, project_id=tenant.project_id, kind="secret")
     answer = await http.get(f"/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {made.clear_text}"})

@@ -1,0 +1,73 @@
+"""Spans of agents carry the words of the GenAI conventions, and nothing of what was said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from backend.events.schemas import SpanView
+from backend.tracing.own import attributes_of, name_of
+
+PRIVATE = "what the person asked"
+
+
+def view(kind: str, **attributes: Any) -> SpanView:
+    return SpanView(
+        trace_id=uuid4(),
+        span_id="0" * 16,
+        parent_span_id=None,
+        kind=kind,
+        name=f"{kind} {PRIVATE}",
+        started_at=datetime.now(UTC),
+        duration_ms=1.0,
+        attributes=attributes,
+    )
+
+
+def test_a_call_of_a_model_is_a_chat_with_its_tokens() -> None:
+    call = view(
+        "llm",
+        provider="anthropic",
+        model="a-model",
+        step=2,
+        input_tokens=10,
+        output_tokens=5,
+        cache_read_input_tokens=7,
+        content=[{"text": PRIVATE}],
+        stop_reason="end_turn",
+    )
+    assert name_of(call) == "chat a-model"
+    assert attributes_of(call) == {
+        "puras.span.kind": "llm",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "a-model",
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 5,
+        "gen_ai.usage.cache_read.input_tokens": 7,
+        "puras.step": 2,
+    }
+
+
+def test_a_call_of_a_tool_names_it_and_not_what_it_was_given() -> None:
+    call = view("tool", tool="search", tool_use_id="t1", input={"q": PRIVATE}, preview=PRIVATE)
+    assert name_of(call) == "execute_tool search"
+    assert attributes_of(call) == {
+        "puras.span.kind": "tool",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "search",
+        "gen_ai.tool.call.id": "t1",
+    }
+
+
+@pytest.mark.parametrize("kind", ["llm", "tool", "step", "function", "environment", "something new"])
+@pytest.mark.parametrize("value", [PRIVATE, [PRIVATE], {"a": PRIVATE}, None, True, 1.5, "x" * 100_000])
+def test_whatever_events_say_is_bounded(kind: str, value: Any) -> None:
+    odd = view(kind, tool=value, model=value, input_tokens=value, name=value, text=PRIVATE)
+    assert len(name_of(odd)) < 250
+    assert all(len(str(one)) <= 200 for one in attributes_of(odd).values())
+    if kind not in ("llm", "tool"):
+        assert PRIVATE not in name_of(odd) + str(attributes_of(odd))

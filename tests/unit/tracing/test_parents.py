@@ -1,0 +1,55 @@
+"""`traceparent` as W3C writes it, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.tracing import parents
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+GOOD = f"00-{TRACE}-{SPAN}-01"
+
+
+def test_a_line_is_taken_as_it_is() -> None:
+    assert parents.checked(GOOD) == GOOD
+    assert parents.trace_id_of(GOOD) == TRACE
+
+
+def test_what_a_later_version_appends_is_cut_off() -> None:
+    assert parents.checked(f"cc-{TRACE}-{SPAN}-01-what-comes-later") == f"cc-{TRACE}-{SPAN}-01"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "nonsense",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"cc-{TRACE}-{SPAN}-01.more",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-0x",
+        f" {GOOD}",
+        f"{GOOD}\n",
+        GOOD.replace("4", "٤"),
+    ],
+)
+def test_what_is_no_such_line_is_nothing(line: str) -> None:
+    assert parents.checked(line) == ""
+
+
+@given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
+def test_what_is_made_can_be_read(trace_id: int, span_id: int, is_sampled: bool) -> None:
+    line = parents.made(trace_id, span_id, is_sampled=is_sampled)
+    assert parents.checked(line) == line
+    assert int(parents.trace_id_of(line), 16) == trace_id
+
+
+@given(st.text(max_size=80))
+def test_no_text_makes_it_stumble(text: str) -> None:
+    assert len(parents.checked(text)) in (0, 55)
