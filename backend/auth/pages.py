@@ -130,8 +130,9 @@ async def _begin(request: Request, instance: Instance, form: SignInForm) -> NewS
     email, address = users.normal_email(form.email), address_of(request.scope)
     await throttle.count(address=address, email=email)
     try:
+        proof = await users.prove(instance.database, email=email, password=form.password)
         async with instance.database.transaction() as session:
-            user = await users.with_password(session, email=email, password=form.password)
+            user = await users.proven(session, proof)
             came = sessions.came(request.scope)
             begun = await sessions.begin(session, user, came=came, replaces=session_token(request, instance))
     except WrongPassword:

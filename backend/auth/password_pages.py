@@ -106,8 +106,7 @@ async def changed(request: Request, instance: Instance, person: SignedIn, *, cur
     throttle: Throttle = request.app.state.throttle
     address = address_of(request.scope)
     await throttle.count(address=address, email=person.email)
-    async with instance.database.transaction() as session:
-        await passwords.change(session, person, current=current, new=new)
+    await passwords.change(instance.database, person, current=current, new=new)
     await throttle.clear(address=address, email=person.email)
 
 

@@ -19,11 +19,12 @@ from backend.auth.errors import CurrentPasswordWrong, ResetClosed
 from backend.auth.tables import PasswordReset, User
 from backend.auth.users import WrongPassword
 from backend.clock import now
+from backend.db import Database
 
 RESET_LIFETIME: Final = timedelta(hours=1)
 
 
-async def change(session: AsyncSession, person: SignedIn, *, current: str, new: str) -> None:
+async def change(database: Database, person: SignedIn, *, current: str, new: str) -> None:
     """Give the person another password; every other session of theirs ends.
 
     Raises:
@@ -31,15 +32,16 @@ async def change(session: AsyncSession, person: SignedIn, *, current: str, new: 
         Invalid: the new one is too easy to guess.
     """
     try:
-        user = await users.with_password(session, email=person.email, password=current)
+        proof = await users.prove(database, email=person.email, password=current)
+        async with database.transaction() as session:
+            user = await users.proven(session, proof)
+            await users.set_password(user, new)
+            await _forget_links(session, user)
+            await audit.record_instance(session, person.label, "password.changed", f"user:{user.email}")
+            why = "the password was changed"
+            await sessions.revoke_all(session, user.id, by=person.label, but=person.session_id, why=why)
     except WrongPassword:
         raise CurrentPasswordWrong from None
-    await users.set_password(user, new)
-    await _forget_links(session, user)
-    await audit.record_instance(session, person.label, "password.changed", f"user:{user.email}")
-    await sessions.revoke_all(
-        session, user.id, by=person.label, but=person.session_id, why="the password was changed"
-    )
 
 
 async def issue_reset(session: AsyncSession, email: str) -> str:

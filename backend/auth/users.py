@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -18,8 +17,9 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.actors import OPERATOR_LABEL
 from backend.auth.errors import EmailTaken, UserNotFound
+from backend.auth.hashing import Hashers
 from backend.auth.tables import User
-from backend.db import AnySession
+from backend.db import AnySession, Database
 from backend.errors import Invalid, NotSignedIn, Problem
 
 LEAST_PASSWORD_CHARACTERS: Final = 10
@@ -28,9 +28,7 @@ MOST_EMAIL_CHARACTERS: Final = 190
 _LEAST_DIFFERENT_CHARACTERS: Final = 5
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 _HASHER: Final = PasswordHasher()
-_HASHING: Final = ThreadPoolExecutor(
-    max_workers=2, thread_name_prefix="argon2"
-)  # each hash takes 64 MiB and a core
+_HASHERS: Final = Hashers()
 
 
 class WrongPassword(NotSignedIn):
@@ -40,6 +38,16 @@ class WrongPassword(NotSignedIn):
 
     def __init__(self) -> None:
         super().__init__("E-mail and password do not belong together. Check both and try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Somebody has shown the password that an account had a moment ago."""
+
+    email: str
+    password_hash: str = field(repr=False)
+    renewed: str | None = field(default=None, repr=False)
+    """The same password hashed as is the custom today."""
 
 
 async def create(
@@ -63,18 +71,40 @@ async def create(
     return user
 
 
-async def with_password(session: AsyncSession, *, email: str, password: str) -> User:
-    """The user with this e-mail and password; takes as long for an e-mail that nobody has.
+async def prove(database: Database, *, email: str, password: str) -> Proof:
+    """Check a password; takes as long for an e-mail that nobody has, and holds no connection while it takes its time.
 
     Raises:
         WrongPassword: they do not belong together, or the account is disabled.
+        Unavailable: too many sign in at this moment.
     """
-    user = (await session.scalars(select(User).where(col(User.email) == normal_email(email)))).one_or_none()
-    is_right = await _verify(user.password_hash if user else None, password)
-    if user is None or not is_right or user.disabled_at is not None:
+    email = normal_email(email)
+    query = select(col(User.password_hash)).where(col(User.email) == email, col(User.disabled_at).is_(None))
+    async with database.transaction() as session:
+        password_hash = await session.scalar(query)
+    is_right = await _verify(password_hash, password)
+    if password_hash is None or not is_right:
         raise WrongPassword
-    if _HASHER.check_needs_rehash(user.password_hash):
-        user.password_hash = await _hash(password)
+    renewed = await _hash(password) if _HASHER.check_needs_rehash(password_hash) else None
+    return Proof(email, password_hash, renewed)
+
+
+async def proven(session: AsyncSession, proof: Proof) -> User:
+    """The user whose password was shown, while it still is theirs.
+
+    Raises:
+        WrongPassword: it was changed, or the account disabled, in the meantime.
+    """
+    query = select(User).where(
+        col(User.email) == proof.email,
+        col(User.password_hash) == proof.password_hash,
+        col(User.disabled_at).is_(None),
+    )
+    user = (await session.scalars(query.with_for_update())).one_or_none()
+    if user is None:
+        raise WrongPassword
+    if proof.renewed is not None:
+        user.password_hash = proof.renewed
     return user
 
 
@@ -137,12 +167,12 @@ def _password_faults(email: str, password: str) -> list[str]:
 
 
 async def _hash(password: str) -> str:
-    return await asyncio.get_running_loop().run_in_executor(_HASHING, _HASHER.hash, password)
+    return await _HASHERS.run(partial(_HASHER.hash, password))
 
 
 async def _verify(password_hash: str | None, password: str) -> bool:
     cut = password[: MOST_PASSWORD_CHARACTERS + 1]
-    return await asyncio.get_running_loop().run_in_executor(_HASHING, _is_right, password_hash, cut)
+    return await _HASHERS.run(partial(_is_right, password_hash, cut))
 
 
 def _is_right(password_hash: str | None, password: str) -> bool:
