@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from .visit import Visit
 
-_COUNT_S: Final = 0.5  # for the numbers of a job that has ended
+_COUNT_S: Final = 2.0  # for the numbers of a job that has ended
 _MOST_KEPT: Final = 20  # refusals that come while no job is there, as at an import
 _COUNTS: Final = ("connections", "refused", "sent_bytes", "received_bytes")
 
