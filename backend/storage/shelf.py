@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 STAMP_S: Final = 60.0  # a use is noted at most this often
 
+_MOST_HELD: Final = 64  # descriptors of folders that are not used right now
 _USED: Final = ".used"
 _GONE: Final = ".gone-"
 
@@ -51,6 +52,8 @@ class Shelf:
         """Keep a folder from being thrown away while the block lasts; false when it has been already."""
         hold = self._held.get(name)
         if hold is None:
+            if len(self._held) >= _MOST_HELD:
+                self._let_go()
             self._root.mkdir(parents=True, exist_ok=True)
             hold = self._held[name] = _Hold(_lock_shared(_mark(self._root / name)))
         hold.users += 1

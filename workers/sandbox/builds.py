@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from backend.storage.shelf import touch
+
 from . import downloads, harvest, requirements
 from .build_box import BuildBox, BuildLimits
 from .build_log import BuildLog
@@ -56,6 +58,7 @@ class Builder:
         """
         target = self.shop.wheels / self._key(source)
         if target.is_dir():
+            touch(target)  # the installer is about to read from it
             return target
         bwrap = self.shop.layers.bwrap
         if bwrap is None or not self.shop.layers.seccomp:

