@@ -1,0 +1,37 @@
+"""`docs/limits.md` tells the numbers that the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from backend import boundary, slow_clients
+from backend.auth import gate, sessions, throttle
+from backend.config import Settings
+from backend.limits.quotas import Quota
+from studio import sockets
+
+PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
+
+
+def test_every_quota_is_there_with_its_default() -> None:
+    told = dict(re.findall(r"`(PURAS_MOST_\w+)` \| ([\d,]+) \|", PAGE))
+    names = [f"most_{name}" for name in (*Quota, "projects")]
+    assert told == {f"PURAS_{name.upper()}": f"{Settings.model_fields[name].default:,}" for name in names}
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+    assert (slow_clients.HEAD_S, slow_clients.MOST_HEADERS) == (10, 100)
+    assert slow_clients.MOST_HEAD_BYTES == 64 * 1024
+    assert (boundary.BODY_GRACE_S, boundary.LEAST_BYTES_PER_S) == (20, 4096)
+    assert (throttle.MOST_PER_PAIR, throttle.MOST_PER_ADDRESS, throttle.MOST_PER_EMAIL) == (10, 50, 100)
+    assert (throttle.MOST_BAD_KEYS, throttle.MOST_BAD_LINKS, throttle.WINDOW_S) == (100, 20, 15 * 60)
+    assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)
+    assert (sockets.LOOK_EVERY_S, gate.LOOK_EVERY_S) == (5, 5)
+    for words in (
+        "ten seconds, 100 headers and 64 KiB",
+        "Ten tries in 15 minutes",
+        "30 days",
+        "five seconds",
+    ):
+        assert words in PAGE
