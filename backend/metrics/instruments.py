@@ -129,6 +129,17 @@ PARENTS_ENDED: Final = _counter(
 PARENTS: Final = _gauge("puras_sandbox_parents", "Warm parents that live.")
 SPARES: Final = _gauge("puras_sandbox_spares", "Forked processes that wait for a job.")
 PARENT_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the warm parents.")
+NETWORK_REFUSED: Final = _counter(
+    "puras_network_refused_total",
+    "Requests of jobs that the egress proxy refused, by the reason in their events.",
+    "reason",
+)
+NETWORK_BYTES: Final = _counter(
+    "puras_network_transferred_bytes_total",
+    "Bytes that jobs sent and received through the egress proxy.",
+    "direction",
+)
+PROXY_DEATHS: Final = _counter("puras_network_proxy_deaths_total", "Egress proxies that ended by themselves.")
 ENVIRONMENT_BUILDS: Final = _counter(
     "puras_environment_builds_total",
     "Environments of packages that were built: ready, wheels_missing, failed.",

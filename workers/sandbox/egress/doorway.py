@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from backend.metrics.instruments import NETWORK_BYTES
+
 from .visit import Visit
 
 _COUNT_S: Final = 2.0  # for the numbers of a job that has ended
@@ -77,6 +79,8 @@ class Doorway:
         """Take in one message of the process."""
         kind, job = body.get("type"), body.get("job")
         if kind == "counted" and (counted := self._counts.get(job or 0)) is not None and not counted.done():
+            NETWORK_BYTES.labels("sent").inc(body["sent_bytes"])
+            NETWORK_BYTES.labels("received").inc(body["received_bytes"])
             counted.set_result({name: int(body[name]) for name in _COUNTS})
         elif kind == "opened":
             for visit in self._meant(job):

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from backend import logs
+from backend.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from workers.sandbox.inside import wire
 
 from .doorway import Doorway
@@ -47,10 +48,6 @@ class Proxy:
     """All doors of one worker process."""
 
     def __init__(self) -> None:
-        self.refused_total: Counter[str] = Counter()
-        """Refusals by reason since the start."""
-        self.deaths_total = 0
-        """Processes that ended by themselves."""
         self.pid: int | None = None
         self._doors: dict[int, Doorway] = {}
         self._numbers = itertools.count(1)
@@ -182,7 +179,7 @@ class Proxy:
         if kind == "fault":
             log.warning("fault of the egress proxy", error=body.get("text"))
         elif kind == "refused":
-            self.refused_total[str(body.get("reason"))] += 1
+            NETWORK_REFUSED.labels(body["reason"]).inc()
         if doorway is not None:
             doorway.heed(body)
 
@@ -197,7 +194,7 @@ class Proxy:
         process.kill()
         said = asyncio.get_running_loop().run_in_executor(None, _collect, process)
         said.add_done_callback(lambda told: log.warning("the egress proxy ended", said=told.result()))
-        self.deaths_total += 1
+        PROXY_DEATHS.inc()
         if time.monotonic() - self._started_at > _STEADY_S:
             self._deaths = 0
         self._start_soon()
