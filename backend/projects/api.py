@@ -117,7 +117,6 @@ async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
     summary="Take a project along",
     response_class=StreamingResponse,
     responses={200: {"description": "A tar archive, compressed.", "content": {"application/gzip": {}}}},
-    openapi_extra={"security": [{"session": []}]},
 )
 async def export_project(principal: InProjectDep, instance: InstanceDep) -> StreamingResponse:
     """Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it."""
