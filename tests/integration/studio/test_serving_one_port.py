@@ -25,6 +25,7 @@ from backend.auth import keys, sessions, users
 from backend.db import Database
 from studio import build
 from studio.prerender import ROOT
+from studio.sockets import LOOK_EVERY_S, SIGNED_OUT
 from tests.factories.tenants import make_job, make_skill, make_tenant
 
 STARTS_WITHIN_S = 30.0
@@ -127,6 +128,20 @@ def test_a_page_of_another_origin_opens_no_socket(serving: Serving, cookie: dict
         assert str(own.recv(timeout=5)).startswith("0{")
     with pytest.raises(InvalidStatus, match="403"):
         connect(serving.events_url, origin="http://127.0.0.1:1", additional_headers=cookie)
+
+
+async def test_a_socket_closes_soon_after_its_session_was_ended_elsewhere(
+    serving: Serving, cookie: dict[str, str], database: Database
+) -> None:
+    with connect(serving.events_url, origin=serving.url, additional_headers=cookie) as own:
+        own.recv(timeout=5)
+        async with database.transaction() as session:
+            user = await users.by_email(session, "ada@example.org")
+            await sessions.revoke_all(session, user.id, by="operator")
+        with pytest.raises(ConnectionClosed) as closed:
+            own.recv(timeout=3 * LOOK_EVERY_S)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == SIGNED_OUT
 
 
 async def test_it_ends_soon_with_streams_and_sockets_open(
