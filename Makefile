@@ -24,7 +24,8 @@ format: environment ## Format the code and mend what can be mended
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: environment pages ## Measure the numbers, each beside its peer
+bench: pages ## Measure the numbers, each beside its peer
+	@.ci/environment --group bench
 	$(BIN)/python -m benchmarks
 
 chaos: environment pages ## The long form of the tests that kill things; prints a table

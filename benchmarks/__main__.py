@@ -1,15 +1,26 @@
-"""`python -m benchmarks [N1 N7 …]`: measure, print the table, and write it to `benchmarks/RESULTS.md` when all ran."""
+"""`python -m benchmarks [n01 N7 …]`: measure, print the table, and write it to `benchmarks/RESULTS.md` when all ran."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from benchmarks import n01_noop_job, n07_push_to_result, n08_start_and_memory, n10_lost_worker
+from benchmarks import (
+    n01_noop_job,
+    n02_sustained,
+    n05_growth,
+    n06_streams,
+    n07_push_to_result,
+    n08_start_and_memory,
+    n10_lost_worker,
+)
 from benchmarks.numbers import say, table
 
 ALL = {
     "N1": n01_noop_job.measure,
+    "N2": n02_sustained.measure,
+    "N5": n05_growth.measure,
+    "N6": n06_streams.measure,
     "N7": n07_push_to_result.measure,
     "N8": n08_start_and_memory.measure,
     "N10": n10_lost_worker.measure,
@@ -18,8 +29,9 @@ ALL = {
 
 def main(names: list[str]) -> int:
     """Measure the named numbers, or all of them."""
+    chosen = [_number(name) for name in names] or list(ALL)
     rows = []
-    for name in names or ALL:
+    for name in chosen:
         say(f"measuring {name} …")
         rows.append(ALL[name]())
     text = table(rows)
@@ -27,6 +39,14 @@ def main(names: list[str]) -> int:
     if not names:
         (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
     return 0
+
+
+def _number(name: str) -> str:
+    """`n01`, `N1` and `1` are the same number."""
+    digits = name.lower().removeprefix("n").lstrip("0")
+    if f"N{digits}" not in ALL:
+        raise SystemExit(f"There is no number {name!r}. There are: {', '.join(ALL)}.")
+    return f"N{digits}"
 
 
 if __name__ == "__main__":

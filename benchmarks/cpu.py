@@ -1,0 +1,61 @@
+"""CPU time of an instance's processes by what they do, the ended ones of the sandbox included."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_STAGES: Final = (
+    ("studio.serve", "API"),
+    ("workers.main", "worker"),
+    ("postgres", "PostgreSQL"),
+    ("valkey", "Valkey"),
+    ("bwrap", "sandbox"),
+    ("puras", "sandbox"),
+)
+
+
+class _Process(NamedTuple):
+    parent: int
+    command: str
+    own_s: float
+    ended_children_s: float
+
+
+def by_stage(root: int, home: Path) -> Counter[str]:
+    """Seconds used so far by the processes below `root` and by the servers of the home."""
+    processes = _processes()
+    stages: Counter[str] = Counter()
+    for pid, process in processes.items():
+        if not _belongs(pid, processes, root, home):
+            continue
+        stage = next((name for word, name in _STAGES if word in process.command), "other")
+        stages[stage] += process.own_s
+        if stage == "sandbox":  # what its children used counts when they have been collected
+            stages[stage] += process.ended_children_s
+    return stages
+
+
+def _belongs(pid: int, processes: dict[int, _Process], root: int, home: Path) -> bool:
+    while pid > 1 and pid in processes:
+        if pid == root or str(home) in processes[pid].command:
+            return True
+        pid = processes[pid].parent
+    return False
+
+
+def _processes() -> dict[int, _Process]:
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue  # it has ended meanwhile
+            own, ended = (sum(map(int, fields[at : at + 2])) / _TICKS for at in (11, 13))
+            found[int(folder.name)] = _Process(int(fields[1]), command, own, ended)
+    return found

@@ -1,0 +1,162 @@
+"""N5: claiming and listing when there are a thousand jobs and when there are a million, in turns."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import psycopg
+
+from backend import embedded
+from backend.auth.principal import Principal, Role
+from backend.config import Settings
+from backend.db import Database
+from backend.jobs import queries
+from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.queries import JobFilter
+from backend.migrations import run as migrations
+from benchmarks.growth_data import Size, fill
+from benchmarks.numbers import Measurement, percentile, say
+
+SIZES: Final = (
+    Size(projects=10, parked=100, finished=1_000),
+    Size(projects=100, parked=1_000, finished=10_000),
+    Size(projects=1_000, parked=10_000, finished=100_000),
+    Size(projects=1_000, parked=100_000, finished=1_000_000),
+)
+TURNS: Final = 40
+EACH: Final = 25
+WARM_UP: Final = 200
+PICTURE: Final = Path(__file__).parent / "growth.svg"
+LIMITED_BY: Final = "rows that are further apart: the larger database does not fit into the shared buffers"
+
+
+@dataclass(slots=True)
+class Grown:
+    """One database, and what was measured in it, in seconds."""
+
+    size: Size
+    database: Database
+    projects: list[UUID]
+    floor: int = 0
+    claims: list[float] = field(default_factory=list)
+    lists: list[float] = field(default_factory=list)
+
+
+def measure() -> Measurement:
+    """Fill them all, then measure a little in each, over and over, so that all see the same machine."""
+    with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        settings = Settings(home=Path(folder) / "home")
+        servers = embedded.start(settings)
+        try:
+            measured = asyncio.run(_measured(servers.database_url))
+        finally:
+            embedded.stop(settings)
+    _draw(measured)
+    small, large = measured[0], measured[-1]
+    claims = percentile(large.claims, 0.95) / percentile(small.claims, 0.95)
+    lists = percentile(large.lists, 0.95) / percentile(small.lists, 0.95)
+    return Measurement(
+        "N5",
+        "claim and list at 1,000,000 finished, 100,000 parked, 1,000 projects, over 1,000 jobs "
+        f"([curves]({PICTURE.name}))",
+        "p95 ≤ 1.2 ×",
+        f"claim {claims:.2f} × ({_p95_ms(large.claims)}), list {lists:.2f} × ({_p95_ms(large.lists)})",
+        claims <= 1.2 and lists <= 1.2,
+        LIMITED_BY,
+    )
+
+
+async def _measured(server_url: str) -> list[Grown]:
+    grown = []
+    for size in SIZES:
+        began = time.monotonic()
+        url = await asyncio.to_thread(_made, server_url, f"grown_{size.finished}")
+        projects = await asyncio.to_thread(fill, url, size)
+        grown.append(Grown(size, Database(url, pool_size=2), projects))
+        say(f"N5 filled {size.finished:,} finished jobs in {time.monotonic() - began:.0f} s")
+    async with _closed(grown):
+        for one in grown:
+            await _turn(one, WARM_UP)
+            one.claims.clear()
+            one.lists.clear()
+        for _ in range(TURNS):
+            for one in grown:
+                await _turn(one, EACH)
+    return grown
+
+
+def _made(server_url: str, name: str) -> str:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    migrations.upgrade(url)
+    return url
+
+
+@asynccontextmanager
+async def _closed(grown: list[Grown]) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        for one in grown:
+            await one.database.close()
+
+
+async def _turn(grown: Grown, times: int) -> None:
+    """Claim and finish, which admits the next one; list as the API does."""
+    worker_id = uuid4()
+    for _ in range(times):
+        began = time.perf_counter()
+        async with grown.database.single() as session:
+            jobs = await claim(session, worker_id=worker_id, lane="default", most=1, floor=grown.floor)
+        grown.claims.append(time.perf_counter() - began)
+        if not jobs:
+            raise RuntimeError(f"nothing was ready among {grown.size.parked:,} parked jobs")
+        grown.floor = max(0, jobs[0].stamp - 2_000_000)
+        async with grown.database.single() as session:
+            await finish(session, jobs[0], Ending("succeeded", result={"n": 1}))
+    for project_id in random.choices(grown.projects, k=times):
+        principal = Principal("secret_key", uuid4(), project_id, "key:bench", Role.OWNER)
+        began = time.perf_counter()
+        async with grown.database.transaction() as read:
+            await queries.list_jobs(read, principal, which=JobFilter(), limit=26, below=None)
+        grown.lists.append(time.perf_counter() - began)
+
+
+def _p95_ms(values: list[float]) -> str:
+    return f"{percentile(values, 0.95) * 1000:.1f} ms"
+
+
+def _draw(measured: list[Grown]) -> None:
+    """The growth curves; a picture of a few kilobytes."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "puras"})
+    figure, axes = pyplot.subplots(figsize=(6, 3))
+    finished = [one.size.finished for one in measured]
+    for label, of in (("claim", "claims"), ("list", "lists")):
+        for share, style in ((0.5, "--"), (0.95, "-")):
+            values = [percentile(getattr(one, of), share) * 1000 for one in measured]
+            axes.plot(finished, values, style, marker="o", label=f"{label} p{share * 100:.0f}")
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("finished jobs (a tenth as many parked)")
+    axes.set_ylabel("ms")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(PICTURE, metadata={"Date": None})
