@@ -90,6 +90,7 @@ class BuildBox:
                 self.log.tell(data.decode("utf-8", "replace"))
             return Ended(await process.wait(), excess[0] if excess else None)
         finally:
+            process.stdin.close()
             if watched is not None:
                 self.watchdog.forget(watched)
             await _make_sure_it_ended(process, pid)

@@ -145,6 +145,8 @@ class Installer:
                     self._log.tell(said[-1])
             return _Ended(await process.wait(), self._log.clean("".join(said)))
         finally:
+            if process.stdin is not None:
+                process.stdin.close()
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)

@@ -73,12 +73,12 @@ def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> Non
 
 def test_no_more_than_a_few_descriptors_stay_open_for_what_was_used(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, Bounds(MIB, DAY_S))
-    before = len(os.listdir("/proc/self/fd"))
+    before = _open_descriptors()
     for number in range(300):
         _make(tmp_path, f"n{number}", age_s=0)
         with shelf.hold(f"n{number}") as there:
             assert there
-    assert len(os.listdir("/proc/self/fd")) - before <= 64
+    assert _open_descriptors() - before <= 64
     shelf.close()
 
 
@@ -102,6 +102,10 @@ def _make(root: Path, name: str, *, age_s: float, size_bytes: int = 10) -> None:
     (folder / "data").write_bytes(b"x" * size_bytes)
     at = time.time() - age_s
     os.utime(folder, (at, at))
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _names(root: Path) -> list[str]:
