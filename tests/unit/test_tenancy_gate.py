@@ -39,6 +39,7 @@ ALLOWED: dict[str, str] = {
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
     "backend/retention/months.py": "a month of events goes when no job of any project needs it",
     "backend/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
+    "backend/secrets/rotation.py": "the instance's newest key protects the secrets of everybody",
 }
 
 
