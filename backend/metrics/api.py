@@ -15,6 +15,7 @@ from backend.auth.dependencies import InstanceDep
 from backend.errors import Unavailable
 from backend.instance import Instance
 from backend.metrics import books, exposition, queue_state
+from backend.metrics.books import Books
 from backend.metrics.errors import MetricsOff, MetricsTokenRefused
 from backend.metrics.instruments import REGISTRY, Exported
 from backend.metrics.reporter import Reporter
@@ -74,9 +75,13 @@ async def _text(instance: Instance, reporter: Reporter, version: str, accept: st
     async with instance.database.reading() as session:
         others = await books.read(session, except_id=reporter.process_id)
         state = await queue_state.read(session)
+    return await asyncio.to_thread(_summed, reporter, others, [*state, build(version)], accept)
+
+
+def _summed(reporter: Reporter, others: Books, more: list[Metric], accept: str) -> tuple[bytes, str]:
     own = reporter.numbers()
     samples = added((others.totals, own.totals, others.gauges, own.gauges))
-    return exposition.text(REGISTRY, samples, [*state, build(version)], accept)
+    return exposition.text(REGISTRY, samples, more, accept)
 
 
 def build(version: str) -> Metric:

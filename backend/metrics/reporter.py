@@ -65,7 +65,10 @@ class Reporter:
         await self._try_to_report()
 
     def numbers(self) -> Snapshot:
-        """What this process has counted, less what is in the books under an earlier row of it."""
+        """What this process has counted, less what is in the books under an earlier row of it.
+
+        Takes a few milliseconds, so that it is for a thread.
+        """
         self._measure()
         _measure_connections(self._database)
         now = snapshot.take(self._registry)
@@ -80,7 +83,7 @@ class Reporter:
         Raises:
             SQLAlchemyError: the database is away.
         """
-        numbers = self.numbers()
+        numbers = await asyncio.to_thread(self.numbers)
         async with self._database.reading() as session:
             if not self._has_entered:
                 await books.enter(session, self.process_id, self._role, numbers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
@@ -37,7 +38,12 @@ def take(registry: CollectorRegistry) -> Snapshot:
 
 def key_of(name: str, labels: Mapping[str, str]) -> str:
     """The key of a sample; the same whichever process made it."""
-    return json.dumps([name, labels], sort_keys=True, separators=(",", ":"))
+    return _key(name, tuple(labels.items()))
+
+
+@lru_cache(maxsize=20_000)
+def _key(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps([name, dict(labels)], sort_keys=True, separators=(",", ":"))
 
 
 def parse_key(key: str) -> tuple[str, dict[str, str]]:
