@@ -86,7 +86,7 @@ def restore_backup(
 def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Do the work; SIGTERM ends it as Ctrl-C does, so that nothing half is left."""
 
-    logs.configure(settings().log_level, settings().log_format)
+    logs.configure("WARNING", settings().log_format)  # progress is told in sentences of our own
 
     async def cancellable() -> _Result:
         task = asyncio.ensure_future(work)
