@@ -12,8 +12,9 @@ from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
 from tests.chaos.skills import SKILLS
+from tests.chaos.table import lines_of, rounds_of, rows_of
 
-TABLE = pytest.StashKey[list[tuple[str, str]]]()
+HERE = "tests/chaos/"
 
 
 @pytest.fixture(scope="session")
@@ -52,17 +53,24 @@ def books(running: Running) -> Callable[[str], list[tuple[object, ...]]]:
 @pytest.fixture
 def told(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Takes what a test saw, for the table at the end."""
-    promise = request.node.name.removeprefix("test_").replace("_", " ")
-    rows = request.config.stash.setdefault(TABLE, [])
-    return lambda seen: rows.append((promise, seen))
+    return lambda seen: request.node.user_properties.append(("told", seen))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what was killed and what became of the jobs."""
-    rows = config.stash.get(TABLE, [])
-    if not rows:
-        return
-    width = max(len(promise) for promise, _ in rows)
-    terminalreporter.section("promises under fire")
-    for promise, seen in rows:
-        terminalreporter.write_line(f"{promise:<{width}}  {seen}")
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note the rounds where the table finds them."""
+    item.user_properties.append(("rounds", rounds_of(item)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was tried and what became of it."""
+    reports = [
+        report
+        for outcome in ("", "passed", "failed", "error", "skipped")  # "": before and after a test
+        for report in terminalreporter.stats.get(outcome, ())
+        if isinstance(report, pytest.TestReport) and report.nodeid.startswith(HERE)
+    ]
+    lines = list(lines_of(rows_of(reports)))
+    if lines:
+        terminalreporter.section("promises under fire")
+    for line in lines:
+        terminalreporter.write_line(line)
