@@ -10,11 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.limits.quotas import Quota, Quotas
 from backend.proxies import Network, networks_of
+from backend.storage.supabase import project as supabase
 
 
 def default_home() -> Path:
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
         frozen=True,
         use_attribute_docstrings=True,
         populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a key
     )
 
     home: Path = Field(default_factory=default_home)
@@ -56,6 +58,23 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
+
+    database_direct_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_DIRECT_URL")
+    """The same database past its pooler, for migrations, backups and restores; default: `DATABASE_URL`. A port 6543 or
+    `?pgbouncer=true` in that one says that its pooler lends connections for one transaction at a time."""
+
+    supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
+    """`https://….supabase.co`: bundles and drives are kept in the storage of this Supabase project, with
+    `SUPABASE_SERVICE_KEY`; without both they are kept in the home."""
+
+    supabase_service_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SERVICE_KEY")
+    """A secret key of the Supabase project (`sb_secret_…`, or the older `service_role`), for servers only."""
+
+    supabase_bundles_bucket: str = "puras-bundles"
+    """Private bucket of the Supabase project for bundles."""
+
+    supabase_drive_bucket: str = "puras-drive"
+    """Private bucket of the Supabase project for the files of drives."""
 
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     """`redis://…` of an outside Redis or Valkey; without it one is embedded under the home."""
@@ -187,6 +206,12 @@ class Settings(BaseSettings):
     def _are_networks(cls, listed: str | None) -> str | None:
         networks_of(listed or "")
         return listed
+
+    @model_validator(mode="after")
+    def _name_a_storage(self) -> Settings:
+        supabase.check(self.supabase_url, self.supabase_service_key)
+        supabase.check_buckets(self.supabase_bundles_bucket, self.supabase_drive_bucket)
+        return self
 
     @property
     def proxy_networks(self) -> tuple[Network, ...]:

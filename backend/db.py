@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlmodel import SQLModel
 
-from backend import queue
+from backend import pooling, queue
 from backend.connections import discard_closed
 from backend.hot import HotConnections, HotSession
 from backend.metrics import committed
@@ -47,7 +47,7 @@ AnySession = AsyncSession | HotSession
 
 def driver_url(database_url: str) -> str:
     """The address with our one driver in it: `postgresql+psycopg://…`."""
-    scheme, _, rest = database_url.partition("://")
+    scheme, _, rest = pooling.plain(database_url).partition("://")
     if scheme.split("+")[0] not in ("postgresql", "postgres"):
         raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme!r}://.")
     return f"postgresql+psycopg://{rest}"
@@ -70,7 +70,10 @@ class Database:
             pool_timeout=PLACE_S,
             pool_pre_ping=False,
             hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
-            connect_args={"options": CONNECTION_OPTIONS, "async_creator_fn": self.pulse.connect},
+            connect_args={
+                **pooling.connect_settings(database_url, options=CONNECTION_OPTIONS),
+                "async_creator_fn": self.pulse.connect,
+            },
         )
         discard_closed(self.engine)
         self._hot = HotConnections(

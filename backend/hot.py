@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as NoPlace
 
+from backend import pooling
 from backend.connections import is_open
 from backend.pulse import Pulse
 
@@ -114,10 +115,10 @@ class HotConnections:
     """The connections of a process for its hot statements, each opened when it is first needed."""
 
     def __init__(self, database_url: str, pulse: Pulse, *, size: int, place_s: float, options: str) -> None:
-        self._database_url = database_url
+        self._database_url = pooling.plain(database_url)
         self._pulse = pulse
         self._place_s = place_s
-        self._options = options
+        self._settings = pooling.connect_settings(database_url, options=options, prepare_threshold=0)
         self._idle: list[_Connection] = []
         self._places = asyncio.Semaphore(size)
         self._is_closed = False
@@ -176,9 +177,8 @@ class HotConnections:
             return await self._pulse.connect(
                 self._database_url,
                 autocommit=True,
-                prepare_threshold=0,
                 row_factory=namedtuple_row,
-                options=self._options,
+                **self._settings,
             )
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, "connect") from error

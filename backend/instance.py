@@ -18,7 +18,7 @@ from backend.ledger.pricing import PriceList
 from backend.queue import RedisDoorbell
 from backend.secrets.vault import Vault
 from backend.storage import Storage
-from backend.storage.local import LocalStorage
+from backend.storage.chosen import chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ async def open_instance(
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
     doorbell = RedisDoorbell(servers.redis_url)
     wakeups = WakeUps(redis, on_cancel)
+    storage = chosen(settings)
     key = settings.secrets_key
     queue.use(doorbell)
     wakeups.start()
@@ -66,7 +67,7 @@ async def open_instance(
             settings=settings,
             database=database,
             redis=redis,
-            storage=LocalStorage(settings.home / "storage"),
+            storage=storage,
             vault=Vault.open(settings.home, key.get_secret_value() if key else None),
             wakeups=wakeups,
         )
@@ -74,5 +75,6 @@ async def open_instance(
         queue.use(None)
         await wakeups.close()
         await redis.aclose()
+        await storage.close()
         doorbell.close()
         await database.close()

@@ -20,7 +20,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy.exc import OperationalError
 
-from backend import logs
+from backend import logs, pooling
 
 log = logs.get(__name__)
 
@@ -64,7 +64,7 @@ class Pulse:
 
     def __init__(self, database_url: str) -> None:
         self.is_silent = False
-        self._database_url = database_url
+        self._database_url = pooling.plain(database_url)
         self._waiting_since: dict[Callable[[], None], float] = {}
         self._asking: asyncio.Task[None] | None = None
 

@@ -21,16 +21,18 @@ from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
-from backend.jobs.retry import after_failure
+from backend.jobs.retry import TryAgain, after_absence, after_failure
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
 from backend.metrics.instruments import JOB_FINISH
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import traces
-from workers.outputs import output_files
+from workers.drives.errors import AttemptLost
+from workers.drives.own import OwnDrives
 from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
+from workers.results import kept_files
 from workers.runners import Failure, Outcome, Runner
 
 log = logs.get(__name__)
@@ -53,8 +55,15 @@ class EndedBy(Enum):
 class Attempt:
     """One attempt, from its claim to its stored end."""
 
-    def __init__(self, instance: Instance, runners: dict[str, Runner], claimed: Claimed) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        runners: dict[str, Runner],
+        claimed: Claimed,
+        drives: OwnDrives | None = None,
+    ) -> None:
         self.claimed = claimed
+        self._drives = drives
         self.task: asyncio.Task[None] | None = None
         self._instance = instance
         self._runners = runners
@@ -87,37 +96,43 @@ class Attempt:
     async def run(self) -> None:
         """Run to a stored end. Whatever the skill does, this does not raise."""
         started = time.monotonic()
-        skill: Skill | None = None
+        prepared: Prepared | None = None
         try:
             with spans.span("prepare"):
                 prepared = await self._prepare()
-            skill = prepared.skill
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
             outcome = await self._runners[self.claimed.type].run(prepared.assignment, self._recorder)
-            ending = await self._ending(skill, outcome)
+            ending = await self._ending(prepared, outcome)
         except asyncio.CancelledError:
             await self._store_ended_from_outside(time.monotonic() - started)
+            return
+        except AttemptLost:
+            await self._recorder.rest()
+            self._log.warning("files refused: the job runs elsewhere or has ended")
             return
         except PurasError as error:
             ending = Ending("failed", error=self._without_secrets(error.detail), error_code=error.code)
         except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours ends the job, not the worker
             self._log.exception("fault of the worker", error=str(error))
             ending = Ending("failed", error=FAULT, error_code="internal_error")
-        await self._store(skill, ending)
+        finally:
+            if prepared is not None and prepared.own_drive is not None and self._drives is not None:
+                self._drives.release(prepared.own_drive)
+        await self._store(None if prepared is None else prepared.skill, ending)
 
     async def _prepare(self) -> Prepared:
         """Gather what the attempt needs, through any absence of the database."""
         deadline = time.monotonic() + GIVE_UP_S
         while True:
             try:
-                return await prepare(self._instance, self.claimed)
+                return await prepare(self._instance, self.claimed, self._drives)
             except AWAY as error:
                 if time.monotonic() > deadline:
                     raise
                 self._log.warning("not prepared yet; trying again", error=why_away(error))
             await asyncio.sleep(RETRY_S)
 
-    async def _ending(self, skill: Skill, outcome: Outcome) -> Ending:
+    async def _ending(self, prepared: Prepared, outcome: Outcome) -> Ending:
         used = self._compute(outcome.measured.wall_s)
         usage = {
             "wall_s": round(outcome.measured.wall_s, 4),
@@ -127,24 +142,35 @@ class Attempt:
         if isinstance(outcome, Failure):
             error = self._without_secrets(outcome.message)
             return Ending("failed", error=error, error_code=outcome.code, usage=usage, used=used)
-        checked = skill.output.check(outcome.value)
+        checked = prepared.skill.output.check(outcome.value)
         if checked.problems:
             first = checked.problems[0]
             error = self._without_secrets(
                 f"The result does not fit the skill's output_schema: {first.path}: {first.message}"
             )
             return Ending("failed", error=error, error_code="bad_output", usage=usage, used=used)
-        files = await output_files(self._instance.storage, self.claimed.project_id, skill, checked.value)
+        try:
+            files = await kept_files(
+                self._instance,
+                self._drives,
+                self.claimed,
+                prepared,
+                value=checked.value,
+                recorder=self._recorder,
+            )
+        except PurasError as trouble:
+            error = self._without_secrets(
+                f"The job ended well, but its files were not stored: {trouble.detail}"
+            )
+            return Ending(
+                "failed", result=checked.value, error=error, error_code=trouble.code, usage=usage, used=used
+            )
         return Ending("succeeded", result=checked.value, outputs=files, usage=usage, used=used)
 
     async def _store(self, skill: Skill | None, ending: Ending) -> None:
         events = await self._recorder.rest()
         claimed = self.claimed
-        again = None
-        if skill is not None and ending.status == "failed":
-            again = after_failure(
-                skill.retries, code=str(ending.error_code), retries=claimed.retries, at=now()
-            )
+        again = self._again(skill, ending)
 
         async def write() -> bool:
             if again is None:
@@ -157,12 +183,21 @@ class Attempt:
                     attempt=claimed.attempt,
                     reason=f"{ending.error_code}: {ending.error}",
                     events=events,
-                    is_retry=True,
+                    is_retry=skill is not None,
                     not_before=again.not_before,
                 )
 
         self.outcome, self.error_code = "queued again" if again else ending.status, ending.error_code
         await self._until_stored(write, self.outcome)
+
+    def _again(self, skill: Skill | None, ending: Ending) -> TryAgain | None:
+        """Whether the job runs again: by its own rule, or because it could not begin for want of the storage."""
+        if ending.status != "failed":
+            return None
+        code = str(ending.error_code)
+        if skill is None:
+            return after_absence(code=code, attempt=self.claimed.attempt, at=now())
+        return after_failure(skill.retries, code=code, retries=self.claimed.retries, at=now())
 
     async def _store_ended_from_outside(self, ran_s: float) -> None:
         events = await self._recorder.rest()

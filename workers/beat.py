@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from backend import logs
+from backend import logs, pooling
 from backend.fleet.service import BEAT_EVERY_S
 from backend.pulse import MOST_SILENCE_S, cut_after
 
@@ -32,7 +32,8 @@ class Heart:
         running: Callable[[], int],
         on_given_up: Callable[[UUID], None],
     ) -> None:
-        self._database_url = database_url
+        self._database_url = pooling.plain(database_url)
+        self._settings = pooling.connect_settings(database_url)
         self._worker_id = worker_id
         self._running = running
         self._on_given_up = on_given_up
@@ -56,7 +57,7 @@ class Heart:
             try:
                 if connection is None:
                     connection = psycopg.connect(
-                        self._database_url, autocommit=True, connect_timeout=CONNECT_S
+                        self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
                     )
                 with cut_after(connection, MOST_SILENCE_S):
                     self._beat(connection)

@@ -24,6 +24,7 @@ from backend.tracing.switch import tracing
 from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
+from workers.drives.own import own_drives
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.control_groups import open_control_groups
 from workers.sandbox.supplies import SupplyBounds
@@ -76,8 +77,9 @@ async def _run(current: Settings) -> None:
             control_groups=groups,
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
+        drives = own_drives(instance)
         supervisor = Supervisor(
-            instance, {"deterministic": runner}, lanes=lanes, capacity=current.worker_jobs
+            instance, {"deterministic": runner}, lanes=lanes, capacity=current.worker_jobs, drives=drives
         )
         supervisors.append(supervisor)
         following = asyncio.create_task(
@@ -91,6 +93,8 @@ async def _run(current: Settings) -> None:
             following.cancel()
             await runner.close()
             await reporter.close()
+            if drives is not None:
+                await asyncio.to_thread(drives.close)
 
 
 async def _serve(

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from backend.bundles.dialect import file_kind
 from backend.bundles.manifest import Skill
 from backend.drive.mime import sniff
 from backend.drive.paths import parse_drive_path
 from backend.errors import PurasError
 from backend.storage import Storage
+from backend.storage.errors import StorageUnavailable
+from workers.drives.named import named_files
 
 SNIFFED_BYTES = 4096
 
 
 async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
-    """The files of a checked result, each once, as `{name, drive_path, size_bytes, mime}`."""
+    """The files of a checked result, each once, as `{name, drive_path, size_bytes, mime}`.
+
+    Raises:
+        StorageUnavailable: nobody can tell which there are.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for name, path in _named_files(skill.output_schema, result, ""):
+    for name, path in named_files(skill.output_schema, result):
         try:
             file = await _described(storage, project_id, path)
+        except StorageUnavailable:
+            raise
         except PurasError:
             continue  # a URL, or a file that is not there: the value stays what the skill returned
         found.setdefault(file["drive_path"], {"name": name, **file})
@@ -40,20 +46,3 @@ async def _described(storage: Storage, project_id: UUID, path: str) -> dict[str,
         "size_bytes": entry.size_bytes,
         "mime": sniff(head, str(entry.path).rsplit("/", 1)[-1]),
     }
-
-
-def _named_files(schema: Any, value: Any, name: str) -> Iterator[tuple[str, str]]:
-    if not isinstance(schema, dict):
-        return
-    if file_kind(schema) is not None:
-        path = value.get("drive_path") if isinstance(value, dict) else value
-        if isinstance(path, str):
-            yield name, path
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield from _named_files(
-                schema.get("properties", {}).get(key), part, f"{name}.{key}" if name else key
-            )
-    elif isinstance(value, list):
-        for place, part in enumerate(value):
-            yield from _named_files(schema.get("items"), part, f"{name}[{place}]")

@@ -14,7 +14,7 @@ import time
 
 import psycopg
 
-from backend import logs
+from backend import logs, pooling
 from backend.config import settings
 from backend.embedded import attach
 from backend.errors import PurasError
@@ -68,7 +68,7 @@ def _bury(pid: int) -> None:
     try:
         with (
             psycopg.connect(
-                attach(settings()).database_url, autocommit=True, connect_timeout=BURY_S
+                pooling.plain(attach(settings()).database_url), autocommit=True, connect_timeout=BURY_S
             ) as connection,
             cut_after(connection, BURY_S),
         ):

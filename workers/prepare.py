@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
 from backend.secrets.service import JobSecrets
 from backend.storage.sandbox_uids import sandbox_uid
+from workers.drives.own import OwnDrive, OwnDrives
 from workers.runners import Assignment, Entrypoint, RunLimits
 
 MOST_KNOWN = 256
@@ -35,10 +37,12 @@ class Prepared:
 
     skill: Skill
     assignment: Assignment
+    own_drive: OwnDrive | None = None
+    """Whoever has this releases it in the end."""
 
 
-async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
-    """Gather what the attempt needs.
+async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None = None) -> Prepared:
+    """Gather what the attempt needs; with `drives`, a folder of its own in the place of the live drive.
 
     Raises:
         PurasError: something of it is gone; the sentence says what.
@@ -52,6 +56,7 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
     bundle_dir = await ensure_unpacked(instance.storage, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
     limits = run_limits(skill, claimed.limits, instance.settings)
+    drive_dir, own_drive = await _drive(instance, claimed, drives, skill=skill, uid=uid, limits=limits)
     assignment = Assignment(
         job_id=claimed.job_id,
         attempt=claimed.attempt,
@@ -64,7 +69,8 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
         limits=limits,
         bundle_dir=bundle_dir,
         requirements=bundle_dir / skill.requirements if skill.requirements else None,
-        drive_dir=instance.storage.drive_dir(claimed.project_id, uid),
+        drive_dir=drive_dir,
+        has_own_drive=own_drive is not None,
         sandbox_uid=uid,
         secrets=job_secrets.values,
         secrets_version=job_secrets.version,
@@ -77,7 +83,25 @@ async def prepare(instance: Instance, claimed: Claimed) -> Prepared:
         ),
         network=skill.network,
     )
-    return Prepared(skill, assignment)
+    return Prepared(skill, assignment, own_drive)
+
+
+async def _drive(
+    instance: Instance,
+    claimed: Claimed,
+    drives: OwnDrives | None,
+    *,
+    skill: Skill,
+    uid: int | None,
+    limits: RunLimits,
+) -> tuple[Path, OwnDrive | None]:
+    live = instance.storage.drive_dir(claimed.project_id, uid)
+    if live is not None:
+        return live, None
+    if drives is None:
+        raise RuntimeError("The storage has no live drives, and this worker makes none for its jobs.")
+    own = await drives.make(claimed, skill, owner_uid=uid, most_bytes=limits.disk_mb << 20)
+    return own.folder, own
 
 
 async def _secrets(session: AsyncSession, instance: Instance, claimed: Claimed) -> JobSecrets:

@@ -28,6 +28,7 @@ from backend.metrics.instruments import JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_
 from backend.retention.rules import Rules
 from workers import traces
 from workers.attempt import Attempt, EndedBy
+from workers.drives.own import OwnDrives
 from workers.runners import Runner
 
 log = logs.get(__name__)
@@ -42,13 +43,20 @@ class Supervisor:
     """Runs jobs of the lanes, at most `capacity` at once, until it is told to stop."""
 
     def __init__(
-        self, instance: Instance, runners: dict[str, Runner], *, lanes: list[str], capacity: int
+        self,
+        instance: Instance,
+        runners: dict[str, Runner],
+        *,
+        lanes: list[str],
+        capacity: int,
+        drives: OwnDrives | None = None,
     ) -> None:
         self.worker_id = uuid4()
         self._instance = instance
         self._runners = runners
         self._lanes = lanes
         self._capacity = capacity
+        self._drives = drives
         self._attempts: dict[UUID, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -152,7 +160,7 @@ class Supervisor:
             self._wake.set()
 
     def _start(self, job: Claimed, claim_began_ns: int) -> None:
-        attempt = Attempt(self._instance, self._runners, job)
+        attempt = Attempt(self._instance, self._runners, job, self._drives)
         self._attempts[job.job_id] = attempt
         task = asyncio.create_task(self._see_through(attempt, claim_began_ns), name=f"job {job.job_id}")
         attempt.task = task

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Principal, Role
@@ -29,6 +30,9 @@ _ANY_FILE: dict[int | str, dict[str, Any]] = {
         "content": {"application/octet-stream": {}},
     },
     304: {"description": "It has not changed."},
+}
+_DIRECT: dict[int | str, dict[str, Any]] = {
+    307: {"description": "The file is large: read it from the storage itself, within a minute."}
 }
 _FORM = {
     "requestBody": {
@@ -77,6 +81,7 @@ async def upload_file(
             received = await upload.receive(request.headers.get("content-type"), request.stream(), incoming)
         except ClientDisconnect:
             raise BadUpload("The connection ended before the file did. Send it again.") from None
+        await incoming.settle()
         once = _once(instance, request, idempotency_key, received)
         return await _place(instance, principal, incoming, received, once)
 
@@ -128,13 +133,17 @@ async def sign_file(
 
 
 @router.head("/drive/signed/{token}/{name}", include_in_schema=False)
-@router.get("/drive/signed/{token}/{name}", response_class=Response, responses=_ANY_FILE)
+@router.get("/drive/signed/{token}/{name}", response_class=Response, responses=_ANY_FILE | _DIRECT)
 async def download_signed_file(
     token: str, name: str, request: Request, session: SessionDep, instance: InstanceDep
 ) -> Response:
     """The file that a signed address opens."""
     file = await service.open_signed(session, instance, token, name)
     shared = {"Cross-Origin-Resource-Policy": "cross-origin", "Referrer-Policy": "no-referrer"}
+    direct = await file.direct_url(ttl_s=download.DIRECT_TTL_S)
+    if direct is not None:
+        await file.close()
+        return RedirectResponse(direct, 307, {**shared, "Cache-Control": "no-store"})
     return await download.answer(file, download.asked_of(request), shared)
 
 

@@ -19,6 +19,9 @@ from backend.drive.ranges import Part, UnsatisfiableRangeError
 from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Outgoing
 
+DIRECT_TTL_S = 60
+"""How long an address of the storage's own opens a file: to begin to read it, and no longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

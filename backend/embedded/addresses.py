@@ -21,6 +21,13 @@ class Servers:
 
     database_url: str
     redis_url: str
+    direct_url: str = ""
+    """Of the database past a pooler, for what takes long; the same where there is none."""
+
+    def __post_init__(self) -> None:
+        """Without a direct address, the one that there is."""
+        if not self.direct_url:
+            object.__setattr__(self, "direct_url", self.database_url)
 
 
 def attach(settings: Settings, *, patience_s: float = 0.0) -> Servers:
@@ -49,6 +56,7 @@ def start(settings: Settings) -> Servers:
     return Servers(
         database_url=_given(settings.database_url) or postgres.start(settings.home),
         redis_url=_given(settings.redis_url) or valkey.start(settings.home),
+        direct_url=_direct(settings),
     )
 
 
@@ -72,11 +80,17 @@ def _running(settings: Settings) -> Servers:
         or _needed(postgres.attach(settings.home), postgres.NAME, settings.home),
         redis_url=_given(settings.redis_url)
         or _needed(valkey.attach(settings.home), valkey.NAME, settings.home),
+        direct_url=_direct(settings),
     )
 
 
 def _given(url: SecretStr | None) -> str | None:
     return None if url is None else url.get_secret_value()
+
+
+def _direct(settings: Settings) -> str:
+    """The direct address, which says nothing about an embedded database."""
+    return (_given(settings.database_direct_url) or "") if settings.database_url is not None else ""
 
 
 def _needed(url: str | None, name: str, home: Path) -> str:

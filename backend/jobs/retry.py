@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 
 from backend.bundles.manifest import Retries
 from backend.jobs.claim import SUSPECT_LOSSES
+from backend.storage.errors import StorageUnavailable
+
+FIRST_ABSENCE = timedelta(seconds=5)
+MOST_ABSENCE = timedelta(minutes=5)
+ABSENCE_ATTEMPTS = 10
+"""With these pauses a job waits a quarter of an hour and more for a storage that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,13 @@ def after_failure(rule: Retries, *, code: str, retries: int, at: datetime) -> Tr
         return None
     delay_s = rule.backoff.delay_s(retries)
     return TryAgain(not_before=at + timedelta(seconds=delay_s) if delay_s else None)
+
+
+def after_absence(*, code: str, attempt: int, at: datetime) -> TryAgain | None:
+    """Whether a job that could not begin, because a part of the instance was away, waits for that; None: no longer."""
+    if code != StorageUnavailable.code or attempt >= ABSENCE_ATTEMPTS:
+        return None
+    return TryAgain(not_before=at + min(MOST_ABSENCE, FIRST_ABSENCE * 2 ** (attempt - 1)))
 
 
 def after_loss(rule: Retries, *, losses: int, losses_alone: int, was_alone: bool) -> TryAgain | GiveUp:

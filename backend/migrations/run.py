@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from backend.db import driver_url
 
@@ -24,7 +24,7 @@ def alembic_config() -> Config:
 
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database to a revision; waits while another process does the same."""
-    engine = create_engine(driver_url(database_url))
+    engine = _engine(database_url)
     try:
         with engine.begin() as connection:
             connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
@@ -40,7 +40,7 @@ def upgrade_within(connection: Connection, revision: str = "head") -> None:
 
 def downgrade(database_url: str, revision: str) -> None:
     """Take the database back to a revision."""
-    engine = create_engine(driver_url(database_url))
+    engine = _engine(database_url)
     try:
         with engine.begin() as connection:
             connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
@@ -55,7 +55,7 @@ def check(database_url: str) -> None:
     Raises:
         alembic.util.CommandError: they do.
     """
-    engine = create_engine(driver_url(database_url))
+    engine = _engine(database_url)
     try:
         with engine.begin() as connection:
             command.check(_with_connection(connection))
@@ -65,7 +65,7 @@ def check(database_url: str) -> None:
 
 def current_revision(database_url: str) -> str | None:
     """The revision that the database is at, or none for an empty one."""
-    engine = create_engine(driver_url(database_url))
+    engine = _engine(database_url)
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
@@ -91,6 +91,13 @@ def older_than(revision: str) -> list[str]:
     """The revisions before one, the nearest first."""
     before = ScriptDirectory.from_config(alembic_config()).iterate_revisions(revision, "base")
     return [script.revision for script in before if script.revision != revision]
+
+
+def _engine(database_url: str) -> Engine:
+    return create_engine(
+        driver_url(database_url),
+        connect_args={"prepare_threshold": None},  # nothing is worth it here, and a pooler would not bear it
+    )
 
 
 def _with_connection(connection: Connection) -> Config:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import embedded
+from backend import embedded, pooling
 from backend.config import Settings
 from backend.db import Database
 from backend.migrations import run as migrations
@@ -82,7 +82,11 @@ def server_major(database_url: str) -> int:
         DatabaseAway: it does not answer.
     """
     with _saying_what_is_wrong(database_url):
-        url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        url = (
+            make_url(pooling.plain(database_url))
+            .set(drivername="postgresql")
+            .render_as_string(hide_password=False)
+        )
         with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             return connection.info.server_version // 10_000
 

@@ -49,7 +49,7 @@ async def run(settings: Settings, *, demo: bool) -> None:
         )
         async with _servers(settings) as servers:
             if not signals.stop.is_set():
-                await asyncio.to_thread(database.migrate, servers.database_url)
+                await asyncio.to_thread(database.migrate, servers.direct_url)
                 await _serve(settings, servers, signals, demo=demo)
     log.info("stopped")
 

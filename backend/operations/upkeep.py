@@ -27,7 +27,7 @@ def migrate(
     ] = "",
 ) -> None:
     """Bring the database to the tables of this release, or back to those of the one before."""
-    url = embedded.attach(settings()).database_url
+    url = embedded.attach(settings()).direct_url
     revision = database.go_back(url, to) if to else database.migrate(url)
     typer.echo(f"The database is at revision {revision}.")
 

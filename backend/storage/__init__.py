@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from backend.drive.mime import UNKNOWN, by_name
@@ -51,12 +51,21 @@ class Incoming(Protocol):
             DriveFull: the disk has no room.
         """
 
+    async def settle(self) -> None:
+        """Bring what was written to where the drives are, so that `place` takes a moment; may take long.
+
+        Raises:
+            DriveFull: the disk has no room.
+            StorageUnavailable: the storage does not answer.
+        """
+
     async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
         """Make the whole of it visible at the path at once, in the place of a file that was there.
 
         Raises:
             PathTaken: a folder is there, or a part of the path is not a folder.
             DriveFull: the disk has no room.
+            StorageUnavailable: the storage does not answer.
         """
 
 
@@ -70,12 +79,19 @@ class Outgoing(Protocol):
     def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
         """At most `length` bytes from byte `start` on; fewer when the file has become shorter."""
 
+    async def direct_url(self, *, ttl_s: int) -> str | None:
+        """An address of the storage's own that opens the file for a while; none when it is read through us."""
+
     async def close(self) -> None:
         """Let go of the file."""
 
 
 class Storage(Protocol):
-    """Where bundles and drives are; every implementation keeps the same promises."""
+    """Where bundles and drives are; every implementation keeps the same promises.
+
+    Besides what is said below, everything that is awaited raises `StorageUnavailable` when the storage is elsewhere and
+    does not answer.
+    """
 
     async def put_bundle(self, sha256: str, data: bytes) -> None:
         """Keep a bundle under its hash, durably, before this returns.
@@ -95,8 +111,11 @@ class Storage(Protocol):
     async def delete_bundle(self, sha256: str) -> None:
         """Forget a bundle; one that is not there is forgotten already."""
 
-    def drive_dir(self, project_id: UUID, owner_uid: int | None) -> Path:
-        """The live folder of a project's drive, made if need be, open to its owner alone."""
+    def drive_dir(self, project_id: UUID, owner_uid: int | None) -> Path | None:
+        """The live folder of a project's drive, made if need be, open to its owner alone.
+
+        None when drives are elsewhere: then every job gets a folder of its own, and what it changed there is put back.
+        """
 
     def receive(self) -> AbstractAsyncContextManager[Incoming]:
         """Take in a file: write to it, then place it; what is not placed is gone at the end."""
@@ -125,7 +144,7 @@ class Storage(Protocol):
         after: DrivePath | None = None,
         limit: int = 200,
     ) -> list[DriveEntry]:
-        """Files and folders in a folder, in the order of their paths, beginning behind `after`.
+        """Files and folders in a folder, in an order that stays the same, beginning behind `after`.
 
         A folder comes before what is in it. Links, pipes, devices and names that are no paths are left out.
         """
@@ -136,4 +155,34 @@ class Storage(Protocol):
         Raises:
             DriveFileMissing: nothing is there.
             FolderNotEmpty: it is a folder that still holds something.
+        """
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+StillWanted = Callable[[], Awaitable[None]]
+"""Returns while a file is wanted; what it raises ends the writing before anybody sees the file."""
+
+
+@runtime_checkable
+class DistantStorage(Storage, Protocol):
+    """A storage that has no live folders: jobs get theirs, and what they changed is put back."""
+
+    async def put(
+        self,
+        project_id: UUID,
+        path: DrivePath,
+        descriptor: int,
+        *,
+        size_bytes: int,
+        still_wanted: StillWanted,
+    ) -> DriveEntry:
+        """Put the first bytes of an open file at the path, in the place of a file that was there.
+
+        `still_wanted` is asked right before the file is seen, and as often as that is tried.
+
+        Raises:
+            PathTaken: a folder is there, or a part of the path is not a folder.
+            StoredFileTooLarge: the storage takes no file of that size.
         """

@@ -5,22 +5,20 @@ All of it must be on one file system, so that a finished file moves into its dri
 
 from __future__ import annotations
 
-import hashlib
 import os
-import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from backend.drive.errors import DriveFileMissing
 from backend.drive.paths import ROOT, DrivePath
 from backend.storage import DriveEntry, bundle_files, drive_files
 from backend.storage.drive_files import OpenFile, Search
+from backend.storage.spool import Spool, Spooled
 
 _CHUNK_BYTES = 1024 * 1024
-_ABANDONED_S = 24 * 3600  # longer than any upload lasts
 
 
 class LocalStorage:
@@ -30,12 +28,10 @@ class LocalStorage:
         """Use the folder, made if need be, and clear what uploads that died long ago have left in it."""
         self._bundles = root / "bundles"
         self._drives = root / "drive"
-        self._incoming = root / "incoming"
         root.mkdir(parents=True, exist_ok=True)
         self._bundles.mkdir(exist_ok=True, mode=0o700)
         self._drives.mkdir(exist_ok=True, mode=0o711)  # tenants pass through, and see no other's name
-        self._incoming.mkdir(exist_ok=True, mode=0o700)
-        _clear_abandoned(self._incoming)
+        self._spool = Spool(root / "incoming")
 
     async def put_bundle(self, sha256: str, data: bytes) -> None:
         """See `Storage.put_bundle`."""
@@ -60,7 +56,7 @@ class LocalStorage:
     @asynccontextmanager
     async def receive(self) -> AsyncIterator[LocalIncoming]:
         """See `Storage.receive`."""
-        incoming = LocalIncoming(self, self._incoming / uuid4().hex)
+        incoming = LocalIncoming(self, self._spool.new_path())
         try:
             yield incoming
         finally:
@@ -94,66 +90,32 @@ class LocalStorage:
             raise DriveFileMissing(str(path))
         await to_thread(drive_files.delete, self._drive(project_id), path)
 
+    async def close(self) -> None:
+        """See `Storage.close`."""
+
     def _drive(self, project_id: UUID) -> Path:
         return self._drives / str(project_id)
 
 
-class LocalIncoming:
+class LocalIncoming(Spooled):
     """A file on its way in, kept outside every drive so that no job can touch it before it is whole."""
 
     def __init__(self, storage: LocalStorage, staged: Path) -> None:
+        super().__init__(staged)
         self._storage = storage
-        self._staged = staged
-        self._file = staged.open("xb", buffering=_CHUNK_BYTES)
-        self._hash = hashlib.sha256()
-        self._size_bytes = 0
 
-    @property
-    def size_bytes(self) -> int:
-        """See `Incoming.size_bytes`."""
-        return self._size_bytes
-
-    @property
-    def sha256(self) -> str:
-        """See `Incoming.sha256`."""
-        return self._hash.hexdigest()
-
-    async def write(self, chunk: bytes) -> None:
-        """See `Incoming.write`."""
-        await to_thread(self._write, chunk)
+    async def settle(self) -> None:
+        """See `Incoming.settle`."""
+        await to_thread(self.flush, durably=True)
 
     async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
         """See `Incoming.place`."""
         return await to_thread(self._place, project_id, path, owner_uid)
 
-    def discard(self) -> None:
-        """Forget what was not placed."""
-        try:
-            self._file.close()
-        except OSError as error:
-            drive_files.raise_if_full(error)
-            raise
-        finally:
-            self._staged.unlink(missing_ok=True)
-
-    def _write(self, chunk: bytes) -> None:
-        self._hash.update(chunk)
-        self._size_bytes += len(chunk)
-        try:
-            self._file.write(chunk)
-        except OSError as error:
-            drive_files.raise_if_full(error)
-            raise
-
     def _place(self, project_id: UUID, path: DrivePath, owner_uid: int | None) -> DriveEntry:
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            drive_files.raise_if_full(error)
-            raise
+        self.flush(durably=True)
         drive = self._storage.drive_dir(project_id, owner_uid)
-        return drive_files.place(drive, path, self._staged, owner_uid=owner_uid)
+        return drive_files.place(drive, path, self.staged, owner_uid=owner_uid)
 
 
 class LocalOutgoing:
@@ -177,14 +139,9 @@ class LocalOutgoing:
             yield chunk
             start += len(chunk)
 
+    async def direct_url(self, *, ttl_s: int) -> None:
+        """See `Outgoing.direct_url`: nobody but us serves the folder."""
+
     async def close(self) -> None:
         """See `Outgoing.close`."""
         os.close(self._file.descriptor)
-
-
-def _clear_abandoned(incoming: Path) -> None:
-    long_ago = time.time() - _ABANDONED_S
-    for staged in incoming.iterdir():
-        with suppress(FileNotFoundError):  # another process clears it too
-            if staged.stat().st_mtime < long_ago:
-                staged.unlink()

@@ -53,7 +53,7 @@ class Assignment:
     requirements: Path | None
     """The `requirements.txt` that applies, or none."""
     drive_dir: Path
-    """The project's live drive folder, bound read-write as `./drive`."""
+    """The project's live drive folder, bound read-write as `./drive`; or this attempt's own."""
     sandbox_uid: int | None
     """The project's own user id when this process is root."""
     secrets: Mapping[str, str] = field(repr=False)
@@ -61,6 +61,8 @@ class Assignment:
     """Changes whenever one of the secrets does."""
     token: str = field(repr=False)
     """Opens the in-job routes of the API for this job alone."""
+    has_own_drive: bool = False
+    """The drive folder is this attempt's alone: it is moved into the job's folder and, when the job has ended, back."""
     network: str | list[str] = "public"
     """`none`, `public` or a list of hosts, as the skill declares it."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
 from backend.tracing import spans
-from workers.runners import Assignment, Failure, Outcome, Recorder
+from workers.runners import Assignment, Failure, Outcome, Recorder, Success
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.build_box import BuildLimits
 from workers.sandbox.builds import Workshop
@@ -28,6 +28,7 @@ from workers.sandbox.errors import (
 from workers.sandbox.folders import JobFolders
 from workers.sandbox.launch import MEMORY_ROOM_BYTES, Ground
 from workers.sandbox.layers import Layers, Mode
+from workers.sandbox.own_drive import OwnDrive
 from workers.sandbox.places import prepare_links, read_by_every_job, refuse_exposed
 from workers.sandbox.pool import Pool
 from workers.sandbox.process import Child, Ending, Job, NotStarted, Silent, Stopped
@@ -49,6 +50,11 @@ _MENDS: Final[dict[Excess, str]] = {
 _NO_NAMESPACE: Final = (
     "The skill asks for a network, and this machine has no network namespaces, so that it runs without any: the "
     "operator finds out why with `puras-studio doctor`."
+)
+
+
+_DRIVE_LOST: Final = (
+    "The job's ./drive was gone in the end, with its files: it was moved away, or its sandbox ended."
 )
 
 
@@ -167,7 +173,8 @@ class DeterministicRunner:
             except ParentLost as lost:
                 why = f" {lost.detail}"
             except NotStarted:
-                continue
+                if not assignment.drive_dir.is_dir():
+                    raise SandboxUnavailable(_DRIVE_LOST) from None
         raise ParentLost(
             f"The sandbox ended {_TRIES} times before the job began: the skill's import may end its process, or the "
             f"machine may be out of memory or processes.{why}"
@@ -177,8 +184,11 @@ class DeterministicRunner:
         self, parent: WarmParent, child: Child, assignment: Assignment, *, meter: Meter, recorder: Recorder
     ) -> Outcome:
         visit, group = Visit(recorder), None
+        own = assignment.drive_dir if assignment.has_own_drive else None
+        drive = OwnDrive(own, parent.folder, str(child.number))
         meter.began = time.monotonic()
         try:
+            drive.put_in()
             self._announce(parent, assignment, recorder)
             parent.admit(child, assignment.token, visit)
             parent.output.attach(recorder)
@@ -196,11 +206,15 @@ class DeterministicRunner:
             if meter.watched is not None:
                 self._watchdog.forget(meter.watched)
             parent.dismiss(child, assignment.token)
+            child.kill()
+            drive.take_out()
             parent.release(child)
         JOB_RUN.labels("deterministic").observe(time.monotonic() - meter.began)
         if isinstance(ending, Stopped):
             SANDBOX_KILLS.labels(ending.code).inc()
         outcome = outcome_of(ending, meter, recorder, parent_is_lost=parent.is_lost)
+        if isinstance(outcome, Success) and not drive.is_whole:
+            outcome = Failure("crashed", _DRIVE_LOST, outcome.measured)
         await parent.tell_traffic(child, visit)
         return outcome
 
@@ -237,7 +251,7 @@ class DeterministicRunner:
             disk_bytes=limits.disk_mb << 20,
             processes=limits.processes,
             folder=parent.folder / str(child.number),
-            drive=assignment.drive_dir,
+            drive=None if assignment.has_own_drive else assignment.drive_dir,
             on_excess=stop,
         )
         self._watchdog.watch(watched)

@@ -146,7 +146,9 @@ def _ours() -> list[str]:
 
 def _tenant(places: HostPlaces) -> list[str]:
     argv = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT]
-    argv += ["--bind", str(places.jobs), INSIDE_JOBS, "--bind", str(places.drive), INSIDE_DRIVE]
+    argv += ["--bind", str(places.jobs), INSIDE_JOBS]
+    if places.drive is not None:
+        argv += ["--bind", str(places.drive), INSIDE_DRIVE]
     if places.environment is not None:
         argv += ["--ro-bind", str(places.environment), INSIDE_ENVIRONMENT]
     return argv

@@ -37,7 +37,8 @@ class HostPlaces:
     jobs: Path
     """Gets one folder per job; belongs to the job's user."""
     bundle: Path
-    drive: Path
+    drive: Path | None
+    """None when each job has one of its own, in its folder."""
     environment: Path | None
     ours: Path
     """Holds the packages `puras` and `puras_inside` as links, for jobs without mounts of their own."""
@@ -50,6 +51,7 @@ class JobPlaces:
     jobs: str
     deployment: str
     drive: str
+    """Empty when each job has one of its own."""
     kit: str
     python: str
     readable: list[str]
@@ -117,11 +119,11 @@ def _mounted(host: HostPlaces) -> JobPlaces:
     return JobPlaces(
         jobs=INSIDE_JOBS,
         deployment=INSIDE_DEPLOYMENT,
-        drive=INSIDE_DRIVE,
+        drive=INSIDE_DRIVE if host.drive else "",
         kit=INSIDE_OURS,
         python=f"{INSIDE_ENVIRONMENT}/bin/python" if host.environment else str(BASE_PYTHON),
         readable=_unique([*_system_inside(), INSIDE_DEPLOYMENT, INSIDE_OURS, *environment]),
-        writable=[INSIDE_DRIVE, *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
+        writable=[*([INSIDE_DRIVE] if host.drive else []), *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
     )
 
 
@@ -146,7 +148,7 @@ def _unmounted(host: HostPlaces) -> JobPlaces:
     return JobPlaces(
         jobs=str(host.jobs),
         deployment=str(host.bundle),
-        drive=str(host.drive),
+        drive=str(host.drive or ""),
         kit=str(host.ours),
         python=str(host.environment / "bin/python") if host.environment else str(BASE_PYTHON),
         readable=_unique(
@@ -155,7 +157,7 @@ def _unmounted(host: HostPlaces) -> JobPlaces:
                 *(str(host.bundle), str(KIT), str(RUNTIME), str(host.ours), *environment),
             ]
         ),
-        writable=[str(host.drive), *DEVICES_WRITTEN],
+        writable=[*([str(host.drive)] if host.drive else []), *DEVICES_WRITTEN],
     )
 
 

@@ -32,7 +32,8 @@ class ParentSpec:
     entrypoint: Entrypoint
     declared_inputs: frozenset[str]
     bundle: Path
-    drive: Path
+    drive: Path | None
+    """The live folder of the project's drive; none when each job has one of its own."""
     uid: int | None
     disk_mb: int
     processes: int
@@ -55,7 +56,7 @@ def spec_of(assignment: Assignment, environment: Path | None) -> ParentSpec:
         entrypoint=assignment.entrypoint,
         declared_inputs=assignment.declared_inputs,
         bundle=assignment.bundle_dir,
-        drive=assignment.drive_dir,
+        drive=None if assignment.has_own_drive else assignment.drive_dir,
         uid=assignment.sandbox_uid,
         disk_mb=assignment.limits.disk_mb,
         processes=assignment.limits.processes,

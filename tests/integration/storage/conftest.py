@@ -1,34 +1,43 @@
-"""A storage in a folder of the test's own, and a drive in it that the test changes as a job would."""
+"""Both storages, each of the test's own, and a drive in them; the local one also as a job changes it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+import pytest_asyncio
+from pydantic import SecretStr
 
 from backend.drive.paths import parse_drive_path
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
 from backend.storage.sandbox_uids import sandbox_uid
+from backend.storage.supabase.retries import Patience
+from backend.storage.supabase.storage import Buckets, SupabaseStorage
+from tests.factories.supabase_objects import Bucket
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+
+BUCKETS = Buckets("puras-bundles", "puras-drive")
+IMPATIENCE = Patience(first_pause_s=0.01, most_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
-class LiveDrive:
-    """One project's drive, from both sides."""
+class DriveOf:
+    """One project's drive, from the side of the API."""
 
     storage: Storage
     project_id: UUID
     owner_uid: int | None
-    folder: Path
-    """The folder as the project's jobs see it."""
 
     async def write(self, path: str, content: bytes) -> DriveEntry:
         """Put a file there as the API does."""
         async with self.storage.receive() as incoming:
             await incoming.write(content)
+            await incoming.settle()
             return await incoming.place(self.project_id, parse_drive_path(path), owner_uid=self.owner_uid)
 
     async def read(self, path: str) -> bytes:
@@ -40,14 +49,63 @@ class LiveDrive:
             await file.close()
 
 
+@dataclass(frozen=True, slots=True)
+class LiveDrive(DriveOf):
+    """One project's local drive, from both sides."""
+
+    folder: Path
+    """The folder as the project's jobs see it."""
+
+
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
+def local_storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "state")
 
 
 @pytest.fixture
-def live_drive(storage: Storage) -> LiveDrive:
+def live_drive(local_storage: LocalStorage) -> LiveDrive:
     project_id, owner_uid = uuid4(), sandbox_uid(7)
-    folder = storage.drive_dir(project_id, owner_uid)
+    folder = local_storage.drive_dir(project_id, owner_uid)
     assert os.geteuid() != 0 or owner_uid == 2_000_007
-    return LiveDrive(storage, project_id, owner_uid, folder)
+    return LiveDrive(local_storage, project_id, owner_uid, folder)
+
+
+@pytest.fixture
+def supabase() -> Iterator[SupabaseServer]:
+    """A server with the buckets."""
+    server = SupabaseServer()
+    for name in BUCKETS:
+        server.buckets[name] = Bucket()
+    with server.running():
+        yield server
+
+
+@pytest_asyncio.fixture
+async def supabase_storage(supabase: SupabaseServer, tmp_path: Path) -> AsyncIterator[SupabaseStorage]:
+    storage = SupabaseStorage(
+        supabase.url,
+        SecretStr(SERVICE_KEY),
+        BUCKETS,
+        incoming=tmp_path / "incoming",
+        patience=IMPATIENCE,
+    )
+    yield storage
+    await storage.close()
+
+
+@pytest.fixture
+def supabase_drive(supabase_storage: SupabaseStorage) -> DriveOf:
+    return DriveOf(supabase_storage, uuid4(), None)
+
+
+@pytest.fixture(params=["local", "supabase"])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Either storage: for the rules that both keep."""
+    chosen: Storage = request.getfixturevalue(f"{request.param}_storage")
+    return chosen
+
+
+@pytest.fixture
+def drive(storage: Storage) -> DriveOf:
+    owner_uid = sandbox_uid(7) if isinstance(storage, LocalStorage) else None
+    return DriveOf(storage, uuid4(), owner_uid)

@@ -110,7 +110,10 @@ def _make_folder(plan: Plan, folder: str) -> None:
     """The job's folder: `tmp`, `drive`, and links to the skill's files, which may be opened relative to it."""
     os.mkdir(folder, 0o700)
     os.mkdir(os.path.join(folder, "tmp"), 0o700)
-    os.symlink(plan.drive, f"{folder}/drive")
+    if plan.drive:
+        os.symlink(plan.drive, f"{folder}/drive")
+    else:
+        os.mkdir(f"{folder}/drive", 0o700)
     skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
     with os.scandir(skill) as entries:
         for count, entry in enumerate(entries):

@@ -18,6 +18,7 @@ class Plan:
     """Folder in which every job gets its own."""
     deployment: str
     drive: str
+    """Empty when each job has one of its own, which the worker puts into its folder."""
     kit: str
     """Folder that holds the package `puras`."""
     environment: dict[str, str]

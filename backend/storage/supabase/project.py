@@ -1,0 +1,112 @@
+"""The address and the key of a Supabase project, as people give them; what is wrong is said before they are used."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+KeyKind = Literal["service", "public", "user", "unknown"]
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,99}")
+_ROLES: Final[dict[str, KeyKind]] = {
+    "service_role": "service",
+    "supabase_admin": "service",
+    "anon": "public",
+    "authenticated": "user",
+}
+_WHERE: Final = "Copy it from Project Settings, API keys, of the Supabase dashboard."
+
+
+def check(url: str | None, key: SecretStr | None) -> None:
+    """Refuse what can be no project, or a key that is not one for servers.
+
+    Raises:
+        ValueError: the sentence says what to write instead; it never holds the key.
+    """
+    if url is None and key is None:
+        return
+    if url is None:
+        raise ValueError("SUPABASE_SERVICE_KEY is set and SUPABASE_URL is not. Set both, or neither.")
+    if key is None:
+        raise ValueError("SUPABASE_URL is set and SUPABASE_SERVICE_KEY is not. Set both, or neither.")
+    _check_url(url)
+    kind = key_kind(key)
+    if kind in ("public", "user"):
+        raise ValueError(
+            f"SUPABASE_SERVICE_KEY is a key of another kind ({kind}), which private buckets do not open to. Use the "
+            f"secret key (`sb_secret_…`, or the older `service_role`). {_WHERE}"
+        )
+    if not _is_header(key.get_secret_value()):
+        raise ValueError(
+            f"SUPABASE_SERVICE_KEY is empty, or has spaces or other letters than a key has. {_WHERE}"
+        )
+
+
+def check_buckets(*names: str) -> None:
+    """Refuse names that no bucket can have, and the same one twice.
+
+    Raises:
+        ValueError: the sentence says which.
+    """
+    for name in names:
+        if not _BUCKET.fullmatch(name):
+            raise ValueError(
+                f"The bucket {name!r} cannot have that name: 2 to 100 small letters, digits, '.', '_' and '-'."
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(f"The bucket {names[0]!r} is named twice: bundles and drives need one each.")
+
+
+def key_kind(key: SecretStr) -> KeyKind:
+    """What a key is for, by its beginning or by its own claims, which nobody has checked yet."""
+    text = key.get_secret_value()
+    if text.startswith("sb_secret_"):
+        return "service"
+    if text.startswith("sb_publishable_"):
+        return "public"
+    role = _claims(text).get("role")
+    return _ROLES.get(role, "unknown") if isinstance(role, str) else "unknown"
+
+
+def key_expiry_s(key: SecretStr) -> float | None:
+    """Unix time at which a key of the older kind ends; none for others."""
+    expiry = _claims(key.get_secret_value()).get("exp")
+    return float(expiry) if isinstance(expiry, (int, float)) and not isinstance(expiry, bool) else None
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("SUPABASE_URL cannot be read. Write it as https://<project>.supabase.co.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("SUPABASE_URL must be an https:// address, like https://<project>.supabase.co.")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError(
+            "SUPABASE_URL must begin with https://: the key would travel in clear. Only this machine itself "
+            "(http://127.0.0.1:54321) may be without."
+        )
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path not in ("", "/"):
+        raise ValueError("SUPABASE_URL is the project's address alone, without user, path, '?' or '#'.")
+
+
+def _claims(token: str) -> dict[str, object]:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        body = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _is_header(text: str) -> bool:
+    return bool(text) and all("!" <= letter <= "~" for letter in text)

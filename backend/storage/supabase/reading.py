@@ -1,0 +1,161 @@
+"""An open object: its first bytes come with the opening, the rest is asked for as it is read.
+
+What is read stays of one object: when another one takes its place meanwhile, the reading ends with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from uuid import UUID
+
+import httpx
+
+from backend.clock import now
+from backend.drive.errors import DriveFileMissing
+from backend.drive.paths import DrivePath
+from backend.storage import DriveEntry
+from backend.storage.errors import StorageUnavailable
+from backend.storage.supabase import answers, keys
+from backend.storage.supabase.answers import Answer
+from backend.storage.supabase.bucket import Bucket, StoredObject, version_of
+from backend.storage.supabase.retries import until_answered
+
+HEAD_BYTES: Final = 64 * 1024
+"""Read at once with the opening: most files are whole by then."""
+DIRECT_FROM_BYTES: Final = 8 * 1024 * 1024
+"""Smaller files cost less to pass on than one more request costs the reader."""
+_CHUNK_BYTES: Final = 256 * 1024
+_MOST_CUTS: Final = 5
+"""How often the line may be cut while one file is read."""
+
+
+class SupabaseOutgoing:
+    """An open file of a drive in the storage."""
+
+    def __init__(self, bucket: Bucket, key: str, entry: DriveEntry, head: bytes) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._entry = entry
+        self._head = head
+
+    @property
+    def entry(self) -> DriveEntry:
+        """See `Outgoing.entry`."""
+        return self._entry
+
+    async def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
+        """See `Outgoing.chunks`.
+
+        Raises:
+            StorageUnavailable: the storage does not answer, or has another file there now.
+        """
+        end = min(start + length, self._entry.size_bytes)
+        if start < min(end, len(self._head)):
+            yield self._head[start : min(end, len(self._head))]
+            start = min(end, len(self._head))
+        cuts = 0
+        while start < end:
+            try:
+                async for chunk in self._part(start, end):
+                    start += len(chunk)
+                    yield chunk
+            except httpx.TransportError:
+                cuts += 1
+                if cuts > _MOST_CUTS:
+                    raise StorageUnavailable from None
+            else:
+                if start < end:
+                    raise StorageUnavailable("The file became shorter while it was read. Read it again.")
+
+    async def direct_url(self, *, ttl_s: int) -> str | None:
+        """See `Outgoing.direct_url`: for large files, when others than this machine reach the storage."""
+        if not self._bucket.connection.is_public or self._entry.size_bytes < DIRECT_FROM_BYTES:
+            return None
+        filename = self._entry.path.rpartition("/")[2]
+        return await self._bucket.signed_url(self._key, ttl_s=ttl_s, filename=filename)
+
+    async def close(self) -> None:
+        """See `Outgoing.close`."""
+
+    async def _part(self, start: int, end: int) -> AsyncIterator[bytes]:
+        try:
+            async with self._bucket.reading(self._key, start, end) as response:
+                skip = 0 if response.status_code == 206 else start
+                if version_of(response.headers.get("etag")) != self._entry.version:
+                    raise StorageUnavailable("The file was replaced while it was read. Read it again.")
+                left = end - start
+                async for chunk in response.aiter_raw(_CHUNK_BYTES):
+                    piece = chunk[skip:][:left]
+                    skip = max(0, skip - len(chunk))
+                    left -= len(piece)
+                    if piece:
+                        yield piece
+                    if not left:
+                        return
+        except Answer as answer:
+            if answer.is_missing or answer.status == 416:
+                raise StorageUnavailable("The file was removed while it was read.") from None
+            raise answers.as_ours(answer) from None
+
+
+async def opened(bucket: Bucket, project_id: UUID, path: DrivePath) -> SupabaseOutgoing:
+    """Open the file at the path.
+
+    Raises:
+        DriveFileMissing: there is none.
+        StorageUnavailable: nobody can tell.
+    """
+    key = keys.object_key(project_id, path)
+
+    async def look() -> SupabaseOutgoing:
+        async with bucket.reading(key, 0, HEAD_BYTES) as response:
+            stored = _of_headers(key, response)
+            head = bytearray()
+            async for chunk in response.aiter_raw(HEAD_BYTES):
+                head += chunk
+                if len(head) >= HEAD_BYTES:
+                    break
+            return SupabaseOutgoing(bucket, key, entry_of(path, stored), bytes(head[:HEAD_BYTES]))
+
+    try:
+        return await until_answered(bucket.connection.patience, f"read from {bucket.name}", look)
+    except Answer as answer:
+        if answer.status == 416:  # it is empty: there is no first byte
+            stored = await bucket.find(key)
+            if stored is not None:
+                return SupabaseOutgoing(bucket, key, entry_of(path, stored), b"")
+        elif not answer.is_missing:
+            raise answers.as_ours(answer) from None
+        raise DriveFileMissing(str(path)) from None
+
+
+def entry_of(path: DrivePath, stored: StoredObject) -> DriveEntry:
+    """The object as a file of a drive."""
+    return DriveEntry(
+        path=str(path),
+        size_bytes=stored.size_bytes,
+        modified_at=stored.modified_at.astimezone(UTC),
+        is_folder=False,
+        version=stored.version,
+    )
+
+
+def _of_headers(key: str, response: httpx.Response) -> StoredObject:
+    headers = response.headers
+    whole = headers.get("content-range", "").rpartition("/")[2]
+    size = whole if response.status_code == 206 else headers.get("content-length", "")
+    if not size.isdecimal():
+        raise Answer(502, "unreadable", "the storage does not say how large the file is")
+    return StoredObject(
+        key, int(size), version_of(headers.get("etag")), _moment(headers.get("last-modified", ""))
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return now()

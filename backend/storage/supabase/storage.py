@@ -1,0 +1,255 @@
+"""The storage in Supabase: bundles and drives are objects; what is on its way in waits in a folder of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from backend.clock import now
+from backend.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
+from backend.drive.mime import HEAD_BYTES, UNKNOWN, by_name, sniff
+from backend.drive.paths import ROOT, DrivePath
+from backend.errors import PurasError
+from backend.storage import DriveEntry, StillWanted
+from backend.storage.errors import BundleDamaged, BundleMissing
+from backend.storage.spool import Spool, Spooled
+from backend.storage.supabase import keys
+from backend.storage.supabase.bucket import Bucket, Connection
+from backend.storage.supabase.listing import Listings, Wanted, folder_entry
+from backend.storage.supabase.reading import SupabaseOutgoing, entry_of, opened
+from backend.storage.supabase.retries import Patience
+from backend.storage.supabase.uploads import Source, always, upload
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_ZIP: Final = "application/zip"
+_DAY_S: Final = 24 * 3600.0
+WAITING: Final = "incoming/"
+"""Where whole files wait to be placed; no project has that id."""
+
+
+class Buckets(NamedTuple):
+    """The names of the buckets."""
+
+    bundles: str
+    drive: str
+
+
+class SupabaseStorage:
+    """Bundles and drives in two private buckets."""
+
+    def __init__(
+        self,
+        url: str,
+        service_key: SecretStr,
+        buckets: Buckets,
+        *,
+        incoming: Path,
+        patience: Patience | None = None,
+    ) -> None:
+        self._connection = Connection(url, service_key, patience)
+        self._bundles = Bucket(self._connection, buckets.bundles)
+        self._drives = Bucket(self._connection, buckets.drive)
+        self._listings = Listings(self._drives)
+        self._spool = Spool(incoming)
+        self._cleared_at = -math.inf
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._connection.close()
+
+    async def put_bundle(self, sha256: str, data: bytes) -> None:
+        """See `Storage.put_bundle`."""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise BundleDamaged(sha256)
+        async with self._spool.file() as spooled:
+            await spooled.write(data)
+            await upload(self._bundles, _bundle_key(sha256), await _source(spooled, _ZIP))
+
+    async def get_bundle(self, sha256: str) -> bytes:
+        """See `Storage.get_bundle`."""
+        data = await self._bundles.whole(_bundle_key(sha256))
+        if data is None:
+            raise BundleMissing(sha256)
+        if (await asyncio.to_thread(hashlib.sha256, data)).hexdigest() != sha256:
+            raise BundleDamaged(sha256)
+        return data
+
+    async def delete_bundle(self, sha256: str) -> None:
+        """See `Storage.delete_bundle`."""
+        await self._bundles.remove([_bundle_key(sha256)])
+
+    def drive_dir(self, project_id: UUID, owner_uid: int | None) -> None:
+        """See `Storage.drive_dir`: each job has a folder of its own."""
+        return
+
+    def receive(self) -> AbstractAsyncContextManager[SupabaseIncoming]:
+        """See `Storage.receive`."""
+        return self._receiving()
+
+    @asynccontextmanager
+    async def _receiving(self) -> AsyncIterator[SupabaseIncoming]:
+        async with self._spool.file() as spooled:
+            await self._clear_waiting()
+            incoming = SupabaseIncoming(self, self._drives, spooled)
+            try:
+                yield incoming
+            finally:
+                await incoming.discard()
+
+    async def _clear_waiting(self) -> None:
+        """Remove, once a day, what killed processes have left beside the drives."""
+        if time.monotonic() < self._cleared_at + _DAY_S:
+            return
+        self._cleared_at = time.monotonic()
+        with suppress(PurasError):
+            page = await self._drives.page(WAITING, is_delimited=False)
+            long_ago = now() - timedelta(seconds=_DAY_S)
+            old = [each.key for each in page.objects if each.modified_at < long_ago]
+            if old:
+                await self._drives.remove(old)
+
+    async def put(
+        self,
+        project_id: UUID,
+        path: DrivePath,
+        descriptor: int,
+        *,
+        size_bytes: int,
+        still_wanted: StillWanted = always,
+    ) -> DriveEntry:
+        """See `DistantStorage.put`."""
+        key = keys.object_key(project_id, path)
+        await self._require_free(project_id, path)
+        await upload(self._drives, key, Source(descriptor, size_bytes, by_name(path.name)), still_wanted)
+        return await self.stat(project_id, path)
+
+    async def put_copy(self, project_id: UUID, path: DrivePath, waiting_key: str) -> DriveEntry:
+        """Make a file that waits beside the drives the one at the path.
+
+        Raises:
+            PathTaken: a folder is there, or a part of the path is not a folder.
+        """
+        key = keys.object_key(project_id, path)
+        await self._require_free(project_id, path)
+        await self._drives.copy(waiting_key, key)
+        return await self.stat(project_id, path)
+
+    async def open_read(self, project_id: UUID, path: DrivePath) -> SupabaseOutgoing:
+        """See `Storage.open_read`."""
+        return await opened(self._drives, project_id, path)
+
+    async def stat(self, project_id: UUID, path: DrivePath) -> DriveEntry:
+        """See `Storage.stat`."""
+        if path != ROOT:
+            stored = await self._drives.find(keys.object_key(project_id, path))
+            if stored is not None:
+                return entry_of(path, stored)
+        found = await self.list(project_id, path, limit=1)
+        if not found and path != ROOT:
+            raise DriveFileMissing(str(path))
+        return folder_entry(path)
+
+    async def list(
+        self,
+        project_id: UUID,
+        folder: DrivePath,
+        *,
+        name_prefix: str = "",
+        recursive: bool = False,
+        after: DrivePath | None = None,
+        limit: int = 200,
+    ) -> list[DriveEntry]:
+        """See `Storage.list`."""
+        return await self._listings.entries(Wanted(project_id, folder, name_prefix, recursive, after, limit))
+
+    async def delete(self, project_id: UUID, path: DrivePath) -> None:
+        """See `Storage.delete`."""
+        if path == ROOT:
+            raise DriveFileMissing(str(path))
+        key = keys.object_key(project_id, path)
+        if await self._drives.find(key) is not None:
+            await self._drives.remove([key])
+        elif await self._drives.has_below(f"{key}/"):
+            raise FolderNotEmpty(str(path))
+        else:
+            raise DriveFileMissing(str(path))
+
+    async def _require_free(self, project_id: UUID, path: DrivePath) -> None:
+        """Refuse a file where a folder is, or in a file. Two writers at once may still do it: both can be deleted."""
+        folders = [DrivePath(path.parts[:depth]) for depth in range(1, len(path.parts))]
+        found = await asyncio.gather(
+            self._drives.has_below(f"{keys.object_key(project_id, path)}/"),
+            *(self._drives.find(keys.object_key(project_id, folder)) for folder in folders),
+        )
+        if found[0]:
+            raise PathTaken(str(path), "A folder")
+        if any(each is not None for each in found[1:]):
+            raise PathTaken(str(path), "A file in the place of a folder")
+
+
+class SupabaseIncoming:
+    """A file on its way in: on this machine until it is whole, then beside the drives until it is placed."""
+
+    def __init__(self, storage: SupabaseStorage, drives: Bucket, spooled: Spooled) -> None:
+        self._storage = storage
+        self._drives = drives
+        self._spooled = spooled
+        self._settled_key: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """See `Incoming.size_bytes`."""
+        return self._spooled.size_bytes
+
+    @property
+    def sha256(self) -> str:
+        """See `Incoming.sha256`."""
+        return self._spooled.sha256
+
+    async def write(self, chunk: bytes) -> None:
+        """See `Incoming.write`."""
+        await self._spooled.write(chunk)
+
+    async def settle(self) -> None:
+        """See `Incoming.settle`."""
+        key = f"{WAITING}{self._spooled.staged.name}"
+        source = await _source(self._spooled, UNKNOWN)
+        head = await source.read(0, min(HEAD_BYTES, source.size_bytes))
+        await upload(self._drives, key, replace(source, mime=sniff(head, "")))
+        self._settled_key = key
+
+    async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """See `Incoming.place`."""
+        if self._settled_key is None:
+            source = await _source(self._spooled, by_name(path.name))
+            return await self._storage.put(project_id, path, source.descriptor, size_bytes=source.size_bytes)
+        return await self._storage.put_copy(project_id, path, self._settled_key)
+
+    async def discard(self) -> None:
+        """Remove what waits beside the drives; what cannot be removed now goes with the next day's."""
+        if self._settled_key is not None:
+            with suppress(PurasError):
+                await self._drives.remove([self._settled_key])
+
+
+def _bundle_key(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise BundleMissing(sha256)
+    return f"{sha256[:2]}/{sha256}.zip"
+
+
+async def _source(spooled: Spooled, mime: str) -> Source:
+    await asyncio.to_thread(spooled.flush, durably=False)
+    return Source(spooled.descriptor, spooled.size_bytes, mime)

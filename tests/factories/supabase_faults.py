@@ -1,0 +1,95 @@
+"""Ways in which a server fails: with a status, slowly, by silence, or in the middle of what it takes or gives."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Kind = Literal["status", "slow", "silent", "cut_answer", "cut_request"]
+
+
+@dataclass(slots=True)
+class Fault:
+    """Something that goes wrong with the next requests that match."""
+
+    method: str
+    path: str
+    """A regular expression that is found in the path."""
+    kind: Kind
+    times: int = 1
+    status: int = 503
+    """Of `status`."""
+    seconds: float = 0.0
+    """Of `slow`."""
+    after_bytes: int = 1024
+    """Of `cut_answer` and `cut_request`."""
+    met: int = 0
+
+
+class FaultyHttp:
+    """ASGI middleware that notes every request and lets some of them fail."""
+
+    def __init__(self, app: ASGIApp, faults: list[Fault], requests: list[tuple[str, str]]) -> None:
+        self._app = app
+        self._faults = faults
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request, or not."""
+        self._requests.append((scope["method"], scope["path"]))
+        fault = self._next(scope)
+        if fault is None:
+            await self._app(scope, receive, send)
+        elif fault.kind == "status":
+            await _answer(receive, send, fault.status)
+        elif fault.kind in ("slow", "silent"):
+            await asyncio.sleep(fault.seconds if fault.kind == "slow" else 3600)
+            await self._app(scope, receive, send)
+        elif fault.kind == "cut_request":
+            await _cut_request(receive, fault.after_bytes)
+        else:
+            await self._app(scope, receive, _cutting(send, fault.after_bytes))
+
+    def _next(self, scope: Scope) -> Fault | None:
+        for fault in self._faults:
+            if fault.times and fault.method == scope["method"] and re.search(fault.path, scope["path"]):
+                fault.times -= 1
+                fault.met += 1
+                return fault
+        return None
+
+
+class Cut(Exception):
+    """The connection ends here."""
+
+
+async def _answer(receive: Receive, send: Send, status: int) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"4")]})
+    await send({"type": "http.response.body", "body": b"away"})
+
+
+async def _cut_request(receive: Receive, after_bytes: int) -> None:
+    taken = 0
+    while taken < after_bytes:
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    raise Cut
+
+
+def _cutting(send: Send, after_bytes: int) -> Send:
+    async def cutting(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "body": message["body"][:after_bytes], "more_body": True})
+        raise Cut
+
+    return cutting

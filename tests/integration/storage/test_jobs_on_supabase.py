@@ -1,0 +1,290 @@
+"""A whole instance whose files are in Supabase: what a job is given, what of it is kept, and when nothing is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from backend.config import Settings
+from backend.embedded import attach
+from benchmarks.client import Client, Refused
+from benchmarks.instance import Running, instance
+from tests.chaos.processes import frozen
+from tests.factories.supabase_faults import Fault
+from tests.factories.supabase_objects import Bucket
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+from tests.integration.storage.conftest import BUCKETS
+
+FILES = """\
+entrypoint: main.py:run
+description: Works on files.
+input_schema:
+  type: object
+  properties:
+    code: {type: string}
+    photo: {type: image}
+    more: {type: array, items: {type: file}}
+output_schema:
+  type: object
+  properties:
+    seen: {type: array, items: {type: string}}
+    report: {type: file}
+  required: [seen]
+"""
+MAIN = b"""\
+import os
+
+
+def run(inputs):
+    before = sorted(os.path.relpath(os.path.join(folder, name), "drive")
+                    for folder, _, names in os.walk("drive") for name in names)
+    scope = {"inputs": inputs, "result": {"seen": before}}
+    exec(inputs["code"], scope)
+    return scope["result"]
+"""
+
+
+@pytest.fixture(scope="module")
+def supabase() -> Iterator[SupabaseServer]:
+    server = SupabaseServer()
+    for name in BUCKETS:
+        server.buckets[name] = Bucket()
+    with server.running():
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running(supabase: SupabaseServer) -> Iterator[Running]:
+    settings = {"SUPABASE_URL": supabase.url, "SUPABASE_SERVICE_KEY": SERVICE_KEY}
+    with instance(PURAS_WORKER_PROCESSES="2", PURAS_WORKER_JOBS="1", **settings) as running:
+        with running.client() as client:
+            client.push({"skills/files/skill.yaml": FILES.encode(), "skills/files/main.py": MAIN})
+        yield running
+
+
+@pytest.fixture
+def client(running: Running, supabase: SupabaseServer) -> Iterator[Client]:
+    supabase.buckets[BUCKETS.drive].objects.clear()
+    with running.client() as client:
+        yield client
+    supabase.faults.clear()
+
+
+def run(client: Client, code: str, **inputs: Any) -> Any:
+    return client.run("files", {"code": code, **inputs})
+
+
+def upload(client: Client, path: str, content: bytes) -> None:
+    form = (
+        b'--mark\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + content
+        + b'\r\n--mark\r\nContent-Disposition: form-data; name="path"\r\n\r\n' + path.encode()
+        + b"\r\n--mark--\r\n"
+    )  # fmt: skip
+    client.call("POST", "/v1/drive/upload", form, **{"Content-Type": "multipart/form-data; boundary=mark"})
+
+
+def stored(supabase: SupabaseServer) -> dict[str, bytes]:
+    """What is in the drives, without the project's id."""
+    return {key.partition("/")[2]: data for key, data in supabase.objects(BUCKETS.drive).items()}
+
+
+def test_a_job_sees_the_files_that_its_inputs_name_and_what_it_writes_is_kept(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    for path in ("in/photo.png", "in/é 2.txt", "not/named.txt"):
+        upload(client, path, path.encode())
+    code = """if True:
+        assert open("drive/in/photo.png").read() == "in/photo.png"
+        os.makedirs("drive/out/deep")
+        open("drive/out/deep/report.txt", "w").write("new")
+        open("drive/in/é 2.txt", "a").write(" and more")
+        result["report"] = "out/deep/report.txt"
+    """
+    asked = len(supabase.requests)
+    job = run(client, f"import os\n{code}", photo="in/photo.png", more=["drive/in/é 2.txt", "gone.txt"])
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    assert job["result"]["seen"] == ["in/photo.png", "in/é 2.txt"]
+    [output] = job["outputs"]
+    assert (output["drive_path"], output["size_bytes"], output["mime"]) == (
+        "out/deep/report.txt",
+        3,
+        "text/plain",
+    )
+    assert stored(supabase) == {
+        "in/photo.png": b"in/photo.png",
+        "in/=C3=A9 2.txt": "in/é 2.txt and more".encode(),
+        "not/named.txt": b"not/named.txt",
+        "out/deep/report.txt": b"new",
+    }
+    puts = [
+        path for method, path in supabase.requests[asked:] if method == "POST" and "/puras-drive/" in path
+    ]
+    assert len(puts) == 2
+
+
+def test_files_that_a_job_removes_stay_and_those_that_it_only_read_are_not_sent_again(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    upload(client, "a.txt", b"kept")
+    job = run(client, "import os; os.unlink('drive/a.txt')", photo="a.txt")
+    assert job["status"] == "succeeded"
+    assert stored(supabase) == {"a.txt": b"kept"}
+
+
+def test_what_a_hostile_job_leaves_in_its_drive_is_told_and_not_followed(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    code = r"""if True:
+        import os
+        os.symlink("/etc/passwd", "drive/link")
+        os.symlink("/", "drive/root")
+        os.mkfifo("drive/pipe")
+        open("drive/new\nline", "w").write("x")
+        open("drive/back\\slash", "w").write("x")
+        open(b"drive/bad\xff", "w").write("x")
+        deep = "drive" + "/d" * 70
+        os.makedirs(deep)
+        open("drive/..%2f..%2fescape", "w").write("inside")
+        open("drive/good", "w").write("good")
+        os.chmod("drive/good", 0o200)
+    """
+    job = run(client, code)
+    assert job["status"] == "succeeded"
+    contents = stored(supabase)
+    assert contents.pop(".=2E=252f.=2E=252fescape") == b"inside"
+    assert contents == ({"good": b"good"} if os.geteuid() == 0 else {})
+    [note] = [
+        event["payload"]["text"]
+        for event in client.call("GET", f"/v1/jobs/{job['id']}/events")
+        if event["type"] == "log" and event["payload"].get("stream") == "system"
+    ]
+    closed = () if os.geteuid() == 0 else ("good",)
+    for name in ("link", "root", "pipe", "new", "back", "bad", "d/d", *closed):
+        assert name in note
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "os.rename('drive', 'elsewhere'); os.symlink('/etc', 'drive')",
+        "os.rename('drive', 'elsewhere'); open('drive', 'w').write('x')",
+        "os.rename('drive', 'elsewhere')",
+    ],
+)
+def test_a_job_that_takes_its_drive_away_is_told_so_and_nothing_is_kept(
+    client: Client, supabase: SupabaseServer, trick: str
+) -> None:
+    job = run(client, f"import os; {trick}")
+    assert (job["status"], job["error_code"]) == ("failed", "crashed")
+    assert "./drive was gone" in job["error"]
+    assert stored(supabase) == {}
+
+
+def test_a_job_that_fails_changes_nothing(client: Client, supabase: SupabaseServer) -> None:
+    for end in ("raise ValueError('no')", "result['seen'] = 5"):
+        job = run(client, f"open('drive/half.txt', 'w').write('x'); {end}")
+        assert job["status"] == "failed"
+    assert stored(supabase) == {}
+
+
+def test_the_result_of_a_job_whose_files_cannot_be_kept_is_not_lost(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    upload(client, "taken/a.txt", b"x")
+    job = run(client, "open('drive/taken', 'w').write('x'); open('drive/fine', 'w').write('y')")
+    assert (job["status"], job["error_code"]) == ("failed", "drive_path_taken")
+    assert job["result"] == {"seen": []}
+    assert "its files were not stored" in job["error"]
+    assert stored(supabase) == {"taken/a.txt": b"x", "fine": b"y"}
+
+
+def test_a_storage_that_is_away_when_a_job_ends_is_waited_for(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    fault = Fault("POST", "/object/puras-drive/", "status", times=6)
+    supabase.faults.append(fault)
+    job = run(client, "open('drive/a.txt', 'w').write('x')")
+    assert job["status"] == "succeeded"
+    assert fault.met == 6
+    assert stored(supabase) == {"a.txt": b"x"}
+
+
+def test_a_job_that_cannot_begin_without_the_storage_begins_later(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    upload(client, "a.txt", b"x")
+    supabase.faults.append(Fault("GET", "/object/info", "status", times=4))
+    job = run(client, "pass", photo="a.txt")
+    assert (job["status"], job["attempt"]) == ("succeeded", 2)
+    [requeued] = [
+        event["payload"]["reason"]
+        for event in client.call("GET", f"/v1/jobs/{job['id']}/events")
+        if event["type"] == "requeued"
+    ]
+    assert requeued.startswith("storage_unavailable")
+
+
+def test_the_api_says_that_the_storage_is_away(client: Client, supabase: SupabaseServer) -> None:
+    supabase.faults.append(Fault("POST", "/object/list-v2", "status", times=4))
+    with pytest.raises(Refused) as caught:
+        client.call("GET", "/v1/drive")
+    assert (caught.value.status, caught.value.answer.body["code"]) == (503, "storage_unavailable")
+    assert caught.value.answer.headers["retry-after"] == "5"
+    assert SERVICE_KEY not in str(caught.value.answer)
+    assert client.call("GET", "/v1/drive") == []
+
+
+@pytest.mark.timeout(90)
+def test_a_worker_that_was_taken_for_lost_keeps_nothing_of_its_attempt(
+    running: Running, client: Client, supabase: SupabaseServer
+) -> None:
+    code = """if True:
+        import os, time
+        mine = os.urandom(8).hex()
+        open("drive/who.txt", "w").write(mine)
+        open("drive/only-" + mine, "w").write(mine)
+        result["seen"] = [mine]
+        time.sleep(2)
+    """
+    job_id = client.submit("files", code=code)
+    wait_for(client, job_id, "running")
+    holder = pid_that_runs(running, job_id)
+    with frozen([holder]):
+        job = wait_for(client, job_id, "succeeded", within_s=60)
+    assert job["attempt"] == 2
+    until_joined_again(running, holder)
+    assert run(client, "pass")["status"] == "succeeded"
+    (mine,) = job["result"]["seen"]
+    assert stored(supabase) == {"who.txt": mine.encode(), f"only-{mine}": mine.encode()}
+
+
+def pid_that_runs(running: Running, job_id: str) -> int:
+    query = "select w.pid from jobs j join workers w on w.id = j.worker_id where j.id = %s"
+    [(pid,)] = rows(running, query, job_id)
+    return int(pid)
+
+
+def until_joined_again(running: Running, pid: int) -> None:
+    """The process knows that it was given up, and has dropped what it held."""
+    deadline = time.monotonic() + 20
+    while not rows(running, "select 1 from workers where pid = %s and beat_at > now() - interval '4 s'", pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def rows(running: Running, query: LiteralString, value: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(attach(Settings(home=running.home)).database_url) as connection:
+        return connection.execute(query, (value,)).fetchall()
+
+
+def wait_for(client: Client, job_id: str, status: str, within_s: float = 20.0) -> Any:
+    deadline = time.monotonic() + within_s
+    while (job := client.call("GET", f"/v1/jobs/{job_id}"))["status"] != status:
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+    return job

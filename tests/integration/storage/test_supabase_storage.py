@@ -1,0 +1,262 @@
+"""Supabase Storage that stumbles, stalls, cuts lines and refuses: asked again, within bounds, and said in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from backend.drive.errors import DriveFileMissing
+from backend.drive.paths import ROOT, parse_drive_path
+from backend.storage.errors import (
+    BundleDamaged,
+    StorageRefusedUs,
+    StorageUnavailable,
+    StoredFileTooLarge,
+)
+from backend.storage.supabase.keys import object_key, path_of
+from backend.storage.supabase.retries import Patience
+from backend.storage.supabase.storage import SupabaseStorage
+from backend.storage.supabase.uploads import PIECE_BYTES
+from tests.factories.supabase_faults import Fault
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+from tests.integration.storage.conftest import BUCKETS, DriveOf
+
+LARGE = os.urandom(PIECE_BYTES * 2 + 12_345)
+
+
+@pytest.mark.parametrize("plain_statuses", [False, True])
+async def test_refusals_are_understood_in_the_words_of_old_and_new_versions(
+    supabase: SupabaseServer, supabase_drive: DriveOf, plain_statuses: bool
+) -> None:
+    supabase.plain_statuses = plain_statuses
+    with pytest.raises(DriveFileMissing):
+        await supabase_drive.read("none")
+    for content in (b"", b"12345", b"new"):
+        await supabase_drive.write("a", content)
+        assert await supabase_drive.read("a") == content
+    supabase.copies_over = False  # a storage of before `x-upsert` on copies
+    await supabase_drive.write("a", b"newest")
+    assert await supabase_drive.read("a") == b"newest"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", "/object/puras-drive/", "status", times=2, status=500),
+        Fault("POST", "/object/puras-drive/", "status", times=2, status=429),
+        Fault("POST", "/object/puras-drive/", "cut_request", times=2, after_bytes=100_000),
+        Fault("POST", "/object/copy", "cut_answer", times=2, after_bytes=3),
+        Fault("POST", "/object/list-v2", "status", times=2, status=502),
+        Fault("GET", "/object/info", "status", times=2, status=504),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.path} {fault.status}",
+)
+async def test_an_upload_outlasts_a_storage_that_stumbles(
+    supabase: SupabaseServer, supabase_drive: DriveOf, fault: Fault
+) -> None:
+    content = os.urandom(1_000_000)
+    supabase.faults.append(fault)
+    await supabase_drive.write("deep/er/a.bin", content)
+    assert fault.met == 2
+    assert await supabase_drive.read("deep/er/a.bin") == content
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("PATCH", "/upload/resumable", "cut_request", times=2, after_bytes=2_000_000),
+        Fault("PATCH", "/upload/resumable", "status", times=2, status=503),
+        Fault("PATCH", "/upload/resumable", "cut_answer", times=1, after_bytes=0),
+        Fault("POST", "/upload/resumable", "status", times=2, status=500),
+    ],
+    ids=lambda fault: f"{fault.method} {fault.kind}",
+)
+async def test_a_large_file_goes_in_pieces_that_survive_cut_lines(
+    supabase: SupabaseServer, supabase_drive: DriveOf, fault: Fault
+) -> None:
+    supabase.faults.append(fault)
+    await supabase_drive.write("large.bin", LARGE)
+    assert fault.met > 0
+    assert await supabase_drive.read("large.bin") == LARGE
+    assert sum(method == "PATCH" for method, _ in supabase.requests) >= 3
+
+
+async def test_an_upload_that_the_storage_has_forgotten_begins_anew(
+    supabase: SupabaseServer, supabase_drive: DriveOf
+) -> None:
+    writing = asyncio.create_task(supabase_drive.write("large.bin", LARGE))
+    async with asyncio.timeout(10):
+        while not any(upload.data for upload in supabase.uploads.values()):  # noqa: ASYNC110 - the state of another thread
+            await asyncio.sleep(0.001)
+    supabase.uploads.clear()
+    await writing
+    assert await supabase_drive.read("large.bin") == LARGE
+    assert sum(asked == ("POST", "/storage/v1/upload/resumable") for asked in supabase.requests) == 2
+
+
+async def test_a_reading_goes_on_where_the_line_was_cut(
+    supabase: SupabaseServer, supabase_drive: DriveOf
+) -> None:
+    await supabase_drive.write("large.bin", LARGE)
+    supabase.faults.append(Fault("GET", "large.bin", "cut_answer", times=1, after_bytes=1_000))
+    supabase.faults.append(Fault("GET", "large.bin", "cut_answer", times=3, after_bytes=1_000_000))
+    assert await supabase_drive.read("large.bin") == LARGE
+
+
+async def test_a_line_that_is_cut_again_and_again_is_said_to_be(
+    supabase: SupabaseServer, supabase_drive: DriveOf
+) -> None:
+    await supabase_drive.write("large.bin", LARGE)
+    file = await supabase_drive.storage.open_read(supabase_drive.project_id, parse_drive_path("large.bin"))
+    supabase.faults.append(Fault("GET", "large.bin", "cut_answer", times=99, after_bytes=10))
+    with pytest.raises(StorageUnavailable):
+        async for _ in file.chunks(0, len(LARGE)):
+            pass
+
+
+async def test_a_file_that_is_replaced_while_it_is_read_is_never_mixed_with_the_other(
+    supabase_drive: DriveOf,
+) -> None:
+    await supabase_drive.write("large.bin", LARGE)
+    file = await supabase_drive.storage.open_read(supabase_drive.project_id, parse_drive_path("large.bin"))
+    await supabase_drive.write("large.bin", LARGE[::-1])
+    with pytest.raises(StorageUnavailable, match="replaced while it was read"):
+        async for _ in file.chunks(0, len(LARGE)):
+            pass
+
+
+async def test_a_storage_that_is_away_is_said_to_be_within_a_bounded_time(tmp_path: Path) -> None:
+    storage = SupabaseStorage("http://127.0.0.1:1", SecretStr(SERVICE_KEY), BUCKETS, incoming=tmp_path)
+    started = time.monotonic()
+    with pytest.raises(StorageUnavailable) as caught:
+        await storage.stat(uuid4(), parse_drive_path("a"))
+    assert time.monotonic() - started < 5
+    assert (caught.value.status, caught.value.code) == (503, "storage_unavailable")
+    assert caught.value.retry_after_s == 5
+    await storage.close()
+
+
+async def test_what_stays_broken_is_asked_a_bounded_number_of_times(
+    supabase: SupabaseServer, supabase_drive: DriveOf
+) -> None:
+    fault = Fault("GET", "/object/", "status", times=1000)
+    supabase.faults.append(fault)
+    with pytest.raises(StorageUnavailable):
+        await supabase_drive.read("a")
+    assert fault.met == Patience().tries
+
+
+async def test_a_key_that_is_not_let_in_sends_the_operator_to_the_doctor(
+    supabase: SupabaseServer, tmp_path: Path
+) -> None:
+    storage = SupabaseStorage(supabase.url, SecretStr("sb_secret_of_another"), BUCKETS, incoming=tmp_path)
+    asked = len(supabase.requests)
+    with pytest.raises(StorageRefusedUs, match="doctor --supabase") as caught:
+        await storage.list(uuid4(), ROOT)
+    assert "sb_secret" not in str(caught.value.as_body())
+    assert len(supabase.requests) == asked + 1
+    del supabase.buckets[BUCKETS.drive]
+    supabase.service_key = "sb_secret_of_another"
+    with pytest.raises(StorageRefusedUs):
+        await storage.stat(uuid4(), parse_drive_path("a"))
+    await storage.close()
+
+
+@pytest.mark.parametrize("content", [b"x" * 2_000, LARGE])
+async def test_a_file_over_the_limit_of_the_bucket_is_refused_clearly(
+    supabase: SupabaseServer, supabase_drive: DriveOf, content: bytes
+) -> None:
+    supabase.buckets[BUCKETS.drive].size_limit = 1_000
+    with pytest.raises(StoredFileTooLarge) as caught:
+        await supabase_drive.write("a", content)
+    assert caught.value.status == 413
+
+
+async def test_a_bundle_that_was_changed_in_the_bucket_is_not_run(
+    supabase: SupabaseServer, supabase_storage: SupabaseStorage
+) -> None:
+    data = os.urandom(100)
+    sha256 = hashlib.sha256(data).hexdigest()
+    await supabase_storage.put_bundle(sha256, data)
+    [stored] = supabase.buckets[BUCKETS.bundles].objects.values()
+    stored.data = b"changed"
+    with pytest.raises(BundleDamaged):
+        await supabase_storage.get_bundle(sha256)
+
+
+async def test_nothing_is_left_beside_the_drives_and_on_this_machine(
+    supabase: SupabaseServer, supabase_drive: DriveOf, tmp_path: Path
+) -> None:
+    await supabase_drive.write("a.txt", b"x")
+    with pytest.raises(ConnectionError):
+        async with supabase_drive.storage.receive() as incoming:
+            await incoming.write(b"half")
+            await incoming.settle()
+            raise ConnectionError
+    assert list(supabase.objects(BUCKETS.drive)) == [f"{supabase_drive.project_id}/a.txt"]
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+async def test_objects_that_no_drive_has_put_there_are_left_alone(
+    supabase: SupabaseServer, supabase_drive: DriveOf
+) -> None:
+    await supabase_drive.write("a.txt", b"x")
+    objects = supabase.buckets[BUCKETS.drive].objects
+    [stored] = objects.values()
+    for foreign in ("=2E=2E/x", "=ff", "x=2E", "q?r", ".emptyFolderPlaceholder"):
+        objects[f"{supabase_drive.project_id}/{foreign}"] = stored
+    found = await supabase_drive.storage.list(supabase_drive.project_id, ROOT, recursive=True)
+    assert [entry.path for entry in found] == [".emptyFolderPlaceholder", "a.txt"]
+
+
+async def test_large_listings_are_read_in_pages(supabase: SupabaseServer, supabase_drive: DriveOf) -> None:
+    await supabase_drive.write("n/0000", b"x")
+    objects = supabase.buckets[BUCKETS.drive].objects
+    [stored] = objects.values()
+    for number in range(2_500):
+        objects[f"{supabase_drive.project_id}/n/{number:04}"] = stored
+    supabase.requests.clear()
+    collected: list[str] = []
+    while part := await supabase_drive.storage.list(
+        supabase_drive.project_id,
+        parse_drive_path("n"),
+        after=parse_drive_path(collected[-1]) if collected else None,
+        limit=201,
+    ):
+        collected += [entry.path for entry in part[:200]]
+    assert collected == [f"n/{number:04}" for number in range(2_500)]
+    assert len(supabase.requests) < 40
+
+
+def test_no_two_paths_share_a_key_and_every_key_has_its_path() -> None:
+    project = uuid4()
+    texts = (
+        "a",
+        "A",
+        "=61",
+        "a=",
+        "é",
+        "e\u0301",
+        "a%2Fb",
+        "a/b",
+        "a..b",
+        ". .",
+        "a b",
+        "=",
+        "%",
+        "a.",
+        "日",
+    )
+    paths = [parse_drive_path(f"drive/{text}") for text in texts]
+    found = {object_key(project, path): path for path in paths}
+    assert len(found) == len(paths)
+    for key, path in found.items():
+        assert path_of(project, key) == path
+        assert path_of(uuid4(), key) is None

@@ -1,0 +1,235 @@
+"""A job's own folder in the place of a drive that is elsewhere: filled before the job, put back after it.
+
+Put back is what a job that succeeds has changed, under its attempt's number: before each object appears in the storage
+the database is asked whether the attempt is still the running one. A job that fails, is cancelled or lost changes
+nothing. Of two jobs that write the same file the one that ends last wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from asyncio import to_thread
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.bundles.manifest import Skill
+from backend.db import Database
+from backend.drive.errors import BadDrivePath, DriveFileMissing, PathTaken
+from backend.drive.paths import DrivePath, parse_drive_path
+from backend.errors import PurasError
+from backend.instance import Instance
+from backend.jobs.claim import Claimed
+from backend.storage import DistantStorage, DriveEntry, StillWanted
+from backend.storage.errors import StorageUnavailable
+from backend.storage.tree import made_folder
+from workers.drives.errors import AttemptLost, InputFilesTooLarge
+from workers.drives.named import named_files
+from workers.drives.scan import Changes, Stamp, changes, open_changed
+from workers.sandbox.folders import JobFolders
+
+_AT_ONCE: Final = 4
+"""Files of one job that are on their way at the same time."""
+_IS_RUNNING: Final = text(
+    "select 1 from jobs where project_id = :project_id and id = :job_id and attempt = :attempt "
+    "and status = 'running' and cancel_requested_at is null"
+)
+
+
+@dataclass(slots=True)
+class OwnDrive:
+    """The folder of one attempt."""
+
+    folder: Path
+    project_id: UUID
+    most_bytes: int
+    before: dict[DrivePath, Stamp] = field(default_factory=dict)
+    """What was fetched, as it was then."""
+    pushed: set[DrivePath] = field(default_factory=set)
+    """What is in the storage by now: an attempt to put everything back goes on where the last one ended."""
+
+
+class OwnDrives:
+    """The folders of the attempts of one worker process."""
+
+    def __init__(self, storage: DistantStorage, database: Database, root: Path) -> None:
+        self._storage = storage
+        self._database = database
+        self._folders = JobFolders(root)
+
+    async def make(
+        self, claimed: Claimed, skill: Skill, *, owner_uid: int | None, most_bytes: int
+    ) -> OwnDrive:
+        """A folder for the attempt that has the files which its inputs name.
+
+        Raises:
+            InputFilesTooLarge: they do not fit into the job.
+            StorageUnavailable: they cannot be had now.
+        """
+        drive = OwnDrive(self._folders.make(owner_uid), claimed.project_id, most_bytes)
+        try:
+            entries = await self._named(claimed, skill.input_schema)
+            total = sum(entry.size_bytes for entry in entries.values())
+            if total > most_bytes:
+                raise InputFilesTooLarge(total, most_bytes)
+            await _each([self._fetch(drive, path, entry, owner_uid) for path, entry in entries.items()])
+        except BaseException:
+            self.release(drive)
+            raise
+        return drive
+
+    async def put_back(self, drive: OwnDrive, claimed: Claimed) -> Changes:
+        """Bring what the job has changed into the storage; may be called again after it failed.
+
+        Raises:
+            AttemptLost: the attempt is not the running one any more.
+            StorageUnavailable: not everything is there yet.
+            PurasError: something of it can never be there; everything else is.
+        """
+        found = await to_thread(changes, drive.folder, drive.before, most_bytes=drive.most_bytes)
+        refused: list[PurasError] = []
+
+        async def still_wanted() -> None:
+            await self._require_running(claimed)
+
+        async def put(path: DrivePath, size_bytes: int) -> None:
+            try:
+                if not await self._put(drive, path, size_bytes, still_wanted):
+                    found.leave_out(path.folder, path.name, "closed by the job")
+            except StorageUnavailable:
+                raise
+            except PurasError as error:
+                refused.append(error)
+
+        if found.files:
+            await still_wanted()
+        await _each([put(path, size) for path, size in found.files.items() if path not in drive.pushed])
+        if refused:
+            raise refused[0]
+        return found
+
+    def release(self, drive: OwnDrive) -> None:
+        """Remove the folder, in the background."""
+        self._folders.remove_soon(drive.folder)
+
+    def close(self) -> None:
+        """Remove every folder and wait for it."""
+        self._folders.close()
+
+    async def _named(self, claimed: Claimed, schema: Mapping[str, Any]) -> dict[DrivePath, DriveEntry]:
+        """The files of the drive that the inputs name; addresses, data and what is not there are left to the skill."""
+        paths = {
+            path
+            for named in named_files(schema, claimed.inputs)
+            if (path := _drive_path(named.path)) is not None
+        }
+        entries: dict[DrivePath, DriveEntry] = {}
+
+        async def look(path: DrivePath) -> None:
+            try:
+                entry = await self._storage.stat(claimed.project_id, path)
+            except (DriveFileMissing, BadDrivePath):
+                return
+            if not entry.is_folder:
+                entries[path] = entry
+
+        await _each([look(path) for path in sorted(paths)])
+        return entries
+
+    async def _fetch(
+        self, drive: OwnDrive, path: DrivePath, entry: DriveEntry, owner_uid: int | None
+    ) -> None:
+        try:
+            source = await self._storage.open_read(drive.project_id, path)
+        except DriveFileMissing:
+            return  # it went a moment ago
+        try:
+            descriptor = await to_thread(_create, drive.folder, path, owner_uid)
+            try:
+                async for chunk in source.chunks(0, min(source.entry.size_bytes, entry.size_bytes)):
+                    await to_thread(_write, descriptor, chunk)
+                drive.before[path] = Stamp.of(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
+        finally:
+            await source.close()
+
+    async def _put(
+        self, drive: OwnDrive, path: DrivePath, size_bytes: int, still_wanted: StillWanted
+    ) -> bool:
+        """Put a changed file into the storage; false if the job has closed it to us."""
+        try:
+            descriptor = await to_thread(open_changed, drive.folder, path)
+        except OSError:
+            return False
+        try:
+            await self._storage.put(
+                drive.project_id, path, descriptor, size_bytes=size_bytes, still_wanted=still_wanted
+            )
+        finally:
+            os.close(descriptor)
+        drive.pushed.add(path)
+        return True
+
+    async def _require_running(self, claimed: Claimed) -> None:
+        values = {"project_id": claimed.project_id, "job_id": claimed.job_id, "attempt": claimed.attempt}
+        async with self._database.reading() as reader:
+            found = await reader.execute(_IS_RUNNING, values)
+        if found.first() is None:
+            raise AttemptLost
+
+
+def own_drives(instance: Instance) -> OwnDrives | None:
+    """The folders of this process's attempts; none when the drives are live folders of this machine."""
+    if not isinstance(instance.storage, DistantStorage):
+        return None
+    return OwnDrives(instance.storage, instance.database, instance.settings.home.resolve() / "drives")
+
+
+def _drive_path(text: str) -> DrivePath | None:
+    if "://" in text or text.startswith("data:"):
+        return None
+    try:
+        return parse_drive_path(text)
+    except BadDrivePath:
+        return None
+
+
+def _create(folder: Path, path: DrivePath, owner_uid: int | None) -> int:
+    try:
+        with made_folder(folder, path.folder.parts, owner_uid=owner_uid) as parent:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path.name, flags, 0o644, dir_fd=parent)
+    except (NotADirectoryError, FileExistsError, IsADirectoryError):
+        raise PathTaken(str(path), "Another file that the inputs name") from None
+    if owner_uid is not None:
+        os.fchown(descriptor, owner_uid, owner_uid)
+    return descriptor
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+async def _each(work: Sequence[Awaitable[None]]) -> None:
+    """Do all of it, a few at a time; the first error ends the rest."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(each: Awaitable[None]) -> None:
+        async with places:
+            await each
+
+    tasks = [asyncio.ensure_future(one(each)) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,65 @@
+"""The files of a job that succeeded: put back where drives are, and described in its outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from backend import logs
+from backend.connections import AWAY
+from backend.instance import Instance
+from backend.jobs.claim import Claimed
+from backend.storage.errors import StorageUnavailable
+from workers.drives.own import OwnDrive, OwnDrives
+from workers.drives.scan import Changes
+from workers.outputs import output_files
+from workers.prepare import Prepared
+from workers.runners import Recorder
+
+log = logs.get(__name__)
+
+PAUSE_S: Final = 2.0
+GIVE_UP_S: Final = 120.0
+"""How long a result waits in the worker for a storage or a database that is away."""
+
+
+async def kept_files(
+    instance: Instance,
+    drives: OwnDrives | None,
+    claimed: Claimed,
+    prepared: Prepared,
+    *,
+    value: Any,
+    recorder: Recorder,
+    give_up_s: float = GIVE_UP_S,
+) -> list[dict[str, Any]]:
+    """The files that a result names, once all that the job wrote is stored; goes through absences of the storage.
+
+    Raises:
+        AttemptLost: the attempt is not the running one any more.
+        PurasError: not everything could be stored; `StorageUnavailable` when the storage stayed away.
+    """
+    deadline = time.monotonic() + give_up_s
+    while True:
+        try:
+            if drives is not None and prepared.own_drive is not None:
+                await _put_back(drives, prepared.own_drive, claimed, recorder)
+            return await output_files(instance.storage, claimed.project_id, prepared.skill, value)
+        except (StorageUnavailable, *AWAY):
+            if time.monotonic() > deadline:
+                raise
+            log.warning("files of a job not stored yet; trying again", job_id=str(claimed.job_id))
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _put_back(drives: OwnDrives, drive: OwnDrive, claimed: Claimed, recorder: Recorder) -> None:
+    found = await drives.put_back(drive, claimed)
+    if found.count_left_out:
+        recorder.record("log", {"stream": "system", "level": "warning", "text": _left_out(found)})
+
+
+def _left_out(found: Changes) -> str:
+    more = found.count_left_out - len(found.left_out)
+    tail = f" and {more} more" if more else ""
+    return f"Not kept of ./drive: {', '.join(found.left_out)}{tail}."
