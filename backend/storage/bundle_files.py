@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from secrets import token_hex
 
+from backend.storage.drive_files import raise_if_full
 from backend.storage.errors import BundleDamaged, BundleMissing
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -18,6 +19,7 @@ def put(root: Path, sha256: str, data: bytes) -> None:
 
     Raises:
         BundleDamaged: the bytes do not have that hash.
+        DriveFull: the disk has no room.
     """
     if not _has_hash(data, sha256):
         raise BundleDamaged(sha256)
@@ -32,6 +34,9 @@ def put(root: Path, sha256: str, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
+    except OSError as error:
+        raise_if_full(error)
+        raise
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)

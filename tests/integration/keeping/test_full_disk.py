@@ -1,0 +1,54 @@
+"""A disk without room: said in a sentence, nothing half is left, and it works again when there is room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from backend.drive.errors import DriveFull
+from backend.drive.paths import parse_drive_path
+from backend.storage.local import LocalStorage
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+
+SIZE_BYTES = 4 * 1024 * 1024
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a few MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+async def test_an_upload_that_does_not_fit_is_refused_and_leaves_the_room_it_had(small: Path) -> None:
+    storage, project_id = LocalStorage(small), uuid4()
+    with pytest.raises(DriveFull, match="no room left"):
+        async with storage.receive() as incoming:
+            for _ in range(8):
+                await incoming.write(b"x" * (SIZE_BYTES // 4))
+            await incoming.place(project_id, parse_drive_path("big"), owner_uid=None)
+    assert list((small / "incoming").iterdir()) == []
+    async with storage.receive() as incoming:
+        await incoming.write(b"x" * (SIZE_BYTES // 2))
+        entry = await incoming.place(project_id, parse_drive_path("fits"), owner_uid=None)
+    assert entry.size_bytes == SIZE_BYTES // 2
+
+
+async def test_a_bundle_that_does_not_fit_is_refused_and_leaves_nothing(small: Path) -> None:
+    storage = LocalStorage(small)
+    large, little = b"x" * 2 * SIZE_BYTES, b"little"
+    with pytest.raises(DriveFull, match="no room left"):
+        await storage.put_bundle(sha256(large).hexdigest(), large)
+    assert not [path for path in (small / "bundles").rglob("*") if path.is_file()]
+    await storage.put_bundle(sha256(little).hexdigest(), little)
+    assert await storage.get_bundle(sha256(little).hexdigest()) == little
