@@ -40,7 +40,7 @@ from tests.contract.plans.watch import Explained, Watch, watching
 
 MOST_PAGES: Final = 600
 """Of 8 KiB, and of rows that each lie on a page of their own: what a batch of claims takes."""
-SMALL: Final = frozenset({"workers", "setup_links"})
+SMALL: Final = frozenset({"workers", "setup_links", "process_metrics"})
 """Tables that do not grow with use."""
 
 WHOLE: Final = {
