@@ -1,0 +1,80 @@
+"""A PgBouncer that lends a server connection for one transaction at a time, in front of a test's own database.
+
+It bears nothing that a stricter one would not: no connection options, no prepared statements, and few connections, so
+that everybody's transactions follow each other on the same ones.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from backend.embedded.account import caller, servers_account
+from benchmarks.instance import free_port
+
+MISSING = "PgBouncer is not installed here (Debian: apt install pgbouncer): the pooler's rules are not tried"
+_CONFIG = """\
+[databases]
+{database} = host={host} port={port} dbname={database} user={user}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 400
+max_prepared_statements = 0
+server_reset_query =
+logfile = {folder}/pgbouncer.log
+pidfile = {folder}/pgbouncer.pid
+"""
+
+
+def program() -> str | None:
+    """Where PgBouncer is; Debian puts it where ordinary users do not look."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@contextmanager
+def pooled(database_url: str, folder: Path) -> Iterator[str]:
+    """The address of the database through a pooler of its own."""
+    server = conninfo_to_dict(database_url)
+    listen = free_port()
+    folder.mkdir()
+    account = caller() if not str(server["host"]).startswith("/") else servers_account()
+    config = folder / "pgbouncer.ini"
+    facts = {"host": server["host"], "port": server.get("port", 5432), "database": server["dbname"]}
+    config.write_text(_CONFIG.format(**facts, user=server["user"], listen=listen, folder=folder))
+    for place in (folder, config):
+        os.chown(place, account.uid, account.gid)
+    identity = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.is_other else {}
+    process = subprocess.Popen([str(program()), "-q", str(config)], **identity)  # type: ignore[call-overload]
+    url = f"postgresql://{server['user']}@127.0.0.1:{listen}/{server['dbname']}?pgbouncer=true"
+    try:
+        _wait(url.partition("?")[0], folder)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait(url: str, folder: Path) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with closing(psycopg.connect(url, connect_timeout=2)) as connection:
+                connection.execute("select 1")
+                return
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{error}\n{(folder / 'pgbouncer.log').read_text()}") from None
+            time.sleep(0.05)

@@ -1,0 +1,194 @@
+"""A database behind a pooler that lends connections for one transaction at a time, as Supabase's on port 6543."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from backend import pooling
+from backend.db import CONNECTION_OPTIONS, Database, driver_url
+from backend.embedded import Servers
+from backend.events.queries import list_events
+from backend.fleet import service as fleet
+from backend.jobs import queries
+from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.losses import sweep
+from backend.ledger import audit
+from backend.migrations import run as migrations
+from backend.pulse import Pulse
+from benchmarks.instance import instance
+from tests.chaos.skills import SKILLS
+from tests.factories import pooler
+from tests.factories.tenants import Tenant, make_job, make_tenant
+from workers.beat import Heart
+
+needs_pooler = pytest.mark.skipif(pooler.program() is None, reason=pooler.MISSING)
+SUPABASE = "postgresql://postgres.abc:p%40ss@aws-0-eu-central-1.pooler.supabase.com:6543/postgres"
+
+
+def test_a_pooler_is_known_by_supabases_port_or_by_the_word_in_the_address() -> None:
+    pooled = (SUPABASE, f"{SUPABASE}?sslmode=require", "postgresql://u@h:6432/d?pgbouncer=true")
+    direct = (
+        SUPABASE.replace("6543", "5432"),
+        "postgresql:///d?host=/run",
+        "postgresql://u@h/d?sslmode=require",
+    )
+    assert [pooling.pools_transactions(url) for url in (*pooled, *direct)] == [True] * 3 + [False] * 3
+    for url in pooled:
+        assert pooling.connect_settings(url, options="-c x=1") == {"prepare_threshold": None}
+    for url in direct:
+        settings = pooling.connect_settings(url, options="-c x=1", prepare_threshold=0)
+        assert settings == {"prepare_threshold": 0, "options": "-c x=1"}
+
+
+def test_what_else_the_address_says_reaches_the_database_library() -> None:
+    assert pooling.plain("postgresql://u:p%40s@h:6432/d?pgbouncer=true") == "postgresql://u:p%40s@h:6432/d"
+    url = f"{SUPABASE}?sslmode=require&pgbouncer=true"
+    assert pooling.plain(url) == f"{SUPABASE}?sslmode=require"
+    assert driver_url(url) == f"{SUPABASE}?sslmode=require".replace("postgresql://", "postgresql+psycopg://")
+    assert pooling.plain("host=/run dbname=d") == "host=/run dbname=d"
+
+
+@pytest.fixture
+def pooled_url(database: Database, database_url: str) -> Iterator[str]:
+    """The empty, migrated database behind a pooler."""
+    with tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        with pooler.pooled(database_url, Path(folder) / "pooler") as url:
+            yield url
+
+
+@pytest_asyncio.fixture
+async def pooled(pooled_url: str) -> AsyncIterator[Database]:
+    database = Database(pooled_url)
+    yield database
+    await database.close()
+
+
+@needs_pooler
+async def test_without_care_such_a_pooler_refuses_us(pooled_url: str) -> None:
+    """What the next tests stand on: this one bears no options and no prepared statements."""
+    plain = pooling.plain(pooled_url)
+    with pytest.raises(psycopg.OperationalError, match="unsupported startup parameter"):
+        psycopg.connect(plain, options=CONNECTION_OPTIONS)
+    first = psycopg.connect(plain, autocommit=True, prepare_threshold=0)
+    other = psycopg.connect(plain, autocommit=True, prepare_threshold=0)
+    with pytest.raises(psycopg.Error, match="prepared statement"):
+        for number in range(20):
+            for connection in (first, other):
+                connection.execute(f"select {number} + %s", (number,), prepare=True)  # type: ignore[call-overload]
+    first.close()
+    other.close()
+
+
+@needs_pooler
+async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> None:
+    async with pooled.transaction() as session:
+        tenants = [await make_tenant(session) for _ in range(3)]
+    job_ids = await asyncio.gather(*(_submit(pooled, tenant) for tenant in tenants for _ in range(12)))
+    ended: set[UUID] = set()
+
+    async def work() -> None:
+        worker_id = uuid4()
+        async with pooled.transaction() as session:
+            await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        while True:
+            async with pooled.single() as session:
+                jobs = await claim(session, worker_id=worker_id, lane="default", most=3)
+            if not jobs:
+                return
+            for job in jobs:
+                async with pooled.single() as session:
+                    assert await finish(session, job, Ending("succeeded", result={"ok": True}))
+                assert job.job_id not in ended
+                ended.add(job.job_id)
+            async with pooled.transaction() as session:
+                await sweep(session)
+
+    await asyncio.gather(*(work() for _ in range(6)))
+    assert ended == set(job_ids)
+    async with pooled.glance() as session:
+        view = await queries.get_job(session, tenants[0].principal, job_ids[0])
+        events = await list_events(session, tenants[0].principal, job_ids[0], after=0, limit=100)
+    assert view.status == "succeeded"
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    async with pooled.transaction() as session:
+        assert await audit.prove(session) == []
+
+
+async def _submit(database: Database, tenant: Tenant) -> UUID:
+    async with database.transaction() as session:
+        return await make_job(session, tenant)
+
+
+@needs_pooler
+async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
+    pooled: Database, pooled_url: str
+) -> None:
+    worker_id = uuid4()
+    async with pooled.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+    given_up: list[UUID] = []
+    heart = Heart(pooled_url, worker_id=lambda: worker_id, running=lambda: 0, on_given_up=given_up.append)
+    settings = {"autocommit": True, **pooling.connect_settings(pooled_url)}
+    with (
+        psycopg.connect(pooling.plain(pooled_url), **settings) as one,
+        psycopg.connect(pooling.plain(pooled_url), **settings) as two,
+    ):
+        for _ in range(20):
+            heart._beat(one)
+            heart._beat(two)
+    assert given_up == []
+    assert await Pulse(pooled_url)._look()
+
+
+@needs_pooler
+async def test_an_error_in_a_transaction_leaves_nothing_for_the_next_one(pooled: Database) -> None:
+    for _ in range(12):
+        with pytest.raises(DBAPIError):
+            async with pooled.transaction() as session:
+                await session.execute(text("select pg_advisory_xact_lock(42)"))
+                await session.execute(text("set local statement_timeout = 1"))
+                await session.execute(text("select 1/0"))
+    async with pooled.transaction() as session:
+        assert (await session.execute(text("select pg_try_advisory_xact_lock(42)"))).scalar_one()
+        assert (await session.execute(text("show statement_timeout"))).scalar_one() == "0"
+
+
+@needs_pooler
+@pytest.mark.timeout(120)
+def test_a_whole_instance_runs_behind_a_pooler_and_migrates_past_it(servers: Servers) -> None:
+    name = f"puras_pooled_{uuid4().hex[:8]}"
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f'create database "{name}"')  # type: ignore[call-overload]
+    direct = servers.database_url.replace("/puras?", f"/{name}?")
+    try:
+        with tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp") as folder:
+            Path(folder).chmod(0o755)
+            with (
+                pooler.pooled(direct, Path(folder) / "pooler") as url,
+                instance(DATABASE_URL=url, DATABASE_DIRECT_URL=direct, PURAS_WORKER_JOBS="4") as running,
+                running.client() as client,
+            ):
+                client.push(SKILLS)
+                job_ids = [client.submit("noop", n=number) for number in range(40)]
+                assert client.run("talk", {"lines": 30})["status"] == "succeeded"
+                for number, job_id in enumerate(job_ids):
+                    job = client.call("GET", f"/v1/jobs/{job_id}")
+                    assert (job["status"], job["result"]) == ("succeeded", {"n": number})
+                log = running.log.read_text()
+            assert "prepared statement" not in log
+            assert migrations.current_revision(direct) == migrations.newest_revision()
+    finally:
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute(f'drop database if exists "{name}" with (force)')  # type: ignore[call-overload]
