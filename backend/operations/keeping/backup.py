@@ -82,7 +82,7 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell)
         NotMigrated: the database has no tables of ours.
     """
     target = _target(target)
-    _require_tables(embedded.attach(settings).database_url)
+    _require_tables(embedded.attach(settings).direct_url)
     draft = target.with_name(f".{target.name}.{token_hex(4)}.part")
     try:
         with _created(draft) as file:
@@ -124,7 +124,7 @@ def _created(draft: Path) -> IO[bytes]:
 @asynccontextmanager
 async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection]:
     """A connection for the snapshot; as long as it is open, no bundle is removed."""
-    url = plain_url(embedded.attach(settings).database_url)
+    url = plain_url(embedded.attach(settings).direct_url)
     async with await AsyncConnection.connect(url) as keeper, await AsyncConnection.connect(url) as reader:
         await keeper.execute("set local idle_in_transaction_session_timeout = 0")
         await keeper.execute(_HOLD_OFF_SWEEP, (housekeeping.LOCK,))

@@ -74,7 +74,7 @@ async def restore(settings: Settings, source: Path, *, without_keys: bool, tell:
             if reader.header.has_keys:
                 _take_keys(settings, next(pieces, None))
             loading = Loading(settings, reader, tell, must_be_signed=is_provable)
-            requeued = await loading.load(servers.database_url, pieces)
+            requeued = await loading.load(servers.direct_url, pieces)
     return Restored(reader.header, reader.manifest, requeued, is_signed=is_provable)
 
 
@@ -109,7 +109,7 @@ async def _home(settings: Settings, *, needed_bytes: int) -> AsyncIterator[tuple
         try:
             _require_room(home, needed_bytes + SPARE_BYTES)
             servers = await asyncio.to_thread(embedded.start, settings)
-            database.require_supported(servers.database_url)
+            database.require_supported(servers.direct_url)
             yield settings, servers
             is_done = True
         finally:
