@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 from backend.operations import settings_page
@@ -19,7 +20,7 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> No
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     named = {
         re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0]
-        for line in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])
+        for line in (*project["project"]["dependencies"], *chain(*project["dependency-groups"].values()))
     }
     explained = set(re.findall(r"^\| `([a-z0-9-]+)` \|", read("docs/dependencies.md"), flags=re.MULTILINE))
     assert named == explained
