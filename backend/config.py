@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.errors import Invalid
 from backend.limits.quotas import Quota, Quotas
 from backend.proxies import Network, networks_of
 from backend.storage.supabase import project as supabase
@@ -25,6 +26,15 @@ def default_home() -> Path:
     lies where every parent folder is open already.
     """
     return Path("/var/lib/puras") if os.geteuid() == 0 else Path.cwd() / ".puras"
+
+
+class BadSettings(Invalid):
+    """A setting has a value that it cannot have."""
+
+    code = "bad_settings"
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(f"Settings are wrong. {' '.join(sentences)} See docs/settings.md.")
 
 
 class Settings(BaseSettings):
@@ -242,5 +252,21 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read on the first call."""
-    return Settings()
+    """The settings of this process, read on the first call.
+
+    Raises:
+        BadSettings: one has a value that it cannot have.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadSettings([_said(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+
+
+def _said(place: tuple[int | str, ...], message: str) -> str:
+    """The sentence of a setting that is wrong, with the name of its variable."""
+    sentence = message.removeprefix("Value error, ").rstrip(".") + "."
+    name = str(place[0]) if place else ""
+    if name in Settings.model_fields:
+        name = f"{Settings.model_config['env_prefix']}{name}".upper()
+    return f"{name}: {sentence}" if name else sentence

@@ -1,4 +1,4 @@
-"""What is wrong with an instance, and what to do: every check is a line, none of them changes anything."""
+"""What is wrong with an instance, and what to do: every check is a line, and nothing is changed unless asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from backend.config import Settings
-from backend.operations.checks import machine, servers
+from backend.operations.checks import machine, servers, supabase
 from backend.operations.checks.verdict import Check, Verdict
 
 _SIGNS = {Verdict.OK: "ok  ", Verdict.WARN: "warn", Verdict.FAIL: "FAIL"}
@@ -40,6 +40,12 @@ class Report:
         )
 
 
-def examine(settings: Settings) -> Report:
-    """Check the machine, the servers and the pages of the instance that the settings describe."""
-    return Report((*machine.checks(settings), *servers.checks(settings)))
+def examine(settings: Settings, *, on_supabase: bool = False, create_buckets: bool = False) -> Report:
+    """Check the machine, the servers and the pages of the instance that the settings describe.
+
+    With `on_supabase` also its Supabase project; `create_buckets` makes what is missing there.
+    """
+    checks = [*machine.checks(settings), *servers.checks(settings)]
+    if on_supabase:
+        checks += supabase.checks(settings, create_buckets=create_buckets)
+    return Report(tuple(checks))

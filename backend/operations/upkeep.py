@@ -34,9 +34,17 @@ def migrate(
 
 def examine(
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+    on_supabase: Annotated[
+        bool,
+        typer.Option("--supabase", help="Also check the Supabase project, and write to it for a moment."),
+    ] = False,
+    create_buckets: Annotated[
+        bool,
+        typer.Option("--create-buckets", help="With --supabase: make the private buckets that are missing."),
+    ] = False,
 ) -> None:
     """Say what is wrong with this instance and what to do; exit code 1 when something is."""
-    report = doctor.examine(settings())
+    report = doctor.examine(settings(), on_supabase=on_supabase, create_buckets=create_buckets)
     typer.echo(report.as_json() if as_json else report.as_text())
     raise typer.Exit(1 if report.has_failed else 0)
 

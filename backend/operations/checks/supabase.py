@@ -1,0 +1,229 @@
+"""Checks of a Supabase project: its key, its buckets, its clock, and how its database is reached."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import psycopg
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from backend import pooling
+from backend.config import Settings
+from backend.drive.upload import MAX_FILE_BYTES
+from backend.errors import PurasError
+from backend.operations import database
+from backend.operations.checks.verdict import Check, fail, ok, warn
+from backend.storage.supabase.project import key_expiry_s, key_kind
+
+SKEW_WARN_S: Final = 5.0
+SKEW_FAIL_S: Final = 120.0
+"""Signed addresses live for a minute."""
+EXPIRY_WARN_S: Final = 30 * 24 * 3600.0
+_LOOPBACK: Final = ("", "localhost", "127.0.0.1", "::1")
+_KEYS: Final = "Copy the secret key from Project Settings, API keys, of the Supabase dashboard."
+_SHORT_WAY: Final = "puras-studio doctor --supabase --create-buckets"
+_ROLE_SETTINGS: Final = {"lock_timeout": "15s", "statement_timeout": "60s"}
+
+
+def checks(settings: Settings, *, create_buckets: bool) -> list[Check]:
+    """Check the project that the settings name."""
+    found = [*_database(settings)]
+    if settings.supabase_url is None or settings.supabase_service_key is None:
+        missing = fail(
+            "Supabase", "SUPABASE_URL is not set", "Set it and SUPABASE_SERVICE_KEY: docs/supabase.md."
+        )
+        return [missing, *found]
+    return [*asyncio.run(_storage(settings, create_buckets=create_buckets)), *found]
+
+
+async def _storage(settings: Settings, *, create_buckets: bool) -> list[Check]:
+    # Here, and not above: the client takes a second to load, and most doctors are called without a project.
+    from backend.storage.supabase.bucket import Connection
+
+    url, key = settings.supabase_url or "", settings.supabase_service_key or SecretStr("")
+    connection = Connection(url, key)
+    try:
+        found = [_key(key)]
+        try:
+            asked_at = time.time()
+            listed = await connection.http.get(
+                f"{connection.storage_url}bucket", headers=dict(connection.headers)
+            )
+        except httpx.HTTPError as error:
+            reason = f"{url} does not answer: {type(error).__name__}: {error}"
+            return [
+                *found,
+                fail("Supabase storage", reason, "See that SUPABASE_URL is right and the project runs."),
+            ]
+        took_s = time.time() - asked_at
+        if listed.status_code != 200:
+            return [*found, fail("Supabase storage", f"{url} refuses the key ({listed.status_code})", _KEYS)]
+        found.append(ok("Supabase storage", f"{url} lets us in, {took_s * 1000:.0f} ms away"))
+        found += _clock(listed.headers.get("date"), asked_at + took_s / 2)
+        known = {str(each.get("id")): each for each in listed.json()}
+        async for check in _buckets(connection, settings, known, create=create_buckets):
+            found.append(check)
+        return found
+    finally:
+        await connection.close()
+
+
+def _key(key: SecretStr) -> Check:
+    expiry = key_expiry_s(key)
+    left_s = None if expiry is None else expiry - time.time()
+    if left_s is not None and left_s <= 0:
+        return fail("Supabase key", "it has expired", _KEYS)
+    if key_kind(key) != "service":
+        return warn("Supabase key", "of a kind that is not known here", f"If the storage refuses it: {_KEYS}")
+    if left_s is not None and left_s < EXPIRY_WARN_S:
+        return warn("Supabase key", f"a secret key that ends in {left_s / 86_400:.0f} days", _KEYS)
+    return ok("Supabase key", "a secret key, for servers")
+
+
+def _clock(date: str | None, at: float) -> list[Check]:
+    try:
+        ahead_s = parsedate_to_datetime(date or "").timestamp() + 0.5 - at
+    except ValueError:
+        return []  # it does not say
+    found = f"Supabase's is {abs(ahead_s):.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
+    remedy = "Set this machine's clock by NTP: addresses that are signed for a minute would not open."
+    if abs(ahead_s) > SKEW_FAIL_S:
+        return [fail("clock", found, remedy)]
+    return (
+        [warn("clock", found, remedy)]
+        if abs(ahead_s) > SKEW_WARN_S
+        else [ok("clock", "agrees with Supabase's")]
+    )
+
+
+async def _buckets(
+    connection: Any, settings: Settings, known: dict[str, Any], *, create: bool
+) -> AsyncIterator[Check]:
+    for name in (settings.supabase_bundles_bucket, settings.supabase_drive_bucket):
+        label = f"bucket {name}"
+        if name not in known:
+            if not create:
+                yield fail(label, "is missing", f"{_SHORT_WAY}, or make it, private, in the dashboard.")
+                continue
+            try:
+                await connection.storage.create_bucket(name, options={"public": False})
+            except Exception as error:  # noqa: BLE001 - whatever the client raises, the operator reads it
+                yield fail(
+                    label, f"cannot be made: {str(error)[:200]}", "Make it, private, in the dashboard."
+                )
+                continue
+            known[name] = {"public": False}
+        yield await _bucket(connection, label, name, known[name])
+
+
+async def _bucket(connection: Any, label: str, name: str, facts: dict[str, Any]) -> Check:
+    if facts.get("public"):
+        return fail(
+            label, "is public: whoever guesses an address reads it", "Make it private in the dashboard."
+        )
+    if facts.get("allowed_mime_types"):
+        return fail(
+            label, "takes only some kinds of files", "Take the list of MIME types out of its settings."
+        )
+    try:
+        await _try_out(connection, name)
+    except (PurasError, httpx.HTTPError) as error:
+        return fail(label, f"cannot be written to and read: {error}", "See the bucket and its policies.")
+    limit = facts.get("file_size_limit")
+    if isinstance(limit, int) and limit < MAX_FILE_BYTES:
+        return warn(
+            label, f"private, but takes files of {limit:,} bytes at most", "Raise its file size limit."
+        )
+    return ok(label, "private; a file was written, listed, read and removed")
+
+
+async def _try_out(connection: Any, name: str) -> None:
+    """Write an object, find it again, and remove it."""
+    from backend.storage.supabase.bucket import Bucket
+
+    bucket, key = Bucket(connection, name), f"incoming/doctor-{uuid4().hex}"
+    headers = {**connection.headers, "content-type": "text/plain"}
+    written = await connection.http.post(bucket.object_url(key), headers=headers, content=b"doctor")
+    try:
+        written.raise_for_status()
+        page = await bucket.page(key, is_delimited=False)
+        if [each.key for each in page.objects] != [key] or await bucket.whole(key) != b"doctor":
+            raise httpx.HTTPError("what was written is not found again")
+    finally:
+        with suppress(PurasError):
+            await bucket.remove([key])
+
+
+def _database(settings: Settings) -> list[Check]:
+    if settings.database_url is None:
+        remedy = "Fine for one machine; for several, set DATABASE_URL to the project's (docs/supabase.md)."
+        return [ok("database", f"embedded. {remedy}")]
+    url = settings.database_url.get_secret_value()
+    is_pooled = pooling.pools_transactions(url)
+    found = [_way(settings, is_pooled=is_pooled)]
+    settings_of_connection = pooling.connect_settings(url, options="-c timezone=UTC")
+    try:
+        with psycopg.connect(
+            pooling.plain(url).replace("+psycopg", "", 1),
+            autocommit=True,
+            connect_timeout=database.CONNECT_TIMEOUT_S,
+            **settings_of_connection,
+        ) as connection:
+            found += [_tls(url, connection), _zone(connection)]
+            if is_pooled:
+                found.append(_timeouts(connection))
+    except psycopg.Error:
+        pass  # the check of PostgreSQL has said so
+    return found
+
+
+def _way(settings: Settings, *, is_pooled: bool) -> Check:
+    if not is_pooled:
+        return ok("way to the database", "direct, or a pooler of sessions; no extension is needed")
+    if settings.database_direct_url is None:
+        return warn(
+            "way to the database",
+            "a pooler of transactions, also for migrations and backups",
+            "Set DATABASE_DIRECT_URL to the direct address, or to the pooler's port 5432.",
+        )
+    return ok(
+        "way to the database", "a pooler of transactions, past it for migrations; no extension is needed"
+    )
+
+
+def _tls(url: str, connection: psycopg.Connection[Any]) -> Check:
+    host = make_url(pooling.plain(url)).host or ""
+    if connection.pgconn.ssl_in_use:
+        return ok("line to the database", "encrypted")
+    if host in _LOOPBACK or connection.info.host.startswith("/"):
+        return ok("line to the database", "on this machine")
+    return warn("line to the database", "in clear", "Add ?sslmode=require to DATABASE_URL.")
+
+
+def _zone(connection: psycopg.Connection[Any]) -> Check:
+    zone = _shown(connection, "TimeZone")
+    if zone.upper() in ("UTC", "ETC/UTC", "GMT"):
+        return ok("time zone of the database", zone)
+    return fail("time zone of the database", zone, "alter role current_user set timezone = 'UTC'")
+
+
+def _timeouts(connection: psycopg.Connection[Any]) -> Check:
+    """Through a pooler no connection can bring its own; then the role must have them."""
+    unset = [name for name in _ROLE_SETTINGS if _shown(connection, name) == "0"]
+    if not unset:
+        return ok("time limits of statements", "set by the role")
+    remedy = "; ".join(f"alter role current_user set {name} = '{_ROLE_SETTINGS[name]}'" for name in unset)
+    return warn("time limits of statements", f"no {' and '.join(unset)} behind the pooler", remedy)
+
+
+def _shown(connection: psycopg.Connection[Any], name: str) -> str:
+    row = connection.execute("select current_setting(%s)", (name,)).fetchone()
+    return "" if row is None else str(row[0])

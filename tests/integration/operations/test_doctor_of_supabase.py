@@ -1,0 +1,193 @@
+"""What `doctor --supabase` says about a project, and what it mends when it is asked to."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from backend.config import Settings
+from backend.operations.checks import supabase as doctor
+from backend.operations.checks.verdict import Check
+from backend.storage.supabase import project
+from tests.factories.supabase_faults import Fault
+from tests.factories.supabase_objects import Bucket
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+
+BUNDLES, DRIVE = "puras-bundles", "puras-drive"
+
+
+@pytest.fixture
+def supabase() -> Iterator[SupabaseServer]:
+    server = SupabaseServer()
+    server.buckets.update({BUNDLES: Bucket(), DRIVE: Bucket()})
+    with server.running():
+        yield server
+
+
+def jwt(role: str, **claims: Any) -> str:
+    """A key of the older kind; nobody here checks its signature."""
+    parts = ({"alg": "HS256"}, {"role": role, **claims})
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, "c2lnbmVk"])
+
+
+def told(server: SupabaseServer, tmp_path: Path, *, create: bool = False, **over: Any) -> dict[str, Check]:
+    given = {"supabase_url": server.url, "supabase_service_key": SecretStr(SERVICE_KEY), **over}
+    settings = Settings(home=tmp_path, database_url=None, **given)
+    return {check.name: check for check in doctor.checks(settings, create_buckets=create)}
+
+
+def verdicts(checks: dict[str, Check]) -> dict[str, str]:
+    return {name: str(check.verdict) for name, check in checks.items()}
+
+
+def test_a_project_that_is_well_is_said_to_be(supabase: SupabaseServer, tmp_path: Path) -> None:
+    checks = told(supabase, tmp_path)
+    assert set(verdicts(checks).values()) == {"ok"}
+    assert {
+        f"bucket {DRIVE}",
+        f"bucket {BUNDLES}",
+        "Supabase key",
+        "Supabase storage",
+        "clock",
+    } <= checks.keys()
+    assert supabase.objects(DRIVE) == supabase.objects(BUNDLES) == {}
+
+
+def test_missing_buckets_are_made_when_that_is_asked_for(supabase: SupabaseServer, tmp_path: Path) -> None:
+    supabase.buckets.clear()
+    missing = told(supabase, tmp_path)[f"bucket {DRIVE}"]
+    assert (missing.verdict, "--create-buckets" in missing.remedy) == ("fail", True)
+    assert set(verdicts(told(supabase, tmp_path, create=True)).values()) == {"ok"}
+    assert [bucket.public for bucket in supabase.buckets.values()] == [False, False]
+
+
+def test_buckets_that_are_open_or_small_or_closed_to_us_are_told(
+    supabase: SupabaseServer, tmp_path: Path
+) -> None:
+    supabase.buckets[DRIVE].public = True
+    supabase.buckets[BUNDLES].size_limit = 50_000_000
+    checks = told(supabase, tmp_path)
+    assert (checks[f"bucket {DRIVE}"].verdict, checks[f"bucket {BUNDLES}"].verdict) == ("fail", "warn")
+    assert "50,000,000" in checks[f"bucket {BUNDLES}"].found
+    supabase.buckets[DRIVE].public = False
+    supabase.faults.append(Fault("POST", f"/object/{DRIVE}/", "status", status=403))
+    assert told(supabase, tmp_path)[f"bucket {DRIVE}"].verdict == "fail"
+
+
+def test_a_key_that_is_refused_and_an_address_where_nobody_is_are_told(
+    supabase: SupabaseServer, tmp_path: Path
+) -> None:
+    checks = told(supabase, tmp_path, supabase_service_key=SecretStr("sb_secret_of_another"))
+    assert (checks["Supabase storage"].verdict, "refuses the key" in checks["Supabase storage"].found) == (
+        "fail",
+        True,
+    )
+    assert "sb_secret_of_another" not in str(checks)
+    checks = told(supabase, tmp_path, supabase_url="http://127.0.0.1:1")
+    assert (checks["Supabase storage"].verdict, "does not answer" in checks["Supabase storage"].found) == (
+        "fail",
+        True,
+    )
+
+
+@pytest.mark.parametrize(("ahead_s", "verdict"), [(0, "ok"), (30, "warn"), (-30, "warn"), (600, "fail")])
+def test_a_clock_that_goes_wrong_is_told(
+    supabase: SupabaseServer, tmp_path: Path, ahead_s: float, verdict: str
+) -> None:
+    supabase.clock_ahead_s = ahead_s
+    assert told(supabase, tmp_path)["clock"].verdict == verdict
+
+
+def test_an_older_key_tells_what_it_is_and_when_it_ends(supabase: SupabaseServer, tmp_path: Path) -> None:
+    for exp_in_s, verdict in ((-10, "fail"), (86_400, "warn"), (86_400 * 365, "ok")):
+        supabase.service_key = jwt("service_role", exp=int(time.time() + exp_in_s))
+        checks = told(supabase, tmp_path, supabase_service_key=SecretStr(supabase.service_key))
+        assert checks["Supabase key"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("over", "sentence"),
+    [
+        ({"SUPABASE_SERVICE_KEY": "sb_publishable_x"}, "of another kind"),
+        ({"SUPABASE_SERVICE_KEY": jwt("anon")}, "of another kind"),
+        ({"SUPABASE_SERVICE_KEY": jwt("authenticated")}, "of another kind"),
+        ({"SUPABASE_SERVICE_KEY": None}, "Set both, or neither"),
+        ({"SUPABASE_SERVICE_KEY": "sb_secret_a b"}, "spaces or other letters"),
+        ({"SUPABASE_URL": None}, "Set both, or neither"),
+        ({"SUPABASE_URL": "http://abc.supabase.co"}, "must begin with https://"),
+        ({"SUPABASE_URL": "abc.supabase.co"}, "must be an https:// address"),
+        ({"SUPABASE_URL": "https://user:pw@abc.supabase.co"}, "address alone"),
+        ({"SUPABASE_URL": "https://abc.supabase.co/storage/v1"}, "address alone"),
+        ({"PURAS_SUPABASE_DRIVE_BUCKET": "../x"}, "cannot have that name"),
+        ({"PURAS_SUPABASE_DRIVE_BUCKET": BUNDLES}, "named twice"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch, over: dict[str, str | None], sentence: str
+) -> None:
+    good = {"SUPABASE_URL": "https://abc.supabase.co", "SUPABASE_SERVICE_KEY": "sb_secret_zzzzzz"}
+    for name, value in {**good, **over}.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=sentence) as caught:
+        Settings()
+    for secret in ("zzzzzz", "sb_publishable_x", jwt("anon"), "user:pw"):
+        assert secret not in str(caught.value)
+
+
+def test_the_kind_of_a_key_is_told_by_its_beginning_or_its_claims() -> None:
+    kinds = {
+        "sb_secret_x": "service", "sb_publishable_x": "public", jwt("service_role"): "service",
+        jwt("anon"): "public", jwt("authenticated"): "user", jwt("else"): "unknown", "a.b.c": "unknown",
+        "x": "unknown", f"a.{base64.urlsafe_b64encode(b'[1]').decode()}.c": "unknown",
+    }  # fmt: skip
+    assert {key: project.key_kind(SecretStr(key)) for key in kinds} == kinds
+
+
+def test_the_command_prints_it_all_and_never_the_key(supabase: SupabaseServer, tmp_path: Path) -> None:
+    supabase.buckets.clear()
+    ran = subprocess.run(
+        [sys.executable, "-m", "backend.operations.cli", "doctor", "--supabase", "--create-buckets"],
+        env={
+            **os.environ,
+            "PURAS_HOME": str(tmp_path / "home"),
+            "SUPABASE_URL": supabase.url,
+            "SUPABASE_SERVICE_KEY": SERVICE_KEY,
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert f"ok    bucket {DRIVE}: private" in ran.stdout
+    assert sorted(supabase.buckets) == [BUNDLES, DRIVE]
+    assert SERVICE_KEY not in ran.stdout + ran.stderr
+
+
+def test_a_setting_that_is_wrong_is_one_sentence_for_the_operator(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "backend.operations.cli", "doctor"],
+        env={
+            **os.environ,
+            "PURAS_HOME": str(tmp_path),
+            "SUPABASE_URL": "http://abc.supabase.co",
+            "SUPABASE_SERVICE_KEY": "sb_secret_zzzzzz",
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "SUPABASE_URL must begin with https://" in ran.stderr
+    assert "sb_secret_zzzzzz" not in ran.stderr
