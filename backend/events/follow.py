@@ -42,7 +42,7 @@ async def follow(
 
 async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[JobEvent]:
     try:
-        async with database.glance() as session:
+        async with database.reading() as session:
             return await read_after(session, job_id, after=after, limit=PAGE)
     except AWAY:
         return ()

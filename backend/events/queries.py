@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Uuid, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
+from backend.db import AnySession
 from backend.events.errors import EventsGone
 from backend.events.tables import JobEvent
 from backend.jobs.errors import JobNotFound
@@ -38,16 +40,26 @@ async def check_visible(session: AsyncSession, principal: Principal, job_id: UUI
 
 
 async def read_after(
-    session: AsyncSession, job_id: UUID, *, after: int = 0, limit: int = MAX_EVENTS
+    session: AnySession, job_id: UUID, *, after: int = 0, limit: int = MAX_EVENTS
 ) -> Sequence[JobEvent]:
     """The events of a job that was checked before, with numbers above `after`, in order."""
-    query = (
-        select(JobEvent)
-        .where(col(JobEvent.job_id) == job_id, col(JobEvent.seq) > after)
-        .order_by(col(JobEvent.seq))
-        .limit(limit)
+    values = {"job_id": job_id, "after": after, "most": limit}
+    rows: Sequence[Any] = (await session.execute(_AFTER, values)).all()
+    return rows
+
+
+_AFTER: Final = (
+    select(
+        col(JobEvent.job_id), col(JobEvent.seq), col(JobEvent.ts), col(JobEvent.type), col(JobEvent.payload)
     )
-    return (await session.execute(query)).scalars().all()
+    .where(
+        col(JobEvent.job_id) == bindparam("job_id", type_=Uuid),
+        col(JobEvent.seq) > bindparam("after", type_=Integer),
+    )
+    .order_by(col(JobEvent.seq))
+    .limit(bindparam("most", type_=Integer))
+)
+"""Built once, so that it stays prepared: every stream reads with it after every event."""
 
 
 async def list_events(

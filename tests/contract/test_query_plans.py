@@ -58,6 +58,7 @@ SCANS: Final = {
     ("the sweeper", "wallets"): "the same",
     ("housekeeping", "job_events"): "once, before a month gets a partition of its own",
     ("housekeeping", "sessions"): "once an hour; they end within a month",
+    ("housekeeping", "password_resets"): "once an hour; they end within a day",
     ("housekeeping", "deployments"): "once an hour; one row per push",
 }
 
