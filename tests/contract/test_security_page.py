@@ -1,0 +1,35 @@
+"""`SECURITY.md` names guards and tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
+PATHS = sorted(set(re.findall(r"`((?:backend|studio|workers|skills_kit)/[\w/.]+)`", PAGE)))
+MOST_LINES = 250
+
+
+@pytest.mark.parametrize(("file", "name"), TESTS, ids=[name for _, name in TESTS])
+def test_a_named_test_exists(file: str, name: str) -> None:
+    body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+    assert name in {part.name for part in body if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef))}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_named_guard_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_every_guard_names_a_test_and_every_boundary_says_what_it_does_not_guard() -> None:
+    assert len(TESTS) > 50
+    assert len(PAGE.splitlines()) <= MOST_LINES
+    for section in PAGE.split("\n## ")[1:]:
+        rows = [line for line in section.splitlines() if line.startswith("| ") and "Guard" not in line]
+        assert all("::test_" in row for row in rows), section.splitlines()[0]
+        assert not rows or "**Not guarded:**" in section, section.splitlines()[0]
