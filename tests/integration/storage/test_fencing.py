@@ -1,0 +1,121 @@
+"""An attempt that is not the running one any more: whatever it has on its way does not appear in the drive."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.fleet import service as fleet
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.losses import sweep
+from backend.storage.errors import StorageUnavailable
+from backend.storage.supabase.storage import SupabaseStorage
+from backend.storage.supabase.uploads import PIECE_BYTES
+from tests.factories.supabase_faults import Fault
+from tests.factories.supabase_server import SupabaseServer
+from tests.factories.tenants import make_job, make_tenant
+from tests.integration.storage.conftest import BUCKETS
+from workers.drives.errors import AttemptLost
+from workers.drives.own import OwnDrive, OwnDrives
+
+
+@pytest_asyncio.fixture
+async def drives(
+    supabase_storage: SupabaseStorage, database: Database, tmp_path: Path
+) -> AsyncIterator[OwnDrives]:
+    drives = OwnDrives(supabase_storage, database, tmp_path / "drives")
+    yield drives
+    drives.close()
+
+
+@pytest_asyncio.fixture
+async def claimed(database: Database) -> Claimed:
+    async with database.transaction() as session:
+        await make_job(session, await make_tenant(session))
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
+        [claimed] = await claim(session, worker_id=worker_id, lane="default", most=1)
+    return claimed
+
+
+@pytest.fixture
+def own(claimed: Claimed, tmp_path: Path) -> OwnDrive:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    return OwnDrive(folder, claimed.project_id, 64 << 20)
+
+
+async def lose(database: Database) -> None:
+    """What the others do when a worker is silent: its jobs are sent on."""
+    async with database.transaction() as session:
+        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
+    async with database.transaction() as session:
+        await sweep(session)
+
+
+async def test_a_lost_attempt_puts_nothing_back(
+    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+) -> None:
+    (own.folder / "a.txt").write_text("stale")
+    await lose(database)
+    with pytest.raises(AttemptLost):
+        await drives.put_back(own, claimed)
+    assert supabase.objects(BUCKETS.drive) == {}
+
+
+async def test_a_job_that_is_being_cancelled_puts_nothing_back(
+    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+) -> None:
+    (own.folder / "a.txt").write_text("x")
+    async with database.transaction() as session:
+        await session.execute(text("update jobs set cancel_requested_at = now()"))
+    with pytest.raises(AttemptLost):
+        await drives.put_back(own, claimed)
+    assert supabase.objects(BUCKETS.drive) == {}
+
+
+@pytest.mark.parametrize("size_bytes", [0, 5, 600_000, PIECE_BYTES + 5, PIECE_BYTES * 3])
+async def test_a_file_that_is_on_its_way_when_the_attempt_is_lost_does_not_appear(
+    drives: OwnDrives,
+    database: Database,
+    claimed: Claimed,
+    own: OwnDrive,
+    supabase: SupabaseServer,
+    *,
+    size_bytes: int,
+) -> None:
+    """The storage is slow with the request before the last one; meanwhile the worker is taken for lost."""
+    (own.folder / "a.bin").write_bytes(os.urandom(size_bytes))
+    slow = Fault("POST", "/object/list-v2", "slow", seconds=1.0)
+    supabase.faults.append(slow)
+    putting = asyncio.create_task(drives.put_back(own, claimed))
+    async with asyncio.timeout(10):
+        while not slow.met:  # noqa: ASYNC110 - the state of another thread
+            await asyncio.sleep(0.005)
+    await lose(database)
+    with pytest.raises(AttemptLost):
+        await putting
+    assert supabase.objects(BUCKETS.drive) == {}
+
+
+async def test_putting_back_goes_on_where_it_ended(
+    drives: OwnDrives, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+) -> None:
+    for number in range(9):
+        (own.folder / f"{number}.txt").write_text(str(number))
+    supabase.faults.append(Fault("POST", "/puras-drive/.*/8.txt", "status", times=4))
+    with pytest.raises(StorageUnavailable):
+        await drives.put_back(own, claimed)
+    await drives.put_back(own, claimed)
+    assert sorted(supabase.objects(BUCKETS.drive).values()) == [str(n).encode() for n in range(9)]
+    puts = [path for method, path in supabase.requests if method == "POST" and path.endswith("/0.txt")]
+    assert len(puts) == 1
