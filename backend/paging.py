@@ -68,7 +68,7 @@ class Page:
         try:
             padded = self.cursor + "=" * (-len(self.cursor) % 4)
             return read(*json.loads(base64.urlsafe_b64decode(padded)))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Invalid(
                 "The cursor is not one of this list. Take it from the Link header of the page before.",
                 [Problem("query.cursor", "Leave it out for the first page.")],

@@ -30,7 +30,8 @@ def requirements_of(archive: Archive, folder: SkillFolder) -> str | None:
 def check_requirements(archive: Archive, path: str, findings: Findings) -> None:
     """Note every line that does not name a package of the index."""
     for number, line in _lines(archive, path):
-        if not _FROM_INDEX.match(line):
+        # Runs of spaces are one: a pattern with several optional parts would try every way to share them out.
+        if not _FROM_INDEX.match(" ".join(line.split())):
             findings.error(
                 Problem(
                     path,

@@ -49,6 +49,7 @@ def read(file: Path) -> list[str]:
 
 def normal(line: str) -> str | None:
     """A requirement in the one spelling of them all; none if it is not a plain package of the index."""
+    line = " ".join(line.split())  # or the pattern would try every way to share runs of spaces out
     hashes = sorted(f"{kind}:{digest}" for kind, digest in _HASH.findall(line))
     match = _REQUIREMENT.fullmatch(_HASH.sub("", line).strip())
     if match is None or match["name"].lower().endswith(_ARCHIVES):

@@ -1,0 +1,61 @@
+"""Text that is short to send and must be short to read: what a backtracking pattern would chew on for hours."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+
+import pytest
+
+from backend.bundles.pack import pack_files
+from backend.bundles.read import read_bundle
+from backend.errors import Invalid, PurasError
+from backend.paging import Page
+from workers.sandbox.requirements import normal
+
+SKILL = {"a/SKILL.md": b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"}
+MOST_CPU_S = 2.0
+"""A twentieth of it is enough on an idle machine; a pattern that tries every way takes longer than the test may."""
+LINES = [
+    "a" + " " * 100_000 + "b",
+    "a [" + " " * 50_000 + "a" + " " * 50_000 + "!",
+    "a" + "-" * 100_000 + "!",
+    "a[" + "a," * 50_000,
+    "a>=" + "1,>=" * 30_000 + "@",
+    "a==1" + " --hash=sha256:" * 8_000,
+    "a" + " ; " * 30_000 + "@",
+]
+
+
+def cpu_s(what: Callable[[], object]) -> float:
+    began = time.process_time()
+    what()
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line[:12])
+def test_a_hostile_line_of_requirements_is_read_at_once_by_all_who_read_it(line: str) -> None:
+    def push() -> None:
+        with pytest.raises(PurasError):
+            read_bundle(pack_files({**SKILL, "a/requirements.txt": (line + "@\n").encode()}))
+
+    assert cpu_s(push) < MOST_CPU_S
+    assert cpu_s(lambda: normal(line)) < MOST_CPU_S
+
+
+def test_spaces_between_the_parts_of_a_requirement_mean_nothing() -> None:
+    spaced = "Pillow   [ a ,  b ]    >= 11.0 ,   < 12"
+    assert normal(spaced) == normal("Pillow[a,b]>=11.0,<12") == "pillow[a,b]>=11.0,<12"
+    text = (spaced + "\n").encode()
+    assert read_bundle(pack_files({**SKILL, "a/requirements.txt": text})).manifest.skills[0].requirements
+
+
+@pytest.mark.parametrize(
+    "place", ["[Infinity]", "[-1e999]", "[NaN]", "[9e400]", '["\\u0000"]', "[[]]", "{}", "7"]
+)
+@pytest.mark.parametrize("kind", [Page.number, Page.moment], ids=["number", "moment"])
+def test_a_cursor_of_no_place_is_refused(place: str, kind: Callable[[Page], object]) -> None:
+    cursor = base64.urlsafe_b64encode(place.encode()).decode()
+    with pytest.raises(Invalid):
+        kind(Page(cursor=cursor))
