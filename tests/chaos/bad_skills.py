@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tests.chaos.rounds import ROUNDS
+
+PRINTED_MB = 1024 if ROUNDS > 1 else 128
+
 
 class Bad(NamedTuple):
     """A function and its job's end."""
@@ -70,7 +74,7 @@ BAD = {
         "answer",
         output_schema="{type: object, properties: {answer: {type: integer}}}",
     ),
-    "prints": Bad("for _ in range(1 << 10): print('x' * (1 << 20))\nreturn {}", None, ""),
+    "prints": Bad(f"for _ in range({PRINTED_MB}): print('x' * (1 << 20))\nreturn {{}}", None, ""),
     "noise": Bad("os.write(1, bytes(range(256)) * 20)\nreturn {}", None, ""),
 }
 
@@ -96,4 +100,22 @@ BAD_SKILLS |= {
 BAD |= {
     "unready": Bad("", "bad_entrypoint", "no model file"),
     "uninstallable": Bad("", "environment_failed", "six==99999"),
+}
+
+UNRULY = ("forks", "hoards", "fills", "clings", "closes", "crashes")
+"""What one job of the skill `mixed` does while others of it do as they should."""
+UNRULY_SKILL = {
+    "skills/mixed/skill.yaml": (
+        b"entrypoint: main.py:choose\ndescription: Does what it is told.\n"
+        b"input_schema: {type: object, properties: {do: {type: string}}}\noutput_schema: {type: object}\n"
+        b"limits: {memory_mb: 128}\ntimeout_s: 2\n"
+    ),
+    "skills/mixed/main.py": (
+        "import os, signal, sys, time\n\n\ndef fine():\n    return {'fine': True}\n"
+        + "".join(
+            f"\n\ndef {name}():\n" + "".join(f"    {line}\n" for line in BAD[name].body.splitlines())
+            for name in UNRULY
+        )
+        + "\n\ndef choose(do):\n    return globals()[do]()\n"
+    ).encode(),
 }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import pytest
 
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
-from tests.chaos.bad_skills import BAD, BAD_SKILLS
+from tests.chaos.bad_skills import BAD, BAD_SKILLS, UNRULY, UNRULY_SKILL
 from tests.chaos.skills import SKILLS
-from tests.chaos.watching import Job, assert_ended_once, until_ended
+from tests.chaos.watching import Job, assert_ended_once, until, until_ended
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
+SIBLINGS = 4
+GO_ON_S = 1.0
+"""A job beside one that misbehaves has its end this long after that one's at the latest."""
 MOST_LOGGED_CHARACTERS = 2 << 20
 
 
@@ -25,6 +29,8 @@ class Seen(NamedTuple):
     client: Client
     bad: dict[str, Job]
     neighbours: list[Job]
+    siblings: dict[str, list[Job]]
+    """For each thing that a job of a skill did: that job, then the well-behaved ones of the same skill."""
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +38,14 @@ def seen() -> Iterator[Seen]:
     """Every bad function at once, while another project goes about its work."""
     settings = {"PURAS_JOB_DISK_MB": "64", "UV_OFFLINE": "1"}
     with instance(**settings) as running, running.client() as client, _neighbour(running) as neighbour:
-        client.push(BAD_SKILLS)
+        client.push({**BAD_SKILLS, **UNRULY_SKILL})
         neighbour.push(SKILLS)
         bad = {name: client.submit(name) for name in BAD}
         neighbours = []
         while not _all_ended(client):
             neighbours.append(neighbour.run("noop", {"n": len(neighbours)}))
         ended = dict(zip(bad, until_ended(client, bad.values(), 60), strict=True))
-        yield Seen(client, ended, neighbours)
+        yield Seen(client, ended, neighbours, {do: _beside_each_other(client, do) for do in UNRULY})
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -69,6 +75,28 @@ def test_a_neighbour_notices_nothing(seen: Seen) -> None:
     assert len(seen.neighbours) > 5
     assert [job["result"] for job in seen.neighbours] == [{"n": n} for n in range(len(seen.neighbours))]
     assert {job["attempt"] for job in seen.neighbours} == {1}
+
+
+@pytest.mark.parametrize("do", UNRULY)
+def test_siblings_of_a_bad_job_go_on_when_it_has_ended(seen: Seen, do: str) -> None:
+    bad, *siblings = seen.siblings[do]
+    assert (bad["status"], bad["error_code"]) == ("failed", BAD[do].code), bad["error"]
+    assert [(job["result"], job["attempt"]) for job in siblings] == [({"fine": True}, 1)] * SIBLINGS
+    late_s = max((_finished(job) - _finished(bad)).total_seconds() for job in siblings)
+    assert late_s <= GO_ON_S
+
+
+def _beside_each_other(client: Client, do: str) -> list[Job]:
+    """A job that does this, and as soon as it runs some of the same skill, hence of the same warm parent."""
+    client.run("mixed", {"do": "fine"})
+    bad = client.submit("mixed", do=do)
+    until(lambda: client.call("GET", f"/v1/jobs/{bad}")["started_at"], 30, "it does not start")
+    siblings = [client.submit("mixed", do="fine") for _ in range(SIBLINGS)]
+    return until_ended(client, [bad, *siblings], 60)
+
+
+def _finished(job: Job) -> datetime:
+    return datetime.fromisoformat(job["finished_at"])
 
 
 def _neighbour(running: Running) -> Client:
