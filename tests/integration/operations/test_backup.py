@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator
-from hashlib import sha256
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,75 +18,10 @@ from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations
 from backend.operations.keeping import backup, restore
-from backend.operations.keeping.errors import BackupExists, BackupNewer, KeysMissing, NotEmpty, WrongKeys
+from backend.operations.keeping.errors import BackupExists, KeysMissing, NotEmpty, WrongKeys
 from benchmarks.client import Client
-from benchmarks.instance import NOOP_SKILL
+from tests.integration.operations.backups import FILES, SECRET, Source, give_keys, restoring
 from tests.integration.operations.instances import Up, eventually, new_up
-
-SECRET = "a secret nobody may read"
-SKILLS = {
-    **NOOP_SKILL,
-    "skills/token/skill.yaml": b"""\
-entrypoint: main.py:run
-description: Tells how long the secret is that it was given.
-input_schema: {type: object}
-output_schema: {type: object, properties: {length: {type: integer}}}
-""",
-    "skills/token/main.py": b"""\
-import os
-
-
-def run():
-    return {"length": len(os.environ["TOKEN"])}
-""",
-}
-FILES = {"a/b c/ü.txt": b"text", "drive/inner.bin": bytes(range(256)) * 4000, "empty": b""}
-
-
-class Source:
-    """A running instance with something of everything, and backups of it."""
-
-    def __init__(self, up: Up) -> None:
-        self.up = up
-        up.start()
-        up.wait_ready()
-        made = up.json("project", "create", "Kept", "--credit-usd", "5")
-        self.project_id, self.api_key = made["project_id"], made["api_key"]
-        with self.client() as client:
-            client.push(SKILLS)
-            client.call("PUT", "/v1/secrets", {"name": "TOKEN", "value": SECRET})
-            self.finished = client.run("noop", {"n": 3})
-        self._fill_drive()
-        self.plain, self.with_keys = up.folder / "plain.tar.gz", up.folder / "with-keys.tar.gz"
-        self.told = up.json("backup", str(self.plain))
-        up.json("backup", "--with-keys", str(self.with_keys))
-
-    @property
-    def drive(self) -> Path:
-        return self.up.home / "storage" / "drive" / self.project_id
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(home=self.up.home)
-
-    @property
-    def keys(self) -> str:
-        return (self.up.home / "keys" / "secrets.key").read_text()
-
-    def client(self) -> Client:
-        return Client(self.up.port, self.api_key)
-
-    def _fill_drive(self) -> None:
-        """As jobs fill it: with deep folders, empty ones, programs, links that lead out."""
-        for name, content in FILES.items():
-            path = self.drive / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        (self.drive / "a" / "run.sh").write_bytes(b"#!/bin/sh\n")
-        (self.drive / "a" / "run.sh").chmod(0o755)
-        os.utime(self.drive / "empty", (1_700_000_000, 1_700_000_000))
-        (self.drive / "nothing in it").mkdir()
-        (self.drive / "out").symlink_to("/etc/passwd")
 
 
 @pytest.fixture(scope="module")
@@ -239,108 +169,6 @@ async def test_a_cut_backup_leaves_the_home_as_empty_as_it_was(source: Source, t
     assert (await restoring(Settings(home=target.home), source.with_keys)).is_signed
 
 
-def test_a_newer_backup_is_refused(source: Source, tmp_path: Path) -> None:
-    def newer(members: list[Member]) -> list[Member]:
-        header = json.loads(members[0][1])
-        return [changed(members[0], json.dumps(header | {"revision": "2199"}).encode()), *members[1:]]
-
-    with pytest.raises(BackupNewer, match="'2199'"):
-        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, newer))
-
-
-Member = tuple[tarfile.TarInfo, bytes]
-Change = Callable[[list[Member]], list[Member]]
-
-
-def without(prefix: str) -> Change:
-    return lambda members: [member for member in members if not member[0].name.startswith(prefix)]
-
-
-def with_content(prefix: str, content: bytes) -> Change:
-    """Another content under a name, its own hash made to fit: only the whole tells."""
-    return lambda members: [
-        changed(member, content) if member[0].name.startswith(prefix) else member for member in members
-    ]
-
-
-def with_link(members: list[Member]) -> list[Member]:
-    link = tarfile.TarInfo("drive/00000000-0000-0000-0000-000000000000/out")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    return [members[0], (link, b""), *members[1:]]
-
-
-def named(name: str) -> Change:
-    return lambda members: [members[0], changed((tarfile.TarInfo(name), b""), b"x"), *members[1:]]
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (without("manifest"), "its end is missing|no backup has"),
-        (without("signature"), "signature is missing"),
-        (without("drive/"), "drive_files"),
-        (without("bundles/"), "bundles"),
-        (without("database/jobs"), "rows"),
-        (without("header"), "no backup of an instance"),
-        (with_content("bundles/", b"evil"), "bundles_bytes"),
-        (with_content("database/wallets", b""), "rows"),
-        (with_content("database/wallets", b"evil\n"), "sha256"),
-        (with_content("signature", b"{}"), "signature.json is not one of ours"),
-        (lambda members: [*members, members[1]], "behind its end"),
-        (with_link, "a link or a device"),
-        (named("../../etc/cron.d/x"), "no backup has"),
-        (named("/etc/passwd"), "no backup has"),
-        (named("drive/00000000-0000-0000-0000-000000000000/../../x"), "no file of a drive"),
-        (named("database/pg_authid/000001"), "no backup has"),
-    ],
-)
-def test_a_changed_backup_is_refused_with_what_is_wrong(
-    source: Source, tmp_path: Path, change: Change, why: str
-) -> None:
-    with pytest.raises(ArchiveDamaged, match=why):
-        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, change))
-
-
-def test_a_backup_that_somebody_else_made_whole_again_is_not_taken_for_ours(
-    source: Source, tmp_path: Path
-) -> None:
-    """An attacker who can write where backups are kept can make every hash fit, and not the signature."""
-    manifest = "manifest.json"
-
-    def forged(members: list[Member]) -> list[Member]:
-        told = next(content for info, content in members if info.name == manifest)
-        return with_content(manifest, told + b" ")(members)
-
-    settings = Settings(home=source.up.home)
-    assert restore.check(settings, source.plain).is_signed
-    with pytest.raises(WrongKeys):
-        restore.check(settings, rewritten(source.plain, tmp_path, forged))
-
-
-def test_one_flipped_bit_is_found_wherever_it_is(source: Source, tmp_path: Path) -> None:
-    whole = source.with_keys.read_bytes()
-    flipped = tmp_path / "flipped.tar.gz"
-    found = 0
-    for place in range(0, len(whole), len(whole) // 40):
-        content = bytearray(whole)
-        content[place] ^= 4
-        flipped.write_bytes(content)
-        if says_the_same(content, whole):
-            continue
-        with pytest.raises(ArchiveDamaged):
-            restore.check(Settings(home=tmp_path), flipped)
-        found += 1
-    assert found > 30
-
-
-def says_the_same(content: bytes, whole: bytes) -> bool:
-    """Some bits of the compressed form mean nothing."""
-    try:
-        return gzip.decompress(content) == gzip.decompress(whole)
-    except (OSError, EOFError, zlib.error):
-        return False
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 async def test_a_full_disk_is_told_before_anything_is_written(source: Source, target: Up) -> None:
     small = target.folder / "small"
@@ -369,43 +197,9 @@ async def test_a_backup_needs_a_place(source: Source, tmp_path: Path) -> None:
         await backup.make(source.settings, tmp_path / "text.tar.gz", with_keys=False, tell=print)
 
 
-async def restoring(settings: Settings, path: Path) -> restore.Restored:
-    return await restore.restore(settings, path, without_keys=False, tell=lambda told: None)
-
-
 def mounted(folder: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", folder], check=True)
 
 
 def unmounted(folder: Path) -> None:
     subprocess.run(["umount", folder], check=True)
-
-
-def give_keys(source: Source, target: Up) -> None:
-    target.home.mkdir(mode=0o755)
-    shutil.copytree(source.up.home / "keys", target.home / "keys")
-
-
-def changed(member: Member, content: bytes) -> Member:
-    """The member with another content and the hash of that."""
-    info = member[0]
-    info.size = len(content)
-    info.pax_headers = {
-        "SCHILY.xattr.user.puras.sha256": sha256(content).hexdigest(),
-        "SCHILY.xattr.user.puras.modified_ns": "0",
-    }
-    return info, content
-
-
-def rewritten(path: Path, folder: Path, change: Change) -> Path:
-    """The backup with its members changed."""
-    members: list[Member] = []
-    with tarfile.open(path) as archive:
-        for info in archive:
-            content = archive.extractfile(info)
-            members.append((info, content.read() if content else b""))
-    target = folder / "changed.tar.gz"
-    with tarfile.open(target, "w:gz", format=tarfile.PAX_FORMAT) as archive:
-        for info, data in change(members):
-            archive.addfile(info, io.BytesIO(data))
-    return target

@@ -1,0 +1,87 @@
+"""A running instance with something of everything, and backups of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from backend.config import Settings
+from backend.operations.keeping import restore
+from benchmarks.client import Client
+from benchmarks.instance import NOOP_SKILL
+from tests.integration.operations.instances import Up
+
+SECRET = "a secret nobody may read"
+SKILLS = {
+    **NOOP_SKILL,
+    "skills/token/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Tells how long the secret is that it was given.
+input_schema: {type: object}
+output_schema: {type: object, properties: {length: {type: integer}}}
+""",
+    "skills/token/main.py": b"""\
+import os
+
+
+def run():
+    return {"length": len(os.environ["TOKEN"])}
+""",
+}
+FILES = {"a/b c/ü.txt": b"text", "drive/inner.bin": bytes(range(256)) * 4000, "empty": b""}
+
+
+class Source:
+    """A running instance with something of everything, and backups of it."""
+
+    def __init__(self, up: Up) -> None:
+        self.up = up
+        up.start()
+        up.wait_ready()
+        made = up.json("project", "create", "Kept", "--credit-usd", "5")
+        self.project_id, self.api_key = made["project_id"], made["api_key"]
+        with self.client() as client:
+            client.push(SKILLS)
+            client.call("PUT", "/v1/secrets", {"name": "TOKEN", "value": SECRET})
+            self.finished = client.run("noop", {"n": 3})
+        self._fill_drive()
+        self.plain, self.with_keys = up.folder / "plain.tar.gz", up.folder / "with-keys.tar.gz"
+        self.told = up.json("backup", str(self.plain))
+        up.json("backup", "--with-keys", str(self.with_keys))
+
+    @property
+    def drive(self) -> Path:
+        return self.up.home / "storage" / "drive" / self.project_id
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.up.home)
+
+    @property
+    def keys(self) -> str:
+        return (self.up.home / "keys" / "secrets.key").read_text()
+
+    def client(self) -> Client:
+        return Client(self.up.port, self.api_key)
+
+    def _fill_drive(self) -> None:
+        """As jobs fill it: with deep folders, empty ones, programs, links that lead out."""
+        for name, content in FILES.items():
+            path = self.drive / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        (self.drive / "a" / "run.sh").write_bytes(b"#!/bin/sh\n")
+        (self.drive / "a" / "run.sh").chmod(0o755)
+        os.utime(self.drive / "empty", (1_700_000_000, 1_700_000_000))
+        (self.drive / "nothing in it").mkdir()
+        (self.drive / "out").symlink_to("/etc/passwd")
+
+
+async def restoring(settings: Settings, path: Path) -> restore.Restored:
+    return await restore.restore(settings, path, without_keys=False, tell=lambda told: None)
+
+
+def give_keys(source: Source, target: Up) -> None:
+    target.home.mkdir(mode=0o755)
+    shutil.copytree(source.up.home / "keys", target.home / "keys")

@@ -1,0 +1,154 @@
+"""A backup that was cut, changed or made up is refused with what is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from backend.archives.errors import ArchiveDamaged
+from backend.config import Settings
+from backend.operations.keeping import restore
+from backend.operations.keeping.errors import BackupNewer, WrongKeys
+from tests.integration.operations.backups import Source
+from tests.integration.operations.instances import new_up
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    with new_up() as up:
+        yield Source(up)
+
+
+def test_a_newer_backup_is_refused(source: Source, tmp_path: Path) -> None:
+    def newer(members: list[Member]) -> list[Member]:
+        header = json.loads(members[0][1])
+        return [changed(members[0], json.dumps(header | {"revision": "2199"}).encode()), *members[1:]]
+
+    with pytest.raises(BackupNewer, match="'2199'"):
+        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, newer))
+
+
+Member = tuple[tarfile.TarInfo, bytes]
+Change = Callable[[list[Member]], list[Member]]
+
+
+def without(prefix: str) -> Change:
+    return lambda members: [member for member in members if not member[0].name.startswith(prefix)]
+
+
+def with_content(prefix: str, content: bytes) -> Change:
+    """Another content under a name, its own hash made to fit: only the whole tells."""
+    return lambda members: [
+        changed(member, content) if member[0].name.startswith(prefix) else member for member in members
+    ]
+
+
+def with_link(members: list[Member]) -> list[Member]:
+    link = tarfile.TarInfo("drive/00000000-0000-0000-0000-000000000000/out")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return [members[0], (link, b""), *members[1:]]
+
+
+def named(name: str) -> Change:
+    return lambda members: [members[0], changed((tarfile.TarInfo(name), b""), b"x"), *members[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (without("manifest"), "its end is missing|no backup has"),
+        (without("signature"), "signature is missing"),
+        (without("drive/"), "drive_files"),
+        (without("bundles/"), "bundles"),
+        (without("database/jobs"), "rows"),
+        (without("header"), "no backup of an instance"),
+        (with_content("bundles/", b"evil"), "bundles_bytes"),
+        (with_content("database/wallets", b""), "rows"),
+        (with_content("database/wallets", b"evil\n"), "sha256"),
+        (with_content("signature", b"{}"), "signature.json is not one of ours"),
+        (lambda members: [*members, members[1]], "behind its end"),
+        (with_link, "a link or a device"),
+        (named("../../etc/cron.d/x"), "no backup has"),
+        (named("/etc/passwd"), "no backup has"),
+        (named("drive/00000000-0000-0000-0000-000000000000/../../x"), "no file of a drive"),
+        (named("database/pg_authid/000001"), "no backup has"),
+    ],
+)
+def test_a_changed_backup_is_refused_with_what_is_wrong(
+    source: Source, tmp_path: Path, change: Change, why: str
+) -> None:
+    with pytest.raises(ArchiveDamaged, match=why):
+        restore.check(Settings(home=tmp_path), rewritten(source.with_keys, tmp_path, change))
+
+
+def test_a_backup_that_somebody_else_made_whole_again_is_not_taken_for_ours(
+    source: Source, tmp_path: Path
+) -> None:
+    """An attacker who can write where backups are kept can make every hash fit, and not the signature."""
+    manifest = "manifest.json"
+
+    def forged(members: list[Member]) -> list[Member]:
+        told = next(content for info, content in members if info.name == manifest)
+        return with_content(manifest, told + b" ")(members)
+
+    settings = Settings(home=source.up.home)
+    assert restore.check(settings, source.plain).is_signed
+    with pytest.raises(WrongKeys):
+        restore.check(settings, rewritten(source.plain, tmp_path, forged))
+
+
+def test_one_flipped_bit_is_found_wherever_it_is(source: Source, tmp_path: Path) -> None:
+    whole = source.with_keys.read_bytes()
+    flipped = tmp_path / "flipped.tar.gz"
+    found = 0
+    for place in range(0, len(whole), len(whole) // 40):
+        content = bytearray(whole)
+        content[place] ^= 4
+        flipped.write_bytes(content)
+        if says_the_same(content, whole):
+            continue
+        with pytest.raises(ArchiveDamaged):
+            restore.check(Settings(home=tmp_path), flipped)
+        found += 1
+    assert found > 20
+
+
+def says_the_same(content: bytes, whole: bytes) -> bool:
+    """Some bits of the compressed form mean nothing, and data that repeats has several forms."""
+    try:
+        return gzip.decompress(content) == gzip.decompress(whole)
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def changed(member: Member, content: bytes) -> Member:
+    """The member with another content and the hash of that."""
+    info = member[0]
+    info.size = len(content)
+    info.pax_headers = {
+        "SCHILY.xattr.user.puras.sha256": sha256(content).hexdigest(),
+        "SCHILY.xattr.user.puras.modified_ns": "0",
+    }
+    return info, content
+
+
+def rewritten(path: Path, folder: Path, change: Change) -> Path:
+    """The backup with its members changed."""
+    members: list[Member] = []
+    with tarfile.open(path) as archive:
+        for info in archive:
+            content = archive.extractfile(info)
+            members.append((info, content.read() if content else b""))
+    target = folder / "changed.tar.gz"
+    with tarfile.open(target, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for info, data in change(members):
+            archive.addfile(info, io.BytesIO(data))
+    return target
