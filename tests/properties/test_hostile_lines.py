@@ -13,7 +13,7 @@ from backend.bundles.pack import pack_files
 from backend.bundles.read import read_bundle
 from backend.errors import Invalid, PurasError
 from backend.paging import Page
-from workers.sandbox.requirements import normal
+from workers.sandbox.packages.requirements import normal
 
 SKILL = {"a/SKILL.md": b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"}
 MOST_CPU_S = 2.0

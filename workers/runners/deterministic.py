@@ -12,12 +12,9 @@ from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
 from backend.tracing import spans
 from workers.runners import Assignment, Failure, Outcome, Recorder, Success
 from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.build_box import BuildLimits
-from workers.sandbox.builds import Workshop
 from workers.sandbox.control_groups import ControlGroups
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.egress.visit import Visit
-from workers.sandbox.environments import Environments
 from workers.sandbox.errors import (
     EntrypointRefused,
     EnvironmentFailed,
@@ -29,6 +26,9 @@ from workers.sandbox.folders import JobFolders
 from workers.sandbox.launch import MEMORY_ROOM_BYTES, Ground
 from workers.sandbox.layers import Layers, Mode
 from workers.sandbox.own_drive import OwnDrive
+from workers.sandbox.packages.build_box import BuildLimits
+from workers.sandbox.packages.builds import Workshop
+from workers.sandbox.packages.environments import Environments
 from workers.sandbox.places import prepare_links, read_by_every_job, refuse_exposed
 from workers.sandbox.pool import Pool
 from workers.sandbox.process import Child, Ending, Job, NotStarted, Silent, Stopped

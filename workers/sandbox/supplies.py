@@ -13,8 +13,8 @@ from backend import logs
 from backend.storage.shelf import Bounds, Shelf, size_of
 from workers.runners import Assignment, Recorder
 
-from .environments import Environments
 from .errors import ParentLost
+from .packages.environments import Environments
 
 _TIDY_S: Final = 600.0
 _DAY_S: Final = 86_400.0

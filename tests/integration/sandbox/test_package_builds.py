@@ -19,8 +19,8 @@ from tests.integration.sandbox.packages import archive, requirements_file, sourc
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.build_box import BuildLimits
 from workers.sandbox.layers import Layers
+from workers.sandbox.packages.build_box import BuildLimits
 
 pytestmark = pytest.mark.skipif(
     sandbox_layers.probe("auto").bwrap is None, reason="packages are built only in mounts of their own"

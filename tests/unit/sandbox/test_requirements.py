@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox import requirements
+from workers.sandbox.packages import requirements
 from workers.sandbox.errors import RequirementsRefused
 
 

@@ -15,15 +15,15 @@ from uuid import UUID
 
 from backend.storage.shelf import touch
 
+from ..errors import EnvironmentFailed
+from ..folders import JobFolders
+from ..inside import build
+from ..layers import Layers
+from ..watchdog import Watchdog
 from . import downloads, harvest, requirements
 from .build_box import BuildBox, BuildLimits
 from .build_log import BuildLog
-from .errors import EnvironmentFailed
-from .folders import JobFolders
-from .inside import build
 from .installer import Installer, Source
-from .layers import Layers
-from .watchdog import Watchdog
 
 _MAX_REQUIREMENTS: Final = 100
 

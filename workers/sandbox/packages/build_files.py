@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from .errors import EnvironmentFailed, WheelsMissing
+from ..errors import EnvironmentFailed, WheelsMissing
 
 REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
 REMEMBER_MISSING_S: Final = 3600.0  # wheels come when somebody publishes them

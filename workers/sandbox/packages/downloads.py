@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from .errors import EnvironmentFailed
+from ..errors import EnvironmentFailed
 from .installer import Source
 
 MAX_BYTES: Final = 256 << 20

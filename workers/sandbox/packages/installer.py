@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 
 import uv
 
+from ..errors import EnvironmentFailed, WheelsMissing
+from ..places import BASE_PYTHON
 from .build_log import BuildLog
-from .errors import EnvironmentFailed, WheelsMissing
-from .places import BASE_PYTHON
 
 _FROM_OUR_ENVIRONMENT: Final = ("UV_", "PIP_", "SSL_", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "LANG", "PATH")
 _NOT_FROM_OURS: Final = (

@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.errors import Problem
 
-from .errors import RequirementsRefused
+from ..errors import RequirementsRefused
 
 _MAX_BYTES: Final = 256 * 1024
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"

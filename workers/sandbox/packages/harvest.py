@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import EnvironmentFailed
-from .inside import build
+from ..errors import EnvironmentFailed
+from ..inside import build
 from .installer import Source
 
 _MAX_ANSWER_BYTES: Final = 256 * 1024

@@ -23,13 +23,13 @@ from backend.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
 from backend.tracing import spans
 from workers.runners import Assignment, Recorder
 
+from ..errors import EnvironmentFailed, WheelsMissing
+from ..places import BASE_PYTHON
 from . import requirements as requirements_file
 from .build_files import locked, remember_failure, remembered_failure
 from .build_log import BuildLog
 from .builds import Builder, Workshop
-from .errors import EnvironmentFailed, WheelsMissing
 from .installer import Installer
-from .places import BASE_PYTHON
 
 INSTALL_S: Final = 600.0
 BUILD_S: Final = 1800.0  # with packages that must be built

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from . import mounts
+from .. import mounts
+from ..inside import build
+from ..layers import Layers
+from ..places import BASE_PYTHON, INSIDE_ENVIRONMENT, INSIDE_OURS, readable_by_builds, writable_by_builds
+from ..watchdog import Excess, Watchdog, Watched
 from .build_log import BuildLog
-from .inside import build
-from .layers import Layers
-from .places import BASE_PYTHON, INSIDE_ENVIRONMENT, INSIDE_OURS, readable_by_builds, writable_by_builds
-from .watchdog import Excess, Watchdog, Watched
 
 _ADDRESS_ROOM_BYTES: Final = 1 << 30  # asked for and not used
 _END_S: Final = 5.0  # for a killed sandbox to be gone
