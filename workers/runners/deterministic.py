@@ -190,7 +190,7 @@ class DeterministicRunner:
         try:
             drive.put_in()
             self._announce(parent, assignment, recorder)
-            parent.admit(child, assignment.token, visit)
+            parent.doors.admit(child, assignment.token, visit)
             parent.output.attach(recorder)
             parent.output.finish()
             child.output.attach(recorder)
@@ -205,7 +205,7 @@ class DeterministicRunner:
                 self._groups.remove_soon(group)
             if meter.watched is not None:
                 self._watchdog.forget(meter.watched)
-            parent.dismiss(child, assignment.token)
+            parent.doors.dismiss(child, assignment.token)
             child.kill()
             drive.take_out()
             parent.release(child)
@@ -215,7 +215,7 @@ class DeterministicRunner:
         outcome = outcome_of(ending, meter, recorder, parent_is_lost=parent.is_lost)
         if isinstance(outcome, Success) and not drive.is_whole:
             outcome = Failure("crashed", _DRIVE_LOST, outcome.measured)
-        await parent.tell_traffic(child, visit)
+        await parent.doors.tell_traffic(child, visit)
         return outcome
 
     def _announce(self, parent: WarmParent, assignment: Assignment, recorder: Recorder) -> None:

@@ -13,10 +13,14 @@ PurasError
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final
 
 from backend.errors import Invalid, PurasError, Unavailable
 
 from .output import Output
+
+_LEFT: Final = ("threads", "processes", "connections")
+"""What an import may leave behind that no fork survives."""
 
 
 class SandboxUnavailable(Unavailable):
@@ -79,3 +83,16 @@ class WheelsMissing(EnvironmentFailed):
     def __init__(self, names: list[str], log: str = "") -> None:
         super().__init__(f"There is no wheel of {', '.join(names)} for this Python and machine.", log)
         self.names = names
+
+
+class NotForkable(Exception):
+    """The import left threads, processes or connections behind, which a fork would break: each job imports anew."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        left = [word for word in _LEFT if told.get(word)]
+        counted = " and ".join(f"{told[word]} {word}" for word in left if isinstance(told[word], int))
+        super().__init__(
+            f"importing the skill left {counted or 'something'} running, so that every job imports it anew"
+        )
+        self.kind = left[0] if left else "something"
+        """What it left behind, in one word."""

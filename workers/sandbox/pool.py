@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 from backend import logs
 from backend.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
 
-from .errors import ParentLost
+from .errors import NotForkable, ParentLost
 from .launch import Ground
 from .spec import ParentKey, ParentSpec
-from .warm import NotForkable, WarmParent
+from .warm import WarmParent
 from .watchdog import memory_of, strays_of
 
 _KEEP_S: Final = 2.0  # between two looks at what is idle

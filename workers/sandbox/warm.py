@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,10 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from .broker import Broker
-from .egress.doorway import Doorway
-from .egress.visit import Visit
-from .errors import EntrypointRefused, ParentLost
+from .doors import Doors
+from .errors import EntrypointRefused, NotForkable, ParentLost
 from .inside import wire
 from .launch import Ground, Launched, launch
 from .output import Output
@@ -33,17 +30,6 @@ _FOLDER_SHARE: Final = 16  # of the disk limit of one job, for the folder of all
 _MESSAGES_AT_START: Final = 8
 _MESSAGES_OF_A_CHILD: Final = 2
 _READ_BYTES: Final = 1 << 16
-_LEFT: Final = ("threads", "processes", "connections")
-"""What an import may leave behind that no fork survives."""
-
-
-class NotForkable(Exception):
-    """The import left threads, processes or connections behind, which a fork would break."""
-
-    def __init__(self, reason: str, kind: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        """What it left behind, in one word."""
 
 
 class WarmParent:
@@ -68,8 +54,7 @@ class WarmParent:
         self._spares_wanted = 1
         self._count = 0
         self._messages_left = _MESSAGES_AT_START
-        self._broker: Broker | None = None
-        self._doorway: Doorway | None = None
+        self.doors = Doors(ground, spec.key)
         self._launched: Launched | None = None
         self._why_stopped = ""
         self._spoke = asyncio.Event()
@@ -152,25 +137,6 @@ class WarmParent:
         """Children that wait for a job."""
         return len(self._spares)
 
-    def admit(self, child: Child, token: str, visit: Visit) -> None:
-        """Let the broker pass requests that carry this token, and have the job told what the proxy refuses to it."""
-        if self._broker is not None:
-            self._broker.tokens.add(token)
-        if self._doorway is not None:
-            self._doorway.enter(child.number, visit)
-
-    def dismiss(self, child: Child, token: str) -> None:
-        """Have the broker refuse the token of a job that has ended."""
-        if self._broker is not None:
-            self._broker.tokens.discard(token)
-        if self._doorway is not None:
-            self._doorway.leave(child.number)
-
-    async def tell_traffic(self, child: Child, visit: Visit) -> None:
-        """Have a job that has ended be told how much it used the network, if it did."""
-        if self._doorway is not None:
-            await self._doorway.tell(child.number, visit)
-
     def tidy(self) -> None:
         """Have what ended jobs left in shared memory removed."""
         if self._launched is not None and not self.is_lost and self._ground.is_mounted:
@@ -249,7 +215,7 @@ class WarmParent:
         if kind == "refused":
             raise EntrypointRefused(str(told.get("message")), str(told.get("trace", "")), self.output)
         if kind == "not_forkable":
-            raise NotForkable(_why_not_forkable(told), _first_left(told))
+            raise NotForkable(told)
         if self._why_stopped:
             raise EntrypointRefused(f"The sandbox was ended: {self._why_stopped}.", output=self.output)
         raise ParentLost("The skill's sandbox ended while it started.")
@@ -300,10 +266,11 @@ class WarmParent:
     def _heed(self, body: dict[str, Any], descriptors: list[int]) -> None:
         """Take in one message. The sender may lie: at worst it hurts its own jobs."""
         kind = body.get("type")
-        if kind == "broker" and descriptors and self._broker is None and not self._told.done():
-            self._broker = Broker(socket.socket(fileno=descriptors.pop()), self._ground.api_base)
-        elif kind == "egress" and descriptors and self._may_open_door():
-            self._open_door(socket.socket(fileno=descriptors.pop()))
+        if not self._told.done():
+            try:
+                self.doors.take(kind, descriptors)
+            except ValueError as error:
+                self.stop(f"{error}: correct it in skill.yaml")
         for descriptor in descriptors:
             os.close(descriptor)
         child = self._children.get(body["id"]) if isinstance(body.get("id"), int) else None
@@ -313,19 +280,6 @@ class WarmParent:
             child.lost()
         elif kind in ("ready", "refused", "not_forkable") and not self._told.done():
             self._told.set_result(body)
-
-    def _open_door(self, listener: socket.socket) -> None:
-        key = self.spec.key
-        try:
-            self._doorway = self._ground.proxy.open(listener, key.network, tenant=str(key.project_id))
-        except ValueError as error:
-            listener.close()
-            self.stop(f"{error}: correct it in skill.yaml")
-
-    def _may_open_door(self) -> bool:
-        """Once, before anything of the tenant's has run, and only for a skill that has a network."""
-        is_early = self._doorway is None and not self._told.done()
-        return is_early and self._ground.opens_to_internet(self.spec.key.network)
 
     def _texts(self) -> list[tuple[int, str]]:
         return (
@@ -362,10 +316,7 @@ class WarmParent:
 
     def _let_go(self) -> None:
         """Close every way to it; what it printed last is read before."""
-        if self._broker is not None:
-            self._broker.close()
-        if self._doorway is not None:
-            self._doorway.close()
+        self.doors.close()
         if self._launched is None:
             return
         loop = asyncio.get_running_loop()
@@ -385,13 +336,3 @@ class WarmParent:
         else:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
-
-
-def _first_left(told: dict[str, Any]) -> str:
-    return next((word for word in _LEFT if told.get(word)), "something")
-
-
-def _why_not_forkable(told: dict[str, Any]) -> str:
-    counts = [(told.get(word), word) for word in _LEFT]
-    parts = [f"{count} {word}" for count, word in counts if isinstance(count, int) and count]
-    return f"importing the skill left {' and '.join(parts) or 'something'} running, so that every job imports it anew"
