@@ -28,6 +28,7 @@ from backend.metrics.instruments import JOB_FINISH
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import traces
+from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
 from workers.drives.own import OwnDrives
 from workers.prepare import Prepared, prepare
@@ -101,8 +102,9 @@ class Attempt:
             with spans.span("prepare"):
                 prepared = await self._prepare()
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
-            outcome = await self._runners[self.claimed.type].run(prepared.assignment, self._recorder)
-            ending = await self._ending(prepared, outcome)
+            noting = Deletions(self._recorder)
+            outcome = await self._runners[self.claimed.type].run(prepared.assignment, noting)
+            ending = await self._ending(prepared, outcome, noting)
         except asyncio.CancelledError:
             await self._store_ended_from_outside(time.monotonic() - started)
             return
@@ -132,7 +134,7 @@ class Attempt:
                 self._log.warning("not prepared yet; trying again", error=why_away(error))
             await asyncio.sleep(RETRY_S)
 
-    async def _ending(self, prepared: Prepared, outcome: Outcome) -> Ending:
+    async def _ending(self, prepared: Prepared, outcome: Outcome, noting: Deletions) -> Ending:
         used = self._compute(outcome.measured.wall_s)
         usage = {
             "wall_s": round(outcome.measured.wall_s, 4),
@@ -156,7 +158,7 @@ class Attempt:
                 self.claimed,
                 prepared,
                 value=checked.value,
-                recorder=self._recorder,
+                recorder=noting,
             )
         except PurasError as trouble:
             error = self._without_secrets(

@@ -11,11 +11,11 @@ from backend.connections import AWAY
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.storage.errors import StorageUnavailable
+from workers.drives.deletions import Deletions
 from workers.drives.own import OwnDrive, OwnDrives
 from workers.drives.scan import Changes
 from workers.outputs import output_files
 from workers.prepare import Prepared
-from workers.runners import Recorder
 
 log = logs.get(__name__)
 
@@ -31,7 +31,7 @@ async def kept_files(
     prepared: Prepared,
     *,
     value: Any,
-    recorder: Recorder,
+    recorder: Deletions,
     give_up_s: float = GIVE_UP_S,
 ) -> list[dict[str, Any]]:
     """The files that a result names, once all that the job wrote is stored; goes through absences of the storage.
@@ -53,8 +53,8 @@ async def kept_files(
         await asyncio.sleep(PAUSE_S)
 
 
-async def _put_back(drives: OwnDrives, drive: OwnDrive, claimed: Claimed, recorder: Recorder) -> None:
-    found = await drives.put_back(drive, claimed)
+async def _put_back(drives: OwnDrives, drive: OwnDrive, claimed: Claimed, recorder: Deletions) -> None:
+    found = await drives.put_back(drive, claimed, recorder.paths)
     if found.count_left_out:
         recorder.record("log", {"stream": "system", "level": "warning", "text": _left_out(found)})
 

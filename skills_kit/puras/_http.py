@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
@@ -91,6 +92,36 @@ def post_json(url: str, body: Mapping[str, object], headers: Mapping[str, str]) 
     if not isinstance(answer, dict):
         raise HttpError("the instance answered something that is not an object.")
     return answer
+
+
+def download(url: str, to: Path, headers: Mapping[str, str]) -> None:
+    """Write what the instance has at the address into a file.
+
+    Raises:
+        HttpError: it refuses, with its own sentence, does not answer, or breaks off.
+    """
+    request = Request(url, headers=dict(headers))  # noqa: S310 - the instance's own address
+    try:
+        with (
+            _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=MOST_S) as response,
+            to.open("wb") as file,
+        ):
+            size_bytes = 0
+            while chunk := response.read(_CHUNK_BYTES):
+                size_bytes += file.write(chunk)
+            declared = response.headers.get("Content-Length", "")
+            if declared.isdecimal() and size_bytes < int(declared):
+                raise HttpError("the connection broke before the end.")
+    except HTTPError as error:
+        with error:
+            raise HttpError(_told(error.read(_CHUNK_BYTES), error.code)) from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise HttpError(f"it did not arrive ({_reason(error)}).") from error
+
+
+def path_of(url: str) -> str:
+    """The path of an address, as it is written."""
+    return urlsplit(url).path
 
 
 class _PublicHttp(HTTPConnection):

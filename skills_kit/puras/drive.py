@@ -1,4 +1,8 @@
-"""The project's files, as the job has them under `./drive`: `drive.save("out/report.pdf", data)`."""
+"""The project's files, as the job has them under `./drive`: `drive.save("out/report.pdf", data)`.
+
+Where the instance keeps drives elsewhere, `./drive` holds the files that the inputs name, and what the job writes there
+is kept when it succeeds; `fetch` and `open` get other files as they are wanted.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypedDict
 
-__all__ = ["DriveError", "SignedFile", "list", "open", "path", "save", "sign", "url"]
+__all__ = ["DriveError", "SignedFile", "delete", "fetch", "list", "open", "path", "save", "sign", "url"]
 
 _PREFIX = "drive/"
+_TO_BEGIN_S = 60
+"""How long an address of a file is good for, to begin to read it."""
 
 
 class DriveError(OSError):
@@ -71,19 +77,72 @@ def save(name: str | os.PathLike[str], data: bytes | str) -> str:
 def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[Any]:  # noqa: A001 - the kit's word
     """Open a file of the drive as `open` does; folders of a new file are made.
 
+    A file that is elsewhere is fetched to be read; to be changed it must be among the inputs, or written anew.
+
     Raises:
-        DriveError: the name leads out of the drive.
+        DriveError: the name leads out of the drive, or the file cannot be fetched.
     """
     target = path(name)
     if not mode.startswith("r"):
         target.parent.mkdir(parents=True, exist_ok=True)
+    elif "+" not in mode and _is_elsewhere(target):
+        target = fetch(name)
     if "b" not in mode:
         options.setdefault("encoding", "utf-8")
     return target.open(mode, **options)
 
 
+def fetch(name: str | os.PathLike[str]) -> Path:
+    """A path to the content of a file of the drive, wherever drives are kept: what is in `./drive`, else a copy.
+
+    Raises:
+        DriveError: there is no such file, or the instance does not answer.
+    """
+    target = path(name)
+    if not _is_elsewhere(target):
+        if not target.is_file():
+            raise DriveError(f"There is no file {_relative(name)!r} in the drive.")
+        return target
+    from puras import _http
+
+    copy = Path(tempfile.gettempdir(), "puras-drive", _relative(name))
+    if copy.is_file():
+        return copy
+    signed = sign(name, ttl=_TO_BEGIN_S)["signed_url"]
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    draft = copy.with_name(f".fetching-{os.getpid()}-{copy.name[-100:]}")
+    try:
+        _http.download(
+            _environment("PURAS_API_BASE").rstrip("/") + _http.path_of(signed),
+            draft,
+            {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")},
+        )
+        draft.replace(copy)
+    except _http.HttpError as error:
+        raise DriveError(f"The file {_relative(name)!r} could not be fetched: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return copy
+
+
+def delete(name: str | os.PathLike[str]) -> None:
+    """Delete a file of the drive; where drives are kept elsewhere, when the job has succeeded.
+
+    Raises:
+        DriveError: the name is not one of a file in the drive, or there is no such file.
+    """
+    target = path(name)
+    if target == _root() or (not target.is_file() and not _is_elsewhere(target)):
+        raise DriveError(f"There is no file {_relative(name)!r} in the drive to delete.")
+    from puras import _events
+
+    target.unlink(missing_ok=True)
+    relative = _relative(name)
+    _events.emit({"type": "drive_deleted", "path": relative}, f"deleted drive/{relative}")
+
+
 def list(prefix: str = "") -> builtins.list[str]:  # noqa: A001 - the kit's word
-    """The drive paths of all files whose path begins with the prefix, in order; links are left out."""
+    """The drive paths of all files in `./drive` whose path begins with the prefix, in order; links are left out."""
     root = _root()
     wanted = _relative(prefix) + ("/" if prefix.endswith("/") and _relative(prefix) else "")
     return sorted(name for name in _files(root) if name.startswith(wanted))
@@ -118,6 +177,11 @@ def url(name: str | os.PathLike[str], *, ttl: int = 3600) -> str:
         DriveError: there is no such file, or the instance does not answer.
     """
     return sign(name, ttl=ttl)["signed_url"]
+
+
+def _is_elsewhere(target: Path) -> bool:
+    """Whether the file, which is not here, may be where the instance keeps drives."""
+    return bool(os.environ.get("PURAS_DRIVE_IS_ELSEWHERE")) and not target.exists()
 
 
 def _root() -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from asyncio import to_thread
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from backend.bundles.manifest import Skill
 from backend.db import Database
-from backend.drive.errors import BadDrivePath, DriveFileMissing, PathTaken
+from backend.drive.errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.paths import DrivePath, parse_drive_path
 from backend.errors import PurasError
 from backend.instance import Instance
@@ -83,8 +83,12 @@ class OwnDrives:
             raise
         return drive
 
-    async def put_back(self, drive: OwnDrive, claimed: Claimed) -> Changes:
+    async def put_back(
+        self, drive: OwnDrive, claimed: Claimed, deleted: Collection[DrivePath] = ()
+    ) -> Changes:
         """Bring what the job has changed into the storage; may be called again after it failed.
+
+        Deleted is what the job has deleted by the kit and not written again, and nothing else that is missing.
 
         Raises:
             AttemptLost: the attempt is not the running one any more.
@@ -106,9 +110,11 @@ class OwnDrives:
             except PurasError as error:
                 refused.append(error)
 
-        if found.files:
+        gone = [path for path in deleted if path not in found.present]
+        if found.files or gone:
             await still_wanted()
         await _each([put(path, size) for path, size in found.files.items() if path not in drive.pushed])
+        await _each([self._delete(claimed, path) for path in gone])
         if refused:
             raise refused[0]
         return found
@@ -175,6 +181,13 @@ class OwnDrives:
             os.close(descriptor)
         drive.pushed.add(path)
         return True
+
+    async def _delete(self, claimed: Claimed, path: DrivePath) -> None:
+        await self._require_running(claimed)
+        try:
+            await self._storage.delete(claimed.project_id, path)
+        except (DriveFileMissing, FolderNotEmpty, BadDrivePath):
+            return  # gone already, or never a file
 
     async def _require_running(self, claimed: Claimed) -> None:
         values = {"project_id": claimed.project_id, "job_id": claimed.job_id, "attempt": claimed.attempt}

@@ -42,6 +42,8 @@ class Changes:
 
     files: dict[DrivePath, int] = field(default_factory=dict)
     """Sizes of new and changed files."""
+    present: set[DrivePath] = field(default_factory=set)
+    """Every plain file, changed or not."""
     left_out: list[str] = field(default_factory=list)
     """What cannot be put back, with the reason; the first of them."""
     count_left_out: int = 0
@@ -66,7 +68,10 @@ def changes(folder: Path, before: Mapping[DrivePath, Stamp], *, most_bytes: int)
             entries += 1
             if entries > _MOST_ENTRIES:
                 raise ChangedFilesTooMuch(f"more than {_MOST_ENTRIES:,} files")
-            if status is None or Stamp.of(status) == before.get(path):
+            if status is None:
+                continue
+            found.present.add(path)
+            if Stamp.of(status) == before.get(path):
                 continue
             found.files[path] = status.st_size
             total += status.st_size

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import ssl
 from contextlib import suppress
@@ -24,11 +25,16 @@ ROUTES: Final = frozenset(
         "/v1/web/fetch",
     }
 )
+READS: Final = re.compile(r"/v1/drive/signed/[A-Za-z0-9_-]{1,1600}/[A-Za-z0-9_.~%-]{1,800}")
+"""Addresses of files that the instance has signed; they may be read."""
 TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - a header's name
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
 _MAX_REQUEST_BYTES: Final = 8 << 20
 _MAX_ANSWER_BYTES: Final = 32 << 20
+_MAX_FILE_BYTES: Final = (
+    5 << 30
+) + _MAX_HEAD_BYTES  # the largest object of a storage, with the answer's head
 _MAX_CONNECTIONS: Final = 32
 _REQUEST_S: Final = 30.0  # to send a request
 _ANSWER_S: Final = 1830.0  # a subagent may take 1800
@@ -47,6 +53,7 @@ class _Refused(Exception):
 
 
 class _Request(NamedTuple):
+    method: str
     path: str
     token: str
     content_type: str
@@ -115,7 +122,8 @@ class Broker:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(":") for line in lines[1:])
         }
-        if method != "POST" or target not in ROUTES:
+        is_read = method == "GET" and READS.fullmatch(target) is not None
+        if not is_read and (method != "POST" or target not in ROUTES):
             raise _Refused(
                 "403 Forbidden", "not_allowed", f"A job may not call {method[:10]} {target[:100]}."
             )
@@ -126,6 +134,8 @@ class Broker:
                 "not_signed_in",
                 "The header X-Puras-Service-Token is not this job's token.",
             )
+        if is_read:
+            return _Request(method, target, token, "", 0)
         if "transfer-encoding" in headers or not headers.get("content-length", "").isdecimal():
             raise _Refused("411 Length Required", "malformed", "Send the body with its Content-Length.")
         length = int(headers["content-length"])
@@ -133,7 +143,7 @@ class Broker:
             raise _Refused(
                 "413 Content Too Large", "too_large", f"The body is over {_MAX_REQUEST_BYTES} bytes."
             )
-        return _Request(target, token, headers.get("content-type", "application/json"), length)
+        return _Request(method, target, token, headers.get("content-type", "application/json"), length)
 
     async def _forward(
         self, request: _Request, body: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -152,7 +162,8 @@ class Broker:
             upstream.write(self._request_bytes(request, host))
             async with asyncio.timeout(_REQUEST_S):
                 await _pass(body, upstream, request.length)
-            await _pass(answer, writer, _MAX_ANSWER_BYTES)
+            most_bytes = _MAX_FILE_BYTES if request.method == "GET" else _MAX_ANSWER_BYTES
+            await _pass(answer, writer, most_bytes)
         finally:
             upstream.close()
 
@@ -160,11 +171,10 @@ class Broker:
         """The head of our own request: nothing of the job's is passed on but what was looked at."""
         content_type = request.content_type if request.content_type.isprintable() else "application/json"
         lines = (
-            f"POST {self._api.path.rstrip('/')}{request.path} HTTP/1.1",
+            f"{request.method} {self._api.path.rstrip('/')}{request.path} HTTP/1.1",
             f"Host: {host}",
             f"X-Puras-Service-Token: {request.token}",
-            f"Content-Type: {content_type}",
-            f"Content-Length: {request.length}",
+            *([f"Content-Type: {content_type}", f"Content-Length: {request.length}"] if content_type else []),
             "Connection: close",
         )
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -157,6 +157,8 @@ def _own_variables(spec: ParentSpec, ground: Ground, places: JobPlaces) -> dict[
     own = {**_VARIABLES, "PURAS_WORKSPACE_ID": project, "PURAS_PROJECT_ID": project}
     if spec.key.environment is not None:
         own["PATH"] = f"{Path(places.python).parent}:{own['PATH']}"
+    if spec.drive is None:
+        own["PURAS_DRIVE_IS_ELSEWHERE"] = "1"
     if not ground.layers.confines:
         own["PURAS_API_BASE"] = ground.api_base
     return own

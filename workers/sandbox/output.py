@@ -11,6 +11,8 @@ from typing import Any, Final
 from workers.runners import Recorder
 
 MAX_STORED_BYTES: Final = 1 << 20  # of one job's output; a loop that prints must not fill the database
+MAX_DELETIONS: Final = 10_000  # of files by one job
+_MAX_PATH: Final = 1024
 _BATCH_S: Final = 0.05
 _MAX_TEXT: Final = 32_000  # of one event
 _MAX_LINE_BYTES: Final = 256 * 1024  # of one line of the kit
@@ -46,6 +48,7 @@ class Output:
         self._kit = bytearray()
         self._stored_bytes = 0
         self._dropped_bytes = 0
+        self._deletions = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -110,8 +113,16 @@ class Output:
 
     def _line(self, line: bytes) -> None:
         event = _kit_event(line)
-        if event is not None:
+        if event is not None and event["type"] == "drive_deleted":
+            self._delete(event["path"])
+        elif event is not None:
             self._store(event.pop("type"), event)
+
+    def _delete(self, path: str) -> None:
+        """A deletion is done, not only told: however much the job prints, none is dropped before there are too many."""
+        self._deletions += 1
+        if self._recorder is not None and self._deletions <= MAX_DELETIONS:
+            self._recorder.record("drive_deleted", {"path": path})
 
     def _store(self, kind: str, payload: dict[str, Any]) -> None:
         size = len(payload.get("text", "").encode()) + len(str(payload.get("fields", ""))) + _OVERHEAD_BYTES
@@ -137,6 +148,10 @@ def _kit_event(line: bytes) -> dict[str, Any] | None:
             isinstance(fraction, (int, float)) and not isinstance(fraction, bool) and 0 <= fraction <= 1
         )
         return {"type": "progress", "fraction": fraction if is_number else None, "text": text}
+    if body.get("type") == "drive_deleted":
+        path = body.get("path")
+        if isinstance(path, str) and 0 < len(path) <= _MAX_PATH:
+            return {"type": "drive_deleted", "path": _storable(path)}
     if body.get("type") == "log":
         level = body.get("level")
         fields = body.get("fields")

@@ -19,7 +19,7 @@ from .output import Output
 
 _READ_BYTES: Final = 1 << 18
 _REPORT_S: Final = 2.0  # the parent needs a moment to collect its dead child and say how it ended
-_MAX_EMPTYING_READS: Final = 64  # of what is left in the pipes at the end
+_MAX_EMPTYING_READS: Final = 512  # of what is left in the pipes at the end: more than they hold
 _PAUSE_S: Final = 0.005
 _ANSWER_OVERHEAD_BYTES: Final = 64 * 1024
 

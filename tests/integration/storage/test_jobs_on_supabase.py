@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -134,6 +135,53 @@ def test_files_that_a_job_removes_stay_and_those_that_it_only_read_are_not_sent_
     job = run(client, "import os; os.unlink('drive/a.txt')", photo="a.txt")
     assert job["status"] == "succeeded"
     assert stored(supabase) == {"a.txt": b"kept"}
+
+
+def test_a_job_fetches_files_that_its_inputs_do_not_name_and_does_not_send_them_back(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    content = os.urandom(9_000_000)
+    upload(client, "other/é %2F.bin", content)
+    upload(client, "other/b.txt", b"text")
+    code = """if True:
+        import hashlib
+        from puras import drive
+        path = drive.fetch("other/é %2F.bin")
+        with drive.open("drive/other/b.txt") as file:
+            text = file.read()
+        result["seen"] = [hashlib.sha256(path.read_bytes()).hexdigest(), text, *drive.list()]
+        for name in ("gone.txt", "../x", "other"):
+            try:
+                drive.fetch(name)
+            except drive.DriveError as error:
+                result["seen"].append(type(error).__name__)
+    """
+    asked = len(supabase.requests)
+    job = run(client, code)
+    assert job["error"] is None
+    errors = ["DriveError"] * 3
+    assert job["result"]["seen"] == [hashlib.sha256(content).hexdigest(), "text", *errors]
+    assert not [method for method, path in supabase.requests[asked:] if method in ("PATCH", "PUT")]
+    assert len(stored(supabase)) == 2
+
+
+def test_what_a_job_deletes_by_the_kit_goes_when_it_has_succeeded(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    for path in ("a.txt", "b.txt", "c.txt", "d.txt", "in/e.txt"):
+        upload(client, path, b"x")
+    code = """if True:
+        from puras import drive
+        for name in ("a.txt", "drive/b.txt", "in/e.txt", "never/was.txt"):
+            drive.delete(name)
+        drive.save("b.txt", "written again")
+    """
+    job = run(client, f"{code}\n    raise ValueError('no')", photo="a.txt")
+    assert job["status"] == "failed"
+    assert len(stored(supabase)) == 5
+    job = run(client, code, photo="a.txt")
+    assert job["error"] is None
+    assert stored(supabase) == {"b.txt": b"written again", "c.txt": b"x", "d.txt": b"x"}
 
 
 def test_what_a_hostile_job_leaves_in_its_drive_is_told_and_not_followed(

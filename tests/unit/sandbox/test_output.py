@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sandbox.output import MAX_STORED_BYTES, Output
+from workers.sandbox.output import MAX_DELETIONS, MAX_STORED_BYTES, Output
 
 
 class _Notebook:
@@ -82,3 +82,17 @@ def test_no_bytes_of_the_kit_make_events_of_other_types(chunks: list[bytes]) -> 
     output.finish()
     assert {kind for kind, _ in notebook.events} <= {"log", "progress"}
     assert "\\u0000" not in json.dumps([payload for _, payload in notebook.events])
+
+
+async def test_deletions_are_told_however_much_is_printed_and_are_bounded_themselves() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    for _ in range(64):
+        output.text("stdout", b"x" * 100_000 + b"\n")
+    for number in range(MAX_DELETIONS + 5):
+        output.kit(json.dumps({"type": "drive_deleted", "path": f"{number}"}).encode() + b"\n")
+    for path in ("", "x" * 1025, None, 5, ["a"]):
+        output.kit(json.dumps({"type": "drive_deleted", "path": path}).encode() + b"\n")
+    output.finish()
+    deleted = [payload["path"] for kind, payload in notebook.events if kind == "drive_deleted"]
+    assert deleted == [str(number) for number in range(MAX_DELETIONS)]

@@ -1,0 +1,41 @@
+"""Which addresses of files a job may read through the broker: signed ones, as the instance writes them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from cryptography.fernet import Fernet
+
+from backend.drive.signing import signed_url
+from backend.secrets.vault import Vault
+from workers.sandbox.broker import READS
+
+
+@pytest.mark.parametrize(
+    "path", ["a.txt", "é/日本 %2F?#&.txt", "x/" + "é" * 127, "/".join("d" * 200 for _ in range(5))]
+)
+def test_every_address_that_the_instance_signs_can_be_read(path: str) -> None:
+    vault = Vault([Fernet.generate_key().decode()])
+    url = signed_url(vault, "", project_id=uuid4(), path=f"drive/{path}", ttl_s=60)
+    assert READS.fullmatch(url)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/drive/files/a.txt",
+        "/v1/drive/signed/token",
+        "/v1/drive/signed/token/../../jobs",
+        "/v1/drive/signed/token/a?b=c",
+        "/v1/drive/signed/token/a\nX-Evil:",
+        "/v1/drive/signed/token/a\rX-Evil:",
+        "/v1/drive/signed/token/a\n",
+        "/v1/drive/signed/to ken/a",
+        "http://elsewhere/v1/drive/signed/token/a",
+        "/v1/drive/signed//a",
+        "/V1/drive/signed/token/a",
+    ],
+)
+def test_nothing_else_can(target: str) -> None:
+    assert READS.fullmatch(target) is None
