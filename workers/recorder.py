@@ -14,7 +14,7 @@ from backend.connections import why_away
 from backend.db import Database
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
-from backend.secrets.scrub import Scrubber
+from backend.secrets.scrub import Scrubber, StreamScrubber
 from backend.tracing import own, spans
 
 log = logs.get(__name__)
@@ -24,6 +24,8 @@ RETRY_S = 0.5
 MOST_AT_ONCE = 1_000
 GROWING = {"log": ("stream", "text"), "environment": (None, "log")}
 """Events that are a piece of a text: pieces that follow each other become one event."""
+PRINTED = frozenset({"stdout", "stderr"})
+"""Streams whose long lines come in pieces, cut anywhere."""
 MOST_PIECE_CHARACTERS = 64_000
 MOST_TOLD = 2_000
 """A job that has more spans than this is traced up to here."""
@@ -34,6 +36,7 @@ class BufferedRecorder:
 
     def __init__(self, database: Database, claimed: Claimed, *, on_refused: Callable[[], None]) -> None:
         self.scrubber = Scrubber(())
+        self._printed: dict[str, StreamScrubber] = {}
         self._database = database
         self._claimed = claimed
         self._on_refused = on_refused
@@ -47,21 +50,19 @@ class BufferedRecorder:
     def hide(self, scrubber: Scrubber) -> None:
         """Take the job's secrets out of what is recorded from now on."""
         self.scrubber = scrubber
+        self._printed = {stream: scrubber.stream() for stream in PRINTED}
 
     def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
         """Note one event, without the job's secrets."""
-        event = NewEvent(type, self.scrubber.scrub(payload))
-        if spans.is_on() and type in own.TOLD and len(self.told) < MOST_TOLD:
-            self.told.append(event)
-        if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
-            self._buffer[-1] = joined
+        if type == "log" and payload.get("stream") in self._printed:
+            self._print(payload["stream"], self._printed[payload["stream"]].feed(payload["text"]))
         else:
-            self._buffer.append(event)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush_soon())
+            self._keep(NewEvent(type, self.scrubber.scrub(payload)))
 
     async def rest(self) -> list[NewEvent]:
         """Stop storing; gives what is left, to be stored with the attempt's end."""
+        for stream, printed in self._printed.items():
+            self._print(stream, printed.end())
         if self._flusher is not None:
             self._flusher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -70,6 +71,21 @@ class BufferedRecorder:
             await self._flush
         left, self._buffer = self._buffer, []
         return left
+
+    def _print(self, stream: str, text: str) -> None:
+        """Note text that was printed; what may be the beginning of a secret waits for the next piece."""
+        if text:
+            self._keep(NewEvent("log", {"stream": stream, "text": text}))
+
+    def _keep(self, event: NewEvent) -> None:
+        if spans.is_on() and event.type in own.TOLD and len(self.told) < MOST_TOLD:
+            self.told.append(event)
+        if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
+            self._buffer[-1] = joined
+        else:
+            self._buffer.append(event)
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_soon())
 
     async def _flush_soon(self) -> None:
         await asyncio.sleep(FLUSH_EVERY_S)

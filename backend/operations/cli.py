@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 
 import typer
@@ -28,12 +29,19 @@ secret_keys.register(app)
 
 def main() -> int:
     """Run the command; an error that a person can mend is one sentence on stderr and exit code 1."""
+    _leave_no_core()
     try:
         app()
     except PurasError as error:
         sys.stderr.write(f"puras-studio: {error.detail}\n")
         return 1
     return 0
+
+
+def _leave_no_core() -> None:
+    """A crash of ours, or of a process below, writes no file of its memory: there are keys and secrets in it."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 if __name__ == "__main__":
