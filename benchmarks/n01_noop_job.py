@@ -13,8 +13,8 @@ from benchmarks.numbers import Measurement, milliseconds, percentile, say
 ROUNDS = 300
 WARM_UP = 30
 LIMITED_BY = (
-    "three commits and three reads at about 0.5 ms each from cold caches, 2 ms of the web framework, 1.2 ms from "
-    "ticket to worker, 1.5 ms of sandboxed process; the peer is one process that stays in the cache"
+    "half of it are six statements in a row, three of which wait for the disk (submit, claim, finish), a sixth is the "
+    "sandboxed process, the rest Python in API and worker; the peer is one process that stays in the cache"
 )
 
 
