@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend import pooling
+from backend.config import Settings
 from backend.db import CONNECTION_OPTIONS, Database, driver_url
 from backend.embedded import Servers
 from backend.events.queries import list_events
@@ -25,6 +27,7 @@ from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import sweep
 from backend.ledger import audit
 from backend.migrations import run as migrations
+from backend.operations.checks import supabase as doctor
 from backend.pulse import Pulse
 from benchmarks.instance import instance
 from tests.chaos.skills import SKILLS
@@ -192,3 +195,23 @@ def test_a_whole_instance_runs_behind_a_pooler_and_migrates_past_it(servers: Ser
     finally:
         with psycopg.connect(servers.database_url, autocommit=True) as connection:
             connection.execute(f'drop database if exists "{name}" with (force)')  # type: ignore[call-overload]
+
+
+@needs_pooler
+async def test_the_doctor_knows_the_pooler_and_what_the_role_lacks_behind_it(
+    pooled_url: str, database_url: str, tmp_path: Path
+) -> None:
+    def told(**given: str) -> dict[str, str]:
+        settings = Settings(home=tmp_path, **{name: SecretStr(url) for name, url in given.items()})  # type: ignore[arg-type]
+        checks = doctor.checks(settings, create_buckets=False)
+        return {check.name: f"{check.verdict}: {check.found} {check.remedy}" for check in checks}
+
+    alone = told(database_url=pooled_url)
+    assert alone["way to the database"].startswith("warn: a pooler of transactions, also for migrations")
+    assert "alter role current_user set lock_timeout = '15s'" in alone["time limits of statements"]
+    both = told(database_url=pooled_url, database_direct_url=database_url)
+    assert both["way to the database"].startswith("ok: a pooler of transactions, past it")
+    direct = told(database_url=database_url)
+    assert direct["way to the database"].startswith("ok: direct")
+    assert direct["line to the database"].startswith("ok: on this machine")
+    assert "time limits of statements" not in direct
