@@ -17,6 +17,7 @@ from backend.boundary import ApiCors, Boundary
 from backend.config import Settings
 from backend.deployments import public
 from backend.instance import Instance, open_instance
+from backend.limits.at_once import AtOnce
 from backend.limits.rates import RateLimiter
 from backend.metrics import api as metrics
 from backend.metrics.http import Counted
@@ -78,6 +79,9 @@ async def serving(app: FastAPI, instance: Instance) -> AsyncIterator[None]:
     app.state.last_use = LastUse(instance.database)
     app.state.throttle = Throttle(instance.redis)
     app.state.rates = RateLimiter(instance.redis)
+    app.state.at_once = AtOnce(
+        instance.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS"
+    )
     app.state.reporter = Reporter(instance.database, "api")
     app.state.reporter.start()
     try:

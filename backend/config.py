@@ -135,6 +135,13 @@ class Settings(BaseSettings):
     most_skillpacks: int = Field(default=100, ge=1)
     """Skillpacks of one project, unless the project has its own limit."""
 
+    open_requests: int = Field(default=500, ge=1)
+    """Requests of one key, or one person, that an API process answers at once: streams and those that wait for a job
+    count for as long as they last."""
+
+    open_pages: int = Field(default=100, ge=1)
+    """Pages of the studio that one person may have open at once, in each process that serves them."""
+
     trusted_proxies: str | None = None
     """Comma-separated addresses and networks (`10.0.0.0/8`) of the proxies in front of this instance: from them alone
     X-Forwarded-For is believed. Without them everybody behind a proxy counts as one address."""

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from studio.sockets import StandingOf, WatchedSockets
+from studio.sockets import PersonBehind, StandingOf, WatchedSockets
 
 API_SEGMENT: Final = "v1"
 EVENTS_SEGMENT: Final = "_event"
@@ -40,12 +40,14 @@ class Gateway:
         pages: ASGIApp,
         public_url: str,
         standing_of: StandingOf,
+        person_behind: PersonBehind,
+        most_pages: int,
     ) -> None:
         self._lifespan = lifespan
         self._api = api
         self._api_routes = api_routes
         self._events = events
-        self._sockets = WatchedSockets(events, standing_of)
+        self._sockets = WatchedSockets(events, standing_of, person_behind, most=most_pages)
         self._pages = pages
         self._public_host = _host(public_url)
         self._standing_of = standing_of

@@ -72,6 +72,8 @@ def compose(options: Settings) -> Gateway:
         pages=Starlette(routes=[Mount("/", app=_pages())]),
         public_url=options.url,
         standing_of=session.standing,
+        person_behind=session.person_behind,
+        most_pages=options.open_pages,
     )
 
 

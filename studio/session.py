@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Literal, NamedTuple
+from uuid import UUID
 
 import reflex as rx
 
@@ -61,6 +62,17 @@ def instance() -> Instance:
         Unavailable: it is starting or ending.
     """
     return _parts().instance
+
+
+async def person_behind(cookie_header: str | None) -> UUID | None:
+    """Whose live session the cookies are of; nobody's while the database is away."""
+    try:
+        served = _parts()
+        token = sessions.token_from(cookie_header, served.instance.settings.url)
+        async with served.instance.database.reading() as reader:
+            return (await sessions.find(reader, token)).user_id
+    except (NotSignedIn, Unavailable, *AWAY):
+        return None
 
 
 async def standing(cookie_header: str | None) -> Standing:

@@ -1,4 +1,7 @@
-"""A page's socket is open for as long as its person is signed in, and no longer than a few seconds more."""
+"""A page's socket is open for as long as its person is signed in, and no longer than a few seconds more.
+
+Each person has a bounded number of them: an open one keeps a page's state.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,51 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
+from uuid import UUID
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.limits.at_once import AtOnce
+from backend.limits.errors import TooManyAtOnce
 from studio.session import Standing
 
 LOOK_EVERY_S: Final = (
     5.0  # a session that was ended elsewhere is seen by then; acts are refused at once anyway
 )
 SIGNED_OUT: Final = 4401  # of the range for applications: the page's session has ended
+TOO_MANY: Final = 4429  # the same: the person has as many pages open as one may
 
 StandingOf = Callable[[str | None], Awaitable[Standing]]
+"""Whether the `Cookie` header is of somebody who is signed in."""
+PersonBehind = Callable[[str | None], Awaitable[UUID | None]]
 """Whose `Cookie` header it is."""
 
 
 class WatchedSockets:
-    """ASGI middleware that closes each socket when the session of its cookie has ended."""
+    """ASGI middleware that opens so many sockets for each person, and closes those whose session has ended."""
 
-    def __init__(self, app: ASGIApp, standing_of: StandingOf) -> None:
+    def __init__(
+        self, app: ASGIApp, standing_of: StandingOf, person_behind: PersonBehind, *, most: int
+    ) -> None:
         self._app = app
         self._standing_of = standing_of
+        self._person_behind = person_behind
+        self._open = AtOnce(most, what="pages", setting="PURAS_OPEN_PAGES")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the socket until either side ends it, or its session has ended."""
-        socket = _Socket(receive, send)
-        watching = asyncio.create_task(
-            self._watch(socket, Headers(scope=scope).get("cookie")), name="socket of a page"
-        )
+        cookie = Headers(scope=scope).get("cookie")
+        person = await self._person_behind(cookie)
+        try:
+            with self._open.one(person) if person else contextlib.nullcontext():
+                await self._serve(scope, _Socket(receive, send), cookie)
+        except TooManyAtOnce:
+            await receive()  # its wish to open
+            await send({"type": "websocket.close", "code": TOO_MANY})
+
+    async def _serve(self, scope: Scope, socket: _Socket, cookie: str | None) -> None:
+        watching = asyncio.create_task(self._watch(socket, cookie), name="socket of a page")
         try:
             await self._app(scope, socket.receive, socket.send)
         finally:

@@ -49,14 +49,19 @@ class Gate:
             NotSignedIn: it brings no valid credentials.
             TooManyBadKeys: its address has brought too many that are not.
             RateExceeded: the key or its project has sent too many requests.
+            TooManyAtOnce: as many requests of the caller as may be are being answered.
         """
         path: str = scope["path"] if scope["type"] == "http" else ""
-        if path.startswith(GUARDED) and not path.startswith(OPEN):
-            caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)
-            await _count(scope, caller)
-            if path.endswith(STREAMS):
-                send = _while_valid(scope, send)
-        await self._app(scope, receive, send)
+        if not path.startswith(GUARDED) or path.startswith(OPEN):
+            await self._app(scope, receive, send)
+            return
+        caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)
+        await _count(scope, caller)
+        if path.endswith(STREAMS):
+            send = _while_valid(scope, send)
+        # What waits or streams looks into the database each second, for as long as a job.
+        with scope["app"].state.at_once.one(caller.user_id if isinstance(caller, SignedIn) else caller.id):
+            await self._app(scope, receive, send)
 
 
 def _while_valid(scope: Scope, send: Send) -> Send:

@@ -1,7 +1,8 @@
 """What a caller is told who has, or asks for, too much.
 
 TooMany
-└── RateExceeded     more requests than the key or the project may send
+├── RateExceeded     more requests than the key or the project may send
+└── TooManyAtOnce    more open at once than one caller may have
 Conflict
 └── QuotaReached     the project has as many of these things as it may
 """
@@ -24,6 +25,20 @@ class RateExceeded(TooMany):
             limit=limit,
             window_s=window_s,
             policy=whose,
+        )
+
+
+class TooManyAtOnce(TooMany):
+    """A caller has as much open at once as one may have."""
+
+    code = "too_many_at_once"
+
+    def __init__(self, limit: int, what: str, setting: str) -> None:
+        super().__init__(
+            f"You have {limit:,} {what} open at once, as many as one caller may. End some of them and try again, or "
+            f"ask the operator for more ({setting}).",
+            retry_after_s=1,
+            limit=limit,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from backend.instance import Instance
 from backend.projects.tables import Member
 from studio import session as studio_session
 from studio import sockets
-from studio.sockets import SIGNED_OUT, WatchedSockets
+from studio.sockets import SIGNED_OUT, TOO_MANY, WatchedSockets
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import World
 
@@ -40,8 +41,11 @@ class Socket:
         self.sent: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self.heard_end = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.has_asked = False
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] != "websocket.disconnect":
             await send({"type": "websocket.send", "text": message["type"]})
@@ -49,13 +53,54 @@ class Socket:
         self.heard_end.set()
 
     async def receive(self) -> dict[str, Any]:
+        if not self.has_asked:
+            self.has_asked = True
+            return {"type": "websocket.connect"}
         await asyncio.Event().wait()
         raise AssertionError
 
     async def send(self, message: Any) -> None:
         self.sent.append(message)
+        self.answered.set()
         if message["type"] == "websocket.close":
             self.closed.set()
+
+
+class Stream:
+    """A client that follows a job."""
+
+    def __init__(self, app: FastAPI, job_id: UUID, headers: dict[str, str]) -> None:
+        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._gone = asyncio.Event()
+        request = httpx.Request("GET", f"{URL}/v1/jobs/{job_id}/stream", headers=headers)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "method": "GET",
+            "path": request.url.path,
+            "raw_path": request.url.raw_path,
+            "query_string": b"",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "scheme": "http",
+            "server": ("127.0.0.1", 8123),
+            "client": ("127.0.0.1", 1),
+            "http_version": "1.1",
+        }
+        self._streaming = asyncio.create_task(app(scope, self._receive, self.sent.put))
+
+    async def status(self) -> int:
+        """Of the answer, once it has begun."""
+        status: int = (await self.sent.get())["status"]
+        return status
+
+    async def end(self) -> None:
+        """Go away."""
+        self._gone.set()
+        await self._streaming
+
+    async def _receive(self) -> dict[str, Any]:
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
 
 
 async def test_a_pages_socket_closes_when_its_session_is_revoked(
@@ -68,7 +113,7 @@ async def test_a_pages_socket_closes_when_its_session_is_revoked(
     cookie = f"{sessions.cookie_name(URL)}={begun.token}".encode()
     socket = Socket()
     with studio_session.serving(instance, app.state.last_use):
-        watched = WatchedSockets(socket.app, studio_session.standing)
+        watched = WatchedSockets(socket.app, studio_session.standing, studio_session.person_behind, most=1)
         scope = {"type": "websocket", "headers": [(b"cookie", cookie)]}
         open_ = asyncio.create_task(watched(scope, socket.receive, socket.send))
         with pytest.raises(TimeoutError):
@@ -114,37 +159,15 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
         job_id = await make_job(session, tenant)
     headers, end = await way_in(world, tenant.project_id)
 
-    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    gone = asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    request = httpx.Request("GET", f"{URL}/v1/jobs/{job_id}/stream", headers=headers)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "method": "GET",
-        "path": request.url.path,
-        "raw_path": request.url.raw_path,
-        "query_string": b"",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "scheme": "http",
-        "server": ("127.0.0.1", 8123),
-        "client": ("127.0.0.1", 1),
-        "http_version": "1.1",
-    }
-    streaming = asyncio.create_task(app(scope, receive, sent.put))
+    stream = Stream(app, job_id, headers)
     async with asyncio.timeout(SOON_S):
-        while b"still here" not in (await sent.get()).get("body", b""):
+        while b"still here" not in (await stream.sent.get()).get("body", b""):
             pass
         async with world.database.transaction() as session:
             await session.execute(end)
-        while (await sent.get()).get("more_body", False):
+        while (await stream.sent.get()).get("more_body", False):
             pass  # until the answer is over
-        gone.set()
-        await streaming
+        await stream.end()
 
 
 async def test_a_sign_out_ends_the_session_for_every_process_at_once(
@@ -162,3 +185,59 @@ async def test_a_sign_out_ends_the_session_for_every_process_at_once(
         (one,) = (await here.get("/v1/me/sessions")).json()
         assert (await here.delete(f"/v1/me/sessions/{one['id']}")).status_code == 204
         assert (await there.get("/v1/me")).status_code == 401
+
+
+async def test_who_has_as_many_streams_open_as_one_may_gets_no_more_and_others_do(
+    instance: Instance, world: World
+) -> None:
+    settings = instance.settings.model_copy(update={"open_requests": 2})
+    narrow = create_app(settings)
+    async with world.database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        job_id = await make_job(session, tenant)
+    (mine, _), (other, _) = [await _of_a_key(world, tenant.project_id) for _ in range(2)]
+    async with serving(narrow, replace(instance, settings=settings)):
+        streams = [Stream(narrow, job_id, mine) for _ in range(2)]
+        async with asyncio.timeout(SOON_S):
+            assert [await stream.status() for stream in streams] == [200, 200]
+            transport = httpx.ASGITransport(narrow)
+            async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+                refused = await client.get(f"/v1/jobs/{job_id}", headers=mine)
+                assert (refused.status_code, refused.json()["code"]) == (429, "too_many_at_once")
+                assert refused.headers["retry-after"] == "1"
+                assert (await client.get(f"/v1/jobs/{job_id}", headers=other)).status_code == 200
+                await streams[0].end()
+                assert (await client.get(f"/v1/jobs/{job_id}", headers=mine)).status_code == 200
+            await streams[1].end()
+
+
+async def test_a_person_has_so_many_pages_open_over_all_sessions(
+    instance: Instance, app: FastAPI, world: World, database: Database
+) -> None:
+    ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
+    async with database.transaction() as session:
+        begun = [await sessions.begin(session, person) for person in (ada, ada, bob)]
+    pages = [Socket() for _ in begun]
+    with studio_session.serving(instance, app.state.last_use):
+        watched = WatchedSockets(
+            lambda scope, receive, send: scope["page"].app(scope, receive, send),
+            studio_session.standing,
+            studio_session.person_behind,
+            most=1,
+        )
+        opening = []
+        for page, one in zip(pages, begun, strict=True):
+            cookie = f"{sessions.cookie_name(URL)}={one.token}".encode()
+            scope = {"type": "websocket", "headers": [(b"cookie", cookie)], "page": page}
+            opening.append(asyncio.create_task(watched(scope, page.receive, page.send)))
+            async with asyncio.timeout(SOON_S):
+                await page.answered.wait()
+        assert [page.sent[0]["type"] for page in pages] == [
+            "websocket.accept",
+            "websocket.close",
+            "websocket.accept",
+        ]
+        assert pages[1].sent[0]["code"] == TOO_MANY
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)

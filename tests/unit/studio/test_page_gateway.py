@@ -35,6 +35,10 @@ async def _standing_of(cookie: str | None) -> Standing:
     return cast(Standing, cookie or "signed_out")
 
 
+async def _nobody(_: str | None) -> None:
+    return None
+
+
 @pytest.fixture
 def gateway() -> Gateway:
     api_routes = [Route("/health", _health), Route("/sign-in", _health)]
@@ -46,6 +50,8 @@ def gateway() -> Gateway:
         pages=saying("pages"),
         public_url=PUBLIC_URL,
         standing_of=_standing_of,
+        person_behind=_nobody,
+        most_pages=1,
     )
 
 
