@@ -45,7 +45,7 @@ def rows_of(reports: Iterable[pytest.TestReport]) -> dict[str, Row]:
     """The promises in the order in which they were tried."""
     rows: dict[str, Row] = {}
     for report in reports:
-        name, _, way = report.nodeid.rpartition("::")[2].partition("[")
+        name, _, way = report.location[2].partition("[")
         row = rows.setdefault(name.removeprefix("test_").replace("_", " "), Row())
         row.took_s += report.duration
         if report.failed:
