@@ -17,10 +17,11 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from backend.embedded.account import caller, servers_account
+from backend.embedded.account import servers_account
 from benchmarks.instance import free_port
 
 MISSING = "PgBouncer is not installed here (Debian: apt install pgbouncer): the pooler's rules are not tried"
+_NOBODY = 65534
 _CONFIG = """\
 [databases]
 {database} = host={host} port={port} dbname={database} user={user}
@@ -50,13 +51,13 @@ def pooled(database_url: str, folder: Path) -> Iterator[str]:
     server = conninfo_to_dict(database_url)
     listen = free_port()
     folder.mkdir()
-    account = caller() if not str(server["host"]).startswith("/") else servers_account()
+    uid, gid = _account(is_socket=str(server["host"]).startswith("/"))
     config = folder / "pgbouncer.ini"
     facts = {"host": server["host"], "port": server.get("port", 5432), "database": server["dbname"]}
     config.write_text(_CONFIG.format(**facts, user=server["user"], listen=listen, folder=folder))
     for place in (folder, config):
-        os.chown(place, account.uid, account.gid)
-    identity = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.is_other else {}
+        os.chown(place, uid, gid)
+    identity = {"user": uid, "group": gid, "extra_groups": []} if uid != os.geteuid() else {}
     process = subprocess.Popen([str(program()), "-q", str(config)], **identity)  # type: ignore[call-overload]
     url = f"postgresql://{server['user']}@127.0.0.1:{listen}/{server['dbname']}?pgbouncer=true"
     try:
@@ -65,6 +66,14 @@ def pooled(database_url: str, folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _account(*, is_socket: bool) -> tuple[int, int]:
+    """Who runs it: never root, which it refuses; the servers' own account where only that reaches their socket."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    account = servers_account()
+    return (account.uid, account.gid) if is_socket else (_NOBODY, _NOBODY)
 
 
 def _wait(url: str, folder: Path) -> None:
