@@ -114,3 +114,15 @@ class SkillNotOnKey(NotAllowed):
             skill=skill,
             allowed=sorted(allowed),
         )
+
+
+class TooManyOpinions(Conflict):
+    """So many people have rated the job that no other opinion is taken."""
+
+    code = "too_many_opinions"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"This job has {most} opinions, as many as one may have; those that are there can still be changed.",
+            limit=most,
+        )

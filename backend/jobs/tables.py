@@ -227,7 +227,7 @@ class Feedback(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     given_by: str = Field(max_length=300)
-    """`user:<end_user_id>` when the caller names one, else the principal's label."""
+    """`end_user:<end_user_id>` when the caller names one, else the principal's label, which no app can give."""
     rating: int
     comment: str = Field(default="", max_length=4000)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

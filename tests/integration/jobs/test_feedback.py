@@ -1,0 +1,86 @@
+"""Opinions of a job: one for each who rates, nobody's in the name of another, and no more than a job can show."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+import pytest
+
+from backend.auth import keys
+from backend.auth.keys import Limits
+from backend.db import Database
+from backend.jobs import feedback
+from backend.projects.tables import Member
+from tests.factories.tenants import make_job, make_skill, make_tenant
+from tests.integration.auth.conftest import World, client, world
+
+__all__ = ["client", "world"]
+
+ADA = "ada@example.org"
+
+
+async def _rated(database: Database) -> tuple[UUID, UUID]:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        return tenant.principal.project_id, await make_job(session, tenant)
+
+
+async def _key(database: Database, project_id: UUID, *scopes: str) -> dict[str, str]:
+    async with database.transaction() as session:
+        made = await keys.create(session, None, project_id=project_id, limits=Limits(scopes=scopes))
+    return {"Authorization": f"Bearer {made.clear_text}"}
+
+
+async def test_an_app_that_names_a_person_does_not_change_what_that_person_thinks(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    project_id, job_id = await _rated(database)
+    ada = await world.user(ADA)
+    async with database.transaction() as session:
+        session.add(Member(project_id=project_id, user_id=ada.id, role="viewer"))
+    here = {"X-Puras-Project": str(project_id)}
+    browser = await world.browser(ada)
+    own = await browser.post(f"/v1/jobs/{job_id}/feedback", json={"rating": 1}, headers=here)
+    key = await _key(database, project_id)
+    body = {"rating": -1, "end_user_id": ADA}
+    for _ in range(2):
+        assert (await client.post(f"/v1/jobs/{job_id}/feedback", json=body, headers=key)).status_code == 200
+    job = (await client.get(f"/v1/jobs/{job_id}", headers=key)).json()
+    assert own.status_code == 200
+    assert {one["given_by"]: one["rating"] for one in job["feedback"]} == {
+        f"user:{ADA}": 1,
+        f"end_user:{ADA}": -1,
+    }
+
+
+async def test_a_key_that_may_only_read_gives_no_opinion(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    project_id, job_id = await _rated(database)
+    key = await _key(database, project_id, "jobs:read")
+    assert (await client.get(f"/v1/jobs/{job_id}", headers=key)).status_code == 200
+    refused = await client.post(f"/v1/jobs/{job_id}/feedback", json={"rating": 1}, headers=key)
+    assert (refused.status_code, refused.json()["scope"]) == (403, "jobs:submit")
+
+
+async def test_a_job_has_so_many_opinions_and_each_of_them_can_still_change(
+    client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "MOST_OPINIONS", 2)
+    project_id, job_id = await _rated(database)
+    key = await _key(database, project_id)
+
+    async def rate(who: str, rating: int) -> httpx.Response:
+        body = {"rating": rating, "end_user_id": who}
+        return await client.post(f"/v1/jobs/{job_id}/feedback", json=body, headers=key)
+
+    assert [(await rate(who, 1)).status_code for who in ("one", "two", "three", "two")] == [
+        200,
+        200,
+        409,
+        200,
+    ]
+    full = await rate("four", 0)
+    assert (full.json()["code"], full.json()["limit"]) == ("too_many_opinions", 2)
+    assert (await rate("one", -1)).json()["rating"] == -1
