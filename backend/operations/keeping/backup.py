@@ -19,7 +19,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from sqlalchemy.engine import make_url
 
-from backend import embedded, housekeeping
+from backend import embedded, housekeeping, pooling
 from backend.archives import drives
 from backend.archives.drives import Drive
 from backend.archives.errors import NoRoom
@@ -134,7 +134,8 @@ async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection
 
 def plain_url(database_url: str) -> str:
     """The address without the name of a driver."""
-    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    url = make_url(pooling.plain(database_url)).set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from psycopg import IntegrityError
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
+from backend import pooling
 from backend.archives.errors import ArchiveDamaged
 from backend.auth.actors import OPERATOR_LABEL
 from backend.clock import now
@@ -151,7 +152,7 @@ async def _transaction(database_url: str) -> AsyncIterator[AsyncConnection]:
         driver_url(database_url),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"options": "-c timezone=UTC"},
+        connect_args=pooling.connect_settings(database_url, options="-c timezone=UTC"),
     )
     try:
         async with engine.begin() as transaction:
