@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,9 @@ from backend.storage import Storage
 from backend.storage.shelf import STAMP_S, touch
 
 STALE_S: Final = 3_600.0  # no unpacking takes an hour: what is older was left by a killed process
+PASSAGE: Final = (
+    0o711  # users of jobs pass through to the bundle they are told; nobody is told what others there are
+)
 
 _PREFIX: Final = ".unpacking-"
 _MOST_NOTED: Final = 1_000
@@ -59,6 +63,8 @@ async def _fetch(storage: Storage, target: Path) -> None:
 def _unpack_into_place(data: bytes, target: Path) -> None:
     """Unpack beside the target and rename: another process sees all of it or nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):  # of another user's
+        target.parent.chmod(PASSAGE)
     _remove_stale(target.parent)
     draft = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
     try:

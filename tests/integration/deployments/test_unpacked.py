@@ -48,6 +48,14 @@ async def test_everyone_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o755
 
 
+async def test_nobody_else_on_the_machine_sees_which_bundles_there_are(tmp_path: Path) -> None:
+    storage, sha256 = await stored(tmp_path)
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o755)  # as whoever sweeps it may have made it
+    await ensure_unpacked(storage, cache, sha256)
+    assert cache.stat().st_mode & 0o777 == 0o711
+
+
 async def test_many_askers_share_one_unpacking(tmp_path: Path) -> None:
     storage, sha256 = await stored(tmp_path)
     folders = await asyncio.gather(*(ensure_unpacked(storage, tmp_path / "cache", sha256) for _ in range(20)))
