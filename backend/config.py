@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     most_skillpacks: int = Field(default=100, ge=1)
     """Skillpacks of one project, unless the project has its own limit."""
 
+    most_drive_mb: int = Field(default=20_480, ge=0)
+    """MiB that the drive of one project may hold, unless the project has its own limit."""
+
+    most_drive_files: int = Field(default=200_000, ge=0)
+    """Files and folders that the drive of one project may hold, unless the project has its own limit."""
+
     open_requests: int = Field(default=500, ge=1)
     """Requests of one key, or one person, that an API process answers at once: streams and those that wait for a job
     count for as long as they last."""

@@ -3,6 +3,7 @@
 from backend.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.db import metadata
 from backend.deployments.tables import Deployment
+from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
 from backend.idempotency.tables import IdempotencyKey
@@ -18,6 +19,9 @@ __all__ = [
     "ApiKey",
     "AuditRow",
     "Deployment",
+    "DriveFile",
+    "DriveUpload",
+    "DriveUsage",
     "Feedback",
     "IdempotencyKey",
     "Job",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
 from backend.auth.credentials import JOB_TOKEN_HEADER
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Principal, Role
-from backend.drive import download, service, upload
+from backend.drive import digests, download, intake, service, upload, usage
 from backend.drive.errors import BadUpload, FileTooLarge
-from backend.drive.paths import MAX_PATH_BYTES
+from backend.drive.paths import MAX_PATH_BYTES, parse_new_path
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
 from backend.drive.upload import MAX_FILE_BYTES, Received
+from backend.drive.usage import Usage
+from backend.errors import Invalid, Problem
 from backend.idempotency import service as idempotency
 from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.instance import Instance
@@ -55,6 +58,15 @@ _FORM = {
         },
     }
 }
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_DIGEST = "`sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored."
+ContentDigestHeader = Annotated[str | None, Header(alias=digests.CONTENT, description=_DIGEST)]
+ReprDigestHeader = Annotated[str | None, Header(alias=digests.REPRESENTATION, description=_DIGEST)]
 
 router = APIRouter(tags=["drive"])
 
@@ -71,19 +83,50 @@ async def upload_file(
     principal: PrincipalDep,
     instance: InstanceDep,
     idempotency_key: IdempotencyKeyHeader = None,
+    *,
+    content_digest: ContentDigestHeader = None,
+    repr_digest: ReprDigestHeader = None,
 ) -> Response:
     """Put a file into the drive, in the place of one that was there."""
     principal.require(Role.DEVELOPER, "drive:write")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_FILE_BYTES + _FORM_BYTES:
-        raise FileTooLarge(MAX_FILE_BYTES)
-    async with instance.storage.receive() as incoming:
-        try:
-            received = await upload.receive(request.headers.get("content-type"), request.stream(), incoming)
-        except ClientDisconnect:
-            raise BadUpload("The connection ended before the file did. Send it again.") from None
+    given = digests.expected(request.headers)
+    room = await _room(request, instance, principal)
+    async with _receiving(instance) as incoming:
+        body = digests.Hashed(request.stream(), is_hashed=bool(given))
+        received = await upload.receive(request.headers.get("content-type"), body, incoming, room)
+        digests.check(given, file=received.sha256, body=body.sha256)
+        intake.destination(received.path, received.filename)  # refused before it is brought anywhere
         await incoming.settle()
         once = _once(instance, request, idempotency_key, received)
+        return await _place(instance, principal, incoming, received, once)
+
+
+@router.put(
+    "/drive/files/{path:path}",
+    status_code=201,
+    response_model=UploadAnswer,
+    openapi_extra=_BODY,
+    max_body_size=2 * MAX_FILE_BYTES,
+)
+async def put_file(
+    path: str,
+    request: Request,
+    principal: PrincipalDep,
+    instance: InstanceDep,
+    *,
+    content_digest: ContentDigestHeader = None,
+    repr_digest: ReprDigestHeader = None,
+) -> Response:
+    """Put the body into the drive as a file, in the place of one that was there."""
+    principal.require(Role.DEVELOPER, "drive:write")
+    parse_new_path(path)
+    given = digests.expected(request.headers)
+    room = await _room(request, instance, principal)
+    async with _receiving(instance) as incoming:
+        received = await upload.receive_alone(path, request.stream(), incoming, room)
+        digests.check(given, file=received.sha256)
+        await incoming.settle()
+        once = _once(instance, request, None, received)
         return await _place(instance, principal, incoming, received, once)
 
 
@@ -99,10 +142,16 @@ async def list_drive(
         str, Query(max_length=MAX_PATH_BYTES, description="A folder, or the beginning of paths.")
     ] = "",
     recursive: Annotated[bool, Query(description="Also what is in the folders.")] = False,
+    delimiter: Annotated[
+        Literal["/"] | None, Query(description="Folders in the place of what is in them, as without it.")
+    ] = None,
 ) -> Sequence[object]:
     """Files and folders, in the order of their paths."""
     principal.require(Role.VIEWER, "drive:read")
-    rows = await service.entries(instance.storage, principal, prefix, page, is_recursive=recursive)
+    if delimiter and recursive:
+        message = "With a delimiter folders stand for what is in them. Leave out recursive or delimiter."
+        raise Invalid(message, [Problem("query.recursive", message)])
+    rows = await service.entries(instance, principal, prefix, page, is_recursive=recursive)
     return linked(request, response, rows)
 
 
@@ -113,8 +162,8 @@ async def download_file(
 ) -> Response:
     """A file, or the part of it that the Range header asks for."""
     principal.require(Role.VIEWER, "drive:read")
-    file = await service.open_file(instance.storage, principal, path)
-    return await download.answer(file, download.asked_of(request))
+    opened = await service.open_file(instance, principal, path)
+    return await download.answer(opened.file, download.asked_of(request), sha256=opened.sha256)
 
 
 @router.delete("/drive/files/{path:path}", status_code=204)
@@ -139,7 +188,7 @@ async def download_signed_file(
     token: str, name: str, request: Request, session: SessionDep, instance: InstanceDep
 ) -> Response:
     """The file that a signed address opens."""
-    file = await service.open_signed(session, instance, token, name)
+    file, sha256 = await service.open_signed(session, instance, token, name)
     shared = {"Cross-Origin-Resource-Policy": "cross-origin", "Referrer-Policy": "no-referrer"}
     # A job reaches us alone, and says that it is one.
     is_job = JOB_TOKEN_HEADER in request.headers
@@ -147,7 +196,7 @@ async def download_signed_file(
     if direct is not None:
         await file.close()
         return RedirectResponse(direct, 307, {**shared, "Cache-Control": "no-store"})
-    return await download.answer(file, download.asked_of(request), shared)
+    return await download.answer(file, download.asked_of(request), sha256=sha256, extra_headers=shared)
 
 
 def _once(instance: Instance, request: Request, key: str | None, received: Received) -> Once:
@@ -156,15 +205,42 @@ def _once(instance: Instance, request: Request, key: str | None, received: Recei
     return Once(key, idempotency.fingerprint(request.method, target, content), instance.vault)
 
 
+async def _room(request: Request, instance: Instance, principal: Principal) -> Usage:
+    """What the drive has room for; refuses at once what says that it is too large."""
+    declared = request.headers.get("content-length", "")
+    least_bytes = max(0, int(declared) - _FORM_BYTES) if declared.isdecimal() else 0
+    if least_bytes > MAX_FILE_BYTES:
+        raise FileTooLarge(MAX_FILE_BYTES)
+    room = await usage.current(intake.drives_of(instance), principal.project_id)
+    room.refuse(least_bytes, 1)
+    return room
+
+
+@asynccontextmanager
+async def _receiving(instance: Instance) -> AsyncIterator[Incoming]:
+    async with instance.storage.receive() as incoming:
+        try:
+            yield incoming
+        except ClientDisconnect:
+            raise BadUpload("The connection ended before the file did. Send it again.") from None
+
+
 async def _place(
     instance: Instance, principal: Principal, incoming: Incoming, received: Received, once: Once
 ) -> Response:
     """Place it in a transaction of its own: none is open while the file is on its way."""
-    path = service.destination(received)
-    async with instance.database.transaction() as session:
+    path = intake.destination(received.path, received.filename)
+    drives, replaced = intake.drives_of(instance), None
+    async with (
+        usage.taken(drives, principal.project_id, received.size_bytes, 1) as room,
+        instance.database.transaction() as session,
+    ):
 
         async def make() -> UploadAnswer:
-            await service.put(session, principal, incoming, path, received)
+            nonlocal replaced
+            replaced = await intake.file_at(instance.storage, principal, path)
+            await intake.put(session, principal, incoming, path, received)
+            room.keep()
             return UploadAnswer(
                 drive_path=str(path),
                 size_bytes=received.size_bytes,
@@ -172,4 +248,6 @@ async def _place(
                 mime=received.mime,
             )
 
-        return await once.answer(session, principal, make)
+        answer = await once.answer(session, principal, make)
+    await intake.give_back(drives, principal, replaced)
+    return answer

@@ -6,14 +6,16 @@ Whatever a job wrote is served as something to keep, never as a page of ours: no
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import Request, Response
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from backend.drive import ranges
+from backend.drive import digests, ranges
+from backend.drive.errors import RangeBehindEnd
 from backend.drive.mime import HEAD_BYTES, sniff
 from backend.drive.ranges import Part, UnsatisfiableRangeError
 from backend.metrics.instruments import DRIVE_BYTES
@@ -44,11 +46,17 @@ def asked_of(request: Request) -> Asked:
     )
 
 
-async def answer(file: Outgoing, asked: Asked, extra_headers: Mapping[str, str] | None = None) -> Response:
+async def answer(
+    file: Outgoing,
+    asked: Asked,
+    *,
+    sha256: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+) -> Response:
     """The answer that holds the open file or a part of it; it closes the file when it is sent."""
     try:
         head = b"".join([chunk async for chunk in file.chunks(0, HEAD_BYTES)])
-        headers = {**_headers(file, head), **(extra_headers or {})}
+        headers = {**_headers(file, head, sha256), **(extra_headers or {})}
         response = _response(file, asked, headers)
     except BaseException:
         await file.close()
@@ -58,29 +66,33 @@ async def answer(file: Outgoing, asked: Asked, extra_headers: Mapping[str, str] 
     return response
 
 
-def _headers(file: Outgoing, head: bytes) -> dict[str, str]:
+def _headers(file: Outgoing, head: bytes, sha256: str | None) -> dict[str, str]:
     name = file.entry.path.rpartition("/")[2]
-    return {
+    headers = {
         "Content-Type": sniff(head, name),
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, no-cache",
         "Accept-Ranges": "bytes",
-        "ETag": f'"{file.entry.version}"',
+        "ETag": f'"{sha256 or file.entry.version}"',
         "Last-Modified": file.entry.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
     }
+    return headers if sha256 is None else headers | {digests.REPRESENTATION: digests.as_header(sha256)}
 
 
 def _response(file: Outgoing, asked: Asked, headers: dict[str, str]) -> Response:
-    etag, size_bytes = headers["ETag"], file.entry.size_bytes
-    if _has_it(asked.if_none_match, etag):
+    # Until its hash was known a file had its version for a tag: whoever has that one has this file.
+    etags, size_bytes = {headers["ETag"], f'"{file.entry.version}"'}, file.entry.size_bytes
+    if _has_it(asked.if_none_match, etags):
         kept = ("ETag", "Cache-Control", "Last-Modified")
         return Response(status_code=304, headers={name: headers[name] for name in kept})
     try:
-        part = ranges.parse(asked.range, size_bytes) if asked.if_range in (None, etag) else None
+        part = ranges.parse(asked.range, size_bytes) if asked.if_range in (None, *etags) else None
     except UnsatisfiableRangeError:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{size_bytes}"})
+        error = RangeBehindEnd(asked.range or "", size_bytes)
+        place = {"ETag": headers["ETag"], "Content-Range": f"bytes */{size_bytes}"}
+        return JSONResponse(error.as_body(), error.status, place)
     if part is None:
         headers["Content-Length"] = str(size_bytes)
         return _FileResponse(file, Part(0, size_bytes), 200, headers, is_head=asked.is_head)
@@ -89,11 +101,11 @@ def _response(file: Outgoing, asked: Asked, headers: dict[str, str]) -> Response
     return _FileResponse(file, part, 206, headers, is_head=asked.is_head)
 
 
-def _has_it(if_none_match: str | None, etag: str) -> bool:
+def _has_it(if_none_match: str | None, etags: AbstractSet[str]) -> bool:
     if if_none_match is None:
         return False
     known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in known or "*" in known
+    return not known.isdisjoint({*etags, "*"})
 
 
 class _FileResponse(StreamingResponse):

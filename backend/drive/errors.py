@@ -1,25 +1,47 @@
 """What can be wrong with a request to the drive.
 
 PurasError
+├── RangeBehindEnd        416  the part that is asked for begins behind the end of the file
 ├── Missing
 │   ├── DriveFileMissing  404  no such file, or a link, pipe or device where a file should be
-│   └── BadSignature      404  the signed address is forged, changed or over its time
+│   └── BadSignature      404  the signed address is forged or changed
+├── NotAllowed
+│   └── SignatureExpired  403  the signed address is over its time
 ├── Conflict
 │   ├── PathTaken         409  something else is in the way of the path
-│   └── FolderNotEmpty    409  the folder to delete still has something in it
+│   ├── FolderNotEmpty    409  the folder to delete still has something in it
+│   └── DriveQuotaReached 409  the project's drive has no room for it
 ├── TooLarge
-│   └── FileTooLarge      413
+│   ├── FileTooLarge      413
+│   └── FolderTooLarge    413  a folder with too many files to be moved
 ├── Malformed
 │   └── BadUpload         400  the multipart body cannot be read
 ├── Invalid
-│   └── BadDrivePath      422
+│   ├── BadDrivePath      422
+│   └── DigestMismatch    422  what came is not what the digest says
 └── Unavailable
     └── DriveFull         503  the disk under the drive has no room
 """
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Invalid, Malformed, Missing, Problem, TooLarge, Unavailable
+from datetime import datetime
+from typing import Final
+
+from backend.errors import (
+    Conflict,
+    Invalid,
+    Malformed,
+    Missing,
+    NotAllowed,
+    Problem,
+    PurasError,
+    TooLarge,
+    Unavailable,
+)
+from backend.limits.quotas import Quota
+
+_UNITS: Final = {Quota.DRIVE_MB: "bytes", Quota.DRIVE_FILES: "files and folders"}
 
 
 class DriveFileMissing(Missing):
@@ -35,12 +57,25 @@ class DriveFileMissing(Missing):
 
 
 class BadSignature(Missing):
-    """The signed address is not one of ours, was changed, or is over its time."""
+    """The signed address is not one of ours, was changed, or its project is gone."""
 
     code = "bad_signature"
 
     def __init__(self) -> None:
-        super().__init__("This address is not valid, or no longer. Get a new one with POST /v1/drive/sign.")
+        super().__init__("This address is not valid. Get a new one with POST /v1/drive/sign.")
+
+
+class SignatureExpired(NotAllowed):
+    """The signed address is over its time."""
+
+    code = "signature_expired"
+
+    def __init__(self, expired_at: datetime) -> None:
+        super().__init__(
+            f"This address worked until {expired_at:%Y-%m-%d %H:%M:%S} UTC. Ask whoever gave it to you for a new one; "
+            "they get it with POST /v1/drive/sign.",
+            expired_at=expired_at.isoformat(),
+        )
 
 
 class PathTaken(Conflict):
@@ -61,6 +96,37 @@ class FolderNotEmpty(Conflict):
         super().__init__(f"The folder {path!r} is not empty. Delete the files in it first.", path=path)
 
 
+class DriveQuotaReached(Conflict):
+    """The project's drive has no room for it."""
+
+    code = "quota_reached"
+
+    def __init__(self, quota: Quota, limit: int, used: int, wanted: int) -> None:
+        super().__init__(
+            f"The drive of this project may hold {limit:,} {_UNITS[quota]}, holds {used:,}, and {wanted:,} more do not "
+            "fit. Delete files that are not needed, or ask the operator for more: "
+            f"`puras-studio project limits PROJECT --{quota.replace('_', '-')} …`.",
+            quota=quota,
+            limit=limit,
+            used=used,
+            wanted=wanted,
+            unit=_UNITS[quota],
+        )
+
+
+class FolderTooLarge(TooLarge):
+    """The folder has more files than can be moved at once."""
+
+    code = "folder_too_large"
+
+    def __init__(self, path: str, most: int) -> None:
+        super().__init__(
+            f"The folder {path!r} has more than {most:,} files, each of which this instance's storage has to copy. "
+            "Move the folders in it one by one.",
+            most=most,
+        )
+
+
 class FileTooLarge(TooLarge):
     """The file is over the limit."""
 
@@ -70,6 +136,19 @@ class FileTooLarge(TooLarge):
         super().__init__(
             f"A file may have {limit_bytes:,} bytes at most. Split it, or let a job write it to ./drive.",
             limit_bytes=limit_bytes,
+        )
+
+
+class RangeBehindEnd(PurasError):
+    """The part that is asked for begins behind the end of the file."""
+
+    status = 416
+    code = "range_not_satisfiable"
+
+    def __init__(self, asked: str, size_bytes: int) -> None:
+        super().__init__(
+            f"The Range {asked[:80]!r} begins behind the end of the file, which has {size_bytes:,} bytes.",
+            size_bytes=size_bytes,
         )
 
 
@@ -86,6 +165,18 @@ class BadDrivePath(Invalid):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, [Problem(path="path", message=message)])
+
+
+class DigestMismatch(Invalid):
+    """What came is not what the digest says."""
+
+    code = "digest_mismatch"
+
+    def __init__(self, header: str) -> None:
+        message = (
+            f"The content does not have the digest that {header} gives. Nothing was stored: send it again."
+        )
+        super().__init__(message, [Problem(path=f"header.{header}", message=message)])
 
 
 class DriveFull(Unavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from backend.drive.errors import BadDrivePath
@@ -12,6 +13,11 @@ MAX_COMPONENT_BYTES = 255
 MAX_DEPTH = 64
 _PREFIX = "drive/"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_RESERVED = frozenset(
+    {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789")}
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +58,18 @@ def parse_drive_path(text: str) -> DrivePath:
         raise BadDrivePath("The path is empty. Name a file in the drive, like 'reports/june.pdf'.")
     if text.endswith("/"):
         raise BadDrivePath(f"The path {_shown(text)} names a folder, by its last slash. Name a file in it.")
+    return path
+
+
+def parse_new_path(text: str) -> DrivePath:
+    """The place of a file or a folder that is about to be made: letters composed, and names that every system can have.
+
+    Raises:
+        BadDrivePath: it cannot be a path, or one of its names would make trouble elsewhere.
+    """
+    path = parse_drive_path(unicodedata.normalize("NFC", text))
+    for part in path.parts:
+        _check_new(part, text)
     return path
 
 
@@ -103,6 +121,23 @@ def _check_component(part: str, text: str) -> None:
     if len(part.encode()) > MAX_COMPONENT_BYTES:
         raise BadDrivePath(
             f"A name in the path {_shown(text)} is longer than {MAX_COMPONENT_BYTES} bytes. Shorten it."
+        )
+
+
+def _check_new(part: str, text: str) -> None:
+    if part != part.strip() or part.endswith("."):
+        raise BadDrivePath(
+            f"A name in the path {_shown(text)} begins or ends with a space, or ends with a dot. Leave it out: not "
+            "every system can have such a name."
+        )
+    if _INVISIBLE.search(part):
+        raise BadDrivePath(
+            f"A name in the path {_shown(text)} holds a character that nobody sees, or that turns the text around. "
+            "Leave it out."
+        )
+    if part.partition(".")[0].rstrip().upper() in _RESERVED:
+        raise BadDrivePath(
+            f"The name {_shown(part)} in the path is one that Windows keeps for itself. Use another one."
         )
 
 

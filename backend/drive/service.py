@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from uuid import uuid4
+from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,72 +11,35 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal
-from backend.drive import signing
+from backend.drive import facts, signing, usage
 from backend.drive.errors import BadSignature, DriveFileMissing
 from backend.drive.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
-from backend.drive.schemas import SignAnswer, SignAsked
+from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.drive.signing import signed_url
-from backend.drive.upload import Received
 from backend.errors import NotAllowed
 from backend.instance import Instance
 from backend.paging import Page, Slice
-from backend.projects import service as projects
 from backend.projects.tables import Project
-from backend.storage import DriveEntry, Incoming, Outgoing, Storage
-from backend.storage.sandbox_uids import sandbox_uid
-
-_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}")
+from backend.storage import Outgoing, Storage
 
 
-def destination(received: Received) -> DrivePath:
-    """Where an upload goes: the path it names, its own name in the folder it names, else `uploads/<unique>`.
+class Opened(NamedTuple):
+    """An open file, and its hash if that is known."""
 
-    Raises:
-        BadDrivePath: the path, or the file's name, cannot be one.
-    """
-    named = received.path
-    if named is None:
-        extension = _EXTENSION.fullmatch(received.filename[received.filename.rfind(".") :])
-        suffix = extension[0].lower() if extension and "." in received.filename else ""
-        return DrivePath(("uploads", f"{uuid4()}{suffix}"))
-    if not named.endswith("/"):
-        return parse_drive_path(named)
-    own_name = parse_drive_path(re.split(r"[/\\]", received.filename)[-1]).name
-    return parse_drive_path("/".join(["drive", *parse_folder_path(named).parts, own_name]))
-
-
-async def put(
-    session: AsyncSession, principal: Principal, incoming: Incoming, path: DrivePath, received: Received
-) -> DriveEntry:
-    """Place an upload in the project's drive.
-
-    Raises:
-        PathTaken: a folder is there, or a part of the path is not a folder.
-    """
-    project = await projects.get(session, principal)
-    owner_uid = sandbox_uid(project.number or 0)
-    entry = await incoming.place(principal.project_id, path, owner_uid=owner_uid)
-    await audit.record(
-        session,
-        principal,
-        "drive.uploaded",
-        str(path),
-        size_bytes=received.size_bytes,
-        sha256=received.sha256,
-    )
-    return entry
+    file: Outgoing
+    sha256: str | None
 
 
 async def entries(
-    storage: Storage, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
-) -> Slice[DriveEntry]:
-    """Files and folders below the folder `prefix`, or whose paths begin with it.
+    instance: Instance, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
+) -> Slice[EntryAnswer]:
+    """Files and folders below the folder `prefix`, or whose paths begin with it, with what is known of them.
 
     Raises:
         BadDrivePath: the prefix cannot be one.
         Invalid: the cursor is not one of this list.
     """
-    folder = parse_folder_path(prefix)
+    storage, folder = instance.storage, parse_folder_path(prefix)
     name_prefix = ""
     if folder != ROOT and not prefix.endswith("/") and not await _is_folder(storage, principal, folder):
         folder, name_prefix = folder.folder, folder.name
@@ -89,17 +52,64 @@ async def entries(
         after=None if after is None else parse_drive_path(after),
         limit=page.limit + 1,
     )
-    return page.slice(rows, lambda row: (row.path,))
+    async with instance.database.glance() as session:
+        known = await facts.of_entries(session, principal.project_id, rows)
+    answers = [EntryAnswer.of(row, known.get(row.path)) for row in rows]
+    return page.slice(answers, lambda row: (row.path,))
 
 
-async def open_file(storage: Storage, principal: Principal, path: str) -> Outgoing:
+async def open_file(instance: Instance, principal: Principal, path: str) -> Opened:
     """Open a file for reading; whoever calls closes it.
 
     Raises:
         BadDrivePath: the path cannot be one of a file.
         DriveFileMissing: there is no such file.
     """
-    return await storage.open_read(principal.project_id, parse_drive_path(path))
+    file = await instance.storage.open_read(principal.project_id, parse_drive_path(path))
+    try:
+        return Opened(file, await sha256_known(instance, principal.project_id, file))
+    except BaseException:
+        await file.close()
+        raise
+
+
+async def sha256_known(
+    instance: Instance, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
+) -> str | None:
+    """The hash of an open file if it is known, or the file small enough to be read for it now."""
+    async with instance.database.glance() as session:
+        known = await facts.of_entries(session, project_id, [file.entry])
+    found = known.get(file.entry.path)
+    if found is not None and found.sha256 is not None:
+        return found.sha256
+    sha256 = await facts.sha256_of(file) if file.entry.size_bytes <= most_bytes else None
+    if sha256 is not None:
+        async with instance.database.transaction() as session:
+            await facts.put(session, project_id, file.entry, sha256=sha256)
+    return sha256
+
+
+async def facts_of(instance: Instance, principal: Principal, path: str) -> EntryAnswer:
+    """All that is known of a file or a folder; a file whose hash is not known is read for it.
+
+    Raises:
+        BadDrivePath: the path cannot be one.
+        DriveFileMissing: nothing is there.
+    """
+    project_id = principal.project_id
+    entry = await instance.storage.stat(project_id, parse_drive_path(path.rstrip("/")))
+    if entry.is_folder:
+        return EntryAnswer.of(entry)
+    file = await instance.storage.open_read(project_id, parse_drive_path(path))
+    try:
+        sha256 = await sha256_known(instance, project_id, file, most_bytes=file.entry.size_bytes)
+    finally:
+        await file.close()
+    async with instance.database.glance() as session:
+        known = await facts.of_entries(session, project_id, [file.entry])
+    answer = EntryAnswer.of(file.entry, known.get(file.entry.path))
+    answer.sha256 = sha256
+    return answer
 
 
 async def delete(session: AsyncSession, storage: Storage, principal: Principal, path: str) -> None:
@@ -110,7 +120,10 @@ async def delete(session: AsyncSession, storage: Storage, principal: Principal, 
         FolderNotEmpty: the folder still holds something.
     """
     parsed = parse_drive_path(path.rstrip("/"))
+    size_bytes = await _size_bytes(storage, principal, parsed)
     await storage.delete(principal.project_id, parsed)
+    await usage.add(session, principal.project_id, -size_bytes, -1)
+    await facts.forget(session, principal.project_id, str(parsed))
     await audit.record(session, principal, "drive.deleted", str(parsed))
 
 
@@ -142,11 +155,12 @@ async def sign(
     return SignAnswer(path=str(path), signed_url=url, expires_in=asked.ttl)
 
 
-async def open_signed(session: AsyncSession, instance: Instance, token: str, name: str) -> Outgoing:
+async def open_signed(session: AsyncSession, instance: Instance, token: str, name: str) -> Opened:
     """Open the file that a signed address names; whoever calls closes it.
 
     Raises:
-        BadSignature: the address is forged, changed or over its time, or its project is gone.
+        BadSignature: the address is forged, changed, or its project is gone.
+        SignatureExpired: its time is over.
         DriveFileMissing: the file is gone.
     """
     signed = signing.verify(instance.vault, token, name)
@@ -155,7 +169,10 @@ async def open_signed(session: AsyncSession, instance: Instance, token: str, nam
     )
     if await session.scalar(lives) is None:
         raise BadSignature
-    return await instance.storage.open_read(signed.project_id, signed.path)
+    file = await instance.storage.open_read(signed.project_id, signed.path)
+    known = await facts.of_entries(session, signed.project_id, [file.entry])
+    found = known.get(file.entry.path)
+    return Opened(file, found.sha256 if found else None)
 
 
 async def _is_folder(storage: Storage, principal: Principal, path: DrivePath) -> bool:
@@ -163,3 +180,11 @@ async def _is_folder(storage: Storage, principal: Principal, path: DrivePath) ->
         return (await storage.stat(principal.project_id, path)).is_folder
     except DriveFileMissing:
         return False
+
+
+async def _size_bytes(storage: Storage, principal: Principal, path: DrivePath) -> int:
+    """Of what is there; a link is deleted too, and counts nothing."""
+    try:
+        return (await storage.stat(principal.project_id, path)).size_bytes
+    except DriveFileMissing:
+        return 0

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import struct
 import time
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
-from backend.drive.errors import BadDrivePath, BadSignature
+from backend.drive.errors import BadDrivePath, BadSignature, SignatureExpired
 from backend.drive.paths import DrivePath, parse_drive_path
 from backend.secrets.vault import Vault
 
@@ -51,11 +52,14 @@ def verify(vault: Vault, token: str, name: str) -> Signed:
     """What the address opens, if this instance made it, for that name, and its time is not over.
 
     Raises:
-        BadSignature: it did not, or it is.
+        BadSignature: it did not.
+        SignatureExpired: its time is over.
     """
     signed = _genuine(vault, token)
-    if signed.expires_at_s <= time.time() or signed.path.name != name:
+    if signed.path.name != name:
         raise BadSignature
+    if signed.expires_at_s <= time.time():
+        raise SignatureExpired(datetime.fromtimestamp(signed.expires_at_s, UTC))
     return signed
 
 

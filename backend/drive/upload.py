@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from backend.drive.errors import BadUpload, FileTooLarge
 from backend.drive.mime import HEAD_BYTES, sniff
 from backend.drive.paths import MAX_PATH_BYTES
+from backend.drive.usage import Usage
 from backend.errors import Unsupported
 from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Incoming
@@ -37,13 +38,16 @@ class Received:
     mime: str
 
 
-async def receive(content_type: str | None, body: AsyncIterator[bytes], incoming: Incoming) -> Received:
+async def receive(
+    content_type: str | None, body: AsyncIterable[bytes], incoming: Incoming, usage: Usage
+) -> Received:
     """Write the form's `file` to `incoming`, and read its `path`.
 
     Raises:
         Unsupported: it is no multipart form.
         BadUpload: the form is broken, or has no file or several.
         FileTooLarge: the file is over the limit.
+        DriveQuotaReached: the drive has no room for it.
     """
     form = _Form()
     parser = MultipartParser(_boundary(content_type), form.callbacks())
@@ -51,11 +55,11 @@ async def receive(content_type: str | None, body: AsyncIterator[bytes], incoming
         async for chunk in body:
             parser.write(chunk)
             if len(form.pending) >= _WRITE_BYTES:
-                await _write(form, incoming)
+                await _write(form, incoming, usage)
         parser.finalize()
     except FormParserError:
         raise BadUpload("The form cannot be read: it ends too early or is not multipart/form-data.") from None
-    await _write(form, incoming)
+    await _write(form, incoming, usage)
     if not form.has_file or not form.is_complete:
         raise BadUpload("The form has no complete field 'file'. Send the file as multipart/form-data in it.")
     return Received(
@@ -67,14 +71,35 @@ async def receive(content_type: str | None, body: AsyncIterator[bytes], incoming
     )
 
 
-async def _write(form: _Form, incoming: Incoming) -> None:
-    if not form.pending:
-        return
-    if incoming.size_bytes + len(form.pending) > MAX_FILE_BYTES:
+async def receive_alone(path: str, body: AsyncIterable[bytes], incoming: Incoming, usage: Usage) -> Received:
+    """Write a body that is nothing but the file.
+
+    Raises:
+        FileTooLarge: the file is over the limit.
+        DriveQuotaReached: the drive has no room for it.
+    """
+    head = bytearray()
+    async for chunk in body:
+        if len(head) < HEAD_BYTES:
+            head += chunk[: HEAD_BYTES - len(head)]
+        await _write_chunk(chunk, incoming, usage)
+    name = path.rpartition("/")[2]
+    return Received(path, name, incoming.size_bytes, incoming.sha256, sniff(bytes(head), name))
+
+
+async def _write(form: _Form, incoming: Incoming, usage: Usage) -> None:
+    if form.pending:
+        await _write_chunk(bytes(form.pending), incoming, usage)
+        form.pending.clear()
+
+
+async def _write_chunk(chunk: bytes, incoming: Incoming, usage: Usage) -> None:
+    size_bytes = incoming.size_bytes + len(chunk)
+    if size_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    await incoming.write(bytes(form.pending))
-    DRIVE_BYTES.labels("in").inc(len(form.pending))
-    form.pending.clear()
+    usage.refuse(size_bytes, 1)
+    await incoming.write(chunk)
+    DRIVE_BYTES.labels("in").inc(len(chunk))
 
 
 def _boundary(content_type: str | None) -> bytes:

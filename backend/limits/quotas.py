@@ -16,6 +16,8 @@ class Quota(StrEnum):
     MEMBERS = "members"
     SECRETS = "secrets"
     SKILLPACKS = "skillpacks"
+    DRIVE_MB = "drive_mb"
+    DRIVE_FILES = "drive_files"
 
 
 WORDS: Final = {
@@ -25,6 +27,8 @@ WORDS: Final = {
     Quota.MEMBERS: "members",
     Quota.SECRETS: "secrets, and each skillpack as many,",
     Quota.SKILLPACKS: "skillpacks",
+    Quota.DRIVE_MB: "MiB in its drive",
+    Quota.DRIVE_FILES: "files and folders in its drive",
 }
 """How sentences name them."""
 
@@ -39,6 +43,8 @@ class Quotas:
     members: int = 200
     secrets: int = 100
     skillpacks: int = 100
+    drive_mb: int = 20_480
+    drive_files: int = 200_000
 
 
 DEFAULTS: Final = Quotas()

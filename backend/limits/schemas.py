@@ -24,6 +24,10 @@ class LimitChanges(Asked):
     secrets: int | None = Field(default=None, ge=0, le=1_000)
     """Of the project, and again of each skillpack."""
     skillpacks: int | None = Field(default=None, ge=1, le=MOST)
+    drive_mb: int | None = Field(default=None, ge=0, le=MOST)
+    """MiB that its drive may hold."""
+    drive_files: int | None = Field(default=None, ge=0, le=MOST)
+    """Files and folders that its drive may hold."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=MOST)
     """That all keys of the project may send together."""
 
@@ -48,6 +52,8 @@ class LimitsAnswer(BaseModel):
     members: LimitAnswer
     secrets: LimitAnswer
     skillpacks: LimitAnswer
+    drive_mb: LimitAnswer
+    drive_files: LimitAnswer
     requests_per_minute: LimitAnswer
 
     @classmethod

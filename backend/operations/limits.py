@@ -28,7 +28,7 @@ def register(project: typer.Typer) -> None:
     project.command("limits")(limits)
 
 
-def limits(
+def limits(  # noqa: PLR0913 - one option for each limit
     project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
     *,
     queued_jobs: Annotated[Limit, typer.Option(help=f"Jobs that may wait. {_HELP}")] = None,
@@ -37,6 +37,8 @@ def limits(
     members: Annotated[Limit, typer.Option(help=_HELP)] = None,
     secrets: Annotated[Limit, typer.Option(help=f"Of the project, and of each skillpack. {_HELP}")] = None,
     skillpacks: Annotated[Limit, typer.Option(help=_HELP)] = None,
+    drive_mb: Annotated[Limit, typer.Option(help=f"MiB in its drive. {_HELP}")] = None,
+    drive_files: Annotated[Limit, typer.Option(help=f"Files and folders in its drive. {_HELP}")] = None,
     requests_per_minute: Annotated[Limit, typer.Option(help=f"Of all its keys together. {_HELP}")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
@@ -48,6 +50,8 @@ def limits(
         "members": members,
         "secrets": secrets,
         "skillpacks": skillpacks,
+        "drive_mb": drive_mb,
+        "drive_files": drive_files,
         "requests_per_minute": requests_per_minute,
     }
     given = {name: value for name, value in typed.items() if value is not None}

@@ -53,6 +53,9 @@ EXPORTED: Final = (
 LEFT_OUT: Final[dict[str, str]] = {
     "admissions": "the instance's own bookkeeping of what may run next",
     "job_queue": "the same: a queued job says so itself",
+    "drive_usage": "a count of the files, which go along",
+    "drive_files": "hashes and writers hold for the files of this instance alone",
+    "drive_uploads": "files that are not whole yet",
 }
 """Tables of projects that are not exported, each with its reason."""
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from backend.drive.mime import UNKNOWN, by_name
@@ -31,6 +31,23 @@ class DriveEntry:
     def mime(self) -> str:
         """What kind of file it is, by its name."""
         return UNKNOWN if self.is_folder else by_name(self.path)
+
+
+class Holdings(NamedTuple):
+    """How much a drive holds."""
+
+    bytes: int
+    files: int
+    """And folders, where the storage has them."""
+
+
+class Deleted(NamedTuple):
+    """What was removed of a folder."""
+
+    things: int
+    is_done: bool
+    """Whether nothing of it is left."""
+    freed_bytes: int
 
 
 class Incoming(Protocol):
@@ -79,6 +96,9 @@ class Outgoing(Protocol):
     def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
         """At most `length` bytes from byte `start` on; fewer when the file has become shorter."""
 
+    async def is_unchanged(self) -> bool:
+        """Whether the file is still as it was when it was opened."""
+
     async def direct_url(self, *, ttl_s: int) -> str | None:
         """An address of the storage's own that opens the file for a while; none when it is read through us."""
 
@@ -117,8 +137,15 @@ class Storage(Protocol):
         None when drives are elsewhere: then every job gets a folder of its own, and what it changed there is put back.
         """
 
-    def receive(self) -> AbstractAsyncContextManager[Incoming]:
-        """Take in a file: write to it, then place it; what is not placed is gone at the end."""
+    @property
+    def uploads_dir(self) -> Path:
+        """A folder of this machine for uploads that go on over several requests; `receive` takes them from there."""
+
+    def receive(self, begun: Path | None = None) -> AbstractAsyncContextManager[Incoming]:
+        """Take in a file: write to it, then place it; what is not placed is gone at the end.
+
+        It begins with what is in the file `begun`, if given, which lies in `uploads_dir` and stays there.
+        """
 
     async def open_read(self, project_id: UUID, path: DrivePath) -> Outgoing:
         """Open a file; close it when done.
@@ -155,6 +182,40 @@ class Storage(Protocol):
         Raises:
             DriveFileMissing: nothing is there.
             FolderNotEmpty: it is a folder that still holds something.
+        """
+
+    async def measure(self, project_id: UUID) -> Holdings:
+        """How much the drive holds: looks at everything, so it may take long."""
+
+    async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """Make a folder, and those around it; one that is there stays.
+
+        Raises:
+            PathTaken: a part of the path is a file.
+            DriveFull: the disk has no room.
+        """
+
+    async def move(
+        self,
+        project_id: UUID,
+        source: DrivePath,
+        target: DrivePath,
+        *,
+        owner_uid: int | None,
+        is_replacing: bool = False,
+    ) -> DriveEntry:
+        """Give a file or a folder another path; a file that is there goes only when asked, a folder never.
+
+        Raises:
+            DriveFileMissing: the source is not there.
+            PathTaken: something is at the target, or in the way of it.
+        """
+
+    async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
+        """Delete a folder with what is in it, `most` things at a time.
+
+        Raises:
+            DriveFileMissing: there is no such folder.
         """
 
     async def close(self) -> None:

@@ -57,7 +57,7 @@ def place(drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None) 
         with made_folder(drive, path.folder.parts, owner_uid=owner_uid) as folder:
             os.rename(staged, path.name, dst_dir_fd=folder)
             os.fsync(folder)
-            return _entry(path, os.stat(path.name, dir_fd=folder, follow_symlinks=False))
+            return entry_of(path, os.stat(path.name, dir_fd=folder, follow_symlinks=False))
     except IsADirectoryError:
         raise PathTaken(str(path), "A folder") from None
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def open_file(drive: Path, path: DrivePath) -> OpenFile:
     """
     with _folder_of(drive, path) as folder:
         descriptor = open_file_in(folder, path.name)
-        return OpenFile(descriptor, _entry(path, os.fstat(descriptor)))
+        return OpenFile(descriptor, entry_of(path, os.fstat(descriptor)))
 
 
 def stat_entry(drive: Path, path: DrivePath) -> DriveEntry:
@@ -92,7 +92,7 @@ def stat_entry(drive: Path, path: DrivePath) -> DriveEntry:
         found = os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False)
         if not _is_listed(found):
             raise DriveFileMissing(str(path))
-        return _entry(path, found)
+        return entry_of(path, found)
 
 
 def delete(drive: Path, path: DrivePath) -> None:
@@ -146,7 +146,7 @@ def _walk(descriptor: int, folder: DrivePath, search: Search) -> Iterator[DriveE
     for name, found in _sorted_names(descriptor, folder, search):
         path = folder.joined(name)
         if path.parts > search.after:
-            yield _entry(path, found)
+            yield entry_of(path, found)
         if search.recursive and stat.S_ISDIR(found.st_mode) and _is_ahead(path, search.after):
             yield from _walk_into(descriptor, path, search)
 
@@ -208,12 +208,18 @@ def _is_listed(found: os.stat_result) -> bool:
     return stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
 
 
-def _entry(path: DrivePath, found: os.stat_result) -> DriveEntry:
+def entry_of(path: DrivePath, found: os.stat_result) -> DriveEntry:
+    """What a listing tells of it."""
     is_folder = stat.S_ISDIR(found.st_mode)
     return DriveEntry(
         path=str(path),
         size_bytes=0 if is_folder else found.st_size,
         modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         is_folder=is_folder,
-        version=f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}",
+        version=version_of(found),
     )
+
+
+def version_of(found: os.stat_result) -> str:
+    """What changes with the content of a file."""
+    return f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from backend.drive.errors import DriveFileMissing
 from backend.drive.paths import ROOT, DrivePath
-from backend.storage import DriveEntry, bundle_files, drive_files
+from backend.storage import Deleted, DriveEntry, Holdings, bundle_files, drive_files, folders
 from backend.storage.drive_files import OpenFile, Search
 from backend.storage.spool import Spool, Spooled
 
@@ -32,6 +32,9 @@ class LocalStorage:
         self._bundles.mkdir(exist_ok=True, mode=0o700)
         self._drives.mkdir(exist_ok=True, mode=0o711)  # tenants pass through, and see no other's name
         self._spool = Spool(root / "incoming")
+        self._uploads = root / "uploads"
+        self._uploads.mkdir(exist_ok=True, mode=0o700)
+        self._trash = root / "trash"
 
     async def put_bundle(self, sha256: str, data: bytes) -> None:
         """See `Storage.put_bundle`."""
@@ -53,11 +56,17 @@ class LocalStorage:
             os.chown(folder, owner_uid, owner_uid, follow_symlinks=False)
         return folder
 
+    @property
+    def uploads_dir(self) -> Path:
+        """See `Storage.uploads_dir`."""
+        return self._uploads
+
     @asynccontextmanager
-    async def receive(self) -> AsyncIterator[LocalIncoming]:
+    async def receive(self, begun: Path | None = None) -> AsyncIterator[LocalIncoming]:
         """See `Storage.receive`."""
-        incoming = LocalIncoming(self, self._spool.new_path())
+        incoming = LocalIncoming(self, self._spool.new_path(), begun)
         try:
+            await incoming.take_up()
             yield incoming
         finally:
             incoming.discard()
@@ -90,6 +99,36 @@ class LocalStorage:
             raise DriveFileMissing(str(path))
         await to_thread(drive_files.delete, self._drive(project_id), path)
 
+    async def measure(self, project_id: UUID) -> Holdings:
+        """See `Storage.measure`."""
+        return await to_thread(folders.measure, self._drive(project_id))
+
+    async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """See `Storage.make_folder`."""
+        drive = self.drive_dir(project_id, owner_uid)
+        return await to_thread(folders.make, drive, path, owner_uid=owner_uid)
+
+    async def move(
+        self,
+        project_id: UUID,
+        source: DrivePath,
+        target: DrivePath,
+        *,
+        owner_uid: int | None,
+        is_replacing: bool = False,
+    ) -> DriveEntry:
+        """See `Storage.move`."""
+        drive = self.drive_dir(project_id, owner_uid)
+        return await to_thread(
+            folders.move, drive, source, target, owner_uid=owner_uid, is_replacing=is_replacing
+        )
+
+    async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
+        """See `Storage.delete_tree`."""
+        if path == ROOT:
+            raise DriveFileMissing(str(path))
+        return await to_thread(folders.delete_tree, self._drive(project_id), path, self._trash, most=most)
+
     async def close(self) -> None:
         """See `Storage.close`."""
 
@@ -100,8 +139,8 @@ class LocalStorage:
 class LocalIncoming(Spooled):
     """A file on its way in, kept outside every drive so that no job can touch it before it is whole."""
 
-    def __init__(self, storage: LocalStorage, staged: Path) -> None:
-        super().__init__(staged)
+    def __init__(self, storage: LocalStorage, staged: Path, begun: Path | None) -> None:
+        super().__init__(staged, begun)
         self._storage = storage
 
     async def settle(self) -> None:
@@ -138,6 +177,10 @@ class LocalOutgoing:
                 return
             yield chunk
             start += len(chunk)
+
+    async def is_unchanged(self) -> bool:
+        """See `Outgoing.is_unchanged`."""
+        return drive_files.version_of(os.fstat(self._file.descriptor)) == self.entry.version
 
     async def direct_url(self, *, ttl_s: int) -> None:
         """See `Outgoing.direct_url`: nobody but us serves the folder."""

@@ -21,9 +21,14 @@ _ABANDONED_S: Final = 24 * 3600  # longer than any upload lasts
 class Spooled:
     """One file on its way in."""
 
-    def __init__(self, staged: Path) -> None:
+    def __init__(self, staged: Path, begun: Path | None = None) -> None:
         self.staged = staged
-        self._file = staged.open("x+b", buffering=_BUFFER_BYTES)
+        self._has_begun = begun is not None
+        if begun is None:
+            self._file = staged.open("x+b", buffering=_BUFFER_BYTES)
+        else:
+            staged.hardlink_to(begun)
+            self._file = staged.open("r+b", buffering=_BUFFER_BYTES)
         self._hash = hashlib.sha256()
         self._size_bytes = 0
 
@@ -41,6 +46,11 @@ class Spooled:
     def descriptor(self) -> int:
         """The open file; it has everything after `flush`."""
         return self._file.fileno()
+
+    async def take_up(self) -> None:
+        """Count what is in the file already."""
+        if self._has_begun:
+            await to_thread(self._take_up)
 
     async def write(self, chunk: bytes) -> None:
         """Add to the end.
@@ -74,6 +84,11 @@ class Spooled:
         finally:
             self.staged.unlink(missing_ok=True)
 
+    def _take_up(self) -> None:
+        while chunk := self._file.read(_BUFFER_BYTES):
+            self._hash.update(chunk)
+            self._size_bytes += len(chunk)
+
     def _write(self, chunk: bytes) -> None:
         self._hash.update(chunk)
         self._size_bytes += len(chunk)
@@ -102,10 +117,11 @@ class Spool:
         return self._folder / uuid4().hex
 
     @asynccontextmanager
-    async def file(self) -> AsyncIterator[Spooled]:
-        """A new file, gone in the end."""
-        spooled = Spooled(self.new_path())
+    async def file(self, begun: Path | None = None) -> AsyncIterator[Spooled]:
+        """A new file, gone in the end; it begins with what is in the file `begun`, if given."""
+        spooled = Spooled(self.new_path(), begun)
         try:
+            await spooled.take_up()
             yield spooled
         finally:
             spooled.discard()

@@ -18,6 +18,7 @@ from backend.drive.paths import DrivePath
 from backend.storage import DriveEntry
 from backend.storage.supabase import keys
 from backend.storage.supabase.bucket import PAGE, Bucket, ObjectPage, StoredObject
+from backend.storage.supabase.folders import PLACEHOLDER
 from backend.storage.supabase.reading import entry_of
 
 _MOST_CURSORS: Final = 4096
@@ -119,7 +120,8 @@ class _Walk:
                 continue  # put there by something else than a drive
             if not isinstance(each, str):
                 yield from self._folders_of(path)
-                yield from self._if_wanted(each.key, entry_of(path, each))
+                if path.name != PLACEHOLDER:
+                    yield from self._if_wanted(each.key, entry_of(path, each))
             else:
                 yield from self._if_wanted(each, folder_entry(path))
 

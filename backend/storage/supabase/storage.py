@@ -22,10 +22,10 @@ from backend.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.mime import HEAD_BYTES, UNKNOWN, by_name, sniff
 from backend.drive.paths import ROOT, DrivePath
 from backend.errors import PurasError
-from backend.storage import DriveEntry, StillWanted
+from backend.storage import Deleted, DriveEntry, Holdings, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.spool import Spool, Spooled
-from backend.storage.supabase import keys
+from backend.storage.supabase import folders, keys
 from backend.storage.supabase.bucket import Bucket, Connection
 from backend.storage.supabase.listing import Listings, Wanted, folder_entry
 from backend.storage.supabase.reading import SupabaseOutgoing, entry_of, opened
@@ -63,6 +63,8 @@ class SupabaseStorage:
         self._drives = Bucket(self._connection, buckets.drive)
         self._listings = Listings(self._drives)
         self._spool = Spool(incoming)
+        self._uploads = incoming.with_name("uploads")
+        self._uploads.mkdir(mode=0o700, exist_ok=True)
         self._cleared_at = -math.inf
 
     async def close(self) -> None:
@@ -94,13 +96,18 @@ class SupabaseStorage:
         """See `Storage.drive_dir`: each job has a folder of its own."""
         return
 
-    def receive(self) -> AbstractAsyncContextManager[SupabaseIncoming]:
+    @property
+    def uploads_dir(self) -> Path:
+        """See `Storage.uploads_dir`."""
+        return self._uploads
+
+    def receive(self, begun: Path | None = None) -> AbstractAsyncContextManager[SupabaseIncoming]:
         """See `Storage.receive`."""
-        return self._receiving()
+        return self._receiving(begun)
 
     @asynccontextmanager
-    async def _receiving(self) -> AsyncIterator[SupabaseIncoming]:
-        async with self._spool.file() as spooled:
+    async def _receiving(self, begun: Path | None) -> AsyncIterator[SupabaseIncoming]:
+        async with self._spool.file(begun) as spooled:
             await self._clear_waiting()
             incoming = SupabaseIncoming(self, self._drives, spooled)
             try:
@@ -156,9 +163,8 @@ class SupabaseStorage:
             stored = await self._drives.find(keys.object_key(project_id, path))
             if stored is not None:
                 return entry_of(path, stored)
-        found = await self.list(project_id, path, limit=1)
-        if not found and path != ROOT:
-            raise DriveFileMissing(str(path))
+            if not await self._drives.has_below(keys.folder_prefix(project_id, path)):
+                raise DriveFileMissing(str(path))
         return folder_entry(path)
 
     async def list(
@@ -181,10 +187,55 @@ class SupabaseStorage:
         key = keys.object_key(project_id, path)
         if await self._drives.find(key) is not None:
             await self._drives.remove([key])
+        elif await folders.is_empty(self._drives, f"{key}/"):
+            await self._drives.remove([f"{key}/{folders.PLACEHOLDER}"])
         elif await self._drives.has_below(f"{key}/"):
             raise FolderNotEmpty(str(path))
         else:
             raise DriveFileMissing(str(path))
+
+    async def measure(self, project_id: UUID) -> Holdings:
+        """See `Storage.measure`."""
+        return await folders.measure(self._drives, project_id)
+
+    async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+        """See `Storage.make_folder`."""
+        if path != ROOT and await self._drives.find(keys.object_key(project_id, path)) is not None:
+            raise PathTaken(str(path), "A file")
+        if not await self._drives.has_below(keys.folder_prefix(project_id, path)):
+            async with self.receive() as incoming:
+                await incoming.place(project_id, path.joined(folders.PLACEHOLDER), owner_uid=None)
+        return folder_entry(path)
+
+    async def move(
+        self,
+        project_id: UUID,
+        source: DrivePath,
+        target: DrivePath,
+        *,
+        owner_uid: int | None,
+        is_replacing: bool = False,
+    ) -> DriveEntry:
+        """See `Storage.move`; two that write the same path at once may both succeed, and the last one wins."""
+        if target.parts[: len(source.parts)] == source.parts:
+            raise PathTaken(str(target), "What is to be moved there")
+        is_folder = (await self.stat(project_id, source)).is_folder
+        await self._require_free(project_id, target)
+        key = keys.object_key(project_id, target)
+        if (is_folder or not is_replacing) and await self._drives.find(key) is not None:
+            raise PathTaken(str(target), "Something else")
+        if is_folder:
+            await folders.move(self._drives, project_id, source, target)
+        else:
+            await self._drives.copy(keys.object_key(project_id, source), key)
+            await self._drives.remove([keys.object_key(project_id, source)])
+        return await self.stat(project_id, target)
+
+    async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
+        """See `Storage.delete_tree`."""
+        if path == ROOT:
+            raise DriveFileMissing(str(path))
+        return await folders.delete(self._drives, project_id, path, most=most)
 
     async def _require_free(self, project_id: UUID, path: DrivePath) -> None:
         """Refuse a file where a folder is, or in a file. Two writers at once may still do it: both can be deleted."""

@@ -196,6 +196,14 @@ def _acts(scene: Scene) -> Iterator[Act]:
     file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
     yield Act("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
     yield Act("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
+    yield Act("PUT /v1/drive/files/{path:path}", "/v1/drive/files/b.txt", "drive.uploaded", {"content": b"x"})
+    yield Act("POST /v1/drive/folders", "/v1/drive/folders", "drive.folder_made", {"json": {"path": "out"}})
+    there = {"json": {"source": "b.txt", "target": "out/b.txt"}}
+    yield Act("POST /v1/drive/copy", "/v1/drive/copy", "drive.copied", there)
+    there = {"json": {"source": "out/b.txt", "target": "out/c.txt"}}
+    yield Act("POST /v1/drive/move", "/v1/drive/move", "drive.moved", there)
+    folder = "/v1/drive/folders/out"
+    yield Act("DELETE /v1/drive/folders/{path:path}", folder, "drive.folder_deleted")
     yield Act("DELETE /v1/drive/files/{path:path}", "/v1/drive/files/a.txt", "drive.deleted")
     other = f"/v1/projects/{ids['other project']}"
     yield Act("DELETE /v1/projects/{project}", other, "project.deleted")

@@ -304,6 +304,9 @@ async def test_a_listing_shows_folders_and_files_in_pages_that_join(drive: Drive
         "mime": "text/plain",
         "modified_at": first["modified_at"],
         "is_folder": False,
+        "sha256": hashlib.sha256(b"12345").hexdigest(),
+        "written_by": first["written_by"],
+        "written_at": first["written_at"],
     }
 
     async def paths(**query: object) -> list[str]:

@@ -62,7 +62,7 @@ async def test_a_changed_address_opens_nothing(drive: Drive, world: World) -> No
 
 async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: Instance) -> None:
     await drive.upload(b"x", path="a.txt")
-    for ttl_s, status in ((30, 200), (0, 404), (-100, 404)):
+    for ttl_s, status in ((30, 200), (0, 403), (-100, 403)):
         url = signing.signed_url(
             instance.vault, instance.settings.url, project_id=drive.project.id, path="a.txt", ttl_s=ttl_s
         )

@@ -20,6 +20,7 @@ from backend.auth.tables import AuditRow
 from backend.clock import now
 from backend.db import Database
 from backend.deployments.tables import Deployment
+from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.events.tables import JobEvent
 from backend.housekeeping import LOCK, tidy
 from backend.jobs.claim import claim
@@ -203,6 +204,10 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
             .values(created_by=f"user:{ada.email}", note="for Ada")
         )
         await make_job(session, tenant)
+        session.add(DriveUsage(project_id=tenant.project_id, bytes=1, files=1))
+        session.add(DriveFile(project_id=tenant.project_id, path="a.txt", version="1"))
+        later = now() + timedelta(days=1)
+        session.add(DriveUpload(project_id=tenant.project_id, path="b.txt", length_bytes=1, expires_at=later))
     await new_key(database, tenant)
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)

@@ -6,13 +6,8 @@ import re
 
 import pytest
 
-from backend.drive import service
+from backend.drive import intake
 from backend.drive.errors import BadDrivePath
-from backend.drive.upload import Received
-
-
-def received(filename: str, path: str | None = None) -> Received:
-    return Received(path=path, filename=filename, size_bytes=1, sha256="", mime="")
 
 
 @pytest.mark.parametrize(
@@ -29,11 +24,13 @@ def received(filename: str, path: str | None = None) -> Received:
     ],
 )
 def test_without_a_path_it_gets_a_name_of_its_own_with_a_plain_extension(filename: str, suffix: str) -> None:
-    path = str(service.destination(received(filename)))
+    path = str(intake.destination(None, filename))
     assert re.fullmatch(r"uploads/[0-9a-f-]{36}" + re.escape(suffix), path)
 
 
-@pytest.mark.parametrize("filename", ["", "..", ".", "a\n", "x" * 300, "a/", "a\\"])
+@pytest.mark.parametrize(
+    "filename", ["", "..", ".", " ", "a ", "a.", "nul.txt", "a\n", "x" * 300, "a/", "a\\"]
+)
 def test_a_folder_needs_a_name_that_can_be_one(filename: str) -> None:
     with pytest.raises(BadDrivePath):
-        service.destination(received(filename, "out/"))
+        intake.destination("out/", filename)

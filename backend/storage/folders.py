@@ -1,0 +1,219 @@
+"""Folders of one drive in a local folder: made, measured, moved and removed. Everything here blocks.
+
+The folder is live, and its owner may be changing it with intent: see `tree`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from backend.drive.errors import DriveFileMissing, PathTaken
+from backend.drive.paths import DrivePath
+from backend.storage import Deleted, DriveEntry, Holdings
+from backend.storage.drive_files import entry_of, raise_if_full, stat_entry
+from backend.storage.removal import remove
+from backend.storage.tree import made_folder, open_folder_in, opened_folder
+
+_MOST_STEPS: Final = 64
+"""Folders in each other that are walked with open descriptors; what is deeper is moved out of the drive as it is."""
+_UNUSED_BYTES: Final = 1 << 20
+"""Space beyond its length that a file may have before it counts by its space."""
+
+
+class Seen(NamedTuple):
+    """Something that a walk has met."""
+
+    path: tuple[str, ...]
+    found: os.stat_result
+
+
+def measure(drive: Path) -> Holdings:
+    """How much a drive holds, with everything that is no plain file or cannot be listed."""
+    total = count = 0
+    for seen in walk(drive):
+        count += 1
+        total += taken_bytes(seen.found)
+    return Holdings(total, count)
+
+
+def taken_bytes(found: os.stat_result) -> int:
+    """What a file counts: its length, or its space where that was taken ahead of use."""
+    if not stat.S_ISREG(found.st_mode):
+        return 0
+    return max(found.st_size, found.st_blocks * 512 - _UNUSED_BYTES)
+
+
+def walk(drive: Path) -> Iterator[Seen]:
+    """Everything in a drive, in no order; links are not followed, and what is closed to us is passed over."""
+    pending: list[tuple[str, ...]] = [()]
+    while pending:
+        parts = pending.pop()
+        for name, found in _listed(drive, parts):
+            path = (*parts, name)
+            if stat.S_ISDIR(found.st_mode):
+                pending.append(path)
+            yield Seen(path, found)
+
+
+def make(drive: Path, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
+    """Make a folder, and those around it; one that is there stays.
+
+    Raises:
+        PathTaken: a part of the path is a file or a link.
+        DriveFull: the disk has no room.
+    """
+    try:
+        with made_folder(drive, path.parts, owner_uid=owner_uid) as folder:
+            return entry_of(path, os.fstat(folder))
+    except NotADirectoryError:
+        raise PathTaken(str(path), "A file or a link") from None
+    except PermissionError:
+        raise PathTaken(str(path), "A folder that may not be written to") from None
+    except OSError as error:
+        raise_if_full(error)
+        raise
+
+
+def move(
+    drive: Path, source: DrivePath, target: DrivePath, *, owner_uid: int | None, is_replacing: bool
+) -> DriveEntry:
+    """Give a file or a folder another path, in one step; a file in its place goes only when asked.
+
+    Raises:
+        DriveFileMissing: the source is not there.
+        PathTaken: something is at the target, or in the way of it.
+    """
+    if target.parts[: len(source.parts)] == source.parts:
+        raise PathTaken(str(target), "What is to be moved there")
+    stat_entry(drive, source)
+    try:
+        with (
+            opened_folder(drive, source.folder.parts) as origin,
+            made_folder(drive, target.folder.parts, owner_uid=owner_uid) as folder,
+        ):
+            is_folder = stat.S_ISDIR(os.stat(source.name, dir_fd=origin, follow_symlinks=False).st_mode)
+            if is_folder or is_replacing:
+                _require_free(folder, target, is_folder=is_folder)
+                os.rename(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder)
+            else:  # a link fails where something is, whoever put it there a moment ago
+                os.link(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder, follow_symlinks=False)
+                os.unlink(source.name, dir_fd=origin)
+            os.fsync(folder)
+            return entry_of(target, os.stat(target.name, dir_fd=folder, follow_symlinks=False))
+    except FileNotFoundError:
+        raise DriveFileMissing(str(source)) from None
+    except (FileExistsError, IsADirectoryError):
+        raise PathTaken(str(target), "Something else") from None
+    except NotADirectoryError:
+        raise PathTaken(str(target), "A file or a link in the place of a folder") from None
+    except PermissionError:
+        raise PathTaken(str(target), "A folder that may not be written to") from None
+    except OSError as error:
+        raise_if_full(error)
+        raise
+
+
+def delete_tree(drive: Path, path: DrivePath, trash: Path, *, most: int) -> Deleted:
+    """Delete a folder with what is in it, `most` things at a time.
+
+    Raises:
+        DriveFileMissing: there is no such folder.
+    """
+    if not stat_entry(drive, path).is_folder:
+        raise DriveFileMissing(str(path))
+    removal = _Removal(trash, most)
+    with opened_folder(drive, path.folder.parts) as parent:
+        removal.remove(parent, path.name, depth=0)
+        os.fsync(parent)
+    return Deleted(removal.count, is_done=removal.is_done, freed_bytes=removal.freed_bytes)
+
+
+class _Removal:
+    """Removes a tree up to a number of things."""
+
+    def __init__(self, trash: Path, most: int) -> None:
+        self._trash = trash
+        self._most = most
+        self.count = 0
+        self.freed_bytes = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing was left for another time."""
+        return self.count < self._most
+
+    def remove(self, parent: int, name: str, *, depth: int) -> None:
+        """Remove a folder in `parent`."""
+        if depth >= _MOST_STEPS:
+            self._throw_out(parent, name)
+            return
+        with suppress(PermissionError):
+            folder = open_folder_in(parent, name)
+            try:
+                self._empty(folder, depth=depth)
+            finally:
+                os.close(folder)
+        if self.is_done:
+            self._remove_empty(parent, name)
+
+    def _empty(self, folder: int, *, depth: int) -> None:
+        with os.scandir(folder) as found:
+            for each in found:
+                if not self.is_done:
+                    return
+                if each.is_dir(follow_symlinks=False):
+                    self.remove(folder, each.name, depth=depth + 1)
+                else:
+                    self._unlink(folder, each.name)
+
+    def _unlink(self, folder: int, name: str) -> None:
+        with suppress(FileNotFoundError):  # a job was faster
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            os.unlink(name, dir_fd=folder)
+            self.count += 1
+            self.freed_bytes += taken_bytes(found)
+
+    def _remove_empty(self, parent: int, name: str) -> None:
+        try:
+            os.rmdir(name, dir_fd=parent)
+            self.count += 1
+        except FileNotFoundError:
+            return
+        except OSError:  # a job fills it as fast as we empty it, or has closed it to us
+            self._throw_out(parent, name)
+
+    def _throw_out(self, parent: int, name: str) -> None:
+        """Move a folder out of the drive as it is, and remove it there, where no path is too deep for long."""
+        self._trash.mkdir(mode=0o700, exist_ok=True)
+        thrown = self._trash / uuid4().hex
+        os.rename(name, thrown, src_dir_fd=parent)
+        self.count += 1
+        remove(thrown)
+
+
+def _listed(drive: Path, parts: tuple[str, ...]) -> list[tuple[str, os.stat_result]]:
+    try:
+        with opened_folder(drive, parts) as folder:
+            found = []
+            with os.scandir(folder) as listed:
+                for each in listed:
+                    with suppress(OSError):
+                        found.append((each.name, each.stat(follow_symlinks=False)))
+            return found
+    except OSError:
+        return []
+
+
+def _require_free(folder: int, target: DrivePath, *, is_folder: bool) -> None:
+    try:
+        found = os.stat(target.name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if is_folder or stat.S_ISDIR(found.st_mode):
+        raise PathTaken(str(target), "Something else" if is_folder else "A folder")

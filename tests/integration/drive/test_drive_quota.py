@@ -1,0 +1,125 @@
+"""How much a drive may hold: what is too much is refused with the facts, before anything of it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backend.auth.actors import operator
+from backend.drive import intake, usage
+from backend.instance import Instance
+from backend.limits import service as limits
+from tests.integration.drive.conftest import Drive
+from tests.integration.limits.conftest import Serve, serve
+
+__all__ = ["serve"]
+
+MIB = 1 << 20
+
+
+async def put(
+    client: httpx.AsyncClient, headers: dict[str, str], path: str, content: bytes
+) -> httpx.Response:
+    return await client.put(f"/v1/drive/files/{path}", content=content, headers=headers)
+
+
+async def used(client: httpx.AsyncClient, headers: dict[str, str]) -> tuple[int, int]:
+    body = (await client.get("/v1/drive/usage", headers=headers)).json()
+    return body["used_bytes"], body["used_files"]
+
+
+async def test_what_does_not_fit_is_refused_with_the_facts_and_fits_after_something_went(
+    serve: Serve, drive: Drive, tmp_path: Path
+) -> None:
+    client = await serve(most_drive_mb=1)
+    assert (await put(client, drive.headers, "a.bin", b"\0" * (MIB - 100))).status_code == 201
+    refused = await put(client, drive.headers, "b.bin", b"\0" * 200)
+    body = refused.json()
+    assert (refused.status_code, body["code"], body["quota"]) == (409, "quota_reached", "drive_mb")
+    assert (body["limit"], body["used"], body["wanted"]) == (MIB, MIB - 100, 200)
+    assert not (drive.folder / "b.bin").exists()
+    assert list((tmp_path / "storage" / "incoming").iterdir()) == []
+    await client.delete("/v1/drive/files/a.bin", headers=drive.headers)
+    assert (await put(client, drive.headers, "b.bin", b"\0" * 200)).status_code == 201
+    assert await used(client, drive.headers) == (200, 1)
+
+
+async def test_what_does_not_say_how_long_it_is_is_refused_while_it_comes(serve: Serve, drive: Drive) -> None:
+    client = await serve(most_drive_mb=1)
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100 * MIB:
+            sent += MIB // 2
+            yield b"\0" * (MIB // 2)
+
+    answer = await client.put("/v1/drive/files/a.bin", content=endless(), headers=drive.headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "quota_reached")
+    assert sent < 100 * MIB
+    assert list(drive.folder.iterdir()) == []
+
+
+async def test_of_many_at_once_exactly_as_many_are_stored_as_there_is_room_for(
+    serve: Serve, drive: Drive
+) -> None:
+    clients = [await serve(most_drive_files=3), await serve(most_drive_files=3)]
+    answers = await asyncio.gather(
+        *(put(clients[number % 2], drive.headers, f"{number}.txt", b"x") for number in range(10))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 7
+    assert len(list(drive.folder.iterdir())) == 3
+    assert await used(clients[0], drive.headers) == (3, 3)
+
+
+async def test_a_file_that_is_replaced_counts_once(serve: Serve, drive: Drive) -> None:
+    client = await serve(most_drive_mb=1)
+    for size in (1000, 10, 500):
+        assert (await put(client, drive.headers, "a.bin", b"\0" * size)).status_code == 201
+    assert await used(client, drive.headers) == (500, 1)
+
+
+async def test_an_upload_that_is_refused_or_repeated_takes_no_room(drive: Drive) -> None:
+    (drive.folder / "folder").mkdir()
+    before = await used(drive.client, drive.headers)
+    assert (await drive.upload(b"x", path="folder")).status_code == 409
+    assert await used(drive.client, drive.headers) == before
+    for _ in range(2):
+        await drive.upload(b"12345", path="a.txt", **{"Idempotency-Key": "once"})
+    assert await used(drive.client, drive.headers) == (before[0] + 5, before[1] + 1)
+
+
+async def test_what_was_there_before_anybody_counted_counts(serve: Serve, drive: Drive) -> None:
+    (drive.folder / "old").mkdir()
+    (drive.folder / "old" / "a.bin").write_bytes(b"\0" * (2 * MIB))
+    client = await serve(most_drive_mb=1)
+    assert (await put(client, drive.headers, "b.txt", b"x")).json()["used"] == 2 * MIB
+
+
+async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instance: Instance) -> None:
+    await drive.upload(b"12345", path="a.txt")
+    (drive.folder / "b.txt").write_bytes(b"123")
+    assert await used(drive.client, drive.headers) == (5, 1)
+    await usage.true_up(intake.drives_of(instance), drive.project.id)
+    assert await used(drive.client, drive.headers) == (8, 2)
+
+
+async def test_the_operator_gives_a_project_more(serve: Serve, instance: Instance, drive: Drive) -> None:
+    client = await serve(most_drive_mb=0)
+    assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 409
+    async with instance.database.transaction() as session:
+        await limits.change(session, operator(drive.project.id), {"drive_mb": 1})
+    assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["folders", "copy"])
+async def test_folders_and_copies_need_room_too(serve: Serve, drive: Drive, kind: str) -> None:
+    client = await serve(most_drive_files=1)
+    await put(client, drive.headers, "a.txt", b"x")
+    asked = {"path": "out"} if kind == "folders" else {"source": "a.txt", "target": "b.txt"}
+    answer = await client.post(f"/v1/drive/{kind}", json=asked, headers=drive.headers)
+    assert (answer.status_code, answer.json()["quota"]) == (409, "drive_files")

@@ -1,0 +1,142 @@
+"""Folders on both storages: made, measured, moved and deleted by the same rules."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backend.drive.errors import DriveFileMissing, PathTaken
+from backend.drive.paths import ROOT, parse_drive_path
+from tests.integration.storage.conftest import DriveOf, LiveDrive
+
+
+async def paths(drive: DriveOf) -> list[str]:
+    return [one.path for one in await drive.storage.list(drive.project_id, ROOT, recursive=True)]
+
+
+async def move(drive: DriveOf, source: str, target: str, *, is_replacing: bool = False) -> str:
+    entry = await drive.storage.move(
+        drive.project_id,
+        parse_drive_path(source),
+        parse_drive_path(target),
+        owner_uid=drive.owner_uid,
+        is_replacing=is_replacing,
+    )
+    return entry.path
+
+
+async def make(drive: DriveOf, path: str) -> None:
+    await drive.storage.make_folder(drive.project_id, parse_drive_path(path), owner_uid=drive.owner_uid)
+
+
+async def test_an_empty_folder_is_made_listed_and_deleted(drive: DriveOf) -> None:
+    for _ in range(2):
+        await make(drive, "out/deep")
+    assert await paths(drive) == ["out", "out/deep"]
+    entry = await drive.storage.stat(drive.project_id, parse_drive_path("out/deep"))
+    assert entry.is_folder
+    await drive.storage.delete(drive.project_id, parse_drive_path("out/deep"))
+    assert "out/deep" not in await paths(drive)
+
+
+async def test_a_folder_is_not_made_in_the_place_of_a_file(drive: DriveOf) -> None:
+    await drive.write("a.txt", b"x")
+    with pytest.raises(PathTaken):
+        await make(drive, "a.txt")
+
+
+async def test_a_drive_is_measured(drive: DriveOf) -> None:
+    assert (await drive.storage.measure(drive.project_id)) == (0, 0)
+    await drive.write("a.txt", b"12345")
+    await drive.write("b.txt", b"123")
+    assert (await drive.storage.measure(drive.project_id)) == (8, 2)
+
+
+async def test_a_file_and_a_folder_get_another_path(drive: DriveOf) -> None:
+    await drive.write("a.txt", b"x")
+    await drive.write("in/b.txt", b"y")
+    assert await move(drive, "a.txt", "new/é.txt") == "new/é.txt"
+    assert await move(drive, "in", "out/in") == "out/in"
+    assert await drive.read("new/é.txt") == b"x"
+    assert await drive.read("out/in/b.txt") == b"y"
+    for path in ("a.txt", "in/b.txt"):
+        with pytest.raises(DriveFileMissing):
+            await drive.storage.stat(drive.project_id, parse_drive_path(path))
+
+
+async def test_nothing_is_moved_over_anything_unless_asked_and_never_over_a_folder(drive: DriveOf) -> None:
+    await drive.write("a.txt", b"a")
+    await drive.write("b.txt", b"b")
+    await drive.write("in/c.txt", b"c")
+    for source, target in (
+        ("a.txt", "b.txt"),
+        ("in", "b.txt"),
+        ("a.txt", "in"),
+        ("in", "in/below"),
+        ("a.txt", "b.txt/x"),
+    ):
+        with pytest.raises(PathTaken):
+            await move(drive, source, target)
+    for target in ("in", "b.txt/x"):
+        with pytest.raises(PathTaken):
+            await move(drive, "a.txt", target, is_replacing=True)
+    assert await drive.read("b.txt") == b"b"
+    await move(drive, "a.txt", "b.txt", is_replacing=True)
+    assert await drive.read("b.txt") == b"a"
+    with pytest.raises(DriveFileMissing):
+        await move(drive, "a.txt", "d.txt")
+
+
+async def test_a_folder_is_deleted_some_things_at_a_time(drive: DriveOf) -> None:
+    for number in range(5):
+        await drive.write(f"out/deep/{number}.txt", b"12")
+    await drive.write("outer.txt", b"x")
+    path, rounds, freed_bytes = parse_drive_path("out"), 0, 0
+    while True:
+        deleted = await drive.storage.delete_tree(drive.project_id, path, most=2)
+        assert deleted.things <= 2
+        rounds, freed_bytes = rounds + 1, freed_bytes + deleted.freed_bytes
+        if deleted.is_done:
+            break
+        assert rounds < 20
+    assert rounds >= 2
+    assert freed_bytes == 10
+    assert await paths(drive) == ["outer.txt"]
+    with pytest.raises(DriveFileMissing):
+        await drive.storage.delete_tree(drive.project_id, path, most=2)
+
+
+async def test_a_hostile_folder_is_deleted_and_nothing_outside_is_touched(
+    live_drive: LiveDrive, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept.txt").write_text("x")
+    out = live_drive.folder / "out"
+    out.mkdir()
+    (out / "link").symlink_to(outside)
+    (out / "a\nb").write_text("x")
+    os.mkfifo(out / "pipe")
+    deep = os.open(out, os.O_RDONLY)
+    for _ in range(200):
+        os.mkdir("d", dir_fd=deep)
+        below = os.open("d", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    os.close(deep)
+    deleted = await live_drive.storage.delete_tree(
+        live_drive.project_id, parse_drive_path("out"), most=10_000
+    )
+    assert deleted.is_done
+    assert not out.exists()
+    assert (outside / "kept.txt").exists()
+
+
+async def test_a_link_is_not_deleted_as_a_folder(live_drive: LiveDrive, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (live_drive.folder / "out").symlink_to(tmp_path / "kept")
+    with pytest.raises(DriveFileMissing):
+        await live_drive.storage.delete_tree(live_drive.project_id, parse_drive_path("out"), most=10)
+    assert (tmp_path / "kept").is_dir()
