@@ -15,11 +15,11 @@ from backend.jobs.queries import get_job
 
 router = APIRouter(tags=["jobs"])
 
-MOST_EVENTS = 2**31 - 1
-"""The column that numbers them holds no more."""
-
 AfterParam = Annotated[
-    int, Query(ge=0, le=MOST_EVENTS, description="Number of the last event that you have; 0: from the first.")
+    int,
+    Query(
+        ge=0, le=queries.MOST_SEQ, description="Number of the last event that you have; 0: from the first."
+    ),
 ]
 _FRAMES = """\
 id: 1
@@ -65,14 +65,15 @@ async def stream_job_events(
     *,
     after: AfterParam = 0,
     last_event_id: Annotated[
-        int | None, Header(alias="Last-Event-ID", ge=0, le=MOST_EVENTS, description="Goes before `after`.")
+        int | None,
+        Header(alias="Last-Event-ID", ge=0, le=queries.MOST_SEQ, description="Goes before `after`."),
     ] = None,
 ) -> StreamingResponse:
     """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
     after = after if last_event_id is None else last_event_id
     async with instance.database.transaction() as session:
-        await queries.check_visible(session, principal, job_id, after=after)
-    frames = sse.stream(instance.database, instance.wakeups, job_id, after=after)
+        place = await queries.place_of(session, principal, job_id, after=after)
+    frames = sse.stream(instance.database, instance.wakeups, job_id, place)
     return StreamingResponse(
         frames,
         media_type="text/event-stream",

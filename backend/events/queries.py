@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, bindparam, select
@@ -15,28 +15,45 @@ from backend.db import AnySession
 from backend.events.errors import EventsGone
 from backend.events.tables import JobEvent
 from backend.jobs.errors import JobNotFound
+from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
 
 MAX_EVENTS = 10_000
+MOST_SEQ = 2**31 - 1
+"""The column that numbers events holds no more."""
 
 
-async def check_visible(session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0) -> None:
-    """Make sure that the principal may read the job's events, and that those above `after` are there.
+class Place(NamedTuple):
+    """From where on events are read."""
+
+    after: int
+    """Never above what there is, so that nothing is waited for that has been."""
+    is_the_end: bool
+    """The job has ended and nothing comes after this."""
+
+
+async def place_of(session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0) -> Place:
+    """The place behind `after` in the job's events, for a principal who may read them.
 
     Raises:
         JobNotFound: there is no such job for it.
         EventsGone: they were removed some time after the job's end.
     """
     principal.require(Role.VIEWER, "jobs:read")
-    next_one = select(col(JobEvent.seq)).where(col(JobEvent.job_id) == job_id, col(JobEvent.seq) == after + 1)
+    next_one = select(col(JobEvent.seq)).where(
+        col(JobEvent.job_id) == job_id, col(JobEvent.seq) == min(after + 1, MOST_SEQ)
+    )
     query = visible(Job, principal).where(col(Job.id) == job_id)
     found = (
-        await session.execute(query.with_only_columns(col(Job.event_seq), next_one.exists().label("is_kept")))
+        await session.execute(
+            query.with_only_columns(col(Job.event_seq), col(Job.status), next_one.exists().label("is_kept"))
+        )
     ).one_or_none()
     if found is None:
         raise JobNotFound(job_id)
     if after < found.event_seq and not found.is_kept:
         raise EventsGone(job_id)
+    return Place(min(after, found.event_seq), found.status in TERMINAL and after >= found.event_seq)
 
 
 async def read_after(
@@ -71,5 +88,5 @@ async def list_events(
         JobNotFound: there is no such job for the principal.
         EventsGone: they were removed some time after the job's end.
     """
-    await check_visible(session, principal, job_id, after=after)
+    await place_of(session, principal, job_id, after=after)
     return await read_after(session, job_id, after=after, limit=limit)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from backend.db import Database
 from backend.events.follow import follow
+from backend.events.queries import Place
 from backend.events.schemas import EventView
 from backend.events.wakeups import WakeUps
 from backend.metrics.instruments import STREAM_FOLLOWERS
@@ -17,12 +18,15 @@ RETRY_MS = 1000
 END = b"event: end\ndata: {}\n\n"
 
 
-async def stream(database: Database, wakeups: WakeUps, job_id: UUID, *, after: int) -> AsyncIterator[bytes]:
-    """The job's events as frames, a comment every 15 s while nothing happens, and `event: end` as the last."""
+async def stream(database: Database, wakeups: WakeUps, job_id: UUID, place: Place) -> AsyncIterator[bytes]:
+    """The job's events behind the place as frames, a comment every 15 s of silence, and `event: end` as the last."""
     with STREAM_FOLLOWERS.track_inprogress():
         yield f"retry: {RETRY_MS}\n\n".encode()
+        if place.is_the_end:  # a browser asks again by itself after the last frame
+            yield END
+            return
         sent_at = time.monotonic()
-        async for event in follow(database, wakeups, job_id, after=after):
+        async for event in follow(database, wakeups, job_id, after=place.after):
             if event is not None:
                 yield frame(event)
             elif time.monotonic() - sent_at >= HEARTBEAT_S:

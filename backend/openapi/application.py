@@ -134,7 +134,7 @@ def _refused(path: str, method: str, operation: dict[str, Any], is_guarded: bool
         400: True,
         401: is_guarded,
         403: is_guarded,
-        404: "{" in path or "skillpack" in names,
+        404: is_guarded or "{" in path,  # the project that a session names may not be the caller's
         409: is_guarded and method in _WRITING,
         413: has_body,
         415: has_body,

@@ -1,0 +1,84 @@
+"""Requests made from the API's own description: well-formed ones and broken ones, aimed at things that exist."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+
+from backend.app import create_app
+from backend.bundles.pack import pack_files
+from backend.config import Settings
+from benchmarks.instance import NOOP_SKILL
+
+MOST_WAIT_S: Final = 1
+CREDENTIALS: Final = frozenset(
+    {"authorization", "cookie", "x-csrf-token", "x-puras-project", "x-puras-service-token"}
+)
+"""Headers that a caller brings, never the description."""
+AnyCase = Case[Any]
+Names = Mapping[str, Sequence[str]]
+
+SPEC: dict[str, Any] = create_app(Settings(home=Path("/nonexistent"))).openapi()
+BUNDLE: Final = pack_files(NOOP_SKILL)
+schemathesis.openapi.format("binary", st.just(BUNDLE) | st.binary(max_size=200) | st.just(BUNDLE[:-30]))
+SCHEMA = schemathesis.openapi.from_dict(SPEC, config=schemathesis.Config())
+_FOUND = list(SCHEMA.get_all_operations())
+OPERATIONS = [found.ok() for found in _FOUND if isinstance(found, Ok)]
+assert len(OPERATIONS) == len(_FOUND), [found for found in _FOUND if not isinstance(found, Ok)]
+
+
+def each_case(operation: Any, how_many: int, use: Callable[[AnyCase, random.Random], None]) -> None:
+    """Give as many cases of the operation to `use`: the same ones every time."""
+    cases = operation.as_strategy(GenerationMode.POSITIVE) | operation.as_strategy(GenerationMode.NEGATIVE)
+
+    @settings(
+        max_examples=how_many,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(case=cases, seed=st.integers(0, 2**32))
+    def run(case: AnyCase, seed: int) -> None:
+        use(case, random.Random(seed))
+
+    run()
+
+
+def aim(case: AnyCase, dice: random.Random, names: Names) -> None:
+    """Put names of things that exist where the case names things, most of the time."""
+    for place in (case.path_parameters, case.query):
+        for name in place or ():
+            if name in names and dice.random() < 0.9:
+                place[name] = dice.choice(names[name])
+    if isinstance(case.body, dict):
+        for name in ("path", "skill", "name"):
+            if name in case.body and name in names and dice.random() < 0.9:
+                case.body[name] = dice.choice(names[name])
+    _hurry(case)
+
+
+def sendable(case: AnyCase, base_url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The case as a request of somebody who brings these headers."""
+    sent: dict[str, Any] = case.as_transport_kwargs(base_url=base_url)
+    kept = {name: value for name, value in sent["headers"].items() if name.lower() not in CREDENTIALS}
+    return {**sent, "headers": {**kept, **headers}, "cookies": {}}
+
+
+def _hurry(case: AnyCase) -> None:
+    """Nobody waits for long: what is asked for is an answer, not a job."""
+    query = case.query or {}
+    is_long = str(query.get("timeout", "")).isdigit() and int(query["timeout"]) > MOST_WAIT_S
+    waits = query.get("wait") or case.operation.path.endswith("/run")
+    if is_long or (waits and "timeout" not in query):
+        query["timeout"] = MOST_WAIT_S
+    case.query = query
