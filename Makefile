@@ -28,8 +28,8 @@ bench: pages ## Measure the numbers, each beside its peer
 	@.ci/environment --group bench
 	$(BIN)/python -m benchmarks
 
-chaos: environment pages ## The long form of the tests that kill things; prints a table
-	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos -o timeout=3600
+chaos: environment pages ## The long form of the tests that kill things, attack and fuzz; prints a table
+	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz -o timeout=3600
 
 settings: environment ## Write docs/settings.md anew
 	$(BIN)/python -m backend.operations.settings_page
