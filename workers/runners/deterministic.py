@@ -25,7 +25,7 @@ from workers.sandbox.errors import (
 from workers.sandbox.folders import JobFolders
 from workers.sandbox.launch import MEMORY_ROOM_BYTES, Ground
 from workers.sandbox.layers import Layers, Mode
-from workers.sandbox.own_drive import OwnDrive
+from workers.sandbox.own_drive import DRIVE_GONE, OwnDrive
 from workers.sandbox.packages.build_box import BuildLimits
 from workers.sandbox.packages.builds import Workshop
 from workers.sandbox.packages.environments import Environments
@@ -50,11 +50,6 @@ _MENDS: Final[dict[Excess, str]] = {
 _NO_NAMESPACE: Final = (
     "The skill asks for a network, and this machine has no network namespaces, so that it runs without any: the "
     "operator finds out why with `puras-studio doctor`."
-)
-
-
-_DRIVE_LOST: Final = (
-    "The job's ./drive was gone in the end, with its files: it was moved away, or its sandbox ended."
 )
 
 
@@ -174,7 +169,7 @@ class DeterministicRunner:
                 why = f" {lost.detail}"
             except NotStarted:
                 if not assignment.drive_dir.is_dir():
-                    raise SandboxUnavailable(_DRIVE_LOST) from None
+                    raise SandboxUnavailable(DRIVE_GONE) from None
         raise ParentLost(
             f"The sandbox ended {_TRIES} times before the job began: the skill's import may end its process, or the "
             f"machine may be out of memory or processes.{why}"
@@ -184,8 +179,7 @@ class DeterministicRunner:
         self, parent: WarmParent, child: Child, assignment: Assignment, *, meter: Meter, recorder: Recorder
     ) -> Outcome:
         visit, group = Visit(recorder), None
-        own = assignment.drive_dir if assignment.has_own_drive else None
-        drive = OwnDrive(own, parent.folder, str(child.number))
+        drive = OwnDrive(assignment, parent.folder, str(child.number))
         meter.began = time.monotonic()
         try:
             drive.put_in()
@@ -214,7 +208,7 @@ class DeterministicRunner:
             SANDBOX_KILLS.labels(ending.code).inc()
         outcome = outcome_of(ending, meter, recorder, parent_is_lost=parent.is_lost)
         if isinstance(outcome, Success) and not drive.is_whole:
-            outcome = Failure("crashed", _DRIVE_LOST, outcome.measured)
+            outcome = Failure("crashed", DRIVE_GONE, outcome.measured)
         await parent.doors.tell_traffic(child, visit)
         return outcome
 

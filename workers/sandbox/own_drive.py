@@ -14,19 +14,23 @@ from pathlib import Path
 from typing import Final
 
 from backend.storage.tree import opened_folder
+from workers.runners import Assignment
 
 from .process import NotStarted
 
+DRIVE_GONE: Final = (
+    "The job's ./drive was gone in the end, with its files: it was moved away, or its sandbox ended."
+)
 _NAME: Final = "drive"
 
 
 class OwnDrive:
     """The folder of one attempt; none: the drive is live, and stays where it is."""
 
-    def __init__(self, drive: Path | None, jobs: Path, slot: str) -> None:
+    def __init__(self, assignment: Assignment, jobs: Path, slot: str) -> None:
         self.is_whole = True
         """Nothing of it was lost on its way."""
-        self._drive = drive
+        self._drive = assignment.drive_dir if assignment.has_own_drive else None
         self._jobs = jobs
         self._slot = slot
 

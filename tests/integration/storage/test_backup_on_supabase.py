@@ -14,7 +14,7 @@ from benchmarks.instance import NOOP_SKILL, environment, free_port, instance
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 from tests.integration.storage.conftest import BUCKETS
-from tests.integration.storage.test_jobs_on_supabase import upload
+from tests.integration.storage.jobs_on_supabase import upload
 
 
 def project() -> SupabaseServer:

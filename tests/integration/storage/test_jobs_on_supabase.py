@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
-from typing import Any, LiteralString
 
-import psycopg
 import pytest
 
-from backend.config import Settings
-from backend.embedded import attach
 from benchmarks.client import Client, Refused
 from benchmarks.instance import Running, instance
 from tests.chaos.processes import frozen
@@ -20,6 +15,14 @@ from tests.factories.supabase_faults import Fault
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 from tests.integration.storage.conftest import BUCKETS
+from tests.integration.storage.jobs_on_supabase import (
+    pid_that_runs,
+    run,
+    stored,
+    until_joined_again,
+    upload,
+    wait_for,
+)
 
 FILES = """\
 entrypoint: main.py:run
@@ -74,24 +77,6 @@ def client(running: Running, supabase: SupabaseServer) -> Iterator[Client]:
     with running.client() as client:
         yield client
     supabase.faults.clear()
-
-
-def run(client: Client, code: str, **inputs: Any) -> Any:
-    return client.run("files", {"code": code, **inputs})
-
-
-def upload(client: Client, path: str, content: bytes) -> None:
-    form = (
-        b'--mark\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + content
-        + b'\r\n--mark\r\nContent-Disposition: form-data; name="path"\r\n\r\n' + path.encode()
-        + b"\r\n--mark--\r\n"
-    )  # fmt: skip
-    client.call("POST", "/v1/drive/upload", form, **{"Content-Type": "multipart/form-data; boundary=mark"})
-
-
-def stored(supabase: SupabaseServer) -> dict[str, bytes]:
-    """What is in the drives, without the project's id."""
-    return {key.partition("/")[2]: data for key, data in supabase.objects(BUCKETS.drive).items()}
 
 
 def test_a_job_sees_the_files_that_its_inputs_name_and_what_it_writes_is_kept(
@@ -309,30 +294,3 @@ def test_a_worker_that_was_taken_for_lost_keeps_nothing_of_its_attempt(
     assert run(client, "pass")["status"] == "succeeded"
     (mine,) = job["result"]["seen"]
     assert stored(supabase) == {"who.txt": mine.encode(), f"only-{mine}": mine.encode()}
-
-
-def pid_that_runs(running: Running, job_id: str) -> int:
-    query = "select w.pid from jobs j join workers w on w.id = j.worker_id where j.id = %s"
-    [(pid,)] = rows(running, query, job_id)
-    return int(pid)
-
-
-def until_joined_again(running: Running, pid: int) -> None:
-    """The process knows that it was given up, and has dropped what it held."""
-    deadline = time.monotonic() + 20
-    while not rows(running, "select 1 from workers where pid = %s and beat_at > now() - interval '4 s'", pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def rows(running: Running, query: LiteralString, value: object) -> list[tuple[Any, ...]]:
-    with psycopg.connect(attach(Settings(home=running.home)).database_url) as connection:
-        return connection.execute(query, (value,)).fetchall()
-
-
-def wait_for(client: Client, job_id: str, status: str, within_s: float = 20.0) -> Any:
-    deadline = time.monotonic() + within_s
-    while (job := client.call("GET", f"/v1/jobs/{job_id}"))["status"] != status:
-        assert time.monotonic() < deadline, job
-        time.sleep(0.05)
-    return job
