@@ -8,6 +8,7 @@ from backend.deployments.api import router as deployments
 from backend.deployments.skills_api import router as skills
 from backend.drive.api import router as drive
 from backend.drive.folders_api import router as drive_folders
+from backend.drive.uploads_api import router as drive_uploads
 from backend.events.api import router as events
 from backend.jobs.api import router as jobs
 from backend.ledger.api import router as ledger
@@ -34,4 +35,5 @@ router.include_router(skills)
 router.include_router(ledger)
 router.include_router(drive)
 router.include_router(drive_folders)
+router.include_router(drive_uploads)
 router.include_router(secrets)

@@ -14,9 +14,13 @@ from backend import logs
 from backend.clock import now
 from backend.db import Database
 from backend.deployments import sweep as deployments
+from backend.drive import resumable as uploads
+from backend.drive import usage
+from backend.drive.usage import Drives
 from backend.errors import PurasError
 from backend.events import partitions
 from backend.idempotency import service as idempotency
+from backend.limits.quotas import DEFAULTS
 from backend.metrics import books as metrics
 from backend.projects import purge
 from backend.retention import sweep as retention
@@ -67,6 +71,8 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
             return False
         async with database.transaction() as session:
             await forget_expired(session, storage)
+        await uploads.sweep(database, storage, may_go_on=may_go_on)
+        await usage.recount_old(Drives(database, storage, DEFAULTS), may_go_on=may_go_on)
         are_rows_left = await retention.sweep(database, rules, may_go_on=may_go_on)
         are_projects_left = await purge.purge_due(
             database, storage, rules.deleted_projects, may_go_on=may_go_on

@@ -33,7 +33,7 @@ async def get_drive_facts(
     return await service.facts_of(instance, principal, path)
 
 
-@router.post("/drive/folders", status_code=201, summary="Make a folder")
+@router.post("/drive/folders", summary="Make a folder")
 async def make_folder(asked: FolderAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
     """Make a folder, and those around it; one that is there stays as it is."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -54,7 +54,7 @@ async def move_in_drive(asked: TransferAsked, principal: PrincipalDep, instance:
     return await changes.move(instance, principal, asked)
 
 
-@router.post("/drive/copy", status_code=201, summary="Copy a file")
+@router.post("/drive/copy", summary="Copy a file")
 async def copy_in_drive(asked: TransferAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
     """Copy a file to another path."""
     principal.require(Role.DEVELOPER, "drive:write")

@@ -101,6 +101,9 @@ def test_every_operation_tells_a_caller_what_to_expect(
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=lambda one: str(one)[:60])
 def test_every_post_that_creates_can_be_sent_twice(path: str, method: str, operation: dict[str, Any]) -> None:
     creates = method == "post" and ("201" in operation["responses"] or path.endswith("/run"))
+    creates &= (
+        path != "/v1/drive/uploads"
+    )  # the tus protocol has no such key; what nobody goes on with expires
     assert ("Idempotency-Key" in headers_of(operation)) == creates
 
 

@@ -60,6 +60,7 @@ SCANS: Final = {
     ("housekeeping", "sessions"): "once an hour; they end within a month",
     ("housekeeping", "password_resets"): "once an hour; they end within a day",
     ("housekeeping", "deployments"): "once an hour; one row per push",
+    ("housekeeping", "drive_usage"): "once an hour; one small row per project",
 }
 
 

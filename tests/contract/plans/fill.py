@@ -116,6 +116,14 @@ _STATEMENTS: Final = (
     f"""insert into feedback (id, project_id, job_id, given_by, rating, comment, created_at, updated_at)
         select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, 'x', 1, '', now(), now()
         from generate_series(1, 20000) n""",
+    f"""insert into drive_usage (project_id, bytes, files, counted_at)
+        select {_id("project", "n")}, 0, 0, now() from generate_series(1, {PROJECTS}) n""",
+    f"""insert into drive_files (project_id, path, version, sha256)
+        select {_id("project", "n")}, 'out/' || k || '.txt', 'x', md5('a') || md5('a')
+        from generate_series(1, {PROJECTS}) n, generate_series(1, 50) k""",
+    f"""insert into drive_uploads (id, project_id, path, length_bytes, upload_metadata, created_at, expires_at)
+        select gen_random_uuid(), {_id("project", "n")}, k || '.txt', 1, '', now(), now() + interval '1 day'
+        from generate_series(1, {PROJECTS}) n, generate_series(1, 10) k""",
 )
 _COUNT_PARKED: Final = """
 update admissions a set parked = q.parked

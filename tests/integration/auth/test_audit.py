@@ -28,6 +28,8 @@ NOT_AUDITED = {
     "POST /v1/skills/{name:path}/run": "the same",
     "POST /v1/deployments/validate": "it keeps nothing and shows nothing",
     "POST /v1/skillpacks/{skillpack}/hindsight": "not offered: it answers 501",
+    "OPTIONS /v1/drive/uploads": "it says what is spoken",
+    "OPTIONS /v1/drive/uploads/{upload_id}": "the same",
 }
 SETUP = "POST /setup"
 """Only while nobody has an account, so it is done in a test of its own."""
@@ -197,6 +199,7 @@ def _acts(scene: Scene) -> Iterator[Act]:
     yield Act("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
     yield Act("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
     yield Act("PUT /v1/drive/files/{path:path}", "/v1/drive/files/b.txt", "drive.uploaded", {"content": b"x"})
+    yield from _of_uploads(ids)
     yield Act("POST /v1/drive/folders", "/v1/drive/folders", "drive.folder_made", {"json": {"path": "out"}})
     there = {"json": {"source": "b.txt", "target": "out/b.txt"}}
     yield Act("POST /v1/drive/copy", "/v1/drive/copy", "drive.copied", there)
@@ -208,6 +211,18 @@ def _acts(scene: Scene) -> Iterator[Act]:
     other = f"/v1/projects/{ids['other project']}"
     yield Act("DELETE /v1/projects/{project}", other, "project.deleted")
     yield from _of_sessions(ids)
+
+
+def _of_uploads(ids: dict[str, str]) -> Iterator[Act]:
+    tus = {"Tus-Resumable": "1.0.0"}
+    begun = {"headers": {**tus, "Upload-Length": "1"}}
+    yield Act("POST /v1/drive/uploads", "/v1/drive/uploads", "drive.upload_began", begun)
+    more = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    route, first, second = "/v1/drive/uploads/{upload_id}", *ids["uploads"].split()
+    yield Act(f"PATCH {route}", first, "drive.uploaded", {"headers": more, "content": b"x"})
+    over = {"headers": {**more, "X-HTTP-Method-Override": "PATCH"}, "content": b"x"}
+    yield Act(f"POST {route}", second, "drive.uploaded", over)
+    yield Act(f"DELETE {route}", second, "drive.upload_ended", {"headers": tus})
 
 
 def _of_people(ids: dict[str, str], project: str) -> Iterator[Act]:
@@ -259,7 +274,10 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     job = (await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()
     key = (await owner.post("/v1/api-keys", json={})).json()
     (idle,) = [one for one in (await owner.get("/v1/me/sessions")).json() if not one["is_current"]]
+    begun = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    uploads = [await owner.post("/v1/drive/uploads", headers=begun) for _ in range(2)]
     ids = {
+        "uploads": " ".join(upload.headers["Location"] for upload in uploads),
         "bob": str(bob.id),
         "other project": str(other.id),
         "first": first["id"],
