@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,14 +18,15 @@ from pydantic import SecretStr
 
 from backend.clock import now
 from backend.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.drive.mime import HEAD_BYTES, UNKNOWN, by_name, sniff
+from backend.drive.mime import by_name
 from backend.drive.paths import ROOT, DrivePath
 from backend.errors import PurasError
 from backend.storage import Deleted, DriveEntry, Holdings, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
-from backend.storage.spool import Spool, Spooled
+from backend.storage.spool import Spool
 from backend.storage.supabase import folders, keys
 from backend.storage.supabase.bucket import Bucket, Connection
+from backend.storage.supabase.incoming import WAITING, SupabaseIncoming, source_of
 from backend.storage.supabase.listing import Listings, Wanted, folder_entry
 from backend.storage.supabase.reading import SupabaseOutgoing, entry_of, opened
 from backend.storage.supabase.retries import Patience
@@ -35,8 +35,6 @@ from backend.storage.supabase.uploads import Source, always, upload
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _ZIP: Final = "application/zip"
 _DAY_S: Final = 24 * 3600.0
-WAITING: Final = "incoming/"
-"""Where whole files wait to be placed; no project has that id."""
 
 
 class Buckets(NamedTuple):
@@ -77,7 +75,7 @@ class SupabaseStorage:
             raise BundleDamaged(sha256)
         async with self._spool.file() as spooled:
             await spooled.write(data)
-            await upload(self._bundles, _bundle_key(sha256), await _source(spooled, _ZIP))
+            await upload(self._bundles, _bundle_key(sha256), await source_of(spooled, _ZIP))
 
     async def get_bundle(self, sha256: str) -> bytes:
         """See `Storage.get_bundle`."""
@@ -250,57 +248,7 @@ class SupabaseStorage:
             raise PathTaken(str(path), "A file in the place of a folder")
 
 
-class SupabaseIncoming:
-    """A file on its way in: on this machine until it is whole, then beside the drives until it is placed."""
-
-    def __init__(self, storage: SupabaseStorage, drives: Bucket, spooled: Spooled) -> None:
-        self._storage = storage
-        self._drives = drives
-        self._spooled = spooled
-        self._settled_key: str | None = None
-
-    @property
-    def size_bytes(self) -> int:
-        """See `Incoming.size_bytes`."""
-        return self._spooled.size_bytes
-
-    @property
-    def sha256(self) -> str:
-        """See `Incoming.sha256`."""
-        return self._spooled.sha256
-
-    async def write(self, chunk: bytes) -> None:
-        """See `Incoming.write`."""
-        await self._spooled.write(chunk)
-
-    async def settle(self) -> None:
-        """See `Incoming.settle`."""
-        key = f"{WAITING}{self._spooled.staged.name}"
-        source = await _source(self._spooled, UNKNOWN)
-        head = await source.read(0, min(HEAD_BYTES, source.size_bytes))
-        await upload(self._drives, key, replace(source, mime=sniff(head, "")))
-        self._settled_key = key
-
-    async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
-        """See `Incoming.place`."""
-        if self._settled_key is None:
-            source = await _source(self._spooled, by_name(path.name))
-            return await self._storage.put(project_id, path, source.descriptor, size_bytes=source.size_bytes)
-        return await self._storage.put_copy(project_id, path, self._settled_key)
-
-    async def discard(self) -> None:
-        """Remove what waits beside the drives; what cannot be removed now goes with the next day's."""
-        if self._settled_key is not None:
-            with suppress(PurasError):
-                await self._drives.remove([self._settled_key])
-
-
 def _bundle_key(sha256: str) -> str:
     if not _SHA256.fullmatch(sha256):
         raise BundleMissing(sha256)
     return f"{sha256[:2]}/{sha256}.zip"
-
-
-async def _source(spooled: Spooled, mime: str) -> Source:
-    await asyncio.to_thread(spooled.flush, durably=False)
-    return Source(spooled.descriptor, spooled.size_bytes, mime)

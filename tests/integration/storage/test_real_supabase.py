@@ -17,8 +17,9 @@ from backend.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.paths import ROOT, DrivePath, parse_drive_path
 from backend.storage.errors import BundleMissing
 from backend.storage.supabase.bucket import Bucket, Connection
+from backend.storage.supabase.incoming import WAITING
 from backend.storage.supabase.keys import object_key
-from backend.storage.supabase.storage import WAITING, Buckets, SupabaseStorage
+from backend.storage.supabase.storage import Buckets, SupabaseStorage
 from backend.storage.supabase.uploads import PIECE_BYTES
 from tests.integration.storage.conftest import DriveOf
 
