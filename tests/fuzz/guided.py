@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-atheris: Any = importlib.import_module("atheris")  # of a group that is not installed everywhere
+from tests.fuzz.watching import watched
 
+atheris: Any = importlib.import_module("atheris")  # of a group that is not installed everywhere
 with atheris.instrument_imports(include=["backend", "workers"]):
     from tests.fuzz.doors import DOORS
     from tests.fuzz.seeds import SEEDS
-from tests.fuzz.watching import watched
-
 MOST_MIB = 1024
 
 

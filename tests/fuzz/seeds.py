@@ -79,6 +79,7 @@ SEEDS: Final[dict[str, list[bytes]]] = {
         b"[::ffff:127.0.0.1]:80",
         b"0x7f.1",
         b"GET http://example.org:80/a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n",
+        b"CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: Basic am9\xe9OjE=\r\n\r\n",
         b"CONNECT example.org:443 HTTP/1.1\r\nProxy-Authorization: Basic am9iOjE=\r\n\r\n",
     ],
     "output": [
