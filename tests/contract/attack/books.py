@@ -10,10 +10,8 @@ from psycopg import sql
 
 from backend.tables import metadata
 
-BOOKKEEPING: Final = frozenset({"workers", "process_metrics", "drive_usage"})
-"""What the instance writes by itself, whoever asks."""
-FOUND: Final = '"written_by": null'
-"""In a row of a drive's file that nobody wrote through us: the instance found it when it counted."""
+BOOKKEEPING: Final = frozenset({"workers", "process_metrics", "drive_usage", "drive_files"})
+"""What the instance writes by itself, whoever asks; the last two tell later what jobs left in a drive."""
 WHEN_USED: Final = ("last_used_at", "last_seen_at")
 """Columns that are written when somebody only looks."""
 
@@ -24,11 +22,7 @@ def rows_of(database_url: str) -> Rows:
     """Each row of each table as text, with how often it is there."""
     with psycopg.connect(database_url) as connection:
         return {
-            name: Counter(
-                text
-                for (text,) in connection.execute(_READ.format(sql.Identifier(name)))
-                if FOUND not in text
-            )
+            name: Counter(text for (text,) in connection.execute(_READ.format(sql.Identifier(name))))
             for name in sorted(set(metadata.tables) - BOOKKEEPING)
         }
 
