@@ -15,6 +15,7 @@ from backend.db import Database
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.secrets.vault import Vault
+from backend.storage import removal
 from backend.storage.local import LocalStorage
 
 
@@ -32,6 +33,7 @@ async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncI
         wakeups=WakeUps(redis),
     )
     await redis.aclose()
+    removal.remove(tmp_path / "storage")  # hostile trees in it would stop pytest's own tidying in a later run
 
 
 @pytest_asyncio.fixture
