@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
@@ -15,6 +15,7 @@ from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.connections import AWAY, why_away
 from backend.db import AnySession
+from backend.drive.paths import DrivePath
 from backend.errors import PurasError
 from backend.events.append import NewEvent
 from backend.instance import Instance
@@ -69,6 +70,8 @@ class Attempt:
         self._instance = instance
         self._runners = runners
         self._ended_by: EndedBy | None = None
+        self.pushed: Collection[DrivePath] = ()
+        """What it has put into a drive that is elsewhere."""
         self.outcome = "lost"
         """Its end in one word, once it is known."""
         self.error_code: str | None = None
@@ -119,6 +122,7 @@ class Attempt:
             ending = Ending("failed", error=FAULT, error_code="internal_error")
         finally:
             if prepared is not None and prepared.own_drive is not None and self._drives is not None:
+                self.pushed = prepared.own_drive.pushed
                 self._drives.release(prepared.own_drive)
         await self._store(None if prepared is None else prepared.skill, ending)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from backend.clock import now
 from backend.config import Settings
 from backend.deployments.active import load_deployed_skill
 from backend.deployments.unpacked import ensure_unpacked
+from backend.drive import usage
+from backend.drive.usage import Usage
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
@@ -25,6 +28,9 @@ from workers.drives.own import OwnDrive, OwnDrives
 from workers.runners import Assignment, Entrypoint, RunLimits
 
 MOST_KNOWN = 256
+USAGE_S = 5.0
+"""How long what a drive holds is taken for what it held: a job that is refused may be so for as long."""
+_known_usages: dict[UUID, tuple[float, Usage]] = {}
 _known_secrets: dict[tuple[UUID, UUID, str], JobSecrets] = {}
 
 TOKEN_SLACK = timedelta(minutes=5)
@@ -52,6 +58,7 @@ async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None
     ):  # takes a connection with its first query, if it has one
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
         job_secrets = await _secrets(session, instance, claimed)
+        await _refuse_over_quota(session, instance, claimed)
     home, skill = instance.settings.home, deployed.skill
     bundle_dir = await ensure_unpacked(instance.storage, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
@@ -102,6 +109,17 @@ async def _drive(
         raise RuntimeError("The storage has no live drives, and this worker makes none for its jobs.")
     own = await drives.make(claimed, skill, owner_uid=uid, most_bytes=limits.disk_mb << 20)
     return own.folder, own
+
+
+async def _refuse_over_quota(session: AsyncSession, instance: Instance, claimed: Claimed) -> None:
+    """Refuse a job whose drive jobs before it have overfilled; asked now and then, not for every job."""
+    until, known = _known_usages.get(claimed.project_id, (0.0, None))
+    if known is None or until < time.monotonic():
+        known = await usage.read(session, instance.settings.quotas, claimed.project_id)
+        _known_usages[claimed.project_id] = (time.monotonic() + USAGE_S, known)
+        if len(_known_usages) > MOST_KNOWN:
+            del _known_usages[next(iter(_known_usages))]
+    known.refuse_over()
 
 
 async def _secrets(session: AsyncSession, instance: Instance, claimed: Claimed) -> JobSecrets:

@@ -28,6 +28,7 @@ from backend.metrics.instruments import JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_
 from backend.retention.rules import Rules
 from workers import traces
 from workers.attempt import Attempt, EndedBy
+from workers.drives.looks import Looks
 from workers.drives.own import OwnDrives
 from workers.runners import Runner
 
@@ -57,6 +58,7 @@ class Supervisor:
         self._lanes = lanes
         self._capacity = capacity
         self._drives = drives
+        self._looks = Looks(instance)
         self._attempts: dict[UUID, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -116,6 +118,7 @@ class Supervisor:
             with contextlib.suppress(asyncio.CancelledError):
                 await duty
         await self._drain(drain_s)
+        await self._looks.close()
         with self._database_may_be_away():  # then the lease tells the others
             async with self._instance.database.transaction() as session:
                 await fleet.leave(session, self.worker_id)
@@ -168,6 +171,7 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     async def _see_through(self, attempt: Attempt, claim_began_ns: int) -> None:
+        began = time.time()
         try:
             with traces.attempt(attempt.claimed, claim_began_ns=claim_began_ns) as span:
                 await attempt.run()
@@ -179,6 +183,8 @@ class Supervisor:
                     events=attempt.told,
                 )
         finally:
+            claimed = attempt.claimed
+            self._looks.note(claimed.project_id, claimed.job_id, began, attempt.pushed)
             was_full = self.running >= self._capacity
             if self._attempts.get(attempt.claimed.job_id) is attempt:
                 del self._attempts[attempt.claimed.job_id]

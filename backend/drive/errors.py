@@ -15,6 +15,7 @@ PurasError
 │   ├── PathTaken         409  something else is in the way of the path
 │   ├── FolderNotEmpty    409  the folder to delete still has something in it
 │   ├── WrongOffset       409  the upload is not as far as the request says
+│   ├── DriveOverQuota    409  jobs have filled the drive beyond what it may hold
 │   └── DriveQuotaReached 409  the project's drive has no room for it
 ├── TooLarge
 │   ├── FileTooLarge      413
@@ -118,6 +119,21 @@ class DriveQuotaReached(Conflict):
             used=used,
             wanted=wanted,
             unit=_UNITS[quota],
+        )
+
+
+class DriveOverQuota(Conflict):
+    """Jobs have filled the drive beyond what it may hold, and no other one begins before there is room."""
+
+    code = "drive_over_quota"
+
+    def __init__(self, used: int, limit: int, unit: str) -> None:
+        super().__init__(
+            f"The drive of this project holds {used:,} {unit}, and may hold {limit:,}. Jobs begin again some seconds "
+            "after files were deleted, or the operator gave more: `puras-studio project limits PROJECT --drive-mb …`.",
+            used=used,
+            limit=limit,
+            unit=unit,
         )
 
 

@@ -31,9 +31,9 @@ from jsonb_to_recordset(cast(:rows as jsonb))
   as p(path text, version text, sha256 text, written_by jsonb, written_at timestamptz)
 on conflict (project_id, path) do update set
   sha256 = case when f.version = excluded.version then coalesce(excluded.sha256, f.sha256) else excluded.sha256 end,
-  written_by = case when f.version = excluded.version and f.written_by is not null
+  written_by = case when f.version = excluded.version and f.written_by is not null and not :is_exact
                     then f.written_by else excluded.written_by end,
-  written_at = case when f.version = excluded.version and f.written_by is not null
+  written_at = case when f.version = excluded.version and f.written_by is not null and not :is_exact
                     then f.written_at else excluded.written_at end,
   version = excluded.version
 """)
@@ -60,7 +60,7 @@ async def put(
 ) -> None:
     """Remember what is known of a file as it is now."""
     row = row_of(entry, sha256=sha256, written_by=written_by, written_at=written_at)
-    await put_all(session, project_id, [row])
+    await put_all(session, project_id, [row], is_exact=written_by is not None)
 
 
 def row_of(
@@ -80,10 +80,13 @@ def row_of(
     }
 
 
-async def put_all(session: AsyncSession, project_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Remember many; a writer that is known already for the same version stays."""
+async def put_all(
+    session: AsyncSession, project_id: UUID, rows: Sequence[Mapping[str, Any]], *, is_exact: bool = False
+) -> None:
+    """Remember many; a writer that is known for the same version stays, unless this one is told by who saw it write."""
     if rows:
-        await session.execute(_PUT, {"project_id": project_id, "rows": storable(list(rows))})
+        values = {"project_id": project_id, "rows": storable(list(rows)), "is_exact": is_exact}
+        await session.execute(_PUT, values)
 
 
 async def of_entries(

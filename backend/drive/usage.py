@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.db import AnySession, Database
-from backend.drive.errors import DriveQuotaReached
+from backend.drive.errors import DriveOverQuota, DriveQuotaReached
 from backend.limits.quotas import Quota, Quotas
 from backend.storage import Storage
 
@@ -78,6 +78,17 @@ class Usage(NamedTuple):
             raise DriveQuotaReached(Quota.DRIVE_MB, self.most_bytes, used_bytes, wanted_bytes)
         if wanted_files > 0 and used_files + wanted_files > self.most_files:
             raise DriveQuotaReached(Quota.DRIVE_FILES, self.most_files, used_files, wanted_files)
+
+    def refuse_over(self) -> None:
+        """Refuse whoever writes without asking, once it is too much.
+
+        Raises:
+            DriveOverQuota: it is.
+        """
+        if self.bytes > self.most_bytes:
+            raise DriveOverQuota(self.bytes, self.most_bytes, "bytes")
+        if self.files > self.most_files:
+            raise DriveOverQuota(self.files, self.most_files, "files and folders")
 
 
 class Drives(NamedTuple):

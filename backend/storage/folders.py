@@ -32,6 +32,11 @@ class Seen(NamedTuple):
     path: tuple[str, ...]
     found: os.stat_result
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a plain file."""
+        return stat.S_ISREG(self.found.st_mode)
+
 
 def measure(drive: Path) -> Holdings:
     """How much a drive holds, with everything that is no plain file or cannot be listed."""

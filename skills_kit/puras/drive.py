@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypedDict
@@ -18,6 +20,11 @@ __all__ = ["DriveError", "SignedFile", "delete", "fetch", "list", "open", "path"
 _PREFIX = "drive/"
 _TO_BEGIN_S = 60
 """How long an address of a file is good for, to begin to read it."""
+_MOST_NAME_BYTES = 255
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789")]
+)
 
 
 class DriveError(OSError):
@@ -56,7 +63,7 @@ def save(name: str | os.PathLike[str], data: bytes | str) -> str:
     Raises:
         DriveError: the name is not one of a file in the drive.
     """
-    target = path(name)
+    target = _new_path(name)
     if target == _root():
         raise DriveError("The name is empty. Name a file in the drive, like 'reports/june.pdf'.")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +78,7 @@ def save(name: str | os.PathLike[str], data: bytes | str) -> str:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    return _relative(name)
+    return target.relative_to(_root()).as_posix()
 
 
 def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[Any]:  # noqa: A001 - the kit's word
@@ -84,6 +91,7 @@ def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[An
     """
     target = path(name)
     if not mode.startswith("r"):
+        target = target if os.path.lexists(target) else _new_path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
     elif "+" not in mode and _is_elsewhere(target):
         target = fetch(name)
@@ -201,6 +209,25 @@ def _relative(name: str | os.PathLike[str]) -> str:
             f"The path {os.fspath(name)!r} is not one of the drive. Write it from the drive's root on."
         )
     return "/".join(parts)
+
+
+def _new_path(name: str | os.PathLike[str]) -> Path:
+    """The path of a file that may be made: letters composed, and names that every system can have, as the API has it.
+
+    Raises:
+        DriveError: the name leads out of the drive, or would make trouble elsewhere.
+    """
+    relative = unicodedata.normalize("NFC", _relative(name))
+    for part in relative.split("/"):
+        is_reserved = part.partition(".")[0].rstrip().upper() in _RESERVED
+        if part != part.strip() or part.endswith(".") or is_reserved or _UNSEEN.search(part):
+            raise DriveError(
+                f"The name {part!r} makes trouble on other systems: it begins or ends with a space, ends with a dot, "
+                "holds a character that nobody sees, or is one that Windows keeps for itself. Use another one."
+            )
+        if len(part.encode()) > _MOST_NAME_BYTES:
+            raise DriveError(f"The name {part[:60]!r}… is longer than {_MOST_NAME_BYTES} bytes. Shorten it.")
+    return path(_PREFIX + relative)
 
 
 def _from_root(text: str) -> str:

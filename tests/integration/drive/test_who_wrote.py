@@ -1,0 +1,126 @@
+"""A whole instance whose jobs write into the drive: which job wrote what, and what happens when they write too much."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks.client import Client
+from benchmarks.instance import Running, instance
+
+WRITE = {
+    "skills/write/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Writes a file.
+input_schema:
+  type: object
+  properties: {path: {type: string}, size: {type: integer}, seconds: {type: number}}
+output_schema: {type: object, required: [], properties: {report: {type: file}}}
+""",
+    "skills/write/main.py": b"""\
+import os
+import time
+
+
+def run(path, size=1, seconds=0):
+    time.sleep(seconds)
+    os.makedirs(os.path.dirname("drive/" + path) or "drive", exist_ok=True)
+    with open("drive/" + path, "wb") as file:
+        file.write(bytes(size))
+    time.sleep(seconds)
+    return {"report": path} if path.startswith("named") else {}
+""",
+}
+WITHIN_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with instance(PURAS_WORKER_PROCESSES="1", PURAS_MOST_DRIVE_MB="4") as running:
+        with running.client() as client:
+            client.push(WRITE)
+        yield running
+
+
+@pytest.fixture
+def client(running: Running) -> Iterator[Client]:
+    key = running.add_project()
+    with running.client(key) as client:
+        client.push(WRITE)
+        yield client
+
+
+def submit(client: Client, **inputs: Any) -> str:
+    return str(client.call("POST", "/v1/jobs", {"skill": "write", "inputs": inputs})["id"])
+
+
+def succeed(client: Client, job_id: str) -> None:
+    job = ended(client, job_id)
+    assert job["status"] == "succeeded", job["error"]
+
+
+def ended(client: Client, job_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + WITHIN_S
+    while (job := client.call("GET", f"/v1/jobs/{job_id}"))["status"] not in ("succeeded", "failed"):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+    return dict(job)
+
+
+def written_by(client: Client, path: str) -> dict[str, Any]:
+    """Who wrote the file, once somebody has looked."""
+    deadline = time.monotonic() + WITHIN_S
+    while not (found := client.call("GET", f"/v1/drive/facts?path={path}"))["written_by"]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return dict(found["written_by"])
+
+
+def test_a_file_that_a_job_wrote_names_it(client: Client) -> None:
+    job_id = submit(client, path="out/a.bin")
+    succeed(client, job_id)
+    writer = written_by(client, "out/a.bin")
+    assert (writer["kind"], writer["id"]) == ("job", job_id)
+
+
+def test_of_two_at_once_each_is_told_of_what_it_names_and_both_of_the_rest(client: Client) -> None:
+    paths = ["named-1.bin", "named-2.bin", "other.bin"]
+    job_ids = [submit(client, path=path, seconds=2) for path in paths]
+    for job_id in job_ids:
+        succeed(client, job_id)
+    assert [written_by(client, path).get("id") for path in paths[:2]] == job_ids[:2]
+    other = written_by(client, "other.bin")
+    assert other["kind"] == "jobs"
+    assert job_ids[2] in other["ids"]
+
+
+def test_a_drive_that_jobs_have_overfilled_takes_no_job_until_there_is_room(client: Client) -> None:
+    succeed(client, submit(client, path="large.bin", size=5 << 20))
+    until_counted(client, more_than=4 << 20)
+    job = refused(client)
+    assert (job["status"], job["error_code"]) == ("failed", "drive_over_quota")
+    assert "Jobs begin again" in job["error"]
+    client.call("DELETE", "/v1/drive/files/large.bin")
+    deadline = time.monotonic() + WITHIN_S
+    while ended(client, submit(client, path="small.bin"))["status"] != "succeeded":
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def until_counted(client: Client, *, more_than: int) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while client.call("GET", "/v1/drive/usage")["used_bytes"] <= more_than:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def refused(client: Client) -> dict[str, Any]:
+    """The first job that is: what a worker knows of a drive is some seconds old."""
+    deadline = time.monotonic() + WITHIN_S
+    while (job := ended(client, submit(client, path="small.bin")))["status"] == "succeeded":
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    return job
