@@ -28,12 +28,15 @@ from backend.storage import Incoming
 
 _FORM_BYTES = 64 * 1024  # of a form around its file
 _ANY_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file.", "content": {"application/octet-stream": {}}},
+    200: {"description": "The file.", "content": {"*/*": {}}},
     206: {
         "description": "The part that the Range header asks for.",
-        "content": {"application/octet-stream": {}},
+        "content": {"*/*": {}},
     },
     304: {"description": "It has not changed."},
+    416: {
+        "description": "The range begins behind the end of the file; `Content-Range` says how long that is."
+    },
 }
 _DIRECT: dict[int | str, dict[str, Any]] = {
     307: {"description": "The file is large: read it from the storage itself, within a minute."}

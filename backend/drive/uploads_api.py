@@ -56,7 +56,12 @@ ChecksumHeader = Annotated[
     Header(alias="Upload-Checksum", description="`sha256 <base64>` or `sha1 <base64>` of the body."),
 ]
 
-router = APIRouter(tags=["drive"], dependencies=[Depends(_spoken)])
+_REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    412: {"description": "`Tus-Resumable` is missing, or names a version that is not spoken."},
+    423: {"description": "Another request is adding to the upload."},
+    460: {"description": "The bytes are not those of `Upload-Checksum`."},
+}
+router = APIRouter(tags=["drive"], dependencies=[Depends(_spoken)], responses=_REFUSED)
 
 
 @router.options("/drive/uploads", status_code=204, include_in_schema=False)

@@ -105,10 +105,9 @@ def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> No
     answers = operation["responses"]
     declared = {status for status in answers if status.isdecimal() and int(status) >= 400}
     statuses = {int(status) for status in declared - {"422"}} | _refused(path, method, operation, is_guarded)
-    for status in declared:
-        del answers[status]
+    said = {int(status): answers.pop(status)["description"] for status in declared}
     _describe_headers(operation)
-    answers.update(refusals(statuses))
+    answers.update(refusals(statuses, said))
 
 
 def _name_plainly(operation: dict[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from backend import errors
 from backend.errors import PurasError
 
+_NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
 API_KEY: Final[dict[str, list[str]]] = {"api_key": []}
 SESSION: Final[dict[str, list[str]]] = {"session": []}
 JOB_TOKEN: Final[dict[str, list[str]]] = {"job_token": []}
@@ -101,10 +104,16 @@ def components() -> dict[str, Any]:
     }
 
 
-def refusals(statuses: set[int]) -> dict[str, Any]:
-    """The responses of an operation for these statuses, and for every other error."""
+def refusals(statuses: set[int], said: Mapping[int, str] = _NOTHING) -> dict[str, Any]:
+    """The responses of an operation for these statuses, and for every other error.
+
+    A status that one protocol alone has, like 412 of resumable uploads, is described as the operation has `said`.
+    """
     known = {error.status: error.__name__ for error in _kinds()}
-    named = {str(status): _ref("responses", known[status]) for status in sorted(statuses)}
+    named = {
+        str(status): _ref("responses", known[status]) if status in known else _problem(said[status])
+        for status in sorted(statuses)
+    }
     return {**named, "default": _ref("responses", "Problem")}
 
 
