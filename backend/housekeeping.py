@@ -14,8 +14,7 @@ from backend import logs
 from backend.clock import now
 from backend.db import Database
 from backend.deployments import sweep as deployments
-from backend.drive import resumable as uploads
-from backend.drive import usage
+from backend.drive import forgotten, usage
 from backend.drive.usage import Drives
 from backend.errors import PurasError
 from backend.events import partitions
@@ -71,7 +70,7 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
             return False
         async with database.transaction() as session:
             await forget_expired(session, storage)
-        await uploads.sweep(database, storage, may_go_on=may_go_on)
+        await forgotten.sweep(database, storage, may_go_on=may_go_on)
         await usage.recount_old(Drives(database, storage, DEFAULTS), may_go_on=may_go_on)
         are_rows_left = await retention.sweep(database, rules, may_go_on=may_go_on)
         are_projects_left = await purge.purge_due(

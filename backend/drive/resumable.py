@@ -1,4 +1,4 @@
-"""Uploads that go on over several requests: begun, gone on with, finished, abandoned, and swept when forgotten.
+"""Uploads that go on over several requests: begun, gone on with, finished, and abandoned.
 
 An upload holds its whole length in the project's quota from its beginning. Its row says whose it is and where it goes;
 its bytes are in a file of this machine. The row stays for a day after it was finished, for clients that missed that.
@@ -7,7 +7,6 @@ its bytes are in a file of this machine. The row stays for a day after it was fi
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,10 +32,6 @@ from backend.storage import Storage
 
 LIFE: Final = timedelta(days=1)
 """Without another byte an upload is forgotten after so long."""
-_SWEPT: Final = 1_000
-
-_EXPIRED: Final = text("delete from drive_uploads where expires_at < now()")
-_KNOWN: Final = text("select id from drive_uploads where id = any(:ids) and finished_at is null")
 
 
 class Progress(NamedTuple):
@@ -154,21 +149,6 @@ async def abandon(instance: Instance, principal: Principal, upload_id: UUID) -> 
     _file(instance.storage, upload_id).unlink(missing_ok=True)
 
 
-async def sweep(database: Database, storage: Storage, *, may_go_on: Callable[[], bool]) -> None:
-    """Forget uploads over their time, and remove files on this machine that belong to none."""
-    async with database.transaction() as session:
-        await session.execute(_EXPIRED)
-    long_enough_ago = (now() - timedelta(minutes=10)).timestamp()  # its row may be about to be stored
-    files = await to_thread(_old_files, storage.uploads_dir, long_enough_ago)
-    while files and may_go_on():
-        some, files = files[:_SWEPT], files[_SWEPT:]
-        async with database.transaction() as session:
-            known = set((await session.scalars(_KNOWN, {"ids": [UUID(file.name) for file in some]})).all())
-        for file in some:
-            if UUID(file.name) not in known:
-                file.unlink(missing_ok=True)
-
-
 async def _finish(instance: Instance, principal: Principal, upload: DriveUpload, file: Path) -> None:
     """Place the whole file; whoever calls holds it."""
     path = parse_drive_path(f"drive/{upload.path}")
@@ -228,18 +208,6 @@ async def _require_no_folder(instance: Instance, principal: Principal, path: str
 
 def _file(storage: Storage, upload_id: UUID) -> Path:
     return storage.uploads_dir / upload_id.hex
-
-
-def _old_files(folder: Path, before: float) -> list[Path]:
-    found = []
-    for file in folder.iterdir():
-        try:
-            UUID(file.name)
-            if file.stat().st_mtime < before:
-                found.append(file)
-        except (ValueError, FileNotFoundError):  # not ours, or finished just now
-            continue
-    return found
 
 
 def _head(file: Path) -> bytes:

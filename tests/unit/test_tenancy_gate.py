@@ -29,6 +29,7 @@ BY_JOB = {"job_events"}
 ALLOWED: dict[str, str] = {
     "backend/deployments/manifests.py": "reads manifests of deployments that the caller has found through `visible`",
     "backend/deployments/sweep.py": "ends old drafts and removes unused bytes, whosesoever they are",
+    "backend/drive/forgotten.py": "forgets uploads over their time, whosesoever they are",
     "backend/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
     "backend/events/queries.py": "events of the one job that `visible` has returned",
     "backend/fleet/service.py": "a worker counts its own running jobs, whosesoever they are",
