@@ -212,7 +212,7 @@ def spoils_the_answer():
         ("build", "spins", "took longer than 5 s"),
         ("build", "hangs", "took longer than 5 s"),
         ("build", "fills_disk", "on disk"),
-        ("build", "starts_many", "processes"),
+        ("build", "starts_many", "processes|temporarily unavailable"),  # the watchdog's bound, or its user's
         ("build", "bombs", "processes"),
         ("build", "eats_memory", "of memory"),
         ("build", "leaves", "exit code 0"),
@@ -250,7 +250,7 @@ async def test_a_build_that_goes_wrong_ends_the_job_with_its_reason_and_leaves_n
     )
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "environment_failed"
-    assert says in outcome.message, outcome.message
+    assert any(words in outcome.message for words in says.split("|")), outcome.message
     assert str(tmp_path) not in outcome.message + _log(notebook)
     assert list((tmp_path / "home/wheels").iterdir()) == []
     assert not [path for path in (tmp_path / "home/environments").iterdir() if not path.name.startswith(".")]
