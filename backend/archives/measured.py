@@ -21,7 +21,7 @@ class Measured:
 
     def __init__(self, folder: Path) -> None:
         # Closed by `__exit__`, which whoever makes one must run.
-        self._file = SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115
+        self._file = SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115 - closed with its owner
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
