@@ -8,6 +8,7 @@ import secrets
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -182,21 +183,28 @@ def test_a_key_that_everybody_has_puts_no_span_into_the_trace_of_another(world: 
     assert world.receiver.spans(trace_id) == []
 
 
+def log_lines(world: World) -> list[dict[str, Any]]:
+    """What the processes have written, without the welcome, which is for people, and a line still being written."""
+    whole, _, _ = world.up.log.rpartition("\n")
+    lines = [json.loads(line) for line in whole.splitlines() if line.strip() and not line.startswith("  ")]
+    assert all(isinstance(line, dict) and line["event"] for line in lines)
+    return lines
+
+
 def test_the_logs_of_all_processes_are_objects_that_name_request_job_and_trace(world: World) -> None:
     header, trace_id, _ = traceparent()
     request_id = f"req-{secrets.token_hex(6)}"
     job = submit(world.client, "look", header, **{"X-Request-Id": request_id})
-    eventually(lambda: request_id in world.up.log and f'"job_id": "{job["id"]}"' in world.up.log, 10)
-    written = [line for line in world.up.log.splitlines() if line.strip()]
-    lines = [json.loads(line) for line in written if not line.startswith("  ")]  # the welcome is for people
-    assert all(isinstance(line, dict) and line["event"] for line in lines)
-    (ended,) = (
-        line for line in lines if line.get("job_id") == job["id"] and line["event"] == "job succeeded"
-    )
+
+    def told(event: str, **facts: object) -> list[dict[str, Any]]:
+        return [line for line in log_lines(world) if line["event"] == event and facts.items() <= line.items()]
+
+    # Two processes write them, each when it gets to it.
+    eventually(lambda: told("job succeeded", job_id=job["id"]), 10)
+    eventually(lambda: told("request answered", request_id=request_id), 10)
+    (ended,) = told("job succeeded", job_id=job["id"])
     assert (ended["request_id"], ended["trace_id"]) == (request_id, trace_id)
-    (answered,) = (
-        line for line in lines if line["event"] == "request answered" and line.get("request_id") == request_id
-    )
+    (answered,) = told("request answered", request_id=request_id)
     assert answered["trace_id"] == trace_id
     for private in (SECRET, GIVEN, ANSWERED, world.api_key, COLLECTOR_KEY, TOKEN):
         assert private not in world.up.log, private
