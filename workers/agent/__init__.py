@@ -1,0 +1,102 @@
+"""What the loop, its tools and the place where they work agree on.
+
+The loop hands a `ToolCall` to a `Tool` together with the `Workroom` of the run, and gets a `ToolResult` back. A tool
+raises `ToolError` for what the model can mend; whatever else it raises becomes an error result too: the job lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from backend.bundles.manifest import Skill
+from backend.ledger.service import Used
+from workers.models import Block, ToolSpec
+from workers.runners import Assignment, Entrypoint, Outcome, Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What the model asks for: one call of one tool."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
+    step: int
+    job: str = ""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt at this call, so that what it does outside can be done once."""
+        return f"{self.job}:{self.step}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call gave: for the model, for the trace, and for the bill."""
+
+    content: str | list[Block]
+    ok: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Told in the `tool_result` event: `drive_path`, `media`, `todos`, `paths`…"""
+    used: tuple[Used, ...] = ()
+    """Priced things that the call used."""
+
+
+class ToolError(Exception):
+    """A call went wrong in a way that the model can mend; the sentence says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended."""
+
+    exit_code: int | None
+    """None: it did not end by itself."""
+    output: str
+    timed_out: bool = False
+
+
+class Workroom(Protocol):
+    """Where the tools of one run work: one folder, one drive, one sandbox."""
+
+    assignment: Assignment
+    skill: Skill
+    recorder: Recorder
+    folder: Path
+    """The work folder on the host; commands and Python tools start in it, `./drive` inside is the drive."""
+    drive_dir: Path
+
+    async def bash(self, command: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> Ran:
+        """Run a command in the sandbox; its environment holds neither secrets nor the job's token."""
+
+    async def call(
+        self, entrypoint: Entrypoint, inputs: dict[str, Any], *, key: str, timeout_s: float
+    ) -> Outcome:
+        """Run a function of the bundle in the sandbox, with the skill's secrets and the job's token."""
+
+    async def close(self) -> None:
+        """End every process and remove the folder."""
+
+
+class Tool(Protocol):
+    """One thing that a model can do."""
+
+    spec: ToolSpec
+    is_read_only: bool
+    """May run beside others, and again after a lost worker."""
+    is_idempotent: bool
+    """May run again after a lost worker: a second time changes nothing more."""
+    runs_alone: bool
+    """Never beside another call of the turn."""
+    confirm: bool
+    """A person has to agree before it runs."""
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Do it.
+
+        Raises:
+            ToolError: the model can mend it, and how.
+        """
