@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from backend.bundles import grammar_agent, grammar_evals, grammar_examples, grammar_marketing, grammar_running
 from backend.bundles.dialect import Schema
 from backend.bundles.manifest import Skill
-from backend.bundles.model_slugs import AUDIO_MODELS, IMAGE_MODELS, VIDEO_MODELS, media_model_problem
 from backend.bundles.reading import FUNCTION, Reading
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
+from backend.providers import catalogue
 
 AGENTIC_ONLY = ("model", "text_model", "tools", "routing", "rails")
-_MEDIA_MODELS = {"image": IMAGE_MODELS, "video": VIDEO_MODELS, "audio": AUDIO_MODELS}
+_MEDIA_KINDS: tuple[catalogue.MediaKind, ...] = ("image", "video", "audio")
 
 
 class Entry(NamedTuple):
@@ -110,13 +110,13 @@ def _input_schema(section: Section, reading: Reading, entry: Entry) -> Schema | 
 
 def _media_models(section: Section) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for kind, models in _MEDIA_MODELS.items():
+    for kind in _MEDIA_KINDS:
         key = f"{kind}_model"
         slug = fields[key] = section.text(key)
-        problem = media_model_problem(slug, models) if slug else None
+        problem = catalogue.current().media_problem(slug, kind) if slug else None
         if problem:
             section.error(key, problem)
-    return {**fields, "media_kinds": tuple(kind for kind in _MEDIA_MODELS if fields[f"{kind}_model"])}
+    return {**fields, "media_kinds": tuple(kind for kind in _MEDIA_KINDS if fields[f"{kind}_model"])}
 
 
 def _refuse_agentic_keys(section: Section) -> None:

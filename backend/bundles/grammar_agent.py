@@ -6,12 +6,12 @@ from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
 from backend.bundles.manifest import Rail, RailPoint, Routing, Tool
-from backend.bundles.model_slugs import text_model_problem
 from backend.bundles.names import as_name, is_name, suggestion
 from backend.bundles.patterns import PatternRefusedError, compiled
 from backend.bundles.reading import Reading
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
+from backend.providers import catalogue
 
 BUILT_IN_TOOLS: Final = frozenset(
     {"bash", "todo_write", "generate_image", "generate_video", "generate_audio", "transcribe", "web_search"}
@@ -47,7 +47,7 @@ def _model(section: Section) -> str | None:
 
 def _slug(section: Section, key: str, *, is_required: bool = False) -> str | None:
     slug = section.text(key, is_required=is_required)
-    problem = text_model_problem(slug) if slug else None
+    problem = catalogue.current().problem(slug) if slug else None
     if problem:
         section.error(key, problem)
     return slug

@@ -7,8 +7,9 @@ from typing import Any, Final, get_args
 
 from backend.bundles.dialect import DIALECT_TYPES
 from backend.bundles.manifest import RailPoint, RetryReason
-from backend.bundles.model_slugs import AUDIO_MODELS, IMAGE_MODELS, TEXT_MODELS, VIDEO_MODELS
 from backend.bundles.names import NAME_PATTERN
+from backend.providers import catalogue
+from backend.providers.catalogue import Catalogue
 
 _Schema = dict[str, Any]
 
@@ -20,19 +21,23 @@ _NAME: Final[_Schema] = {"type": "string", "pattern": NAME_PATTERN, "maxLength":
 _FUNCTION: Final[_Schema] = {"type": "string", "pattern": r"^[\w./-]+\.py:[A-Za-z_]\w*$"}
 
 
-@lru_cache(maxsize=1)
 def skill_json_schema() -> _Schema:
     """The schema that editors check and complete a skill.yaml with."""
+    return _schema(catalogue.current())
+
+
+@lru_cache(maxsize=1)
+def _schema(models: Catalogue) -> _Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "skill.yaml",
         "description": "A skill of Puras Studio.",
-        **_object(_properties(), required=["entrypoint", "input_schema", "output_schema"]),
+        **_object(_properties(models), required=["entrypoint", "input_schema", "output_schema"]),
         "$defs": {"schema": _dialect()},
     }
 
 
-def _properties() -> dict[str, _Schema]:
+def _properties(models: Catalogue) -> dict[str, _Schema]:
     return {
         "entrypoint": _said("'SKILL.md' for an agent, or 'main.py:run' for a function.", _TEXT),
         "title": _said("What people see.", _TEXT),
@@ -49,17 +54,17 @@ def _properties() -> dict[str, _Schema]:
             {"anyOf": [{"enum": ["none", "public"]}, _TEXTS]},
         ),
         "lane": _said("Group of workers that runs it.", _NAME),
-        "model": _said("Language model of an agent.", {"enum": list(TEXT_MODELS)}),
-        "text_model": _said("The same as 'model'.", {"enum": list(TEXT_MODELS)}),
-        "image_model": _said("Model for images.", {"enum": list(IMAGE_MODELS)}),
-        "video_model": _said("Model for video.", {"enum": list(VIDEO_MODELS)}),
-        "audio_model": _said("Model for audio.", {"enum": list(AUDIO_MODELS)}),
+        "model": _said("Language model of an agent.", {"enum": list(models.models)}),
+        "text_model": _said("The same as 'model'.", {"enum": list(models.models)}),
+        "image_model": _said("Model for images.", {"enum": list(models.media.image)}),
+        "video_model": _said("Model for video.", {"enum": list(models.media.video)}),
+        "audio_model": _said("Model for audio.", {"enum": list(models.media.audio)}),
         "disable_bash": _said("Take the shell away from the agent.", _FLAG),
         "tools": _said("Tools of the agent beside the built-in ones.", _list(_tool())),
         "allowed_tools": _said("Only these tools are offered; empty: all.", _TEXTS),
         "tool_limits": _said("Most calls per tool.", {"type": "object", "additionalProperties": _whole(1)}),
         "cache_ttl": _said("How long the prompt is cached.", {"enum": ["5m", "1h"]}),
-        "routing": _said("When a stronger model takes over.", _routing()),
+        "routing": _said("When a stronger model takes over.", _routing(models)),
         "rails": _said("Guards on what goes in, comes out, or passes a tool.", _list(_rail())),
         "evals": _said("Graders, or a dataset with graders.", {"anyOf": [_list(_grader()), _evals()]}),
         "marketing": _said("What the public page says.", {"type": "object"}),
@@ -108,8 +113,8 @@ def _tool() -> _Schema:
     }
 
 
-def _routing() -> _Schema:
-    model = {"enum": list(TEXT_MODELS)}
+def _routing(models: Catalogue) -> _Schema:
+    model = {"enum": list(models.models)}
     on = _list({"enum": ["schema_fail"]})
     return _object({"escalate_to": model, "on": on, "after": _whole(1)}, required=["escalate_to"])
 

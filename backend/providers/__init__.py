@@ -1,0 +1,1 @@
+"""Models that skills may name, and the keys that projects bring for them."""

@@ -1,0 +1,86 @@
+"""What can go wrong with a model.
+
+PurasError
+├── Unavailable
+│   ├── ModelOverloaded   503  busy, or over a rate, after every retry
+│   └── ModelUnavailable  503  it cannot be reached
+├── ModelKeyRefused       402  the upstream does not take the key, or its account is empty
+├── ModelRefused          422  the upstream says that the request itself is wrong
+└── PromptTooLong         413  the conversation does not fit into the model
+"""
+
+from __future__ import annotations
+
+import math
+
+from backend.errors import Invalid, PaymentRequired, TooLarge, Unavailable
+
+
+class ModelOverloaded(Unavailable):
+    """The model is busy, or a rate is used up, after every retry."""
+
+    code = "model_overloaded"
+
+    def __init__(self, model: str, retry_after_s: float, *, tries: int = 1) -> None:
+        seconds = max(1, math.ceil(retry_after_s))
+        super().__init__(
+            f"The model {model!r} is busy and did not answer in {tries} tries. It is worth a try in {seconds} s.",
+            retry_after_s=seconds,
+            model=model,
+            tries=tries,
+        )
+
+
+class ModelUnavailable(Unavailable):
+    """The model cannot be reached."""
+
+    code = "model_unavailable"
+
+    def __init__(self, model: str, reason: str, *, tries: int = 1, retry_after_s: int = 30) -> None:
+        super().__init__(
+            f"The model {model!r} cannot be reached after {tries} tries: {reason}. Check the address and the network "
+            "of its provider, or name another model.",
+            retry_after_s=retry_after_s,
+            model=model,
+            tries=tries,
+        )
+
+
+class ModelKeyRefused(PaymentRequired):
+    """The provider does not take the key, or does not let it use this model."""
+
+    code = "model_key_refused"
+
+    def __init__(self, model: str, status: int, *, is_own: bool) -> None:
+        family = model.partition("/")[0]
+        mend = (
+            f"Set a valid one with PUT /v1/providers/{family}, or delete yours."
+            if is_own
+            else "Ask the operator of this instance for a valid one, or bring your own."
+        )
+        super().__init__(
+            f"The provider of {model!r} does not accept the key (HTTP {status}). {mend}", model=model
+        )
+
+
+class ModelRefused(Invalid):
+    """The provider says that the request itself is wrong; the same again would be refused again."""
+
+    code = "model_refused"
+
+    def __init__(self, model: str, message: str) -> None:
+        super().__init__(f"The model {model!r} refuses the request: {message}", model=model)
+
+
+class PromptTooLong(TooLarge):
+    """The conversation does not fit into the model."""
+
+    code = "prompt_too_long"
+
+    def __init__(self, model: str, context_tokens: int) -> None:
+        super().__init__(
+            f"The conversation does not fit into {model!r}, which takes {context_tokens:,} tokens. Give less at once, "
+            "or name a model with a longer context.",
+            model=model,
+            context_tokens=context_tokens,
+        )
