@@ -30,8 +30,10 @@ _RESERVED = frozenset(
         *("GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
         *("NODE_OPTIONS", "PERL5LIB", "PERL5OPT", "RUBYOPT", "OPENSSL_CONF"),
+        *("TRACEPARENT", "TRACESTATE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     }
 )
+"""Set by the platform for each job, or read by its interpreter and shell: a test compares them with those of a job."""
 _RESERVED_BEGINNINGS = ("PURAS_", "PYTHON", "LD_", "DYLD_", "LC_", "MALLOC_", "BASH_FUNC_")
 
 
@@ -39,7 +41,7 @@ def check_name(name: str) -> None:
     """Refuse what cannot name a secret.
 
     Raises:
-        BadSecret: it is no name of an environment variable, or one that steers the interpreter.
+        BadSecret: it is no name of an environment variable, or one that the platform sets or the interpreter reads.
     """
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME_CHARACTERS:
         raise BadSecret(
@@ -50,8 +52,8 @@ def check_name(name: str) -> None:
     if name in _RESERVED or name.startswith(_RESERVED_BEGINNINGS):
         raise BadSecret(
             "name",
-            f"{name!r} steers the interpreter or the job itself, so it cannot be a secret. Take a name of your own, "
-            f"like 'MY_{name}'.",
+            f"{name!r} is set by the platform or steers the interpreter of your jobs, so it cannot be a secret. Take a "
+            f"name of your own, like 'MY_{name}'.",
         )
 
 

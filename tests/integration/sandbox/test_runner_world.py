@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from backend.secrets.errors import BadSecret
+from backend.secrets.rules import check_name
 from tests.integration.sandbox.conftest import UID, open_runner
 from workers.runners import Assignment, Success
 from workers.runners.deterministic import DeterministicRunner
@@ -112,6 +114,9 @@ async def test_the_environment_holds_what_the_job_may_know_and_nothing_of_the_wo
     assert environment["PURAS_API_BASE"].startswith("http://127.0.0.1:")
     assert "/evil" not in environment["PATH"]
     assert not {"DATABASE_URL", "WORKERS_OWN"} & set(environment)
+    for name in environment.keys() - {"API_KEY"}:
+        with pytest.raises(BadSecret):
+            check_name(name)  # a secret of this name would change what the platform says
 
 
 async def test_secrets_of_one_version_never_reach_jobs_of_another(

@@ -112,7 +112,7 @@ async def test_another_projects_skillpack_is_not_found(
     [
         *("", "lower", "1A", "A-B", "A B", "É", "A\n", "A" * 129),
         *("PATH", "HOME", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONHOME", "BASH_ENV"),
-        *("HTTPS_PROXY", "GLIBC_TUNABLES", "PURAS_API_BASE"),
+        *("HTTPS_PROXY", "GLIBC_TUNABLES", "PURAS_API_BASE", "TRACEPARENT", "OMP_NUM_THREADS"),
     ],
 )
 async def test_a_name_that_is_no_variable_or_steers_the_job_is_refused(
