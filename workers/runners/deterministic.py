@@ -11,6 +11,7 @@ from typing import Any, Final
 from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
 from backend.tracing import spans
 from workers.runners import Assignment, Failure, Outcome, Recorder, Success
+from workers.sandbox import explain
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.control_groups import ControlGroups
 from workers.sandbox.egress.proxy import Proxy
@@ -170,10 +171,7 @@ class DeterministicRunner:
             except NotStarted:
                 if not assignment.drive_dir.is_dir():
                     raise SandboxUnavailable(DRIVE_GONE) from None
-        raise ParentLost(
-            f"The sandbox ended {_TRIES} times before the job began: the skill's import may end its process, or the "
-            f"machine may be out of memory or processes.{why}"
-        )
+        raise ParentLost(explain.never_began(_TRIES, self._layers.unreadable_library) + why)
 
     async def _run_in(
         self, parent: WarmParent, child: Child, assignment: Assignment, *, meter: Meter, recorder: Recorder

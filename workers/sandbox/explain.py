@@ -56,6 +56,25 @@ def user_ids_missing(first_uid: int, said: str) -> str:
     )
 
 
+def library_unreadable(prefix: str) -> str:
+    """Why functions cannot import what they need, though nothing is wrong with them."""
+    return (
+        f"the users of jobs cannot read Python's own library under {prefix}, and without bubblewrap's mounts they see "
+        "it only where it lies, so functions that import more of it fail: install the package bubblewrap, or run the "
+        "worker with a Python that everybody can read, such as one under /usr or /opt"
+    )
+
+
+def never_began(tries: int, unreadable_library: str | None) -> str:
+    """Why the processes of a job ended before it was given to one of them."""
+    why = (
+        library_unreadable(unreadable_library)
+        if unreadable_library
+        else "the skill's import may end its process, or the machine may be out of memory or processes"
+    )
+    return f"The sandbox ended {tries} times before the job began: {why}."
+
+
 def platform_has_none(platform: str) -> str:
     """Why there is no sandbox at all."""
     return f"there is no sandbox for {platform}: use it for development only, and Linux for other people's skills"

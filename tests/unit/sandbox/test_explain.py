@@ -37,3 +37,11 @@ def test_each_obstacle_of_bubblewrap_has_its_remedy(kernel: Kernel, said: str, s
     sentence = explain.bwrap_failed(BWRAP, said, kernel)
     assert says in sentence
     assert said in sentence
+
+
+def test_a_job_that_never_began_blames_the_library_only_where_it_cannot_be_read() -> None:
+    unreadable = explain.never_began(3, "/root/python")
+    assert "under /root/python" in unreadable
+    assert "install the package bubblewrap" in unreadable
+    assert "out of memory" not in unreadable
+    assert "library" not in explain.never_began(3, None)

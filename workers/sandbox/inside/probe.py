@@ -14,12 +14,12 @@ from .syscalls import ARCHITECTURES
 def main() -> None:
     """Confine this process as a job is confined and print the layers as JSON. One argument: a user id or `-`."""
     user_problem = _user(sys.argv[1])
-    interpreter_problem = _interpreter()
+    library = _unreadable_library()
     landlock, landlock_problem = _landlock()
     seccomp, seccomp_problem = _seccomp()
-    problems = [problem for problem in (interpreter_problem, landlock_problem, seccomp_problem) if problem]
-    answer = {"user": user_problem, "landlock": landlock, "seccomp": seccomp, "problems": problems}
-    sys.stdout.write(json.dumps(answer))
+    problems = [problem for problem in (landlock_problem, seccomp_problem) if problem]
+    answer = {"user": user_problem, "library": library, "landlock": landlock, "seccomp": seccomp}
+    sys.stdout.write(json.dumps({**answer, "problems": problems}))
 
 
 def _user(uid: str) -> str | None:
@@ -31,10 +31,9 @@ def _user(uid: str) -> str | None:
     return None
 
 
-def _interpreter() -> str | None:
-    if os.access(json.__file__, os.R_OK):
-        return None
-    return f"the users of jobs cannot read the interpreter's library under {sys.base_prefix}: some imports will fail"
+def _unreadable_library() -> str | None:
+    """Where the interpreter's library lies, if the users of jobs cannot read it."""
+    return None if os.access(json.__file__, os.R_OK) else sys.base_prefix
 
 
 def _landlock() -> tuple[int, str | None]:
