@@ -104,9 +104,11 @@ class Job:
 class Child:
     """One forked process of a warm parent."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, work: str | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self.number = number
+        self.work = work
+        """The work folder that it enters, by its name among those of its parent; none: it makes one of its own."""
         self.output = Output()
         self.pid: int | None = None
         self.on_seated: Callable[[int], None] | None = None
@@ -136,10 +138,19 @@ class Child:
         for descriptor in self._readers:
             os.set_blocking(descriptor, False)
 
+    @property
+    def slot(self) -> str:
+        """The name of its folder among those of its parent."""
+        return self.work or str(self.number)
+
     def hand_over(self, control: socket.socket) -> None:
         """Ask the parent to fork this child, giving it our descriptors' other ends."""
         try:
-            wire.send(control, {"type": "fork", "id": self.number, "slot": str(self.number)}, self._theirs)
+            wire.send(
+                control,
+                {"type": "fork", "id": self.number, "slot": self.slot, "shares": self.work is not None},
+                self._theirs,
+            )
         finally:
             for descriptor in self._theirs:
                 os.close(descriptor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -22,6 +22,10 @@ class ParentKey(NamedTuple):
     """The kernel's limits can only be lowered after the import."""
     network: str | tuple[str, ...] = "none"
     """As the skill declares it: its door is opened for one rule and keeps to it."""
+    room: Path | None = None
+    """The folder of the work folders of agents, when its children work in those; none: each child has its own."""
+    tool: str = ""
+    """`file.py:function` of an agent's tool; empty for the skill's own function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +65,14 @@ def spec_of(assignment: Assignment, environment: Path | None) -> ParentSpec:
         disk_mb=assignment.limits.disk_mb,
         processes=assignment.limits.processes,
         variables=dict(assignment.secrets),
+    )
+
+
+def tool_spec(spec: ParentSpec, entrypoint: Entrypoint, declared: frozenset[str], room: Path) -> ParentSpec:
+    """The parent that can run a function of the bundle for agents of the same skill."""
+    return replace(
+        spec,
+        key=spec.key._replace(room=room, tool=f"{entrypoint.file}:{entrypoint.function}"),
+        entrypoint=entrypoint,
+        declared_inputs=declared,
     )

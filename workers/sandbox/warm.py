@@ -46,12 +46,12 @@ class WarmParent:
         self.pid: int | None = None
         self.is_lost = False
         self.on_lost: Callable[[], None] = lambda: None
-        self.folder = ground.folders.make(spec.uid)
+        self.folder = spec.key.room or ground.folders.make(spec.uid)
         """The folder of all of its jobs on this machine."""
         self._ground = ground
         self._children: dict[int, Child] = {}
         self._spares: list[Child] = []
-        self._spares_wanted = 1
+        self._spares_wanted = 0 if spec.key.room else 1  # a spare has its folder already
         self._count = 0
         self._messages_left = _MESSAGES_AT_START
         self.doors = Doors(ground, spec.key)
@@ -86,18 +86,19 @@ class WarmParent:
         self._judge(told)
         self._fork_spares()
 
-    async def take(self, within_s: float) -> Child:
-        """A child that waits for its job.
+    async def take(self, within_s: float, work: str | None = None) -> Child:
+        """A child that waits for its job; with `work`, in that folder of the parent's room.
 
         Raises:
             ParentLost: the parent, or the child, ended first.
             EntrypointRefused: a child that imports by itself took too long or used too much.
         """
         now = time.monotonic()
-        if now - self.used_at < _BUSY_S and not any(child.ready.done() for child in self._spares):
+        is_busy = now - self.used_at < _BUSY_S and not any(child.ready.done() for child in self._spares)
+        if is_busy and self.spec.key.room is None:
             self._spares_wanted = min(_MAX_SPARES, self._spares_wanted + 1)
         self.used_at = now
-        child = self._spares.pop(0) if self._spares else self._fork()
+        child = self._spares.pop(0) if self._spares else self._fork(work)
         asyncio.get_running_loop().call_soon(self._fork_spares)
         try:
             async with asyncio.timeout(within_s):
@@ -117,11 +118,12 @@ class WarmParent:
         return child
 
     def release(self, child: Child) -> None:
-        """End a child and everything that it started, and remove its folder."""
+        """End a child and everything that it started, and remove its folder if it has one of its own."""
         self._children.pop(child.number, None)
         is_honest = child.kill()
         child.close()
-        self._ground.folders.remove_soon(self.folder / str(child.number))
+        if child.work is None:
+            self._ground.folders.remove_soon(self.folder / child.slot)
         if not is_honest:
             self.stop("it forged a process")
 
@@ -192,7 +194,7 @@ class WarmParent:
         """Hold a child that imports by itself to the limits until it is ready."""
 
         def seated(pid: int) -> None:
-            folder = self.folder / str(child.number)
+            folder = self.folder / child.slot
             watched = self._watch_import(
                 pid, folder, lambda what: child.stop("bad_entrypoint", f"Importing the skill {what}.")
             )
@@ -225,11 +227,11 @@ class WarmParent:
             while not self.is_lost and len(self._spares) < self._spares_wanted:
                 self._spares.append(self._fork())
 
-    def _fork(self) -> Child:
+    def _fork(self, work: str | None = None) -> Child:
         if self.is_lost or self._launched is None:
             raise ParentLost("The skill's warm parent process has ended.")
         self._count += 1
-        child = Child(self._count)
+        child = Child(self._count, work)
         if self.cold_reason is not None:
             self._watch_cold(child)
         self._children[child.number] = child
@@ -311,7 +313,8 @@ class WarmParent:
         for child in list(self._children.values()):
             child.lost()
         self._let_go()
-        self._ground.folders.remove_soon(self.folder)
+        if self.spec.key.room is None:
+            self._ground.folders.remove_soon(self.folder)
         self.on_lost()
 
     def _let_go(self) -> None:

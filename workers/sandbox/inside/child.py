@@ -29,7 +29,10 @@ _NICENESS: Final = 5  # the worker must get to run among a hundred busy processe
 class Seat(NamedTuple):
     """Where a child sits: its folder and its descriptors."""
 
+    number: int
     slot: str
+    shares: bool
+    """The folder is there, and others work in it."""
     descriptors: list[int]
     """Private, stdout, stderr, events."""
 
@@ -61,7 +64,7 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
         os._exit(0)
     private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
     assignment = json.loads(job)
-    _begin(assignment, inputs)
+    _begin(assignment, b"" if seat.shares else inputs)
     if function is None:
         answer = _refused(refusal)
     else:
@@ -96,12 +99,14 @@ def _take_seat(ground: Ground, seat: Seat) -> socket.socket:
     if sys.platform == "linux" and not ground.plan.namespaced:
         confine.die_with_parent()
     folder = f"{ground.plan.jobs}/{seat.slot}"
-    _make_folder(ground.plan, folder)
+    if not seat.shares:
+        _make_folder(ground.plan, folder)
+    os.chdir(folder)
     _narrow(ground, folder)
     os.environ.update(
         HOME=folder, TMPDIR=os.path.join(folder, "tmp"), PWD=folder, PURAS_EVENTS_FD=str(wire.EVENTS_FD)
     )
-    os.environ.update(ground.doors.variables_of(seat.slot))
+    os.environ.update(ground.doors.variables_of(seat.number))
     _reseed()
     return socket.socket(fileno=wire.PRIVATE_FD)
 
@@ -121,7 +126,6 @@ def _make_folder(plan: Plan, folder: str) -> None:
                 break
             if entry.name not in ("drive", "tmp") and not entry.name.startswith("_"):
                 os.symlink(entry.path, f"{folder}/{entry.name}")
-    os.chdir(folder)
 
 
 def _narrow(ground: Ground, folder: str) -> None:
@@ -158,12 +162,17 @@ def _reseed() -> None:
 
 def _begin(assignment: dict[str, Any], inputs: bytes) -> None:
     os.environ.update(assignment["environment"])
+    if inputs:
+        _write_inputs(inputs)
+    confine.limit(assignment["limits"])
+    os.nice(_NICENESS)
+
+
+def _write_inputs(inputs: bytes) -> None:
     file = os.open("_inputs.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     while inputs:
         inputs = inputs[os.write(file, inputs) :]
     os.close(file)
-    confine.limit(assignment["limits"])
-    os.nice(_NICENESS)
 
 
 def _answer(ground: Ground, function: Function, inputs: dict[str, Any], max_bytes: int) -> bytes:

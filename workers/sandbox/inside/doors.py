@@ -37,11 +37,11 @@ class Doors(NamedTuple):
             found.update(dict.fromkeys(("no_proxy", "NO_PROXY"), _HOST))
         return found
 
-    def variables_of(self, slot: str) -> dict[str, str]:
+    def variables_of(self, job: int) -> dict[str, str]:
         """What differs for one job: its requests say whose they are, so that refusals are noted with it."""
         if self.egress is None:
             return {}
-        return dict.fromkeys(_PROXIED, f"http://job:{slot}@{_HOST}:{self.egress}")
+        return dict.fromkeys(_PROXIED, f"http://job:{job}@{_HOST}:{self.egress}")
 
 
 def hand_out(control: socket.socket, *, egress: bool) -> Doors:

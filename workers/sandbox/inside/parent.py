@@ -154,7 +154,8 @@ def _obey(control: socket.socket, ground: child.Ground, children: dict[int, int]
         wire.send(control, {"type": "not_forked", "id": number, "message": str(error)})
         pid = -1
     if pid == 0:
-        _be_child(ground, child.Seat(message.body["slot"], message.descriptors))
+        seat = child.Seat(number, message.body["slot"], message.body["shares"], message.descriptors)
+        _be_child(ground, seat)
     for descriptor in message.descriptors:
         os.close(descriptor)
     if pid > 0:
