@@ -8,7 +8,7 @@ from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
 from backend.idempotency.tables import IdempotencyKey
 from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
-from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.metrics.tables import ProcessMetrics
 from backend.projects.tables import Member, Project
 from backend.secrets.tables import Secret
@@ -18,6 +18,8 @@ __all__ = [
     "Admission",
     "ApiKey",
     "AuditRow",
+    "Budget",
+    "DailySpending",
     "Deployment",
     "DriveFile",
     "DriveUpload",

@@ -123,6 +123,14 @@ class Job(SQLModel, table=True):
     )
     cap_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     """The most that it may cost; reserved when it is claimed."""
+    used_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """The bill of everything that its attempts have used so far; what of it is charged is decided when it ends."""
+    forgiven_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """Of that, what its caller was forgiven because it failed or was cancelled."""
     reserved_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )

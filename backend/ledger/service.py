@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -15,6 +15,7 @@ from backend.auth import audit
 from backend.db import AnySession
 from backend.errors import Invalid, Missing
 from backend.jobs import admission
+from backend.json_text import storable
 
 MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger
 
@@ -26,10 +27,36 @@ class Used:
     kind: str
     """`compute`, `model`, `media`, `web`."""
     quantity: dict[str, Any]
+    """What was measured, units in the names: `{"seconds": 1.25}`; of a model's reply `{"input_tokens", "output_tokens",
+    "cache_write_tokens", "cache_read_tokens"}`."""
     upstream_nanos: int
     billed_micros: int
     provider: str = ""
     model: str = ""
+    label: str = ""
+    """`rehearsal`, `recording`, `local`; empty: bought upstream."""
+    step: int | None = None
+    """Of an agent's loop."""
+
+
+class Noted(NamedTuple):
+    """What a running job has used so far, all attempts together."""
+
+    used_micros: int
+    left_micros: int
+    """Of what is reserved for it: no call may cost more in the worst case."""
+
+
+class Running(Protocol):
+    """An attempt of a job: `Claimed`, or whatever else knows these two."""
+
+    @property
+    def job_id(self) -> UUID:
+        """Of the job."""
+
+    @property
+    def attempt(self) -> int:
+        """The fencing token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,27 @@ _SETTLE = text("""
 update wallets
 set balance_micros = balance_micros - :billed_micros, reserved_micros = reserved_micros - :reserved_micros
 where project_id = :project_id returning balance_micros - reserved_micros as available_micros
+""")
+_NOTE_USED = text("""
+with job as (
+  update jobs set used_micros = used_micros + :billed_micros
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, used_micros, reserved_micros
+), line as (
+  insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
+                            billed_micros, label, step, created_at)
+  select gen_random_uuid(), job.project_id, job.id, :attempt, u.kind, u.provider, u.model, u.quantity,
+         u.upstream_nanos, u.billed_micros, u.label, u.step, clock_timestamp()
+  from job, jsonb_to_recordset(cast(:used as jsonb)) as u(
+    kind text, provider text, model text, quantity jsonb, upstream_nanos bigint, billed_micros bigint, label text,
+    step int
+  )
+)
+select used_micros, greatest(0, reserved_micros - used_micros) as left_micros from job
+""")
+_CHARGE_OF_JOB = text("""
+select used_micros, greatest(0, reserved_micros - used_micros) as left_micros from jobs
+where id = :job_id and attempt = :attempt and status = 'running' for update
 """)
 _USED = text("""
 insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
@@ -94,6 +142,33 @@ async def top_up(
     await audit.record_in(session, project_id, created_by, "wallet.topped_up", **facts)
     await admission.admit(session, project_id)
     return balance
+
+
+async def note_used(session: AnySession, running: Running, used: Sequence[Used]) -> Noted | None:
+    """Write down what an attempt has used, now: it is paid when the job ends, whichever attempt ends it.
+
+    None when the attempt is not the running one any more, and then nothing is stored.
+    """
+    values = {
+        "job_id": running.job_id,
+        "attempt": running.attempt,
+        "billed_micros": sum(one.billed_micros for one in used),
+        "used": storable([asdict(one) for one in used]),
+    }
+    return _noted((await session.execute(_NOTE_USED, values)).one_or_none())
+
+
+async def charge_of_job(session: AnySession, running: Running) -> Noted | None:
+    """What the running job has used so far, and what is left for it; None when the attempt is not the running one.
+
+    In a transaction the job's row is held to its end, so that nobody else spends the same money.
+    """
+    values = {"job_id": running.job_id, "attempt": running.attempt}
+    return _noted((await session.execute(_CHARGE_OF_JOB, values)).one_or_none())
+
+
+def _noted(row: Any) -> Noted | None:
+    return None if row is None else Noted(row.used_micros, row.left_micros)
 
 
 def charge_for(used: Sequence[Used], *, succeeded: bool, cap_micros: int) -> Charge:

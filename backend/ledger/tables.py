@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import date, datetime
+from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Column, Field, SQLModel
 
@@ -32,6 +32,12 @@ class Wallet(SQLModel, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     """Held for jobs that run now."""
+    forgiven_on: date | None = None
+    """The last day (UTC) on which something was forgiven."""
+    forgiven_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """Forgiven on that day: what failed and cancelled jobs used and did not pay."""
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -89,4 +95,71 @@ class UsageEvent(SQLModel, table=True):
     """What was measured, units in the names: `{"seconds": 1.25}`."""
     upstream_nanos: int = Field(sa_type=BigInteger)
     billed_micros: int = Field(sa_type=BigInteger)
+    waived_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """Of the bill, what the caller did not pay when the job ended: it was forgiven, or over what was reserved."""
+    label: str = Field(default="", max_length=16, sa_column_kwargs={"server_default": ""})
+    """`rehearsal`, `recording`, `local`; empty: bought upstream."""
+    step: int | None = None
+    """Of an agent's loop."""
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+
+NO_KEY: Final = UUID(int=0)
+"""In place of a key, of what no key submitted."""
+
+
+class DailySpending(SQLModel, table=True):
+    """What jobs that ended on one day (UTC) cost: added up when they end, so that budgets need not add up jobs."""
+
+    __tablename__: ClassVar[str] = "daily_spending"
+    __table_args__ = ({"postgresql_with": {"fillfactor": "50"}},)
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    day: date = Field(primary_key=True)
+    skillpack_id: UUID = Field(primary_key=True)
+    skill_name: str = Field(max_length=200, primary_key=True)
+    api_key_id: UUID = Field(primary_key=True)
+    """That submitted the jobs; `NO_KEY`: none did."""
+    spent_micros: int = Field(sa_type=BigInteger)
+    forgiven_micros: int = Field(sa_type=BigInteger)
+
+
+SCOPES: Final = ("project", "skillpack", "skill", "key")
+PERIODS: Final = ("day", "month", "rolling30", "total")
+
+
+class Budget(SQLModel, table=True):
+    """A limit to what jobs of a project, or of a part of it, may cost in a window of time."""
+
+    __tablename__: ClassVar[str] = "budgets"
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        CheckConstraint(f"scope in {SCOPES}", name="scope"),
+        CheckConstraint(f"period in {PERIODS}", name="period"),
+        CheckConstraint("limit_micros > 0", name="limit_micros"),
+        CheckConstraint("alert_pct between 1 and 100", name="alert_pct"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    name: str = Field(max_length=100)
+    scope: str = Field(max_length=16)
+    skillpack_id: UUID | None = None
+    """Of the scopes `skillpack` and `skill`."""
+    skill_name: str | None = Field(default=None, max_length=200)
+    """Of the scope `skill`."""
+    api_key_id: UUID | None = None
+    """Of the scope `key`."""
+    period: str = Field(max_length=16)
+    """What the API calls the window: that is a word of SQL's own."""
+    limit_micros: int = Field(sa_type=BigInteger)
+    alert_pct: int | None = None
+    """From this part of the limit on there is an alert, once per window."""
+    enforce: bool = True
+    """False: it only alerts."""
+    alerted_for: date | None = None
+    """The first day of the window that the last alert was for."""
+    created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

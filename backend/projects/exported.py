@@ -43,6 +43,8 @@ EXPORTED: Final = (
     Exported("job_events", page=FEW),
     Exported("feedback"),
     Exported("usage_events"),
+    Exported("daily_spending"),
+    Exported("budgets"),
     Exported("wallets"),
     Exported("ledger_entries"),
     Exported("members"),

@@ -38,6 +38,7 @@ ALLOWED: dict[str, str] = {
     "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
     "backend/jobs/submit.py": "sums what the submitting key itself has spent today",
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
+    "backend/ledger/service.py": "reads what the one attempt that its worker holds has used",
     "backend/retention/months.py": "a month of events goes when no job of any project needs it",
     "backend/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
     "backend/secrets/rotation.py": "the instance's newest key protects the secrets of everybody",
