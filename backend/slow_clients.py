@@ -16,6 +16,7 @@ HEAD_S: Final = 10.0  # for the request line and the headers, which take a brows
 LINGER_S: Final = 5.0  # for the rest of what is answered already: cut at once, the answer might be lost
 MOST_HEADERS: Final = 100
 MOST_HEAD_BYTES: Final = 64 * 1024  # cookies of other apps on the same host are the largest part
+STREAMS: Final = "/stream"  # how the addresses end whose answers go on for as long as a job
 
 
 class HeadTooLarge(Exception):
@@ -84,6 +85,12 @@ class BoundedHttp(HttpToolsProtocol):
         """The connection is a socket from now on, which has its own rules."""
         self._stop_waiting()
         super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        """The server stops: a stream ends now, since its reader goes on later; any other answer may be finished."""
+        super().shutdown()
+        if self.cycle is not None and self.cycle.scope["path"].endswith(STREAMS):
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Say in the API's own shape what cannot be read, and hang up."""

@@ -25,12 +25,11 @@ from backend.instance import Instance
 from backend.limits import rates
 from backend.limits.rates import Policy
 from backend.proxies import address_of
+from backend.slow_clients import STREAMS
 
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)
 """Routes that carry their own proof in the path."""
-STREAMS: Final = "/stream"
-"""How the addresses end whose answers go on for as long as a job."""
 LOOK_EVERY_S: Final = 5.0
 """A stream whose key is revoked, or whose person is signed out or out of the project, ends with the first word after
 so long."""

@@ -140,7 +140,11 @@ def _instance() -> Iterator[RunningInstance]:
         outside = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
         }
-        environment = outside | {"PURAS_HOME": f"{folder}/home", "PURAS_PORT": str(port)}
+        environment = outside | {
+            "PURAS_HOME": f"{folder}/home",
+            "PURAS_PORT": str(port),
+            "PURAS_DRAIN_S": "0",  # jobs that still run are of no use to anybody
+        }
         log = Path(folder, "up.log")
         with log.open("wb") as sink:
             process = subprocess.Popen(

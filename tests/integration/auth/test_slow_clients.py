@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI, Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from backend import boundary, slow_clients
 from backend.slow_clients import MOST_HEAD_BYTES, MOST_HEADERS, BoundedHttp
@@ -40,6 +40,13 @@ async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[i
     monkeypatch.setattr(slow_clients, "HEAD_S", 0.5)
     monkeypatch.setattr(slow_clients, "LINGER_S", 0.5)
     monkeypatch.setattr(boundary, "BODY_GRACE_S", 0.5)
+    async with served(app) as (_, port):
+        yield port
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """The application behind the protocol that it is served with, and its port."""
     config = uvicorn.Config(
         app, port=0, lifespan="off", log_config=None, http=BoundedHttp, timeout_keep_alive=1, ws="none"
     )
@@ -48,7 +55,7 @@ async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[i
     async with asyncio.timeout(SOON_S):
         while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
             await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
+    yield server, server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     await serving
 
@@ -218,3 +225,33 @@ async def test_an_answer_that_takes_long_is_waited_for(port: int, app: FastAPI) 
 async def _slow(_: Request) -> PlainTextResponse:
     await asyncio.sleep(1.5)
     return PlainTextResponse("at last")
+
+
+async def test_a_server_that_stops_ends_streams_and_finishes_other_answers() -> None:
+    stopping = asyncio.Event()
+
+    async def words() -> AsyncIterator[str]:
+        yield "first"
+        await stopping.wait()
+        yield ", last"
+
+    async def never_ending() -> AsyncIterator[str]:
+        yield "first"
+        await asyncio.Event().wait()
+
+    api = FastAPI()
+    api.add_api_route("/answer", lambda: StreamingResponse(words()))
+    api.add_api_route("/v1/jobs/7/stream", lambda: StreamingResponse(never_ending()))
+    async with served(api) as (server, port), connected(port) as answer, connected(port) as stream:
+        for path, (reader, writer) in (("/answer", answer), ("/v1/jobs/7/stream", stream)):
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            await reader.readuntil(b"first\r\n")
+        server.should_exit = True
+        assert await until_ended(stream[0]) == b""
+        stopping.set()
+        assert b", last" in await until_ended(answer[0])
+
+
+async def until_ended(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(SOON_S):
+        return await reader.read()
