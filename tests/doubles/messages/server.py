@@ -1,0 +1,137 @@
+"""The server: it answers in the order of its script, or as a function of what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tests.doubles.messages.grammar import problem
+from tests.doubles.messages.script import Answer, Refuses, Says, refuses
+from tests.doubles.messages.stream import events, message
+
+Script = Sequence[Answer] | Callable[[dict[str, Any]], Answer]
+
+
+class MessagesServer:
+    """One upstream: what it will say, and what it was asked."""
+
+    def __init__(self, script: Script = (), *, keys: Sequence[str] = ()) -> None:
+        self.script = script
+        self.keys = tuple(keys)
+        """The keys that are valid; none given: every one is."""
+        self.bodies: list[dict[str, Any]] = []
+        """Every request for a reply, the refused ones too."""
+        self.headers: list[dict[str, str]] = []
+        self.answered = 0
+        """Replies that were streamed to their end: what an upstream would be paid for."""
+        self.url = ""
+        self._scripted = 0
+        self._lock = threading.Lock()
+
+    @property
+    def asked(self) -> int:
+        """How many requests for a reply came."""
+        return len(self.bodies)
+
+    @contextmanager
+    def running(self) -> Iterator[MessagesServer]:
+        """Serve on a port of this machine's own, in a thread."""
+        config = uvicorn.Config(
+            self.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, name="messages")
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert server.started
+        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        try:
+            yield self
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+    def app(self) -> Starlette:
+        """The routes of the API."""
+        return Starlette(
+            routes=[
+                Route("/v1/messages", self._messages, methods=["POST"]),
+                Route("/v1/messages/count_tokens", self._count_tokens, methods=["POST"]),
+            ]
+        )
+
+    async def _messages(self, request: Request) -> Response:
+        text = (await request.body()).decode()
+        body = json.loads(text)
+        with self._lock:
+            self.bodies.append(body)
+            self.headers.append(dict(request.headers))
+            number = len(self.bodies)
+            answer = self._answer(request, body)
+        if isinstance(answer, Refuses):
+            return _refusal(answer, number)
+        headers = {"request-id": f"req_{number:06d}"}
+        if not body.get("stream"):
+            self.answered += 1
+            whole = message(answer, text, number=number, model=body["model"])
+            return JSONResponse(whole, headers=headers)
+        stream = self._stream(answer, text, number=number, model=body["model"])
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    def _answer(self, request: Request, body: dict[str, Any]) -> Answer:
+        sent = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get(
+            "x-api-key"
+        )
+        if self.keys and sent not in self.keys:
+            return refuses(401, "invalid x-api-key")
+        wrong = problem(body, betas=request.headers.get("anthropic-beta", ""))
+        if wrong:
+            return refuses(400, wrong)
+        if callable(self.script):
+            return self.script(body)
+        self._scripted += 1
+        if self._scripted > len(self.script):
+            return refuses(400, f"the script has {len(self.script)} answers, and this is one more")
+        return self.script[self._scripted - 1]
+
+    async def _stream(self, answer: Says, request: str, *, number: int, model: str) -> AsyncIterator[str]:
+        for place, event in enumerate(events(answer, request, number=number, model=model)):
+            if place == answer.hold_after:
+                await asyncio.to_thread(answer.release.wait, 30)
+            if place == answer.cut_after:
+                raise ConnectionAbortedError("the script cuts the stream here")
+            if place == answer.error_after:
+                yield _sse({"type": "error", "error": {"type": answer.error_type, "message": "Overloaded"}})
+                return
+            if answer.pause_s:
+                await asyncio.sleep(answer.pause_s)
+            if event["type"] == "message_stop":
+                self.answered += 1
+            yield _sse(event)
+
+    async def _count_tokens(self, request: Request) -> Response:
+        return JSONResponse({"input_tokens": len(await request.body()) // 4})
+
+
+def _sse(event: dict[str, Any]) -> str:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+
+
+def _refusal(answer: Refuses, number: int) -> Response:
+    error = {"type": answer.type, "message": answer.message}
+    body = {"type": "error", "error": error, "request_id": f"req_{number:06d}"}
+    headers = {"request-id": f"req_{number:06d}", **answer.headers}
+    return JSONResponse(body, status_code=answer.status, headers=headers)
