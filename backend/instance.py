@@ -14,7 +14,7 @@ from backend.config import Settings
 from backend.db import Database
 from backend.embedded import attach
 from backend.events.wakeups import WakeUps
-from backend.ledger.pricing import PriceList
+from backend.ledger.pricing import PriceList, usd_to_micros
 from backend.queue import RedisDoorbell
 from backend.secrets.vault import Vault
 from backend.storage import Storage
@@ -41,6 +41,8 @@ class Instance:
             margin_pct=self.settings.margin_pct,
             text_margin_pct=self.settings.margin_pct if text_margin is None else text_margin,
             job_timeout_s=self.settings.job_timeout_s,
+            job_cap_micros=usd_to_micros(self.settings.job_cap_usd),
+            forgiven_micros=usd_to_micros(self.settings.forgiven_usd),
         )
 
 

@@ -38,6 +38,10 @@ class Priced(Protocol):
         """Whether a model is in the loop."""
 
     @property
+    def media_kinds(self) -> tuple[str, ...]:
+        """Kinds of media that it names a model for."""
+
+    @property
     def timeout_s(self) -> float | None:
         """Most seconds that a job of it may run."""
 
@@ -64,6 +68,10 @@ class PriceList:
     margin_pct: int = 20
     text_margin_pct: int = 20
     job_timeout_s: float = 1800
+    job_cap_micros: int = 1_000_000
+    """The most that a job which buys model replies or media may cost, unless its skill says otherwise."""
+    forgiven_micros: int = 1_000_000
+    """What failed and cancelled jobs of one project are forgiven a day."""
 
     @property
     def are_zero(self) -> bool:
@@ -71,16 +79,19 @@ class PriceList:
         return self.compute_micros_per_second == 0
 
     def cap_micros(self, skill: Priced, limits: Timed) -> int:
-        """The most that a job may cost, to be reserved when it starts: 0 for what costs nothing by itself.
+        """The most that a job may cost, to be reserved when it starts: 0 for what can cost nothing.
 
-        A deterministic job is capped by what its time limit can cost, and by what it or its skill say.
+        What buys model replies or media is capped by its skill, else by the instance; a plain function by what its time
+        limit can cost. A request may narrow either.
         """
-        if self.compute_micros_per_second == 0 or skill.is_agentic:
+        caps = [cap for cap in (limits.cost_usd, skill.limits.cost_usd) if cap is not None]
+        if skill.is_agentic or skill.media_kinds:
+            usual = [] if skill.limits.cost_usd is not None else [self.job_cap_micros]
+            return min([*map(usd_to_micros, caps), *usual])
+        if self.compute_micros_per_second == 0:
             return 0
         timeout_s = min(limits.timeout_s or math.inf, skill.timeout_s or self.job_timeout_s)
-        caps = [self.compute_micros(timeout_s)]
-        caps += [usd_to_micros(cap) for cap in (limits.cost_usd, skill.limits.cost_usd) if cap is not None]
-        return min(caps)
+        return min([self.compute_micros(timeout_s), *map(usd_to_micros, caps)])
 
     def compute_micros(self, wall_s: float) -> int:
         """Price of so many seconds of a deterministic job, rounded up."""

@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList, billed_micros, usd_to_micros
+from tests.factories.tenants import make_skill
 
 
 def test_the_margin_is_put_on_top_once_and_rounded_up() -> None:
@@ -20,6 +22,16 @@ def test_dollars_as_people_write_them_are_exact() -> None:
 def test_seconds_of_compute_are_rounded_up_to_a_whole_micro() -> None:
     assert PriceList(compute_micros_per_second=3).compute_micros(0.1) == 1
     assert PriceList(compute_micros_per_second=0).compute_micros(1e6) == 0
+
+
+def test_what_buys_is_capped_by_its_skill_else_by_the_instance_and_a_request_may_narrow_it() -> None:
+    prices, asked = PriceList(job_cap_micros=1_000_000), JobLimits()
+    assert prices.cap_micros(make_skill(), asked) == 0
+    for buys in ({"is_agentic": True}, {"media_kinds": ("image",)}):
+        assert prices.cap_micros(make_skill(**buys), asked) == 1_000_000
+        dear = make_skill(**buys, limits={"cost_usd": 5})
+        assert prices.cap_micros(dear, asked) == 5_000_000
+        assert prices.cap_micros(dear, JobLimits(cost_usd=0.5)) == 500_000
 
 
 @given(st.integers(0, 10**15), st.integers(0, 1000))
