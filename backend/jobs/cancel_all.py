@@ -8,6 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 
 _CANCEL_QUEUED = text("""
 with ended as (
@@ -18,7 +20,8 @@ with ended as (
 ), place as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
-  update admissions set admitted = admitted - (select count(*) from place where stamp is not null)
+  update admissions set admitted = admitted - (select count(*) from place where stamp is not null),
+                        parked = parked - (select count(*) from place where stamp is null)
   where project_id = :project_id
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
@@ -41,6 +44,8 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
     values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
     ended = (await session.execute(_CANCEL_QUEUED, values)).all()
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq, is_last=True) for row in ended))
+    committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))
+    committed.note(session, EVENTS_APPENDED, len(ended))
     running = (await session.execute(_ASK_RUNNING, {"project_id": project_id})).scalars().all()
     queue.note(session, *(queue.CancelCall(job_id) for job_id in running))
     return len(ended) + len(running)

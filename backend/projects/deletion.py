@@ -93,6 +93,7 @@ async def _deleted(session: AsyncSession, project: str) -> Project:
     query = (
         select(Project)
         .where(named, col(Project.deleted_at).is_not(None), col(Project.purged_at).is_(None))
+        .where(col(Project.name) != "")  # else its removal has begun
         .order_by(col(Project.deleted_at).desc())
         .limit(1)
         .with_for_update()

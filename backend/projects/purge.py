@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from backend import logs
 from backend.auth import audit
@@ -75,19 +76,30 @@ async def _purge(
     database: Database, storage: Storage, project: Project, may_go_on: Callable[[], bool]
 ) -> bool:
     async with database.transaction() as session:
+        leaving = await _held(session, project.id)
+        if leaving is None:
+            return True  # it was brought back this moment
         if await session.scalar(_LIVES, {"project_id": project.id}):
             await cancel_all(session, project.id, who="the deletion of its project")
             return False
+        # Its names go first: from now on an undo comes too late, and says so.
+        leaving.name, leaving.former_slug = "", None
     async for _ in _steps(database, storage, project.id):
         if not may_go_on():
             return False
     async with database.transaction() as session:
         await closing.close(session, project.id)
         gone = await session.get_one(Project, project.id)
-        gone.name, gone.former_slug, gone.purged_at = "", None, now()
+        gone.purged_at = now()
         await audit.record(session, operator(project.id), "project.purged", str(project.id))
     log.info("everything of a deleted project was removed", project_id=str(project.id))
     return True
+
+
+async def _held(session: AsyncSession, project_id: UUID) -> Project | None:
+    """The project, which nobody brings back until the transaction ends; none when somebody has."""
+    query = select(Project).where(col(Project.id) == project_id, col(Project.deleted_at).is_not(None))
+    return (await session.scalars(query.with_for_update())).one_or_none()
 
 
 async def _steps(database: Database, storage: Storage, project_id: UUID) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, connect
 from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
@@ -46,11 +46,12 @@ async def test_deleting_ends_everything_at_once(database: Database) -> None:
     tenant = await with_everything(database, running=1, queued=3)
     key = await new_key(database, tenant)
     async with database.transaction() as session:
+        await make_job(session, tenant, run_at=now() + timedelta(hours=1))
         deleted = await deletion.delete(session, tenant.principal)
-    assert deleted.cancelled_jobs == 4
+    assert deleted.cancelled_jobs == 5
     async with database.transaction() as session:
         jobs = (await session.scalars(select(Job).where(Job.project_id == tenant.project_id))).all()
-        assert sorted(job.status for job in jobs) == ["cancelled"] * 3 + ["running", "succeeded"]
+        assert sorted(job.status for job in jobs) == ["cancelled"] * 4 + ["running", "succeeded"]
         (running,) = [job for job in jobs if job.status == "running"]
         assert running.cancel_requested_at is not None, "its worker is asked to end it"
         for job in jobs:
@@ -143,6 +144,36 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
     theirs = await rows_of(database, other.project_id)
     assert all(theirs[name] for name in ("jobs", "deployments", "secrets"))
     assert await tidy(database, storage, AT_ONCE) is False
+
+
+async def test_an_undo_comes_too_late_once_the_removal_has_begun(
+    database: Database, storage: LocalStorage
+) -> None:
+    tenant = await with_everything(database)
+    async with database.transaction() as session:
+        await deletion.delete(session, tenant.principal)
+    turn = iter([True, False])
+    assert await purge.purge_due(database, storage, timedelta(0), may_go_on=lambda: next(turn)) is True
+    with pytest.raises(ProjectNotFound):
+        async with database.transaction() as session:
+            await deletion.undelete(session, str(tenant.project_id))
+    assert await purge.purge_due(database, storage, timedelta(0), may_go_on=lambda: True) is False
+
+
+async def test_what_is_brought_back_before_its_removal_begins_is_not_removed(
+    database: Database, database_url: str, storage: LocalStorage
+) -> None:
+    tenant = await with_everything(database)
+    async with database.transaction() as session:
+        await deletion.delete(session, tenant.principal)
+
+    def brought_back_by_now() -> bool:
+        with connect(database_url) as operators:
+            operators.execute("update projects set deleted_at = null where id = %s", (tenant.project_id,))
+        return True
+
+    assert await purge.purge_due(database, storage, timedelta(0), may_go_on=brought_back_by_now) is False
+    assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
 async def test_a_job_that_still_runs_is_waited_for(database: Database, storage: LocalStorage) -> None:
