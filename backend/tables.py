@@ -8,6 +8,7 @@ from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
 from backend.idempotency.tables import IdempotencyKey
 from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
+from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.metrics.tables import ProcessMetrics
 from backend.projects.tables import Member, Project
@@ -28,6 +29,7 @@ __all__ = [
     "IdempotencyKey",
     "Job",
     "JobEvent",
+    "JournalEntry",
     "LedgerEntry",
     "Member",
     "PasswordReset",

@@ -81,6 +81,8 @@ class Job(SQLModel, table=True):
     skill_name: str = Field(max_length=200)
     type: str = "deterministic"
     """`deterministic` or `agentic`."""
+    model: str | None = Field(default=None, max_length=200)
+    """The language model that was asked for, in the place of the skill's."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     status: str = "queued"
@@ -131,6 +133,10 @@ class Job(SQLModel, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     """Of that, what its caller was forgiven because it failed or was cancelled."""
+    forgivable_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("1000000"))
+    )
+    """What its project is forgiven on the day on which it ends: the instance's word when it was submitted."""
     reserved_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )

@@ -41,6 +41,7 @@ EXPORTED: Final = (
     Exported("deployments", page=FEW),
     Exported("jobs", page=FEW),
     Exported("job_events", page=FEW),
+    Exported("journal_entries", page=FEW),
     Exported("feedback"),
     Exported("usage_events"),
     Exported("daily_spending"),
@@ -64,6 +65,7 @@ LEFT_OUT: Final[dict[str, str]] = {
 _OWN: Final = {
     "projects": "id = :project_id",
     "job_events": "job_id in (select id from jobs where project_id = :project_id)",
+    "journal_entries": "job_id in (select id from jobs where project_id = :project_id)",
 }
 
 

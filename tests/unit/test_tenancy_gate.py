@@ -23,7 +23,7 @@ SCANNED = ("backend", "workers", "studio")
 OUTSIDE = ("backend/auth/", "backend/operations/", "backend/migrations/")
 """The gate itself, the operator's own commands, and the schema."""
 
-BY_JOB = {"job_events"}
+BY_JOB = {"job_events", "journal_entries"}
 """Tables whose rows belong to a job, not to a project by name: their queries name the job."""
 
 ALLOWED: dict[str, str] = {
@@ -36,6 +36,7 @@ ALLOWED: dict[str, str] = {
     "backend/jobs/cancel.py": "acts on the one job that `visible` has returned",
     "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
     "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
+    "backend/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
     "backend/jobs/submit.py": "sums what the submitting key itself has spent today",
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
     "backend/ledger/service.py": "reads what the one attempt that its worker holds has used",
