@@ -3,6 +3,9 @@
 A project's window (`admissions.concurrency_limit`) holds its jobs that are ready or running; the others are parked in
 its own order. Admission stamps a job with a start-time-fair virtual time: the project's tail, or the clock if that is
 later. The clock is a sequence that claims push on, so that no row is locked for it. The smallest stamp runs next.
+
+Every submit holds the project's row while it looks for room, so whoever frees a place looks for parked jobs again once
+it has had that row too: a job that was parked in between is never left until the sweeper comes.
 """
 
 from __future__ import annotations

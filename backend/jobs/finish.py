@@ -11,11 +11,13 @@ from sqlalchemy import text
 from backend import queue
 from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.jobs import admission
 from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed
 from backend.json_text import storable
-from backend.ledger import service as ledger
+from backend.ledger import settling
 from backend.ledger.service import Used
+from backend.ledger.settling import NOTHING, Bill
 from backend.metrics import committed
 from backend.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 
@@ -38,7 +40,8 @@ _FINISH = text(f"""
 with ended as (
   update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
                   error_code = :error_code, usage = cast(:usage as jsonb), cost_micros = :cost_micros,
-                  reserved_micros = 0, event_seq = event_seq + :count, finished_at = clock_timestamp()
+                  forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
+                  finished_at = clock_timestamp()
   where id = :job_id and attempt = :attempt and status = 'running'
   returning id, project_id, event_seq
 ), event as (
@@ -60,11 +63,13 @@ with ended as (
       tail = case when exists (select from next)
              then greatest(a.tail, (select last_value from fair_clock)) + {TICK} / a.weight else a.tail end
   from ended where a.project_id = ended.project_id
-  returning a.tail - {TICK} / a.weight as stamp
+  returning a.tail - {TICK} / a.weight as stamp,
+            a.parked > 0 and a.admitted < a.concurrency_limit as is_room_left
 ), admitted as (
   update job_queue q set stamp = slot.stamp from next, slot where q.job_id = next.job_id returning q.lane
 )
-select ended.event_seq, (select lane from admitted) as next_lane from ended
+select ended.event_seq, (select lane from admitted) as next_lane, (select is_room_left from slot) as is_room_left
+from ended
 """)  # noqa: S608 - interpolated values are constants
 
 
@@ -75,10 +80,19 @@ async def finish(
 
     `events` are what the attempt has not stored yet; they come before its last event.
     """
-    charge = ledger.charge_for(
-        ending.used, succeeded=ending.status == "succeeded", cap_micros=claimed.reserved_micros
-    )
-    everything = [*events, _last_event(ending, charge.billed_micros)]
+    bill = NOTHING
+    if not is_free(claimed, ending):
+        settled = await settling.settle(
+            session,
+            claimed,
+            project_id=claimed.project_id,
+            used=ending.used,
+            succeeded=ending.status == "succeeded",
+        )
+        if settled is None:
+            return False
+        bill = settled
+    everything = [*events, _last_event(ending, bill)]
     row = (
         await session.execute(
             _FINISH,
@@ -91,7 +105,8 @@ async def finish(
                 "error": ending.error,
                 "error_code": ending.error_code,
                 "usage": storable(ending.usage),
-                "cost_micros": charge.billed_micros,
+                "cost_micros": bill.charged_micros,
+                "forgiven_micros": bill.forgiven_micros,
                 "count": len(everything),
                 "events": as_rows(everything),
             },
@@ -99,24 +114,27 @@ async def finish(
     ).one_or_none()
     if row is None:
         return False
-    await ledger.settle(
-        session,
-        project_id=claimed.project_id,
-        job_id=claimed.job_id,
-        attempt=claimed.attempt,
-        reserved_micros=claimed.reserved_micros,
-        charge=charge,
-    )
+    if not is_free(claimed, ending):
+        await settling.after(session, claimed.project_id)
     queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:
         queue.note(session, queue.Ticket(row.next_lane))
+    elif row.is_room_left:
+        # A submit that found the window full has committed since this statement began: only its count was seen.
+        await admission.admit(session, claimed.project_id)
     committed.note(session, JOBS_FINISHED.labels(ending.status, ending.error_code or ""))
     committed.note(session, EVENTS_APPENDED, len(everything))
-    committed.note(session, BILLED, charge.billed_micros)
+    committed.note(session, BILLED, bill.charged_micros)
     return True
 
 
-def _last_event(ending: Ending, billed_micros: int) -> NewEvent:
+def is_free(claimed: Claimed, ending: Ending) -> bool:
+    """Whether the end of the attempt concerns no money: then it is one statement."""
+    return not ending.used and claimed.cap_micros == 0 and claimed.reserved_micros == 0
+
+
+def _last_event(ending: Ending, bill: Bill) -> NewEvent:
     if ending.status == "succeeded":
-        return NewEvent("succeeded", {"cost_micros": billed_micros})
-    return NewEvent(ending.status, {"error": ending.error, "code": ending.error_code})
+        return NewEvent("succeeded", bill.as_facts())
+    money = bill.as_facts() if bill.used_micros else {}
+    return NewEvent(ending.status, {"error": ending.error, "code": ending.error_code, **money})
