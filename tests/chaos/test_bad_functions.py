@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
+from backend.config import Settings
+from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
 from tests.chaos.bad_skills import BAD, BAD_SKILLS, UNRULY, UNRULY_SKILL
@@ -37,7 +40,11 @@ class Seen(NamedTuple):
 def seen() -> Iterator[Seen]:
     """Every bad function at once, while another project goes about its work."""
     settings = {"PURAS_JOB_DISK_MB": "64", "UV_OFFLINE": "1"}
-    with instance(**settings) as running, running.client() as client, _neighbour(running) as neighbour:
+    with (
+        instance(**settings) as running,
+        running.client(_project_apart(running)) as client,
+        _neighbour(running) as neighbour,
+    ):
         client.push({**BAD_SKILLS, **UNRULY_SKILL})
         neighbour.push(SKILLS)
         bad = {name: client.submit(name) for name in BAD}
@@ -46,6 +53,13 @@ def seen() -> Iterator[Seen]:
             neighbours.append(neighbour.run("noop", {"n": len(neighbours)}))
         ended = dict(zip(bad, until_ended(client, bad.values(), 60), strict=True))
         yield Seen(client, ended, neighbours, {do: _beside_each_other(client, do) for do in UNRULY})
+
+
+def _project_apart(running: Running) -> str:
+    """A project whose processes the system counts apart: their user follows from its number, here or next door."""
+    with psycopg.connect(attach(Settings(home=running.home)).database_url) as connection:
+        connection.execute("select setval(pg_get_serial_sequence('projects', 'number'), 9000)")
+    return running.add_project()
 
 
 @pytest.mark.parametrize("name", BAD)
