@@ -33,6 +33,16 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """How long the upstream found the beginning of a conversation to be, so that the rest alone is estimated."""
+
+    messages: int
+    """How many of the first messages, the reply to them included."""
+    tokens: int
+    """`Reply.measured` of that reply."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """All that one call of a model is given."""
 
@@ -42,6 +52,8 @@ class Prompt:
     max_tokens: int
     """Most tokens of the reply."""
     cache_ttl: Literal["5m", "1h"] = "5m"
+    measured: Measured | None = None
+    """What is known of its length; it makes the worst case of the next call a close one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,11 @@ class Tokens:
     output: int = 0
     cache_write: int = 0
     cache_read: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of the prompt, cached or not."""
+        return self.input + self.cache_write + self.cache_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,13 @@ class Reply:
     """Whether a part of the prompt was read from the cache."""
     request_id: str = ""
     label: Label = ""
+    cleared_tokens: int = 0
+    """Tokens of old tool results that the upstream left out of the conversation by itself."""
+
+    @property
+    def measured(self) -> int:
+        """Tokens of the whole conversation up to and with this reply."""
+        return self.tokens.prompt + self.tokens.output + self.cleared_tokens
 
 
 class Model(Protocol):
