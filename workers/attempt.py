@@ -70,6 +70,7 @@ class Attempt:
         self._instance = instance
         self._runners = runners
         self._ended_by: EndedBy | None = None
+        self._is_storing = False
         self.pushed: Collection[DrivePath] = ()
         """What it has put into a drive that is elsewhere."""
         self.outcome = "lost"
@@ -92,8 +93,9 @@ class Attempt:
         return self._recorder.told
 
     def end(self, by: EndedBy) -> None:
-        """End the attempt from outside; only the first reason counts."""
-        if self._ended_by is None and self.task is not None and not self.task.done():
+        """End the attempt from outside; only the first reason counts, and none once its own end is being stored."""
+        is_over = self._is_storing or self._ended_by is not None
+        if not is_over and self.task is not None and not self.task.done():
             self._ended_by = by
             self.task.cancel()
 
@@ -174,6 +176,7 @@ class Attempt:
         return Ending("succeeded", result=checked.value, outputs=files, usage=usage, used=used)
 
     async def _store(self, skill: Skill | None, ending: Ending) -> None:
+        self._is_storing = True  # broken off now, a finished job would run again, and count as lost
         events = await self._recorder.rest()
         claimed = self.claimed
         again = self._again(skill, ending)
