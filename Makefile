@@ -28,8 +28,9 @@ bench: pages ## Measure the numbers, each beside its peer
 	@.ci/environment --group bench
 	$(BIN)/python -m benchmarks
 
-chaos: environment pages ## The long form of the tests that kill things, attack and fuzz; prints a table
+chaos: environment pages ## The long form of the tests that kill things, attack and fuzz; prints a table; then what is too slow for every day
 	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz -o timeout=3600
+	$(BIN)/python -m pytest tests/contract tests/integration -m slow
 
 settings: environment ## Write docs/settings.md anew
 	$(BIN)/python -m backend.operations.settings_page

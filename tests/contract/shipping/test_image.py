@@ -53,6 +53,7 @@ def built(tmp_path: Path) -> Iterator[image.Stage]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_image_builds_and_runs_the_first_job_as_a_user_without_rights(built: image.Stage) -> None:
     assert built.user == "10001:10001"

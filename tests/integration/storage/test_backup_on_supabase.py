@@ -29,6 +29,7 @@ def operate(env: Mapping[str, str], *command: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_files_and_bundles_move_from_one_project_to_another() -> None:
     old, new = project(), project()
