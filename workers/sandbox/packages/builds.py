@@ -22,6 +22,7 @@ from ..layers import Layers
 from ..watchdog import Watchdog
 from . import downloads, harvest, requirements
 from .build_box import BuildBox, BuildLimits
+from .build_files import locked
 from .build_log import BuildLog
 from .installer import Installer, Source
 
@@ -57,9 +58,15 @@ class Builder:
             EnvironmentFailed: it cannot be built; says why.
         """
         target = self.shop.wheels / self._key(source)
-        if target.is_dir():
-            touch(target)  # the installer is about to read from it
-            return target
+        # Two lists of requirements that name it, in this process or in another, wait for one build.
+        async with locked(target.with_name(f".{target.name}.lock")):
+            if target.is_dir():
+                touch(target)  # the installer is about to read from it
+            else:
+                await self._make_wheel(source, target)
+        return target
+
+    async def _make_wheel(self, source: Source, target: Path) -> None:
         bwrap = self.shop.layers.bwrap
         if bwrap is None or not self.shop.layers.seccomp:
             raise EnvironmentFailed(
@@ -79,7 +86,6 @@ class Builder:
         finally:
             self.shop.folders.remove_soon(work)
             await asyncio.to_thread(shutil.rmtree, environment, ignore_errors=True)
-        return target
 
     async def _build(self, source: Source, box: BuildBox, environment: Path) -> None:
         wanted = await self._asked("unpack", source, box, None)

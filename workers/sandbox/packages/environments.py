@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -152,14 +152,15 @@ class _Build:
         await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
         self.log.tell("installing " + ", ".join(self.order.wanted)[:1000] + "\n")
         started = time.monotonic()
-        limit_s = INSTALL_S if self.order.project_id is None else BUILD_S
+        project_id = self.order.project_id
+        limit_s = INSTALL_S if project_id is None else BUILD_S
         try:
-            async with asyncio.timeout(limit_s):
-                if self.order.project_id is None:
+            # Waiting for other projects' builds takes nothing off the time of this one.
+            async with nullcontext() if project_id is None else self.room, asyncio.timeout(limit_s):
+                if project_id is None:
                     await Installer(self.shop.cache, self.log).install(fresh, self.order.wanted)
                 else:
-                    async with self.room:
-                        await self._install_with_own_wheels(fresh, self.order.project_id)
+                    await self._install_with_own_wheels(fresh, project_id)
         except TimeoutError:
             raise EnvironmentFailed(f"it did not end within {limit_s:.0f} s", self.log.text) from None
         else:
