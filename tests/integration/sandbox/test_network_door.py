@@ -411,6 +411,36 @@ async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytes
             writer.close()
 
 
+async def test_connections_that_are_still_being_made_take_places_too() -> None:
+    found = asyncio.Event()
+
+    async def slowly(host: str, port: int) -> list[str]:
+        await found.wait()
+        return ["127.0.0.1"]
+
+    async with world(resolve=slowly) as one, asyncio.timeout(WITHIN_S):
+        ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic am9iOjc=\r\n\r\n"
+        writers = [(await one.connect())[1] for _ in range(MOST_CONNECTIONS)]
+        for writer in writers:
+            writer.write(ask.encode())
+        while one.door.books.of(7).open_now < MOST_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
+            await asyncio.sleep(0.01)
+        assert (await one.say(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 connections open")
+        found.set()
+        for writer in writers:
+            writer.close()
+
+
+async def test_a_door_that_is_closed_before_it_was_open_lets_nobody_in() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    door = Door(1, Rule.of("public"), lambda _: None)
+    door.close()
+    await door.open(listener)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
+
+
 async def test_refusals_without_end_are_counted_and_told_within_bounds() -> None:
     async with world() as one:
         for _ in range(10):

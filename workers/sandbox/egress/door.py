@@ -47,11 +47,14 @@ class Door:
         self._head_s = head_s
         self._connections: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
+        self._is_closed = False
         self.books = Books(number, tell)
 
     async def open(self, listener: socket.socket) -> None:
-        """Serve from now on."""
+        """Serve from now on, unless it was closed before it got to this."""
         self._server = await asyncio.start_server(self._serve, sock=listener, limit=MOST_HEAD_BYTES)
+        if self._is_closed:
+            self.close()
 
     @property
     def open_connections(self) -> int:
@@ -60,6 +63,7 @@ class Door:
 
     def close(self) -> None:
         """Serve no more, and end what is under way."""
+        self._is_closed = True
         if self._server is not None:
             self._server.close()
         for connection in self._connections:
@@ -119,16 +123,16 @@ class Door:
     async def _connect(self, client: Streams, request: Request) -> None:
         self._dialer.screen(request.target)
         self._rule.check(request.target)
-        if self.books.of(request.job).open_now >= MOST_CONNECTIONS:
-            raise Refused("too_many_connections", _FULL.format(most=MOST_CONNECTIONS), status=503)
-        upstream = await self._dialer.dial(request.target)
-        traffic = self.books.opened(request.job)
-        try:
-            async with asyncio.timeout(self._idle_s) as idle:
-                await _Passing(client, upstream, traffic, idle, self._idle_s).run(request)
-        finally:
-            traffic.open_now -= 1
-            upstream.writer.close()
+        with self.books.place(request.job, MOST_CONNECTIONS) as traffic:
+            if traffic is None:
+                raise Refused("too_many_connections", _FULL.format(most=MOST_CONNECTIONS), status=503)
+            upstream = await self._dialer.dial(request.target)
+            self.books.opened(request.job, traffic)
+            try:
+                async with asyncio.timeout(self._idle_s) as idle:
+                    await _Passing(client, upstream, traffic, idle, self._idle_s).run(request)
+            finally:
+                upstream.writer.close()
 
 
 class _TooLate(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from backend.metrics.instruments import NETWORK_BYTES
@@ -68,12 +67,15 @@ class Doorway:
         self._counts[job] = counted
         facts_wanted = {"job": job, "alone": visit.is_alone, "last": not self._visits}
         self._line.send({"type": "count", "door": self.number, **facts_wanted})
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_COUNT_S):
                 facts = await counted
                 if facts is not None:
                     visit.counted(facts)
-        self._counts.pop(job, None)
+        except TimeoutError:
+            pass  # the job's result does not wait any longer for its numbers
+        finally:
+            self._counts.pop(job, None)
 
     def heed(self, body: dict[str, Any]) -> None:
         """Take in one message of the process."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ class Traffic:
     """The connections of one job."""
 
     open_now: int = 0
+    """Those that are being made, too."""
     connections: int = 0
     refused: int = 0
     sent_bytes: int = 0
@@ -64,14 +66,24 @@ class Books:
                 self._jobs.popitem(last=False)
         return traffic
 
-    def opened(self, job: int | None) -> Traffic:
-        """Note a connection; the worker hears of a job's first, before the job does."""
+    @contextmanager
+    def place(self, job: int | None, most: int) -> Iterator[Traffic | None]:
+        """The traffic of a job that holds one of its places while the block lasts; none when all are taken."""
         traffic = self.of(job)
-        traffic.connections += 1
+        if traffic.open_now >= most:
+            yield None
+            return
         traffic.open_now += 1
+        try:
+            yield traffic
+        finally:
+            traffic.open_now -= 1
+
+    def opened(self, job: int | None, traffic: Traffic) -> None:
+        """Note a connection; the worker hears of a job's first, before the job does."""
+        traffic.connections += 1
         if traffic.connections == 1 or job is None:
             self._say({"type": "opened", "job": job})
-        return traffic
 
     def refused(self, job: int | None, refusal: Refused, host: str, port: int | None) -> None:
         """Note a refusal; the worker hears of it before the job does."""
