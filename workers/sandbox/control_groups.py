@@ -85,12 +85,15 @@ class ControlGroups:
         """A new group for a job, with its process in it; none when the kernel gives none, and the watchdog must do."""
         if pid is None:
             return None
+        group = None
         try:
             group = self.make(memory_bytes=limits.memory_mb << 20, processes=limits.processes)
+            group.add(pid)
         except OSError as error:
             log.warning("a job runs without a control group", error=str(error))
+            if group is not None:
+                self.remove_soon(group)
             return None
-        group.add(pid)
         return group
 
     def make(self, *, memory_bytes: int, processes: int) -> Group:

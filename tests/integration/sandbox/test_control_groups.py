@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.sandbox.conftest import open_runner, until
-from workers.runners import Assignment, Failure, Success
+from workers.runners import Assignment, Failure, RunLimits, Success
 from workers.sandbox.control_groups import ControlGroups, Group, limits_for
 from workers.sandbox.delegation import Delegated
 
@@ -112,6 +112,14 @@ def test_a_group_is_full_when_the_kernel_has_ended_something_in_it(
         f"low 0\nhigh 0\nmax 3\noom 1\noom_kill {killed}\noom_group_kill 9\n"
     )
     assert Group(tmp_path).ran_out_of_memory is is_full
+
+
+def test_a_job_that_cannot_be_moved_into_a_group_runs_without_one(tmp_path: Path) -> None:
+    groups = ControlGroups(Delegated(tmp_path, frozenset()))  # no file of the kernel's is there to write to
+    limits = RunLimits(timeout_s=1, memory_mb=64, disk_mb=16, output_mb=1)
+    assert groups.hold(os.getpid(), limits) is None
+    groups.close()
+    assert not list(tmp_path.iterdir()), "and no empty group is left"
 
 
 def test_groups_of_dead_workers_are_removed_with_what_still_runs_in_them(delegated: Delegated) -> None:
