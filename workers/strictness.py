@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final, Protocol
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend import logs
 from backend.auth.users import count
@@ -40,8 +39,10 @@ async def follow_people(database: Database, setting: Mode, runner: Held) -> None
     """Hold jobs to `strict` from a moment after the second person came; returns where the sandbox is whole anyway."""
     while not runner.is_closed and setting == "auto":
         await asyncio.sleep(LOOK_S)
-        with contextlib.suppress(DBAPIError):  # away, as the supervisor says too
+        try:
             mode = await mode_for(database, setting)
-            if mode != runner.mode:
-                log.warning("the sandbox's mode changed with the number of accounts", mode=mode)
-            runner.mode = mode
+        except SQLAlchemyError:
+            continue  # away, as the supervisor says too
+        if mode != runner.mode:
+            log.warning("the sandbox's mode changed with the number of accounts", mode=mode)
+        runner.mode = mode

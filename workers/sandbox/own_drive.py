@@ -4,8 +4,6 @@ The folder is the tenant's, which may have put a link or nothing where ours was:
 nothing is followed.
 """
 
-# (descriptors and links are the matter here)
-
 from __future__ import annotations
 
 import os
