@@ -31,6 +31,7 @@ from backend.tracing import spans
 from workers import traces
 from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
+from workers.drives.growth import watched
 from workers.drives.own import OwnDrives
 from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
@@ -108,7 +109,8 @@ class Attempt:
                 prepared = await self._prepare()
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
             noting = Deletions(self._recorder)
-            outcome = await self._runners[self.claimed.type].run(prepared.assignment, noting)
+            run = self._runners[self.claimed.type].run(prepared.assignment, noting)
+            outcome = await watched(prepared.held_drive, run)
             ending = await self._ending(prepared, outcome, noting)
         except asyncio.CancelledError:
             await self._store_ended_from_outside(time.monotonic() - started)

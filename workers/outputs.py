@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -11,19 +12,21 @@ from backend.drive.paths import parse_drive_path
 from backend.errors import PurasError
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable
-from workers.drives.named import named_files
+from workers.drives.named import NamedFile, named_files
 
 SNIFFED_BYTES = 4096
+MOST_LISTED = 10_000
+"""Paths of one result that are looked at: nobody else waits for a result that names a million."""
 
 
 async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
-    """The files of a checked result, each once, as `{name, drive_path, size_bytes, mime}`.
+    """The files of a checked result, each once and so many at most, as `{name, drive_path, size_bytes, mime}`.
 
     Raises:
         StorageUnavailable: nobody can tell which there are.
     """
     found: dict[str, dict[str, Any]] = {}
-    for name, path in named_files(skill.output_schema, result):
+    for path, name in _first_names(named_files(skill.output_schema, result)).items():
         try:
             file = await _described(storage, project_id, path)
         except StorageUnavailable:
@@ -32,6 +35,16 @@ async def output_files(storage: Storage, project_id: UUID, skill: Skill, result:
             continue  # a URL, or a file that is not there: the value stays what the skill returned
         found.setdefault(file["drive_path"], {"name": name, **file})
     return list(found.values())
+
+
+def _first_names(named: Iterable[NamedFile]) -> dict[str, str]:
+    """The paths, each with the first value that names it."""
+    names: dict[str, str] = {}
+    for name, path in named:
+        names.setdefault(path, name)
+        if len(names) == MOST_LISTED:
+            break
+    return names
 
 
 async def _described(storage: Storage, project_id: UUID, path: str) -> dict[str, Any]:

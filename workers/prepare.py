@@ -24,6 +24,7 @@ from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
 from backend.secrets.service import JobSecrets
 from backend.storage.sandbox_uids import sandbox_uid
+from workers.drives.growth import Held, held
 from workers.drives.own import OwnDrive, OwnDrives
 from workers.runners import Assignment, Entrypoint, RunLimits
 
@@ -45,6 +46,8 @@ class Prepared:
     assignment: Assignment
     own_drive: OwnDrive | None = None
     """Whoever has this releases it in the end."""
+    held_drive: Held | None = None
+    """The live drive, when it holds more than it may: the job must not make it larger."""
 
 
 async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None = None) -> Prepared:
@@ -58,12 +61,13 @@ async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None
     ):  # takes a connection with its first query, if it has one
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
         job_secrets = await _secrets(session, instance, claimed)
-        await _refuse_over_quota(session, instance, claimed)
+        drive_usage = await _usage(session, instance, claimed)
     home, skill = instance.settings.home, deployed.skill
     bundle_dir = await ensure_unpacked(instance.storage, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
     limits = run_limits(skill, claimed.limits, instance.settings)
     drive_dir, own_drive = await _drive(instance, claimed, drives, skill=skill, uid=uid, limits=limits)
+    held_drive = None if own_drive is not None else await _held(instance, claimed, drive_usage)
     assignment = Assignment(
         job_id=claimed.job_id,
         attempt=claimed.attempt,
@@ -90,7 +94,7 @@ async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None
         ),
         network=skill.network,
     )
-    return Prepared(skill, assignment, own_drive)
+    return Prepared(skill, assignment, own_drive, held_drive)
 
 
 async def _drive(
@@ -111,15 +115,23 @@ async def _drive(
     return own.folder, own
 
 
-async def _refuse_over_quota(session: AsyncSession, instance: Instance, claimed: Claimed) -> None:
-    """Refuse a job whose drive jobs before it have overfilled; asked now and then, not for every job."""
+async def _held(instance: Instance, claimed: Claimed, drive_usage: Usage) -> Held | None:
+    """The live drive if jobs before this one have overfilled it."""
+    if not drive_usage.is_over:
+        return None
+    drive_usage.refuse_far_over()
+    return await held(instance.storage, claimed.project_id, drive_usage)
+
+
+async def _usage(session: AsyncSession, instance: Instance, claimed: Claimed) -> Usage:
+    """What the drive holds; asked now and then, not for every job."""
     until, known = _known_usages.get(claimed.project_id, (0.0, None))
     if known is None or until < time.monotonic():
         known = await usage.read(session, instance.settings.quotas, claimed.project_id)
         _known_usages[claimed.project_id] = (time.monotonic() + USAGE_S, known)
         if len(_known_usages) > MOST_KNOWN:
             del _known_usages[next(iter(_known_usages))]
-    known.refuse_over()
+    return known
 
 
 async def _secrets(session: AsyncSession, instance: Instance, claimed: Claimed) -> JobSecrets:

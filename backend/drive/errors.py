@@ -15,7 +15,8 @@ PurasError
 │   ├── PathTaken         409  something else is in the way of the path
 │   ├── FolderNotEmpty    409  the folder to delete still has something in it
 │   ├── WrongOffset       409  the upload is not as far as the request says
-│   ├── DriveOverQuota    409  jobs have filled the drive beyond what it may hold
+│   ├── DriveOverQuota    409  jobs have filled the drive to twice what it may hold
+│   ├── DriveGrew         409  a job made a drive larger that holds more than it may
 │   └── DriveQuotaReached 409  the project's drive has no room for it
 ├── TooLarge
 │   ├── FileTooLarge      413
@@ -50,6 +51,13 @@ from backend.errors import (
 from backend.limits.quotas import Quota
 
 _UNITS: Final = {Quota.DRIVE_MB: "bytes", Quota.DRIVE_FILES: "files and folders"}
+
+
+def _how_to_make_room(quota: Quota) -> str:
+    return (
+        "Delete files that are not needed (`DELETE /v1/drive/files/…` and `/v1/drive/folders/…`), or ask the operator "
+        f"for more: `puras-studio project limits PROJECT --{quota.replace('_', '-')} …`."
+    )
 
 
 class DriveFileMissing(Missing):
@@ -112,8 +120,7 @@ class DriveQuotaReached(Conflict):
     def __init__(self, quota: Quota, limit: int, used: int, wanted: int) -> None:
         super().__init__(
             f"The drive of this project may hold {limit:,} {_UNITS[quota]}, holds {used:,}, and {wanted:,} more do not "
-            "fit. Delete files that are not needed, or ask the operator for more: "
-            f"`puras-studio project limits PROJECT --{quota.replace('_', '-')} …`.",
+            f"fit. {_how_to_make_room(quota)}",
             quota=quota,
             limit=limit,
             used=used,
@@ -123,17 +130,36 @@ class DriveQuotaReached(Conflict):
 
 
 class DriveOverQuota(Conflict):
-    """Jobs have filled the drive beyond what it may hold, and no other one begins before there is room."""
+    """Jobs have filled the drive to twice what it may hold, and no other one begins before there is room."""
 
     code = "drive_over_quota"
 
-    def __init__(self, used: int, limit: int, unit: str) -> None:
+    def __init__(self, quota: Quota, limit: int, used: int) -> None:
         super().__init__(
-            f"The drive of this project holds {used:,} {unit}, and may hold {limit:,}. Jobs begin again some seconds "
-            "after files were deleted, or the operator gave more: `puras-studio project limits PROJECT --drive-mb …`.",
-            used=used,
+            f"The drive of this project may hold {limit:,} {_UNITS[quota]} and holds {used:,}, more than twice as "
+            f"much: no job begins. Some seconds after enough was deleted they do. {_how_to_make_room(quota)}",
+            quota=quota,
             limit=limit,
-            unit=unit,
+            used=used,
+            unit=_UNITS[quota],
+        )
+
+
+class DriveGrew(Conflict):
+    """The job made a drive larger that holds more than it may."""
+
+    code = "drive_over_quota"
+
+    def __init__(self, quota: Quota, limit: int, before: int, grown: int) -> None:
+        super().__init__(
+            f"The drive of this project may hold {limit:,} {_UNITS[quota]} and held {before:,} when the job began. "
+            f"Such a job may change and delete files, but the drive grew by {grown:,} while it ran, and the job was "
+            f"ended. What it wrote is still there. {_how_to_make_room(quota)}",
+            quota=quota,
+            limit=limit,
+            used=before + grown,
+            grown=grown,
+            unit=_UNITS[quota],
         )
 
 

@@ -23,6 +23,8 @@ from backend.storage import Storage
 
 AGE: Final = timedelta(days=1)
 """A count that is older is made anew, whether a job has run or not."""
+_FAR: Final = 2
+"""Jobs that make an overfilled drive larger are noticed a moment later: at so many times the limit none begins."""
 
 _READ: Final = text("""
 select u.bytes, u.files, u.counted_at, p.limits,
@@ -79,16 +81,21 @@ class Usage(NamedTuple):
         if wanted_files > 0 and used_files + wanted_files > self.most_files:
             raise DriveQuotaReached(Quota.DRIVE_FILES, self.most_files, used_files, wanted_files)
 
-    def refuse_over(self) -> None:
-        """Refuse whoever writes without asking, once it is too much.
+    @property
+    def is_over(self) -> bool:
+        """Whether it holds more than it may: jobs write without asking."""
+        return self.bytes > self.most_bytes or self.files > self.most_files
+
+    def refuse_far_over(self) -> None:
+        """Refuse whoever writes without asking, once there is twice as much as there may be.
 
         Raises:
-            DriveOverQuota: it is.
+            DriveOverQuota: there is.
         """
-        if self.bytes > self.most_bytes:
-            raise DriveOverQuota(self.bytes, self.most_bytes, "bytes")
-        if self.files > self.most_files:
-            raise DriveOverQuota(self.files, self.most_files, "files and folders")
+        if self.bytes > _FAR * self.most_bytes:
+            raise DriveOverQuota(Quota.DRIVE_MB, self.most_bytes, self.bytes)
+        if self.files > _FAR * self.most_files:
+            raise DriveOverQuota(Quota.DRIVE_FILES, self.most_files, self.files)
 
 
 class Drives(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.drive.errors import BadDrivePath
 from backend.drive.paths import DrivePath, parse_drive_path
+from workers.drives.scan import MOST_FILES
 from workers.runners import Recorder
 
 
@@ -19,7 +20,7 @@ class Deletions:
     def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
         """See `Recorder.record`."""
         self._recorder.record(type, payload)
-        if type == "drive_deleted":
+        if type == "drive_deleted" and len(self.paths) <= MOST_FILES:  # one more is refused with all of them
             try:
                 self.paths.add(parse_drive_path(f"drive/{payload['path']}"))
             except BadDrivePath:

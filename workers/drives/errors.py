@@ -3,6 +3,7 @@
 PurasError
 ├── TooLarge
 │   ├── InputFilesTooLarge   413  the files that the inputs name do not fit into the job
+│   ├── InputFilesTooMany    413  the inputs name more files than can be fetched
 │   └── ChangedFilesTooMuch  413  the job left more in its drive than can be put back
 AttemptLost                       no error of the job's: it runs elsewhere, or has ended
 """
@@ -27,6 +28,18 @@ class InputFilesTooLarge(TooLarge):
             "Name fewer or smaller files.",
             used_bytes=used_bytes,
             limit_bytes=limit_bytes,
+        )
+
+
+class InputFilesTooMany(TooLarge):
+    """The inputs name more files than can be fetched."""
+
+    code = "input_files_too_many"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The inputs name more than {most:,} files. Name fewer: a job gets others with puras.drive.fetch(name).",
+            most=most,
         )
 
 

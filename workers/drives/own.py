@@ -11,6 +11,7 @@ import asyncio
 import os
 from asyncio import to_thread
 from collections.abc import Awaitable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +23,18 @@ from backend.bundles.manifest import Skill
 from backend.db import Database
 from backend.drive.errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.paths import DrivePath, parse_drive_path
+from backend.drive.usage import Drives
 from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
+from backend.limits.quotas import Quotas
 from backend.storage import DistantStorage, DriveEntry, StillWanted
 from backend.storage.errors import StorageUnavailable
 from backend.storage.tree import made_folder
-from workers.drives.errors import AttemptLost, InputFilesTooLarge
+from workers.drives.errors import AttemptLost, ChangedFilesTooMuch, InputFilesTooLarge, InputFilesTooMany
 from workers.drives.named import named_files
-from workers.drives.scan import Changes, Stamp, changes, open_changed
+from workers.drives.room import Counted, taken
+from workers.drives.scan import MOST_FILES, Changes, Stamp, changes, open_changed
 from workers.sandbox.folders import JobFolders
 
 _AT_ONCE: Final = 4
@@ -52,14 +56,17 @@ class OwnDrive:
     """What was fetched, as it was then."""
     pushed: set[DrivePath] = field(default_factory=set)
     """What is in the storage by now: an attempt to put everything back goes on where the last one ended."""
+    counted: Counted = field(default_factory=dict)
+    """What of the drive's count is of the files that are put back."""
 
 
 class OwnDrives:
     """The folders of the attempts of one worker process."""
 
-    def __init__(self, storage: DistantStorage, database: Database, root: Path) -> None:
+    def __init__(self, storage: DistantStorage, database: Database, quotas: Quotas, root: Path) -> None:
         self._storage = storage
         self._database = database
+        self._drives = Drives(database, storage, quotas)
         self._folders = JobFolders(root)
 
     async def make(
@@ -69,6 +76,7 @@ class OwnDrives:
 
         Raises:
             InputFilesTooLarge: they do not fit into the job.
+            InputFilesTooMany: they are more than can be fetched.
             StorageUnavailable: they cannot be had now.
         """
         drive = OwnDrive(self._folders.make(owner_uid), claimed.project_id, most_bytes)
@@ -92,32 +100,62 @@ class OwnDrives:
 
         Raises:
             AttemptLost: the attempt is not the running one any more.
+            DriveQuotaReached: the drive would become larger than it may, and nothing was changed.
             StorageUnavailable: not everything is there yet.
             PurasError: something of it can never be there; everything else is.
         """
         found = await to_thread(changes, drive.folder, drive.before, most_bytes=drive.most_bytes)
-        refused: list[PurasError] = []
-
-        async def still_wanted() -> None:
-            await self._require_running(claimed)
-
-        async def put(path: DrivePath, size_bytes: int) -> None:
-            try:
-                if not await self._put(drive, path, size_bytes, still_wanted):
-                    found.leave_out(path.folder, path.name, "closed by the job")
-            except StorageUnavailable:
-                raise
-            except PurasError as error:
-                refused.append(error)
-
         gone = [path for path in deleted if path not in found.present]
-        if found.files or gone:
-            await still_wanted()
-        await _each([put(path, size) for path, size in found.files.items() if path not in drive.pushed])
-        await _each([self._delete(claimed, path) for path in gone])
+        if len(gone) > MOST_FILES:
+            raise ChangedFilesTooMuch(f"more than {MOST_FILES:,} deletions")
+        waiting = {path: size for path, size in found.files.items() if path not in drive.pushed}
+        if not waiting and not gone:
+            return found
+        await self._require_running(claimed)
+        await self._count(drive, [*waiting, *gone])
+        async with taken(self._drives, drive.project_id, drive.counted, {**waiting, **dict.fromkeys(gone)}):
+            refused = await self._put_all(drive, claimed, waiting, found)
+            await _each([self._delete(drive, claimed, path) for path in gone])
         if refused:
             raise refused[0]
         return found
+
+    async def _put_all(
+        self, drive: OwnDrive, claimed: Claimed, waiting: Mapping[DrivePath, int], found: Changes
+    ) -> list[PurasError]:
+        """Put files into the storage; gives the errors of those that can never be there."""
+        refused: list[PurasError] = []
+
+        async def put(path: DrivePath, size_bytes: int) -> None:
+            before, drive.counted[path] = drive.counted[path], size_bytes
+            try:
+                if await self._put(drive, path, size_bytes, lambda: self._require_running(claimed)):
+                    return
+                found.leave_out(path.folder, path.name, "closed by the job")
+            except StorageUnavailable:
+                raise  # it may have arrived all the same
+            except PurasError as error:
+                refused.append(error)
+            drive.counted[path] = before
+
+        await _each([put(path, size) for path, size in waiting.items()])
+        return refused
+
+    async def _count(self, drive: OwnDrive, paths: Sequence[DrivePath]) -> None:
+        """Note how large the files are now that are about to be changed."""
+
+        async def look(path: DrivePath) -> None:
+            entry = await self._file_at(drive.project_id, path)
+            drive.counted[path] = None if entry is None else entry.size_bytes
+
+        await _each([look(path) for path in paths if path not in drive.counted])
+
+    async def _file_at(self, project_id: UUID, path: DrivePath) -> DriveEntry | None:
+        try:
+            entry = await self._storage.stat(project_id, path)
+        except (DriveFileMissing, BadDrivePath):
+            return None
+        return None if entry.is_folder else entry
 
     def release(self, drive: OwnDrive) -> None:
         """Remove the folder, in the background."""
@@ -134,14 +172,13 @@ class OwnDrives:
             for named in named_files(schema, claimed.inputs)
             if (path := _drive_path(named.path)) is not None
         }
+        if len(paths) > MOST_FILES:
+            raise InputFilesTooMany(MOST_FILES)
         entries: dict[DrivePath, DriveEntry] = {}
 
         async def look(path: DrivePath) -> None:
-            try:
-                entry = await self._storage.stat(claimed.project_id, path)
-            except (DriveFileMissing, BadDrivePath):
-                return
-            if not entry.is_folder:
+            entry = await self._file_at(claimed.project_id, path)
+            if entry is not None:
                 entries[path] = entry
 
         await _each([look(path) for path in sorted(paths)])
@@ -182,12 +219,11 @@ class OwnDrives:
         drive.pushed.add(path)
         return True
 
-    async def _delete(self, claimed: Claimed, path: DrivePath) -> None:
+    async def _delete(self, drive: OwnDrive, claimed: Claimed, path: DrivePath) -> None:
         await self._require_running(claimed)
-        try:
+        with suppress(DriveFileMissing, FolderNotEmpty, BadDrivePath):  # gone already, or never a file
             await self._storage.delete(claimed.project_id, path)
-        except (DriveFileMissing, FolderNotEmpty, BadDrivePath):
-            return  # gone already, or never a file
+        drive.counted[path] = None
 
     async def _require_running(self, claimed: Claimed) -> None:
         values = {"project_id": claimed.project_id, "job_id": claimed.job_id, "attempt": claimed.attempt}
@@ -201,7 +237,8 @@ def own_drives(instance: Instance) -> OwnDrives | None:
     """The folders of this process's attempts; none when the drives are live folders of this machine."""
     if not isinstance(instance.storage, DistantStorage):
         return None
-    return OwnDrives(instance.storage, instance.database, instance.settings.home.resolve() / "drives")
+    settings = instance.settings
+    return OwnDrives(instance.storage, instance.database, settings.quotas, settings.home.resolve() / "drives")
 
 
 def _drive_path(text: str) -> DrivePath | None:

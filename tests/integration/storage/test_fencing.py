@@ -16,6 +16,7 @@ from backend.db import Database
 from backend.fleet import service as fleet
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.losses import sweep
+from backend.limits.quotas import Quotas
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage
 from backend.storage.supabase.uploads import PIECE_BYTES
@@ -31,7 +32,7 @@ from workers.drives.own import OwnDrive, OwnDrives
 async def drives(
     supabase_storage: SupabaseStorage, database: Database, tmp_path: Path
 ) -> AsyncIterator[OwnDrives]:
-    drives = OwnDrives(supabase_storage, database, tmp_path / "drives")
+    drives = OwnDrives(supabase_storage, database, Quotas(), tmp_path / "drives")
     yield drives
     drives.close()
 

@@ -1,0 +1,119 @@
+"""Jobs in a live drive that holds more than it may: they free space, and do not take more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from backend.drive.errors import DriveOverQuota
+from backend.drive.usage import Usage
+from tests.integration.storage.conftest import LiveDrive
+from workers.drives.growth import held, watched
+from workers.runners import Failure, Measured, Outcome, Success
+
+MEASURED = Measured(1.5)
+
+
+def usage(size_bytes: int = 0, files: int = 0) -> Usage:
+    return Usage(size_bytes, files, None, 0, 0, most_bytes=1000, most_files=3)
+
+
+@pytest.fixture
+def drive(live_drive: LiveDrive) -> LiveDrive:
+    (live_drive.folder / "large").write_bytes(bytes(1500))
+    return live_drive
+
+
+async def ran(drive: LiveDrive, work: Callable[[], object], outcome: Outcome) -> Outcome:
+    """The outcome of a job that does the work in the drive and ends at once."""
+
+    async def run() -> Outcome:
+        work()
+        return outcome
+
+    return await watched(await held(drive.storage, drive.project_id, usage()), run())
+
+
+async def test_a_job_may_delete_and_change_what_is_there(drive: LiveDrive) -> None:
+    done = Success(1, MEASURED)
+    assert await ran(drive, lambda: (drive.folder / "large").write_bytes(bytes(1500)), done) == done
+    assert await ran(drive, lambda: (drive.folder / "large").unlink(), done) == done
+
+
+async def test_a_job_that_ends_with_a_larger_drive_has_failed(drive: LiveDrive) -> None:
+    outcome = await ran(drive, lambda: (drive.folder / "more").write_bytes(bytes(10)), Success(1, MEASURED))
+    assert isinstance(outcome, Failure)
+    assert (outcome.code, outcome.measured) == ("drive_over_quota", MEASURED)
+    assert "may hold 1,000 bytes and held 1,500" in outcome.message
+    assert "grew by 10" in outcome.message
+    assert "DELETE /v1/drive/files" in outcome.message
+
+
+async def test_a_job_that_failed_by_itself_tells_its_own_error(drive: LiveDrive) -> None:
+    failure = Failure("exception", "no", MEASURED)
+    assert await ran(drive, lambda: (drive.folder / "more").write_bytes(b"x"), failure) == failure
+
+
+async def test_there_is_room_for_what_was_freed_before_the_job_began(drive: LiveDrive) -> None:
+    (drive.folder / "large").write_bytes(bytes(500))
+    done = Success(1, MEASURED)
+    assert await ran(drive, lambda: (drive.folder / "more").write_bytes(bytes(500)), done) == done
+    outcome = await ran(drive, lambda: (drive.folder / "most").write_bytes(b"x"), done)
+    assert isinstance(outcome, Failure)
+
+
+async def test_files_and_folders_are_held_too(drive: LiveDrive) -> None:
+    def fill() -> None:
+        (drive.folder / "large").write_bytes(b"")
+        for number in range(3):
+            (drive.folder / str(number)).mkdir()
+
+    outcome = await ran(drive, fill, Success(1, MEASURED))
+    assert isinstance(outcome, Failure)
+    assert "may hold 3 files and folders and held 1" in outcome.message
+    assert "--drive-files" in outcome.message
+
+
+async def test_a_job_that_goes_on_writing_is_ended(drive: LiveDrive) -> None:
+    has_ended = asyncio.Event()
+
+    async def run() -> Outcome:
+        (drive.folder / "more").write_bytes(b"x")
+        try:
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            has_ended.set()
+
+    async with asyncio.timeout(5):
+        outcome = await watched(await held(drive.storage, drive.project_id, usage()), run())
+    assert isinstance(outcome, Failure)
+    assert (outcome.code, has_ended.is_set()) == ("drive_over_quota", True)
+
+
+async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
+    has_begun, has_ended = asyncio.Event(), asyncio.Event()
+
+    async def run() -> Outcome:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            has_ended.set()
+
+    task = asyncio.create_task(watched(await held(drive.storage, drive.project_id, usage()), run()))
+    await has_begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert has_ended.is_set()
+
+
+@pytest.mark.parametrize(("size_bytes", "files"), [(2001, 0), (0, 7)])
+def test_at_twice_the_limit_no_job_begins(size_bytes: int, files: int) -> None:
+    usage(2000, 6).refuse_far_over()
+    with pytest.raises(DriveOverQuota, match="no job begins"):
+        usage(size_bytes, files).refuse_far_over()
