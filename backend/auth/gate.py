@@ -30,6 +30,8 @@ from backend.slow_clients import STREAMS
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)
 """Routes that carry their own proof in the path."""
+SPOKEN_OF: Final = "/v1/drive/uploads"
+"""Where clients ask by OPTIONS which protocol is spoken, before they bring a key."""
 LOOK_EVERY_S: Final = 5.0
 """A stream whose key is revoked, or whose person is signed out or out of the project, ends with the first word after
 so long."""
@@ -51,7 +53,8 @@ class Gate:
             TooManyAtOnce: as many requests of the caller as may be are being answered.
         """
         path: str = scope["path"] if scope["type"] == "http" else ""
-        if not path.startswith(GUARDED) or path.startswith(OPEN):
+        is_asking = path.startswith(SPOKEN_OF) and scope["method"] == "OPTIONS"
+        if not path.startswith(GUARDED) or path.startswith(OPEN) or is_asking:
             await self._app(scope, receive, send)
             return
         caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)

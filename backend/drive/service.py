@@ -49,7 +49,7 @@ async def entries(
         folder,
         name_prefix=name_prefix,
         recursive=is_recursive,
-        after=None if after is None else parse_drive_path(after),
+        after=None if after is None else parse_drive_path(f"drive/{after}"),  # its own `drive/` is a folder's
         limit=page.limit + 1,
     )
     async with instance.database.glance() as session:

@@ -53,4 +53,5 @@ class Drive:
 async def drive(client: httpx.AsyncClient, world: World, instance: Instance) -> Drive:
     project = await world.project("Acme")
     folder = instance.storage.drive_dir(project.id, sandbox_uid(project.number or 0))
+    assert folder is not None
     return Drive(client, project, await world.key(project), folder)

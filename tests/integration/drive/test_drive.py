@@ -367,3 +367,20 @@ async def test_scopes_and_kinds_of_keys_are_obeyed(drive: Drive, world: World) -
                 assert (status != 403) == may, (method, path, status)
     for method, path in reads + writes:
         assert (await drive.client.request(method, path)).status_code == 401
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+async def test_a_folder_that_is_called_drive_is_listed_once_over_many_pages(
+    drive: Drive, *, recursive: bool
+) -> None:
+    for path in ("drive/drive/a.txt", "drive/drive/drive/b.txt", "a.txt", "drive/e.txt"):
+        await drive.upload(b"x", path=path)
+    whole = [row["path"] for row in (await drive.list(recursive=recursive)).json()]
+    url, found = f"/v1/drive?limit=1&recursive={recursive}", []
+    while url:
+        answer = await drive.client.get(url, headers=drive.headers)
+        assert answer.status_code == 200, answer.text
+        found += [row["path"] for row in answer.json()]
+        url = answer.links.get("next", {}).get("url", "")
+    assert found == whole
+    assert "drive/drive/b.txt" in found or not recursive

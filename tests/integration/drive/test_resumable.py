@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -80,9 +81,13 @@ async def test_an_empty_upload_is_finished_when_it_begins(drive: Drive) -> None:
     assert (await drive.get("out/a.bin")).content == b""
 
 
-async def test_the_protocol_and_its_extensions_are_told(drive: Drive) -> None:
-    answer = await drive.client.options("/v1/drive/uploads", headers=drive.headers)
-    assert answer.status_code == 204
+@pytest.mark.parametrize("path", ["", f"/{uuid4()}"])
+async def test_the_protocol_and_its_extensions_are_told_to_who_has_no_key_yet(
+    drive: Drive, path: str
+) -> None:
+    answer = await drive.client.options(f"/v1/drive/uploads{path}", headers={"Origin": "https://example.org"})
+    assert answer.status_code == 204, answer.text
+    assert "tus-extension" in answer.headers["access-control-expose-headers"].lower()
     assert answer.headers["Tus-Version"] == "1.0.0"
     assert set(answer.headers["Tus-Extension"].split(",")) == {
         "creation",
@@ -243,10 +248,12 @@ async def test_a_page_of_another_origin_may_speak_the_protocol(drive: Drive) -> 
     asked = {
         "Origin": "https://example.org",
         "Access-Control-Request-Method": "PATCH",
-        "Access-Control-Request-Headers": "tus-resumable,upload-offset,upload-length,upload-metadata,authorization",
+        "Access-Control-Request-Headers": "tus-resumable,upload-offset,upload-length,upload-metadata,upload-checksum,"
+        "x-http-method-override,authorization,content-type",
     }
-    answer = await drive.client.options("/v1/drive/uploads", headers=asked)
-    assert answer.status_code == 200
+    answer = await drive.client.options(f"/v1/drive/uploads/{uuid4()}", headers=asked)
+    assert answer.status_code == 200, answer.text
+    assert "PATCH" in answer.headers["access-control-allow-methods"]
     made = await drive.client.post(
         "/v1/drive/uploads",
         headers={**drive.headers, **TUS, "Upload-Length": "1", "Origin": "https://example.org"},
