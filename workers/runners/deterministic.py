@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Final
 
 from workers.runners import Assignment, Failure, Outcome, Recorder
 from workers.sandbox.control_groups import ControlGroups
@@ -22,13 +21,9 @@ from workers.sandbox.packages.build_box import BuildLimits
 from workers.sandbox.spec import ParentSpec, spec_of
 from workers.sandbox.stay import Guest, job_of, stay
 from workers.sandbox.supplies import Supplies, SupplyBounds
+from workers.sandbox.telling import announce_sandbox, record_refusal
 from workers.sandbox.verdicts import Meter
 from workers.sandbox.warm import WarmParent
-
-_NO_NAMESPACE: Final = (
-    "The skill asks for a network, and this machine has no network namespaces, so that it runs without any: the "
-    "operator finds out why with `puras-studio doctor`."
-)
 
 
 class DeterministicRunner:
@@ -145,28 +140,3 @@ class DeterministicRunner:
         announce_sandbox(self.house, assignment, recorder, cold_reason=parent.cold_reason)
         start = {"name": assignment.skill_name, "module": entry.file, "func": entry.function}
         recorder.record("function_start", start)
-
-
-def announce_sandbox(
-    house: House, assignment: Assignment, recorder: Recorder, *, cold_reason: str | None
-) -> None:
-    """Record the layers that confine a job, and what it lacks."""
-    network = house.layers.network(assignment.network)
-    sandbox: dict[str, Any] = {"layers": house.names, "warm": cold_reason is None, "network": network}
-    reason = cold_reason or house.layers.reason
-    if reason:
-        sandbox["reason"] = reason
-    if house.layers.problems:
-        sandbox["missing"] = list(house.layers.problems)
-    recorder.record("sandbox", sandbox)
-    if network == "none" and assignment.network not in ("none", []):
-        recorder.record("log", {"stream": "system", "level": "warning", "text": _NO_NAMESPACE})
-
-
-def record_refusal(refusal: EntrypointRefused, recorder: Recorder) -> None:
-    """Show what the import printed and where it failed."""
-    if refusal.output is not None:
-        refusal.output.attach(recorder)
-        refusal.output.finish()
-    if refusal.trace:
-        recorder.record("log", {"stream": "stderr", "text": refusal.trace})

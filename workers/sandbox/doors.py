@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 
 from .broker import Broker
 from .egress.doorway import Doorway
@@ -20,6 +21,7 @@ class Doors:
         self._key = key
         self._broker: Broker | None = None
         self._doorway: Doorway | None = None
+        self._holders: Counter[str] = Counter()
 
     def take(self, kind: object, descriptors: list[int]) -> None:
         """Open the door that a message brings; a descriptor that is none stays in the list.
@@ -38,13 +40,17 @@ class Doors:
         """Let the broker pass requests that carry this token, and have the job told what the proxy refuses to it."""
         if self._broker is not None:
             self._broker.tokens.add(token)
+            self._holders[token] += 1
         if self._doorway is not None:
             self._doorway.enter(child.number, visit)
 
     def dismiss(self, child: Child, token: str) -> None:
-        """Have the broker refuse the token of a job that has ended."""
-        if self._broker is not None:
-            self._broker.tokens.discard(token)
+        """Have the broker refuse the token of a job that has ended; of an agent several calls may hold the same."""
+        self._holders[token] -= 1
+        if self._holders[token] <= 0:
+            del self._holders[token]
+            if self._broker is not None:
+                self._broker.tokens.discard(token)
         if self._doorway is not None:
             self._doorway.leave(child.number)
 

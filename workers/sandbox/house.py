@@ -16,6 +16,7 @@ from .packages.builds import Workshop
 from .packages.environments import Environments
 from .places import prepare_links, read_by_every_job, refuse_exposed
 from .pool import Pool
+from .rooms import Rooms
 from .supplies import Supplies, SupplyBounds
 from .watchdog import Watchdog
 
@@ -49,6 +50,7 @@ class House:
             refuse_exposed(home / "jobs", read_by_every_job())
         prepare_links(home / "sandbox")
         self.folders = JobFolders(home / "jobs")
+        self.rooms = Rooms(self.folders)
         self.watchdog = Watchdog()
         self.groups = control_groups
         self.proxy = Proxy()

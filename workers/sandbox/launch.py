@@ -28,7 +28,7 @@ from .watchdog import Watchdog
 MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is asked for and not used: stacks of threads
 USER_PROCESSES: Final = 512  # of all jobs of one user together; the watchdog counts each job's own
 
-_VARIABLES: Final = {
+VARIABLES: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "PYTHONUNBUFFERED": "1",
@@ -94,7 +94,7 @@ async def launch(spec: ParentSpec, ground: Ground, host: HostPlaces, *, cold: bo
             stdout=stdout_end,
             stderr=stderr_end,
             pass_fds=[*command.descriptors, their_control.fileno()],
-            env={} if ground.is_mounted else {name: _VARIABLES[name] for name in ("PATH", "LANG")},
+            env={} if ground.is_mounted else {name: VARIABLES[name] for name in ("PATH", "LANG")},
             cwd="/",
             start_new_session=True,  # a signal to the worker's group is for the worker to pass on
         )
@@ -154,7 +154,7 @@ def _plan(spec: ParentSpec, ground: Ground, places: JobPlaces, *, cold: bool) ->
 
 def _own_variables(spec: ParentSpec, ground: Ground, places: JobPlaces) -> dict[str, str]:
     project = str(spec.key.project_id)
-    own = {**_VARIABLES, "PURAS_WORKSPACE_ID": project, "PURAS_PROJECT_ID": project}
+    own = {**VARIABLES, "PURAS_WORKSPACE_ID": project, "PURAS_PROJECT_ID": project}
     if spec.key.environment is not None:
         own["PATH"] = f"{Path(places.python).parent}:{own['PATH']}"
     if spec.drive is None:

@@ -22,6 +22,8 @@ from .places import (
     system_folders,
 )
 
+TMP: Final = "tmp"
+"""A folder of each job, to which `/tmp` leads."""
 _SHARED_MEMORY_BYTES: Final = 64 << 20
 _FROM_ETC: Final = (
     "/etc/ssl",
@@ -48,6 +50,16 @@ class BuildPlaces:
     """Its folder; belongs to its user."""
     environment: Path | None
     """What builds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The work folder of one agent."""
+
+    descriptor: int
+    """Of the folder on this machine."""
+    inside: str
+    """Its path for the agent's code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +96,29 @@ def build_command(
     return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
 
 
+def shell_command(
+    bwrap: Path, places: HostPlaces, work: Work, *, uid: int, as_root: bool, program: Sequence[str]
+) -> Command:
+    """The same for a command of an agent: of all work folders it sees only its own.
+
+    That one is mounted by its descriptor, since code of the tenant's may have changed what its path leads to. Old
+    versions of bubblewrap hand the descriptor on: `program` has to close it before anything of the tenant's runs.
+    """
+    descriptor = os.dup(work.descriptor)
+    mounted = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT, "--perms", "0755", "--dir", INSIDE_JOBS]
+    mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_drive_and_environment(places)]
+    command = _command(bwrap, mounted, uid=uid, as_root=as_root, program=program, tmp=f"{work.inside}/{TMP}")
+    return Command(command.argv, [*command.descriptors, descriptor])
+
+
 def _command(
-    bwrap: Path, mounted: Sequence[str], *, uid: int, as_root: bool, program: Sequence[str]
+    bwrap: Path,
+    mounted: Sequence[str],
+    *,
+    uid: int,
+    as_root: bool,
+    program: Sequence[str],
+    tmp: str = "/proc/self/cwd/tmp",
 ) -> Command:
     descriptors: list[int] = []
     argv = [str(bwrap), *_NAMESPACES, "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
@@ -95,7 +128,7 @@ def _command(
         argv += ["--unshare-user", "--disable-userns"]
     argv += ["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
     argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors), *_ours(), *mounted]
-    argv += ["--symlink", "/proc/self/cwd/tmp", "/tmp", "--remount-ro", "/", "--chdir", "/", "--", *program]  # noqa: S108
+    argv += ["--symlink", tmp, "/tmp", "--remount-ro", "/", "--chdir", "/", "--", *program]  # noqa: S108
     return Command(argv, descriptors)
 
 
@@ -147,6 +180,11 @@ def _ours() -> list[str]:
 def _tenant(places: HostPlaces) -> list[str]:
     argv = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT]
     argv += ["--bind", str(places.jobs), INSIDE_JOBS]
+    return [*argv, *_drive_and_environment(places)]
+
+
+def _drive_and_environment(places: HostPlaces) -> list[str]:
+    argv: list[str] = []
     if places.drive is not None:
         argv += ["--bind", str(places.drive), INSIDE_DRIVE]
     if places.environment is not None:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +44,8 @@ class Watched:
     cpu_s: float = 0.0
     walk_at: float = 0.0
     is_over: bool = False
+    is_tree: bool = False
+    """It is the first of a namespace: all that descends from it counts, whatever groups they are in."""
 
 
 class Watchdog:
@@ -109,7 +111,10 @@ class _Usage:
 def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Over]]:
     """Measure the groups now; returns those that exceed a limit of theirs."""
     targets = list(targets)
-    usages = _usages({watched.group for watched in targets})
+    usages = _usages(
+        {watched.group for watched in targets if not watched.is_tree},
+        {watched.group for watched in targets if watched.is_tree},
+    )
     found = []
     for watched in targets:
         over = _over(watched, usages.get(watched.group) or _Usage())
@@ -118,8 +123,9 @@ def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Over]]:
     return found
 
 
-def _usages(groups: set[int]) -> dict[int, _Usage]:
+def _usages(groups: set[int], trees: set[int]) -> dict[int, _Usage]:
     usages: dict[int, _Usage] = {}
+    members = dict(_members(trees))
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if not name.isdigit():
             continue
@@ -128,13 +134,23 @@ def _usages(groups: set[int]) -> dict[int, _Usage]:
                 fields = file.read().rpartition(b")")[2].split()
         except OSError:
             continue
-        group = int(fields[2])
-        if group in groups:
+        group = members.get(int(name), int(fields[2]))
+        if group in groups or int(name) in members:
             usage = usages.setdefault(group, _Usage())
             usage.pids.append(int(name))
             usage.resident_bytes += int(fields[21]) * _PAGE_BYTES
             usage.cpu_ticks += sum(map(int, fields[11:15]))
     return usages
+
+
+def _members(trees: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Every process of the trees, with the first of its own."""
+    for first in trees:
+        pending = [first]
+        while pending:
+            pid = pending.pop()
+            yield pid, first
+            pending += _children(pid)
 
 
 def _over(watched: Watched, usage: _Usage) -> Over | None:

@@ -44,9 +44,11 @@ class Doors(NamedTuple):
         return dict.fromkeys(_PROXIED, f"http://job:{job}@{_HOST}:{self.egress}")
 
 
-def hand_out(control: socket.socket, *, egress: bool) -> Doors:
+def hand_out(control: socket.socket, *, egress: bool, broker: bool = True) -> Doors:
     """Make the sockets and give them away."""
-    return Doors(_listen(control, "broker"), _listen(control, "egress") if egress else None)
+    return Doors(
+        _listen(control, "broker") if broker else None, _listen(control, "egress") if egress else None
+    )
 
 
 def _listen(control: socket.socket, name: str) -> int:

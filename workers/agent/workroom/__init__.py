@@ -1,0 +1,188 @@
+"""The workroom of one agent: a folder of its own, in which its commands, its Python tools and its files meet.
+
+Commands run in a sandbox each, without secrets and without a token. Python tools run in children of warm parents, as
+skills do, with both. All of them see the same folder under the same path, and nothing of any other agent's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from backend.bundles.manifest import Skill
+from backend.secrets.scrub import Scrubber
+from workers.agent import Ran
+from workers.runners import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
+from workers.sandbox.egress.visit import Visit
+from workers.sandbox.errors import EntrypointRefused, ParentLost, SandboxUnavailable
+from workers.sandbox.house import House
+from workers.sandbox.own_drive import DRIVE_GONE, OwnDrive
+from workers.sandbox.places import HostPlaces, seen_from_inside
+from workers.sandbox.process import NotStarted
+from workers.sandbox.rooms import RoomKey
+from workers.sandbox.shell import Order, run_command
+from workers.sandbox.spec import ParentSpec, spec_of, tool_spec
+from workers.sandbox.stay import Guest, job_of, stay
+from workers.sandbox.telling import announce_sandbox, record_refusal
+from workers.sandbox.verdicts import Meter
+
+from .folder import DRIVE, furnish
+from .printed import Printed, Trace
+
+IDEMPOTENCY_KEY: Final = "PURAS_IDEMPOTENCY_KEY"
+_PLACE: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
+
+
+async def open_workroom(
+    house: House, assignment: Assignment, skill: Skill, recorder: Recorder
+) -> SandboxWorkroom:
+    """A workroom for one attempt; whoever opens it closes it.
+
+    Raises:
+        PurasError: the skill's packages cannot be had, its drive is gone, or the sandbox is less than is demanded.
+    """
+    if runs_code(skill):
+        house.demand()
+    async with AsyncExitStack() as kept:
+        environment = await kept.enter_async_context(house.supplies.of(assignment, recorder))
+        workroom = SandboxWorkroom(house, assignment, skill, recorder, environment)
+        workroom.keep(kept.pop_all())
+        return workroom
+    raise AssertionError("an exit stack swallows nothing")
+
+
+def runs_code(skill: Skill) -> bool:
+    """Whether an agent of this skill can run anything at all beside the model."""
+    return not skill.disable_bash or any(tool.entrypoint for tool in skill.tools)
+
+
+class SandboxWorkroom:
+    """Where the tools of one agent work."""
+
+    def __init__(
+        self,
+        house: House,
+        assignment: Assignment,
+        skill: Skill,
+        recorder: Recorder,
+        environment: Path | None,
+    ) -> None:
+        self.assignment = assignment
+        self.skill = skill
+        self.recorder = recorder
+        self.drive_is_whole = True
+        """False, once closed: files of a drive of its own were lost."""
+        self._house = house
+        self._spec = spec_of(assignment, environment)
+        self._key = RoomKey(assignment.project_id, assignment.deployment_id, assignment.skill_name)
+        self._room = house.rooms.enter(self._key)
+        self.folder = self._room.make_folder(assignment.sandbox_uid)
+        self.drive_dir = self.folder / DRIVE if assignment.has_own_drive else assignment.drive_dir
+        self.inside = self._furnish()
+        """Its path for the agent's code."""
+        self._descriptor = os.open(self.folder, _PLACE)
+        self._scrubber = Scrubber(assignment.secrets.values())
+        self._trace = Trace()
+        self._is_announced = False
+        self._is_closed = False
+        self._kept = AsyncExitStack()
+
+    def keep(self, kept: AsyncExitStack) -> None:
+        """Hold what it stands on until it is closed."""
+        self._kept = kept
+
+    async def bash(self, command: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> Ran:
+        """Run a command in the sandbox; its environment holds neither secrets nor the job's token."""
+        self._announce(None)
+        printed = Printed(self._trace, self._scrubber, on_output)
+        order = Order(
+            command=command,
+            spec=self._spec,
+            room=self._room.path,
+            name=self.folder.name,
+            descriptor=self._descriptor,
+            limits=self.assignment.limits,
+            timeout_s=timeout_s,
+            hear=printed.hear,
+        )
+        try:
+            finished = await run_command(self._house, order, Visit(self.recorder))
+        finally:
+            output = printed.finish()
+        if finished.excess is not None:
+            output = f"{output.rstrip()}\n[ended: the command {finished.excess}]".lstrip()
+        return Ran(finished.status, output, finished.timed_out)
+
+    async def call(
+        self, entrypoint: Entrypoint, inputs: dict[str, Any], *, key: str, timeout_s: float
+    ) -> Outcome:
+        """Run a function of the bundle in the sandbox, with the skill's secrets and the job's token."""
+        meter = Meter(time.monotonic())
+        guest = Guest(
+            self.assignment,
+            job_of(self.assignment, inputs, **{IDEMPOTENCY_KEY: key}),
+            timeout_s,
+            f"The function ran longer than its limit of {timeout_s:g} s: give it less to do.",
+            kind="tool",
+            work=self.folder.name,
+            announce=lambda parent: self._announce(parent.cold_reason),
+        )
+        try:
+            outcome = await stay(
+                self._house, self._tool(entrypoint, inputs), guest, meter=meter, recorder=self.recorder
+            )
+        except EntrypointRefused as refusal:
+            record_refusal(refusal, self.recorder)
+            return Failure(refusal.code, refusal.detail, meter.read())
+        except (ParentLost, SandboxUnavailable) as error:
+            return Failure(error.code, error.detail, meter.read())
+        if isinstance(outcome, Success):
+            return Success(self._scrubber.scrub(outcome.value), outcome.measured)
+        return Failure(outcome.code, self._scrubber.scrub(outcome.message), outcome.measured)
+
+    async def close(self) -> None:
+        """Bring a drive of its own back to where it was, and remove the folder; its processes have ended before."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        os.close(self._descriptor)
+        self._drive.take_out()
+        self.drive_is_whole = self._drive.is_whole
+        self._house.rooms.leave(self._key, self.folder)
+        await self._kept.aclose()
+
+    def _furnish(self) -> str:
+        assignment, ground = self.assignment, self._house.ground
+        self._drive = OwnDrive(assignment, self._room.path, self.folder.name)
+        host = HostPlaces(
+            self._room.path, self._spec.bundle, self._spec.drive, self._spec.key.environment, ground.ours
+        )
+        places = seen_from_inside(host, mounted=ground.is_mounted)
+        try:
+            furnish(self.folder, assignment, places)
+            self._drive.put_in()
+        except NotStarted:
+            self._house.rooms.leave(self._key, self.folder)
+            raise SandboxUnavailable(DRIVE_GONE) from None
+        except BaseException:
+            self._house.rooms.leave(self._key, self.folder)
+            raise
+        return f"{places.jobs}/{self.folder.name}"
+
+    def _tool(self, entrypoint: Entrypoint, inputs: dict[str, Any]) -> ParentSpec:
+        """The parent that runs the function; what the skill declares for it decides how it is called."""
+        name = f"{entrypoint.file}:{entrypoint.function}"
+        schemas = [tool.input_schema for tool in self.skill.tools if tool.entrypoint == name]
+        properties = schemas[0].get("properties") if schemas and schemas[0] else inputs
+        declared = frozenset(properties if isinstance(properties, dict) else ())
+        return tool_spec(self._spec, entrypoint, declared, self._room.path)
+
+    def _announce(self, cold_reason: str | None) -> None:
+        """Record once what confines it."""
+        if not self._is_announced:
+            self._is_announced = True
+            announce_sandbox(self._house, self.assignment, self.recorder, cold_reason=cold_reason)

@@ -1,0 +1,306 @@
+"""The trusted side of one command of an agent: starts it in a sandbox of its own, follows it, ends all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from backend.metrics.instruments import SANDBOX_KILLS
+from workers.runners import RunLimits
+
+from . import mounts
+from .control_groups import Group
+from .egress.doorway import Doorway
+from .egress.visit import Visit
+from .house import House
+from .inside import shell, wire
+from .inside.filters import AF_INET, AF_INET6, AF_UNIX
+from .launch import MEMORY_ROOM_BYTES, USER_PROCESSES, VARIABLES
+from .places import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
+from .spec import ParentSpec
+from .stay import MENDS
+from .watchdog import Excess, Watched
+
+MOST_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
+_READ_BYTES: Final = 1 << 16
+_END_S: Final = 5.0  # for a killed sandbox to be gone
+_JOB: Final = 1  # each command has a door of its own
+_PYTHON: Final = ("-I", "-S", "-B", "-u", "-c")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command and whom it is for."""
+
+    command: str
+    spec: ParentSpec
+    """Of the skill: its bundle, drive, user and network."""
+    room: Path
+    name: str
+    """Of the work folder in the room."""
+    descriptor: int
+    """Of the work folder."""
+    limits: RunLimits
+    timeout_s: float
+    hear: Callable[[str, bytes], Coroutine[Any, Any, None]]
+    """Takes what it prints, by stream; reading waits for it."""
+
+
+class Finished(NamedTuple):
+    """How a command ended."""
+
+    status: int | None
+    """Its exit code, negative for a signal; none when we ended it."""
+    excess: str | None = None
+    """What it used too much of."""
+    timed_out: bool = False
+
+
+async def run_command(house: House, order: Order, visit: Visit) -> Finished:
+    """Run a command to its end, and end whatever it has left behind; cancelling the task does so too.
+
+    Raises:
+        OSError: the sandbox cannot be started.
+    """
+    running = _Running(house, order, visit)
+    process = await running.start()
+    heard = [
+        asyncio.ensure_future(_read(stream, name, order.hear))
+        for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
+        if stream is not None
+    ]
+    try:
+        async with asyncio.timeout(order.timeout_s):
+            return await running.follow()
+    except TimeoutError:
+        SANDBOX_KILLS.labels("timeout").inc()
+        return Finished(None, timed_out=True)
+    finally:
+        await running.end()
+        await asyncio.wait(heard, timeout=_END_S)  # what it has printed is in the pipes
+        for reading in heard:
+            reading.cancel()
+
+
+class _Running:
+    """One command from its start to its end."""
+
+    def __init__(self, house: House, order: Order, visit: Visit) -> None:
+        self._house = house
+        self._order = order
+        self._visit = visit
+        self._control, self._theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
+        self._control.setblocking(False)
+        if hasattr(socket, "SO_PASSCRED"):
+            self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._process: asyncio.subprocess.Process | None = None
+        self._pid: int | None = None
+        self._watched: Watched | None = None
+        self._group: Group | None = None
+        self._doorway: Doorway | None = None
+        self._excess: str | None = None
+
+    async def start(self) -> asyncio.subprocess.Process:
+        """Start the sandbox, which waits for its plan."""
+        ground = self._house.ground
+        host, places = self._places()
+        command = self._command(host, places)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command.argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=[*command.descriptors, self._theirs.fileno()],
+                env={} if ground.is_mounted else {name: VARIABLES[name] for name in ("PATH", "LANG")},
+                cwd="/",
+                start_new_session=True,
+            )
+        except BaseException:
+            self._control.close()
+            raise
+        finally:
+            command.close()
+            self._theirs.close()
+        return self._process
+
+    async def follow(self) -> Finished:
+        """Give it its plan and wait for the end of the command."""
+        assert self._process is not None  # noqa: S101 - it was started
+        assert self._process.stdin is not None  # noqa: S101 - asked for
+        message = await self._message()
+        if not message.closed:
+            self._pid = message.pid or self._process.pid
+            self._hold(self._pid)
+            plan = _plan(self._house, self._order, self._places()[1])
+            with suppress(OSError):
+                self._process.stdin.write(json.dumps(plan._asdict()).encode())
+                await self._process.stdin.drain()
+        self._process.stdin.close()
+        while not message.closed and message.body.get("type") != "ended":
+            if message.body.get("type") == "egress":
+                self._open(message.descriptors)
+            message = await self._message()
+        status = message.body.get("status")
+        if self._excess is None and self._group is not None and self._group.ran_out_of_memory:
+            self._excess = f"used more memory than its limit: {MENDS['memory_limit']}"
+        is_ours = message.closed or self._excess is not None
+        return Finished(status if isinstance(status, int) and not is_ours else None, self._excess)
+
+    async def end(self) -> None:
+        """End every process of it, and let go of all that was held for it."""
+        self._kill()
+        if self._watched is not None:
+            self._house.watchdog.forget(self._watched)
+        if self._house.groups is not None and self._group is not None:
+            self._house.groups.remove_soon(self._group)
+        self._control.close()
+        if self._process is not None:
+            await _gone(self._process)
+        if self._doorway is not None:
+            self._doorway.leave(_JOB)
+            await self._doorway.tell(_JOB, self._visit)
+            self._doorway.close()
+
+    def _places(self) -> tuple[HostPlaces, JobPlaces]:
+        ground, spec = self._house.ground, self._order.spec
+        host = HostPlaces(self._order.room, spec.bundle, spec.drive, spec.key.environment, ground.ours)
+        return host, seen_from_inside(host, mounted=ground.is_mounted)
+
+    def _command(self, host: HostPlaces, places: JobPlaces) -> mounts.Command:
+        code = (
+            f"import sys; sys.path.insert(0, {places.kit!r}); from puras_inside import shell; del sys.path[0]; "
+            f"shell.main({self._theirs.fileno()})"
+        )
+        program = [str(BASE_PYTHON), *_PYTHON, code]
+        bwrap, spec = self._house.layers.bwrap, self._order.spec
+        if bwrap is None:
+            return mounts.Command(program, [])
+        uid = spec.uid if spec.uid is not None else os.getuid()
+        work = mounts.Work(self._order.descriptor, f"{places.jobs}/{self._order.name}")
+        return mounts.shell_command(bwrap, host, work, uid=uid, as_root=os.geteuid() == 0, program=program)
+
+    async def _message(self) -> wire.Message:
+        """The next message of the process that waits for the command."""
+        loop = asyncio.get_running_loop()
+        while True:
+            arrived = asyncio.Event()
+            loop.add_reader(self._control, arrived.set)
+            try:
+                await arrived.wait()
+            finally:
+                loop.remove_reader(self._control)
+            with suppress(BlockingIOError):
+                return wire.receive(self._control, max_descriptors=1)
+
+    def _hold(self, pid: int) -> None:
+        limits, house = self._order.limits, self._house
+
+        def stop(kind: Excess, what: str) -> None:
+            SANDBOX_KILLS.labels(kind).inc()
+            self._excess = f"{what}: {MENDS[kind]}"
+            self._kill()
+
+        self._watched = Watched(
+            group=pid,
+            memory_bytes=limits.memory_mb << 20,
+            disk_bytes=limits.disk_mb << 20,
+            processes=limits.processes,
+            folder=self._order.room / self._order.name,
+            drive=self._order.spec.drive,
+            on_excess=stop,
+            is_tree=True,
+        )
+        house.watchdog.watch(self._watched)
+        if house.groups is not None:
+            self._group = house.groups.hold(pid, limits)
+
+    def _open(self, descriptors: list[int]) -> None:
+        """Serve its door to the internet."""
+        ground, key = self._house.ground, self._order.spec.key
+        for descriptor in descriptors:
+            if self._doorway is None and ground.opens_to_internet(key.network):
+                listener = socket.socket(fileno=descriptor)
+                self._doorway = ground.proxy.open(listener, key.network, tenant=str(key.project_id))
+                self._doorway.enter(_JOB, self._visit)
+            else:
+                os.close(descriptor)
+
+    def _kill(self) -> None:
+        """In namespaces the end of the first process is that of all; elsewhere they share its group."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        if self._pid is None:
+            self._process.kill()
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            if self._house.ground.is_mounted:
+                os.kill(self._pid, signal.SIGKILL)
+            else:
+                os.killpg(self._pid, signal.SIGKILL)
+
+
+def _plan(house: House, order: Order, places: JobPlaces) -> shell.Plan:
+    ground, spec = house.ground, order.spec
+    folder = f"{places.jobs}/{order.name}"
+    limits = {
+        "DATA": (order.limits.memory_mb << 20) + MEMORY_ROOM_BYTES,
+        "FSIZE": order.limits.disk_mb << 20,
+        "CORE": 0,
+    }
+    if ground.is_mounted or spec.uid is not None:
+        limits["NPROC"] = USER_PROCESSES
+    return shell.Plan(
+        command=order.command,
+        folder=folder,
+        environment=_environment(spec, places, folder),
+        uid=spec.uid if os.geteuid() == 0 and house.layers.confines else None,
+        limits=limits,
+        readable=places.readable,
+        writable=[*places.writable, folder],
+        landlock=house.layers.landlock_abi > 0,
+        seccomp=house.layers.seccomp,
+        families=[AF_UNIX, AF_INET, AF_INET6] if ground.is_mounted else [],
+        namespaced=ground.is_mounted,
+        egress=ground.opens_to_internet(spec.key.network),
+    )
+
+
+def _environment(spec: ParentSpec, places: JobPlaces, folder: str) -> dict[str, str]:
+    """What commands find in their variables: where things are, and nothing that opens anything."""
+    programs = VARIABLES["PATH"]
+    if spec.key.environment is not None:
+        programs = f"{Path(places.python).parent}:{programs}"
+    skill = f"{places.deployment}/{spec.entrypoint.skill_dir}".rstrip("/")
+    return {
+        **VARIABLES,
+        "PATH": programs,
+        "HOME": folder,
+        "PWD": folder,
+        "TMPDIR": f"{folder}/{mounts.TMP}",
+        "PYTHONPATH": os.pathsep.join([places.kit, skill, places.deployment]),
+        "PURAS_DEPLOYMENT_ROOT": places.deployment,
+    }
+
+
+async def _read(
+    stream: asyncio.StreamReader, name: str, hear: Callable[[str, bytes], Coroutine[Any, Any, None]]
+) -> None:
+    while data := await stream.read(_READ_BYTES):
+        await hear(name, data)
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _END_S)
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
