@@ -27,7 +27,8 @@ AWAY: Final = (
 
 def why_away(error: Exception) -> str:
     """One line for the log, without the statement and its values."""
-    return str(getattr(error, "orig", None) or error).strip()
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def is_open(connection: psycopg.AsyncConnection[Any]) -> bool:

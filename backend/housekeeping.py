@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import logs
 from backend.clock import now
+from backend.connections import why_away
 from backend.db import Database
 from backend.deployments import sweep as deployments
 from backend.drive import forgotten, usage
@@ -50,7 +51,7 @@ async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
         try:
             is_more_left = await tidy(database, storage, rules)
         except (SQLAlchemyError, OSError, PurasError) as error:
-            log.warning("tidying was interrupted; trying again later", why=str(error).splitlines()[0])
+            log.warning("tidying was interrupted; trying again later", why=why_away(error))
             is_more_left = False
         await asyncio.sleep(PAUSE_S if is_more_left else EVERY_S)
 

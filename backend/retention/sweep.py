@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from backend import logs
 from backend.clock import now
+from backend.connections import why_away
 from backend.db import Database
 from backend.retention import months, rows
 from backend.retention.rows import Kind
@@ -60,6 +61,6 @@ async def _drop_months(database: Database, before: datetime) -> None:
             async with database.transaction() as session:
                 await months.drop(session, month)
         except OperationalError as error:  # the lock was not to be had in time
-            log.warning("a month of events stays for now", month=month.partition, why=str(error.orig).strip())
+            log.warning("a month of events stays for now", month=month.partition, why=why_away(error))
             return
         log.info("a month of events was removed", month=month.partition, bytes=month.size_bytes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from backend.connections import why_away
 from backend.db import Database
 
 SECRET = "hunter2hunter2"
@@ -18,3 +20,9 @@ async def test_an_error_of_the_database_does_not_tell_the_values(database: Datab
             await session.execute(text("select :value from nowhere"), {"value": SECRET})
     assert "nowhere" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_why_something_is_away_is_one_line_without_the_statement_and_never_none() -> None:
+    said = psycopg.errors.UndefinedTable('relation "x" does not exist\nLINE 1: select secret from x')
+    assert why_away(DBAPIError("select secret from x", None, said)) == 'relation "x" does not exist'
+    assert why_away(TimeoutError()) == "TimeoutError"
