@@ -24,11 +24,12 @@ def pools_transactions(database_url: str) -> bool:
 
 
 def plain(database_url: str) -> str:
-    """The address without what only we understand in it, for the database's own library."""
+    """The address for the database's own library: without the name of a driver, and what only we understand in it."""
     url = _parsed(database_url)
-    if url is None or MARK not in url.query:
+    if url is None or ("+" not in url.drivername and MARK not in url.query):
         return database_url
-    return url.difference_update_query([MARK]).render_as_string(hide_password=False)
+    plain_url = url.set(drivername=url.get_backend_name()).difference_update_query([MARK])
+    return plain_url.render_as_string(hide_password=False)
 
 
 def connect_settings(

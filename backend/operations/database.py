@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import embedded, pooling
 from backend.config import Settings
+from backend.connections import why_away
 from backend.db import Database
 from backend.migrations import run as migrations
 from backend.operations.errors import DatabaseAway, NewerDatabase, NoSuchRevision, NotMigrated
@@ -81,14 +82,11 @@ def server_major(database_url: str) -> int:
     Raises:
         DatabaseAway: it does not answer.
     """
-    with _saying_what_is_wrong(database_url):
-        url = (
-            make_url(pooling.plain(database_url))
-            .set(drivername="postgresql")
-            .render_as_string(hide_password=False)
-        )
-        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
-            return connection.info.server_version // 10_000
+    with (
+        _saying_what_is_wrong(database_url),
+        psycopg.connect(pooling.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
+    ):
+        return connection.info.server_version // 10_000
 
 
 @asynccontextmanager
@@ -120,10 +118,9 @@ def _saying_what_is_wrong(database_url: str) -> Iterator[None]:
     try:
         yield
     except (OperationalError, psycopg.OperationalError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise DatabaseAway(
-            f"The database at {shown(database_url)} does not answer: {reason} Check DATABASE_URL and that the server "
-            "runs, then try again."
+            f"The database at {shown(database_url)} does not answer: {why_away(error)} Check DATABASE_URL and that the "
+            "server runs, then try again."
         ) from error
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):

@@ -172,7 +172,7 @@ def _database(settings: Settings) -> list[Check]:
     settings_of_connection = pooling.connect_settings(url, options="-c timezone=UTC")
     try:
         with psycopg.connect(
-            pooling.plain(url).replace("+psycopg", "", 1),
+            pooling.plain(url),
             autocommit=True,
             connect_timeout=database.CONNECT_TIMEOUT_S,
             **settings_of_connection,

@@ -17,7 +17,6 @@ from typing import IO, Any, Final, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from sqlalchemy.engine import make_url
 
 from backend import embedded, housekeeping, pooling
 from backend.archives import drives
@@ -42,9 +41,9 @@ from backend.operations.keeping.contents import (
     Manifest,
     Signature,
     Table,
-    product_version,
 )
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
+from backend.release import version
 from backend.storage.errors import BundleMissing
 from backend.storage.sandbox_uids import sandbox_uid
 
@@ -124,18 +123,12 @@ def _created(draft: Path) -> IO[bytes]:
 @asynccontextmanager
 async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection]:
     """A connection for the snapshot; as long as it is open, no bundle is removed."""
-    url = plain_url(embedded.attach(settings).direct_url)
+    url = pooling.plain(embedded.attach(settings).direct_url)
     async with await AsyncConnection.connect(url) as keeper, await AsyncConnection.connect(url) as reader:
         await keeper.execute("set local idle_in_transaction_session_timeout = 0")
         await keeper.execute(_HOLD_OFF_SWEEP, (housekeeping.LOCK,))
         yield reader
         await keeper.rollback()
-
-
-def plain_url(database_url: str) -> str:
-    """The address without the name of a driver."""
-    url = make_url(pooling.plain(database_url)).set(drivername="postgresql")
-    return url.render_as_string(hide_password=False)
 
 
 @dataclass(slots=True)
@@ -183,7 +176,7 @@ class _Writing:
         database_bytes = await tables.size_bytes(connection)
         drives_bytes = sum([await self._size_bytes(drive) for drive in theirs])
         return Header(
-            product=product_version(),
+            product=version(),
             revision=(await _rows(connection, _REVISION))[0][0],
             made_at=now(),
             has_keys=has_keys,

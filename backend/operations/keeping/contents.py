@@ -12,7 +12,6 @@ signature.json                 made with the instance's keys
 from __future__ import annotations
 
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -113,11 +112,3 @@ def parse_text(model: type[_Model], name: str, text: bytes) -> _Model:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ArchiveDamaged(f"its {name} is not one of ours ({place}: {first['msg']}).") from None
-
-
-def product_version() -> str:
-    """The release that runs."""
-    try:
-        return version("puras-studio")
-    except PackageNotFoundError:
-        return "0"

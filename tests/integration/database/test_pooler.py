@@ -60,6 +60,7 @@ def test_what_else_the_address_says_reaches_the_database_library() -> None:
     assert pooling.plain(url) == f"{SUPABASE}?sslmode=require"
     assert driver_url(url) == f"{SUPABASE}?sslmode=require".replace("postgresql://", "postgresql+psycopg://")
     assert pooling.plain("host=/run dbname=d") == "host=/run dbname=d"
+    assert pooling.plain("postgresql+psycopg://u:p%40s@h/d") == "postgresql://u:p%40s@h/d"
 
 
 @pytest.fixture
