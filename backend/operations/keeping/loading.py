@@ -50,6 +50,7 @@ _RUNNING: Final = text(
 )
 _FORGET_WORKERS: Final = text("delete from workers")
 _PATIENCE: Final = text("set local statement_timeout = 0")
+_ANALYSE: Final = text("analyze")  # without it the first queries would go by guesses
 
 
 class Loading:
@@ -81,7 +82,7 @@ class Loading:
                 requeued = await _send_on_running(session)
                 await partitions.make_ahead(session, now().date())
                 await self._prove(session)
-        await _analyse(database_url)
+            await transaction.execute(_ANALYSE)
         return requeued
 
     async def _make_tables(self, transaction: AsyncConnection) -> list[bytes]:
@@ -184,9 +185,3 @@ async def _send_on_running(session: AsyncSession) -> int:
             await cancel_by(session, row.id, who=OPERATOR_LABEL)
     await session.execute(_FORGET_WORKERS)
     return len(rows)
-
-
-async def _analyse(database_url: str) -> None:
-    """Without it the first queries would go by guesses."""
-    async with _transaction(database_url) as transaction:
-        await transaction.execute(text("analyze"))
