@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
-from backend.jobs.errors import JobNotFound
+from backend.jobs.queries import get_row
 from backend.jobs.tables import Job
 from backend.ledger.schemas import Balance, LedgerLine, Receipt, ReceiptLine, UsageRow
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
@@ -74,12 +74,7 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     Raises:
         JobNotFound: there is none that the principal may see.
     """
-    principal.require(Role.VIEWER, "jobs:read")
-    job: Job | None = (
-        await session.execute(visible(Job, principal).where(col(Job.id) == job_id))
-    ).scalar_one_or_none()
-    if job is None:
-        raise JobNotFound(job_id)
+    job = await get_row(session, principal, job_id)
     query = (
         visible(UsageEvent, principal)
         .where(col(UsageEvent.job_id) == job_id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from backend.auth.actors import operator
 from backend.config import Settings, settings
@@ -59,7 +59,7 @@ def limits(  # noqa: PLR0913 - one option for each limit
     if as_json:
         typer.echo(answer.model_dump_json())
         return
-    for name, limit in json.loads(answer.model_dump_json()).items():
+    for name, limit in answer.model_dump().items():
         shown = "no limit" if limit["limit"] is None else f"{limit['limit']:,}"
         typer.echo(f"{name:20} {shown:>12}{'  (its own)' if limit['is_own'] else ''}")
 
@@ -73,11 +73,8 @@ def parsed(given: dict[str, str]) -> dict[str, int | None]:
     values = {name: None if text == INHERITED else text for name, text in given.items()}
     try:
         asked = LimitChanges.model_validate(values)
-    except ValueError as error:
-        problems = [
-            Problem(".".join(map(str, one["loc"])), str(one["msg"]))
-            for one in getattr(error, "errors", list)()
-        ]
+    except ValidationError as error:
+        problems = [Problem(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         said = " ".join(f"--{one.path.replace('_', '-')}: {one.message}." for one in problems)
         raise Invalid(f"{said} Write a number, or {INHERITED!r}.", problems) from None
     changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)

@@ -182,6 +182,11 @@ def _checked_name(name: str) -> str:
 
 
 def checked_slug(slug: str) -> str:
+    """The slug, if a project can have it.
+
+    Raises:
+        Invalid: it cannot.
+    """
     if _is_id(slug) or len(slug) > MOST_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
         mend = f"Use 1 to {MOST_SLUG_CHARACTERS} of a-z, 0-9 and '-', not '-' at an end, and not an id."
         raise Invalid(f"{slug!r} cannot be a project's slug. {mend}", [Problem("slug", mend)])
