@@ -195,10 +195,10 @@ class Settings(BaseSettings):
     """Percent put on top of the cost of tokens; default: the same as for everything else."""
 
     job_cap_usd: float = Field(default=1.0, gt=0, le=1_000_000)
-    """US dollars that a job which buys model replies or media may cost, unless its skill's `limits.cost_usd` says so."""
+    """US dollars that a job which buys model replies or media may cost, unless its skill has `limits.cost_usd`."""
 
     forgiven_usd: float = Field(default=1.0, ge=0, le=1_000_000)
-    """US dollars that failed and cancelled jobs of one project are forgiven a day (UTC); beyond that they are charged."""
+    """US dollars that failed and cancelled jobs of one project are forgiven a day (UTC); the rest is charged."""
 
     drain_s: float = Field(default=20.0, ge=0)
     """Seconds that a stopping worker lets its jobs finish before it hands them over."""

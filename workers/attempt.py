@@ -20,7 +20,7 @@ from backend.errors import PurasError
 from backend.events.append import NewEvent
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
-from backend.jobs.finish import Ending, finish
+from backend.jobs.finish import Ending, finish, is_free
 from backend.jobs.requeue import requeue
 from backend.jobs.retry import TryAgain, after_absence, after_failure
 from backend.ledger.pricing import NANOS_PER_MICRO
@@ -262,8 +262,7 @@ class Attempt:
     def _unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AnySession]]:
         """An end without money is one statement."""
         database = self._instance.database
-        is_free = not ending.used and self.claimed.reserved_micros == 0
-        return database.single if is_free else database.transaction
+        return database.single if is_free(self.claimed, ending) else database.transaction
 
     def _without_secrets(self, text: str) -> str:
         return self._recorder.scrubber.scrub(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]

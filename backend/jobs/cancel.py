@@ -16,6 +16,7 @@ from backend.jobs import admission
 from backend.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
+from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 
@@ -74,6 +75,7 @@ async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
 
 
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:
+    await settling.settle_unstarted(session, job_id)
     event = NewEvent("cancelled", {"by": who})
     row = (
         await session.execute(

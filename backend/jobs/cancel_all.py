@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
+from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 
@@ -42,6 +43,7 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
     Whoever calls this keeps new ones from coming.
     """
     values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
+    await settling.settle_all_unstarted(session, project_id)
     ended = (await session.execute(_CANCEL_QUEUED, values)).all()
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq, is_last=True) for row in ended))
     committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))

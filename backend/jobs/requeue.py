@@ -35,9 +35,10 @@ with held as (
 ), wallet as (
   update wallets w set reserved_micros = w.reserved_micros - back.reserved_micros
   from back where w.project_id = back.project_id and back.reserved_micros > 0
+  returning 1
 ), slot as (
   update admissions a set admitted = a.admitted - 1, parked = a.parked + 1
-  from back where a.project_id = back.project_id
+  from back where a.project_id = back.project_id and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
 select project_id, event_seq from back
 """)  # noqa: S608 - the one interpolated value is a constant

@@ -87,11 +87,12 @@ with project as (
   returning case when w.has_room then a.tail - {admission.TICK} / a.weight end as stamp
 ), job as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
-                    replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros, event_seq,
+                    replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+                    forgivable_micros, event_seq,
                     submitted_by, api_key_id, request_id, traceparent, created_at)
   select :id, :project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
          cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
-         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, 1, :submitted_by,
+         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1, :submitted_by,
          cast(:api_key_id as uuid), :request_id, :traceparent, cast(:created_at as timestamptz)
   from taken
   returning id, project_id, lane, priority, created_at
@@ -226,6 +227,7 @@ async def _insert(
         "metadata": json.dumps(request.metadata),
         "limits": request.limits.model_dump_json(exclude_none=True),
         "cap_micros": spec.prices.cap_micros(skill, request.limits),
+        "forgivable_micros": spec.prices.forgiven_micros,
         "submitted_by": principal.label,
         "api_key_id": principal.id if principal.kind.endswith("_key") else None,
         "request_id": str(get_contextvars().get("request_id", "")),

@@ -53,6 +53,36 @@ _LAWS = {
           where account = 'wallet' and job_id is not null group by job_id
         ) e on e.job_id = j.id
         where j.cost_micros <> coalesce(e.paid, 0)""",
+    "what a job used is the sum of the bills of its calls": """
+        select j.id::text as job, j.used_micros, coalesce(u.sum_micros, 0)::bigint as sum_micros
+        from jobs j left join (
+          select job_id, sum(billed_micros) as sum_micros from usage_events group by job_id
+        ) u on u.job_id = j.id
+        where j.used_micros <> coalesce(u.sum_micros, 0)""",
+    "a job that has ended costs what of its calls' bills was not waived": """
+        select j.id::text as job, j.cost_micros, coalesce(u.sum_micros, 0)::bigint as sum_micros
+        from jobs j left join (
+          select job_id, sum(billed_micros - waived_micros) as sum_micros from usage_events group by job_id
+        ) u on u.job_id = j.id
+        where j.finished_at is not null and j.cost_micros <> coalesce(u.sum_micros, 0)""",
+    "nobody pays or is forgiven more than was used": """
+        select id::text as job, used_micros, cost_micros, forgiven_micros from jobs
+        where cost_micros + forgiven_micros > used_micros or least(cost_micros, forgiven_micros) < 0""",
+    "what the days cost is what the wallet paid for jobs": """
+        select coalesce(d.project_id, e.project_id)::text as project, d.spent_micros, e.paid_micros
+        from (select project_id, sum(spent_micros) as spent_micros from daily_spending group by project_id) d
+        full join (
+          select project_id, -sum(amount_micros) as paid_micros from ledger_entries
+          where account = 'wallet' and kind = 'job_charge' group by project_id
+        ) e on e.project_id = d.project_id
+        where coalesce(d.spent_micros, 0) <> coalesce(e.paid_micros, 0)
+          and not exists (select from projects p where p.id = e.project_id and p.deleted_at is not null)""",
+    "what a project was last forgiven is what its jobs were on that day": """
+        select w.project_id::text as project, w.forgiven_micros, coalesce(d.sum_micros, 0)::bigint as sum_micros
+        from wallets w join projects p on p.id = w.project_id left join (
+          select project_id, day, sum(forgiven_micros) as sum_micros from daily_spending group by project_id, day
+        ) d on d.project_id = w.project_id and d.day = w.forgiven_on
+        where p.deleted_at is null and w.forgiven_micros <> coalesce(d.sum_micros, 0)""",
     "a project's window counts its ready and running jobs": """
         select a.project_id::text as project, a.admitted, coalesce(q.ready, 0) + coalesce(r.running, 0) as counted
         from admissions a

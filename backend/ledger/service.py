@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
@@ -59,14 +58,6 @@ class Running(Protocol):
         """The fencing token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What an attempt is billed, and for what."""
-
-    billed_micros: int
-    used: tuple[Used, ...] = field(default=())
-
-
 _TRANSFER = text("""
 insert into ledger_entries (transfer_id, account, project_id, job_id, kind, amount_micros, note, created_by, created_at)
 values (:transfer_id, :from_account, :project_id, :job_id, :kind, -:amount_micros, :note, :created_by, now()),
@@ -75,11 +66,6 @@ values (:transfer_id, :from_account, :project_id, :job_id, :kind, -:amount_micro
 _DEPOSIT = text("""
 update wallets set balance_micros = balance_micros + :amount_micros
 where project_id = :project_id returning balance_micros
-""")
-_SETTLE = text("""
-update wallets
-set balance_micros = balance_micros - :billed_micros, reserved_micros = reserved_micros - :reserved_micros
-where project_id = :project_id returning balance_micros - reserved_micros as available_micros
 """)
 _NOTE_USED = text("""
 with job as (
@@ -101,12 +87,6 @@ select used_micros, greatest(0, reserved_micros - used_micros) as left_micros fr
 _CHARGE_OF_JOB = text("""
 select used_micros, greatest(0, reserved_micros - used_micros) as left_micros from jobs
 where id = :job_id and attempt = :attempt and status = 'running' for update
-""")
-_USED = text("""
-insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
-                          billed_micros, created_at)
-values (:id, :project_id, :job_id, :attempt, :kind, :provider, :model, cast(:quantity as jsonb), :upstream_nanos,
-        :billed_micros, now())
 """)
 
 
@@ -169,64 +149,3 @@ async def charge_of_job(session: AnySession, running: Running) -> Noted | None:
 
 def _noted(row: Any) -> Noted | None:
     return None if row is None else Noted(row.used_micros, row.left_micros)
-
-
-def charge_for(used: Sequence[Used], *, succeeded: bool, cap_micros: int) -> Charge:
-    """What an attempt costs its caller: nothing unless it succeeded, and never more than was reserved for it."""
-    total = sum(one.billed_micros for one in used)
-    return Charge(billed_micros=min(total, cap_micros) if succeeded else 0, used=tuple(used))
-
-
-async def settle(
-    session: AnySession,
-    *,
-    project_id: UUID,
-    job_id: UUID,
-    attempt: int,
-    reserved_micros: int,
-    charge: Charge,
-) -> None:
-    """Take the charge out of the wallet, give the rest of the reservation back, and record what was used."""
-    for one in charge.used:
-        await session.execute(
-            _USED,
-            {
-                "id": uuid4(),
-                "project_id": project_id,
-                "job_id": job_id,
-                "attempt": attempt,
-                "kind": one.kind,
-                "provider": one.provider,
-                "model": one.model,
-                "quantity": json.dumps(one.quantity),
-                "upstream_nanos": one.upstream_nanos,
-                "billed_micros": one.billed_micros if charge.billed_micros else 0,
-            },
-        )
-    if reserved_micros == 0:
-        return
-    if charge.billed_micros:
-        await session.execute(
-            _TRANSFER,
-            {
-                "transfer_id": uuid4(),
-                "from_account": "wallet",
-                "to_account": "revenue",
-                "project_id": project_id,
-                "job_id": job_id,
-                "kind": "job_charge",
-                "amount_micros": charge.billed_micros,
-                "note": "",
-                "created_by": f"job:{job_id}",
-            },
-        )
-    values = {
-        "project_id": project_id,
-        "billed_micros": charge.billed_micros,
-        "reserved_micros": reserved_micros,
-    }
-    available = (await session.execute(_SETTLE, values)).scalar_one()
-    if available <= 0:
-        await admission.park_ready(session, project_id)
-    else:
-        await admission.admit(session, project_id)

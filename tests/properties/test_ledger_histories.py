@@ -24,12 +24,24 @@ from backend.ledger import service as ledger
 from backend.ledger.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
-PRICES = PriceList(compute_micros_per_second=7, job_timeout_s=10)
+FORGIVEN_A_DAY = 100
+PRICES = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=FORGIVEN_A_DAY)
 
 acts = st.lists(
     st.tuples(
         st.sampled_from(
-            ["top_up", "submit", "claim", "succeed", "fail", "drain", "cancel", "lose", "finish_stale"]
+            [
+                "top_up",
+                "submit",
+                "claim",
+                "call",
+                "succeed",
+                "fail",
+                "drain",
+                "cancel",
+                "lose",
+                "finish_stale",
+            ]
         ),
         st.integers(0, 1_000),
     ),
@@ -69,6 +81,14 @@ async def submit(world: World, number: int) -> None:
 async def take(world: World, number: int) -> None:
     async with world.database.transaction() as session:
         world.running += await claim(session, worker_id=world.worker_id, lane="default", most=1 + number % 3)
+
+
+async def call(world: World, number: int) -> None:
+    if world.running:
+        job = world.running[number % len(world.running)]
+        bought = ledger.Used("model", {"output_tokens": number}, number * 100, number // 10)
+        async with world.database.single() as session:
+            assert await ledger.note_used(session, job, [bought]) is not None
 
 
 async def end(world: World, number: int, status: str) -> None:
@@ -119,6 +139,7 @@ ACTS: dict[str, Callable[[World, int], object]] = {
     "top_up": top_up,
     "submit": submit,
     "claim": take,
+    "call": call,
     "succeed": lambda world, number: end(world, number, "succeeded"),
     "fail": lambda world, number: end(world, number, "failed"),
     "drain": drain,
@@ -142,6 +163,11 @@ async def live_through(database_url: str, history: list[tuple[str, int]]) -> Non
                 continue  # refused, and so nothing happened
         async with database.transaction() as session:
             assert await audit.prove(session) == []
+            forgiven = await session.scalar(
+                text("select coalesce(sum(forgiven_micros), 0) from jobs where project_id = :project_id"),
+                {"project_id": tenant.project_id},
+            )
+            assert forgiven <= FORGIVEN_A_DAY * 2, "one day's, or two days' when midnight passes"
             below_zero = await session.execute(
                 text("select 1 from wallets where balance_micros < reserved_micros")
             )

@@ -30,6 +30,10 @@ def upgrade() -> None:
             op.add_column(
                 table, sa.Column(column, sa.BigInteger(), nullable=False, server_default=sa.text("0"))
             )
+    op.add_column(
+        "jobs",
+        sa.Column("forgivable_micros", sa.BigInteger(), nullable=False, server_default=sa.text("1000000")),
+    )
     op.add_column("wallets", sa.Column("forgiven_on", sa.Date(), nullable=True))
     op.add_column("usage_events", sa.Column("label", sa.String(16), nullable=False, server_default=""))
     op.add_column("usage_events", sa.Column("step", sa.Integer(), nullable=True))
@@ -59,6 +63,7 @@ def downgrade() -> None:
     for column in ("step", "label"):
         op.drop_column("usage_events", column)
     op.drop_column("wallets", "forgiven_on")
+    op.drop_column("jobs", "forgivable_micros")
     for table, columns in _NEW_COLUMNS:
         for column in columns:
             op.drop_column(table, column)

@@ -1,0 +1,156 @@
+"""What a job is charged when it ends: one bill for all its attempts, exact whoever else ends a job at the same time.
+
+A job that succeeded pays what it used, at most what was reserved for it. One that failed or was cancelled is forgiven
+that, as far as its project has not been forgiven enough on that day; the rest is charged like any other, or failing on
+purpose would be a free way to a model. Rows are always taken in the same order: the job's, the wallet's, the window's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from backend.db import AnySession
+from backend.jobs import admission
+from backend.ledger import service as ledger
+from backend.ledger.service import Running, Used
+from backend.ledger.tables import NO_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """How a job's end was paid."""
+
+    used_micros: int = 0
+    """The bill of everything that it used."""
+    charged_micros: int = 0
+    """What its wallet paid."""
+    forgiven_micros: int = 0
+
+    def as_facts(self) -> dict[str, int]:
+        """What the job's last event says of money."""
+        facts = {"cost_micros": self.charged_micros}
+        if self.forgiven_micros:
+            facts["forgiven_micros"] = self.forgiven_micros
+        return facts
+
+
+NOTHING: Final = Bill()
+
+_SETTLE = text(f"""
+with job as (
+  select id, project_id, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id, used_micros,
+         reserved_micros, forgivable_micros, status = 'queued' as is_queued
+  from jobs where id = :job_id
+), wallet as (
+  select w.project_id, w.balance_micros - w.reserved_micros as available_micros,
+         greatest(w.forgiven_on, cast(clock_timestamp() at time zone 'UTC' as date)) as day, w.forgiven_on,
+         w.forgiven_micros
+  from wallets w join job on w.project_id = job.project_id for update of w
+), payable as (
+  select job.*, wallet.day, case when wallet.forgiven_on = wallet.day then wallet.forgiven_micros else 0 end as before,
+         least(used_micros, case when is_queued then greatest(0, wallet.available_micros) else reserved_micros end)
+         as payable_micros
+  from job, wallet
+), bill as (
+  select payable.*, case when :succeeded then 0
+         else least(payable_micros, greatest(0, forgivable_micros - before)) end as forgiven
+  from payable
+), paid as (
+  update wallets w
+  set balance_micros = w.balance_micros - (bill.payable_micros - bill.forgiven),
+      reserved_micros = w.reserved_micros - bill.reserved_micros,
+      forgiven_on = case when bill.forgiven > 0 then bill.day else w.forgiven_on end,
+      forgiven_micros = case when bill.forgiven > 0 then bill.before + bill.forgiven else w.forgiven_micros end
+  from bill where w.project_id = bill.project_id
+), entries as (
+  insert into ledger_entries (transfer_id, account, project_id, job_id, kind, amount_micros, note, created_by,
+                              created_at)
+  select cast(:transfer_id as uuid), side.account, project_id, id, 'job_charge',
+         side.sign * (payable_micros - forgiven), '', 'job:' || id, now()
+  from bill, (values ('wallet', -1), ('revenue', 1)) as side (account, sign) where payable_micros > forgiven
+), daily as (
+  insert into daily_spending as d (project_id, day, skillpack_id, skill_name, api_key_id, spent_micros,
+                                   forgiven_micros)
+  select project_id, day, skillpack_id, skill_name, api_key_id, payable_micros - forgiven, forgiven
+  from bill where payable_micros > 0
+  on conflict (project_id, day, skillpack_id, skill_name, api_key_id) do update
+  set spent_micros = d.spent_micros + excluded.spent_micros,
+      forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
+)
+select used_micros, payable_micros - forgiven as charged_micros, forgiven as forgiven_micros from bill
+""")  # noqa: S608 - the one interpolated value is a constant
+
+_WAIVE = text("""
+update usage_events u set waived_micros = u.billed_micros - greatest(0, least(u.billed_micros, o.room))
+from (
+  select id, :charged_micros - sum(billed_micros) over (order by created_at, id) + billed_micros as room
+  from usage_events where project_id = :project_id and job_id = :job_id
+) o
+where u.id = o.id and u.billed_micros > 0
+""")
+
+_AVAILABLE = text("select balance_micros - reserved_micros from wallets where project_id = :project_id")
+
+_UNSETTLED = "select id, project_id from jobs where {which} and status in ('queued', 'waiting')"
+_HAVING_MONEY = "and (used_micros > 0 or reserved_micros > 0) order by id for update"
+_UNSETTLED_JOB = text(f"{_UNSETTLED.format(which='id = :job_id')} {_HAVING_MONEY}")
+_UNSETTLED_OF_PROJECT = text(f"{_UNSETTLED.format(which='project_id = :project_id')} {_HAVING_MONEY}")
+_STORE_BILL = text("""
+update jobs set cost_micros = :charged_micros, forgiven_micros = :forgiven_micros, reserved_micros = 0
+where id = :job_id and project_id = :project_id
+""")
+
+
+async def settle(
+    session: AnySession, running: Running, *, project_id: UUID, used: tuple[Used, ...], succeeded: bool
+) -> Bill | None:
+    """Pay what the running job has used, `used` and what was noted before, and give the rest of its reservation back.
+
+    None when the attempt is not the running one any more, and then nothing has happened. Otherwise the job's row is
+    held: the caller ends it in the same transaction, then calls `after`.
+    """
+    noted = ledger.note_used(session, running, used) if used else ledger.charge_of_job(session, running)
+    if await noted is None:
+        return None
+    return await _settle(session, running.job_id, project_id, succeeded=succeeded)
+
+
+async def settle_unstarted(session: AnySession, job_id: UUID) -> None:
+    """Pay what a job has used that is queued or waiting, and about to be cancelled."""
+    await _settle_each(session, await session.execute(_UNSETTLED_JOB, {"job_id": job_id}))
+
+
+async def settle_all_unstarted(session: AnySession, project_id: UUID) -> None:
+    """The same for all of a project."""
+    await _settle_each(session, await session.execute(_UNSETTLED_OF_PROJECT, {"project_id": project_id}))
+
+
+async def _settle_each(session: AnySession, found: Any) -> None:
+    for row in found.all():
+        bill = await _settle(session, row.id, row.project_id, succeeded=False)
+        values = {"job_id": row.id, "project_id": row.project_id}
+        paid = {"charged_micros": bill.charged_micros, "forgiven_micros": bill.forgiven_micros}
+        await session.execute(_STORE_BILL, {**values, **paid})
+
+
+async def after(session: AnySession, project_id: UUID) -> None:
+    """Let jobs in for the money that was given back, or out where the wallet is empty now."""
+    available = (await session.execute(_AVAILABLE, {"project_id": project_id})).scalar_one()
+    if available <= 0:
+        await admission.park_ready(session, project_id)
+    else:
+        await admission.admit(session, project_id)
+
+
+async def _settle(session: AnySession, job_id: UUID, project_id: UUID, *, succeeded: bool) -> Bill:
+    values: dict[str, Any] = {"job_id": job_id, "succeeded": succeeded, "transfer_id": uuid4()}
+    row = (await session.execute(_SETTLE, values)).one()
+    bill = Bill(row.used_micros, row.charged_micros, row.forgiven_micros)
+    if bill.charged_micros < bill.used_micros:
+        waived = {"job_id": job_id, "project_id": project_id, "charged_micros": bill.charged_micros}
+        await session.execute(_WAIVE, waived)
+    return bill
