@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import logs, queue
 from backend.deployments.active import load_deployed_skill
+from backend.errors import PurasError
 from backend.events.append import NewEvent
 from backend.fleet.service import LEASE
 from backend.jobs import admission
 from backend.jobs.claim import claimed_of
 from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
-from backend.jobs.retry import GiveUp, after_loss
+from backend.jobs.retry import GiveUp, TryAgain, after_loss
 
 log = logs.get(__name__)
 
@@ -103,10 +104,7 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
             [_lost_event(row.worker_id)],
         )
         return
-    skill = (await load_deployed_skill(session, row.deployment_id, row.skill_name)).skill
-    fate = after_loss(
-        skill.retries, losses=row.losses, losses_alone=row.losses_alone, was_alone=row.was_alone
-    )
+    fate = await _fate(session, row)
     if isinstance(fate, GiveUp):
         ending = Ending("failed", error=fate.error, error_code=fate.code)
         await finish(
@@ -127,6 +125,17 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
         )
     log.warning(
         "job of a lost worker sent on", job_id=str(row.id), attempt=row.attempt, fate=type(fate).__name__
+    )
+
+
+async def _fate(session: AsyncSession, row: Any) -> TryAgain | GiveUp:
+    """By the rule of its skill; a job whose skill cannot be had any more fails, as it would when it began."""
+    try:
+        skill = (await load_deployed_skill(session, row.deployment_id, row.skill_name)).skill
+    except PurasError as gone:
+        return GiveUp(gone.detail, gone.code)
+    return after_loss(
+        skill.retries, losses=row.losses, losses_alone=row.losses_alone, was_alone=row.was_alone
     )
 
 

@@ -225,6 +225,20 @@ async def test_a_running_job_is_asked_to_end_and_a_lost_one_is_cancelled_by_the_
     await books_are_right(database)
 
 
+async def test_a_lost_job_whose_skill_is_gone_fails_and_holds_up_no_other(database: Database) -> None:
+    tenant = await tenant_of(database)
+    first, second = await submitted(database, tenant, 2)
+    me = await worker(database)
+    await claimed(database, me)
+    async with database.transaction() as session:
+        await session.execute(text("update jobs set skill_name = 'gone' where id = :id"), {"id": first})
+    await lose(database, me)
+    job = await shown(database, tenant, first)
+    assert (job.status, job.error_code) == ("failed", "skill_not_found")
+    assert (await shown(database, tenant, second)).status == "queued"
+    await books_are_right(database)
+
+
 async def test_an_ended_job_cannot_be_cancelled_and_the_answer_says_so(database: Database) -> None:
     tenant = await tenant_of(database)
     (job_id,) = await submitted(database, tenant)
