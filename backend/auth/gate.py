@@ -17,7 +17,7 @@ from backend.answers import AWAY
 from backend.auth import credentials, membership
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.credentials import Credentials
-from backend.auth.errors import InvalidKey, ProjectNotFound
+from backend.auth.errors import InvalidKey, ProjectNotFound, TooManyBadKeys
 from backend.auth.last_use import LastUse
 from backend.config import Settings
 from backend.errors import NotSignedIn
@@ -92,7 +92,7 @@ async def _is_valid(scope: Scope) -> bool:
             named = request.headers.get("x-puras-project") or request.query_params.get("project", "")
             async with scope["app"].state.instance.database.transaction() as session:
                 await membership.act_in(session, caller, named)
-    except (NotSignedIn, ProjectNotFound):
+    except (NotSignedIn, ProjectNotFound, TooManyBadKeys):
         return False
     except AWAY:
         return True  # nobody knows; the stream itself will notice that the database is away

@@ -15,7 +15,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col
 
 from backend.app import create_app, serving
-from backend.auth import gate, keys, sessions
+from backend.auth import gate, keys, sessions, throttle
 from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.db import Database
@@ -148,11 +148,16 @@ async def _of_a_member(world: World, project_id: UUID) -> tuple[dict[str, str], 
     return {"Cookie": cookie, "X-Puras-Project": str(project_id)}, remove
 
 
-@pytest.mark.parametrize("way_in", [_of_a_key, _of_a_member], ids=["key revoked", "member removed"])
+@pytest.mark.parametrize(
+    ("way_in", "most_bad_keys"),
+    [(_of_a_key, 100), (_of_a_key, 0), (_of_a_member, 100)],
+    ids=["key revoked", "key revoked where others guess", "member removed"],
+)
 async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
-    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(throttle, "MOST_BAD_KEYS", most_bad_keys)
     monkeypatch.setattr("backend.events.sse.HEARTBEAT_S", 0.1)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
