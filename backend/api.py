@@ -12,8 +12,10 @@ from backend.drive.uploads_api import router as drive_uploads
 from backend.events.api import router as events
 from backend.jobs.api import router as jobs
 from backend.ledger.api import router as ledger
+from backend.ledger.budgets.api import router as budgets
 from backend.limits.api import router as limits
 from backend.projects.api import router as projects
+from backend.providers.api import router as providers
 from backend.secrets.api import router as secrets
 from backend.skillpacks.api import router as skillpacks
 from backend.skillpacks.hindsight_api import router as hindsight
@@ -33,7 +35,9 @@ router.include_router(hindsight)
 router.include_router(deployments)
 router.include_router(skills)
 router.include_router(ledger)
+router.include_router(budgets)
 router.include_router(drive)
 router.include_router(drive_folders)
 router.include_router(drive_uploads)
 router.include_router(secrets)
+router.include_router(providers)

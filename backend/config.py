@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import Invalid
 from backend.limits.quotas import Quota, Quotas
+from backend.providers.entries import address_of
 from backend.proxies import Network, networks_of
 from backend.storage.supabase import project as supabase
 
@@ -194,6 +195,26 @@ class Settings(BaseSettings):
     text_margin_pct: int | None = Field(default=None, ge=0, le=1000)
     """Percent put on top of the cost of tokens; default: the same as for everything else."""
 
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    """The instance's own key for Claude. With no key for any model, skills of agents run as a rehearsal, without a
+    language model and labelled so."""
+
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    """Address in front of `/v1/messages` at which Claude is reached, for a gateway; default: Anthropic's own."""
+
+    openrouter_api_key: SecretStr | None = Field(default=None, validation_alias="OPENROUTER_API_KEY")
+    """The instance's own key for the other families of models, which are reached through OpenRouter."""
+
+    models: str | None = None
+    """A TOML file with models of your own, such as those of a local server; `docs/models.md` shows its form."""
+
+    default_model: str = "claude/sonnet-4-6"
+    """Language model of skills that name none."""
+
+    provider_hosts: str | None = None
+    """Comma-separated `host:port` that projects may name as the address of their models though it is not public, or not
+    https; all other addresses must be both."""
+
     job_cap_usd: float = Field(default=1.0, gt=0, le=1_000_000)
     """US dollars that a job which buys model replies or media may cost, unless its skill has `limits.cost_usd`."""
 
@@ -235,6 +256,11 @@ class Settings(BaseSettings):
     def _are_networks(cls, listed: str | None) -> str | None:
         networks_of(listed or "")
         return listed
+
+    @field_validator("anthropic_base_url")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        return address_of(address) if address else None
 
     @model_validator(mode="after")
     def _name_a_storage(self) -> Settings:

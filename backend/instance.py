@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -15,6 +16,7 @@ from backend.db import Database
 from backend.embedded import attach
 from backend.events.wakeups import WakeUps
 from backend.ledger.pricing import PriceList, usd_to_micros
+from backend.providers import catalogue
 from backend.queue import RedisDoorbell
 from backend.secrets.vault import Vault
 from backend.storage import Storage
@@ -54,7 +56,9 @@ async def open_instance(
 
     Raises:
         Unavailable: no database is given and none is running in the home.
+        BadCatalogue: the operator's file of models is wrong.
     """
+    catalogue.use(Path(settings.models) if settings.models else None)
     servers = attach(settings)
     database = Database(servers.database_url)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)

@@ -12,6 +12,7 @@ from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.metrics.tables import ProcessMetrics
 from backend.projects.tables import Member, Project
+from backend.providers.tables import ProviderKey
 from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
 
@@ -35,6 +36,7 @@ __all__ = [
     "PasswordReset",
     "ProcessMetrics",
     "Project",
+    "ProviderKey",
     "QueuedJob",
     "Secret",
     "Session",

@@ -14,6 +14,8 @@ from backend.ledger import queries
 from backend.ledger.queries import Group
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
 from backend.paging import PageDep, linked
+from backend.providers import catalogue
+from backend.providers.prices import ModelPrice
 
 router = APIRouter(tags=["money"])
 
@@ -51,11 +53,12 @@ async def get_usage(
 
 @router.get("/pricing", summary="Prices of this instance")
 async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
-    """What the instance charges by itself, and its margins."""
+    """What the instance charges by itself, its margins, and what each language model costs with them."""
     principal.require(Role.VIEWER, "billing:read")
     prices = instance.prices
     return PriceView(
         compute_micros_per_second=prices.compute_micros_per_second,
         margin_pct=prices.margin_pct,
         text_margin_pct=prices.text_margin_pct,
+        models=ModelPrice.all_of(catalogue.current(), prices.text_margin_pct),
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.providers.prices import ModelPrice
 
 
 class _Answer(BaseModel):
@@ -121,3 +122,5 @@ class PriceView(_Answer):
     compute_micros_per_second: int
     margin_pct: int
     text_margin_pct: int
+    models: list[ModelPrice]
+    """Language models, each with what its tokens cost here."""

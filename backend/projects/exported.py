@@ -51,6 +51,7 @@ EXPORTED: Final = (
     Exported("members"),
     Exported("api_keys", hidden=frozenset({"secret_hash"})),
     Exported("secrets", hidden=frozenset({"ciphertext"})),
+    Exported("provider_keys", hidden=frozenset({"ciphertext"})),
     Exported("audit_rows"),
 )
 LEFT_OUT: Final[dict[str, str]] = {

@@ -51,8 +51,12 @@ class CacheRates(_Part):
     read: Decimal = Field(default=Decimal(1), ge=0, le=100)
 
 
-def _address(address: str) -> str:
-    """The address without a slash at its end; not one with a password, a question or no host."""
+def address_of(address: str) -> str:
+    """An address in front of `/v1/messages` in the one form in which it is kept.
+
+    Raises:
+        ValueError: it is not an address, or holds a password or a query.
+    """
     try:
         parts = urlsplit(address)
         is_address = parts.port is None or parts.port > 0
@@ -65,7 +69,7 @@ def _address(address: str) -> str:
     return address.rstrip("/").removesuffix("/v1")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(address_of)]
 
 
 class Endpoint(_Part):
@@ -75,8 +79,8 @@ class Endpoint(_Part):
     """Address in front of `/v1/messages`."""
     key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
     """Environment variable of the operator that holds the key; none: it needs no key."""
-    auth: Literal["x-api-key", "bearer"] = "x-api-key"
-    """How the key is sent."""
+    auth: Literal["bearer", "x-api-key"] = "bearer"
+    """How the key is sent: as `Authorization: Bearer`, or as `x-api-key` too, which older gateways want."""
 
 
 class CatalogueEntry(_Part):

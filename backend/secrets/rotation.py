@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import literal, select, tuple_, update
 from sqlmodel import col
 
 from backend.db import Database
 from backend.idempotency.tables import IdempotencyKey
+from backend.providers.tables import ProviderKey
 from backend.secrets.errors import SecretUnreadable
 from backend.secrets.tables import Secret
 from backend.secrets.vault import Vault
@@ -21,6 +23,7 @@ class Rotated:
     """What a rotation did."""
 
     secrets: int = 0
+    """Keys for models among them."""
     answers: int = 0
     """Stored answers to requests with an idempotency key; they may show a new API key."""
     unreadable: int = 0
@@ -28,13 +31,14 @@ class Rotated:
 
 
 async def reencrypt(database: Database, vault: Vault) -> Rotated:
-    """Write every secret and every stored answer anew under the newest key.
+    """Write every secret, key for models and stored answer anew under the newest key.
 
     What a running job has stays as it is. Warm parents of the skills concerned start anew, since the version of a
     skill's secrets is made of what is stored.
     """
     done = Rotated()
     await _secrets(database, vault, done)
+    await _provider_keys(database, vault, done)
     await _answers(database, vault, done)
     return done
 
@@ -55,6 +59,25 @@ async def _secrets(database: Database, vault: Vault, done: Rotated) -> None:
                 except SecretUnreadable:
                     done.unreadable += 1
             last = rows[-1].id
+
+
+async def _provider_keys(database: Database, vault: Vault, done: Rotated) -> None:
+    place = (col(ProviderKey.project_id), col(ProviderKey.family))
+    query = select(ProviderKey).order_by(*place).limit(_ROWS_AT_ONCE).with_for_update()
+    last: tuple[UUID, str] | None = None
+    while True:
+        async with database.transaction() as session:
+            page = query if last is None else query.where(tuple_(*place) > tuple_(*map(literal, last)))
+            rows = (await session.scalars(page)).all()
+            if not rows:
+                return
+            for row in rows:
+                try:
+                    row.ciphertext = vault.rotate(row.ciphertext)
+                    done.secrets += 1
+                except SecretUnreadable:
+                    done.unreadable += 1
+            last = (rows[-1].project_id, rows[-1].family)
 
 
 async def _answers(database: Database, vault: Vault, done: Rotated) -> None:

@@ -4,6 +4,7 @@ PurasError
 ├── Unavailable
 │   ├── ModelOverloaded   503  busy, or over a rate, after every retry
 │   └── ModelUnavailable  503  it cannot be reached
+├── ModelKeyMissing       409  there are keys for other models, and none for this one
 ├── ModelKeyRefused       402  the upstream does not take the key, or its account is empty
 ├── ModelRefused          422  the upstream says that the request itself is wrong
 └── PromptTooLong         413  the conversation does not fit into the model
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from backend.errors import Invalid, PaymentRequired, TooLarge, Unavailable
+from backend.errors import Conflict, Invalid, PaymentRequired, TooLarge, Unavailable
 
 
 class ModelOverloaded(Unavailable):
@@ -43,6 +44,20 @@ class ModelUnavailable(Unavailable):
             retry_after_s=retry_after_s,
             model=model,
             tries=tries,
+        )
+
+
+class ModelKeyMissing(Conflict):
+    """There are keys for other models, and none for this one: a rehearsal would be taken for the real thing."""
+
+    code = "model_key_missing"
+
+    def __init__(self, model: str) -> None:
+        family = model.partition("/")[0]
+        super().__init__(
+            f"There is no key for the model {model!r}. Bring one with PUT /v1/providers/{family}, or name a model of "
+            "another family; GET /v1/providers tells which have a key.",
+            model=model,
         )
 
 

@@ -18,6 +18,11 @@ from workers.sandbox.egress.dialing import Resolve, resolve_by_system
 
 _RESOLVE_S = 8.0
 _HTTPS_PORT = 443
+_HEADERS = frozenset(
+    {"host", "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type"}
+    | {"user-agent", "x-api-key", "anthropic-version", "anthropic-beta"}
+)
+_HEADER_BEGINNINGS = ("x-stainless-",)
 
 
 class AddressRefused(httpx2.ConnectError):
@@ -45,6 +50,7 @@ class VettedTransport(httpx2.AsyncBaseTransport):
             AddressRefused: it has an address that is not public.
         """
         url = request.url
+        _drop_foreign_headers(request)
         if f"{url.host}:{url.port or _HTTPS_PORT}" in self._allowed_hosts:
             return await self._inner.handle_async_request(request)
         if url.scheme != "https":
@@ -70,6 +76,13 @@ class VettedTransport(httpx2.AsyncBaseTransport):
         if not addresses:
             raise httpx2.ConnectError(f"{host} has no address", request=request)
         return addresses[0]
+
+
+def _drop_foreign_headers(request: httpx2.Request) -> None:
+    """What the operator adds to every call of the SDK (ANTHROPIC_CUSTOM_HEADERS) is not for a project's server."""
+    for name in list(request.headers):
+        if name not in _HEADERS and not name.startswith(_HEADER_BEGINNINGS):
+            del request.headers[name]
 
 
 def _is_address(host: str) -> bool:

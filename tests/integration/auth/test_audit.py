@@ -191,6 +191,9 @@ def _acts(scene: Scene) -> Iterator[Act]:
         secret = {"json": {"name": "TOKEN", "value": "value"}}
         yield Act(f"PUT {where}/secrets", f"{base}/secrets", "secret.set", secret)
         yield Act(f"DELETE {where}/secrets/{{name}}", f"{base}/secrets/TOKEN", "secret.deleted")
+    own = {"json": {"api_key": "sk-1"}}
+    yield Act("PUT /v1/providers/{family}", "/v1/providers/claude", "provider_key.set", own)
+    yield Act("DELETE /v1/providers/{family}", "/v1/providers/claude", "provider_key.deleted")
     job = f"/v1/jobs/{ids['job']}"
     yield Act("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
     yield Act("POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}})

@@ -1,0 +1,60 @@
+"""What the routes of providers take and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.providers.access import Access
+from backend.providers.catalogue import Catalogue
+from backend.providers.tables import ProviderKey
+from backend.schemas import Asked
+
+
+class ProviderKeyAsked(Asked):
+    """A key of the project's own."""
+
+    api_key: str
+    """As the provider gave it; never shown again."""
+    base_url: str | None = None
+    """Another server that speaks the Messages API: its address in front of `/v1/messages`, https and public."""
+
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        return [("base_url", self.base_url)]
+
+
+class ProviderAnswer(BaseModel):
+    """A family of models, and who pays for it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    family: str
+    """The part of a model's name before the slash."""
+    models: list[str]
+    """All of the family's."""
+    has_own_key: bool
+    """Whether the project brought a key: calls are billed nothing then."""
+    has_instance_key: bool
+    """Whether the instance reaches the family by itself: calls cost what `/v1/pricing` says."""
+    base_url: str | None = None
+    """Another address that the project named."""
+    updated_at: datetime | None = None
+    """When the project's key was set."""
+
+    @classmethod
+    def all_of(cls, catalogue: Catalogue, access: Access, keys: Mapping[str, ProviderKey]) -> list[Self]:
+        """Every family that takes a key, by name."""
+        return [
+            cls(
+                family=family,
+                models=[entry.slug for entry in catalogue.models.values() if entry.family == family],
+                has_own_key=family in keys,
+                has_instance_key=access.reaches(endpoint),
+                base_url=keys[family].base_url if family in keys else None,
+                updated_at=keys[family].updated_at if family in keys else None,
+            )
+            for family, endpoint in sorted(catalogue.families.items())
+        ]

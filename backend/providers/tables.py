@@ -1,0 +1,27 @@
+"""Table of the keys that projects bring for models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+
+class ProviderKey(SQLModel, table=True):
+    """A project's own key for one family of models, encrypted at rest and never read back over HTTP."""
+
+    __tablename__: ClassVar[str] = "provider_keys"
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    family: str = Field(max_length=100, primary_key=True)
+    ciphertext: str
+    """Fernet token, with the prefix `enc:v1:`."""
+    base_url: str | None = Field(default=None, max_length=2_000)
+    """Address in front of `/v1/messages`; none: that of the catalogue."""
+    updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    updated_by: str = Field(default="", max_length=200)

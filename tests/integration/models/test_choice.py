@@ -1,0 +1,143 @@
+"""Which model a job gets, at whose expense, and where a project's address may lead a worker."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from backend.config import Settings
+from backend.providers import catalogue
+from backend.providers.access import Access, access_of
+from backend.providers.service import OwnKey
+from tests.doubles.messages import MessagesServer, says
+from tests.factories.tenants import make_skill
+from workers.models import Message, Model, Prompt
+from workers.models.choice import Models
+from workers.models.errors import ModelKeyMissing, ModelRefused
+from workers.models.patience import Patience
+from workers.models.vetted import AddressRefused, VettedTransport
+
+ASK: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]
+NONE = {"anthropic_api_key": None, "anthropic_base_url": None, "openrouter_api_key": None}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MessagesServer]:
+    with MessagesServer(lambda _: says("Hello.", input_tokens=1_000, output_tokens=1)).running() as server:
+        yield server
+
+
+@asynccontextmanager
+async def choosing(**given: Any) -> AsyncIterator[Models]:
+    access = given.pop("access", None) or access_of(Settings(**{**NONE, **given}), catalogue.current())
+    models = Models(access, margin_pct=20, patience=Patience(tries=1))
+    yield models
+    await models.close()
+
+
+def choose(
+    models: Models, slug: str | None = None, skill_model: str | None = None, **own_keys: OwnKey
+) -> Model:
+    skill = make_skill(is_agentic=True, entrypoint="SKILL.md", model=skill_model)
+    return models.choose(slug, skill=skill, inputs={}, own_keys=own_keys)
+
+
+async def ask(model: Model) -> Any:
+    return await model.reply(Prompt("", ASK, [], 100), lambda _: None, lambda _: None)
+
+
+async def test_without_any_key_every_model_is_a_rehearsal_and_says_so() -> None:
+    async with choosing() as models:
+        for slug in (None, "claude/opus-4-8", "gpt/5", "puras/rehearsal"):
+            model = choose(models, slug)
+            assert (model.label, model.slug) == ("rehearsal", "puras/rehearsal")
+            assert (await ask(model)).label == "rehearsal"
+
+
+async def test_the_instances_key_is_used_and_billed(server: MessagesServer) -> None:
+    async with choosing(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
+        model = choose(models)
+        reply = await ask(model)
+    assert (model.slug, model.label) == ("claude/sonnet-4-6", "")
+    assert server.headers[-1]["authorization"] == "Bearer sk-instance"
+    assert reply.billed_micros == 3_618
+
+
+async def test_a_projects_own_key_goes_before_the_instances_and_is_billed_nothing(
+    server: MessagesServer,
+) -> None:
+    async with choosing(anthropic_api_key="sk-instance", anthropic_base_url=server.url) as models:
+        reply = await ask(choose(models, claude=OwnKey("sk-own")))
+    assert server.headers[-1]["authorization"] == "Bearer sk-own"
+    assert (reply.billed_micros, reply.upstream_nanos) == (0, 3_015_000)
+
+
+async def test_the_job_names_the_model_before_the_skill_and_the_skill_before_the_instance(
+    server: MessagesServer,
+) -> None:
+    async with choosing(anthropic_api_key="sk", anthropic_base_url=server.url) as models:
+        assert choose(models, "claude/haiku-4-5", "claude/opus-4-8").slug == "claude/haiku-4-5"
+        assert choose(models, None, "claude/opus-4-8").slug == "claude/opus-4-8"
+        assert choose(models).slug == "claude/sonnet-4-6"
+        assert choose(models, "puras/rehearsal").label == "rehearsal"
+
+
+async def test_where_there_are_keys_a_model_without_one_is_never_rehearsed() -> None:
+    async with choosing(anthropic_api_key="sk") as models:
+        with pytest.raises(ModelKeyMissing, match="PUT /v1/providers/gpt"):
+            choose(models, "gpt/5")
+    async with choosing() as models:
+        with pytest.raises(ModelKeyMissing):
+            choose(models, "claude/opus-4-8", gpt=OwnKey("sk-own"))
+
+
+async def test_other_families_are_reached_over_their_own_endpoint(server: MessagesServer) -> None:
+    endpoints = {**catalogue.current().endpoints}
+    changed = {"base_url": server.url, "auth": "x-api-key"}
+    endpoints["openrouter"] = endpoints["openrouter"].model_copy(update=changed)
+    async with choosing(access=Access(endpoints, {"openrouter": "sk-or"})) as models:
+        await ask(choose(models, "gemini/2.5-flash"))
+    assert server.bodies[-1]["model"] == "google/gemini-2.5-flash"
+    assert server.headers[-1]["x-api-key"] == "sk-or"
+
+
+async def test_a_server_without_keys_needs_none(server: MessagesServer) -> None:
+    endpoints = {**catalogue.current().endpoints}
+    endpoints["openrouter"] = catalogue.Endpoint(base_url=server.url)
+    async with choosing(access=Access(endpoints, {})) as models:
+        reply = await ask(choose(models, "gpt/5-mini"))
+    assert reply.blocks[0]["text"] == "Hello."
+
+
+async def test_a_projects_address_inside_of_the_network_is_refused_until_the_operator_allows_it(
+    server: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Operator: secret\nAuthorization: Bearer operator")
+    key, asked = OwnKey("sk-own", server.url), server.asked
+    for url in (server.url, server.url.replace("http", "https")):
+        async with choosing() as models:
+            with pytest.raises(ModelRefused):
+                await ask(choose(models, claude=OwnKey("sk-own", url)))
+    assert server.asked == asked
+    async with choosing(provider_hosts=server.url.removeprefix("http://")) as models:
+        model = choose(models, claude=key)
+        assert (await ask(model)).blocks[0]["text"] == "Hello."
+        await model.close()
+    assert server.headers[-1]["authorization"] == "Bearer sk-own"
+    assert "x-operator" not in server.headers[-1]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1"])
+async def test_a_name_is_judged_by_where_it_leads_at_the_time_of_the_call(address: str) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", address]
+
+    transport = VettedTransport(ssl.create_default_context(), resolve=resolve)
+    async with httpx2.AsyncClient(transport=transport) as client:
+        with pytest.raises(AddressRefused, match=r"rebinds\.example\.org is not at a public address"):
+            await client.post("https://rebinds.example.org/v1/messages")

@@ -1,0 +1,144 @@
+"""Keys that projects bring for models: written, never read back, one project's never another's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+
+from backend.instance import Instance
+from backend.providers import service
+from backend.providers.service import OwnKey
+from backend.secrets.rotation import reencrypt
+from backend.secrets.vault import Vault
+from tests.integration.auth.conftest import World
+
+KEY = "sk-ant-plainly-visible-0123456789"
+
+
+async def put(
+    client: httpx.AsyncClient, headers: dict[str, str], family: str = "claude", **body: Any
+) -> httpx.Response:
+    return await client.put(f"/v1/providers/{family}", json={"api_key": KEY, **body}, headers=headers)
+
+
+async def test_a_key_is_brought_listed_replaced_and_forgotten(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    before = (await client.get("/v1/providers", headers=headers)).json()
+    assert [one["family"] for one in before] == ["claude", "gemini", "gpt"]
+    assert not any(one["has_own_key"] for one in before)
+    first = await put(client, headers)
+    assert (first.status_code, first.json()["has_own_key"]) == (200, True)
+    assert "claude/sonnet-4-6" in first.json()["models"]
+    second = await put(client, headers, base_url="https://gateway.example.org/llm/v1/")
+    assert second.json()["base_url"] == "https://gateway.example.org/llm"
+    assert (await client.get("/v1/providers/claude", headers=headers)).json() == second.json()
+    assert KEY not in second.text
+    assert (await client.delete("/v1/providers/claude", headers=headers)).status_code == 204
+    gone = await client.delete("/v1/providers/claude", headers=headers)
+    assert (gone.status_code, gone.json()["code"]) == (404, "provider_key_not_found")
+
+
+async def test_a_key_is_neither_in_the_database_nor_in_the_audit_and_jobs_get_it(
+    client: httpx.AsyncClient, world: World, instance: Instance
+) -> None:
+    project, other = await world.project("Acme"), await world.project("Other")
+    await put(client, await world.key(project), base_url="https://gateway.example.org")
+    async with instance.database.transaction() as session:
+        for table in ("provider_keys", "audit_rows"):
+            rows = (await session.execute(text(f"select t::text from {table} t"))).scalars().all()
+            assert rows
+            assert KEY not in str(rows)
+        mine = await service.for_job(session, instance.vault, project.id)
+        theirs = await service.for_job(session, instance.vault, other.id)
+    assert mine == {"claude": OwnKey(KEY, "https://gateway.example.org")}
+    assert KEY not in repr(mine)
+    assert theirs == {}
+
+
+async def test_another_project_sees_and_forgets_nothing_of_it(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    mine = await world.key(await world.project("Acme"))
+    theirs = await world.key(await world.project("Other"))
+    await put(client, mine)
+    assert not (await client.get("/v1/providers/claude", headers=theirs)).json()["has_own_key"]
+    assert (await client.delete("/v1/providers/claude", headers=theirs)).status_code == 404
+    assert (await client.get("/v1/providers/claude", headers=mine)).json()["has_own_key"]
+
+
+UNUSABLE = [
+    ({"base_url": "http://api.example.org"}, "not https"),
+    ({"base_url": "https://127.0.0.1:8000"}, "PURAS_PROVIDER_HOSTS=127.0.0.1:8000"),
+    ({"base_url": "https://169.254.169.254"}, "not on the internet"),
+    ({"base_url": "https://[::1]"}, "not on the internet"),
+    ({"base_url": "https://[::ffff:10.0.0.1]"}, "not on the internet"),
+    ({"base_url": "https://localhost"}, "not on the internet"),
+    ({"base_url": "https://2130706433"}, "not on the internet"),
+    ({"base_url": "https://127.1"}, "not on the internet"),
+    ({"base_url": "https://0x7f.0x1"}, "not on the internet"),
+    ({"base_url": "https://me:pw@api.example.org"}, "more than a host"),
+    ({"base_url": "https://api.example.org?x=1"}, "more than a host"),
+    ({"base_url": "ftp://api.example.org"}, "not the address of a server"),
+    ({"base_url": "https://api.example.org\r\nX: y"}, "not the address of a server"),
+    ({"base_url": "https://api.example.org:99999"}, "not the address of a server"),
+    ({"api_key": ""}, "1 to 1000 characters"),
+    ({"api_key": "sk ant"}, "a blank"),
+    ({"api_key": "sk\nant"}, "a blank"),
+    ({"key": "x"}, "key"),
+]
+
+
+async def test_what_cannot_be_used_is_refused_with_the_mend(client: httpx.AsyncClient, world: World) -> None:
+    headers = await world.key(await world.project("Acme"))
+    for body, said in UNUSABLE:
+        refused = await put(client, headers, **body)
+        assert refused.status_code == 422, body
+        assert said in refused.text, body
+        assert KEY not in refused.text, body
+
+
+async def test_a_family_that_takes_no_key_is_told_the_nearest(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    for answer in (
+        await put(client, headers, "cloude"),
+        await client.get("/v1/providers/cloude", headers=headers),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_family")
+        assert "Did you mean 'claude'?" in answer.json()["detail"]
+    assert (await put(client, headers, "puras")).status_code == 404
+
+
+async def test_keys_move_to_the_instances_newest_key_with_the_secrets(
+    client: httpx.AsyncClient, world: World, instance: Instance
+) -> None:
+    project = await world.project("Acme")
+    await put(client, await world.key(project))
+    newest = Fernet.generate_key().decode()
+    both = Vault([newest, *instance.vault.export().split()])
+    assert (await reencrypt(instance.database, both)).secrets == 1
+    async with instance.database.transaction() as session:
+        moved = await service.for_job(session, Vault([newest]), project.id)
+    assert moved["claude"].api_key == KEY
+
+
+async def test_prices_are_told_with_the_margin_on_top_and_without_upstream_names(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    answer = await client.get("/v1/pricing", headers=await world.key(await world.project("Acme")))
+    models = {one["model"]: one for one in answer.json()["models"]}
+    sonnet, haiku = models["claude/sonnet-4-6"], models["claude/haiku-5-5"]
+    assert sonnet["per_million_tokens"]["input_micros"] == 3_600_000
+    assert sonnet["per_million_tokens"]["cache_read_micros"] == 360_000
+    assert (haiku["long_prompts_above_tokens"], haiku["long_prompts"]["output_micros"]) == (
+        100_000,
+        3_000_000,
+    )
+    assert models["puras/rehearsal"]["per_million_tokens"]["output_micros"] == 0
+    assert "openai/" not in answer.text
