@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from backend.db import driver_url
 
@@ -24,13 +26,8 @@ def alembic_config() -> Config:
 
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database to a revision; waits while another process does the same."""
-    engine = _engine(database_url)
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-            command.upgrade(_with_connection(connection), revision)
-    finally:
-        engine.dispose()
+    with _alone(database_url) as connection:
+        command.upgrade(_with_connection(connection), revision)
 
 
 def upgrade_within(connection: Connection, revision: str = "head") -> None:
@@ -40,13 +37,8 @@ def upgrade_within(connection: Connection, revision: str = "head") -> None:
 
 def downgrade(database_url: str, revision: str) -> None:
     """Take the database back to a revision."""
-    engine = _engine(database_url)
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-            command.downgrade(_with_connection(connection), revision)
-    finally:
-        engine.dispose()
+    with _alone(database_url) as connection:
+        command.downgrade(_with_connection(connection), revision)
 
 
 def check(database_url: str) -> None:
@@ -55,22 +47,14 @@ def check(database_url: str) -> None:
     Raises:
         alembic.util.CommandError: they do.
     """
-    engine = _engine(database_url)
-    try:
-        with engine.begin() as connection:
-            command.check(_with_connection(connection))
-    finally:
-        engine.dispose()
+    with _connected(database_url) as connection:
+        command.check(_with_connection(connection))
 
 
 def current_revision(database_url: str) -> str | None:
     """The revision that the database is at, or none for an empty one."""
-    engine = _engine(database_url)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+    with _connected(database_url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest_revision() -> str:
@@ -93,11 +77,25 @@ def older_than(revision: str) -> list[str]:
     return [script.revision for script in before if script.revision != revision]
 
 
-def _engine(database_url: str) -> Engine:
-    return create_engine(
+@contextmanager
+def _alone(database_url: str) -> Iterator[Connection]:
+    """A transaction beside which no other process migrates."""
+    with _connected(database_url) as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        yield connection
+
+
+@contextmanager
+def _connected(database_url: str) -> Iterator[Connection]:
+    engine = create_engine(
         driver_url(database_url),
         connect_args={"prepare_threshold": None},  # nothing is worth it here, and a pooler would not bear it
     )
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _with_connection(connection: Connection) -> Config:
