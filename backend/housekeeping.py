@@ -53,6 +53,9 @@ async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
         except (SQLAlchemyError, OSError, PurasError) as error:
             log.warning("tidying was interrupted; trying again later", why=why_away(error))
             is_more_left = False
+        except Exception as error:  # the last resort: a fault of ours must not end it for good
+            log.exception("fault while tidying; trying again later", error=str(error))
+            is_more_left = False
         await asyncio.sleep(PAUSE_S if is_more_left else EVERY_S)
 
 

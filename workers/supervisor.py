@@ -193,8 +193,11 @@ class Supervisor:
 
     async def _sweep_forever(self) -> None:
         while True:
-            with self._database_may_be_away():
-                await self._sweep()
+            try:
+                with self._database_may_be_away():
+                    await self._sweep()
+            except Exception as error:  # the last resort: unswept, jobs of lost workers wait for ever
+                log.exception("fault of the sweep; trying again", error=str(error))
             self._floors = dict.fromkeys(self._lanes, 0)
             self._wake.set()
             await asyncio.sleep(SWEEP_EVERY_S)

@@ -1,0 +1,49 @@
+"""Housekeeping is done again and again, whatever came between."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from backend import housekeeping
+from backend.db import Database
+from backend.retention.rules import Rules
+from backend.storage.local import LocalStorage
+from tests.factories.tenants import make_tenant
+
+WITHIN_S = 20
+KEEP_ALL = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
+
+
+class Unwilling(LocalStorage):
+    """A storage that removes nothing, and says so in its own way."""
+
+    def __init__(self, root: Path, error: Exception) -> None:
+        super().__init__(root)
+        self.error = error
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+
+    async def delete_bundle(self, sha256: str) -> None:
+        self.asked.put_nowait(sha256)
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), RuntimeError("of a kind that nobody expected")], ids=repr)
+async def test_tidying_goes_on_after_any_error(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(housekeeping, "EVERY_S", 0.0)
+    async with database.transaction() as session:
+        await make_tenant(session)
+        await session.execute(text("update deployments set deleted_at = now()"))
+    storage = Unwilling(tmp_path, error)
+    keeping = asyncio.create_task(housekeeping.keep_tidy(database, storage, KEEP_ALL))
+    async with asyncio.timeout(WITHIN_S):
+        assert await storage.asked.get() == await storage.asked.get(), "it was tried again"
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    assert keeping.cancelled()
