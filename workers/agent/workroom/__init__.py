@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,24 @@ from .printed import Printed, Trace
 
 IDEMPOTENCY_KEY: Final = "PURAS_IDEMPOTENCY_KEY"
 _PLACE: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
+
+
+@asynccontextmanager
+async def workroom(
+    house: House, assignment: Assignment, skill: Skill, recorder: Recorder
+) -> AsyncIterator[SandboxWorkroom]:
+    """A workroom for one attempt, open while the block lasts.
+
+    Raises:
+        PurasError: it cannot be had; or, at the end of a block that went well, files of its own drive were lost.
+    """
+    room = await open_workroom(house, assignment, skill, recorder)
+    try:
+        yield room
+    finally:
+        await room.close()
+    if not room.drive_is_whole:
+        raise ParentLost(DRIVE_GONE)
 
 
 async def open_workroom(

@@ -103,11 +103,11 @@ def become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    _give_up_capabilities()
+    give_up_capabilities()
 
 
-def _give_up_capabilities() -> None:
-    """Changing the user leaves the inheritable ones behind."""
+def give_up_capabilities() -> None:
+    """Root is a user like others from now on; for others, changing the user has left the inheritable ones behind."""
     header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
     number = CAPSET.get(os.uname().machine)
     if number is not None:

@@ -1,0 +1,87 @@
+"""The tool `bash`: a command in the agent's sandbox."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from workers.agent import Ran, ToolCall, ToolError, ToolResult, Workroom
+from workers.agent.workroom.printed import KEPT_CHARACTERS
+from workers.sandbox.shell import MOST_COMMAND_BYTES
+
+from .arguments import Arguments, spec_of
+
+DEFAULT_S: Final = 60
+MOST_S: Final = 600
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "command": {"type": "string", "minLength": 1, "description": "What bash is to run."},
+        "timeout": {
+            "type": "number",
+            "minimum": 1,
+            "maximum": MOST_S,
+            "default": DEFAULT_S,
+            "description": f"Seconds after which it is ended, 1 to {MOST_S}.",
+        },
+    },
+    "required": ["command"],
+    "additionalProperties": False,
+}
+_ARGUMENTS: Final = Arguments(_SCHEMA)
+
+
+class Bash:
+    """Runs a command and gives its exit code and the end of what it printed."""
+
+    spec = spec_of(
+        "bash",
+        "Run a command with bash in the work folder. The drive is ./drive, the skill's own files are there read-only. "
+        f"You get the exit code and the last {KEPT_CHARACTERS:,} characters of its output. Each call begins anew: "
+        "variables, `cd` and background processes end with it, files stay. There are no secrets and no terminal; "
+        "programs reach the network through the proxy in their variables, if the skill has one.",
+        _SCHEMA,
+    )
+    is_read_only = False
+    is_idempotent = False
+    runs_alone = False
+    confirm = False
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Run the command.
+
+        Raises:
+            ToolError: the arguments are wrong.
+        """
+        given = _ARGUMENTS.of(call)
+        command, timeout_s = given["command"], float(given["timeout"])
+        if len(command.encode("utf-8", "replace")) > MOST_COMMAND_BYTES:
+            raise ToolError(
+                f"The command is longer than {MOST_COMMAND_BYTES:,} bytes: write it to a file with file_write and run "
+                "that."
+            )
+        recorder = workroom.recorder
+        ran = await workroom.bash(
+            command,
+            timeout_s=timeout_s,
+            on_output=lambda stream, text: recorder.record("log", {"stream": stream, "text": text}),
+        )
+        return ToolResult(
+            _shown(ran, timeout_s), ok=ran.exit_code is not None, facts={"exit_code": _code(ran)}
+        )
+
+
+def _code(ran: Ran) -> int:
+    """The exit code as shells tell it: a signal is 128 and its number, -1 is a command that we ended."""
+    if ran.exit_code is None:
+        return -1
+    return ran.exit_code if ran.exit_code >= 0 else 128 - ran.exit_code
+
+
+def _shown(ran: Ran, timeout_s: float) -> str:
+    note = ""
+    if ran.timed_out:
+        note = (
+            f"\n[ended: it ran longer than {timeout_s:g} s, with everything that it had started; give it less to do, "
+            f"or a larger timeout (at most {MOST_S})]"
+        )
+    return f"exit={_code(ran)}\n{ran.output}{note}"

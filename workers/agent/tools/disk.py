@@ -1,0 +1,114 @@
+"""Reading and writing one file of an agent, without ever following where its code leads us."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from secrets import token_hex
+from typing import Final, NamedTuple
+
+from backend.storage.tree import made_folder, open_file_in, opened_folder
+from workers.agent import ToolError
+
+from .places import Place
+
+MOST_BYTES: Final = 5 << 20
+_FILE_MODE: Final = 0o600  # as the agent's own code makes them
+
+
+class Written(NamedTuple):
+    """A file that was written."""
+
+    size_bytes: int
+    is_new: bool
+
+
+def read(place: Place) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ToolError: it is not there, no plain file, or too large.
+    """
+    if not place.parts:
+        raise ToolError(f"{place.shown or '.'!r} is a folder: name a file in it.")
+    try:
+        with opened_folder(place.root, place.parts[:-1]) as folder:
+            descriptor = open_file_in(folder, place.parts[-1])
+    except OSError:
+        raise ToolError(_why_not(place)) from None
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > MOST_BYTES else file.read(MOST_BYTES + 1)
+    if max(size, len(content)) > MOST_BYTES:
+        raise ToolError(
+            f"{place.shown!r} has {size:,} bytes, more than the {MOST_BYTES >> 20} MB that can be read at once: take "
+            "the part you need with a command, like `head` or `sed -n`."
+        )
+    return content
+
+
+def write(place: Place, content: bytes, *, owner_uid: int | None) -> Written:
+    """Put a file there, at once and whole, with the folders above it.
+
+    Raises:
+        ToolError: something else is in the way, or there is no room.
+    """
+    try:
+        with made_folder(place.root, place.parts[:-1], owner_uid=owner_uid) as folder:
+            return _write_in(folder, place, content, owner_uid)
+    except NotADirectoryError:
+        raise ToolError(
+            f"{place.shown!r} cannot be written: a part of the path is no folder, or a link. Choose another path."
+        ) from None
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise ToolError(f"{place.shown!r} cannot be written: {why}.") from None
+
+
+def _write_in(folder: int, place: Place, content: bytes, owner_uid: int | None) -> Written:
+    name, mode = place.parts[-1], _mode_of(folder, place)
+    fresh = f".{token_hex(8)}.part"
+    descriptor = os.open(
+        fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if owner_uid is not None:
+                os.fchown(file.fileno(), owner_uid, owner_uid)
+            os.fchmod(file.fileno(), mode if mode is not None else _FILE_MODE)
+        os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)  # a link in its place is replaced itself
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(fresh, dir_fd=folder)
+        raise
+    return Written(len(content), mode is None)
+
+
+def _mode_of(folder: int, place: Place) -> int | None:
+    """The rights of the file that is there; none if there is none."""
+    try:
+        mode = os.stat(place.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+    return stat.S_IMODE(mode) & 0o777 if stat.S_ISREG(mode) else _FILE_MODE
+
+
+def _why_not(place: Place) -> str:
+    """Why a file cannot be read; looked at again, since the kernel does not tell all cases apart."""
+    try:
+        with opened_folder(place.root, place.parts[:-1]) as folder:
+            mode = os.stat(place.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
+    except NotADirectoryError:
+        return f"{place.shown!r} cannot be read: a part of the path is no folder, or a link, which is not followed."
+    except OSError:
+        return f"There is no file {place.shown!r}. What lies in the drive begins with 'drive/'."
+    if stat.S_ISDIR(mode):
+        return f"{place.shown!r} is a folder: name a file in it."
+    if stat.S_ISLNK(mode):
+        return f"{place.shown!r} is a link, and links are not followed: name the file itself."
+    return f"{place.shown!r} is no plain file."

@@ -1,0 +1,147 @@
+"""The tool `file_read`: texts, pictures and PDFs of the work folder, the drive and the skill, as a model takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any, Final
+
+from backend.drive.mime import HEAD_BYTES, sniff
+from backend.secrets.scrub import Scrubber
+from workers.agent import ToolCall, ToolError, ToolResult, Workroom
+from workers.models import Block
+
+from . import disk, pdfs, pictures, places
+from .arguments import Arguments, spec_of
+
+MOST_PATHS: Final = 10
+MOST_CHARACTERS: Final = 100_000
+PDF: Final = "application/pdf"
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "paths": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+            "minItems": 1,
+            "maxItems": MOST_PATHS,
+            "description": f"1 to {MOST_PATHS} files: 'notes.md', 'drive/photo.png', 'references/style.md'.",
+        }
+    },
+    "required": ["paths"],
+    "additionalProperties": False,
+}
+_ARGUMENTS: Final = Arguments(_SCHEMA)
+
+
+class FileRead:
+    """Reads files; how depends on what the model can take."""
+
+    is_read_only = True
+    is_idempotent = True
+    runs_alone = False
+    confirm = False
+
+    def __init__(self, *, vision: bool, pdf: bool) -> None:
+        """Say whether the model sees pictures, and whether it takes PDFs as they are."""
+        self._sees_pictures = vision
+        self._takes_pdf = pdf
+        self.spec = spec_of(
+            "file_read",
+            "Read files: texts, pictures (PNG, JPEG, GIF, WebP) and PDFs, each up to "
+            f"{disk.MOST_BYTES >> 20} MB. Texts are cut at {MOST_CHARACTERS:,} characters.",
+            _SCHEMA,
+        )
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Read the files; what cannot be read is said in its place.
+
+        Raises:
+            ToolError: the arguments are wrong, or nothing could be read.
+        """
+        blocks: list[Block] = []
+        read: list[str] = []
+        problems: list[str] = []
+        for path in dict.fromkeys(_ARGUMENTS.of(call)["paths"]):
+            try:
+                place = places.to_read(path, workroom)
+                blocks += await self._blocks(place, workroom)
+                read.append(place.shown)
+            except ToolError as error:
+                problems.append(str(error))
+                blocks.append(_text(f"ERROR: {error}"))
+        if not read:
+            raise ToolError("\n".join(problems))
+        return ToolResult(blocks, facts={"paths": read, "count": len(read)})
+
+    async def _blocks(self, place: places.Place, workroom: Workroom) -> list[Block]:
+        content = await asyncio.to_thread(disk.read, place)
+        kind = sniff(content[:HEAD_BYTES], place.parts[-1])
+        if kind == PDF:
+            return await self._pdf(place, content, workroom)
+        if kind in pictures.KINDS:
+            return self._picture(place, content, kind)
+        return [_text(f"{place.shown}:\n{_cut(_decoded(place, content, kind), workroom)}")]
+
+    def _picture(self, place: places.Place, content: bytes, kind: str) -> list[Block]:
+        size = pictures.size_of(content, kind)
+        if size is None:
+            raise ToolError(f"{place.shown!r} is a broken picture ({kind}).")
+        if max(size) > pictures.MOST_PIXELS:
+            raise ToolError(
+                f"{place.shown!r} has {size.width} × {size.height} pixels, more than {pictures.MOST_PIXELS} on a side: "
+                "make it smaller first."
+            )
+        if not self._sees_pictures:
+            raise ToolError(
+                f"{place.shown!r} is a picture ({kind}, {size.width} × {size.height}), and this model sees none."
+            )
+        heading = _text(f"{place.shown} ({kind}, {size.width} × {size.height}):")
+        return [heading, {"type": "image", "source": _source(content, kind)}]
+
+    async def _pdf(self, place: places.Place, content: bytes, workroom: Workroom) -> list[Block]:
+        pdf = await pdfs.look_at(
+            content,
+            shown=place.shown,
+            wants_text=not self._takes_pdf,
+            most_characters=MOST_CHARACTERS + 1,
+        )
+        heading = f"{place.shown} (PDF, {pdf.pages} pages"
+        if self._takes_pdf:
+            document = {"type": "document", "source": _source(content, PDF), "title": place.parts[-1]}
+            return [_text(f"{heading}):"), document]
+        if not pdf.text.strip():
+            raise ToolError(f"{place.shown!r} has no text in it: its pages are pictures.")
+        first = f"the text of the first {pdfs.MOST_PAGES}" if pdf.pages > pdfs.MOST_PAGES else "its text"
+        return [_text(f"{heading}, {first}):\n{_cut(pdf.text, workroom)}")]
+
+
+def _decoded(place: places.Place, content: bytes, kind: str) -> str:
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ToolError(
+            f"{place.shown!r} is no text, no picture and no PDF that can be read, but {kind}: look at it with a "
+            "command or a tool."
+        )
+    return text
+
+
+def _cut(text: str, workroom: Workroom) -> str:
+    """Secrets are taken out before the cut, which could go through one."""
+    text = Scrubber(workroom.assignment.secrets.values()).scrub(text)
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    left = len(text) - MOST_CHARACTERS
+    return f"{text[:MOST_CHARACTERS]}\n[cut here: {left:,} more characters, which a command like `tail -c` can show]"
+
+
+def _source(content: bytes, kind: str) -> dict[str, str]:
+    return {"type": "base64", "media_type": kind, "data": base64.b64encode(content).decode("ascii")}
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}

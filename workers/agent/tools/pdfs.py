@@ -1,0 +1,83 @@
+"""What is in a PDF, asked of a confined process: the file may be made to attack whoever reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from workers.agent import ToolError
+from workers.sandbox.places import BASE_PYTHON, RUNTIME
+
+MOST_PAGES: Final = 100
+"""That models look at in one request."""
+_LOOK_S: Final = 15.0
+_ANSWER_BYTES: Final = 4 << 20
+_LIBRARY: Final = "pypdf"
+
+
+class Pdf(NamedTuple):
+    """What a PDF holds."""
+
+    pages: int
+    text: str
+    """Empty if it was not asked for, or has none: pages may be pictures."""
+
+
+async def look_at(content: bytes, *, shown: str, wants_text: bool, most_characters: int) -> Pdf:
+    """The number of pages, and their text if asked for.
+
+    Raises:
+        ToolError: it is broken, locked, too long, or takes too long to read.
+    """
+    answer = await _asked(content, wants_text=wants_text, most_characters=most_characters)
+    if answer is None:
+        raise ToolError(
+            f"{shown!r} cannot be looked at: reading it takes too long or too much memory. Make it simpler."
+        )
+    if "error" in answer:
+        raise ToolError(f"{shown!r} cannot be read as a PDF: {answer['error']}.")
+    pdf = Pdf(int(answer["pages"]), str(answer["text"]))
+    if pdf.pages > MOST_PAGES and not wants_text:
+        raise ToolError(
+            f"{shown!r} has {pdf.pages:,} pages, more than the {MOST_PAGES} that can be looked at: make a PDF of the "
+            "pages that matter, or take out their text, with a command or a tool."
+        )
+    return pdf
+
+
+async def _asked(content: bytes, *, wants_text: bool, most_characters: int) -> dict[str, Any] | None:
+    """The answer of the process; none if it was ended or failed."""
+    library = importlib.util.find_spec(_LIBRARY)
+    if library is None or library.origin is None:
+        raise ToolError("This worker cannot read PDFs: the package pypdf is missing.")
+    paths = [str(RUNTIME.parent), str(Path(library.origin).parents[1])]
+    code = (
+        f"import sys; sys.path[:0] = {paths!r}; from {RUNTIME.name} import pdf; pdf.main("
+        f"wants_text={wants_text!r}, most_pages={MOST_PAGES}, most_characters={most_characters})"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(str(BASE_PYTHON), "-I", "-S", "-B", "-c", code),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        start_new_session=True,
+        limit=_ANSWER_BYTES,
+    )
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            said, _ = await process.communicate(content)
+        answer = json.loads(said)
+    except (TimeoutError, ValueError):
+        return None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,86 @@
+"""The skill's own Python tools: functions of its bundle, offered to the model as its skill.yaml describes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from backend.bundles.manifest import Skill, Tool
+from backend.bundles.value_schemas import OutputSchema
+from workers.agent import ToolCall, ToolError, ToolResult, Workroom
+from workers.runners import Entrypoint, Failure
+
+from .arguments import Arguments, spec_of
+
+_MOST_MEDIA: Final = 20
+_MOST_PROBLEMS: Final = 5
+_KINDS: Final = {
+    "image": ("png", "jpg", "jpeg", "gif", "webp", "avif", "svg"),
+    "video": ("mp4", "webm", "mov", "mkv"),
+    "audio": ("mp3", "wav", "ogg", "m4a", "flac", "opus", "aac"),
+}
+
+
+def python_tools(skill: Skill) -> list[PythonTool]:
+    """The skill's tools that are functions."""
+    return [PythonTool(tool, skill) for tool in skill.tools if tool.entrypoint and tool.name]
+
+
+class PythonTool:
+    """One function, with its schemas."""
+
+    def __init__(self, tool: Tool, skill: Skill) -> None:
+        schema = tool.input_schema or {"type": "object", "properties": {}}
+        self.spec = spec_of(tool.name or "", tool.description, schema)
+        self.is_read_only = tool.read_only
+        self.is_idempotent = tool.idempotent
+        self.runs_alone = tool.confirm
+        self.confirm = tool.confirm
+        file, _, function = (tool.entrypoint or "").rpartition(":")
+        self._entrypoint = Entrypoint(skill.path, file, function)
+        self._arguments = Arguments(schema)
+        self._output = OutputSchema(tool.output_schema or {})
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Call the function with checked arguments, and check what it gives.
+
+        Raises:
+            ToolError: the arguments do not fit, the function failed, or its value does not fit.
+        """
+        outcome = await workroom.call(
+            self._entrypoint,
+            self._arguments.of(call),
+            key=call.idempotency_key,
+            timeout_s=workroom.assignment.limits.timeout_s,
+        )
+        if isinstance(outcome, Failure):
+            raise ToolError(f"{self.spec.name} failed ({outcome.code}): {outcome.message}")
+        checked = self._output.check(outcome.value)
+        if checked.problems:
+            shown = "\n".join(
+                f"{problem.path}: {problem.message}" for problem in checked.problems[:_MOST_PROBLEMS]
+            )
+            raise ToolError(f"{self.spec.name} gave what does not fit its output_schema:\n{shown}")
+        media = list(_media(checked.value))[:_MOST_MEDIA]
+        content = json.dumps(checked.value, ensure_ascii=False)
+        return ToolResult(content, facts={"media": media} if media else {})
+
+
+def _media(value: Any) -> Iterator[dict[str, str]]:
+    """The files in the drive that a value names, with their kind."""
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, list):
+            waiting.extend(reversed(inner))
+        elif isinstance(inner, dict):
+            path = inner.get("drive_path")
+            if isinstance(path, str) and path:
+                yield {"drive_path": path, "kind": _kind(path)}
+            waiting.extend(reversed(list(inner.values())))
+
+
+def _kind(path: str) -> str:
+    extension = path.rpartition(".")[2].lower()
+    return next((kind for kind, extensions in _KINDS.items() if extension in extensions), "file")

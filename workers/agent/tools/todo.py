@@ -1,0 +1,81 @@
+"""The tool `todo_write`: the agent's own list of what there is to do, which people see too."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from workers.agent import ToolCall, ToolResult, Workroom
+
+from .arguments import Arguments, spec_of
+
+MOST_CHARACTERS: Final = 200
+MOST_ITEMS: Final = 100
+STATUSES: Final = ("pending", "in_progress", "completed")
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "todos": {
+            "type": "array",
+            "description": "The whole list, which takes the place of the one before.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "content": {"type": "string", "maxLength": MOST_CHARACTERS},
+                    "status": {"type": "string", "enum": list(STATUSES)},
+                },
+                "required": ["content", "status"],
+            },
+        }
+    },
+    "required": ["todos"],
+}
+# Bad items are dropped, not refused: a list is not worth another turn.
+_ARGUMENTS: Final = Arguments(
+    {"type": "object", "properties": {"todos": {"type": "array"}}, "required": ["todos"]}
+)
+
+
+class TodoWrite:
+    """Replaces the list."""
+
+    spec = spec_of(
+        "todo_write",
+        "Keep a list of the steps of a longer piece of work, so that nobody loses sight of them. Write the whole list "
+        "each time; one item at most is in progress.",
+        _SCHEMA,
+    )
+    is_read_only = False
+    is_idempotent = True
+    runs_alone = True
+    confirm = False
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Note the list.
+
+        Raises:
+            ToolError: there is no list.
+        """
+        given = _ARGUMENTS.of(call)["todos"]
+        todos = [todo for item in given if (todo := _todo(item)) is not None][:MOST_ITEMS]
+        counts = ", ".join(
+            f"{sum(todo['status'] == status for todo in todos)} {status}" for status in STATUSES
+        )
+        dropped = len(given) - len(todos)
+        note = (
+            f" {dropped} were left out: an item has a content of 1 to {MOST_CHARACTERS} characters and a status of "
+            f"{', '.join(STATUSES)}; at most {MOST_ITEMS} are kept."
+            if dropped
+            else ""
+        )
+        return ToolResult(f"{len(todos)} todos: {counts}.{note}", facts={"todos": todos})
+
+
+def _todo(item: Any) -> dict[str, str] | None:
+    """An item as it is kept; none if it is none."""
+    if not isinstance(item, dict):
+        return None
+    content, status = item.get("content"), item.get("status")
+    if not isinstance(content, str) or status not in STATUSES:
+        return None
+    content = content.strip()
+    return {"content": content, "status": status} if 0 < len(content) <= MOST_CHARACTERS else None

@@ -1,0 +1,73 @@
+"""Looks at one PDF: how many pages it has, and what is written in them. Confined, since such files attack readers.
+
+Run as `python -I -S -c "…; from inside import pdf; pdf.main(…)"`, the file on standard input. Answers with one JSON
+object.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import platform
+import sys
+from typing import Any, Final, NoReturn
+
+from . import confine, filters
+from .syscalls import ARCHITECTURES
+
+_MOST_BYTES: Final = 16 << 20
+_MOST_CPU_S: Final = 20
+_MOST_MEMORY_BYTES: Final = 1 << 30
+
+
+def main(*, wants_text: bool, most_pages: int, most_characters: int) -> NoReturn:
+    """Confine this process, look at the file, answer."""
+    import pypdf
+
+    logging.disable(logging.CRITICAL)  # it would tell of every fault of the file
+    _confine()
+    content = sys.stdin.buffer.read(_MOST_BYTES)
+    try:
+        answer = _look(pypdf, content, wants_text, most_pages, most_characters)
+    except Exception as error:  # noqa: BLE001 - a broken file makes the reader fail in any way
+        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _look(
+    pypdf: Any, content: bytes, wants_text: bool, most_pages: int, most_characters: int
+) -> dict[str, Any]:
+    reader = pypdf.PdfReader(io.BytesIO(content))
+    if reader.is_encrypted and not reader.decrypt(""):
+        return {"error": "it is locked with a password"}
+    pages = len(reader.pages)
+    parts: list[str] = []
+    left = most_characters
+    for page in reader.pages[:most_pages] if wants_text else ():
+        text = page.extract_text()[:left]
+        left -= len(text)
+        parts.append(text)
+        if left <= 0:
+            break
+    return {"pages": pages, "text": "\n\n".join(parts)}
+
+
+def _confine() -> None:
+    """Stay who we are: the library may be another user's to read, and is imported as it is needed."""
+    if sys.platform == "linux":
+        confine.no_new_privileges()
+        confine.give_up_capabilities()
+    confine.limit({"CPU": _MOST_CPU_S, "DATA": _MOST_MEMORY_BYTES, "FSIZE": 0, "CORE": 0, "NOFILE": 64})
+    if sys.platform != "linux":
+        return
+    abi = confine.landlock_abi()
+    if abi:
+        library = confine.open_existing([sys.prefix, sys.base_prefix, *(path for path in sys.path if path)])
+        confine.landlock(abi, readable=library, writable=[], connect_ports=())
+    architecture = ARCHITECTURES.get(platform.machine())
+    if architecture is not None:
+        confine.seccomp(filters.confinement(architecture, []))
