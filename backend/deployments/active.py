@@ -39,6 +39,8 @@ class ResolvedSkill(NamedTuple):
     sha256: str
     is_default: bool = False
     """Whether its skillpack is the project's default one."""
+    has_budgets: bool = False
+    """Whether budgets may stand against a job of it: asked here, so that a submit without any asks nothing more."""
 
 
 class DeployedSkill(NamedTuple):
@@ -166,7 +168,8 @@ def _query(given: frozenset[str]) -> TextClause:
     if not {"deployment_id", "version"} & given:
         conditions.append("d.id = p.active_deployment_id")
     return text(f"""
-        select p.id as skillpack_id, p.slug, p.is_default, d.id as deployment_id, d.version
+        select p.id as skillpack_id, p.slug, p.is_default, d.id as deployment_id, d.version,
+               exists (select from budgets b where b.project_id = p.project_id and b.enforce) as has_budgets
         from skillpacks p join deployments d on d.skillpack_id = p.id and d.deleted_at is null
         where p.project_id = :project_id and {" and ".join(conditions)}
         order by p.is_default desc, p.slug
@@ -195,7 +198,14 @@ async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any]
     if skill is None or skill.parent_skill is not None:
         raise SubskillNotSubmittable(name, name.rpartition("/")[0])
     return ResolvedSkill(
-        skill, row.skillpack_id, row.slug, row.deployment_id, row.version, sha256, row.is_default
+        skill=skill,
+        skillpack_id=row.skillpack_id,
+        skillpack_slug=row.slug,
+        deployment_id=row.deployment_id,
+        version=row.version,
+        sha256=sha256,
+        is_default=row.is_default,
+        has_budgets=row.has_budgets,
     )
 
 

@@ -29,6 +29,7 @@ from backend.jobs.errors import (
     WalletEmpty,
 )
 from backend.jobs.schemas import JobRequest
+from backend.ledger.budgets import standing as budgets
 from backend.ledger.pricing import PriceList
 from backend.limits.quotas import DEFAULTS
 from backend.metrics import committed
@@ -124,7 +125,7 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         NotAllowed: the principal may not submit, or not this skill.
         Missing: there is no such skill, skillpack or version.
         Invalid: the inputs do not fit the skill; carries every problem.
-        PaymentRequired: the wallet is empty or the key's cap is reached.
+        PaymentRequired: the wallet is empty, or the key's cap or a budget is reached.
         TooManyQueuedJobs: as many as may wait do so.
     """
     with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
@@ -151,6 +152,14 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
     if lane != DEFAULT_LANE:
         await _check_lane(session, principal, lane)
     await _check_cap(session, principal)
+    if resolved.has_budgets:
+        await budgets.check(
+            session,
+            project_id=principal.project_id,
+            skillpack_id=resolved.skillpack_id,
+            skill_name=resolved.skill.name,
+            api_key_id=_key_of(principal),
+        )
     return await _insert(session, principal, spec, resolved=resolved, inputs=inputs, lane=lane)
 
 
@@ -229,7 +238,7 @@ async def _insert(
         "cap_micros": spec.prices.cap_micros(skill, request.limits),
         "forgivable_micros": spec.prices.forgiven_micros,
         "submitted_by": principal.label,
-        "api_key_id": principal.id if principal.kind.endswith("_key") else None,
+        "api_key_id": _key_of(principal),
         "request_id": str(get_contextvars().get("request_id", "")),
         "traceparent": spans.traceparent(),
         "created_at": now(),
@@ -247,6 +256,10 @@ async def _insert(
     if done.is_ready:
         queue.note(session, queue.Ticket(lane))
     return Submitted(spec.job_id, done.is_ready)
+
+
+def _key_of(principal: Principal) -> UUID | None:
+    return principal.id if principal.kind.endswith("_key") else None
 
 
 def _later(run_at: datetime | None) -> datetime | None:

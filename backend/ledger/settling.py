@@ -16,6 +16,7 @@ from sqlalchemy import text
 from backend.db import AnySession
 from backend.jobs import admission
 from backend.ledger import service as ledger
+from backend.ledger.budgets import standing
 from backend.ledger.service import Running, Used
 from backend.ledger.tables import NO_KEY
 
@@ -93,7 +94,11 @@ from (
 where u.id = o.id and u.billed_micros > 0
 """)
 
-_AVAILABLE = text("select balance_micros - reserved_micros from wallets where project_id = :project_id")
+_AFTER = text("""
+select w.balance_micros > w.reserved_micros as has_money,
+       exists (select from budgets b where b.project_id = w.project_id and b.alert_pct is not null) as has_alerts
+from wallets w where w.project_id = :project_id
+""")
 
 _UNSETTLED = "select id, project_id from jobs where {which} and status in ('queued', 'waiting')"
 _HAVING_MONEY = "and (used_micros > 0 or reserved_micros > 0) order by id for update"
@@ -138,12 +143,14 @@ async def _settle_each(session: AnySession, found: Any) -> None:
 
 
 async def after(session: AnySession, project_id: UUID) -> None:
-    """Let jobs in for the money that was given back, or out where the wallet is empty now."""
-    available = (await session.execute(_AVAILABLE, {"project_id": project_id})).scalar_one()
-    if available <= 0:
-        await admission.park_ready(session, project_id)
-    else:
+    """Let jobs in for the money that was given back, or out where the wallet is empty now; alert where that is due."""
+    wallet = (await session.execute(_AFTER, {"project_id": project_id})).one()
+    if wallet.has_money:
         await admission.admit(session, project_id)
+    else:
+        await admission.park_ready(session, project_id)
+    if wallet.has_alerts:
+        await standing.alert(session, project_id)
 
 
 async def _settle(session: AnySession, job_id: UUID, project_id: UUID, *, succeeded: bool) -> Bill:

@@ -159,7 +159,7 @@ class Budget(SQLModel, table=True):
     """From this part of the limit on there is an alert, once per window."""
     enforce: bool = True
     """False: it only alerts."""
-    alerted_for: date | None = None
-    """The first day of the window that the last alert was for."""
+    alerted_on: date | None = None
+    """The day of the last alert; the next one comes in a later window."""
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

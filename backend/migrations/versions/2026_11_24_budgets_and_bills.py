@@ -83,7 +83,7 @@ def _create_budgets() -> None:
         sa.Column("limit_micros", sa.BigInteger(), nullable=False),
         sa.Column("alert_pct", sa.Integer(), nullable=True),
         sa.Column("enforce", sa.Boolean(), nullable=False),
-        sa.Column("alerted_for", sa.Date(), nullable=True),
+        sa.Column("alerted_on", sa.Date(), nullable=True),
         sa.Column("created_by", sa.String(200), nullable=False),
         sa.Column("created_at", _MOMENT, nullable=False),
         sa.CheckConstraint(
