@@ -7,14 +7,16 @@ PurasError
 ├── ModelKeyMissing       409  there are keys for other models, and none for this one
 ├── ModelKeyRefused       402  the upstream does not take the key, or its account is empty
 ├── ModelRefused          422  the upstream says that the request itself is wrong
+├── RecordingMissing      404  there is no job of which replies could be replayed
 └── PromptTooLong         413  the conversation does not fit into the model
 """
 
 from __future__ import annotations
 
 import math
+from uuid import UUID
 
-from backend.errors import Conflict, Invalid, PaymentRequired, TooLarge, Unavailable
+from backend.errors import Conflict, Invalid, Missing, PaymentRequired, TooLarge, Unavailable
 
 
 class ModelOverloaded(Unavailable):
@@ -98,4 +100,17 @@ class PromptTooLong(TooLarge):
             "or name a model with a longer context.",
             model=model,
             context_tokens=context_tokens,
+        )
+
+
+class RecordingMissing(Missing):
+    """There is no job of the project in which a model answered."""
+
+    code = "recording_not_found"
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(
+            f"The project has no job {job_id} in which a model answered, so nothing of it can be replayed. Name "
+            "another job, or a model of the catalogue.",
+            job_id=str(job_id),
         )

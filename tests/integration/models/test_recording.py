@@ -1,0 +1,84 @@
+"""A recording replays what a model answered in an earlier job of the same project, for nothing."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from backend.db import Database
+from backend.journal.tables import JournalEntry
+from backend.providers.recordings import recorded_job
+from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
+from workers.models import Block, Message, Prompt, Reply
+from workers.models.errors import RecordingMissing
+from workers.models.recording import Recording, load
+
+SAID: list[list[Block]] = [
+    [
+        {"type": "text", "text": "Looking."},
+        {"type": "tool_use", "id": "t1", "name": "bash", "input": {"command": "ls"}},
+    ],
+    [{"type": "text", "text": "Done."}],
+]
+
+
+async def tenant_with_run(database: Database) -> tuple[Tenant, UUID]:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill(is_agentic=True, entrypoint="SKILL.md"))
+        job_id = await make_job(session, tenant)
+        session.add(JournalEntry(job_id=job_id, step=0, place=0, kind="opening", attempt=1, content={}))
+        for step, blocks in enumerate(SAID, start=1):
+            reply = {
+                "blocks": blocks,
+                "stop_reason": "tool_use" if step == 1 else "end_turn",
+                "model": "claude/haiku-4-5",
+                "tokens": {"input": 9, "output": 9, "cache_write": 0, "cache_read": 0},
+                "billed_micros": 70,
+            }
+            session.add(
+                JournalEntry(job_id=job_id, step=step, place=0, kind="reply", attempt=1, content=reply)
+            )
+        result = JournalEntry(
+            job_id=job_id, step=1, place=1, kind="result", attempt=1, content={"content": "a"}
+        )
+        session.add(result)
+    return tenant, job_id
+
+
+async def reply_to(recording: Recording, messages: list[Message], told: list[str] | None = None) -> Reply:
+    deltas = [] if told is None else told
+    return await recording.reply(Prompt("", messages, [], 100), deltas.append, lambda _: None)
+
+
+async def test_the_replies_of_then_come_in_their_order_labelled_and_free(database: Database) -> None:
+    tenant, job_id = await tenant_with_run(database)
+    async with database.transaction() as session:
+        recording = await load(session, project_id=tenant.project_id, job_id=job_id)
+    assert recorded_job(recording.slug) == job_id
+    assert recording.entry.is_free
+    messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
+    told: list[str] = []
+    for said in SAID:
+        reply = await reply_to(recording, messages, told)
+        assert list(reply.blocks) == said
+        assert (reply.label, reply.model, reply.billed_micros) == ("recording", "claude/haiku-4-5", 0)
+        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": []}]
+    assert told == ["Looking.", "Done."]
+    assert (await reply_to(recording, messages)).stop_reason == "end_turn"
+
+
+async def test_another_projects_job_or_one_without_replies_is_no_recording(database: Database) -> None:
+    _, job_id = await tenant_with_run(database)
+    async with database.transaction() as session:
+        other = await make_tenant(session)
+        without = await make_job(session, other)
+        for asked in (job_id, without, uuid4()):
+            with pytest.raises(RecordingMissing):
+                await load(session, project_id=other.project_id, job_id=asked)
+
+
+def test_only_the_id_of_a_job_names_a_recording() -> None:
+    assert recorded_job("recording/nothing") is None
+    assert recorded_job("claude/opus-4-8") is None
+    assert recorded_job(None) is None

@@ -1,0 +1,113 @@
+"""The recording: replays what a model answered in an earlier job, for nothing. **Not a language model**.
+
+Tools run as ever; only the replies are those of then. Which of them comes next follows from the conversation alone, so
+a resumed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.jobs.tables import Job
+from backend.journal.tables import JournalEntry
+from backend.providers import catalogue
+from backend.providers.catalogue import CatalogueEntry
+from backend.providers.recordings import slug_of
+from workers.models import Block, Label, Prompt, Reply, Tokens
+from workers.models.errors import RecordingMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One reply of then."""
+
+    blocks: tuple[Block, ...]
+    stop_reason: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The replies of one earlier job, in their order; always labelled so."""
+
+    job_id: UUID
+    replies: tuple[Recorded, ...]
+
+    @property
+    def slug(self) -> str:
+        """What a job names to get it."""
+        return slug_of(self.job_id)
+
+    @property
+    def entry(self) -> CatalogueEntry:
+        """That of the model of then, as far as it is still known, and free."""
+        models = catalogue.current().models
+        known = models.get(self.replies[0].model, models[catalogue.REHEARSAL])
+        return models[catalogue.REHEARSAL].model_copy(
+            update={"vision": known.vision, "pdf": known.pdf, "most_output_tokens": known.most_output_tokens}
+        )
+
+    @property
+    def label(self) -> Label:
+        """What every reply of it is marked with."""
+        return "recording"
+
+    async def reply(
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+    ) -> Reply:
+        """The reply that came at this place then; behind the last one, the end of the turn."""
+        place = sum(message["role"] == "assistant" for message in prompt.messages)
+        recorded = self.replies[place] if place < len(self.replies) else _end(self.replies[-1].model)
+        for block in recorded.blocks:
+            if block["type"] == "text":
+                on_delta(block["text"])
+                await asyncio.sleep(0)  # followers see it stream
+        return Reply(
+            blocks=recorded.blocks,
+            stop_reason=recorded.stop_reason,
+            tokens=Tokens(),
+            model=recorded.model,
+            upstream_nanos=0,
+            billed_micros=0,
+            label=self.label,
+        )
+
+    def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
+        """It costs nothing."""
+        return 0
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+
+async def load(session: AsyncSession, *, project_id: UUID, job_id: UUID) -> Recording:
+    """The recording of a job of this project.
+
+    Raises:
+        RecordingMissing: the project has no such job, or no model answered in it.
+    """
+    query = (
+        select(col(JournalEntry.content))
+        .join(Job, col(Job.id) == col(JournalEntry.job_id))
+        .where(col(Job.id) == job_id, col(Job.project_id) == project_id, col(JournalEntry.kind) == "reply")
+        .order_by(col(JournalEntry.step))
+    )
+    contents = (await session.scalars(query)).all()
+    if not contents:
+        raise RecordingMissing(job_id)
+    replies = (
+        Recorded(tuple(content["blocks"]), content["stop_reason"], content["model"]) for content in contents
+    )
+    return Recording(job_id, tuple(replies))
+
+
+def _end(model: str) -> Recorded:
+    return Recorded(({"type": "text", "text": "The recording ends here."},), "end_turn", model)
