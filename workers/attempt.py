@@ -23,6 +23,7 @@ from backend.jobs.claim import Claimed
 from backend.jobs.finish import Ending, finish, is_free
 from backend.jobs.requeue import requeue
 from backend.jobs.retry import TryAgain, after_absence, after_failure
+from backend.ledger.budgets.errors import BudgetUsedUp
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
 from backend.metrics.instruments import JOB_FINISH
@@ -132,6 +133,8 @@ class Attempt:
 
     async def _prepare(self) -> Prepared:
         """Gather what the attempt needs, through any absence of the database."""
+        if self.claimed.budget and self.claimed.reserved_micros == 0:
+            raise BudgetUsedUp(self.claimed.budget)
         deadline = time.monotonic() + GIVE_UP_S
         while True:
             try:

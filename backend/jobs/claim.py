@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from backend import queue
 from backend.db import AnySession
+from backend.jobs.reserve import NONE, Reserved, reserve
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 
@@ -45,6 +46,8 @@ class Claimed:
     """Of the request that submitted the job."""
     traceparent: str = ""
     """The span that submitted the job, while traces are on."""
+    budget: str = ""
+    """The budget that left no more than what is reserved; empty: the cap or the wallet decided."""
 
 
 _CLAIM = """
@@ -98,17 +101,6 @@ where job_id = (
 returning lane
 """)
 
-_RESERVE = text("""
-with wallet as (
-  select project_id, least(cast(:cap_micros as bigint), balance_micros - reserved_micros) as amount
-  from wallets where project_id = :project_id for update
-), held as (
-  update wallets w set reserved_micros = w.reserved_micros + wallet.amount
-  from wallet where w.project_id = wallet.project_id returning wallet.amount
-)
-update jobs set reserved_micros = held.amount from held where id = :job_id returning reserved_micros
-""")
-
 SUSPECT_LOSSES = 3
 """A job that was in this many lost processes runs alone from then on."""
 
@@ -146,20 +138,11 @@ async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list
 async def _started(session: AnySession, rows: Any) -> list[Claimed]:
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
     committed.note(session, EVENTS_APPENDED, len(rows))
-    return [
-        claimed_of(row, reserved_micros=await _reserve(session, row) if row.cap_micros else 0) for row in rows
-    ]
+    held = await reserve(session, rows)
+    return [claimed_of(row, reserved=held.get(row.id, NONE)) for row in rows]
 
 
-async def _reserve(session: AnySession, row: Any) -> int:
-    held = await session.execute(
-        _RESERVE, {"cap_micros": row.cap_micros, "project_id": row.project_id, "job_id": row.id}
-    )
-    amount: int = held.scalar_one()
-    return amount
-
-
-def claimed_of(row: Any, *, reserved_micros: int) -> Claimed:
+def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
     """The attempt that a row of a running job tells of."""
     return Claimed(
         job_id=row.id,
@@ -173,7 +156,8 @@ def claimed_of(row: Any, *, reserved_micros: int) -> Claimed:
         inputs=row.inputs,
         limits=row.limits,
         cap_micros=row.cap_micros,
-        reserved_micros=reserved_micros,
+        reserved_micros=reserved.micros,
+        budget=reserved.budget,
         losses=row.losses,
         retries=row.retries,
         stamp=row.stamp,

@@ -23,6 +23,7 @@ from backend.jobs import admission
 from backend.jobs.claim import claimed_of
 from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
+from backend.jobs.reserve import Reserved
 from backend.jobs.retry import GiveUp, TryAgain, after_loss
 
 log = logs.get(__name__)
@@ -99,7 +100,7 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
         ending = Ending("cancelled", error="Cancelled while its worker was lost.", error_code="cancelled")
         await finish(
             session,
-            claimed_of(row, reserved_micros=row.reserved_micros),
+            claimed_of(row, reserved=Reserved(row.reserved_micros)),
             ending,
             [_lost_event(row.worker_id)],
         )
@@ -109,7 +110,7 @@ async def _send_on(session: AsyncSession, row: Any) -> None:
         ending = Ending("failed", error=fate.error, error_code=fate.code)
         await finish(
             session,
-            claimed_of(row, reserved_micros=row.reserved_micros),
+            claimed_of(row, reserved=Reserved(row.reserved_micros)),
             ending,
             [_lost_event(row.worker_id)],
         )
