@@ -7,6 +7,7 @@ fails a request: workers claim once per sweep without a ticket, and followers re
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ WAKE_CHANNEL = "puras:wake"
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of job ids whose processes are to end."""
+DELTA_CHANNEL = "puras:delta"
+"""Pub/sub channel of replies as they come, each piece `<job id> <JSON>`."""
 ANSWER_S = 0.5
 """A Redis that has not answered by then is taken for away."""
 MOST_WAITING = 1_000
@@ -62,7 +65,23 @@ class CancelCall:
     job_id: UUID
 
 
-Message = Ticket | WakeUp | CancelCall
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a reply as it comes; it is stored nowhere, and missed by whoever does not listen."""
+
+    job_id: UUID
+    step: int
+    text: str
+    is_restart: bool = False
+    """The reply begins anew: what was told of it is not part of it."""
+
+    def as_body(self) -> str:
+        """The piece as followers are sent it."""
+        facts = {"job_id": str(self.job_id), "step": self.step, "text": self.text}
+        return json.dumps({**facts, "restart": True} if self.is_restart else facts)
+
+
+Message = Ticket | WakeUp | CancelCall | Delta
 
 
 class Doorbell(Protocol):
@@ -70,6 +89,9 @@ class Doorbell(Protocol):
 
     async def ring(self, messages: Iterable[Message]) -> None:
         """Send all of them; never raises for a Redis that is away."""
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """The same, from where nobody can wait."""
 
 
 _doorbell: Doorbell | None = None
@@ -99,6 +121,12 @@ async def ship(session: UnitOfWork) -> None:
     messages: list[Message] = session.info.pop("outbox", [])
     if messages and _doorbell is not None:
         await _doorbell.ring(messages)
+
+
+def tell(message: Message) -> None:
+    """Send something at once that no unit of work stands behind."""
+    if _doorbell is not None:
+        _doorbell.send([message])
 
 
 def queue_name(lane: str) -> str:
@@ -133,6 +161,10 @@ class RedisDoorbell:
 
     async def ring(self, messages: Iterable[Message]) -> None:
         """Have all of them sent soon and in order, each ticket once; nobody waits for Redis."""
+        self.send(messages)
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """The same, from where nobody can wait."""
         if time.monotonic() < self._away_until or self._waiting >= MOST_WAITING:
             return
         self._waiting += 1
@@ -173,6 +205,9 @@ class RedisDoorbell:
             case CancelCall(job_id):
                 self._client.publish(CANCEL_CHANNEL, str(job_id))
                 MESSAGES_SENT.labels("cancel").inc()
+            case Delta(job_id):
+                self._client.publish(DELTA_CHANNEL, f"{job_id} {message.as_body()}")
+                MESSAGES_SENT.labels("delta").inc()
 
 
 def _envelope(lane: str) -> Envelope[Any]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +24,7 @@ from backend.jobs.claim import Claimed
 from backend.jobs.finish import Ending, finish, is_free
 from backend.jobs.requeue import requeue
 from backend.jobs.retry import TryAgain, after_absence, after_failure
+from backend.journal import service as journal
 from backend.ledger.budgets.errors import BudgetUsedUp
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
@@ -30,6 +32,7 @@ from backend.metrics.instruments import JOB_FINISH
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import traces
+from workers.agent.journal import Journal
 from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
 from workers.drives.growth import watched
@@ -37,7 +40,7 @@ from workers.drives.own import OwnDrives
 from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
 from workers.results import kept_files
-from workers.runners import Failure, Outcome, Runner
+from workers.runners import Failure, Outcome, Postponed, Runner
 
 log = logs.get(__name__)
 
@@ -81,6 +84,8 @@ class Attempt:
         self._recorder = BufferedRecorder(
             instance.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS)
         )
+        self._journal = Journal(instance.database, claimed, self._recorder)
+        self._leaving = asyncio.Event()
         self._log = log.bind(
             job_id=str(claimed.job_id),
             attempt=claimed.attempt,
@@ -101,6 +106,10 @@ class Attempt:
             self._ended_by = by
             self.task.cancel()
 
+    def leave(self) -> None:
+        """This worker leaves: an agent hands its run over before its next step, and everything else goes on."""
+        self._leaving.set()
+
     async def run(self) -> None:
         """Run to a stored end. Whatever the skill does, this does not raise."""
         started = time.monotonic()
@@ -112,7 +121,14 @@ class Attempt:
             noting = Deletions(self._recorder)
             run = self._runners[self.claimed.type].run(prepared.assignment, noting)
             outcome = await watched(prepared.held_drive, run)
-            ending = await self._ending(prepared, outcome, noting)
+        ending: Ending | Postponed
+            if isinstance(outcome, Postponed):
+                await kept_files(
+                    self._instance, self._drives, self.claimed, prepared, value=None, recorder=noting
+                )
+                ending = outcome
+            else:
+                ending = await self._ending(prepared, outcome, noting)
         except asyncio.CancelledError:
             await self._store_ended_from_outside(time.monotonic() - started)
             return
@@ -129,7 +145,10 @@ class Attempt:
             if prepared is not None and prepared.own_drive is not None and self._drives is not None:
                 self.pushed = prepared.own_drive.pushed
                 self._drives.release(prepared.own_drive)
-        await self._store(None if prepared is None else prepared.skill, ending)
+        if isinstance(ending, Postponed):
+            await self._postpone(ending)
+        else:
+            await self._store(None if prepared is None else prepared.skill, ending)
 
     async def _prepare(self) -> Prepared:
         """Gather what the attempt needs, through any absence of the database."""
@@ -138,7 +157,9 @@ class Attempt:
         deadline = time.monotonic() + GIVE_UP_S
         while True:
             try:
-                return await prepare(self._instance, self.claimed, self._drives)
+                return await prepare(
+                    self._instance, self.claimed, self._drives, journal=self._journal, leaving=self._leaving
+                )
             except AWAY as error:
                 if time.monotonic() > deadline:
                     raise
@@ -191,7 +212,7 @@ class Attempt:
                 async with self._unit_for(ending)() as session:
                     return await finish(session, claimed, ending, events)
             async with self._instance.database.transaction() as session:
-                return await requeue(
+                is_back = await requeue(
                     session,
                     job_id=claimed.job_id,
                     attempt=claimed.attempt,
@@ -207,6 +228,9 @@ class Attempt:
     def _again(self, skill: Skill | None, ending: Ending) -> TryAgain | None:
         """Whether the job runs again: by its own rule, or because it could not begin for want of the storage."""
         if ending.status != "failed":
+                if is_back and skill is not None:  # else an agent would arrive at the same failure again
+                    await journal.forget(session, claimed.job_id)
+                return is_back
             return None
         code = str(ending.error_code)
         if skill is None:
@@ -220,6 +244,26 @@ class Attempt:
             return
 
         async def write() -> bool:
+    async def _postpone(self, postponed: Postponed) -> None:
+        """Back into the queue, with what it has done so far; not counted as a try."""
+        self._is_storing = True
+        events = await self._recorder.rest()
+        not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
+
+        async def write() -> bool:
+            async with self._instance.database.transaction() as session:
+                return await requeue(
+                    session,
+                    job_id=self.claimed.job_id,
+                    attempt=self.claimed.attempt,
+                    reason=postponed.reason,
+                    events=events,
+                    not_before=not_before,
+                )
+
+        self.outcome = "handed over"
+        await self._until_stored(write, self.outcome)
+
             async with self._instance.database.transaction() as session:
                 if by is EndedBy.DRAIN:
                     return await requeue(
@@ -272,6 +316,7 @@ class Attempt:
 
     def _compute(self, wall_s: float) -> tuple[Used, ...]:
         micros = self._instance.prices.compute_micros(wall_s)
-        if not micros:
+        if not micros or self.claimed.type == "agentic":
             return ()
         return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)
+        """What so many seconds of a function cost; an agent waits for its model most of the time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,8 @@ from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
 from backend.secrets.service import JobSecrets
 from backend.storage.sandbox_uids import sandbox_uid
+from workers.agent.brief import for_agent
+from workers.agent.journal import Journal
 from workers.drives.growth import Held, held
 from workers.drives.own import OwnDrive, OwnDrives
 from workers.runners import Assignment, Entrypoint, RunLimits
@@ -50,7 +53,14 @@ class Prepared:
     """The live drive, when it holds more than it may: the job must not make it larger."""
 
 
-async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None = None) -> Prepared:
+async def prepare(
+    instance: Instance,
+    claimed: Claimed,
+    drives: OwnDrives | None = None,
+    *,
+    journal: Journal,
+    leaving: asyncio.Event,
+) -> Prepared:
     """Gather what the attempt needs; with `drives`, a folder of its own in the place of the live drive.
 
     Raises:
@@ -94,6 +104,8 @@ async def prepare(instance: Instance, claimed: Claimed, drives: OwnDrives | None
         ),
         network=skill.network,
     )
+    if skill.is_agentic:
+        assignment = for_agent(assignment, skill, claimed, journal=journal, leaving=leaving)
     return Prepared(skill, assignment, own_drive, held_drive)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -59,6 +59,19 @@ class BufferedRecorder:
         else:
             self._keep(NewEvent(type, self.scrubber.scrub(payload)))
 
+    async def taken(self) -> list[NewEvent]:
+        """What is not stored yet, for whoever stores it with something of its own: the order stays."""
+        if self._flush is not None:
+            await self._flush
+        taken, self._buffer = self._buffer, []
+        return taken
+
+    def tell(self, events: Sequence[NewEvent]) -> None:
+        """Note what spans are made of, of events that are stored by somebody else."""
+        if spans.is_on():
+            self.told.extend(own.without_contents(event) for event in events if event.type in own.TOLD)
+            del self.told[MOST_TOLD:]
+
     async def rest(self) -> list[NewEvent]:
         """Stop storing; gives what is left, to be stored with the attempt's end."""
         for stream, printed in self._printed.items():
@@ -78,8 +91,7 @@ class BufferedRecorder:
             self._keep(NewEvent("log", {"stream": stream, "text": text}))
 
     def _keep(self, event: NewEvent) -> None:
-        if spans.is_on() and event.type in own.TOLD and len(self.told) < MOST_TOLD:
-            self.told.append(event)
+        self.tell([event])
         if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
             self._buffer[-1] = joined
         else:

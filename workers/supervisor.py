@@ -83,7 +83,9 @@ class Supervisor:
             attempt.end(EndedBy.CANCEL)
 
     def stop(self) -> None:
-        """Claim no more; `run` then drains and returns."""
+        """Claim no more; `run` then drains and returns. Agents hand over before their next step."""
+        for attempt in self._attempts.values():
+            attempt.leave()
         self._stopping.set()
         self._wake.set()
 
@@ -137,11 +139,8 @@ class Supervisor:
                     break
 
     async def _claim(self, lane: str, most: int, *, floor: int) -> list[Claimed]:
-        database = self._instance.database
-        # Without prices nothing is reserved, and a claim is one statement.
-        unit = database.single if self._instance.prices.are_zero else database.transaction
         began_ns = time.time_ns()
-        async with unit() as session:
+        async with self._instance.database.single() as session:
             claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most, floor=floor)
         for job in claimed:
             self._start(job, began_ns)

@@ -26,13 +26,18 @@ id: 1
 event: queued
 data: {"id":1,"job_id":"3f2c…","ts":"2026-01-31T09:00:00Z","type":"queued","payload":{"skill":"greet"}}
 
+event: delta
+data: {"job_id":"3f2c…","step":1,"text":"Once upon"}
+
 event: end
 data: {}
 """
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One frame per event, its data an `EventView`. A comment every 15 seconds shows that the "
-        "connection lives; `event: end` is the last frame.",
+        "connection lives; `event: end` is the last frame. While a model replies, `event: delta` frames without an id "
+        "bring its text as it comes: `{job_id, step, text}`, with `restart: true` when the reply begins anew. They may "
+        "be missed, and are not sent again: the event `model_response` has the whole reply.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
     }
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from backend.connections import AWAY
@@ -11,20 +13,28 @@ from backend.events.append import TERMINAL_TYPES
 from backend.events.queries import read_after
 from backend.events.schemas import EventView
 from backend.events.tables import JobEvent
-from backend.events.wakeups import WakeUps
+from backend.events.wakeups import Bell, WakeUps
 
 REREAD_S = 1.0
 """Events are read again at least this often, whether Redis rings or not."""
 PAGE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class DeltaView:
+    """A piece of a reply as it comes: `{"job_id", "step", "text"}` as JSON. Not an event: it may be missed."""
+
+    body: str
+
+
 async def follow(
     database: Database, wakeups: WakeUps, job_id: UUID, *, after: int = 0
-) -> AsyncIterator[EventView | None]:
+) -> AsyncIterator[EventView | DeltaView | None]:
     """Every event of the job above `after`, in order, without gap or repeat, up to and with its last one.
 
-    None is given when nothing happened for a while, so that the caller can send a heartbeat or look at its own clock.
-    Holds no connection while it waits, and takes a database that is away for one where nothing happens.
+    Between them, pieces of the replies that a model is giving. None is given when nothing happened for a while, so that
+    the caller can send a heartbeat or look at its own clock. Holds no connection while it waits, and takes a database
+    that is away for one where nothing happens.
     """
     with wakeups.bell(job_id) as bell:
         while True:
@@ -37,7 +47,20 @@ async def follow(
             if len(page) < PAGE:
                 if not page:
                     yield None
-                await bell.wait(REREAD_S)
+                async for delta in _until_news(bell):
+                    yield delta
+
+
+async def _until_news(bell: Bell) -> AsyncIterator[DeltaView]:
+    """The pieces of replies that come until there may be another event."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + REREAD_S
+    while (left_s := deadline - loop.time()) > 0:
+        await bell.wait(left_s)
+        for delta in bell.deltas():
+            yield DeltaView(delta)
+        if bell.has_news():
+            return
 
 
 async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[JobEvent]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from backend.events import agent_spans
+from backend.events.agent_spans import Steps, span_id
 from backend.events.append import TERMINAL_TYPES
 from backend.events.schemas import EventView, SpanView
 
@@ -41,22 +42,28 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[Spa
     """The spans that the events tell of, children before parents, open ones last."""
     done: list[SpanView] = []
     open_spans: dict[str, _Open] = {}
+    steps = Steps(job_id)
     for event in events:
         if not open_spans and not done:
-            root = _Open(_span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
+            root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
             open_spans["run"] = root
+        if event.type in agent_spans.TYPES:
+            done.extend(steps.take(event, parent=open_spans.get("attempt", open_spans["run"]).span_id))
         ending = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
+        if "attempt" in ending:
+            done.extend(steps.end(event.ts))
         done.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in ending)
         if event.type in OPENS:
             _open(job_id, event, open_spans)
         if event.type == "requeued":
             open_spans["queue"] = _Open(
-                _span_id(job_id, "queue", event.id),
-                _span_id(job_id, "run", 1),
+                span_id(job_id, "queue", event.id),
+                span_id(job_id, "run", 1),
                 "waiting in the queue again",
                 event.ts,
                 dict(event.payload),
             )
+    done.extend(steps.end(None))
     return [*done, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
 
 
@@ -65,7 +72,7 @@ def _open(job_id: UUID, event: EventView, open_spans: dict[str, _Open]) -> None:
     parent = open_spans.get(_PARENT[kind], open_spans.get("run"))
     attempt = event.payload.get("attempt")
     open_spans[kind] = _Open(
-        _span_id(job_id, kind, event.id),
+        span_id(job_id, kind, event.id),
         parent.span_id if parent else None,
         f"{name} {attempt}" if attempt else str(event.payload.get("name", name)),
         event.ts,
@@ -87,7 +94,3 @@ def _view(job_id: UUID, kind: str, span: _Open, end: EventView | None) -> SpanVi
         duration_ms=None if end is None else round((end.ts - span.started_at).total_seconds() * 1000, 3),
         attributes=attributes,
     )
-
-
-def _span_id(job_id: UUID, kind: str, seq: int) -> str:
-    return hashlib.sha256(f"{job_id}:{kind}:{seq}".encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from backend.db import Database
-from backend.events.follow import follow
+from backend.events.follow import DeltaView, follow
 from backend.events.queries import Place
 from backend.events.schemas import EventView
 from backend.events.wakeups import WakeUps
@@ -27,7 +27,9 @@ async def stream(database: Database, wakeups: WakeUps, job_id: UUID, place: Plac
             return
         sent_at = time.monotonic()
         async for event in follow(database, wakeups, job_id, after=place.after):
-            if event is not None:
+            if isinstance(event, DeltaView):
+                yield f"event: delta\ndata: {event.body}\n\n".encode()
+            elif event is not None:
                 yield frame(event)
             elif time.monotonic() - sent_at >= HEARTBEAT_S:
                 yield b": still here\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
@@ -12,11 +12,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend import logs
-from backend.queue import CANCEL_CHANNEL, LAST, WAKE_CHANNEL
+from backend.queue import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
 
 log = logs.get(__name__)
 
 RECONNECT_S = 0.5
+MOST_DELTAS = 1_000
+"""Pieces that wait for one slow follower; older ones are dropped, since the whole reply comes as an event."""
 
 
 class Bell:
@@ -25,11 +27,31 @@ class Bell:
     def __init__(self, *, only_end: bool) -> None:
         self._event = asyncio.Event()
         self._only_end = only_end
+        self._deltas: deque[str] = deque(maxlen=MOST_DELTAS)
+        self._has_news = False
 
     def ring(self, *, is_last: bool) -> None:
         """Wake the one who waits, unless it waits for the end and this is not it."""
         if is_last or not self._only_end:
+            self._has_news = True
             self._event.set()
+
+    def bring(self, delta: str) -> None:
+        """Hand over a piece of a reply as it comes."""
+        if not self._only_end:
+            self._deltas.append(delta)
+            self._event.set()
+
+    def deltas(self) -> list[str]:
+        """The pieces that came since they were last asked for, each as JSON."""
+        taken = list(self._deltas)
+        self._deltas.clear()
+        return taken
+
+    def has_news(self) -> bool:
+        """Whether it rang for more than pieces of a reply, since it was last asked."""
+        has_news, self._has_news = self._has_news, False
+        return has_news
 
     async def wait(self, timeout_s: float) -> None:
         """Return at the next ring, or after the timeout, whichever is first."""
@@ -82,7 +104,7 @@ class WakeUps:
 
     async def _subscribed(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-            channels = [WAKE_CHANNEL] if self._on_cancel is None else [WAKE_CHANNEL, CANCEL_CHANNEL]
+            channels = [WAKE_CHANNEL, DELTA_CHANNEL if self._on_cancel is None else CANCEL_CHANNEL]
             await subscription.subscribe(*channels)
             self._ring_all()
             async for message in subscription.listen():
@@ -95,13 +117,17 @@ class WakeUps:
 
     def _hand_out(self, channel: bytes, data: bytes) -> None:
         try:
-            first, *rest = data.decode("ascii").split()
+            first, _, rest = data.decode("ascii").partition(" ")
             job_id = UUID(first)
         except ValueError:
             return  # not one of ours
+        if channel.decode() == DELTA_CHANNEL:
+            for bell in self._bells.get(job_id, ()):
+                bell.bring(rest)
+            return
         if channel.decode() == CANCEL_CHANNEL:
             if self._on_cancel is not None:
                 self._on_cancel(job_id)
             return
         for bell in self._bells.get(job_id, ()):
-            bell.ring(is_last=LAST in rest)
+            bell.ring(is_last=LAST in rest.split())

@@ -48,6 +48,8 @@ class Claimed:
     """The span that submitted the job, while traces are on."""
     budget: str = ""
     """The budget that left no more than what is reserved; empty: the cap or the wallet decided."""
+    model: str | None = None
+    """The language model that was asked for, in the place of the skill's."""
 
 
 _CLAIM = """
@@ -68,8 +70,8 @@ with picked as (
       event_seq = j.event_seq + 1
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
-            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, t.stamp,
-            t.due_at
+            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
+            t.stamp, t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',

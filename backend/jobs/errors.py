@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, NotAllowed, NotOffered, PaymentRequired, TooMany
+from backend.errors import Conflict, Missing, NotAllowed, PaymentRequired, TooMany
 
 QUEUE_RETRY_AFTER_S = 5
 """When a full queue may have room again: a guess, since nobody knows how long its jobs run."""
@@ -74,19 +74,6 @@ class KeyCapReached(PaymentRequired):
             "midnight UTC. Use another key or raise the cap.",
             spent_micros=spent_micros,
             cap_micros=cap_micros,
-        )
-
-
-class AgentsNotOffered(NotOffered):
-    """The skill is agentic, and no worker of this instance runs agents."""
-
-    code = "agents_not_offered"
-
-    def __init__(self, skill: str) -> None:
-        super().__init__(
-            f"The skill {skill!r} is agentic: its entrypoint is a prompt. This instance runs deterministic skills "
-            "only; give it an entrypoint like main.py:run, or update the instance.",
-            skill=skill,
         )
 
 

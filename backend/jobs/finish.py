@@ -39,7 +39,7 @@ class Ending:
 _FINISH = text(f"""
 with ended as (
   update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
-                  error_code = :error_code, usage = cast(:usage as jsonb), cost_micros = :cost_micros,
+                  error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
                   forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
                   finished_at = clock_timestamp()
   where id = :job_id and attempt = :attempt and status = 'running'

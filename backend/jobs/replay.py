@@ -52,6 +52,7 @@ async def replayed(
         priority=job.priority,
         lane=job.lane,
         limits=JobLimits.model_validate(job.limits),
+        model=job.model,
         metadata=job.job_metadata,
     )
     return JobSpec(

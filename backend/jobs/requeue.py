@@ -78,7 +78,7 @@ async def requeue(
     if row is None:
         return False
     queue.note(session, queue.WakeUp(job_id, row.event_seq))
-    why = "worker_lost" if is_lost else "retry" if is_retry else "drain"
+    why = "worker_lost" if is_lost else "retry" if is_retry else "drain" if reason == "drain" else "postponed"
     committed.note(session, JOBS_REQUEUED.labels(why))
     committed.note(session, EVENTS_APPENDED, len(everything))
     await admission.admit(session, row.project_id)

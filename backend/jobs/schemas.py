@@ -34,6 +34,10 @@ class JobLimits(BaseModel):
     """Most that the job may cost."""
     memory_mb: int | None = Field(default=None, ge=16, le=1_048_576)
     output_mb: int | None = Field(default=None, ge=1, le=64)
+    steps: int | None = Field(default=None, ge=1, le=10_000)
+    """Replies of the model, for an agent."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens of all calls of the model together, for an agent."""
 
 
 class JobRequest(BaseModel):
@@ -107,6 +111,8 @@ class JobView(Answer):
     """The job whose inputs it runs again."""
     type: Literal["agentic", "deterministic"]
     skill_name: str
+    model: str | None
+    """The language model that was asked for, in the place of the skill's."""
     status: Status
     """`succeeded`, `failed` and `cancelled` are final."""
     waiting_reason: str | None

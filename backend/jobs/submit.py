@@ -21,7 +21,6 @@ from backend.deployments.active import ResolvedSkill, resolve_skill
 from backend.errors import Invalid, Problem
 from backend.jobs import admission
 from backend.jobs.errors import (
-    AgentsNotOffered,
     KeyCapReached,
     LaneNotGranted,
     SkillNotOnKey,
@@ -34,6 +33,8 @@ from backend.ledger.pricing import PriceList
 from backend.limits.quotas import DEFAULTS
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
+from backend.providers import catalogue
+from backend.providers.recordings import recorded_job
 from backend.schemas import unstorable
 from backend.tracing import spans
 
@@ -87,11 +88,12 @@ with project as (
   where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.most_parked)
   returning case when w.has_room then a.tail - {admission.TICK} / a.weight end as stamp
 ), job as (
-  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
-                    replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
+                    parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
                     forgivable_micros, event_seq,
                     submitted_by, api_key_id, request_id, traceparent, created_at)
   select :id, :project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
+         cast(:model as text),
          cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
          :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1, :submitted_by,
          cast(:api_key_id as uuid), :request_id, :traceparent, cast(:created_at as timestamptz)
@@ -145,8 +147,6 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
         deployment_id=spec.deployment_id,
     )
     _check_key(principal, resolved)
-    if resolved.skill.is_agentic:
-        raise AgentsNotOffered(resolved.skill.name)
     inputs = _checked_inputs(resolved.skill, spec.request)
     lane = spec.request.lane or resolved.skill.lane or DEFAULT_LANE
     if lane != DEFAULT_LANE:
@@ -183,10 +183,7 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
     flaw = unstorable(request.metadata)
     if flaw is not None:
         problems.append(Problem("metadata", f"{flaw}, which cannot be stored. Take it out."))
-    if request.model is not None:
-        problems.append(
-            Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
-        )
+    problems += _problems_of_model(skill, request.model)
     if problems:
         first = problems[0]
         raise Invalid(
@@ -194,6 +191,19 @@ def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
         )
     inputs: dict[str, Any] = checked.value
     return inputs
+
+
+def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
+    if model is None:
+        return []
+    if not skill.is_agentic:
+        return [
+            Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
+        ]
+    if recorded_job(model) is not None:
+        return []  # whether it is there is looked up by the worker
+    problem = catalogue.current().problem(model)
+    return [] if problem is None else [Problem("model", problem)]
 
 
 async def _check_lane(session: AnySession, principal: Principal, lane: str) -> None:
@@ -227,6 +237,7 @@ async def _insert(
         "deployment_version": resolved.version,
         "skill_name": skill.name,
         "type": "agentic" if skill.is_agentic else "deterministic",
+        "model": request.model,
         "parent_job_id": spec.parent_job_id,
         "replay_of": spec.replay_of,
         "inputs": json.dumps(inputs),

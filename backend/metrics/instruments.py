@@ -56,7 +56,7 @@ JOBS_FINISHED: Final = _counter(
 )
 JOBS_REQUEUED: Final = _counter(
     "puras_jobs_requeued_total",
-    "Attempts that were sent back to the queue: worker_lost, drain, retry.",
+    "Attempts that were sent back to the queue: worker_lost, drain, retry, postponed.",
     "reason",
 )
 JOB_QUEUE_WAIT: Final = _histogram(
@@ -80,7 +80,7 @@ DATABASE_COMMITS: Final = _counter(
 BILLED: Final = _counter("puras_ledger_billed_micros_total", "Micro-dollars that jobs were billed.")
 
 MESSAGES_SENT: Final = _counter(
-    "puras_redis_messages_sent_total", "What was rung over Redis: ticket, wake_up, cancel.", "kind"
+    "puras_redis_messages_sent_total", "What was rung over Redis: ticket, wake_up, cancel, delta.", "kind"
 )
 REDIS_FAILURES: Final = _counter("puras_redis_failures_total", "Times that Redis did not take a message.")
 

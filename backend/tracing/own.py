@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from backend.events import agent_spans
 from backend.events.append import NewEvent
 from backend.events.schemas import EventView, SpanView
 from backend.events.spans import CLOSES, OPENS, fold
 from backend.tracing import spans
 from backend.tracing.spans import Attribute
 
-TOLD: Final = frozenset(OPENS) | frozenset(CLOSES)
+TOLD: Final = frozenset(OPENS) | frozenset(CLOSES) | agent_spans.TYPES
 """The types of events that spans are made of."""
 _OURS: Final = frozenset({"run", "queue", "attempt"})
 """What the worker has traced itself."""
@@ -51,6 +52,12 @@ def export(job_id: UUID, skill_name: str, events: Sequence[NewEvent], *, parent:
             **attributes_of(view),
         )
         known[view.span_id] = made.traceparent
+
+
+def without_contents(event: NewEvent) -> NewEvent:
+    """The event as spans are made of it: replies and results can be large, and wait for the job's end here."""
+    facts = {name: value for name, value in event.payload.items() if name not in agent_spans.CONTENTS}
+    return NewEvent(event.type, facts, event.ts)
 
 
 def name_of(view: SpanView) -> str:

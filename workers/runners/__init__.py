@@ -99,6 +99,16 @@ class Failure:
 Outcome = Success | Failure
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The job goes on later, where it stopped; nothing is wrong with it."""
+
+    reason: str
+    """One word: `drain`, `model_overloaded`, `wallet_empty`…"""
+    after_s: float = 0.0
+    """Not before so many seconds."""
+
+
 class Recorder(Protocol):
     """Takes the events of a running job; they are stored in order, soon, and before the job's last event."""
 
@@ -109,7 +119,7 @@ class Recorder(Protocol):
 class Runner(Protocol):
     """Runs assignments of one type of skill."""
 
-    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome:
+    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
         """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
 
     async def close(self) -> None:

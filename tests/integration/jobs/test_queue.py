@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.db import Database
-from backend.errors import Invalid, Missing, NotAllowed, NotOffered, PaymentRequired
+from backend.errors import Invalid, Missing, NotAllowed, PaymentRequired
 from backend.events.append import NewEvent, append
 from backend.events.queries import list_events
 from backend.fleet import service as fleet
@@ -376,13 +376,6 @@ async def test_a_lane_is_refused_until_the_operator_grants_it(database: Database
         await lanes.revoke(session, tenant.project_id, "gpu")
     with pytest.raises(NotAllowed):
         await submitted(database, tenant, lane="gpu")
-
-
-async def test_an_agentic_skill_is_refused_at_once_and_not_left_in_the_queue(database: Database) -> None:
-    async with database.transaction() as session:
-        tenant = await make_tenant(session, make_skill("ask", entrypoint="SKILL.md", is_agentic=True))
-    with pytest.raises(NotOffered, match="deterministic skills only"):
-        await submitted(database, tenant, skill="ask")
 
 
 async def test_a_model_for_a_function_is_refused(database: Database) -> None:

@@ -1,0 +1,209 @@
+"""An agentic skill over REST, a worker in this process, and a server that speaks the Messages API."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from anthropic import AsyncAnthropic
+from fastapi import FastAPI
+
+from backend.bundles.manifest import Skill
+from backend.db import Database
+from backend.instance import Instance
+from backend.ledger import service as ledger
+from backend.providers import catalogue
+from tests.doubles.messages import MessagesServer
+from tests.integration.deployments.conftest import Project, Projects
+from workers.agent import Tool, ToolCall, ToolError, ToolResult
+from workers.agent.brief import AgentAssignment
+from workers.models import Model, ToolSpec
+from workers.models.anthropic import MessagesModel
+from workers.models.patience import Patience
+from workers.models.pricing import Margin
+from workers.runners import Assignment, Recorder
+from workers.runners.agentic import AgenticRunner
+from workers.supervisor import Supervisor
+
+MODEL = "claude/haiku-4-5"
+MARGIN_PCT = 20
+SKILL = """
+entrypoint: prompt.md
+model: claude/haiku-4-5
+input_schema: {type: object, properties: {topic: {type: string, description: What it is about.}}, required: [topic]}
+output_schema:
+  type: object
+  properties:
+    summary: {type: text}
+    score: {type: integer}
+"""
+BUNDLE = {
+    "skills/sum/skill.yaml": SKILL.encode(),
+    "skills/sum/prompt.md": b"You write summaries.",
+}
+
+
+def bundle(more: str = "", *, schema: str | None = None) -> dict[str, bytes]:
+    """The bundle with more in its skill.yaml, or another output_schema."""
+    text = SKILL if schema is None else f"{SKILL[: SKILL.index('output_schema')]}output_schema: {schema}\n"
+    return {**BUNDLE, "skills/sum/skill.yaml": (text + more).encode()}
+
+
+@dataclass
+class Room:
+    """A workroom without a sandbox: the tools of these tests run nothing of the tenant's."""
+
+    assignment: Assignment
+    skill: Skill
+    recorder: Recorder
+    folder: Path
+    drive_dir: Path
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+@dataclass
+class Counter:
+    """A tool of a test: says what it was asked, counts how often, and waits where it is told to."""
+
+    name: str = "look"
+    is_read_only: bool = True
+    is_idempotent: bool = False
+    runs_alone: bool = False
+    confirm: bool = False
+    answer: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the model is told."""
+        return ToolSpec(self.name, "Looks.", {"type": "object", "properties": {"at": {"type": "string"}}})
+
+    async def run(self, call: ToolCall, workroom: Any) -> ToolResult:
+        """Look."""
+        self.calls.append(call)
+        self.begun.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        if call.input.get("at") == "nowhere":
+            raise ToolError("nowhere is no place. Look elsewhere.")
+        return ToolResult(self.answer or f"seen: {call.input.get('at')}")
+
+
+@dataclass
+class Agents:
+    """A project with an agentic skill, and workers that run it."""
+
+    project: Project
+    instance: Instance
+    upstream: MessagesServer
+    tools: list[Tool] = field(default_factory=list)
+    patience: Patience = field(default_factory=lambda: Patience(tries=1))
+
+    async def submit(self, **over: Any) -> Any:
+        """Submit a job."""
+        body = {"skill": "sum", "inputs": {"topic": "owls"}, **over}
+        answer = await self.project.http.post("/v1/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    async def run(self, **over: Any) -> Any:
+        """Submit a job and run it to its end."""
+        job_id = await self.submit(**over)
+        async with self.working():
+            return await self.ended(job_id)
+
+    async def get(self, job_id: str) -> Any:
+        """The job as it stands."""
+        return (await self.project.http.get(f"/v1/jobs/{job_id}")).json()
+
+    async def until(self, job_id: str, is_so: Callable[[Any], bool]) -> Any:
+        """The job, once something is so."""
+        async with asyncio.timeout(20):
+            while not is_so(job := await self.get(job_id)):
+                await asyncio.sleep(0.02)
+        return job
+
+    async def ended(self, job_id: str) -> Any:
+        """The job, once it has ended."""
+        return await self.until(job_id, lambda job: job["finished_at"] is not None)
+
+    async def events(self, job_id: str) -> list[Any]:
+        """Every event of the job."""
+        return (await self.project.http.get(f"/v1/jobs/{job_id}/events")).json()
+
+    async def payloads(self, job_id: str, kind: str) -> list[Any]:
+        """What the events of one type tell."""
+        return [event["payload"] for event in await self.events(job_id) if event["type"] == kind]
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[Supervisor]:
+        """A worker for as long as the block runs; it drains at its end."""
+        supervisor = Supervisor(
+            self.instance,
+            {"agentic": AgenticRunner(self._open_model, self._open_room, lambda *_: self.tools)},
+            lanes=["default"],
+            capacity=4,
+        )
+        await supervisor.join([])
+        running = asyncio.create_task(supervisor.run(drain_s=5))
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+            await running
+
+    async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
+        client = AsyncAnthropic(base_url=self.upstream.url, api_key="key", max_retries=0)
+        entry = catalogue.current().get(slug or MODEL)
+        return MessagesModel(entry, client, Margin(MARGIN_PCT), self.patience, owned=_Closing(client))
+
+    @asynccontextmanager
+    async def _open_room(self, assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Any]:
+        folder = self.instance.settings.home / "rooms" / str(assignment.job_id)
+        folder.mkdir(parents=True)
+        yield Room(assignment, assignment.skill, recorder, folder, assignment.drive_dir)
+        shutil.rmtree(folder)
+
+
+@dataclass
+class _Closing:
+    client: AsyncAnthropic
+
+    async def aclose(self) -> None:
+        await self.client.close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[MessagesServer]:
+    """The server behind every model."""
+    with MessagesServer().running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def agents(
+    app: FastAPI, instance: Instance, database: Database, upstream: MessagesServer
+) -> AsyncIterator[Agents]:
+    """A project with money and the skill `sum`."""
+    made = Projects(app, database, [])
+    project = await made.make("Acme")
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    yield Agents(project, instance, upstream)
+    for client in made.clients:
+        await client.aclose()
+
+
+__all__ = ["MODEL", "Agents", "Counter", "bundle"]

@@ -1,0 +1,229 @@
+"""The journal as one run sees it: what it holds is given back, what is new is stored before the run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeVar
+
+from backend import logs
+from backend.clock import now
+from backend.connections import AWAY, why_away
+from backend.db import Database
+from backend.events.append import NewEvent
+from backend.jobs.claim import Claimed
+from backend.journal import service
+from backend.journal.service import NOTE_PLACE, OPENING_STEP, Entry, Kept, Writing
+from backend.ledger.service import Used
+from workers.agent import ToolCall, ToolResult
+from workers.agent.account import model_used, response_facts, result_facts, use_facts
+from workers.drives.errors import AttemptLost
+from workers.models import Reply, Tokens
+from workers.recorder import BufferedRecorder
+
+log = logs.get(__name__)
+
+RETRY_S: Final = 0.5
+GIVE_UP_S: Final = 120.0
+"""How long a paid reply waits in the worker for a database that is away."""
+LAST_WRITE_S: Final = 3.0
+"""How long a run that is ended from outside still writes down what it has."""
+
+T = TypeVar("T")
+
+
+class Finished(NamedTuple):
+    """A call of a tool that has its result."""
+
+    place: int
+    call: ToolCall
+    result: ToolResult
+
+
+class Journal:
+    """Of one attempt; every write is refused once the attempt is not the running one any more."""
+
+    def __init__(self, database: Database, claimed: Claimed, recorder: BufferedRecorder) -> None:
+        self._database = database
+        self._claimed = claimed
+        self.recorder = recorder
+        """Takes what is told between two entries, and stores it in its place among them."""
+        self.recorder = recorder
+        """Takes what is told between two entries, and stores it in its place among them."""
+        self._kept: dict[tuple[int, int], Kept] = {}
+        self._counts = Tokens()
+        self.spent_micros = 0
+        """What everything that was used for the job is billed, by now."""
+        self.elapsed_s = 0.0
+        """How long earlier attempts had run when the last reply came."""
+        self.began_at: datetime = now()
+        """When the first attempt opened the run."""
+        self.opened_by = claimed.attempt
+        """Which attempt that was."""
+
+    async def read(self) -> None:
+        """Load what earlier attempts have written.
+
+        Raises:
+            AttemptLost: the attempt is not the running one any more.
+        """
+        async with self._database.reading() as session:
+            read = await service.read(session, self._claimed.job_id)
+        self._kept = {(kept.entry.step, kept.entry.place): kept for kept in read.entries}
+        self.spent_micros = read.spent_micros
+        if (OPENING_STEP, 0) in self._kept:
+            self.began_at = self._kept[OPENING_STEP, 0].created_at
+            self.opened_by = self._kept[OPENING_STEP, 0].attempt
+        replies = [kept.entry.content for kept in read.entries if kept.entry.kind == "reply"]
+        self.elapsed_s = max((float(reply["elapsed_s"]) for reply in replies), default=0.0)
+
+    @property
+    def last_step(self) -> int:
+        """The number of the last reply that earlier attempts have bought."""
+        return max((step for step, place in self._kept if place == 0), default=0)
+
+    @property
+    def opening(self) -> dict[str, Any] | None:
+        """What the run began with, if it has begun."""
+        kept = self._kept.get((OPENING_STEP, 0))
+        return None if kept is None else kept.entry.content
+
+    def reply(self, step: int) -> Reply | None:
+        """The reply of the step, if it was bought before."""
+        kept = self._kept.get((step, 0))
+        if kept is None:
+            return None
+        content = dict(kept.entry.content)
+        del content["elapsed_s"]
+        reply = Reply(
+            **{**content, "blocks": tuple(content["blocks"]), "tokens": Tokens(**content["tokens"])}
+        )
+        self._count(reply)
+        return reply
+
+    def result(self, step: int, place: int) -> ToolResult | None:
+        """The result of a call that was finished before."""
+        kept = self._kept.get((step, place))
+        if kept is None or kept.entry.kind != "result":
+            return None
+        content = kept.entry.content
+        return ToolResult(content["content"], content["ok"], content["facts"])
+
+    def was_started(self, step: int, place: int) -> bool:
+        """Whether an earlier attempt began a call of which nobody knows how it ended."""
+        kept = self._kept.get((step, place))
+        return kept is not None and kept.entry.kind == "started"
+
+    def note(self, step: int) -> str | None:
+        """What the run was told with the results of the step, beside them."""
+        kept = self._kept.get((step, NOTE_PLACE))
+        return None if kept is None else str(kept.entry.content["text"])
+
+    async def keep_opening(self, content: dict[str, Any], start: dict[str, Any]) -> None:
+        """Write down what the run begins with."""
+        await self._keep(
+            [Entry(OPENING_STEP, 0, "opening", content)], events=[NewEvent("agent_start", start)]
+        )
+
+    async def keep_reply(
+        self, step: int, reply: Reply, calls: Sequence[ToolCall], *, elapsed_s: float, took_s: float
+    ) -> None:
+        """Write down a reply with its price, and tell of it and of the calls that it asks for."""
+        self._count(reply)
+        content = {**asdict(reply), "elapsed_s": round(elapsed_s, 3)}
+        events = [
+            NewEvent("model_response", response_facts(step, reply, took_s=took_s)),
+            *(NewEvent("tool_use", use_facts(call, reply)) for call in calls),
+        ]
+        usage = {"model_calls": step, **{f"{name}_tokens": n for name, n in asdict(self._counts).items()}}
+        await self._keep(
+            [Entry(step, 0, "reply", content)], events=events, used=[model_used(reply)], usage=usage
+        )
+
+    async def keep_started(self, place: int, call: ToolCall) -> None:
+        """Write down that a call begins which may not be made a second time."""
+        await self._keep(
+            [Entry(call.step, place, "started", {"tool_use_id": call.id})],
+            events=[NewEvent("tool_started", {"tool": call.name, "tool_use_id": call.id, "step": call.step})],
+        )
+
+    async def keep_result(self, finished: Finished) -> None:
+        """Write down how a call ended, and what it cost."""
+        place, call, result = finished
+        content = {
+            "tool_use_id": call.id,
+            "content": result.content,
+            "ok": result.ok,
+            "facts": dict(result.facts),
+        }
+        await self._keep(
+            [Entry(call.step, place, "result", content)],
+            events=[NewEvent("tool_result", result_facts(call, result))],
+            used=result.used,
+        )
+
+    async def keep_note(self, step: int, words: str) -> None:
+        """Write down what the run is told beside the results of a step."""
+        await self._keep([Entry(step, NOTE_PLACE, "note", {"text": words})])
+
+    def _count(self, reply: Reply) -> None:
+        before, more = asdict(self._counts), asdict(reply.tokens)
+        self._counts = Tokens(**{name: before[name] + more[name] for name in before})
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of all replies so far."""
+        return sum(asdict(self._counts).values())
+
+    async def _keep(
+        self,
+        entries: Sequence[Entry],
+        *,
+        events: Sequence[NewEvent] = (),
+        used: Sequence[Used] = (),
+        usage: dict[str, Any] | None = None,
+    ) -> None:
+        scrub = self.recorder.scrubber.scrub
+        told = [NewEvent(event.type, scrub(event.payload), event.ts) for event in events]
+        self.recorder.tell(told)
+        writing = Writing(entries, [*await self.recorder.taken(), *told], used, usage or {})
+        self.spent_micros = await _seen_through(self._until_kept(writing))
+
+    async def _until_kept(self, writing: Writing) -> int:
+        deadline = time.monotonic() + GIVE_UP_S
+        while True:
+            try:
+                async with self._database.single() as session:
+                    spent = await service.write(
+                        session, job_id=self._claimed.job_id, attempt=self._claimed.attempt, writing=writing
+                    )
+            except AWAY as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning(
+                    "journal not written yet; trying again",
+                    job_id=str(self._claimed.job_id),
+                    error=why_away(error),
+                )
+                await asyncio.sleep(RETRY_S)
+                continue
+            if spent is None:
+                raise AttemptLost
+            return spent
+
+
+async def _seen_through(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work to its end, though its run is cancelled meanwhile: what was bought is not bought again."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=LAST_WRITE_S)
+        if task.done():
+            task.exception()  # the run is over, whatever it says
+        else:
+            task.cancel()
+        raise

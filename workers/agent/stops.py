@@ -1,0 +1,159 @@
+"""Why a run ended without its result: exceptions that carry the facts.
+
+Stop
+├── OutOfSteps      step_limit
+├── OutOfTime       timeout
+├── OutOfTokens     token_limit
+├── CostCapped      cost_capped      before the call that might have passed the cap
+├── Refused         refused          the model would not do it
+├── Truncated       truncated        the reply was cut off again and again
+└── NoOutput        no_output        the model ended without handing in a result
+Pause               the run goes on later, where it stopped: its journal is kept
+├── HandedOver      drain            this worker leaves
+└── ModelAway       model_overloaded, model_unavailable
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from backend.errors import Unavailable
+
+
+class Stop(Exception):
+    """The run is over, and it failed."""
+
+    code: ClassVar[str]
+    event: ClassVar[str] = ""
+    """The type of the event that tells of it before the job's last one; empty: that one says it all."""
+
+    def __init__(self, sentence: str, **facts: Any) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.facts = facts
+
+
+class OutOfSteps(Stop):
+    """The model has replied as often as it may."""
+
+    code = "step_limit"
+    event = "limits"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The agent did not finish in {limit} steps, its limit. Give it a smaller task, or raise `limits.steps` in "
+            "skill.yaml.",
+            limit=limit,
+        )
+
+
+class OutOfTime(Stop):
+    """The run has lasted as long as it may."""
+
+    code = "timeout"
+    event = "timeout"
+
+    def __init__(self, step: int, limit_s: float) -> None:
+        super().__init__(
+            f"The agent ran longer than its limit of {limit_s:g} s: give it less to do, or raise `timeout_s` in "
+            "skill.yaml.",
+            step=step,
+            limit_s=limit_s,
+        )
+
+
+class OutOfTokens(Stop):
+    """The run has used as many tokens as it may."""
+
+    code = "token_limit"
+    event = "limits"
+
+    def __init__(self, used: int, limit: int) -> None:
+        super().__init__(
+            f"The agent used {used:,} tokens of the {limit:,} that it may. Raise `limits.tokens` in skill.yaml, or "
+            "give it less to read.",
+            used=used,
+            limit=limit,
+        )
+
+
+class CostCapped(Stop):
+    """The next call could cost more than is left of the job's cap."""
+
+    code = "cost_capped"
+    event = "cost_capped"
+
+    def __init__(self, step: int, spent_micros: int, cap_micros: int, needed_micros: int) -> None:
+        super().__init__(
+            f"Stopped before a call that could cost ${needed_micros / 1e6:.4f}: ${spent_micros / 1e6:.4f} of the job's "
+            f"cap of ${cap_micros / 1e6:.4f} are spent. Raise `limits.cost_usd`, or choose a cheaper model.",
+            step=step,
+            spent_micros=spent_micros,
+            cap_micros=cap_micros,
+            needed_micros=needed_micros,
+        )
+
+
+class Refused(Stop):
+    """The model would not do it."""
+
+    code = "refused"
+
+    def __init__(self, model: str, step: int) -> None:
+        super().__init__(
+            f"The model {model!r} refused to go on. Look at its last reply, and at what the skill asks of it.",
+            model=model,
+            step=step,
+        )
+
+
+class Truncated(Stop):
+    """The model's replies were cut off again and again."""
+
+    code = "truncated"
+
+    def __init__(self, times: int, max_tokens: int) -> None:
+        super().__init__(
+            f"The model's reply was cut off {times} times in a row, the last time after {max_tokens:,} tokens. Ask for "
+            "a shorter result, or let the agent write it to a file piece by piece.",
+            times=times,
+            max_tokens=max_tokens,
+        )
+
+
+class NoOutput(Stop):
+    """The model ended without handing in a result."""
+
+    code = "no_output"
+
+    def __init__(self, asked: int) -> None:
+        super().__init__(
+            f"The agent ended without calling set_output, though it was asked to {asked} times. Say in the skill's "
+            "prompt what the result is.",
+            asked=asked,
+        )
+
+
+class Pause(Exception):
+    """The run goes on later, where it stopped."""
+
+    def __init__(self, reason: str, *, after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after_s = after_s
+        """Not before so many seconds."""
+
+
+class HandedOver(Pause):
+    """This worker leaves; another one goes on."""
+
+    def __init__(self) -> None:
+        super().__init__("drain")
+
+
+class ModelAway(Pause):
+    """The model does not answer for now."""
+
+    def __init__(self, error: Unavailable, *, after_s: float) -> None:
+        super().__init__(error.code, after_s=after_s)
+        self.error = error

@@ -1,0 +1,174 @@
+"""The tools of one run: what the model is offered, and how its calls are made, each of them once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from backend import logs
+from backend.errors import PurasError
+from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
+from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
+from workers.agent.finish_tool import NAME as FINISH
+from workers.agent.finish_tool import FinishTool, complaint
+from workers.agent.journal import Finished, Journal
+from workers.agent.shrink import shrunk
+from workers.models import Block, ToolSpec
+
+log = logs.get(__name__)
+
+AT_ONCE: Final = 3
+_LABEL: Final = {
+    "type": "string",
+    "description": "What this call is for, in a few words, for people who follow the run.",
+    "maxLength": MOST_LABEL_CHARACTERS,
+}
+INTERRUPTED: Final = (
+    "ERROR: the worker was lost while this call ran. Whether it took effect is not known: look, before you repeat "
+    "it."
+)
+NOT_MADE: Final = "ERROR: not made, since the result was handed in before it."
+
+
+@dataclass(slots=True)
+class Results:
+    """What the calls of one reply gave."""
+
+    blocks: list[Block] = field(default_factory=list)
+    """As the model reads them, in the order of the calls."""
+    is_finished: bool = False
+    value: Any = None
+    """The run's result, once it is finished."""
+    misfits: int = 0
+    """Results that were handed in and did not fit."""
+
+
+class Toolbox:
+    """The tools that a skill may use, in one workroom."""
+
+    def __init__(self, tools: Sequence[Tool], finish: FinishTool, room: Workroom, journal: Journal) -> None:
+        skill = room.skill
+        allowed = set(skill.allowed_tools)
+        offered = [tool for tool in tools if not allowed or tool.spec.name in allowed]
+        self._tools = {tool.spec.name: tool for tool in offered if tool.spec.name != FINISH}
+        self._limits = skill.tool_limits
+        self._counts: Counter[str] = Counter()
+        self._finish = finish
+        self._room = room
+        self._journal = journal
+        self.specs = [*(_labelled(tool.spec) for tool in self._tools.values()), finish.spec]
+
+    async def run(self, calls: Sequence[ToolCall]) -> Results:
+        """Make the calls: beside each other where all of them allow it, else in order, up to a result that fits."""
+        results = Results()
+        places = list(enumerate(calls, start=1))
+        if len(calls) > 1 and all(self._runs_beside_others(call) for call in calls):
+            await self._run_beside(places, results)
+            return results
+        for place, call in places:
+            if results.is_finished:
+                results.blocks.append(result_block(call, ToolResult(NOT_MADE, ok=False)))
+            elif call.name == FINISH:
+                await self._hand_in(place, call, results)
+            else:
+                results.blocks.append(result_block(call, await self._made(place, call)))
+        return results
+
+    async def _run_beside(self, places: Sequence[tuple[int, ToolCall]], results: Results) -> None:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def made(place: int, call: ToolCall) -> ToolResult:
+            async with gate:
+                return await self._made(place, call)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(made(place, call)) for place, call in places]
+        except BaseExceptionGroup as several:
+            raise several.exceptions[
+                0
+            ] from None  # a lost attempt, or a fault of ours: one of them tells it all
+        for (_, call), task in zip(places, tasks, strict=True):
+            results.blocks.append(result_block(call, task.result()))
+
+    async def _hand_in(self, place: int, call: ToolCall, results: Results) -> None:
+        checked = self._finish.check(call.input)
+        if checked.problems:
+            results.misfits += 1
+            await self._answer(place, call, ToolResult(complaint(checked), ok=False), results)
+            return
+        results.is_finished, results.value = True, checked.value
+        await self._answer(place, call, ToolResult("Taken. The run is over."), results)
+
+    async def _answer(self, place: int, call: ToolCall, result: ToolResult, results: Results) -> None:
+        """An answer of our own, that no tool has given."""
+        if self._journal.result(call.step, place) is None:
+            await self._journal.keep_result(Finished(place, call, result))
+        results.blocks.append(result_block(call, result))
+
+    async def _made(self, place: int, call: ToolCall) -> ToolResult:
+        """The result of a call: the one that is written down already, else a new one, which then is."""
+        self._counts[call.name] += 1
+        kept = self._journal.result(call.step, place)
+        if kept is not None:
+            return kept
+        tool = self._tools.get(call.name)
+        refusal = self._refusal(call, tool)
+        if refusal is not None or tool is None:
+            result = ToolResult(f"ERROR: {refusal}", ok=False)
+        elif self._journal.was_started(call.step, place) and not _may_run_again(tool):
+            result = ToolResult(INTERRUPTED, ok=False)
+        else:
+            await self._announce(place, call, tool)
+            result = await self._run_tool(tool, call)
+        await self._journal.keep_result(Finished(place, call, result))
+        return result
+
+    async def _announce(self, place: int, call: ToolCall, tool: Tool) -> None:
+        """Write down that it begins, where a second beginning would be one too many."""
+        if not _may_run_again(tool):
+            await self._journal.keep_started(place, call)
+            return
+        facts = {"tool": call.name, "tool_use_id": call.id, "step": call.step}
+        self._journal.recorder.record("tool_started", facts)
+
+    async def _run_tool(self, tool: Tool, call: ToolCall) -> ToolResult:
+        try:
+            result = await tool.run(call, self._room)
+        except ToolError as error:
+            result = ToolResult(f"ERROR: {error}", ok=False)
+        except PurasError as error:
+            result = ToolResult(f"ERROR: {error.detail}", ok=False, facts={"code": error.code})
+        except Exception as error:  # noqa: BLE001 - a tool that breaks does not break the run: the model is told
+            log.warning("a tool broke", tool=call.name, job_id=call.job, error=repr(error))
+            result = ToolResult(f"ERROR: {type(error).__name__}: {error}", ok=False)
+        scrubbed = self._journal.recorder.scrubber.scrub(result.content)
+        return await shrunk(replace(result, content=scrubbed), call, self._room)
+
+    def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
+        """Why a call is not made."""
+        if tool is None:
+            return f"there is no tool {call.name!r}. There are {', '.join([*self._tools, FINISH])}."
+        most = self._limits.get(call.name)
+        if most is not None and self._counts[call.name] > most:
+            return f"{call.name} may be called {most} times in a run, and was. Go on without it."
+        if tool.confirm:
+            return f"{call.name} needs the consent of a person, which this instance cannot ask for. Go on without it."
+        return None
+
+    def _runs_beside_others(self, call: ToolCall) -> bool:
+        tool = self._tools.get(call.name)
+        return tool is not None and tool.is_read_only and not tool.runs_alone
+
+
+def _may_run_again(tool: Tool) -> bool:
+    return tool.is_read_only or tool.is_idempotent
+
+
+def _labelled(spec: ToolSpec) -> ToolSpec:
+    schema = spec.input_schema
+    properties = {**schema.get("properties", {}), "_label": _LABEL}
+    return replace(spec, input_schema={**schema, "properties": properties})

@@ -1,0 +1,136 @@
+"""Runs a skill whose entrypoint is a prompt: a model in a loop in this process, its tools in the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from backend.errors import PurasError
+from backend.metrics.instruments import JOB_RUN
+from workers.agent import Tool, Workroom
+from workers.agent.brief import AgentAssignment
+from workers.agent.conversation import Conversation
+from workers.agent.finish_tool import FinishTool
+from workers.agent.limits import Budget
+from workers.agent.loop import converse
+from workers.agent.opening import open_conversation, read_body
+from workers.agent.speaker import Speaker
+from workers.agent.stops import OutOfTime, Pause, Stop
+from workers.agent.toolbox import Toolbox
+from workers.models import Model
+from workers.runners import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
+
+OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
+"""Finds the model of a slug for the assignment's project; without one, the instance's own choice."""
+OpenWorkroom = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workroom]]
+ListTools = Callable[[AgentAssignment, Model], Sequence[Tool]]
+"""What the skill is offered with that model, beside `set_output`."""
+
+
+class AgenticRunner:
+    """The runner of skills whose entrypoint is a prompt."""
+
+    def __init__(self, open_model: OpenModel, open_workroom: OpenWorkroom, list_tools: ListTools) -> None:
+        self._open_model = open_model
+        self._open_workroom = open_workroom
+        self._list_tools = list_tools
+
+    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
+        """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
+        if not isinstance(assignment, AgentAssignment):
+            raise TypeError("an agent's run needs an AgentAssignment")
+        began = time.monotonic()
+        try:
+            return Success(await self._result(assignment, recorder), _measured(began))
+        except Stop as stop:
+            if stop.event:
+                recorder.record(stop.event, {"kind": stop.code, **stop.facts})
+            return Failure(stop.code, stop.sentence, _measured(began))
+        except Pause as pause:
+            return Postponed(pause.reason, pause.after_s)
+        except PurasError as error:
+            return Failure(error.code, error.detail, _measured(began))
+        finally:
+            JOB_RUN.labels("agentic").observe(time.monotonic() - began)
+
+    async def close(self) -> None:
+        """Nothing is left behind between runs."""
+
+    async def _result(self, assignment: AgentAssignment, recorder: Recorder) -> Any:
+        journal = assignment.journal
+        await journal.read()
+        budget = Budget(assignment.budget, earlier_s=journal.elapsed_s)
+        kept = journal.opening
+        model = await self._open_model(assignment, kept["model"] if kept else assignment.model)
+        speaker = Speaker(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
+        try:
+            async with asyncio.timeout(budget.left_s) as limit:
+                async with self._open_workroom(assignment, recorder) as room:
+                    return await self._conversed(assignment, model, speaker, room)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise OutOfTime(speaker.step, assignment.budget.timeout_s) from None
+        finally:
+            await speaker.close()
+
+    async def _conversed(
+        self, assignment: AgentAssignment, model: Model, speaker: Speaker, room: Workroom
+    ) -> Any:
+        finish = FinishTool(assignment.skill)
+        tools = Toolbox(self._list_tools(assignment, model), finish, room, assignment.journal)
+        talk = await _opened(assignment, model, finish, tools)
+        return await converse(talk, speaker, tools, finish, assignment)
+
+
+async def _opened(
+    assignment: AgentAssignment, model: Model, finish: FinishTool, tools: Toolbox
+) -> Conversation:
+    """What the run begins with; on a later attempt exactly what it began with."""
+    journal = assignment.journal
+    kept = journal.opening
+    if kept is not None:
+        journal.recorder.record("resumed", {"from_step": journal.last_step})
+        return Conversation(kept["system"], tuple(kept["messages"]))
+    body = await asyncio.to_thread(read_body, assignment)
+    talk = open_conversation(assignment, body, finish, tools.specs)
+    scrub = journal.recorder.scrubber.scrub  # a secret that is among the inputs is not for the model either
+    talk = Conversation(scrub(talk.system), tuple(scrub(list(talk.messages))))
+    content = {
+        "model": model.slug,
+        "system": talk.system,
+        "messages": list(talk.messages),
+        "tools": [spec.name for spec in tools.specs],
+    }
+    await journal.keep_opening(content, _start(assignment, model, tools))
+    return talk
+
+
+def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> dict[str, Any]:
+    """Of the event `agent_start`."""
+    names = [spec.name for spec in tools.specs]
+    budget = assignment.budget
+    start: dict[str, Any] = {
+        "skill": assignment.skill_name,
+        "model": model.slug,
+        "tool_count": len(names),
+        "tools": names,
+        "bash_enabled": "bash" in names,
+        "has_output_schema": bool(assignment.skill.output_schema.get("properties")),
+        "deployment_id": str(assignment.deployment_id),
+        "resumed": False,
+        "limits": {
+            "steps": budget.steps,
+            "timeout_s": budget.timeout_s,
+            "tokens": budget.tokens,
+            "cap_micros": budget.cap_micros,
+        },
+    }
+    return {**start, "label": model.label} if model.label else start
+
+
+def _measured(began: float) -> Measured:
+    return Measured(time.monotonic() - began)
