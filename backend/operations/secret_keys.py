@@ -83,10 +83,12 @@ async def _rotate(options: Settings) -> Rotated:
 async def _retire(options: Settings) -> Rotated:
     if options.secrets_key is not None:
         raise KeysFromEnvironment
+    file = KeyFile(options.home)
+    newest = file.read_or_make()[0]
     done = await _reencrypt(options, "secrets.keys_retired")
     if done.unreadable:
         raise OlderKeyNeeded(done.unreadable)
-    KeyFile(options.home).keep_newest()
+    file.drop_older_than(newest)
     return done
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
@@ -58,16 +61,32 @@ class KeyFile:
 
     def add_newest(self) -> list[str]:
         """Put a new key before the others, which go on reading; returns them all."""
-        keys = [_new_key(), *self.read()]
-        self._write("".join(f"{key}\n" for key in keys), replace=True)
-        return self.read()
+        with self._alone():
+            self._write_all([_new_key(), *self.read()])
+            return self.read()
 
-    def keep_newest(self) -> int:
-        """Drop every key but the newest; returns how many were dropped."""
-        newest, *older = self.read()
-        if older:
-            self._write(f"{newest}\n", replace=True)
-        return len(older)
+    def drop_older_than(self, key: str) -> int:
+        """Drop the keys behind this one, and none that came meanwhile; returns how many were dropped."""
+        with self._alone():
+            keys = self.read()
+            kept = keys[: keys.index(key) + 1]
+            if kept != keys:
+                self._write_all(kept)
+            return len(keys) - len(kept)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the keys while the block lasts: one that is written over is lost, with all it wrote."""
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write_all(self, keys: list[str]) -> None:
+        self._write("".join(f"{key}\n" for key in keys), replace=True)
 
     def _write(self, text: str, *, replace: bool) -> None:
         """Write completely or not at all; without `replace`, of several processes that try at once one wins."""

@@ -114,14 +114,30 @@ def test_a_vault_takes_over_a_key_that_another_process_added(tmp_path: Path) -> 
     running, other = Vault.open(tmp_path, None), Vault.open(tmp_path, None)
     before = running.encrypt("kept")
     changing = KeyFile(tmp_path)
-    changing.add_newest()
+    newest = changing.add_newest()[0]
     written = Vault.open(tmp_path, None).encrypt("new")
     assert running.decrypt(written) == "new"
     assert other.has_signed(
         "drive.sign", b"message", Vault.open(tmp_path, None).mac("drive.sign", b"message")
     )
     assert running.decrypt(before) == "kept"
-    assert changing.keep_newest() == 1
+    assert changing.drop_older_than(newest) == 1
     assert other.decrypt(running.encrypt("again")) == "again"
     with pytest.raises(SecretUnreadable):
         Vault.open(tmp_path, None).decrypt(before)
+
+
+def test_of_keys_that_are_added_at_once_none_is_written_over(tmp_path: Path) -> None:
+    first = KeyFile(tmp_path).read_or_make()
+    with ThreadPoolExecutor(8) as threads:
+        added = list(threads.map(lambda _: KeyFile(tmp_path).add_newest()[0], range(24)))
+    keys = KeyFile(tmp_path).read()
+    assert (sorted(keys[:-1]), keys[-1:]) == (sorted(added), first)
+
+
+def test_a_key_that_came_while_older_ones_are_dropped_stays(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path)
+    file.read_or_make()
+    newest, later = file.add_newest()[0], KeyFile(tmp_path).add_newest()[0]
+    assert file.drop_older_than(newest) == 1
+    assert file.read() == [later, newest]
