@@ -80,38 +80,58 @@ class UsageRow(_Answer):
 
 
 class ReceiptLine(_Answer):
-    """One priced thing that a job used."""
+    """One priced thing that a job used: a reply of a model, a generated file, a search, seconds of a function."""
 
     kind: str
+    """`compute`, `model`, `media`, `web`."""
     provider: str
     model: str
+    label: str
+    """`rehearsal`, `recording`, `local`; empty: bought upstream."""
     quantity: dict[str, Any]
+    """What was measured, units in the names: tokens of a model with those of its cache, seconds, images…"""
     attempt: int
+    step: int | None
+    """Of an agent's loop."""
     billed_micros: int
+    """Its price here."""
+    charged_micros: int
+    """What of that the caller pays: less where it was forgiven, or was over what was reserved."""
     upstream_nanos: int | None
     """Shown to owners only."""
+    at: datetime
 
     @classmethod
     def of(cls, used: UsageEvent, *, shows_upstream: bool) -> Self:
         """The line as it is shown."""
+        same = ("kind", "provider", "model", "label", "quantity", "attempt", "step", "billed_micros")
         return cls(
-            kind=used.kind,
-            provider=used.provider,
-            model=used.model,
-            quantity=used.quantity,
-            attempt=used.attempt,
-            billed_micros=used.billed_micros,
+            **{name: getattr(used, name) for name in same},
+            charged_micros=used.billed_micros - used.waived_micros,
             upstream_nanos=used.upstream_nanos if shows_upstream else None,
+            at=used.created_at,
         )
 
 
 class Receipt(_Answer):
-    """What a job cost, line by line; the lines of a job that succeeded add up to its cost, or to its cap."""
+    """What a job cost, line by line. The bills of the lines add up to `used_micros`, and that is the cost, what was
+    forgiven and what was over the cap together; while the job runs nothing is charged yet."""
 
     job_id: UUID
     status: str
+    used_micros: int
+    """The bills of all lines."""
     cost_micros: int
+    """What the wallet paid."""
     cost_usd: float
+    forgiven_micros: int
+    """What was not charged because the job failed or was cancelled."""
+    over_cap_micros: int
+    """What was not charged because it was over what was reserved for the job."""
+    cap_micros: int
+    """The most that the job may cost."""
+    notes: list[str]
+    """Why the job costs something else than it used, in words."""
     lines: list[ReceiptLine]
 
 

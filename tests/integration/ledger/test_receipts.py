@@ -2,67 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from uuid import UUID, uuid4
+import asyncio
 
 from sqlalchemy import text
 
 from backend.db import Database
-from backend.fleet import service as fleet
-from backend.jobs.claim import Claimed, claim
+from backend.jobs import cancel as cancelling
+from backend.jobs.claim import Claimed
 from backend.jobs.requeue import requeue
+from backend.ledger import queries
 from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
-from backend.ledger.service import Used
-from tests.factories.tenants import Tenant, make_job, make_tenant
+from backend.ledger.schemas import Receipt
+from tests.factories.tenants import Tenant
+from tests.integration.ledger.money import (
+    call,
+    ended,
+    noted,
+    paid,
+    running,
+    started,
+    submitted,
+    tenant_of,
+)
 
-PRICED = PriceList(compute_micros_per_second=100, job_timeout_s=10)
-"""A job of it may cost 1,000 micros."""
 
-
-def call(billed_micros: int, **over: object) -> Used:
-    tokens = {"input_tokens": 10, "output_tokens": 2, "cache_write_tokens": 0, "cache_read_tokens": 90}
-    values = {"kind": "model", "quantity": tokens, "provider": "anthropic", "model": "claude/test", **over}
-    return Used(upstream_nanos=billed_micros * 800, billed_micros=billed_micros, **values)  # type: ignore[arg-type]
-
-
-async def tenant_of(database: Database, **over: object) -> Tenant:
+async def handed_back(database: Database, job: Claimed) -> None:
     async with database.transaction() as session:
-        return await make_tenant(session, **over)  # type: ignore[arg-type]  # the factory checks them
+        assert await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
 
 
-async def running(database: Database, tenant: Tenant, count: int = 1, **request: object) -> list[Claimed]:
-    worker_id = uuid4()
+async def receipt_of(database: Database, tenant: Tenant, job: Claimed) -> Receipt:
     async with database.transaction() as session:
-        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
-        for _ in range(count):
-            await make_job(session, tenant, prices=PRICED, **request)
-    return await claimed(database, worker_id, count)
-
-
-async def claimed(database: Database, worker_id: UUID, most: int = 1) -> list[Claimed]:
-    async with database.transaction() as session:
-        return await claim(session, worker_id=worker_id, lane="default", most=most)
-
-
-async def noted(database: Database, job: Claimed, used: Sequence[Used]) -> ledger.Noted | None:
-    async with database.single() as session:
-        return await ledger.note_used(session, job, used)
+        return await queries.receipt(session, tenant.principal, job.job_id)
 
 
 async def test_calls_are_written_down_while_the_job_runs_and_say_what_is_left(database: Database) -> None:
-    (job,) = await running(database, await tenant_of(database))
-    assert await noted(database, job, [call(300), call(0, label="rehearsal", step=2)]) == (300, 700)
-    assert await noted(database, job, [call(900)]) == (1_200, 0)
+    job = await running(database, await tenant_of(database))
+    assert await noted(database, job, call(300), call(0, label="rehearsal", step=2)) == (300, 700)
+    assert await noted(database, job, call(900)) == (1_200, 0)
     async with database.transaction() as session:
         assert await ledger.charge_of_job(session, job) == (1_200, 0)
 
 
 async def test_a_lost_attempt_can_write_nothing_down(database: Database) -> None:
-    (job,) = await running(database, await tenant_of(database))
-    async with database.transaction() as session:
-        await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
-    assert await noted(database, job, [call(300)]) is None
+    job = await running(database, await tenant_of(database))
+    await handed_back(database, job)
+    assert await noted(database, job, call(300)) is None
+    assert not await ended(database, job, "succeeded", [call(300)])
     async with database.transaction() as session:
         assert await ledger.charge_of_job(session, job) is None
         assert (await session.execute(text("select count(*) from usage_events"))).scalar_one() == 0
+
+
+async def test_a_receipt_has_a_line_for_each_call_of_every_attempt_and_adds_up(database: Database) -> None:
+    tenant = await tenant_of(database)
+    first = await running(database, tenant)
+    await noted(database, first, call(300, step=1), call(0, label="recording", step=2))
+    await handed_back(database, first)
+    (second,) = await started(database)
+    await noted(database, second, call(250, kind="media", model="fal/flux", quantity={"images": 1}))
+    seconds = call(7, kind="compute", model="", provider="", quantity={"seconds": 0.07})
+    assert await ended(database, second, "succeeded", [seconds])
+
+    receipt = await receipt_of(database, tenant, second)
+    assert [(one.kind, one.attempt, one.step, one.label, one.billed_micros) for one in receipt.lines] == [
+        ("model", 1, 1, "", 300),
+        ("model", 1, 2, "recording", 0),
+        ("media", 2, None, "", 250),
+        ("compute", 2, None, "", 7),
+    ]
+    assert (receipt.used_micros, receipt.cost_micros, receipt.over_cap_micros) == (557, 557, 0)
+    assert receipt.lines[0].quantity["cache_read_tokens"] == 90
+    assert receipt.lines[0].upstream_nanos == 240_000
+    assert receipt.notes == []
+    assert await paid(database, second.job_id) == (557, 557, 0)
+
+
+async def test_what_is_over_the_reservation_is_nobodys_to_pay_and_the_receipt_says_so(
+    database: Database,
+) -> None:
+    tenant = await tenant_of(database)
+    job = await running(database, tenant)
+    await noted(database, job, call(800))
+    assert await ended(database, job, "succeeded", [call(700), call(100)])
+    receipt = await receipt_of(database, tenant, job)
+    assert [one.charged_micros for one in receipt.lines] == [800, 200, 0]
+    assert (receipt.used_micros, receipt.cost_micros, receipt.over_cap_micros) == (1_600, 1_000, 600)
+    assert "reserved" in receipt.notes[0]
+    assert await paid(database, job.job_id) == (1_600, 1_000, 0)
+
+
+async def test_a_failed_job_is_forgiven_up_to_the_days_amount_and_pays_the_rest(database: Database) -> None:
+    tenant = await tenant_of(database)
+    first, second = await running(database, tenant), await running(database, tenant)
+    assert await ended(database, first, "failed", [call(400)])
+    assert await ended(database, second, "cancelled", [call(150), call(150)])
+    assert await paid(database, first.job_id) == (400, 0, 400)
+    assert await paid(database, second.job_id) == (300, 200, 100)
+    receipt = await receipt_of(database, tenant, second)
+    assert [one.charged_micros for one in receipt.lines] == [150, 50]
+    assert (receipt.cost_micros, receipt.forgiven_micros, receipt.over_cap_micros) == (200, 100, 0)
+    assert "forgiven" in receipt.notes[0]
+
+
+async def test_what_is_forgiven_a_day_is_exact_when_jobs_fail_at_the_same_moment(database: Database) -> None:
+    tenant = await tenant_of(database)
+    for _ in range(8):
+        await submitted(database, tenant)
+    jobs = await started(database, most=8)
+    assert all(await asyncio.gather(*(ended(database, job, "failed", [call(90)]) for job in jobs)))
+    bills = [await paid(database, job.job_id) for job in jobs]
+    assert sum(forgiven for _, _, forgiven in bills) == 500
+    assert sum(cost for _, cost, _ in bills) == 8 * 90 - 500
+
+
+async def test_a_job_that_is_cancelled_while_it_is_queued_again_settles_what_it_used(
+    database: Database,
+) -> None:
+    tenant = await tenant_of(database, credit_micros=900)
+    job = await running(database, tenant)
+    await noted(database, job, call(800))
+    await handed_back(database, job)
+    async with database.transaction() as session:
+        await cancelling.cancel(session, tenant.principal, job.job_id)
+    assert await paid(database, job.job_id) == (800, 300, 500)

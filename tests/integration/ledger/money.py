@@ -1,0 +1,95 @@
+"""Projects whose jobs cost something, and jobs of theirs that run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from backend.auth.principal import Principal
+from backend.db import Database
+from backend.fleet import service as fleet
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.schemas import JobRequest
+from backend.jobs.submit import JobSpec, submit
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.ledger.pricing import PriceList
+from backend.ledger.service import Used
+from tests.factories.tenants import Tenant, make_skill, make_tenant
+
+PRICES = PriceList(compute_micros_per_second=100, job_timeout_s=10, forgiven_micros=500)
+"""A job may cost 1,000 micros; half as much is forgiven a day."""
+
+
+def call(billed_micros: int, **over: Any) -> Used:
+    """A model's reply."""
+    tokens = {"input_tokens": 10, "output_tokens": 2, "cache_write_tokens": 0, "cache_read_tokens": 90}
+    values = {"kind": "model", "quantity": tokens, "provider": "anthropic", "model": "claude/test", **over}
+    return Used(upstream_nanos=billed_micros * 800, billed_micros=billed_micros, **values)
+
+
+async def tenant_of(database: Database, **over: Any) -> Tenant:
+    """A project with the skills `echo` and `other`."""
+    async with database.transaction() as session:
+        return await make_tenant(session, make_skill(), make_skill("other"), **over)
+
+
+async def submitted(
+    database: Database, tenant: Tenant, skill: str = "echo", by: Principal | None = None
+) -> UUID:
+    """A job that may cost 1,000 micros."""
+    async with database.transaction() as session:
+        spec = JobSpec(JobRequest(skill=skill), prices=PRICES)
+        return (await submit(session, by or tenant.principal, spec)).job_id
+
+
+async def started(database: Database, most: int = 1) -> list[Claimed]:
+    """Jobs that a new worker has claimed."""
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+    async with database.transaction() as session:
+        return await claim(session, worker_id=worker_id, lane="default", most=most)
+
+
+async def running(database: Database, tenant: Tenant, skill: str = "echo") -> Claimed:
+    """A job that runs."""
+    await submitted(database, tenant, skill)
+    (job,) = await started(database)
+    return job
+
+
+async def noted(database: Database, job: Claimed, *used: Used) -> ledger.Noted | None:
+    """What it says of the job after these calls."""
+    async with database.single() as session:
+        return await ledger.note_used(session, job, used)
+
+
+async def ended(database: Database, job: Claimed, status: Any, used: Sequence[Used] = ()) -> bool:
+    """End it."""
+    async with database.transaction() as session:
+        return await finish(session, job, Ending(status, result={}, used=tuple(used)))
+
+
+async def spent(database: Database, tenant: Tenant, micros: int, skill: str = "echo") -> None:
+    """A job that has cost so much."""
+    assert await ended(database, await running(database, tenant, skill), "succeeded", [call(micros)])
+
+
+async def paid(database: Database, job_id: UUID) -> tuple[int, int, int]:
+    """What a job used, cost and was forgiven."""
+    query = text("select used_micros, cost_micros, forgiven_micros from jobs where id = :job_id")
+    async with database.transaction() as session:
+        row = (await session.execute(query, {"job_id": job_id})).one()
+        assert await audit.prove(session) == []
+    return row.used_micros, row.cost_micros, row.forgiven_micros
+
+
+def other_key(tenant: Tenant) -> Principal:
+    """Another key of the project."""
+    return replace(tenant.principal, id=uuid4(), label="key:other")
