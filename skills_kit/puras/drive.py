@@ -118,7 +118,10 @@ def fetch(name: str | os.PathLike[str]) -> Path:
         return copy
     signed = sign(name, ttl=_TO_BEGIN_S)["signed_url"]
     copy.parent.mkdir(parents=True, exist_ok=True)
-    draft = copy.with_name(f".fetching-{os.getpid()}-{copy.name[-100:]}")
+    # A name of its own: threads may want the same file at once.
+    descriptor, draft_name = tempfile.mkstemp(prefix=".fetching-", dir=copy.parent)
+    os.close(descriptor)
+    draft = Path(draft_name)
     try:
         _http.download(
             _environment("PURAS_API_BASE").rstrip("/") + _http.path_of(signed),

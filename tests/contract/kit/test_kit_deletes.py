@@ -1,8 +1,13 @@
-"""`drive.delete` and `drive.fetch` where the drive is a live folder, and what the runner is told."""
+"""`drive.delete` and `drive.fetch`, wherever drives are kept, and what the runner is told."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 from tests.contract.kit.conftest import RunKit
 
@@ -43,3 +48,65 @@ except drive.DriveError as error:
         str(tmp_path / "drive/a.txt"),
         "There is no file 'gone.txt' in the drive.",
     ]
+
+
+HALF = b"x" * 100_000
+
+
+@pytest.fixture
+def instance() -> Iterator[str]:
+    """An instance that keeps drives elsewhere, and sends half of a file before two have asked for it."""
+    both = threading.Barrier(2, timeout=20)
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(
+                b'{"path": "a.bin", "signed_url": "http://elsewhere/v1/drive/signed/t/a", "expires_in": 60}'
+            )
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(2 * len(HALF)))
+            self.end_headers()
+            self.wfile.write(HALF)
+            self.wfile.flush()
+            both.wait()
+            self.wfile.write(HALF)
+
+        def _answer(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+def test_threads_that_fetch_the_same_file_at_once_each_get_all_of_it(
+    run_kit: RunKit, tmp_path: Path, instance: str
+) -> None:
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from puras import drive
+with ThreadPoolExecutor(2) as threads:
+    for path in threads.map(drive.fetch, ["a.bin"] * 2):
+        print(len(path.read_bytes()))
+"""
+    environment = {
+        "PURAS_API_BASE": instance,
+        "PURAS_SERVICE_TOKEN": "t",
+        "PURAS_WORKSPACE_ID": "w",
+        "PURAS_DRIVE_IS_ELSEWHERE": "1",
+        "TMPDIR": str(tmp_path),
+    }
+    ran = run_kit(code, environment=environment)
+    assert (ran.stdout.split(), ran.stderr) == ([str(2 * len(HALF))] * 2, "")
