@@ -14,6 +14,7 @@ from backend.deployments import pull_links
 from backend.deployments.api import zip_response
 from backend.deployments.errors import BadPullLink
 from backend.deployments.tables import Deployment
+from backend.projects.tables import Project
 
 router = APIRouter()
 
@@ -27,10 +28,15 @@ router = APIRouter()
 async def download_pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) -> Response:
     """The bundle that a pull address opens."""
     pulled = pull_links.verify(instance.vault, token)
-    query = select(Deployment).where(
-        col(Deployment.id) == pulled.deployment_id,
-        col(Deployment.project_id) == pulled.project_id,
-        col(Deployment.deleted_at).is_(None),
+    query = (
+        select(Deployment)
+        .join(Project, col(Project.id) == col(Deployment.project_id))
+        .where(
+            col(Deployment.id) == pulled.deployment_id,
+            col(Deployment.project_id) == pulled.project_id,
+            col(Deployment.deleted_at).is_(None),
+            col(Project.deleted_at).is_(None),
+        )
     )
     found = (await session.scalars(query)).one_or_none()
     if found is None:

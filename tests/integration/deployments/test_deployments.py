@@ -15,6 +15,7 @@ from backend.deployments.tables import Deployment
 from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.tables import Job
+from backend.projects import deletion
 
 BUNDLE = {
     "skills/double/skill.yaml": b"""
@@ -128,6 +129,14 @@ async def test_a_pull_address_works_without_a_key_and_not_when_forged(project: A
     forged = url[:-2] + ("AA" if url[-2:] != "AA" else "BB")
     assert (await project.http.get(forged)).status_code == 404
     assert (await project.http.get(url[:-5])).status_code == 404
+
+
+async def test_a_pull_address_ends_with_its_project(project: Any, instance: Instance) -> None:
+    await project.pushed(BUNDLE)
+    url = (await project.http.get("/v1/deployments/pull?ttl=600")).json()["download_url"]
+    async with instance.database.transaction() as session:
+        await deletion.delete(session, project.principal)
+    assert (await project.http.get(url, headers={"Authorization": ""})).status_code == 404
 
 
 async def test_concurrent_pushes_get_numbers_without_gap_or_repeat(project: Any) -> None:
