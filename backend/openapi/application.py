@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from backend.auth.credentials import IN_JOB_ROUTES
 from backend.auth.gate import GUARDED, OPEN
 from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, header, refusals
+from backend.openapi.links import add_links
 
 TITLE: Final = "Puras Studio"
 DESCRIPTION: Final = """\
@@ -86,6 +87,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     spec["components"] = {**ours, "schemas": schemas}
     for path, method, operation in _operations(spec):
         _describe_operation(path, method, operation)
+    add_links(spec)
     return _with_named_forms(spec)
 
 

@@ -116,6 +116,36 @@ def test_nothing_in_a_path_may_be_left_out() -> None:
                 assert "null" not in json.dumps(one["schema"]), path
 
 
+def test_every_link_leads_from_a_field_of_the_answer_to_a_parameter_of_an_operation() -> None:
+    by_name = {operation["operationId"]: (path, operation) for path, _, operation in OPERATIONS}
+    links = [
+        (path, answer, link)
+        for path, _, operation in OPERATIONS
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert links
+    for source, answer, link in links:
+        target, operation = by_name[link["operationId"]]
+        taken = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+        assert set(link.get("parameters", {})) == (taken if "parameters" in link else set()), (source, target)
+        body = link.get("requestBody", {})
+        for place in [*link.get("parameters", {}).values(), *body.values()]:
+            kind, _, pointer = place.strip("{}").partition("#")
+            if kind == "$response.body":
+                assert field_at(answer["content"]["application/json"]["schema"], pointer), (source, place)
+            else:
+                assert f"{{{kind.removeprefix('$request.path.')}}}" in source
+
+
+def field_at(schema: dict[str, Any], pointer: str) -> bool:
+    """Whether answers of the schema have something there."""
+    for step in pointer.split("/")[1:]:
+        schema = resolved(schema["$ref"]) if "$ref" in schema else schema
+        schema = schema["items"] if step == "0" else schema["properties"].get(step, {})
+    return bool(schema)
+
+
 def test_forms_streams_and_files_say_what_they_carry() -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in OPERATIONS}
     push = by_name["push_deployment"]["requestBody"]["content"]["multipart/form-data"]["schema"]

@@ -28,6 +28,7 @@ Names = Mapping[str, Sequence[str]]
 
 SPEC: dict[str, Any] = create_app(Settings(home=Path("/nonexistent"))).openapi()
 BUNDLE: Final = pack_files(NOOP_SKILL)
+NOOP_NAME: Final = "noop"
 schemathesis.openapi.format("binary", st.just(BUNDLE) | st.binary(max_size=200) | st.just(BUNDLE[:-30]))
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(SPEC, config=schemathesis.Config())
@@ -83,3 +84,24 @@ def _hurry(case: AnyCase) -> None:
     if is_long or (waits and "timeout" not in query):
         query["timeout"] = MOST_WAIT_S
     case.query = query
+
+
+def aim_chain(case: AnyCase, dice: random.Random, names: Names, *, heard: str) -> None:
+    """Leave what was taken from an answer that was `heard`, and put things that exist in the other places."""
+    given = {name: value for name, value in (case.path_parameters or {}).items() if str(value) in heard}
+    asked = case.body.get("skill") if isinstance(case.body, dict) else None
+    aim(case, dice, names)
+    skill = asked if asked and asked in heard else dice.choice([names["skill"][0], NOOP_NAME])
+    operation = case.operation.definition.raw["operationId"]
+    if operation == "submit_job":
+        case.body = {"skill": skill, "inputs": {}}
+    elif operation == "run_skill":
+        case.body, case.path_parameters["name"] = {}, skill
+    elif operation == "begin_upload":
+        case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Length": "4"})
+    elif operation == "go_on_with_upload":
+        case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Offset": "0"})
+        case.body = b"four"
+    elif operation == "give_up_upload":
+        case.headers.update({"Tus-Resumable": "1.0.0"})
+    case.path_parameters.update(given)

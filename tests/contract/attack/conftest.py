@@ -35,6 +35,22 @@ class World:
     """Another project, whose owner does everything with it."""
     careless: Victim
     """And one whose owner sends bytes that mean nothing."""
+    chained: Victim
+    """And one whose owner goes on from each answer to the next request."""
+    chained_publishable: Headers
+    """The publishable key of that project."""
+
+    def new_key_of_chained(self) -> Headers:
+        """A key for everything in that project, which has not narrowed or revoked itself yet."""
+
+        async def made() -> str:
+            database = Database(self.database_url)
+            try:
+                return await People(database, 0).key(self.chained.id)
+            finally:
+                await database.close()
+
+        return bearer(asyncio.run(made()))
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +66,7 @@ def world() -> Iterator[World]:
                 victim = await make_victim(people, running)
                 mallory = await people.user("mallory@example.org")
                 other = (await people.project("Other", mallory)).id
+                chained = await make_owner(people, running, "Chn")
                 reader = await people.user("reader@example.org")
                 await people.member(victim.id, reader, Role.VIEWER)
                 return World(
@@ -70,6 +87,8 @@ def world() -> Iterator[World]:
                     publishable=bearer(await people.key(victim.id, "publishable")),
                     owner=await make_owner(people, running, "Own"),
                     careless=await make_owner(people, running, "Raw"),
+                    chained=chained,
+                    chained_publishable=bearer(await people.key(chained.id, "publishable")),
                 )
             finally:
                 await database.close()
@@ -79,3 +98,4 @@ def world() -> Iterator[World]:
         world.victim.owner.close()
         world.owner.owner.close()
         world.careless.owner.close()
+        world.chained.owner.close()

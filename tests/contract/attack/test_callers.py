@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote
 
-import psycopg
 import pytest
 import requests
-from schemathesis.specs.openapi import checks
 
 from tests.chaos.rounds import ROUNDS
 from tests.contract.attack.books import Rows, rows_of, written
 from tests.contract.attack.cases import OPERATIONS, AnyCase, aim, each_case, sendable
 from tests.contract.attack.conftest import World
-from tests.contract.attack.world import CANARY, Headers
+from tests.contract.attack.judging import (
+    Answer,
+    answered,
+    broken,
+    is_no_address,
+    is_open,
+    report,
+    shown,
+    told,
+)
+from tests.contract.attack.world import CANARY, Headers, lift_limits
 
 CASES = 2 * ROUNDS
-PATIENCE_S = 12.0  # less than a heartbeat takes to come
-OF_EVERY_ROUTE = frozenset({405, 408, 429})
-"""Statuses that the description tells of once, not at each operation."""
 OF_JOBS = {
     *("jobs", "job_queue", "job_events", "idempotency_keys"),
     *("admissions", "usage_events", "ledger_entries", "wallets"),
@@ -31,16 +34,7 @@ OF_JOBS = {
 """Tables that a job is written to."""
 OF_VIEWERS = ("audit_rows +", "feedback +")
 """What a viewer leaves behind: traces, and opinions of jobs."""
-OF_FREE_FORM = ("/v1/drive/files/", "/v1/drive/signed/")
-"""Routes that answer with a file as it is, whose type is the file's own; a stream's frames have no schema either."""
-LAWS = [
-    checks.response_headers_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-]
 pytestmark = pytest.mark.timeout(120 * ROUNDS)
-
-Answer = requests.Response
 
 
 def attack(
@@ -63,68 +57,6 @@ def attack(
 
             each_case(operation, CASES, send)
     return faults
-
-
-def answered(http: requests.Session, request: dict[str, Any]) -> Answer:
-    """The whole answer, which has to end: a stream of a job that has ended goes on for no time at all."""
-    began = time.monotonic()
-    answer = http.request(**request, allow_redirects=False, timeout=PATIENCE_S, stream=True)
-    body = bytearray()
-    for part in answer.iter_content(65_536):
-        body += part
-        if time.monotonic() - began > PATIENCE_S:
-            raise AnswerEndlessError(
-                f"{request['method']} {request['url']} {request.get('params')} still goes on"
-            )
-    answer._content = bytes(body)  # as the library does itself when it reads a body whole
-    return answer
-
-
-class AnswerEndlessError(Exception):
-    """An answer that nobody sees the end of."""
-
-
-def broken(case: AnyCase, answer: Answer) -> Iterable[str]:
-    """What no answer to anybody may be."""
-    status = answer.status_code
-    told = case.operation.definition.raw["responses"]
-    if status >= 500 and not (status == 501 and "501" in told):
-        yield "an error of the server"
-    if str(status) not in told and status not in OF_EVERY_ROUTE:
-        yield f"the description does not tell of {status}"
-    if status >= 400 and not {"detail", "code"} <= set(answer.json()):
-        yield "an error without its sentence and its code"
-    is_free = case.operation.path.startswith(OF_FREE_FORM) or case.operation.path.endswith("/stream")
-    try:
-        case.validate_response(answer, checks=LAWS[:1] if is_free and status < 400 else LAWS)
-    except BaseExceptionGroup as group:
-        yield from (f"{type(one).__name__}: {one}" for one in group.exceptions)
-
-
-def told(answer: Answer, secrets: Iterable[str]) -> list[str]:
-    """The secrets that the answer tells and the request did not."""
-    request = answer.request
-    asked = f"{request.url} {unquote(request.url or '')} {request.body!r} {request.headers}".lower()
-    heard = f"{answer.text} {answer.headers}".lower()
-    return [secret for secret in secrets if secret.lower() in heard and secret.lower() not in asked]
-
-
-def shown(answer: Answer) -> str:
-    request = answer.request
-    return f"{request.method} {request.url} {str(request.body)[:200]} -> {answer.status_code} {answer.text[:300]}"
-
-
-def is_open(case: AnyCase) -> bool:
-    return "security" not in case.operation.definition.raw
-
-
-def is_no_address(answer: Answer) -> bool:
-    """Whether the request was turned away for its address alone, before anybody asked who sends it."""
-    return answer.status_code == 400 and "The address holds a NUL" in answer.text
-
-
-def report(faults: list[str]) -> str:
-    return f"{len(faults)} faults:\n" + "\n".join(faults[:25])
 
 
 def test_nobody_and_ended_keys_get_a_401_whatever_they_send_and_nothing_is_written(world: World) -> None:
@@ -178,7 +110,7 @@ def test_an_owner_of_everything_breaks_nothing_and_gets_what_is_described(world:
     def judge(_: AnyCase, answer: Answer) -> Iterable[str]:
         statuses[answer.status_code] += 1
         if answer.status_code == 429:
-            lift_limits(world)  # it has set its own to nothing
+            lift_limits(world.database_url, world.owner.id)  # it has set its own to nothing
         return ()
 
     owner = {"Authorization": f"Bearer {world.owner.owner.api_key}"}
@@ -186,15 +118,6 @@ def test_an_owner_of_everything_breaks_nothing_and_gets_what_is_described(world:
     assert not faults, report(faults)
     assert statuses[401] + statuses[429] < len(OPERATIONS) / 4, statuses
     assert sum(many for status, many in statuses.items() if status < 400) > len(OPERATIONS) / 4, statuses
-
-
-def lift_limits(world: World) -> None:
-    """Take away the rates that a project has given itself and its keys."""
-    with psycopg.connect(world.database_url) as connection:
-        connection.execute("update projects set limits = '{}' where id = %s", [world.owner.id])
-        connection.execute(
-            "update api_keys set requests_per_minute = null where project_id = %s", [world.owner.id]
-        )
 
 
 def of_victim(world: World) -> Rows:

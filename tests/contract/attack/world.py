@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import update
 from sqlmodel import col
 
@@ -119,6 +120,13 @@ class People:
 def bearer(key: str) -> Headers:
     """The header that a key is sent in."""
     return {"Authorization": f"Bearer {key}"}
+
+
+def lift_limits(database_url: str, project: UUID) -> None:
+    """Take away the rates that a project has given itself and its keys."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("update projects set limits = '{}' where id = %s", [project])
+        connection.execute("update api_keys set requests_per_minute = null where project_id = %s", [project])
 
 
 async def make_victim(people: People, running: Running) -> Victim:
