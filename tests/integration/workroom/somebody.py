@@ -1,0 +1,136 @@
+"""Uses a workroom on a machine that lacks something, and prints what became of it as one JSON object.
+
+A program of its own, so that it can be run as another user: `python somebody.py FOLDER mounts|bare`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from backend.bundles.manifest import Skill, Tool
+from workers.agent import ToolCall, ToolError
+from workers.agent.tools import workroom_tools
+from workers.agent.workroom import open_workroom
+from workers.runners import Assignment, Entrypoint, RunLimits
+from workers.sandbox import layers
+from workers.sandbox.errors import SandboxUnavailable
+from workers.sandbox.house import House
+
+CODE = """import os
+def here():
+    open('from-tool', 'w').write('tool')
+    return [os.getcwd(), open('a.md').read()]
+"""
+
+
+class _Notes:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        self.events.append((type, payload))
+
+
+def main(folder: Path, machine: str) -> None:
+    """Use it, print, end."""
+    sys.stdout.write(json.dumps(asyncio.run(_use(folder, machine))) + "\n")
+
+
+async def _use(folder: Path, machine: str) -> dict[str, Any]:
+    found = layers.probe("auto")
+    if machine == "bare":
+        found = layers.Layers(None, found.landlock_abi, found.seccomp, ("there is no bubblewrap",))
+    own, drive = folder / "bundle/helper", folder / "drive"
+    own.mkdir(parents=True)
+    (own / "tools.py").write_text(CODE, encoding="utf-8")
+    (own / "SKILL.md").write_text("Help.", encoding="utf-8")
+    drive.mkdir(mode=0o700)
+    house = House(
+        folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=found
+    )
+    skill = Skill(
+        name="helper",
+        path="helper",
+        entrypoint="SKILL.md",
+        is_agentic=True,
+        input_schema={},
+        output_schema={},
+        tools=(Tool(name="here", entrypoint="tools.py:here"),),
+    )
+    notes = _Notes()
+    room = await open_workroom(house, _assignment(folder, drive), skill, notes)
+    tools = {tool.spec.name: tool for tool in workroom_tools(skill, vision=True, pdf=True)}
+
+    async def use(name: str, **given: Any) -> Any:
+        try:
+            return (await tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), room)).content
+        except ToolError as error:
+            return f"ERROR: {error}"
+
+    mark = f"86400.{uuid4().int % 10**9}"
+    told = {
+        "layers": found.names,
+        "write": await use("file_write", path="a.md", content="file"),
+        "bash": await use("bash", command="cat a.md SKILL.md; echo kept > drive/kept; id -u"),
+        "tool": await use("here"),
+        "read": await use("file_read", paths=["from-tool", "drive/kept", f"{room.inside}/a.md", "SKILL.md"]),
+        "slow": await use("bash", command=f"setsid sleep {mark} & sleep {mark}", timeout=1),
+        "left": await use("bash", command=f"sleep {mark} & echo away"),
+        "out": await use(
+            "bash", command=f"cat {folder}/secret; ls {folder}/home/jobs; echo > /dev/tcp/127.0.0.1/9"
+        ),
+        "sleeping": _running(mark),
+    }
+    await room.close()
+    house.mode = "strict"
+    try:
+        await (await open_workroom(house, _assignment(folder, drive), skill, notes)).close()
+        told["strict"] = "runs"
+    except SandboxUnavailable as error:
+        told["strict"] = error.detail
+    await house.close()
+    told["folders"] = len(list((folder / "home/jobs").iterdir()))
+    return told
+
+
+def _assignment(folder: Path, drive: Path) -> Assignment:
+    return Assignment(
+        job_id=uuid4(),
+        attempt=1,
+        project_id=uuid4(),
+        deployment_id=uuid4(),
+        skill_name="helper",
+        entrypoint=Entrypoint("helper", "SKILL.md", ""),
+        declared_inputs=frozenset(),
+        inputs={},
+        limits=RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1, processes=16),
+        bundle_dir=folder / "bundle",
+        requirements=None,
+        drive_dir=drive,
+        sandbox_uid=None,
+        secrets={},
+        secrets_version="1",
+        token="t",
+        network="none",
+    )
+
+
+def _running(mark: str) -> int:
+    lines = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                lines.append((folder / "cmdline").read_bytes())
+            except OSError:
+                continue
+    return sum(mark.encode() in line for line in lines)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

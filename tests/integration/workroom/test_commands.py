@@ -1,0 +1,221 @@
+"""The tool `bash` of an agent: what a command can do, and what it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.workroom.conftest import SECRET, OpenAgent, running, until
+from workers.agent import ToolError
+from workers.agent.workroom.printed import KEPT_CHARACTERS
+from workers.sandbox.house import House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_command_works_in_the_folder_with_the_skills_files_and_the_drive(agent: OpenAgent) -> None:
+    it = await agent()
+    told = await it.bash(
+        "cat references/style.md _inputs.json; echo kept > drive/note; pwd; echo loud >&2; exit 3"
+    )
+    assert told.startswith("exit=3\n")
+    assert 'Write plainly.{"topic": "rain"}' in told
+    assert it.room.inside in told
+    assert (it.room.drive_dir / "note").read_text(encoding="utf-8") == "kept\n"
+    assert (it.notes.text("stderr"), "Write plainly." in it.notes.text("stdout")) == ("loud\n", True)
+    assert [kind for kind, _ in it.notes.events].count("sandbox") == 1
+
+
+async def test_files_stay_from_call_to_call_and_nothing_else_does(agent: OpenAgent) -> None:
+    it = await agent()
+    assert await it.bash("cd tmp; x=1; export y=2; echo kept > file; echo here > /tmp/there") == "exit=0\n"
+    assert (
+        await it.bash('cat tmp/file tmp/there; echo "$x$y"; pwd')
+        == f"exit=0\nkept\nhere\n\n{it.room.inside}\n"
+    )
+
+
+async def test_what_a_command_leaves_running_ends_with_it(agent: OpenAgent) -> None:
+    it = await agent()
+    mark = f"86400.{uuid4().int % 10**9}"
+    told = await it.bash(
+        f"sleep {mark} & setsid nohup sleep {mark} >/dev/null 2>&1 & (sleep {mark} &) ; echo away"
+    )
+    assert told == "exit=0\naway\n"
+    assert running(mark) == []
+
+
+async def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(agent: OpenAgent) -> None:
+    it = await agent()
+    mark = f"86400.{uuid4().int % 10**9}"
+    result = await it.use("bash", command=f"echo begun; setsid sleep {mark} & sleep {mark}", timeout=1)
+    assert not result.ok
+    assert str(result.content).startswith("exit=-1\nbegun\n")
+    assert "longer than 1 s" in str(result.content)
+    assert running(mark) == []
+
+
+async def test_cancelling_ends_a_command_at_once(agent: OpenAgent) -> None:
+    it = await agent()
+    mark = f"86400.{uuid4().int % 10**9}"
+    task = asyncio.ensure_future(it.bash(f"setsid sleep {mark} & sleep {mark}"))
+    await until(lambda: len(running(mark)) >= 2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert running(mark) == []
+
+
+async def test_programs_may_lead_groups_of_their_own(agent: OpenAgent) -> None:
+    it = await agent()
+    assert await it.bash("timeout 0.1 sleep 30; echo $?; yes | head -1") == "exit=0\n124\ny\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("head -c 900000000 /dev/zero | tail", "memory"),
+        ("head -c 12000000 /dev/zero > a; cp a b; sleep 20", "disk"),
+        ("for i in $(seq 40); do sleep 20 & done; wait", "processes"),
+        ("b() { b | b & }; b; sleep 20", "processes"),
+    ],
+)
+async def test_a_command_that_uses_too_much_is_ended_and_told_so(
+    agent: OpenAgent, command: str, says: str
+) -> None:
+    it = await agent()
+    told = await it.bash(command)
+    assert told.startswith("exit=-1\n")
+    assert says in told.rpartition("[ended: ")[2]
+    assert await it.bash("rm -f a b; echo well") == "exit=0\nwell\n"
+
+
+async def test_of_a_flood_the_end_is_kept_and_the_trace_is_bounded(agent: OpenAgent) -> None:
+    it = await agent()
+    told = await it.bash("head -c 8000000 /dev/zero | tr '\\0' x; echo; echo the end")
+    assert told.endswith("x\nthe end\n")
+    assert len(told) < KEPT_CHARACTERS + 100
+    assert "characters are left out" in told
+    assert sum(len(body["text"]) for kind, body in it.notes.events if kind == "log") < 1 << 21
+
+
+async def test_bytes_that_are_no_text_do_no_harm(agent: OpenAgent) -> None:
+    it = await agent()
+    told = await it.bash(r"printf 'a\000b\377\xe2\x82'; printf '\xe2\x82' >&2; kill -9 $$")
+    assert told.startswith("exit=137\na")
+    assert "\0" not in "".join(body["text"] for kind, body in it.notes.events if kind == "log")
+
+
+async def test_a_secret_that_a_tool_wrote_down_does_not_reach_the_model(agent: OpenAgent) -> None:
+    code = "import os\ndef leak():\n    open('leak', 'w').write(os.environ['API_SECRET'])\n    return {}"
+    it = await agent(code, tools=[{"name": "leak"}])
+    await it.use("leak")
+    before = "x" * (KEPT_CHARACTERS - len(SECRET) // 2 - 1)
+    assert SECRET[-8:] not in await it.bash(f"cat leak; echo -n {before}")
+    assert await it.bash("cat leak") == "exit=0\n[secret]"
+    assert SECRET[-8:] not in str((await it.use("file_read", paths=["leak"])).content)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"command": ""}, {"command": 7}, {"command": "ls", "timeout": 0}, {"command": "ls", "cwd": "/"}],
+)
+async def test_wrong_arguments_are_refused_with_their_place(agent: OpenAgent, given: dict[str, Any]) -> None:
+    it = await agent()
+    with pytest.raises(ToolError, match=r"command|timeout|cwd"):
+        await it.use("bash", **given)
+    with pytest.raises(ToolError, match="file_write"):
+        await it.use("bash", command="x" * 200_000)
+
+
+ATTACKS = """
+import ctypes, json, os, signal, socket
+facts = json.load(open("facts.json"))
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(attempt):
+    try:
+        return f"OPEN: {attempt()!r}"[:200]
+    except (OSError, ValueError) as error:
+        return f"closed: {error}"
+def connect(family, address):
+    with socket.socket(family) as it:
+        it.settimeout(2)
+        it.connect(address)
+found = {f"open {path}": tried(lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())
+         for path in facts["paths"]}
+found |= {
+    "a unix socket": tried(lambda: connect(socket.AF_UNIX, facts["unix"])),
+    "a TCP port": tried(lambda: connect(socket.AF_INET, ("127.0.0.1", facts["tcp"]))),
+    "the first process's variables": tried(lambda: open("/proc/1/environ").read()),
+    "the first process's memory": tried(lambda: open("/proc/1/mem", "rb").read(1)),
+    "the first process's descriptors": tried(lambda: os.listdir("/proc/1/fd")),
+    "the worker": tried(lambda: os.kill(facts["worker"], 0)),
+    "the skill's files": tried(lambda: open("/deployment/skills/helper/SKILL.md", "w")),
+    "root": tried(lambda: os.setuid(0)),
+    "another root": tried(lambda: os.chroot(".")),
+    "other work folders": tried(lambda: os.listdir("/jobs")),
+    "another work folder": tried(lambda: os.listdir("/jobs/" + facts["other"])),
+    "a descriptor too many": tried(lambda: [n for n in map(int, os.listdir("/proc/self/fd")) if n > 2
+                                            and os.readlink(f"/proc/self/fd/{n}")[0] == "/"
+                                            and "/proc" not in os.readlink(f"/proc/self/fd/{n}")] or int("none")),
+    "a namespace": tried(lambda: libc.unshare(0x10000000) and os.listdir("/not-permitted")),
+}
+print(json.dumps(found))
+"""
+
+
+async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
+    agent: OpenAgent, house: House, tmp_path: Path
+) -> None:
+    if not house.ground.is_mounted:
+        pytest.skip("there are no mounts on this machine")
+    it, path = await agent(), tmp_path / "database.sock"
+    other = await agent(beside=it)
+    (other.room.folder / "private").write_text("of another agent", encoding="utf-8")
+    (it.room.folder / "attacks.py").write_text(ATTACKS, encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(path))
+        unix.listen()
+        path.chmod(0o777)
+        paths = [
+            other.room.folder,
+            other.room.folder / "private",
+            tmp_path,
+            path,
+            Path("/etc/shadow"),
+            "/root",
+        ]
+        facts = {"paths": [str(one) for one in paths], "unix": str(path), "tcp": tcp.getsockname()[1]}
+        facts |= {"worker": os.getpid(), "other": other.room.folder.name}
+        (it.room.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        for name in ("attacks.py", "facts.json"):
+            (it.room.folder / name).chmod(0o644)
+        told = await it.bash("env; python3 -I attacks.py || /usr/bin/python3 -I attacks.py")
+    found = json.loads(told.strip().rpartition("\n")[2])
+    assert {name: answer for name, answer in found.items() if not answer.startswith("closed")} == {}
+    assert SECRET not in told
+    assert it.room.assignment.token not in told
+
+
+async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, house: House) -> None:
+    if not house.ground.is_mounted:
+        pytest.skip("there is no network namespace on this machine")
+    ask = (
+        'python3 -I -c "import os, urllib.request as u\n'
+        "try: print(u.urlopen('http://127.0.0.1:%d/', timeout=5).read())\n"
+        "except Exception as error: print('no:', getattr(error, 'read', lambda: error)())\""
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        closed, opened = await agent(), await agent(network="public")
+        assert "no:" in await closed.bash(ask % port)
+        assert "no:" in await opened.bash(f"unset no_proxy NO_PROXY; {ask % port}")
+    refused = [body for kind, body in opened.notes.events if kind == "network_refused"]
+    assert [body["host"] for body in refused] == ["127.0.0.1"]

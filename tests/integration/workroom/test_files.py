@@ -1,0 +1,269 @@
+"""The tools of an agent for files, and its list: right, wrong, too big, hostile."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+from PIL import Image
+
+from tests.integration.workroom.conftest import UID, Agent, OpenAgent
+from workers.agent import ToolError
+from workers.agent.tools.file_read import MOST_CHARACTERS, FileRead
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def put(it: Agent, name: str, content: bytes) -> None:
+    """A file as the agent's own code would make it."""
+    path = it.room.folder / name
+    path.write_bytes(content)
+    if UID is not None:
+        os.chown(path, UID, UID)
+
+
+def picture(kind: str, size: tuple[int, int] = (3, 2)) -> bytes:
+    """A real picture."""
+    held = io.BytesIO()
+    Image.new("RGB", size).save(held, kind)
+    return held.getvalue()
+
+
+def bomb(width: int) -> bytes:
+    """The head of a PNG that says that it is enormous."""
+    head = struct.pack(">IIBBBBB", width, width, 8, 6, 0, 0, 0)
+    chunk = b"IHDR" + head
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+def pages(count: int) -> bytes:
+    """A PDF of empty pages."""
+    writer, held = pypdf.PdfWriter(), io.BytesIO()
+    for _ in range(count):
+        writer.add_blank_page(100, 100)
+    writer.write(held)
+    return held.getvalue()
+
+
+async def test_texts_are_read_from_the_folder_the_drive_and_the_skill(agent: OpenAgent) -> None:
+    it = await agent()
+    await it.bash("echo work > a.md; mkdir drive/sub; echo drive > drive/sub/b.md; ln -s a.md link.md")
+    paths = ["a.md", "drive/sub/b.md", "references/style.md", f"{it.room.inside}/a.md", "./drive/sub/b.md"]
+    result = await it.use("file_read", paths=paths)
+    assert [block["text"] for block in result.content] == [
+        "a.md:\nwork\n",
+        "drive/sub/b.md:\ndrive\n",
+        "references/style.md:\nWrite plainly.",
+        "a.md:\nwork\n",
+        "drive/sub/b.md:\ndrive\n",
+    ]
+    assert result.facts["count"] == 5
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+async def test_pictures_are_shown_by_what_they_are_and_not_by_their_names(
+    agent: OpenAgent, kind: str
+) -> None:
+    it = await agent()
+    put(it, "photo.txt", picture(kind))
+    heading, block = (await it.use("file_read", paths=["photo.txt"])).content
+    assert heading == {"type": "text", "text": f"photo.txt (image/{kind.lower()}, 3 × 2):"}
+    assert block["source"]["media_type"] == f"image/{kind.lower()}"
+    assert base64.b64decode(block["source"]["data"]) == picture(kind)
+    blind = FileRead(vision=False, pdf=False)
+    it.tools["file_read"] = blind
+    with pytest.raises(ToolError, match="sees none"):
+        await it.use("file_read", paths=["photo.txt"])
+
+
+async def test_pdfs_are_given_as_they_are_or_as_their_text(agent: OpenAgent) -> None:
+    it = await agent()
+    put(it, "paper.pdf", pages(3))
+    heading, block = (await it.use("file_read", paths=["paper.pdf"])).content
+    assert heading["text"] == "paper.pdf (PDF, 3 pages):"
+    assert (block["type"], block["title"]) == ("document", "paper.pdf")
+    it.tools["file_read"] = FileRead(vision=True, pdf=False)
+    with pytest.raises(ToolError, match="no text in it"):
+        await it.use("file_read", paths=["paper.pdf"])
+
+
+async def test_what_cannot_be_read_is_said_beside_what_can(agent: OpenAgent) -> None:
+    it = await agent()
+    put(it, "a.md", b"here")
+    blocks = (await it.use("file_read", paths=["a.md", "b.md"])).content
+    assert [block["text"][:9] for block in blocks] == ["a.md:\nher", "ERROR: Th"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (bomb(30_000), "30000 × 30000 pixels"),
+        (bomb(0), "broken picture"),
+        (picture("JPEG")[:20], "broken picture"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8X", "broken picture"),
+        (pages(101), "101 pages, more than the 100"),
+        (b"%PDF-1.7 nothing of the kind", "cannot be read as a PDF"),
+        (b"\x7fELF\x00\x01", "no text, no picture and no PDF"),
+        (b"x" * (6 << 20), "more than the 5 MB"),
+    ],
+)
+async def test_what_no_model_can_take_is_refused_with_the_reason(
+    agent: OpenAgent, content: bytes, says: str
+) -> None:
+    it = await agent()
+    put(it, "it", content)
+    with pytest.raises(ToolError, match=says):
+        await it.use("file_read", paths=["it"])
+
+
+async def test_long_texts_are_cut(agent: OpenAgent) -> None:
+    it = await agent()
+    put(it, "long", b"x" * (MOST_CHARACTERS + 5))
+    (block,) = (await it.use("file_read", paths=["long"])).content
+    assert block["text"].endswith("x\n[cut here: 5 more characters, which a command like `tail -c` can show]")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../x",
+        "drive/../../x",
+        "link/passwd",
+        "away",
+        "drive/away",
+        "pipe",
+        "tmp",
+        "drive",
+        "a\0b",
+        "x" * 2000,
+    ],
+)
+async def test_no_path_and_no_link_leads_out(agent: OpenAgent, path: str, tmp_path: Path) -> None:
+    it = await agent()
+    await it.bash("ln -s /etc link; ln -s /etc/passwd away; ln -s /etc/passwd drive/away; mkfifo pipe")
+    (it.room.folder / "machine").symlink_to(tmp_path)
+    for name, given in (
+        ("file_read", {"paths": [path]}),
+        ("file_edit", {"path": path, "old_string": "root", "new_string": "x"}),
+    ):
+        with pytest.raises(ToolError):
+            await it.use(name, **given)
+    if path not in ("away", "drive/away", "pipe"):
+        with pytest.raises(ToolError):
+            await it.use("file_write", path=path, content="x")
+    with pytest.raises(ToolError, match="link"):
+        await it.use("file_write", path="machine/planted", content="x")
+    assert not (tmp_path / "planted").exists()
+
+
+async def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(
+    agent: OpenAgent, tmp_path: Path
+) -> None:
+    it = await agent()
+    target = tmp_path / "of-the-machine"
+    target.write_text("untouched", encoding="utf-8")
+    (it.room.folder / "tmp/notes.md").symlink_to(target)
+    await it.use("file_write", path="tmp/notes.md", content="mine")
+    assert await it.bash("cat tmp/notes.md") == "exit=0\nmine"
+    assert target.read_text(encoding="utf-8") == "untouched"
+
+
+async def test_files_are_written_for_the_agents_own_user_and_keep_their_rights(agent: OpenAgent) -> None:
+    it = await agent()
+    await it.bash("printf '#!/bin/sh\\necho one' > run.sh; chmod 700 run.sh")
+    result = await it.use("file_write", path="drive/deep/er/notes.md", content="a\nb\n")
+    assert result.facts == {"drive_path": "deep/er/notes.md", "size_bytes": 4, "chars": 4, "lines": 2}
+    await it.use("file_edit", path="run.sh", old_string="one", new_string="two")
+    assert (
+        await it.bash("./run.sh; echo more >> drive/deep/er/notes.md && rm -r drive/deep") == "exit=0\ntwo\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "after"),
+    [
+        ({"old_string": "two", "new_string": "2"}, "one\n2\nthree three\n"),
+        ({"old_string": "three", "new_string": "3", "replace_all": True}, "one\ntwo\n3 3\n"),
+        ({"start_line": 1, "end_line": 2, "new_string": "1"}, "1\nthree three\n"),
+        ({"start_line": 2, "end_line": 3, "new_string": ""}, "one\n"),
+    ],
+)
+async def test_edits_say_what_they_have_changed(agent: OpenAgent, given: dict[str, Any], after: str) -> None:
+    it = await agent()
+    put(it, "a.md", b"one\ntwo\nthree three\n")
+    told = str((await it.use("file_edit", path="a.md", **given)).content)
+    assert (it.room.folder / "a.md").read_text(encoding="utf-8") == after
+    assert any(line.startswith("-") for line in told.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"old_string": "four", "new_string": "4"}, "is not in 'a.md'"),
+        ({"old_string": "three", "new_string": "3"}, "2 times"),
+        ({"old_string": "one", "new_string": "one"}, "Nothing changes"),
+        ({"old_string": "", "new_string": "x"}, "empty"),
+        ({"new_string": "x"}, "one of two ways"),
+        ({"old_string": "one", "start_line": 1, "end_line": 1, "new_string": "x"}, "one of two ways"),
+        ({"start_line": 2, "end_line": 1, "new_string": "x"}, "first not after the last"),
+        ({"start_line": 2, "new_string": "x"}, "both"),
+        ({"start_line": 4, "end_line": 9, "new_string": "x"}, "has 3 lines"),
+    ],
+)
+async def test_edits_that_are_not_plain_are_refused(
+    agent: OpenAgent, given: dict[str, Any], says: str
+) -> None:
+    it = await agent()
+    put(it, "a.md", b"one\ntwo\nthree three\n")
+    with pytest.raises(ToolError, match=says):
+        await it.use("file_edit", path="a.md", **given)
+    assert (it.room.folder / "a.md").read_bytes() == b"one\ntwo\nthree three\n"
+
+
+async def test_a_difference_is_no_longer_than_one_can_take_in(agent: OpenAgent) -> None:
+    it = await agent()
+    put(it, "a.md", "\n".join(map(str, range(20_000))).encode())
+    told = str(
+        (await it.use("file_edit", path="a.md", old_string="1", new_string="x", replace_all=True)).content
+    )
+    assert len(told.split("\n")) <= 83
+
+
+async def test_what_belongs_to_the_skill_is_not_written(agent: OpenAgent) -> None:
+    it = await agent()
+    for path in ("references/style.md", "SKILL.md", "/deployment/skills/helper/SKILL.md"):
+        with pytest.raises(ToolError, match=r"belongs to the skill|outside"):
+            await it.use("file_write", path=path, content="x")
+
+
+async def test_names_that_a_drive_cannot_have_are_refused(agent: OpenAgent) -> None:
+    it = await agent()
+    with pytest.raises(ToolError, match="Windows"):
+        await it.use("file_write", path="drive/CON.txt", content="x")
+
+
+async def test_a_list_is_replaced_and_what_is_no_item_is_dropped(agent: OpenAgent) -> None:
+    it = await agent()
+    todos = [
+        {"content": " read ", "status": "completed"},
+        {"content": "write", "status": "in_progress"},
+        {"content": "x" * 201, "status": "pending"},
+        {"content": "later", "status": "someday"},
+        "no item",
+    ]
+    result = await it.use("todo_write", todos=todos)
+    assert result.facts["todos"] == [
+        {"content": "read", "status": "completed"},
+        {"content": "write", "status": "in_progress"},
+    ]
+    assert str(result.content).startswith("2 todos: 0 pending, 1 in_progress, 1 completed. 3 were left out")
+    with pytest.raises(ToolError, match="todos"):
+        await it.use("todo_write", todos="none")

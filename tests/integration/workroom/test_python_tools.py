@@ -1,0 +1,250 @@
+"""A skill's own functions as tools of its agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.workroom.conftest import OpenAgent, running, until
+from workers.agent import ToolError
+from workers.sandbox.errors import SandboxUnavailable
+from workers.sandbox.house import House
+from workers.sandbox.layers import Layers
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CODE = """
+import os, subprocess, sys, time
+from urllib import request
+
+def world():
+    open("made-by-tool", "w").write("from the tool")
+    return {name: os.environ.get(name) for name in
+            ("API_SECRET", "PURAS_SERVICE_TOKEN", "PURAS_JOB_ID", "PURAS_IDEMPOTENCY_KEY", "PWD")} | {
+            "cwd": os.getcwd(), "note": open("note").read(), "style": open("references/style.md").read()}
+
+def measure(size, tags, more=None):
+    return {"area": size["w"] * size["h"], "tags": tags, "hidden": "not declared"}
+
+def fail():
+    raise ValueError("the oven is cold")
+
+def use(what):
+    if what == "memory":
+        return len(bytearray(300 << 20)) and time.sleep(20)
+    if what == "processes":
+        for _ in range(40):
+            subprocess.Popen(["sleep", "20"])
+        time.sleep(20)
+    if what == "output":
+        return "x" * (2 << 20)
+    if what == "exit":
+        os._exit(3)
+
+def sleep(mark):
+    subprocess.run(["sleep", mark])
+
+def picture():
+    return {"shown": [{"drive_path": "out/a.png"}], "heard": {"drive_path": "out/b.mp3"}}
+
+def call_home(wait):
+    while wait and not os.path.exists("go"):
+        time.sleep(0.01)
+    asked = request.Request(os.environ["PURAS_API_BASE"] + "/v1/drive/sign", data=b"{}",
+                            headers={"X-Puras-Service-Token": os.environ["PURAS_SERVICE_TOKEN"]})
+    return request.urlopen(asked, timeout=5).status
+
+def look(path):
+    return os.listdir(path)
+"""
+SIZE = {
+    "type": "object",
+    "properties": {"w": {"type": "number"}, "h": {"type": "number"}},
+    "required": ["w", "h"],
+}
+TOOLS: list[dict[str, Any]] = [
+    {"name": "world"},
+    {
+        "name": "measure",
+        "input_schema": {
+            "type": "object",
+            "properties": {
+                "size": SIZE,
+                "tags": {"type": "array", "items": {"type": "string"}, "default": []},
+            },
+            "required": ["size"],
+        },
+        "output_schema": {
+            "type": "object",
+            "properties": {"area": {"type": "number"}, "tags": {"type": "array"}},
+        },
+    },
+    {"name": "fail"},
+    {"name": "use", "input_schema": {"type": "object", "properties": {"what": {"type": "string"}}}},
+    {"name": "sleep", "input_schema": {"type": "object", "properties": {"mark": {"type": "string"}}}},
+    {
+        "name": "picture",
+        "output_schema": {"type": "object", "properties": {"shown": {}, "heard": {}, "missing": {}}},
+    },
+    {
+        "name": "picture_whole",
+        "entrypoint": "tools.py:picture",
+        "output_schema": {"type": "object", "properties": {"shown": {}, "heard": {}}},
+    },
+    {"name": "call_home", "input_schema": {"type": "object", "properties": {"wait": {"type": "boolean"}}}},
+    {"name": "look", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}},
+    {"name": "absent", "entrypoint": "nowhere.py:absent"},
+]
+
+
+async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call(agent: OpenAgent) -> None:
+    it = await agent(CODE, tools=TOOLS)
+    await it.bash("echo -n from a command > note")
+    told = json.loads(str((await it.use("world")).content))
+    assert (told["cwd"], told["PWD"], told["note"]) == (it.room.inside, it.room.inside, "from a command")
+    assert told["style"] == "Write plainly."
+    assert told["API_SECRET"] == "[secret]"  # it had it, and the model does not get it
+    assert told["PURAS_SERVICE_TOKEN"] == it.room.assignment.token
+    assert told["PURAS_IDEMPOTENCY_KEY"].startswith("job:1:")
+    assert await it.bash("cat made-by-tool") == "exit=0\nfrom the tool"
+
+
+async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent) -> None:
+    it = await agent(CODE, tools=TOOLS)
+    result = await it.use("measure", size='{"w": 2, "h": 3}')
+    assert json.loads(str(result.content)) == {"area": 6, "tags": []}
+    media = (await it.use("picture_whole")).facts["media"]
+    assert media == [
+        {"drive_path": "out/a.png", "kind": "image"},
+        {"drive_path": "out/b.mp3", "kind": "audio"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("measure", {}, "size"),
+        ("measure", {"size": {"w": 1}}, r"size"),
+        ("measure", {"size": "{broken"}, "size"),
+        ("measure", {"size": {"w": 1, "h": 1}, "surprise": 1}, "surprise"),
+        ("picture", {}, "output_schema"),
+        ("fail", {}, "ValueError: the oven is cold"),
+        ("absent", {}, "nowhere.py"),
+        ("use", {"what": "memory"}, "memory"),
+        ("use", {"what": "processes"}, "processes"),
+        ("use", {"what": "output"}, "larger than|more than its limit"),
+        ("use", {"what": "exit"}, "exit code 3"),
+    ],
+)
+async def test_what_goes_wrong_is_told_to_the_model_and_the_next_call_is_well(
+    agent: OpenAgent, name: str, given: dict[str, Any], says: str
+) -> None:
+    it = await agent(CODE, tools=TOOLS)
+    with pytest.raises(ToolError, match=says):
+        await it.use(name, **given)
+    assert (await it.use("measure", size={"w": 1, "h": 1})).ok
+
+
+async def test_cancelling_ends_a_call_at_once(agent: OpenAgent) -> None:
+    it = await agent(CODE, tools=TOOLS)
+    mark = f"86400.{uuid4().int % 10**9}"
+    task = asyncio.ensure_future(it.use("sleep", mark=mark))
+    await until(lambda: bool(running(mark)))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not running(mark))
+
+
+async def test_agents_of_a_skill_share_its_warm_parents_and_not_their_folders(
+    agent: OpenAgent, house: House
+) -> None:
+    if not house.layers.landlock_abi:
+        pytest.skip("this kernel has no Landlock")
+    one = await agent(CODE, tools=TOOLS)
+    other = await agent(beside=one)
+    before = len(house.pool._parents)
+    listed = [json.loads(str((await it.use("look", path=".")).content)) for it in (one, other)]
+    assert "SKILL.md" in listed[0]
+    assert len(house.pool._parents) <= before + 1
+    for path in (other.room.inside, f"{other.room.inside}/tmp", str(Path(one.room.inside).parent)):
+        with pytest.raises(ToolError, match="PermissionError"):
+            await one.use("look", path=path)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def listening_house(tmp_path: Path) -> AsyncIterator[House]:
+    """A house whose jobs reach an API that says yes to everything."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    opened = House(
+        tmp_path / "home", sandbox="auto", api_base=f"http://127.0.0.1:{port}", idle_s=60, pool_mb=512
+    )
+    yield opened
+    await opened.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_the_token_is_good_until_the_last_of_several_calls_has_ended(
+    agent: OpenAgent, listening_house: House
+) -> None:
+    it = await agent(CODE, tools=TOOLS, house=listening_house)
+    slow = asyncio.ensure_future(it.use("call_home", wait=True))
+    assert (await it.use("call_home", wait=False)).content == "200"
+    (it.room.folder / "go").touch()
+    assert (await slow).content == "200"
+    await it.room.close()
+
+
+async def test_a_drive_of_its_own_is_there_for_commands_and_tools_and_comes_back(
+    agent: OpenAgent, tmp_path: Path
+) -> None:
+    it = await agent(CODE, tools=TOOLS, has_own_drive=True)
+    drive = it.room.assignment.drive_dir
+    assert not drive.exists()
+    await it.bash("echo kept > drive/from-bash")
+    assert json.loads(str((await it.use("look", path="drive")).content)) == ["from-bash"]
+    await it.use("file_write", path="drive/sub/from-file", content="kept")
+    await it.room.close()
+    assert it.room.drive_is_whole
+    assert sorted(str(path.relative_to(drive)) for path in drive.rglob("*")) == [
+        "from-bash",
+        "sub",
+        "sub/from-file",
+    ]
+
+
+async def test_a_drive_of_its_own_that_was_taken_away_is_told(agent: OpenAgent) -> None:
+    it = await agent(CODE, tools=TOOLS, has_own_drive=True)
+    await it.bash("mv drive gone; ln -s /etc drive")
+    with pytest.raises(ToolError, match=r"link|folder"):
+        await it.use("file_read", paths=["drive/passwd"])
+    await it.room.close()
+    assert not it.room.drive_is_whole
+
+
+async def test_a_strict_instance_runs_no_agent_with_tools_on_a_machine_that_is_open(
+    agent: OpenAgent, tmp_path: Path
+) -> None:
+    bare = Layers(None, 0, False, ("nothing is here",))
+    house = House(
+        tmp_path / "home", sandbox="strict", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=bare
+    )
+    with pytest.raises(SandboxUnavailable, match="strict"):
+        await agent(house=house)
+    await house.close()
