@@ -1,29 +1,22 @@
-"""What can be wrong with a request to the drive.
+"""What can be wrong with a request to the drive; `upload_errors` has what can be wrong with uploads that go on later.
 
 PurasError
-├── TusVersionNotSpoken   412  the request speaks another version of the upload protocol
-├── UploadBusy            423  another request is writing the upload
-├── ChecksumMismatch      460  the bytes have another checksum
 ├── RangeBehindEnd        416  the part that is asked for begins behind the end of the file
 ├── Missing
 │   ├── DriveFileMissing  404  no such file, or a link, pipe or device where a file should be
-│   ├── BadSignature      404  the signed address is forged or changed
-│   └── UploadMissing     404  no such upload that goes on later
+│   └── BadSignature      404  the signed address is forged or changed
 ├── NotAllowed
 │   └── SignatureExpired  403  the signed address is over its time
 ├── Conflict
 │   ├── PathTaken         409  something else is in the way of the path
 │   ├── FolderNotEmpty    409  the folder to delete still has something in it
-│   ├── WrongOffset       409  the upload is not as far as the request says
 │   ├── DriveOverQuota    409  jobs have filled the drive to twice what it may hold
 │   ├── DriveGrew         409  a job made a drive larger that holds more than it may
 │   └── DriveQuotaReached 409  the project's drive has no room for it
 ├── TooLarge
 │   ├── FileTooLarge      413
-│   ├── UploadChunkTooLarge 413  more bytes than the upload has left
 │   └── FolderTooLarge    413  a folder with too many files to be moved
 ├── Malformed
-│   ├── NoSuchOverride    400
 │   └── BadUpload         400  the body or the headers of an upload cannot be read
 ├── Invalid
 │   ├── BadDrivePath      422
@@ -237,86 +230,4 @@ class DriveFull(Unavailable):
         super().__init__(
             "There is no room left on this instance's disk. Delete files, or ask its operator for more.",
             retry_after_s=60,
-        )
-
-
-class UploadMissing(Missing):
-    """There is no such upload any more, or not on this machine."""
-
-    code = "upload_not_found"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "There is no such upload: it was given up, or nobody went on with it for a day. Begin anew."
-        )
-
-
-class WrongOffset(Conflict):
-    """The upload is not as far as the request says, or farther."""
-
-    code = "wrong_upload_offset"
-
-    def __init__(self, asked: int, offset: int) -> None:
-        super().__init__(
-            f"The upload has {offset:,} bytes, and Upload-Offset says {asked:,}. Go on from there.",
-            offset=offset,
-        )
-
-
-class UploadChunkTooLarge(TooLarge):
-    """More bytes came than the upload has left."""
-
-    code = "upload_chunk_too_large"
-
-    def __init__(self, length: int) -> None:
-        super().__init__(
-            f"The upload has {length:,} bytes in all, and more came. Begin another one.", length=length
-        )
-
-
-class UploadBusy(PurasError):
-    """Another request is writing the upload."""
-
-    status = 423
-    code = "upload_busy"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Another request is writing this upload. Wait for it to end, and ask how far it came."
-        )
-
-
-class ChecksumMismatch(PurasError):
-    """The bytes have another checksum than they should; none of them was kept."""
-
-    status = 460
-    code = "checksum_mismatch"
-
-    def __init__(self, algorithm: str) -> None:
-        super().__init__(
-            f"The bytes do not have the {algorithm} that Upload-Checksum gives. None was kept: send them again."
-        )
-
-
-class TusVersionNotSpoken(PurasError):
-    """The request speaks another version of the protocol, or does not say which."""
-
-    status = 412
-    code = "tus_version"
-
-    def __init__(self, version: str) -> None:
-        super().__init__(
-            f"These routes speak the tus protocol {version}. Send the header 'Tus-Resumable: {version}', or use "
-            "POST /v1/drive/upload.",
-        )
-
-
-class NoSuchOverride(Malformed):
-    """An upload can be gone on with, read and given up, and nothing else."""
-
-    code = "bad_upload"
-
-    def __init__(self, asked: str) -> None:
-        super().__init__(
-            f"Send PATCH, HEAD or DELETE, or name one of them in X-HTTP-Method-Override, which says {asked[:40]!r}."
         )

@@ -110,8 +110,9 @@ async def forget(session: AsyncSession, project_id: UUID, path: str) -> None:
 
 async def sha256_of(file: Outgoing) -> str | None:
     """The hash of an open file, read now; none when it changed meanwhile, or may within the same tick of the clock."""
-    if file.entry.modified_at > now() - SETTLED:
+    if (file.entry.changed_at or file.entry.modified_at) > now() - SETTLED:
         return None
+    await file.steady()
     digest, count = hashlib.sha256(), 0
     async for chunk in file.chunks(0, file.entry.size_bytes):
         await to_thread(digest.update, chunk)

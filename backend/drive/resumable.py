@@ -7,6 +7,8 @@ its bytes are in a file of this machine. The row stays for a day after it was fi
 from __future__ import annotations
 
 from asyncio import to_thread
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,12 +23,14 @@ from backend.auth.principal import Principal, visible
 from backend.clock import now
 from backend.db import Database
 from backend.drive import intake, unfinished, usage
-from backend.drive.errors import DriveFileMissing, FileTooLarge, PathTaken, UploadMissing
+from backend.drive.errors import DriveFileMissing, FileTooLarge, PathTaken
 from backend.drive.mime import HEAD_BYTES, sniff
 from backend.drive.paths import parse_drive_path
 from backend.drive.tables import DriveUpload
 from backend.drive.unfinished import More
 from backend.drive.upload import MAX_FILE_BYTES, Received
+from backend.drive.upload_errors import UploadMissing
+from backend.errors import PurasError
 from backend.instance import Instance
 from backend.storage import Storage
 
@@ -87,7 +91,11 @@ async def create(instance: Instance, principal: Principal, begun: Begun) -> Prog
     except BaseException:
         file.unlink(missing_ok=True)
         raise
-    return await progress(instance, principal, upload.id)
+    try:
+        return await progress(instance, principal, upload.id)
+    except PurasError:
+        await abandon(instance, principal, upload.id)  # nobody was told its address
+        raise
 
 
 async def progress(instance: Instance, principal: Principal, upload_id: UUID) -> Progress:
@@ -103,12 +111,12 @@ async def progress(instance: Instance, principal: Principal, upload_id: UUID) ->
         return Progress(upload, upload.length_bytes)
     file = _file(instance.storage, upload_id)
     try:
-        offset = file.stat().st_size
-    except FileNotFoundError:
-        raise UploadMissing from None
-    if offset == upload.length_bytes:
-        with unfinished.held(file):
-            await _finish(instance, principal, upload, file)
+        offset = unfinished.length(file)
+        if offset == upload.length_bytes:
+            with unfinished.held(file):
+                await _finish(instance, principal, upload, file)
+    except UploadMissing:
+        return await _finished_meanwhile(instance, principal, upload_id)
     return Progress(upload, offset)
 
 
@@ -128,11 +136,14 @@ async def go_on(instance: Instance, principal: Principal, upload_id: UUID, more:
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
     file = _file(instance.storage, upload_id)
-    with unfinished.held(file) as descriptor:
-        await _prolong(instance.database, upload)
-        offset = await unfinished.append(descriptor, more, upload.length_bytes)
-        if offset == upload.length_bytes:
-            await _finish(instance, principal, upload, file)
+    try:
+        with unfinished.held(file) as descriptor:
+            await _prolong(instance.database, upload)
+            offset = await unfinished.append(descriptor, more, upload.length_bytes)
+            if offset == upload.length_bytes:
+                await _finish(instance, principal, upload, file)
+    except UploadMissing:
+        return await _finished_meanwhile(instance, principal, upload_id)
     return Progress(upload, offset)
 
 
@@ -141,12 +152,35 @@ async def abandon(instance: Instance, principal: Principal, upload_id: UUID) -> 
 
     Raises:
         UploadMissing: there is none, or it was forgotten.
+        UploadBusy: a request is writing it, whose bytes nothing else would hold to the quota.
     """
+    file = _file(instance.storage, upload_id)
+    async with instance.database.glance() as session:
+        await _found(session, principal, upload_id)
+    with _held_if_there(file):
+        async with instance.database.transaction() as session:
+            upload = await _found(session, principal, upload_id)
+            await session.delete(upload)
+            await audit.record(session, principal, "drive.upload_ended", upload.path)
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held_if_there(file: Path) -> Iterator[None]:
+    """Hold the upload's file; one that is finished, or begun on another machine, has none."""
+    with ExitStack() as held:
+        with suppress(UploadMissing):
+            held.enter_context(unfinished.held(file))
+        yield
+
+
+async def _finished_meanwhile(instance: Instance, principal: Principal, upload_id: UUID) -> Progress:
+    """An upload whose bytes are gone: another request brings them into the drive just now, or they are lost."""
     async with instance.database.transaction() as session:
-        upload = await _found(session, principal, upload_id)
-        await session.delete(upload)
-        await audit.record(session, principal, "drive.upload_ended", upload.path)
-    _file(instance.storage, upload_id).unlink(missing_ok=True)
+        upload = await _found(session, principal, upload_id, is_locking=True)
+    if upload.finished_at is None:
+        raise UploadMissing
+    return Progress(upload, upload.length_bytes)
 
 
 async def _finish(instance: Instance, principal: Principal, upload: DriveUpload, file: Path) -> None:

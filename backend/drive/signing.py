@@ -40,10 +40,12 @@ class Signed(NamedTuple):
 def signed_url(vault: Vault, base_url: str, *, project_id: UUID, path: str, ttl_s: int) -> str:
     """An address at the instance's own `base_url` that opens the file for `ttl_s` seconds from now.
 
+    The path is one from the root of the drive, as answers tell it.
+
     Raises:
         BadDrivePath: the path cannot be one of a file.
     """
-    parsed = parse_drive_path(path)
+    parsed = _from_root(path)
     token = _token(vault, Signed(project_id, parsed, int(time.time()) + ttl_s))
     return f"{base_url}{ROUTE}/{token}/{quote(parsed.name, safe='')}"
 
@@ -81,7 +83,12 @@ def _genuine(vault: Vault, token: str) -> Signed:
         raise BadSignature
     project_id, expires_at_s = _HEAD.unpack_from(message)
     try:
-        path = parse_drive_path(message[_HEAD.size :].decode())
+        path = _from_root(message[_HEAD.size :].decode())
     except (BadDrivePath, UnicodeDecodeError):  # rules may have become stricter since it was signed
         raise BadSignature from None
     return Signed(UUID(bytes=project_id), path, expires_at_s)
+
+
+def _from_root(path: str) -> DrivePath:
+    """The place that a path has when it is parsed already: its own `drive/` is a folder's."""
+    return parse_drive_path(f"drive/{path}")

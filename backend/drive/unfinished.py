@@ -5,12 +5,13 @@ How far an upload has come is the length of its file, so that nothing has to be 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import fcntl
 import hashlib
 import os
 from asyncio import to_thread
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from backend.drive.errors import (
-    BadUpload,
+from backend.drive.errors import BadUpload
+from backend.drive.upload_errors import (
     ChecksumMismatch,
     UploadBusy,
     UploadChunkTooLarge,
@@ -74,6 +75,18 @@ def parse_checksum(value: str | None) -> Checksum | None:
     return Checksum(algorithm, digest)
 
 
+def length(file: Path) -> int:
+    """How far the upload in the file has come.
+
+    Raises:
+        UploadMissing: there is no file of it on this machine.
+    """
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        raise UploadMissing from None
+
+
 @contextmanager
 def held(file: Path) -> Iterator[int]:
     """A descriptor of the upload's file that nobody else has meanwhile, in whatever process.
@@ -91,9 +104,18 @@ def held(file: Path) -> Iterator[int]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UploadBusy from None
+        if not _is_named(descriptor, file):
+            raise UploadMissing  # it was finished or given up while we came to it
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_named(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 async def append(descriptor: int, more: More, length: int) -> int:
@@ -160,7 +182,7 @@ class _Writing:
         """Write what has come."""
         data = bytes(self._pending)
         self._pending.clear()
-        await to_thread(self._write, data)
+        await _whole(to_thread(self._write, data))
         DRIVE_BYTES.labels("in").inc(len(data))
 
     def check(self) -> None:
@@ -180,3 +202,13 @@ class _Writing:
         except OSError as error:
             raise_if_full(error)
             raise
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a thread even when this task is cancelled: it writes to a descriptor that is closed after it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

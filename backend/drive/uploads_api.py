@@ -16,10 +16,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from backend.auth.dependencies import InstanceDep, PrincipalDep
 from backend.auth.principal import Principal, Role
 from backend.drive import resumable, unfinished
-from backend.drive.errors import BadUpload, NoSuchOverride, TusVersionNotSpoken
+from backend.drive.errors import BadUpload
 from backend.drive.resumable import Begun, Progress
 from backend.drive.unfinished import More
 from backend.drive.upload import MAX_FILE_BYTES
+from backend.drive.upload_errors import NoSuchOverride, TusVersionNotSpoken
 from backend.errors import Unsupported
 from backend.instance import Instance
 

@@ -26,6 +26,8 @@ class DriveEntry:
     is_folder: bool
     version: str
     """Changes whenever the file's content does; the `ETag` without its quotes."""
+    changed_at: datetime | None = None
+    """When anything of it changed, where jobs can feign `modified_at`; this they cannot."""
 
     @property
     def mime(self) -> str:
@@ -95,6 +97,9 @@ class Outgoing(Protocol):
 
     def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
         """At most `length` bytes from byte `start` on; fewer when the file has become shorter."""
+
+    async def steady(self) -> None:
+        """See to it that every change from now on gives the file another version, also one through mapped memory."""
 
     async def is_unchanged(self) -> bool:
         """Whether the file is still as it was when it was opened."""

@@ -22,6 +22,8 @@ from backend.storage import DriveEntry
 from backend.storage.tree import made_folder, open_file_in, open_folder_in, opened_folder
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FIRST_S = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LAST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,12 @@ class Search:
     limit: int
 
 
-def place(drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None) -> DriveEntry:
+def place(
+    drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None, begun: Path | None = None
+) -> DriveEntry:
     """Move a finished file from outside the drive to its path, in one step, for the owner.
+
+    Its other name `begun` goes with it, so that nobody reaches what is in the drive from elsewhere.
 
     Raises:
         PathTaken: a folder is there, or a part of the path is not a folder.
@@ -57,6 +63,8 @@ def place(drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None) 
         with made_folder(drive, path.folder.parts, owner_uid=owner_uid) as folder:
             os.rename(staged, path.name, dst_dir_fd=folder)
             os.fsync(folder)
+            if begun is not None:
+                begun.unlink(missing_ok=True)
             return entry_of(path, os.stat(path.name, dir_fd=folder, follow_symlinks=False))
     except IsADirectoryError:
         raise PathTaken(str(path), "A folder") from None
@@ -214,12 +222,18 @@ def entry_of(path: DrivePath, found: os.stat_result) -> DriveEntry:
     return DriveEntry(
         path=str(path),
         size_bytes=0 if is_folder else found.st_size,
-        modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
+        modified_at=_moment(found.st_mtime),
         is_folder=is_folder,
         version=version_of(found),
+        changed_at=_moment(found.st_ctime),
     )
 
 
 def version_of(found: os.stat_result) -> str:
-    """What changes with the content of a file."""
-    return f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
+    """What changes with the content of a file, whatever times its owner gives it."""
+    return f"{found.st_mtime_ns:x}-{found.st_ctime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
+
+
+def _moment(seconds: float) -> datetime:
+    """The time, or the nearest one that has a name: a job may give a file any number for one."""
+    return datetime.fromtimestamp(min(max(seconds, _FIRST_S), _LAST_S), UTC)

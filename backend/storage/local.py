@@ -154,7 +154,7 @@ class LocalIncoming(Spooled):
     def _place(self, project_id: UUID, path: DrivePath, owner_uid: int | None) -> DriveEntry:
         self.flush(durably=True)
         drive = self._storage.drive_dir(project_id, owner_uid)
-        return drive_files.place(drive, path, self.staged, owner_uid=owner_uid)
+        return drive_files.place(drive, path, self.staged, owner_uid=owner_uid, begun=self.begun)
 
 
 class LocalOutgoing:
@@ -177,6 +177,10 @@ class LocalOutgoing:
                 return
             yield chunk
             start += len(chunk)
+
+    async def steady(self) -> None:
+        """See `Outgoing.steady`: pages that were written back are noticed when they are written to again."""
+        await to_thread(os.fsync, self._file.descriptor)
 
     async def is_unchanged(self) -> bool:
         """See `Outgoing.is_unchanged`."""

@@ -23,7 +23,7 @@ class Spooled:
 
     def __init__(self, staged: Path, begun: Path | None = None) -> None:
         self.staged = staged
-        self._has_begun = begun is not None
+        self.begun = begun
         if begun is None:
             self._file = staged.open("x+b", buffering=_BUFFER_BYTES)
         else:
@@ -49,7 +49,7 @@ class Spooled:
 
     async def take_up(self) -> None:
         """Count what is in the file already."""
-        if self._has_begun:
+        if self.begun is not None:
             await to_thread(self._take_up)
 
     async def write(self, chunk: bytes) -> None:

@@ -70,6 +70,9 @@ class SupabaseOutgoing:
                 if start < end:
                     raise StorageUnavailable("The file became shorter while it was read. Read it again.")
 
+    async def steady(self) -> None:
+        """See `Outgoing.steady`: an object has one version as long as it is there."""
+
     async def is_unchanged(self) -> bool:
         """See `Outgoing.is_unchanged`: what was read was of one object."""
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,13 @@ class Drive:
     async def get(self, path: str, **headers: str) -> httpx.Response:
         """Read one file."""
         return await self.client.get(f"/v1/drive/files/{path}", headers={**self.headers, **headers})
+
+    async def hash_once_settled(self, path: str) -> str:
+        """The hash of a file that a job wrote, once it is told."""
+        async with asyncio.timeout(20):
+            while not (told := (await self.get(path)).headers).get("repr-digest"):  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(0.1)
+        return told["etag"].strip('"')
 
     async def sign(self, path: str, ttl: int = 3600) -> httpx.Response:
         """Get a signed address."""

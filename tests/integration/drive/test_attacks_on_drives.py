@@ -1,0 +1,122 @@
+"""Whoever lies about a drive, or pulls at it from two sides: nothing false is told of a file, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import mmap
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import text
+
+from backend.instance import Instance
+from tests.integration.drive.conftest import Drive
+from tests.integration.drive.test_resumable import CONTENT, TUS, begin, begun, offset_of, patch
+
+
+async def listed(drive: Drive, path: str) -> dict[str, Any]:
+    [row] = [row for row in (await drive.list()).json() if row["path"] == path]
+    return dict(row)
+
+
+def rewritten(file: Path, content: bytes) -> None:
+    """Another content in the same file, with the times of the first one, as a job may do it."""
+    before = file.stat()
+    with file.open("r+b") as opened:
+        opened.write(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+async def test_a_job_does_not_pass_its_content_off_as_what_somebody_uploaded(drive: Drive) -> None:
+    await drive.upload(b"the uploaded words", path="a.txt")
+    version = (await drive.get("a.txt")).headers["etag"]
+    rewritten(drive.folder / "a.txt", b"something else now")
+    row = await listed(drive, "a.txt")
+    assert (row["sha256"], row["written_by"]) == (None, None)
+    answer = await drive.get("a.txt", **{"If-None-Match": version})
+    assert (answer.status_code, answer.content) == (200, b"something else now")
+    assert "repr-digest" not in answer.headers
+
+
+async def test_a_hash_is_not_told_of_what_was_changed_through_mapped_memory(drive: Drive) -> None:
+    file = drive.folder / "a.bin"
+    file.write_bytes(bytes(4096))
+    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 4096) as mapped:
+        mapped[:5] = b"first"
+        assert await drive.hash_once_settled("a.bin") == hashlib.sha256(mapped[:]).hexdigest()
+        mapped[:5] = b"other"
+        assert (await listed(drive, "a.bin"))["sha256"] is None
+
+
+async def test_an_upload_that_is_being_written_cannot_be_given_up_and_go_on_outside_of_the_quota(
+    drive: Drive,
+) -> None:
+    url = await begun(drive)
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield CONTENT[:10]
+        has_begun.set()
+        await may_end.wait()
+        yield CONTENT[10:20]
+
+    writing = asyncio.create_task(patch(drive, url, 0, slow()))
+    await asyncio.wait_for(has_begun.wait(), 5)
+    busy = await drive.client.delete(url, headers={**drive.headers, **TUS})
+    assert (busy.status_code, busy.json()["code"]) == (423, "upload_busy")
+    used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
+    assert used["waiting_bytes"] == len(CONTENT)
+    may_end.set()
+    assert (await writing).status_code == 204
+    gone = await drive.client.delete(url, headers={**drive.headers, **TUS})
+    assert gone.status_code == 204
+
+
+async def test_who_asks_while_an_upload_is_finished_is_never_told_that_it_is_lost(drive: Drive) -> None:
+    statuses: set[int] = set()
+
+    async def ask_until(end: asyncio.Task[httpx.Response], url: str) -> None:
+        while not end.done():
+            statuses.add((await drive.client.head(url, headers={**drive.headers, **TUS})).status_code)
+
+    for number in range(6):
+        url = await begun(drive, 10, f"{number}.bin")
+        writing = asyncio.create_task(patch(drive, url, 0, b"0123456789"))
+        again = asyncio.create_task(patch(drive, url, 0, b"0123456789"))
+        await asyncio.gather(*(ask_until(writing, url) for _ in range(4)))
+        statuses |= {(await writing).status_code, (await again).status_code}
+        assert await offset_of(drive, url) == 10
+        assert (await drive.get(f"{number}.bin")).content == b"0123456789"
+    assert statuses <= {200, 204, 409, 423}
+    used = (await drive.client.get("/v1/drive/usage", headers=drive.headers)).json()
+    assert (used["used_bytes"], used["used_files"]) == (60, 6)
+
+
+async def test_an_empty_upload_to_where_nothing_can_be_leaves_nothing(
+    drive: Drive, instance: Instance
+) -> None:
+    await drive.upload(b"x", path="a.txt")
+    answer = await begin(drive, 0, "a.txt/b")
+    assert (answer.status_code, answer.json()["code"]) == (409, "drive_path_taken")
+    async with instance.database.transaction() as session:
+        assert await session.scalar(text("select count(*) from drive_uploads")) == 0
+    assert list(instance.storage.uploads_dir.iterdir()) == []
+
+
+async def test_what_is_in_the_drive_has_no_name_beside_it(drive: Drive) -> None:
+    """A second name would be one by which a job reaches what the API takes for its own."""
+    await patch(drive, await begun(drive), 0, CONTENT)
+    assert (drive.folder / "out" / "a.bin").stat().st_nlink == 1
+    [row] = (await drive.list(prefix="out/")).json()
+    assert row["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+async def test_a_signed_address_opens_the_file_that_was_signed_and_no_namesake(drive: Drive) -> None:
+    await drive.upload(b"not this one", path="report.txt")
+    await drive.upload(b"this one", path="drive/drive/report.txt")
+    url = (await drive.sign("drive/drive/report.txt")).json()["signed_url"]
+    assert (await drive.client.get(url)).content == b"this one"

@@ -1,0 +1,22 @@
+"""A job may give its files any times at all: they are told as far as they have a name."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from backend.drive.paths import parse_drive_path
+from backend.storage.drive_files import entry_of
+
+
+@pytest.mark.parametrize(
+    ("seconds", "year"), [(2**60, 9999), (-(2**60), 1), (10**12, 9999), (-(10**11), 1), (0, 1970)]
+)
+def test_a_time_without_a_name_is_told_as_the_nearest_one(seconds: int, year: int) -> None:
+    plain = (stat.S_IFREG | 0o644, 1, 1, 1, 0, 0, 5, seconds, seconds, seconds)
+    found = os.stat_result(plain, {"st_mtime_ns": seconds * 10**9, "st_ctime_ns": seconds * 10**9})
+    entry = entry_of(parse_drive_path("a.txt"), found)
+    assert entry.modified_at.year == year
+    assert entry.modified_at.isoformat()
