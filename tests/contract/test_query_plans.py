@@ -136,6 +136,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "deployment": filled.deployment_id,
         "job_id": filled.job_id,
         "name": "echo",
+        "family": "claude",
         "path": "a.txt",
         "token": "x",
         "analysis": uuid4(),

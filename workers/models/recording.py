@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlalchemy import text
 
-from backend.jobs.tables import Job
-from backend.journal.tables import JournalEntry
+from backend.db import AnySession
 from backend.providers import catalogue
 from backend.providers.catalogue import CatalogueEntry
 from backend.providers.recordings import slug_of
 from workers.models import Block, Label, Prompt, Reply, Tokens
 from workers.models.errors import RecordingMissing
+
+_REPLIES = text("""
+select e.content from journal_entries e join jobs j on j.id = e.job_id
+where j.id = :job_id and j.project_id = :project_id and e.kind = 'reply'
+order by e.step
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +91,14 @@ class Recording:
         """It holds nothing."""
 
 
-async def load(session: AsyncSession, *, project_id: UUID, job_id: UUID) -> Recording:
+async def load(session: AnySession, *, project_id: UUID, job_id: UUID) -> Recording:
     """The recording of a job of this project.
 
     Raises:
         RecordingMissing: the project has no such job, or no model answered in it.
     """
-    query = (
-        select(col(JournalEntry.content))
-        .join(Job, col(Job.id) == col(JournalEntry.job_id))
-        .where(col(Job.id) == job_id, col(Job.project_id) == project_id, col(JournalEntry.kind) == "reply")
-        .order_by(col(JournalEntry.step))
-    )
-    contents = (await session.scalars(query)).all()
+    rows = (await session.execute(_REPLIES, {"project_id": project_id, "job_id": job_id})).all()
+    contents: list[dict[str, Any]] = [row.content for row in rows]
     if not contents:
         raise RecordingMissing(job_id)
     replies = (
