@@ -112,8 +112,18 @@ class Attempt:
 
     async def run(self) -> None:
         """Run to a stored end. Whatever the skill does, this does not raise."""
+        is_unpaid = self.claimed.cap_micros > 0 and self.claimed.reserved_micros == 0
+        if is_unpaid and self.claimed.type != "agentic" and not self.claimed.budget:
+            await self._postpone(
+                Postponed("wallet_empty")
+            )  # agents look themselves: a rehearsal needs no money
+        else:
+            await self._run()
+
+    async def _run(self) -> None:
         started = time.monotonic()
         prepared: Prepared | None = None
+        ending: Ending | Postponed
         try:
             with spans.span("prepare"):
                 prepared = await self._prepare()
@@ -121,7 +131,6 @@ class Attempt:
             noting = Deletions(self._recorder)
             run = self._runners[self.claimed.type].run(prepared.assignment, noting)
             outcome = await watched(prepared.held_drive, run)
-        ending: Ending | Postponed
             if isinstance(outcome, Postponed):
                 await kept_files(
                     self._instance, self._drives, self.claimed, prepared, value=None, recorder=noting
@@ -221,6 +230,9 @@ class Attempt:
                     is_retry=skill is not None,
                     not_before=again.not_before,
                 )
+                if is_back and skill is not None:  # else an agent would arrive at the same failure again
+                    await journal.forget(session, claimed.job_id)
+                return is_back
 
         self.outcome, self.error_code = "queued again" if again else ending.status, ending.error_code
         await self._until_stored(write, self.outcome)
@@ -228,22 +240,12 @@ class Attempt:
     def _again(self, skill: Skill | None, ending: Ending) -> TryAgain | None:
         """Whether the job runs again: by its own rule, or because it could not begin for want of the storage."""
         if ending.status != "failed":
-                if is_back and skill is not None:  # else an agent would arrive at the same failure again
-                    await journal.forget(session, claimed.job_id)
-                return is_back
             return None
         code = str(ending.error_code)
         if skill is None:
             return after_absence(code=code, attempt=self.claimed.attempt, at=now())
         return after_failure(skill.retries, code=code, retries=self.claimed.retries, at=now())
 
-    async def _store_ended_from_outside(self, ran_s: float) -> None:
-        events = await self._recorder.rest()
-        claimed, by = self.claimed, self._ended_by or EndedBy.DRAIN
-        if by is EndedBy.LOSS:
-            return
-
-        async def write() -> bool:
     async def _postpone(self, postponed: Postponed) -> None:
         """Back into the queue, with what it has done so far; not counted as a try."""
         self._is_storing = True
@@ -264,6 +266,13 @@ class Attempt:
         self.outcome = "handed over"
         await self._until_stored(write, self.outcome)
 
+    async def _store_ended_from_outside(self, ran_s: float) -> None:
+        events = await self._recorder.rest()
+        claimed, by = self.claimed, self._ended_by or EndedBy.DRAIN
+        if by is EndedBy.LOSS:
+            return
+
+        async def write() -> bool:
             async with self._instance.database.transaction() as session:
                 if by is EndedBy.DRAIN:
                     return await requeue(
@@ -315,8 +324,8 @@ class Attempt:
         return self._recorder.scrubber.scrub(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]
 
     def _compute(self, wall_s: float) -> tuple[Used, ...]:
+        """What so many seconds of a function cost; an agent waits for its model most of the time."""
         micros = self._instance.prices.compute_micros(wall_s)
         if not micros or self.claimed.type == "agentic":
             return ()
         return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)
-        """What so many seconds of a function cost; an agent waits for its model most of the time."""

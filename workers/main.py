@@ -25,6 +25,9 @@ from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.drives.own import own_drives
+from workers.models.choice import Models
+from workers.runners import Runner
+from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.control_groups import open_control_groups
 from workers.sandbox.supplies import SupplyBounds
@@ -78,9 +81,12 @@ async def _run(current: Settings) -> None:
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
         drives = own_drives(instance)
-        supervisor = Supervisor(
-            instance, {"deterministic": runner}, lanes=lanes, capacity=current.worker_jobs, drives=drives
-        )
+        models = Models.of(current, text_margin_pct=instance.prices.text_margin_pct)
+        runners: dict[str, Runner] = {
+            "deterministic": runner,
+            "agentic": agentic_runner(instance, runner.house, models),
+        }
+        supervisor = Supervisor(instance, runners, lanes=lanes, capacity=current.worker_jobs, drives=drives)
         supervisors.append(supervisor)
         following = asyncio.create_task(
             strictness.follow_people(instance.database, current.sandbox, runner), name="people"
@@ -92,6 +98,7 @@ async def _run(current: Settings) -> None:
         finally:
             following.cancel()
             await runner.close()
+            await models.close()
             await reporter.close()
             if drives is not None:
                 await asyncio.to_thread(drives.close)

@@ -168,4 +168,5 @@ def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
         secrets_stamp=row.secrets_stamp,
         request_id=row.request_id,
         traceparent=row.traceparent,
+        model=row.model,
     )

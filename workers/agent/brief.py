@@ -23,6 +23,8 @@ class AgentAssignment(Assignment):
     journal: Journal = field(repr=False)
     leaving: asyncio.Event = field(repr=False)
     """Set when this worker leaves: the run is handed over before its next reply."""
+    is_unpaid: bool
+    """Nothing could be reserved: a run that costs something waits for the wallet."""
 
 
 def for_agent(
@@ -43,6 +45,7 @@ def for_agent(
         ),
         journal=journal,
         leaving=leaving,
+        is_unpaid=claimed.cap_micros > 0 and claimed.reserved_micros == 0,
     )
 
 

@@ -10,7 +10,8 @@ Stop
 └── NoOutput        no_output        the model ended without handing in a result
 Pause               the run goes on later, where it stopped: its journal is kept
 ├── HandedOver      drain            this worker leaves
-└── ModelAway       model_overloaded, model_unavailable
+├── ModelAway       model_overloaded, model_unavailable
+└── WalletEmpty     wallet_empty
 """
 
 from __future__ import annotations
@@ -157,3 +158,10 @@ class ModelAway(Pause):
     def __init__(self, error: Unavailable, *, after_s: float) -> None:
         super().__init__(error.code, after_s=after_s)
         self.error = error
+
+
+class WalletEmpty(Pause):
+    """Nothing could be reserved for the run: the wallet holds no more than what other runs may cost."""
+
+    def __init__(self) -> None:
+        super().__init__("wallet_empty")

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Final
 
 from backend.errors import PurasError
 from backend.metrics.instruments import JOB_RUN
@@ -18,9 +18,9 @@ from workers.agent.limits import Budget
 from workers.agent.loop import converse
 from workers.agent.opening import open_conversation, read_body
 from workers.agent.speaker import Speaker
-from workers.agent.stops import OutOfTime, Pause, Stop
+from workers.agent.stops import OutOfTime, Pause, Stop, WalletEmpty
 from workers.agent.toolbox import Toolbox
-from workers.models import Model
+from workers.models import Model, Prompt
 from workers.runners import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
 
 OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
@@ -28,6 +28,8 @@ OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
 OpenWorkroom = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workroom]]
 ListTools = Callable[[AgentAssignment, Model], Sequence[Tool]]
 """What the skill is offered with that model, beside `set_output`."""
+_NOTHING: Final = Prompt("", (), (), 1)
+"""The shortest prompt: a model for which even that could cost something is one that has to be paid."""
 
 
 class AgenticRunner:
@@ -67,6 +69,8 @@ class AgenticRunner:
         model = await self._open_model(assignment, kept["model"] if kept else assignment.model)
         speaker = Speaker(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
         try:
+            if assignment.is_unpaid and model.worst_case_micros(_NOTHING, 1) > 0:
+                raise WalletEmpty
             async with asyncio.timeout(budget.left_s) as limit:
                 async with self._open_workroom(assignment, recorder) as room:
                     return await self._conversed(assignment, model, speaker, room)

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from anthropic import AsyncAnthropic
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from backend.bundles.manifest import Skill
 from backend.db import Database
@@ -52,8 +53,8 @@ BUNDLE = {
 
 def bundle(more: str = "", *, schema: str | None = None) -> dict[str, bytes]:
     """The bundle with more in its skill.yaml, or another output_schema."""
-    text = SKILL if schema is None else f"{SKILL[: SKILL.index('output_schema')]}output_schema: {schema}\n"
-    return {**BUNDLE, "skills/sum/skill.yaml": (text + more).encode()}
+    written = SKILL if schema is None else f"{SKILL[: SKILL.index('output_schema')]}output_schema: {schema}\n"
+    return {**BUNDLE, "skills/sum/skill.yaml": (written + more).encode()}
 
 
 @dataclass
@@ -130,7 +131,7 @@ class Agents:
     async def until(self, job_id: str, is_so: Callable[[Any], bool]) -> Any:
         """The job, once something is so."""
         async with asyncio.timeout(20):
-            while not is_so(job := await self.get(job_id)):
+            while not is_so(job := await self.get(job_id)):  # noqa: ASYNC110 - another process may make it so
                 await asyncio.sleep(0.02)
         return job
 
@@ -147,13 +148,13 @@ class Agents:
         return [event["payload"] for event in await self.events(job_id) if event["type"] == kind]
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[Supervisor]:
+    async def working(self, *, capacity: int = 4) -> AsyncIterator[Supervisor]:
         """A worker for as long as the block runs; it drains at its end."""
         supervisor = Supervisor(
             self.instance,
             {"agentic": AgenticRunner(self._open_model, self._open_room, lambda *_: self.tools)},
             lanes=["default"],
-            capacity=4,
+            capacity=capacity,
         )
         await supervisor.join([])
         running = asyncio.create_task(supervisor.run(drain_s=5))
@@ -171,7 +172,7 @@ class Agents:
     @asynccontextmanager
     async def _open_room(self, assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Any]:
         folder = self.instance.settings.home / "rooms" / str(assignment.job_id)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         yield Room(assignment, assignment.skill, recorder, folder, assignment.drive_dir)
         shutil.rmtree(folder)
 
@@ -199,7 +200,8 @@ async def agents(
     made = Projects(app, database, [])
     project = await made.make("Acme")
     async with database.transaction() as session:
-        await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
+        await ledger.top_up(session, project_id=project.id, amount_micros=100_000_000, created_by="test")
+        await session.execute(text("update admissions set concurrency_limit = 50"))
     await project.pushed(BUNDLE)
     yield Agents(project, instance, upstream)
     for client in made.clients:

@@ -1,0 +1,189 @@
+"""What ends a run before its time: lost and leaving workers, cancels, models that are away. Nothing is bought twice."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter as Tally
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from backend.jobs.losses import sweep
+from backend.ledger import audit
+from tests.doubles.messages import Answer, Says, calls, refuses, says
+from tests.integration.agents.conftest import Agents, Counter
+from workers.supervisor import Supervisor
+
+STEPS = 10
+PER_REPLY = 36  # 20 tokens at $1 and 2 at $5 a million, and 20 %
+DONE = {"summary": "Owls fly at night.", "score": 3}
+
+
+def hand_in() -> Says:
+    return says(calls("set_output", **DONE), input_tokens=20, output_tokens=2)
+
+
+class Upstream:
+    """Calls a tool in every step but the last, and holds the reply to the step of each topic for ever, once."""
+
+    def __init__(self, hold_at: dict[str, int], *, steps: int = STEPS) -> None:
+        self.hold_at = hold_at
+        self.steps = steps
+        self.release = threading.Event()
+        self.held: list[str] = []
+        self.replies: Tally[tuple[str, int]] = Tally()
+
+    def __call__(self, body: dict[str, Any]) -> Answer:
+        topic = body["messages"][0]["content"][0]["text"].split('topic: "')[1].split('"')[0]
+        step = 1 + sum(message["role"] == "assistant" for message in body["messages"])
+        if self.hold_at.get(topic) == step and topic not in self.held:
+            self.held.append(topic)
+            return says("…").but(hold_after=0, cut_after=0, release=self.release)
+        self.replies[topic, step] += 1
+        if step == self.steps:
+            return hand_in()
+        return says(calls("look", at=f"{topic}/{step}"), input_tokens=20, output_tokens=2)
+
+    async def until_held(self, count: int) -> None:
+        """Wait until so many runs stand at their boundary."""
+        async with asyncio.timeout(20):
+            while len(self.held) < count:  # noqa: ASYNC110 - the server has a thread of its own
+                await asyncio.sleep(0.01)
+
+
+async def lose(agents: Agents, worker: Supervisor) -> None:
+    """The instance takes the worker for dead; it finds out, and begins anew."""
+    lost = worker.worker_id
+    async with agents.instance.database.transaction() as session:
+        await session.execute(
+            text("update workers set beat_at = to_timestamp(0) where id = :id"), {"id": lost}
+        )
+    async with agents.instance.database.transaction() as session:
+        await sweep(session)
+    await worker.given_up(lost, [])
+    worker.ring()
+
+
+async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice(agents: Agents) -> None:
+    tool = Counter(is_read_only=False)
+    agents.tools = [tool]
+    topics = {f"topic-{step}": step for step in range(1, STEPS + 1)}
+    upstream = agents.upstream.script = Upstream(topics)
+    jobs = [await agents.submit(inputs={"topic": topic}) for topic in topics]
+    async with agents.working(capacity=STEPS) as worker:
+        await upstream.until_held(STEPS)
+        await lose(agents, worker)
+        upstream.release.set()
+        ended = [await agents.ended(job_id) for job_id in jobs]
+    assert {(job["status"], job["attempt"], job["steps"]) for job in ended} == {("succeeded", 2, STEPS)}
+    assert {job["cost_micros"] for job in ended} == {STEPS * PER_REPLY}
+    assert set(upstream.replies.values()) == {1}
+    assert agents.upstream.answered == STEPS * STEPS
+    assert set(Tally(call.input["at"] for call in tool.calls).values()) == {1}
+    assert len({call.idempotency_key for call in tool.calls}) == len(tool.calls) == STEPS * (STEPS - 1)
+    async with agents.instance.database.transaction() as session:
+        assert await audit.prove(session) == []
+
+
+@pytest.mark.parametrize("is_idempotent", [False, True])
+async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_harm(
+    agents: Agents, is_idempotent: bool
+) -> None:
+    tool = Counter(is_read_only=False, is_idempotent=is_idempotent, gate=asyncio.Event())
+    agents.tools = [tool]
+    agents.upstream.script = [says(calls("look", at="a tree")), hand_in()]
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        await lose(agents, worker)
+        assert tool.gate is not None
+        tool.gate.set()
+        job = await agents.ended(job_id)
+    assert (job["status"], len(tool.calls)) == ("succeeded", 2 if is_idempotent else 1)
+    result, note = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert ("is not known" in str(result["content"])) is not is_idempotent
+    assert "goes on elsewhere" in note["text"]
+    assert [facts["from_step"] for facts in await agents.payloads(job_id, "resumed")] == [1]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+async def test_a_run_is_cancelled_while_its_model_replies(agents: Agents, step: int) -> None:
+    agents.tools = [Counter()]
+    upstream = agents.upstream.script = Upstream({"owls": step}, steps=4)
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await upstream.until_held(1)
+        await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
+        worker.cancel(UUID(job_id))
+        job = await agents.ended(job_id)
+        upstream.release.set()
+    assert (job["status"], job["steps"], job["cost_micros"]) == ("cancelled", step - 1, 0)
+    assert agents.upstream.answered == step - 1
+
+
+async def test_a_run_is_cancelled_while_a_tool_works(agents: Agents) -> None:
+    tool = Counter(gate=asyncio.Event())
+    agents.tools = [tool]
+    agents.upstream.script = [says(calls("look"))]
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
+        worker.cancel(UUID(job_id))
+        job = await agents.ended(job_id)
+    assert (job["status"], job["error_code"]) == ("cancelled", "cancelled")
+
+
+async def test_a_worker_that_leaves_hands_its_run_over_before_the_next_step(agents: Agents) -> None:
+    tool = Counter(gate=asyncio.Event())
+    agents.tools = [tool]
+    agents.upstream.script = [says(calls("look")), hand_in()]
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        worker.stop()
+        assert tool.gate is not None
+        tool.gate.set()
+    assert (await agents.get(job_id))["status"] == "queued"
+    assert agents.upstream.asked == 1
+    async with agents.working():
+        job = await agents.ended(job_id)
+    assert (job["status"], job["attempt"], len(tool.calls), agents.upstream.asked) == ("succeeded", 2, 1, 2)
+    assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["drain"]
+
+
+async def test_a_run_waits_for_a_model_that_is_busy_and_goes_on_where_it_was(agents: Agents) -> None:
+    agents.tools = [Counter()]
+    agents.upstream.script = [says(calls("look")), refuses(529), hand_in()]
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await agents.until(job_id, lambda job: job["status"] == "queued" and job["attempt"] == 1)
+        async with agents.instance.database.transaction() as session:
+            moved = await session.execute(
+                text("update job_queue set not_before = now() where not_before > now()")
+            )
+            assert moved.rowcount == 1  # type: ignore[attr-defined]  # of an update
+        async with agents.instance.database.transaction() as session:
+            await sweep(session)
+        worker.ring()
+        job = await agents.ended(job_id)
+    assert (job["status"], job["attempt"], job["steps"]) == ("succeeded", 2, 2)
+    assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["model_overloaded"]
+
+
+async def test_a_run_waits_for_its_model_no_longer_than_it_may_last(agents: Agents) -> None:
+    agents.upstream.script = [refuses(529)]
+    job = await agents.run(limits={"timeout_s": 3})
+    assert (job["status"], job["error_code"]) == ("failed", "model_overloaded")
+
+
+async def test_a_run_that_lasts_too_long_is_ended_in_the_middle_of_a_call(agents: Agents) -> None:
+    tool = Counter(gate=asyncio.Event())
+    agents.tools = [tool]
+    agents.upstream.script = [says(calls("look"))]
+    job = await agents.run(limits={"timeout_s": 1})
+    assert (job["status"], job["error_code"]) == ("failed", "timeout")
+    assert [facts["step"] for facts in await agents.payloads(job["id"], "timeout")] == [1]
