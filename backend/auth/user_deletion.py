@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,6 +16,9 @@ from backend.auth.tables import User
 from backend.auth.users import normal_email
 from backend.errors import Conflict
 from backend.projects.tables import Member, Project
+
+_ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265232)")
+"""Operators who delete each other would both see the other stay."""
 
 
 class StillNeeded(Conflict):
@@ -62,6 +66,7 @@ async def _refuse_only_owner(session: AsyncSession, user: User) -> None:
 
 
 async def _refuse_last_operator(session: AsyncSession, user: User) -> None:
+    await session.execute(_ONE_AT_A_TIME)
     others = select(func.count()).where(
         col(User.is_operator), col(User.disabled_at).is_(None), col(User.id) != user.id
     )

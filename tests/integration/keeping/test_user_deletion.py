@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import select
 
@@ -60,6 +62,21 @@ async def test_the_last_operator_stays(database: Database) -> None:
     await a_user(database, "eve@example.org", is_operator=True)
     async with database.transaction() as session:
         await user_deletion.delete(session, "ada@example.org")
+
+
+async def test_of_two_operators_who_delete_each_other_at_once_one_stays(database: Database) -> None:
+    emails = ["ada@example.org", "eve@example.org"]
+    for email in emails:
+        await a_user(database, email, is_operator=True)
+    have_begun = asyncio.Barrier(2)
+
+    async def gone(email: str) -> None:
+        async with database.transaction() as session:
+            await have_begun.wait()
+            await user_deletion.delete(session, email)
+
+    ends = await asyncio.gather(*map(gone, emails), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "StillNeeded"]
 
 
 async def a_user(database: Database, email: str, *, is_operator: bool = False) -> User:
