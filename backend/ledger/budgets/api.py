@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.idempotency.dependencies import OnceDep
 from backend.ledger.budgets import service
 from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 
 router = APIRouter(tags=["money"])
 
 
-@router.post("/budgets", status_code=201, summary="Make a budget")
-async def create_budget(asked: BudgetAsked, principal: PrincipalDep, session: SessionDep) -> BudgetAnswer:
+@router.post("/budgets", status_code=201, summary="Make a budget", response_model=BudgetAnswer)
+async def create_budget(
+    asked: BudgetAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
+) -> Response:
     """Limit what the project, a skillpack, a skill or a key may cost in a window of time."""
-    return await service.create(session, principal, asked)
+
+    async def make() -> BudgetAnswer:
+        return await service.create(session, principal, asked)
+
+    return await once.answer(session, principal, make)
 
 
 @router.get("/budgets", summary="List the budgets")

@@ -178,6 +178,11 @@ def _acts(scene: Scene) -> Iterator[Act]:
     yield Act("PATCH /v1/projects/{project}/limits", f"{project}/limits", "limits.changed", limits)
     yield from _of_people(ids, project)
     yield from _of_keys(ids)
+    budget = {"json": {"name": "Month", "window": "month", "limit_usd": 5}}
+    yield Act("POST /v1/budgets", "/v1/budgets", "budget.created", budget)
+    one = f"/v1/budgets/{ids['budget']}"
+    yield Act("PATCH /v1/budgets/{budget_id}", one, "budget.changed", {"json": {"enforce": False}})
+    yield Act("DELETE /v1/budgets/{budget_id}", one, "budget.deleted")
     yield Act("POST /v1/skillpacks", "/v1/skillpacks", "skillpack.created", {"json": {"name": "Side"}})
     for where, base in (("/v1", "/v1"), ("/v1/skillpacks/{skillpack}", "/v1/skillpacks/side")):
         for _ in range(2):
@@ -276,6 +281,8 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         reset = await passwords.issue_reset(session, bob.email)
     job = (await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()
     key = (await owner.post("/v1/api-keys", json={})).json()
+    asked = {"name": "Day", "window": "day", "limit_usd": 5}
+    budget = (await owner.post("/v1/budgets", json=asked)).json()
     (idle,) = [one for one in (await owner.get("/v1/me/sessions")).json() if not one["is_current"]]
     begun = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
     uploads = [await owner.post("/v1/drive/uploads", headers=begun) for _ in range(2)]
@@ -286,6 +293,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "first": first["id"],
         "job": job["id"],
         "key": key["id"],
+        "budget": budget["id"],
         "session": idle["id"],
         "reset": reset,
     }

@@ -27,7 +27,7 @@ from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job
 from backend.ledger import audit
-from backend.ledger.tables import LedgerEntry, Wallet
+from backend.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
 from backend.projects import deletion, purge
 from backend.projects import service as projects
 from backend.projects.errors import SlugTaken
@@ -235,6 +235,20 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
             .values(created_by=f"user:{ada.email}", note="for Ada")
         )
         await make_job(session, tenant)
+        session.add(
+            Budget(project_id=tenant.project_id, name="Small", scope="project", period="day", limit_micros=1)
+        )
+        session.add(
+            DailySpending(
+                project_id=tenant.project_id,
+                day=now().date(),
+                skillpack_id=tenant.skillpack_id,
+                skill_name="echo",
+                api_key_id=NO_KEY,
+                spent_micros=0,
+                forgiven_micros=0,
+            )
+        )
         session.add(DriveUsage(project_id=tenant.project_id, bytes=1, files=1))
         session.add(DriveFile(project_id=tenant.project_id, path="a.txt", version="1"))
         later = now() + timedelta(days=1)

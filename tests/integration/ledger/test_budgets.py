@@ -1,0 +1,210 @@
+"""Budgets: what they count, what they refuse, what they only tell of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from backend.auth import keys
+from backend.auth.principal import Role
+from backend.db import Database
+from backend.errors import Invalid, Missing, NotAllowed
+from backend.ledger import audit
+from backend.ledger.budgets import service as budgets
+from backend.ledger.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
+from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from tests.factories.tenants import Tenant
+from tests.integration.auth.conftest import browse
+from tests.integration.ledger.money import (
+    call,
+    ended,
+    other_key,
+    running,
+    spent,
+    started,
+    submitted,
+    tenant_of,
+)
+
+
+async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetAnswer:
+    asked = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
+    async with database.transaction() as session:
+        return await budgets.create(session, tenant.principal, BudgetAsked(**asked))
+
+
+async def standing(database: Database, tenant: Tenant, budget: BudgetAnswer) -> BudgetAnswer:
+    async with database.transaction() as session:
+        return await budgets.get(session, tenant.principal, budget.id)
+
+
+async def alerts(database: Database) -> list[dict[str, Any]]:
+    query = text("select facts from audit_rows where action = 'budget.alerted' order by id")
+    async with database.transaction() as session:
+        return list((await session.execute(query)).scalars())
+
+
+async def age(database: Database, days: int) -> None:
+    """Let everything that was spent have been spent so many days before."""
+    async with database.transaction() as session:
+        await session.execute(text("update daily_spending set day = day - :days"), {"days": days})
+
+
+async def test_a_job_beyond_a_budget_is_refused_with_its_name_what_is_used_and_when_it_resets(
+    app: FastAPI, database: Database
+) -> None:
+    tenant = await tenant_of(database)
+    async with database.transaction() as session:
+        made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
+    async with browse(app) as client:
+        client.headers["Authorization"] = f"Bearer {made.clear_text}"
+        answer = await client.post("/v1/budgets", json={"name": "Day", "window": "day", "limit_usd": 0.0007})
+        assert answer.status_code == 201, answer.text
+        assert (answer.json()["scope"], answer.json()["limit_micros"]) == ("project", 700)
+        await spent(database, tenant, 700)
+        refused = await _submit(client)
+        assert refused.status_code == 402
+        problem = refused.json()
+        assert (problem["code"], problem["budget"], problem["used_micros"]) == ("budget_reached", "Day", 700)
+        assert problem["resets_at"].endswith("T00:00:00+00:00")
+        assert "'Day' allows $0.00" in problem["detail"]
+
+        one = f"/v1/budgets/{answer.json()['id']}"
+        assert (await client.get(one)).json()["is_reached"] is True
+        assert (await client.patch(one, json={"limit_usd": 1})).json()["limit_micros"] == 1_000_000
+        assert (await _submit(client)).status_code == 201
+        assert (await client.delete(one)).status_code == 204
+        assert (await client.get("/v1/budgets")).json() == []
+
+
+async def _submit(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.post("/v1/jobs", json={"skill": "echo", "inputs": {}})
+
+
+async def test_what_is_reserved_and_what_was_forgiven_count_as_used(database: Database) -> None:
+    tenant = await tenant_of(database)
+    budget = await budget_of(database, tenant, 1_300)
+    failed = await running(database, tenant)
+    assert await ended(database, failed, "failed", [call(300)])
+    await running(database, tenant)
+    now = await standing(database, tenant, budget)
+    assert (now.spent_micros, now.reserved_micros, now.forgiven_micros) == (0, 1_000, 300)
+    with pytest.raises(BudgetReached):
+        await submitted(database, tenant)
+
+
+async def test_jobs_that_were_let_in_together_reserve_no_more_than_the_budget_has(database: Database) -> None:
+    tenant = await tenant_of(database)
+    for _ in range(3):
+        await submitted(database, tenant)
+    budget = await budget_of(database, tenant, 1_400)
+    jobs = await started(database, most=3)
+    assert [(job.reserved_micros, job.budget) for job in jobs] == [(1_000, ""), (400, "Small"), (0, "Small")]
+    for job in jobs:
+        assert await ended(database, job, "succeeded", [call(900)])
+    assert (await standing(database, tenant, budget)).spent_micros == 900 + 400
+    async with database.transaction() as session:
+        assert await audit.prove(session) == []
+
+
+async def test_a_budget_counts_the_jobs_of_its_scope_alone(database: Database) -> None:
+    tenant = await tenant_of(database)
+    await spent(database, tenant, 500, "echo")
+    await spent(database, tenant, 200, "other")
+    of_skill = await budget_of(database, tenant, 400, name="Skill", scope="skill", skill="echo")
+    of_pack = await budget_of(database, tenant, 9_000, name="Pack", scope="skillpack", skillpack="default")
+    async with database.transaction() as session:
+        key = await keys.create(session, tenant.principal, project_id=tenant.project_id)
+    of_key = await budget_of(database, tenant, 400, name="Key", scope="key", api_key_id=key.key.id)
+    used = [(await standing(database, tenant, one)).used_micros for one in (of_skill, of_pack, of_key)]
+    assert used == [500, 700, 0]
+    with pytest.raises(BudgetReached, match="'Skill'"):
+        await submitted(database, tenant, "echo")
+    await spent(database, tenant, 1, "other")
+
+    by_key = replace(tenant.principal, id=key.key.id)
+    for _ in range(2):
+        await submitted(database, tenant, "other", by_key)
+        (job,) = await started(database)
+        assert await ended(database, job, "succeeded", [call(200)])
+    with pytest.raises(BudgetReached, match="'Key'"):
+        await submitted(database, tenant, "other", by_key)
+    await submitted(database, tenant, "other", other_key(tenant))
+
+
+@pytest.mark.parametrize(
+    ("window", "days", "is_in"),
+    [
+        ("day", 1, False),
+        ("rolling30", 29, True),
+        ("rolling30", 30, False),
+        ("month", 31, False),
+        ("total", 900, True),
+    ],
+)
+async def test_a_window_lets_go_of_what_was_spent_before_it(
+    database: Database, window: str, days: int, is_in: bool
+) -> None:
+    tenant = await tenant_of(database)
+    await spent(database, tenant, 500)
+    await age(database, days)
+    budget = await budget_of(database, tenant, 400, window=window)
+    assert budget.is_reached is is_in
+    assert (budget.resets_at is None) is (window == "total")
+
+
+async def test_an_alert_is_written_down_once_a_window_and_a_soft_budget_refuses_nothing(
+    database: Database,
+) -> None:
+    tenant = await tenant_of(database)
+    budget = await budget_of(database, tenant, 1_000, alert_pct=50, enforce=False)
+    await spent(database, tenant, 400)
+    assert await alerts(database) == []
+    await spent(database, tenant, 150)
+    await spent(database, tenant, 900)
+    (alert,) = await alerts(database)
+    assert (alert["name"], alert["used_micros"], alert["is_reached"]) == ("Small", 550, False)
+    async with database.transaction() as session:
+        changes = BudgetChanges(limit_usd=0.0011)
+        await budgets.change(session, tenant.principal, budget.id, changes)
+    await spent(database, tenant, 1)
+    assert [one["is_reached"] for one in await alerts(database)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("over", "problem"),
+    [
+        ({"scope": "skill"}, "skill: A budget of the scope 'skill' needs this"),
+        ({"scope": "key"}, "api_key_id: "),
+        ({"skill": "echo"}, "skill: A budget of the scope 'project' does not take this"),
+    ],
+)
+async def test_a_scope_that_does_not_fit_what_it_names_is_refused(
+    database: Database, over: dict[str, Any], problem: str
+) -> None:
+    tenant = await tenant_of(database)
+    with pytest.raises(Invalid, match=problem):
+        await budget_of(database, tenant, 1, **over)
+
+
+async def test_names_are_taken_once_and_things_of_others_are_not_found(database: Database) -> None:
+    tenant, stranger = await tenant_of(database), await tenant_of(database)
+    budget = await budget_of(database, tenant, 1)
+    await budget_of(database, stranger, 1)
+    with pytest.raises(BudgetNameTaken):
+        await budget_of(database, tenant, 2)
+    with pytest.raises(BudgetNotFound):
+        await standing(database, stranger, budget)
+    with pytest.raises(Missing, match="API key"):
+        await budget_of(database, tenant, 1, name="Key", scope="key", api_key_id=uuid4())
+    with pytest.raises(Missing):
+        await budget_of(database, tenant, 1, name="Skill", scope="skill", skill="nothing")
+    developer = replace(tenant, principal=replace(tenant.principal, role=Role.DEVELOPER))
+    with pytest.raises(NotAllowed):
+        await budget_of(database, developer, 1, name="More")
