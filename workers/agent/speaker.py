@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from workers.agent.conversation import Conversation, calls_of
 from workers.agent.deltas import Deltas
 from workers.agent.limits import MOST_OUTPUT_TOKENS, Budget
 from workers.agent.stops import HandedOver, ModelAway, Refused
-from workers.models import Model, Prompt, Reply, ToolSpec
+from workers.models import Measured, Model, Prompt, Reply, ToolSpec
 from workers.recorder import BufferedRecorder
 
 FIRST_ABSENCE_S: Final = 5.0
@@ -37,6 +38,7 @@ class Speaker:
         self._budget = budget
         self._failures = 0
         self._has_escalated = False
+        self._last: Reply | None = None
         self.step = 0
         """The step that it is at."""
 
@@ -52,6 +54,7 @@ class Speaker:
         reply = self._assignment.journal.reply(step) or await self._bought(step, talk, tools)
         if reply.stop_reason == "refusal":
             raise Refused(reply.model, step)
+        self._last = reply
         return reply
 
     async def note_failures(self, count: int, *, step: int) -> None:
@@ -81,14 +84,22 @@ class Speaker:
             tools,
             min(MOST_OUTPUT_TOKENS, self._model.entry.most_output_tokens),
             self._assignment.skill.cache_ttl,
+            self._measured(talk),
         )
         most = budget.affordable_tokens(self._model, prompt, step=step, spent_micros=journal.spent_micros)
         began = time.monotonic()
-        reply = await self._asked(step, Prompt(prompt.system, prompt.messages, tools, most, prompt.cache_ttl))
+        reply = await self._asked(step, replace(prompt, max_tokens=most))
         calls = calls_of(reply, step=step, job=str(self._assignment.job_id))
         took_s = time.monotonic() - began
         await journal.keep_reply(step, reply, calls, elapsed_s=budget.elapsed_s, took_s=took_s)
         return reply
+
+    def _measured(self, talk: Conversation) -> Measured | None:
+        """How long the model found the conversation up to its last reply; another model counts in other tokens."""
+        places = [place for place, message in enumerate(talk.messages) if message["role"] == "assistant"]
+        if self._last is None or self._last.model != self._model.slug or not places:
+            return None
+        return Measured(places[-1] + 1, self._last.measured)
 
     async def _asked(self, step: int, prompt: Prompt) -> Reply:
         recorder: BufferedRecorder = self._assignment.journal.recorder

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 from backend.instance import Instance
 from backend.providers import service as providers
+from backend.providers.recordings import recorded_job
 from workers.agent import Workroom
 from workers.agent.brief import AgentAssignment
 from workers.agent.tools import workroom_tools
 from workers.agent.workroom import open_workroom
-from workers.models import Model
+from workers.models import Model, recording
 from workers.models.choice import Models
 from workers.runners import Recorder
 from workers.runners.agentic import AgenticRunner
@@ -25,6 +26,9 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
 
     async def open_model(assignment: AgentAssignment, slug: str | None) -> Model:
         async with instance.database.glance() as session:
+            recorded = recorded_job(slug)
+            if recorded is not None:
+                return await recording.load(session, project_id=assignment.project_id, job_id=recorded)
             own_keys = await providers.for_job(session, instance.vault, project_id=assignment.project_id)
         return models.choose(slug, skill=assignment.skill, inputs=assignment.inputs, own_keys=own_keys)
 
