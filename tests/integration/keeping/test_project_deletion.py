@@ -32,6 +32,7 @@ from backend.projects import deletion, purge
 from backend.projects import service as projects
 from backend.projects.errors import SlugTaken
 from backend.projects.tables import Member, Project
+from backend.providers.tables import ProviderKey
 from backend.retention.rules import Rules
 from backend.secrets.tables import Secret
 from backend.storage.local import LocalStorage
@@ -235,6 +236,7 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
             .values(created_by=f"user:{ada.email}", note="for Ada")
         )
         await make_job(session, tenant)
+        session.add(ProviderKey(project_id=tenant.project_id, family="claude", ciphertext="enc:v1:x"))
         session.add(
             Budget(project_id=tenant.project_id, name="Small", scope="project", period="day", limit_micros=1)
         )
