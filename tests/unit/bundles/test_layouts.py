@@ -148,7 +148,7 @@ def test_what_is_wrong_with_an_agent_skill_is_told(content: bytes, said: str) ->
 
 def test_the_starter_is_without_errors_and_warnings() -> None:
     bundle = read_bundle(pack(STARTER))
-    assert names(bundle) == ["greet", "thumbnail"]
+    assert names(bundle) == ["greet", "summarize", "thumbnail"]
     assert bundle.warnings == ()
 
 
