@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,19 +41,23 @@ def remembered_failure(file: Path) -> EnvironmentFailed | None:
 
 @asynccontextmanager
 async def locked(file: Path) -> AsyncIterator[None]:
-    """Hold a file lock against every other worker process of this machine."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold a file lock against every other worker process of this machine; the file is there for no longer than it."""
+    while (descriptor := _taken(file)) is None:  # noqa: ASYNC110 - the holder is another process
+        await asyncio.sleep(_LOCK_POLL_S)
     try:
-        while not _try_lock(descriptor):  # noqa: ASYNC110 - the holder is another process
-            await asyncio.sleep(_LOCK_POLL_S)
         yield
     finally:
+        with suppress(OSError):
+            file.unlink()  # while it is held: who waits finds its file gone, and takes a new one
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
+def _taken(file: Path) -> int | None:
+    """A descriptor that holds the lock of the file that has this name now; None while somebody else holds it."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        if os.path.samestat(os.fstat(descriptor), file.stat()):
+            return descriptor
+    os.close(descriptor)
+    return None
