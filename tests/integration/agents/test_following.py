@@ -1,0 +1,104 @@
+"""What people see of a run while it lasts, and the whole of it in the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from backend import queue
+from backend.bundles.pack import pack
+from backend.events import sse
+from backend.events.queries import Place
+from backend.queue import RedisDoorbell
+from tests.doubles.messages import calls, says
+from tests.integration.agents.conftest import Agents
+from workers.models.choice import Models
+from workers.runners.agents import agentic_runner
+from workers.runners.deterministic import DeterministicRunner
+from workers.supervisor import Supervisor
+
+STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
+DONE = {"summary": "Owls fly at night.", "score": 3}
+SECRET = "correct-horse-battery"
+
+
+async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
+    """Every frame of the job's stream, as its type and its data."""
+    found = []
+    place = Place(0, is_the_end=False)
+    async for frame in sse.stream(agents.instance.database, agents.instance.wakeups, UUID(job_id), place):
+        lines = dict(line.split(": ", 1) for line in frame.decode().strip().splitlines() if ": " in line)
+        if "event" in lines:
+            found.append((lines["event"], json.loads(lines["data"])))
+    return found
+
+
+@asynccontextmanager
+async def ringing(agents: Agents, redis_url: str) -> AsyncIterator[None]:
+    """Messages are sent and heard."""
+    doorbell = RedisDoorbell(redis_url)
+    queue.use(doorbell)
+    agents.instance.wakeups.start()
+    try:
+        yield
+    finally:
+        await agents.instance.wakeups.close()
+        queue.use(None)
+        doorbell.close()
+
+
+async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agents, redis_url: str) -> None:
+    words = "Owls fly at night, and nobody hears them. " * 20
+    answer = says(words, calls("set_output", **DONE)).but(hold_after=5)
+    agents.upstream.script = [answer]
+    async with ringing(agents, redis_url), agents.working():
+        job_id = await agents.submit()
+        following = asyncio.create_task(frames(agents, job_id))
+        await agents.until(job_id, lambda job: agents.upstream.asked == 1)
+        answer.release.set()
+        found = await asyncio.wait_for(following, 20)
+    types = [kind for kind, _ in found]
+    deltas = [data for kind, data in found if kind == "delta"]
+    assert types.index("delta") < types.index("model_response")
+    assert {(delta["job_id"], delta["step"]) for delta in deltas} == {(job_id, 1)}
+    assert "".join(delta["text"] for delta in deltas) == words
+    assert (types[-2:], "delta" in types[-3:]) == (["succeeded", "end"], False)
+
+
+async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agents: Agents) -> None:
+    answer = await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
+    assert answer.status_code < 300, answer.text
+    agents.upstream.script = [says(f"It is {SECRET}.", calls("set_output", **DONE))]
+    job = await agents.run(inputs={"topic": f"what {SECRET} means"})
+    assert job["status"] == "succeeded"
+    assert SECRET not in json.dumps(agents.upstream.bodies)
+    assert SECRET not in json.dumps(await agents.events(job["id"]))
+
+
+async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
+    await agents.project.push_bytes(pack(STARTER))
+    settings = agents.instance.settings
+    functions = DeterministicRunner(
+        settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
+    )
+    models = Models.of(settings, text_margin_pct=20)
+    runner = agentic_runner(agents.instance, functions.house, models)
+    supervisor = Supervisor(agents.instance, {"agentic": runner}, lanes=["default"], capacity=1)
+    await supervisor.join([])
+    running = asyncio.create_task(supervisor.run(drain_s=5))
+    job_id = await agents.submit(skill="summarize", inputs={"text": "Owls hunt at night."})
+    job = await agents.ended(job_id)
+    supervisor.stop()
+    await running
+    await functions.close()
+    await models.close()
+    assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
+    assert set(job["result"]) == {"title", "summary", "keywords", "words", "reading_minutes"}
+    (measured, _) = await agents.payloads(job_id, "tool_result")
+    assert (measured["tool"], measured["ok"]) == ("measure", True)
+    assert {facts["label"] for facts in await agents.payloads(job_id, "model_response")} == {"rehearsal"}
