@@ -6,7 +6,6 @@ The core and its extensions creation, expiration, checksum and termination: http
 from __future__ import annotations
 
 import base64
-import binascii
 from email.utils import format_datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -203,7 +202,7 @@ def _metadata(value: str) -> dict[str, str]:
         name, _, encoded = each.partition(" ")
         try:
             found[name] = base64.b64decode(encoded, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, not ASCII even, or no UTF-8 in it
             raise BadUpload(
                 f"Upload-Metadata: the value of {name[:40]!r} is not UTF-8 text in base64."
             ) from None

@@ -120,3 +120,10 @@ async def test_a_signed_address_opens_the_file_that_was_signed_and_no_namesake(d
     await drive.upload(b"this one", path="drive/drive/report.txt")
     url = (await drive.sign("drive/drive/report.txt")).json()["signed_url"]
     assert (await drive.client.get(url)).content == b"this one"
+
+
+async def test_metadata_of_no_letters_of_base64_is_refused(drive: Drive) -> None:
+    headers = httpx.Headers({**drive.headers, **TUS, "Upload-Length": "1"})
+    sent = httpx.Headers([*headers.raw, (b"Upload-Metadata", b"path \xff\xfe")])
+    answer = await drive.client.post("/v1/drive/uploads", headers=sent)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_upload")
