@@ -88,6 +88,10 @@ class Job:
     limits: dict[str, int]
     """Resource limits by the kernel's names, without the prefix `RLIMIT_`."""
     max_output_bytes: int
+    function: str = ""
+    """For a parent that has imported a file without naming one."""
+    declared: tuple[str, ...] = ()
+    """Inputs that this function declares."""
 
     def encode(self) -> bytes:
         """The two frames that the child reads: what is for its runner, and the inputs as they go into a file."""
@@ -95,6 +99,8 @@ class Job:
             "environment": self.environment,
             "limits": self.limits,
             "max_output_bytes": self.max_output_bytes,
+            "function": self.function,
+            "declared": self.declared,
         }
         return wire.frame(json.dumps(ours).encode()) + wire.frame(
             json.dumps(self.inputs, ensure_ascii=False).encode()

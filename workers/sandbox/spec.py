@@ -24,8 +24,8 @@ class ParentKey(NamedTuple):
     """As the skill declares it: its door is opened for one rule and keeps to it."""
     room: Path | None = None
     """The folder of the work folders of agents, when its children work in those; none: each child has its own."""
-    tool: str = ""
-    """`file.py:function` of an agent's tool; empty for the skill's own function."""
+    tools: str = ""
+    """The file whose functions are tools of agents; empty for the skill's own function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,9 @@ def spec_of(assignment: Assignment, environment: Path | None) -> ParentSpec:
     )
 
 
-def tool_spec(spec: ParentSpec, entrypoint: Entrypoint, declared: frozenset[str], room: Path) -> ParentSpec:
-    """The parent that can run a function of the bundle for agents of the same skill."""
+def tool_spec(spec: ParentSpec, file: str, room: Path) -> ParentSpec:
+    """The parent that can run the functions of a file of the bundle for agents of the same skill."""
+    entrypoint = Entrypoint(spec.entrypoint.skill_dir, file, "")
     return replace(
-        spec,
-        key=spec.key._replace(room=room, tool=f"{entrypoint.file}:{entrypoint.function}"),
-        entrypoint=entrypoint,
-        declared_inputs=declared,
+        spec, key=spec.key._replace(room=room, tools=file), entrypoint=entrypoint, declared_inputs=frozenset()
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
 from backend.tracing import spans
@@ -52,7 +52,7 @@ class Guest:
     """Called when it has a process, before that begins."""
 
 
-def job_of(assignment: Assignment, inputs: dict[str, object], **variables: str) -> Job:
+def job_of(assignment: Assignment, inputs: dict[str, Any], **variables: str) -> Job:
     """What a process is told of the assignment, within its limits."""
     limits = assignment.limits
     line = (

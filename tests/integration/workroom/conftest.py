@@ -51,6 +51,11 @@ class Agent:
     tools: dict[str, AgentTool]
     notes: Notes
 
+    @property
+    def kind(self) -> tuple[Assignment, Skill]:
+        """What another agent of the same skill is opened with."""
+        return self.room.assignment, self.room.skill
+
     async def use(self, name: str, **given: Any) -> ToolResult:
         """Make one call of a tool."""
         return await self.tools[name].run(ToolCall(uuid4().hex, name, given, 1, "job"), self.room)
@@ -84,12 +89,12 @@ async def agent(house: House, tmp_path: Path) -> AsyncIterator[OpenAgent]:
             code: str = "",
             *,
             tools: list[dict[str, Any]] | None = None,
-            beside: Agent | None = None,
+            beside: tuple[Assignment, Skill] | None = None,
             **over: Any,
         ) -> Agent:
             assignment, skill = written(tmp_path, code, tools or [])
             if beside is not None:
-                assignment, skill = replace(beside.room.assignment, job_id=uuid4()), beside.room.skill
+                assignment, skill = replace(beside[0], job_id=uuid4(), token=f"token-{uuid4()}"), beside[1]
             notes = Notes()
             room = await open_workroom(over.pop("house", house), replace(assignment, **over), skill, notes)
             opened.push_async_callback(room.close)

@@ -177,7 +177,7 @@ async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
     if not house.ground.is_mounted:
         pytest.skip("there are no mounts on this machine")
     it, path = await agent(), tmp_path / "database.sock"
-    other = await agent(beside=it)
+    other = await agent(beside=it.kind)
     (other.room.folder / "private").write_text("of another agent", encoding="utf-8")
     (it.room.folder / "attacks.py").write_text(ATTACKS, encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:

@@ -12,8 +12,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from tests.integration.workroom.conftest import OpenAgent, running, until
+from backend.bundles.manifest import Skill
+from tests.integration.workroom.conftest import OpenAgent, running, until, written
 from workers.agent import ToolError
+from workers.runners import Assignment
 from workers.sandbox.errors import SandboxUnavailable
 from workers.sandbox.house import House
 from workers.sandbox.layers import Layers
@@ -38,7 +40,8 @@ def fail():
 
 def use(what):
     if what == "memory":
-        return len(bytearray(300 << 20)) and time.sleep(20)
+        held = b"x" * (300 << 20)
+        time.sleep(20)
     if what == "processes":
         for _ in range(40):
             subprocess.Popen(["sleep", "20"])
@@ -60,6 +63,9 @@ def call_home(wait):
     asked = request.Request(os.environ["PURAS_API_BASE"] + "/v1/drive/sign", data=b"{}",
                             headers={"X-Puras-Service-Token": os.environ["PURAS_SERVICE_TOKEN"]})
     return request.urlopen(asked, timeout=5).status
+
+async def late():
+    return os.getpid()
 
 def look(path):
     return os.listdir(path)
@@ -100,12 +106,25 @@ TOOLS: list[dict[str, Any]] = [
     },
     {"name": "call_home", "input_schema": {"type": "object", "properties": {"wait": {"type": "boolean"}}}},
     {"name": "look", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}},
+    {"name": "late"},
+    {"name": "gone"},
     {"name": "absent", "entrypoint": "nowhere.py:absent"},
 ]
 
 
-async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call(agent: OpenAgent) -> None:
-    it = await agent(CODE, tools=TOOLS)
+Kind = tuple[Assignment, Skill]
+
+
+@pytest.fixture(scope="module")
+def kind(tmp_path_factory: pytest.TempPathFactory) -> Kind:
+    """One skill for all agents that need no other: its warm parent is started once."""
+    return written(tmp_path_factory.mktemp("skill"), CODE, TOOLS)
+
+
+async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call(
+    agent: OpenAgent, kind: Kind
+) -> None:
+    it = await agent(beside=kind)
     await it.bash("echo -n from a command > note")
     told = json.loads(str((await it.use("world")).content))
     assert (told["cwd"], told["PWD"], told["note"]) == (it.room.inside, it.room.inside, "from a command")
@@ -116,8 +135,9 @@ async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call
     assert await it.bash("cat made-by-tool") == "exit=0\nfrom the tool"
 
 
-async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent) -> None:
-    it = await agent(CODE, tools=TOOLS)
+async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent, kind: Kind) -> None:
+    it = await agent(beside=kind)
+    assert str((await it.use("late")).content).isdecimal()
     result = await it.use("measure", size='{"w": 2, "h": 3}')
     assert json.loads(str(result.content)) == {"area": 6, "tags": []}
     media = (await it.use("picture_whole")).facts["media"]
@@ -137,6 +157,7 @@ async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent)
         ("picture", {}, "output_schema"),
         ("fail", {}, "ValueError: the oven is cold"),
         ("absent", {}, "nowhere.py"),
+        ("gone", {}, "has no function 'gone'"),
         ("use", {"what": "memory"}, "memory"),
         ("use", {"what": "processes"}, "processes"),
         ("use", {"what": "output"}, "larger than|more than its limit"),
@@ -144,16 +165,16 @@ async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent)
     ],
 )
 async def test_what_goes_wrong_is_told_to_the_model_and_the_next_call_is_well(
-    agent: OpenAgent, name: str, given: dict[str, Any], says: str
+    agent: OpenAgent, kind: Kind, name: str, given: dict[str, Any], says: str
 ) -> None:
-    it = await agent(CODE, tools=TOOLS)
+    it = await agent(beside=kind)
     with pytest.raises(ToolError, match=says):
         await it.use(name, **given)
     assert (await it.use("measure", size={"w": 1, "h": 1})).ok
 
 
-async def test_cancelling_ends_a_call_at_once(agent: OpenAgent) -> None:
-    it = await agent(CODE, tools=TOOLS)
+async def test_cancelling_ends_a_call_at_once(agent: OpenAgent, kind: Kind) -> None:
+    it = await agent(beside=kind)
     mark = f"86400.{uuid4().int % 10**9}"
     task = asyncio.ensure_future(it.use("sleep", mark=mark))
     await until(lambda: bool(running(mark)))
@@ -164,12 +185,12 @@ async def test_cancelling_ends_a_call_at_once(agent: OpenAgent) -> None:
 
 
 async def test_agents_of_a_skill_share_its_warm_parents_and_not_their_folders(
-    agent: OpenAgent, house: House
+    agent: OpenAgent, kind: Kind, house: House
 ) -> None:
     if not house.layers.landlock_abi:
         pytest.skip("this kernel has no Landlock")
-    one = await agent(CODE, tools=TOOLS)
-    other = await agent(beside=one)
+    one = await agent(beside=kind)
+    other = await agent(beside=one.kind)
     before = len(house.pool._parents)
     listed = [json.loads(str((await it.use("look", path=".")).content)) for it in (one, other)]
     assert "SKILL.md" in listed[0]

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from workers.sandbox.places import HostPlaces, seen_from_inside
 from workers.sandbox.process import NotStarted
 from workers.sandbox.rooms import RoomKey
 from workers.sandbox.shell import Order, run_command
-from workers.sandbox.spec import ParentSpec, spec_of, tool_spec
+from workers.sandbox.spec import spec_of, tool_spec
 from workers.sandbox.stay import Guest, job_of, stay
 from workers.sandbox.telling import announce_sandbox, record_refusal
 from workers.sandbox.verdicts import Meter
@@ -140,9 +141,10 @@ class SandboxWorkroom:
     ) -> Outcome:
         """Run a function of the bundle in the sandbox, with the skill's secrets and the job's token."""
         meter = Meter(time.monotonic())
+        job = job_of(self.assignment, inputs, **{IDEMPOTENCY_KEY: key})
         guest = Guest(
             self.assignment,
-            job_of(self.assignment, inputs, **{IDEMPOTENCY_KEY: key}),
+            replace(job, function=entrypoint.function, declared=self._declared(entrypoint, inputs)),
             timeout_s,
             f"The function ran longer than its limit of {timeout_s:g} s: give it less to do.",
             kind="tool",
@@ -150,9 +152,8 @@ class SandboxWorkroom:
             announce=lambda parent: self._announce(parent.cold_reason),
         )
         try:
-            outcome = await stay(
-                self._house, self._tool(entrypoint, inputs), guest, meter=meter, recorder=self.recorder
-            )
+            spec = tool_spec(self._spec, entrypoint.file, self._room.path)
+            outcome = await stay(self._house, spec, guest, meter=meter, recorder=self.recorder)
         except EntrypointRefused as refusal:
             record_refusal(refusal, self.recorder)
             return Failure(refusal.code, refusal.detail, meter.read())
@@ -191,13 +192,12 @@ class SandboxWorkroom:
             raise
         return f"{places.jobs}/{self.folder.name}"
 
-    def _tool(self, entrypoint: Entrypoint, inputs: dict[str, Any]) -> ParentSpec:
-        """The parent that runs the function; what the skill declares for it decides how it is called."""
+    def _declared(self, entrypoint: Entrypoint, inputs: dict[str, Any]) -> tuple[str, ...]:
+        """What the skill declares for a function, which decides how it is called."""
         name = f"{entrypoint.file}:{entrypoint.function}"
         schemas = [tool.input_schema for tool in self.skill.tools if tool.entrypoint == name]
         properties = schemas[0].get("properties") if schemas and schemas[0] else inputs
-        declared = frozenset(properties if isinstance(properties, dict) else ())
-        return tool_spec(self._spec, entrypoint, declared, self._room.path)
+        return tuple(properties) if isinstance(properties, dict) else ()
 
     def _announce(self, cold_reason: str | None) -> None:
         """Record once what confines it."""

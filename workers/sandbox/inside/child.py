@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
 from . import confine, doors, filters, values, wire
-from .entry import BadEntrypoint, Function, call, load, own_trace
+from .entry import BadEntrypoint, Loaded, call, find, load, own_trace
 from .plan import Plan
 from .syscalls import Architecture
 
@@ -48,16 +48,17 @@ class Ground(NamedTuple):
     doors: doors.Doors
     private_to_parent: list[int]
     """Descriptors that a child must not keep."""
-    function: Function | None
+    loaded: Loaded | None
+    """None: each child imports by itself."""
 
 
 def run(ground: Ground, seat: Seat) -> NoReturn:
     """Be the process of one job, from right after the fork to its end."""
     private = _take_seat(ground, seat)
     try:
-        function, refusal = ground.function or _load_here(ground.plan, private), None
+        loaded, refusal = ground.loaded or _load_here(ground.plan, private), None
     except BadEntrypoint as error:
-        function, refusal = None, error
+        loaded, refusal = None, error
     private.sendall(b'{"type":"ready"}\n')
     job, inputs = wire.read_frame(private), wire.read_frame(private)
     if job is None or inputs is None:
@@ -65,10 +66,7 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
     assignment = json.loads(job)
     _begin(assignment, b"" if seat.shares else inputs)
-    if function is None:
-        answer = _refused(refusal)
-    else:
-        answer = _answer(ground, function, json.loads(inputs), assignment["max_output_bytes"])
+    answer = _refused(refusal) if loaded is None else _answer(ground, loaded, assignment, json.loads(inputs))
     flush()
     try:
         private.sendall(answer)
@@ -77,7 +75,7 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     os._exit(0)
 
 
-def _load_here(plan: Plan, private: socket.socket) -> Function:
+def _load_here(plan: Plan, private: socket.socket) -> Loaded:
     private.sendall(b'{"type":"seated"}\n')  # tells the worker whom to watch
     return load(plan)
 
@@ -175,8 +173,12 @@ def _write_inputs(inputs: bytes) -> None:
     os.close(file)
 
 
-def _answer(ground: Ground, function: Function, inputs: dict[str, Any], max_bytes: int) -> bytes:
+def _answer(ground: Ground, loaded: Loaded, assignment: dict[str, Any], inputs: dict[str, Any]) -> bytes:
+    max_bytes: int = assignment["max_output_bytes"]
     try:
+        function = loaded.function or find(
+            loaded.module, ground.plan, assignment["function"], assignment["declared"]
+        )
         value = values.encode(call(function, inputs))
     except BaseException as error:  # noqa: BLE001 - whatever the skill raises is an answer
         return _failed(*_verdict(error), trace=_trace(error, ground.plan.deployment))

@@ -11,7 +11,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from .plan import Plan
@@ -49,8 +50,16 @@ class Function(NamedTuple):
     """Inputs that may be given as keywords, or the skill declares; none for any."""
 
 
-def load(plan: Plan) -> Function:
-    """Import the skill's file and find its function.
+class Loaded(NamedTuple):
+    """A file that was imported, and the function that is called in it."""
+
+    module: Any
+    function: Function | None
+    """None: each job says which."""
+
+
+def load(plan: Plan) -> Loaded:
+    """Import the skill's file and find its function, if the plan names one.
 
     Raises:
         BadEntrypoint: the file, the import or the function fails.
@@ -60,16 +69,33 @@ def load(plan: Plan) -> Function:
     if not os.path.isfile(path):
         raise BadEntrypoint(f"The skill's entrypoint names {place!r}, which the bundle does not contain.")
     module = _import(_dotted(place), path, place)
-    found = getattr(module, plan.function, None)
+    if plan.function:
+        return Loaded(module, find(module, plan, plan.function, plan.declared_inputs))
+    for value in vars(module).values():
+        _prepare_to_wait(value)
+    return Loaded(module, None)
+
+
+def find(module: Any, plan: Plan, name: str, declared: Collection[str]) -> Function:
+    """The function of that name in the imported file.
+
+    Raises:
+        BadEntrypoint: there is none.
+    """
+    found = getattr(module, name, None)
     if not callable(found):
+        place = f"{plan.skill_dir}/{plan.file}".strip("/")
         raise BadEntrypoint(
-            f"{place!r} has no function {plan.function!r}: define `def {plan.function}(inputs)`, "
-            "or correct `entrypoint` in skill.yaml."
+            f"{place!r} has no function {name!r}: define `def {name}(inputs)`, or correct `entrypoint` in skill.yaml."
         )
+    _prepare_to_wait(found)
+    return _function(found, name, declared)
+
+
+def _prepare_to_wait(found: Any) -> None:
     code = getattr(found, "__code__", None)
-    if code is not None and code.co_flags & _CO_COROUTINE:
+    if isinstance(code, CodeType) and code.co_flags & _CO_COROUTINE:
         import asyncio  # noqa: F401 - here, so that not every child loads it again
-    return _function(found, plan)
 
 
 def call(function: Function, inputs: dict[str, Any]) -> Any:
@@ -130,15 +156,13 @@ def _dotted(place: str) -> str:
     return ".".join(part.replace(".", "_") for part in place.removesuffix(".py").split("/"))
 
 
-def _function(found: Callable[..., Any], plan: Plan) -> Function:
+def _function(found: Callable[..., Any], name: str, declared: Collection[str]) -> Function:
     parameters = _parameters(found)
     if parameters is None:
-        return Function(found, plan.function, takes_dict=False, takes=None)
-    takes_dict = (
-        parameters.is_plain and parameters.names == ["inputs"] and "inputs" not in plan.declared_inputs
-    )
-    takes = None if parameters.takes_any_keyword else frozenset([*parameters.names, *plan.declared_inputs])
-    return Function(found, plan.function, takes_dict, takes)
+        return Function(found, name, takes_dict=False, takes=None)
+    takes_dict = parameters.is_plain and parameters.names == ["inputs"] and "inputs" not in declared
+    takes = None if parameters.takes_any_keyword else frozenset([*parameters.names, *declared])
+    return Function(found, name, takes_dict, takes)
 
 
 def _parameters(found: Callable[..., Any]) -> Parameters | None:

@@ -24,7 +24,7 @@ from typing import Final, NoReturn
 
 from . import child, confine, filters, wire
 from .doors import Doors, hand_out
-from .entry import BadEntrypoint, Function, load
+from .entry import BadEntrypoint, Loaded, load
 from .plan import Plan
 from .syscalls import ARCHITECTURES
 
@@ -43,7 +43,7 @@ def main(control_fd: int) -> None:
     _prepare(plan, doors)
     sockets_before = _count_sockets()
     try:
-        function = None if plan.cold else load(plan)
+        loaded = None if plan.cold else load(plan)
     except BadEntrypoint as error:
         wire.send(control, {"type": "refused", "message": str(error)[:4000], "trace": error.trace[:16_000]})
         return
@@ -52,13 +52,13 @@ def main(control_fd: int) -> None:
         "processes": int(_has_children()),
         "connections": _count_sockets() - sockets_before,
     }
-    if function is not None and any(obstacles.values()):
+    if loaded is not None and any(obstacles.values()):
         wire.send(control, {"type": "not_forkable", **obstacles})
         return
     child.flush()  # or every fork would print it once more
     gc.collect()
     gc.freeze()
-    _serve(control, plan, function, doors)
+    _serve(control, plan, loaded, doors)
 
 
 def _take_control(descriptor: int) -> socket.socket:
@@ -105,7 +105,7 @@ def _prepare(plan: Plan, doors: Doors) -> None:
     sys.argv = [plan.file]
 
 
-def _serve(control: socket.socket, plan: Plan, function: Function | None, doors: Doors) -> None:
+def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, doors: Doors) -> None:
     woken, wake = socket.socketpair()
     woken.setblocking(False)
     wake.setblocking(False)
@@ -122,7 +122,7 @@ def _serve(control: socket.socket, plan: Plan, function: Function | None, doors:
         writable=writable,
         doors=doors,
         private_to_parent=[*opened, woken.fileno(), wake.fileno()],
-        function=function,
+        loaded=loaded,
     )
     wire.send(control, {"type": "ready"})
     poll = select.poll()

@@ -13,6 +13,7 @@ class Plan:
     skill_dir: str
     file: str
     function: str
+    """Empty when each job names one, as the tools of agents do."""
     declared_inputs: list[str]
     jobs: str
     """Folder in which every job gets its own."""
