@@ -22,6 +22,7 @@ from backend.limits.rates import RateLimiter
 from backend.metrics import api as metrics
 from backend.metrics.http import Counted
 from backend.metrics.reporter import Reporter
+from backend.projects import join_pages
 from backend.release import version
 from backend.tracing.http import Traced
 from backend.tracing.switch import tracing
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(pages.router)
     app.include_router(password_pages.router)
+    app.include_router(join_pages.router)
     app.include_router(public.router)
     openapi.describe(app)
     return app

@@ -42,6 +42,7 @@ LOCK: Final = (
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
 _EXPIRED_SESSIONS: Final = text("delete from sessions where expires_at < now()")
 _EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() - interval '7 days'")
+_EXPIRED_INVITATIONS: Final = text("delete from invitations where expires_at < now()")
 _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < now()")
 
 
@@ -91,4 +92,5 @@ async def forget_expired(session: AsyncSession, storage: Storage) -> None:
     await session.execute(_EXPIRED_SESSIONS)
     await session.execute(_EXPIRED_LINKS)
     await session.execute(_EXPIRED_RESETS)
+    await session.execute(_EXPIRED_INVITATIONS)
     await deployments.sweep(session, storage)

@@ -11,7 +11,7 @@ from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.metrics.tables import ProcessMetrics
-from backend.projects.tables import Member, Project
+from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
 from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
@@ -28,6 +28,7 @@ __all__ = [
     "DriveUsage",
     "Feedback",
     "IdempotencyKey",
+    "Invitation",
     "Job",
     "JobEvent",
     "JournalEntry",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,7 +19,11 @@ from backend.projects.tables import Project
 
 
 async def make_room(
-    session: AsyncSession, principal: Principal, quota: Quota, quotas: Quotas | None, counted: Select[Any]
+    session: AsyncSession,
+    principal: Principal,
+    quota: Quota,
+    quotas: Quotas | None,
+    counted: Select[Any] | CompoundSelect[Any],
 ) -> None:
     """Hold the project until the transaction ends, unless it has as many of the `counted` rows as it may.
 

@@ -59,6 +59,8 @@ NAMES: Final[dict[str, tuple[Named, ...]]] = {
     "put_file": (_FILE,),
     "create_project": (Named("project", "/id"),),
     "list_projects": (Named("project", "/0/id"),),
+    "list_invitations": (Named("invitation_id", "/0/id"),),
+    "invite_member": (Named("invitation_id", "/id"),),
     "list_members": (Named("user_id", "/0/user_id"),),
     "list_sessions": (Named("session_id", "/0/id"),),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,11 +16,13 @@ from backend.auth.dependencies import CallerDep, InstanceDep, SessionDep, UserDe
 from backend.auth.membership import ROLES, role_name
 from backend.auth.principal import Principal, Role
 from backend.idempotency.dependencies import OnceDep
-from backend.projects import deletion, export, members, openapi, service
+from backend.projects import deletion, export, invitations, members, openapi, service
 from backend.projects.schemas import (
+    InvitationAnswer,
+    InvitationAsked,
     MemberAnswer,
     MemberChanges,
-    NewMemberAsked,
+    NewInvitationAnswer,
     NewProjectAsked,
     ProjectAnswer,
     ProjectChanges,
@@ -141,32 +144,55 @@ async def list_members(principal: InProjectDep, session: SessionDep) -> list[Mem
 @router.post(
     "/projects/{project}/members",
     tags=["members"],
-    summary="Add a member",
+    summary="Invite somebody",
     status_code=201,
-    response_model=MemberAnswer,
+    response_model=NewInvitationAnswer,
 )
-async def add_member(
-    asked: NewMemberAsked,
+async def invite_member(
+    asked: InvitationAsked,
     principal: InProjectDep,
     session: SessionDep,
     instance: InstanceDep,
     once: OnceDep,
 ) -> Response:
-    """Put a user of this instance into the project."""
+    """Make a link with which whoever has this e-mail joins. It never tells whether there is such an account."""
     principal.require(Role.ADMIN, "project:write")
 
-    async def make() -> MemberAnswer:
-        return MemberAnswer.of(
-            await members.add(
-                session,
-                principal,
-                email=asked.email,
-                role=ROLES[asked.role],
-                quotas=instance.settings.quotas,
-            )
+    async def make() -> NewInvitationAnswer:
+        made = await invitations.invite(
+            session,
+            principal,
+            email=asked.email,
+            role=ROLES[asked.role],
+            quotas=instance.settings.quotas,
         )
+        return NewInvitationAnswer.of(made, instance.settings.url)
 
     return await once.answer(session, principal, make)
+
+
+@router.get(
+    "/projects/{project}/invitations",
+    tags=["members"],
+    summary="List invitations",
+    response_model=list[InvitationAnswer],
+)
+async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequence[object]:
+    """Who was invited and has not joined yet, by e-mail."""
+    principal.require(Role.ADMIN, "project:read")
+    return await invitations.open_invitations(session, principal)
+
+
+@router.delete(
+    "/projects/{project}/invitations/{invitation_id}",
+    tags=["members"],
+    summary="Withdraw an invitation",
+    status_code=204,
+)
+async def withdraw_invitation(invitation_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
+    """Its link stops working."""
+    principal.require(Role.ADMIN, "project:write")
+    await invitations.withdraw(session, principal, invitation_id)
 
 
 @router.patch("/projects/{project}/members/{user_id}", tags=["members"], summary="Change a member's role")

@@ -6,14 +6,18 @@ Conflict
 ├── AlreadyMember      the user is in the project
 └── LastOwner          a project without an owner could not be managed any more
 Missing
-└── MemberNotFound
+├── MemberNotFound
+└── InvitationNotFound
+NotAllowed
+├── InvitationClosed      the link is used, expired, withdrawn or made up
+└── InvitationForAnother  who is signed in has another e-mail than the invited one
 """
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Missing
+from backend.errors import Conflict, Missing, NotAllowed
 
 
 class SlugTaken(Conflict):
@@ -67,3 +71,40 @@ class MemberNotFound(Missing):
 
     def __init__(self, user_id: UUID) -> None:
         super().__init__(f"No member of this project has the id {str(user_id)!r}.", user_id=str(user_id))
+
+
+class InvitationNotFound(Missing):
+    """The project has no such invitation."""
+
+    code = "invitation_not_found"
+
+    def __init__(self, invitation_id: UUID) -> None:
+        super().__init__(
+            f"This project has no invitation with the id {str(invitation_id)!r}: it was accepted or withdrawn, or has "
+            "expired. List them to see which are open.",
+            invitation_id=str(invitation_id),
+        )
+
+
+class InvitationClosed(NotAllowed):
+    """The link of an invitation is used, expired, withdrawn or made up."""
+
+    code = "invitation_closed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link is not valid any more: it works once, within seven days, until it is withdrawn. Ask whoever "
+            "invited you for a new one."
+        )
+
+
+class InvitationForAnother(NotAllowed):
+    """Who is signed in has another e-mail than the invited one."""
+
+    code = "invitation_for_another"
+
+    def __init__(self, invited: str, signed_in: str) -> None:
+        super().__init__(
+            f"This invitation is for {invited}, and you are signed in as {signed_in}. Sign in as {invited}, or ask for "
+            "an invitation of your own."
+        )

@@ -49,6 +49,7 @@ EXPORTED: Final = (
     Exported("wallets"),
     Exported("ledger_entries"),
     Exported("members"),
+    Exported("invitations", hidden=frozenset({"token_hash"})),
     Exported("api_keys", hidden=frozenset({"secret_hash"})),
     Exported("secrets", hidden=frozenset({"ciphertext"})),
     Exported("provider_keys", hidden=frozenset({"ciphertext"})),

@@ -16,8 +16,6 @@ from backend.auth.principal import Principal, Role, visible
 from backend.auth.tables import User
 from backend.auth.users import normal_email
 from backend.errors import NotAllowed
-from backend.limits.quotas import Quota, Quotas
-from backend.limits.room import make_room
 from backend.projects.errors import AlreadyMember, LastOwner, MemberNotFound
 from backend.projects.tables import Member
 
@@ -40,18 +38,15 @@ async def list_members(session: AsyncSession, principal: Principal) -> list[Pers
     return [Person(member, user) for member, user in (await session.execute(query)).all()]
 
 
-async def add(
-    session: AsyncSession, principal: Principal, *, email: str, role: Role, quotas: Quotas | None = None
-) -> Person:
-    """Put a user of this instance into the project; without quotas it may have any number of members.
+async def add(session: AsyncSession, principal: Principal, *, email: str, role: Role) -> Person:
+    """Put a user of this instance into the project, for an operator: who asks learns who has an account.
 
     Raises:
         UserNotFound: nobody has an account with the e-mail.
         AlreadyMember: the user is in the project.
         NotAllowed: the role is above the principal's own.
-        QuotaReached: the project has as many as it may.
     """
-    _refuse_above(principal, role)
+    refuse_above(principal, role)
     email = normal_email(email)
     query = select(User).where(col(User.email) == email, col(User.disabled_at).is_(None))
     user = (await session.scalars(query)).one_or_none()
@@ -59,7 +54,6 @@ async def add(
         raise UserNotFound(email)
     if await session.get(Member, (principal.project_id, user.id)) is not None:
         raise AlreadyMember(email)
-    await make_room(session, principal, Quota.MEMBERS, quotas, visible(Member, principal))
     member = Member(project_id=principal.project_id, user_id=user.id, role=role.name.lower())
     session.add(member)
     await session.flush()
@@ -76,7 +70,7 @@ async def change_role(session: AsyncSession, principal: Principal, user_id: UUID
         NotAllowed: the member's role, before or after, is above the principal's own.
     """
     person = await _locked(session, principal, user_id)
-    _refuse_above(principal, role)
+    refuse_above(principal, role)
     if role < Role.OWNER:
         await _refuse_last_owner(session, principal, person)
     before, person.member.role = person.member.role, role.name.lower()
@@ -121,7 +115,7 @@ async def _locked(session: AsyncSession, principal: Principal, user_id: UUID) ->
     if found is None:
         raise MemberNotFound(user_id)
     person = Person(*found)
-    _refuse_above(principal, ROLES[person.member.role])
+    refuse_above(principal, ROLES[person.member.role])
     return person
 
 
@@ -137,7 +131,12 @@ async def _refuse_last_owner(session: AsyncSession, principal: Principal, person
         raise LastOwner
 
 
-def _refuse_above(principal: Principal, role: Role) -> None:
+def refuse_above(principal: Principal, role: Role) -> None:
+    """Nobody gives a role that they do not have, changes it or takes it away.
+
+    Raises:
+        NotAllowed: the role is above the principal's own.
+    """
     if role > principal.role:
         raise NotAllowed(
             f"Only somebody with the role {role.name.lower()!r} can give it, change it or take it away."

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.auth.membership import RoleName
+from backend.projects.invitations import NewInvitation
 from backend.projects.members import Person
 from backend.projects.tables import Project
 from backend.schemas import Asked
@@ -63,8 +64,8 @@ class ProjectDetail(ProjectAnswer):
     concurrency_limit: int
 
 
-class NewMemberAsked(Asked):
-    """A user to be put into the project."""
+class InvitationAsked(Asked):
+    """Somebody to be invited into the project."""
 
     email: str = Field(min_length=3, max_length=320)
     role: RoleName = "developer"
@@ -95,3 +96,29 @@ class MemberAnswer(BaseModel):
             role=person.member.role,
             created_at=person.member.created_at,
         )
+
+
+class InvitationAnswer(BaseModel):
+    """An invitation that can still be accepted."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
+
+    id: UUID
+    email: str
+    role: RoleName
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class NewInvitationAnswer(InvitationAnswer):
+    """A new invitation, with its link."""
+
+    link: str
+    """To be passed on to the person; told this once. It opens for who is signed in with the e-mail."""
+
+    @classmethod
+    def of(cls, made: NewInvitation, url: str) -> NewInvitationAnswer:
+        """The answer for an invitation into a project of the instance at this address."""
+        shown = InvitationAnswer.model_validate(made.invitation)
+        return cls(**shown.model_dump(), link=f"{url}/join?token={made.token}")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, Identity, Integer, text
+from sqlalchemy import CheckConstraint, Identity, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Column, Field, SQLModel
 
@@ -49,3 +49,24 @@ class Member(SQLModel, table=True):
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True, index=True)
     role: str
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+
+class Invitation(SQLModel, table=True):
+    """A link with which whoever has the account with an e-mail joins a project."""
+
+    __tablename__: ClassVar[str] = "invitations"
+    __table_args__ = (
+        CheckConstraint("role in ('owner', 'admin', 'developer', 'viewer')", name="role"),
+        UniqueConstraint("project_id", "email"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    email: str = Field(max_length=320)
+    """Lower case; nobody need have an account with it."""
+    role: str
+    token_hash: str = Field(unique=True, max_length=64)
+    """SHA-256 of the link's token, hexadecimal."""
+    created_by: str = Field(max_length=200)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)

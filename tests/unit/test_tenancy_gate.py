@@ -33,6 +33,7 @@ ALLOWED: dict[str, str] = {
     "backend/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
     "backend/events/queries.py": "events of the one job that `visible` has returned",
     "backend/fleet/service.py": "a worker counts its own running jobs, whosesoever they are",
+    "backend/housekeeping.py": "forgets invitations over their time, whosesoever they are",
     "backend/jobs/cancel.py": "acts on the one job that `visible` has returned",
     "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
     "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",

@@ -11,9 +11,12 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from backend.auth import keys, sessions, users
+from backend.auth.actors import operator
 from backend.auth.keys import KeyKind, Limits
+from backend.auth.principal import Role
 from backend.auth.tables import User
 from backend.db import Database
+from backend.projects import members
 from backend.projects import service as projects
 from backend.projects.tables import Project
 
@@ -50,6 +53,11 @@ class World:
             return await projects.create(
                 session, name=name, owner_id=owner.id if owner else None, concurrency_limit=5
             )
+
+    async def member(self, project: Project, user: User, role: Role = Role.DEVELOPER) -> None:
+        """Put the user into the project."""
+        async with self.database.transaction() as session:
+            await members.add(session, operator(project.id), email=user.email, role=role)
 
     async def key(
         self, project: Project, kind: KeyKind = "secret", limits: Limits | None = None

@@ -157,7 +157,7 @@ async def test_only_admins_read_it_and_only_operators_what_concerns_no_project(w
     for client in (operator, member):
         client.headers["X-Puras-Project"] = str(project.id)
     members = f"/v1/projects/{project.id}/members"
-    await operator.post(members, json={"email": bob.email, "role": "developer"})
+    await world.member(project, bob)
     assert (await member.get("/v1/audit")).status_code == 403
 
     await operator.patch(f"{members}/{bob.id}", json={"role": "admin"})
@@ -236,8 +236,10 @@ def _of_uploads(ids: dict[str, str]) -> Iterator[Act]:
 def _of_people(ids: dict[str, str], project: str) -> Iterator[Act]:
     members = f"{project}/members"
     route = "/v1/projects/{project}/members"
-    asked = {"json": {"email": "bob@example.org"}}
-    yield Act(f"POST {route}", members, "member.added", asked)
+    asked = {"json": {"email": "eve@example.org"}}
+    yield Act(f"POST {route}", members, "member.invited", asked)
+    one = f"{project}/invitations/{ids['invitation']}"
+    yield Act("DELETE /v1/projects/{project}/invitations/{invitation_id}", one, "invitation.withdrawn")
     one = f"{members}/{ids['bob']}"
     yield Act(f"PATCH {route}/{{user_id}}", one, "member.changed", {"json": {"role": "viewer"}})
     yield Act(f"DELETE {route}/{{user_id}}", one, "member.removed")
@@ -263,6 +265,8 @@ def _of_sessions(ids: dict[str, str]) -> Iterator[Act]:
     yield Act("POST /password", "/password", "password.changed", {"data": form})
     form = {"csrf": "c", "token": ids["reset"], "password": "yet three more words"}
     yield Act("POST /reset", "/reset", "password.reset", {"data": form})
+    form = {"csrf": "c", "token": ids["join"]}
+    yield Act("POST /join", "/join", "member.joined", {"data": form})
     yield Act("POST /sign-out", "/sign-out", "session.ended", {"data": {}})
 
 
@@ -283,6 +287,10 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     key = (await owner.post("/v1/api-keys", json={})).json()
     asked = {"name": "Day", "window": "day", "limit_usd": 5}
     budget = (await owner.post("/v1/budgets", json=asked)).json()
+    members = f"/v1/projects/{project.id}/members"
+    invited = await owner.post(members, json={"email": "joe@example.org"})
+    joining = await owner.post(members, json={"email": bob.email})
+    await world.member(project, bob)
     (idle,) = [one for one in (await owner.get("/v1/me/sessions")).json() if not one["is_current"]]
     begun = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
     uploads = [await owner.post("/v1/drive/uploads", headers=begun) for _ in range(2)]
@@ -296,6 +304,8 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "budget": budget["id"],
         "session": idle["id"],
         "reset": reset,
+        "invitation": invited.json()["id"],
+        "join": joining.json()["link"].partition("token=")[2],
     }
     return Scene(owner, stranger, project, ids)
 

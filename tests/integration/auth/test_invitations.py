@@ -1,0 +1,148 @@
+"""Invitations: whoever has the e-mail joins with the link, and nobody learns who has an account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy import event, text
+
+from backend.clock import now
+from backend.db import Database
+from backend.housekeeping import forget_expired
+from backend.instance import Instance
+
+MEMBERS = "/v1/projects/mine/members"
+INVITATIONS = "/v1/projects/mine/invitations"
+
+
+async def join(browser: httpx.AsyncClient, link: str) -> httpx.Response:
+    """Open the link and press its button."""
+    page = await browser.get(link)
+    if page.status_code != 200:
+        return page
+    token = link.partition("token=")[2]
+    return await browser.post("/join", data={"csrf": browser.cookies["puras_form_8123"], "token": token})
+
+
+async def invited(browser: httpx.AsyncClient, email: str, role: str = "developer") -> str:
+    answer = await browser.post(MEMBERS, json={"email": email, "role": role})
+    assert answer.status_code == 201, answer.text
+    link: str = answer.json()["link"]
+    return link
+
+
+async def test_who_has_the_email_joins_with_the_role_and_the_link_works_once(world: Any) -> None:
+    ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
+    await world.project("Mine", ada)
+    hers, his = await world.browser(ada), await world.browser(bob)
+    link = await invited(hers, " BOB@example.org", "viewer")
+    assert (await his.get(MEMBERS)).status_code == 404, "an invitation is no membership"
+    page = await his.get(link)
+    assert "Join Mine" in page.text
+    assert "bob@example.org is invited to this project as viewer" in page.text
+
+    assert (await join(his, link)).headers["location"] == "/"
+    roles = {one["email"]: one["role"] for one in (await his.get(MEMBERS)).json()}
+    assert roles == {"ada@example.org": "owner", "bob@example.org": "viewer"}
+    assert (await hers.get(INVITATIONS)).json() == []
+    assert "not valid any more" in (await join(his, link)).text
+    assert (await his.delete(f"{MEMBERS}/{bob.id}")).status_code == 204
+    assert (await join(his, link)).status_code == 403, (
+        "who was taken out does not come back with the old link"
+    )
+
+
+async def test_nothing_tells_whether_an_email_has_an_account(
+    world: Any, client: httpx.AsyncClient, database: Database
+) -> None:
+    ada = await world.user("ada@example.org")
+    await world.user("known@example.org")
+    await world.project("Mine", ada)
+    hers = await world.browser(ada)
+    asked: dict[str, list[str]] = {}
+    shown: dict[str, Any] = {}
+    for name in ("known", "unknown"):
+        statements = asked[name] = []
+
+        def note(*given: Any, statements: list[str] = statements) -> None:
+            if "sessions" not in given[2]:  # when the browser was seen last is written by the way, now and then
+                statements.append(given[2])
+
+        event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+        made = await hers.post(MEMBERS, json={"email": f"{name}@example.org"})
+        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        page = await client.get(made.json()["link"])
+        one_of_all = (await hers.get(INVITATIONS)).json()[-1]
+        shown[name] = [
+            made.status_code,
+            sorted(made.json()),
+            page.status_code,
+            page.text.replace(f"{name}@", "?@").partition("<form")[0],
+            {field: value for field, value in one_of_all.items() if field in ("role", "created_by")},
+        ]
+    assert shown["known"] == shown["unknown"]
+    assert asked["known"] == asked["unknown"], "what takes the same statements takes the same time"
+    assert [one["email"] for one in (await hers.get(MEMBERS)).json()] == ["ada@example.org"]
+
+
+async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
+    world: Any, client: httpx.AsyncClient
+) -> None:
+    ada = await world.user("ada@example.org")
+    await world.project("Mine", ada)
+    link = await invited(await world.browser(ada), "bob@example.org")
+    answer = await join(client, link)
+    assert answer.status_code == 303
+    back = httpx.URL(answer.headers["location"])
+    assert back.path == "/sign-in"
+    assert link.endswith(back.params["next"])
+
+
+async def test_somebody_else_cannot_use_the_link(world: Any) -> None:
+    ada, eve = await world.user("ada@example.org"), await world.user("eve@example.org")
+    await world.project("Mine", ada)
+    link = await invited(await world.browser(ada), "bob@example.org")
+    hers = await world.browser(eve)
+    answer = await join(hers, link)
+    assert answer.status_code == 403
+    assert "This invitation is for bob@example.org, and you are signed in as eve@example.org" in answer.text
+    assert (await hers.get(MEMBERS)).status_code == 404
+
+
+async def test_links_that_were_replaced_withdrawn_or_left_for_a_week_are_closed(
+    world: Any, instance: Instance, database: Database
+) -> None:
+    ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
+    await world.project("Mine", ada)
+    hers, his = await world.browser(ada), await world.browser(bob)
+    first, second = await invited(hers, bob.email), await invited(hers, bob.email)
+    (open_one,) = (await hers.get(INVITATIONS)).json()
+    assert "token" not in str(open_one)
+    assert (await join(his, first)).status_code == 403, "the newer link has taken its place"
+    one = f"{INVITATIONS}/{open_one['id']}"
+    assert (await hers.delete(one)).status_code == 204
+    assert (await hers.delete(one)).json()["code"] == "invitation_not_found"
+    assert (await join(his, second)).status_code == 403
+    third = await invited(hers, bob.email)
+    async with database.transaction() as session:
+        late = {"at": now() - timedelta(seconds=1)}
+        await session.execute(text("update invitations set expires_at = :at"), late)
+    assert (await join(his, third)).status_code == 403
+    async with database.transaction() as session:
+        await forget_expired(session, instance.storage)
+        assert await session.scalar(text("select count(*) from invitations")) == 0
+
+
+async def test_nobody_invites_above_themselves_or_below_admin(world: Any) -> None:
+    ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
+    project = await world.project("Mine", ada)
+    key = await world.key(project)
+    hers, his = await world.browser(ada), await world.browser(bob)
+    await world.member(project, bob)
+    for browser, headers in ((his, {}), (hers, key)):
+        asked = {"email": "eve@example.org", "role": "owner"}
+        browser = browser if not headers else await world.browser(bob)
+        assert (await browser.post(MEMBERS, json=asked, headers=headers)).status_code == 403
+    assert (await his.get(INVITATIONS)).status_code == 403
