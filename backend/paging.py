@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 
 from backend.errors import Invalid, Problem
+from backend.schemas import unstorable
 
 DEFAULT_LIMIT = 25
 MOST = 200
@@ -54,6 +55,10 @@ class Page:
     def text(self) -> str | None:
         """The text after which the page begins, for lists ordered by a name; `None` for the first page."""
         return self._parse(_text)
+
+    def texts(self, count: int) -> tuple[str, ...] | None:
+        """The texts after which the page begins, for lists ordered by several names; `None` for the first page."""
+        return self._parse(lambda *at: _as_many(at, count))
 
     def slice(self, rows: Sequence[Row], place_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
         """The page made of `rows`, of which the query has fetched one more than `limit`."""
@@ -111,7 +116,15 @@ def _aware(at: datetime) -> datetime:
 def _text(at: object) -> str:
     if not isinstance(at, str):
         raise TypeError("a place that is not text")
+    if unstorable(at) is not None:
+        raise ValueError("a text that no row has")
     return at
+
+
+def _as_many(texts: tuple[object, ...], count: int) -> tuple[str, ...]:
+    if len(texts) != count:
+        raise ValueError("a place of another list")
+    return tuple(_text(one) for one in texts)
 
 
 def _bounded(number: int) -> int:

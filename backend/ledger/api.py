@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Role
-from backend.clock import now
-from backend.ledger import queries
-from backend.ledger.queries import Group
+from backend.ledger import queries, usage
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
-from backend.paging import PageDep, linked
+from backend.paging import MOST, Page, PageDep, linked
 from backend.providers import catalogue
 from backend.providers.prices import ModelPrice
 
@@ -37,18 +35,25 @@ async def list_ledger(
 
 @router.get("/usage", summary="Usage by day, skill, model, key or version")
 async def get_usage(
+    request: Request,
+    response: Response,
     session: SessionDep,
     principal: PrincipalDep,
     *,
-    group_by: Group = "day",
-    since: Annotated[datetime | None, Query(description="Default: 30 days ago.")] = None,
-    until: Annotated[datetime | None, Query(description="Default: now.")] = None,
+    group_by: Annotated[
+        str, Query(max_length=100, description="One or more of day, skill, model, key, version, with commas.")
+    ] = "day",
+    since: Annotated[AwareDatetime | None, Query(description="Default: 30 days before `until`.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Default: now.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Most groups of one page.")] = MOST,
+    cursor: Annotated[
+        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
+    ] = None,
 ) -> list[UsageRow]:
-    """What jobs that ended between two moments cost."""
-    end = until or now()
-    return await queries.usage(
-        session, principal, group_by=group_by, since=since or end - timedelta(days=30), until=end
-    )
+    """What jobs that ended between two moments cost; by model, what their calls of that time cost."""
+    asked = usage.UsageAsked.of(group_by, since, until)
+    rows = await usage.usage(session, principal, asked, Page(limit, cursor))
+    return list(linked(request, response, rows))
 
 
 @router.get("/pricing", summary="Prices of this instance")

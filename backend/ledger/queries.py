@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, Text, and_, cast, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
 from backend.jobs.queries import get_row
 from backend.jobs.tables import Job
-from backend.ledger.schemas import Balance, LedgerLine, Receipt, ReceiptLine, UsageRow
+from backend.ledger.schemas import Balance, LedgerLine, Receipt, ReceiptLine
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
-
-Group = Literal["day", "skill", "model", "key", "version"]
-
-_GROUPS: dict[str, Any] = {
-    "day": func.to_char(Job.finished_at, "YYYY-MM-DD"),
-    "skill": Job.skill_name,
-    "key": func.coalesce(Job.submitted_by, ""),
-    "version": func.coalesce(cast(Job.deployment_version, Text), "draft"),
-}
 
 _ENDED: dict[str, str] = {"failed": "failed", "cancelled": "was cancelled"}
 
@@ -45,29 +33,6 @@ async def entries(
         query = query.where(col(LedgerEntry.id) < before_id)
     rows = (await session.execute(query.order_by(col(LedgerEntry.id).desc()).limit(limit))).scalars()
     return [LedgerLine.of(row) for row in rows]
-
-
-async def usage(
-    session: AsyncSession, principal: Principal, *, group_by: Group, since: datetime, until: datetime
-) -> list[UsageRow]:
-    """What was spent between two moments, grouped by one thing; jobs that ended then."""
-    principal.require(Role.VIEWER, "billing:read")
-    query = (
-        _usage_by_model(principal, since, until)
-        if group_by == "model"
-        else _usage_by_job(principal, group_by, since, until)
-    )
-    rows = (await session.execute(query)).all()
-    return [
-        UsageRow(
-            group=str(row.group),
-            jobs=row.jobs,
-            failed=row.failed,
-            cost_micros=int(row.cost_micros or 0),
-            cost_usd=int(row.cost_micros or 0) / 1e6,
-        )
-        for row in rows
-    ]
 
 
 async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> Receipt:
@@ -114,37 +79,3 @@ def _notes(job: Job, over_cap_micros: int) -> list[str]:
             f"${over_cap_micros / 1e6:.6f} were over what was reserved for the job and are not charged."
         )
     return notes
-
-
-def _usage_by_job(
-    principal: Principal, group_by: str, since: datetime, until: datetime
-) -> Select[*tuple[Any, ...]]:
-    jobs = visible(Job, principal).where(and_(col(Job.finished_at) >= since, col(Job.finished_at) < until))
-    group = _GROUPS[group_by].label("group")
-    return (
-        jobs.with_only_columns(
-            group,
-            func.count().label("jobs"),
-            func.count().filter(col(Job.status) == "failed").label("failed"),
-            func.sum(Job.cost_micros).label("cost_micros"),
-        )
-        .group_by(group)
-        .order_by(group)
-    )
-
-
-def _usage_by_model(principal: Principal, since: datetime, until: datetime) -> Select[*tuple[Any, ...]]:
-    used = visible(UsageEvent, principal).where(
-        and_(col(UsageEvent.created_at) >= since, col(UsageEvent.created_at) < until)
-    )
-    group = func.coalesce(func.nullif(UsageEvent.model, ""), UsageEvent.kind).label("group")
-    return (
-        used.with_only_columns(
-            group,
-            func.count(func.distinct(UsageEvent.job_id)).label("jobs"),
-            func.sum(0).label("failed"),
-            func.sum(UsageEvent.billed_micros).label("cost_micros"),
-        )
-        .group_by(group)
-        .order_by(group)
-    )

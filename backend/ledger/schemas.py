@@ -70,13 +70,25 @@ class LedgerLine(_Answer):
 
 
 class UsageRow(_Answer):
-    """What one group of jobs cost."""
+    """What one group of jobs, or of their calls, cost."""
 
     group: str
+    """What the group has in common; of several things, with ` / ` between them."""
+    groups: dict[str, str]
+    """The same, by what was grouped by: `{"day": "2026-01-31", "skill": "resize"}`."""
     jobs: int
     failed: int
     cost_micros: int
+    """What was charged."""
     cost_usd: float
+    forgiven_micros: int
+    """What was used and not charged."""
+    calls: int | None = None
+    """Grouped by model: how often it was called. The numbers of tokens are given then, too."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_read_tokens: int | None = None
 
 
 class ReceiptLine(_Answer):

@@ -135,6 +135,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "skillpack": filled.skillpack_id,
         "deployment": filled.deployment_id,
         "job_id": filled.job_id,
+        "budget_id": filled.budget_id,
         "name": "echo",
         "family": "claude",
         "path": "a.txt",
@@ -149,7 +150,7 @@ async def _read_everything(watch: Watch, world: World) -> None:
                 f"GET {path} is new: say here what {unknown} is in an instance that `fill` has filled."
             )
         await _get(watch, world, address, step=f"GET {path}")
-    for group in ("day", "skill", "model", "key", "version"):
+    for group in ("day", "skill", "model", "key", "version", "day,skill", "model,key"):
         await _get(watch, world, f"/v1/usage?group_by={group}")
 
 
@@ -219,6 +220,9 @@ async def _work(watch: Watch, world: World) -> None:
         async with database.transaction() as session:
             event = NewEvent("log", {"text": "x"})
             assert await append(session, job_id=first.job_id, attempt=first.attempt, events=[event])
+    with watch.step("note what was used"):
+        async with database.single() as session:
+            assert await ledger.note_used(session, second, [Used("model", {"output_tokens": 1}, 800, 1)])
     with watch.step("finish"):
         async with database.single() as session:
             assert await finish(session, first, Ending("succeeded", result={}))

@@ -25,6 +25,7 @@ class Filled(NamedTuple):
     running_job_id: UUID
     worker_id: UUID
     user_id: UUID
+    budget_id: UUID
 
 
 _ID = "md5('{kind}' || {n})::uuid"
@@ -107,6 +108,18 @@ _STATEMENTS: Final = (
                                   billed_micros, created_at)
         select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, 1, 'compute', '', '', '{{}}', 1, 1, {_AGE}
         from generate_series(1, 50000) n""",
+    f"""insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
+        select {_id("job", "n")}, k, 0, 'reply', 1, '{{}}', {_AGE}
+        from generate_series(1, 20000) n, generate_series(1, 5) k""",
+    f"""insert into daily_spending (project_id, day, skillpack_id, skill_name, api_key_id, spent_micros,
+                                    forgiven_micros)
+        select {_id("project", "p")}, current_date - d, {_id("pack", "p * 10")}, 'skill-' || s, {_id("key", "p")}, 10, 1
+        from generate_series(1, {PROJECTS}) p, generate_series(0, 59) d, generate_series(1, 7) s""",
+    f"""insert into budgets (id, project_id, name, scope, period, limit_micros, alert_pct, enforce, created_by,
+                             created_at)
+        select {_id("budget", "p * 10 + b")}, {_id("project", "p")}, 'Budget ' || b, 'project',
+               (array['day', 'month', 'rolling30', 'total'])[b], 1000000000, 80, true, 'x', now()
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 4) b""",
     f"""insert into audit_rows (project_id, actor, action, target, facts, request_id, at)
         select {_id("project", _OF)}, 'x', 'api_key.created', '', '{{}}', '', {_AGE}
         from generate_series(1, 20000) n""",
@@ -161,6 +174,7 @@ def fill(database_url: str) -> Filled:
                 ("running_job_id", "running", "5"),
                 ("worker_id", "worker", "2"),
                 ("user_id", "user", str(PROJECTS)),
+                ("budget_id", "budget", "11"),
             )
         }
         rows = {name: connection.execute(query).fetchone() for name, query in found.items()}

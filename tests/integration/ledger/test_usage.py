@@ -1,0 +1,78 @@
+"""Usage: what was spent, grouped by anything, in pages; the groups add up to what the wallet paid."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import httpx
+import pytest_asyncio
+from fastapi import FastAPI
+
+from backend.auth import keys
+from backend.clock import now
+from backend.db import Database
+from tests.integration.auth.conftest import browse
+from tests.integration.ledger.money import call, ended, noted, running, spent, tenant_of
+
+
+@pytest_asyncio.fixture
+async def client(app: FastAPI, database: Database) -> httpx.AsyncClient:
+    """Of a project with three jobs that ended and one that runs."""
+    tenant = await tenant_of(database)
+    await spent(database, tenant, 100, "echo")
+    await spent(database, tenant, 250, "other")
+    failed = await running(database, tenant, "other")
+    await noted(database, failed, call(40, model="", kind="web", quantity={"searches": 1}))
+    assert await ended(database, failed, "failed", [call(600)])
+    async with database.transaction() as session:
+        made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
+    client = browse(app)
+    client.headers["Authorization"] = f"Bearer {made.clear_text}"
+    return client
+
+
+async def test_groups_of_jobs_add_up_to_what_the_wallet_paid(client: httpx.AsyncClient) -> None:
+    day = now().date().isoformat()
+    by_skill = (await client.get("/v1/usage?group_by=skill")).json()
+    assert [
+        (one["group"], one["jobs"], one["failed"], one["cost_micros"], one["forgiven_micros"])
+        for one in by_skill
+    ] == [("echo", 1, 0, 100, 0), ("other", 2, 1, 250 + 140, 500)]
+    both = (await client.get("/v1/usage", params={"group_by": "day,skill"})).json()
+    assert [one["groups"] for one in both] == [{"day": day, "skill": "echo"}, {"day": day, "skill": "other"}]
+    for group in ("day", "key", "version"):
+        (whole,) = (await client.get("/v1/usage", params={"group_by": group})).json()
+        assert (whole["jobs"], whole["cost_micros"], whole["calls"]) == (3, 490, None)
+    balance = (await client.get("/v1/billing/balance")).json()["balance_micros"]
+    assert balance == 10_000_000 - 490
+
+
+async def test_by_model_calls_are_counted_with_their_tokens(client: httpx.AsyncClient) -> None:
+    rows = (await client.get("/v1/usage", params={"group_by": "model,skill"})).json()
+    assert [(one["group"], one["calls"], one["cost_micros"], one["forgiven_micros"]) for one in rows] == [
+        ("claude/test / echo", 1, 100, 0),
+        ("claude/test / other", 2, 250 + 100, 500),
+        ("web / other", 1, 40, 0),
+    ]
+    assert (rows[1]["input_tokens"], rows[1]["cache_read_tokens"], rows[2]["input_tokens"]) == (20, 180, 0)
+
+
+async def test_usage_comes_in_pages_and_only_of_the_time_that_is_asked_for(client: httpx.AsyncClient) -> None:
+    first = await client.get("/v1/usage?group_by=skill,day&limit=1")
+    rest = re.search(r"<([^>]+)>", first.headers["Link"])
+    assert rest is not None
+    second = await client.get(rest[1])
+    assert [page.json()[0]["groups"]["skill"] for page in (first, second)] == ["echo", "other"]
+    assert "Link" not in second.headers
+    other_list = rest[1].replace("skill%2Cday", "skill")
+    assert (await client.get(other_list)).json()["errors"][0]["path"] == "query.cursor"
+
+    soon = (now() + timedelta(minutes=1)).isoformat()
+    assert (
+        await client.get("/v1/usage", params={"since": soon, "until": soon[:-6] + "+00:01"})
+    ).status_code == 422
+    later = (now() + timedelta(hours=1)).isoformat()
+    assert (await client.get("/v1/usage", params={"since": soon, "until": later})).json() == []
+    wrong = (await client.get("/v1/usage?group_by=day,week")).json()
+    assert (wrong["errors"][0]["path"], "week" in wrong["detail"]) == ("query.group_by", True)
