@@ -28,10 +28,12 @@ from backend.events.append import NewEvent, append
 from backend.fleet import service as fleet
 from backend.instance import Instance
 from backend.jobs import admission
-from backend.jobs.claim import claim, claim_held, hold_suspect
+from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import send_on_unheld, sweep
 from backend.jobs.requeue import requeue
+from backend.journal import service as journal
+from backend.journal.service import Entry, Writing
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
 from backend.secrets import service as secrets
@@ -57,6 +59,7 @@ SCANS: Final = {
     ("the sweeper", "admissions"): "one small row per project, most of them with room",
     ("the sweeper", "wallets"): "the same",
     ("housekeeping", "job_events"): "once, before a month gets a partition of its own",
+    ("housekeeping", "invitations"): "once an hour; they end within a week",
     ("housekeeping", "sessions"): "once an hour; they end within a month",
     ("housekeeping", "password_resets"): "once an hour; they end within a day",
     ("housekeeping", "deployments"): "once an hour; one row per push",
@@ -184,6 +187,9 @@ async def _submit(watch: Watch, world: World) -> None:
             answer = await world.client.post("/v1/jobs", json=body, headers=headers)
         assert answer.status_code == 201, answer.text
     job_id = answer.json()["id"]
+    with watch.step("submit with a key that has a cap"):
+        answer = await world.client.post("/v1/jobs", json=body, headers=await _capped(world))
+    assert answer.status_code == 201, answer.text
     for step, path, more in (
         ("rate", f"/v1/jobs/{job_id}/feedback", {"rating": 1}),
         ("replay", f"/v1/jobs/{job_id}/replay", None),
@@ -195,6 +201,13 @@ async def _submit(watch: Watch, world: World) -> None:
         with watch.step(step):
             answer = await world.client.post(path, json=more)
         assert answer.status_code in (200, 201), answer.text
+
+
+async def _capped(world: World) -> dict[str, str]:
+    project_id, limits = world.filled.project_id, keys.Limits(daily_cap_micros=10**12)
+    async with world.instance.database.transaction() as session:
+        made = await keys.create(session, operator(project_id), project_id=project_id, limits=limits)
+    return {"Authorization": f"Bearer {made.clear_text}"}
 
 
 async def _work(watch: Watch, world: World) -> None:
@@ -220,6 +233,7 @@ async def _work(watch: Watch, world: World) -> None:
         async with database.transaction() as session:
             event = NewEvent("log", {"text": "x"})
             assert await append(session, job_id=first.job_id, attempt=first.attempt, events=[event])
+    await _journal(watch, world, first)
     with watch.step("note what was used"):
         async with database.single() as session:
             assert await ledger.note_used(session, second, [Used("model", {"output_tokens": 1}, 800, 1)])
@@ -238,6 +252,24 @@ async def _work(watch: Watch, world: World) -> None:
         async with database.transaction() as session:
             await hold_suspect(session, worker_id=worker_id, lanes=["default"])
             await claim_held(session, worker_id=worker_id, lane="default")
+
+
+async def _journal(watch: Watch, world: World, claimed: Claimed) -> None:
+    used = [Used("model", {"input_tokens": 1}, 1_000, 1, step=1)]
+    writing = Writing([Entry(1, 0, "reply", {})], [NewEvent("model_response", {})], used)
+    for step in ("write in a journal", "write in a journal what is there already"):
+        with watch.step(step):
+            async with world.instance.database.single() as session:
+                spent = await journal.write(
+                    session, job_id=claimed.job_id, attempt=claimed.attempt, writing=writing
+                )
+        assert spent == 1
+    with watch.step("read a journal"):
+        async with world.instance.database.reading() as session:
+            assert len((await journal.read(session, world.filled.job_id)).entries) == 0
+    with watch.step("forget a journal"):
+        async with world.instance.database.transaction() as session:
+            await journal.forget(session, claimed.job_id)
 
 
 async def _look_after(watch: Watch, world: World) -> None:
