@@ -9,49 +9,32 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from backend import logs
 from backend.metrics.instruments import SANDBOX_KILLS
-from workers.runners import RunLimits
 
 from . import mounts
 from .control_groups import Group
 from .egress.doorway import Doorway
 from .egress.visit import Visit
+from .errors import ParentLost
 from .house import House
-from .inside import shell, wire
-from .inside.filters import AF_INET, AF_INET6, AF_UNIX
-from .launch import MEMORY_ROOM_BYTES, USER_PROCESSES, VARIABLES
+from .inside import wire
+from .launch import VARIABLES
+from .orders import Order, plan_of
 from .places import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
-from .spec import ParentSpec
 from .stay import MENDS
 from .watchdog import Excess, Watched
 
-MOST_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
 _READ_BYTES: Final = 1 << 16
+_SAID_BYTES: Final = 2_000
 _END_S: Final = 5.0  # for a killed sandbox to be gone
 _JOB: Final = 1  # each command has a door of its own
 _PYTHON: Final = ("-I", "-S", "-B", "-u", "-c")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command and whom it is for."""
-
-    command: str
-    spec: ParentSpec
-    """Of the skill: its bundle, drive, user and network."""
-    room: Path
-    name: str
-    """Of the work folder in the room."""
-    descriptor: int
-    """Of the work folder."""
-    limits: RunLimits
-    timeout_s: float
-    hear: Callable[[str, bytes], Coroutine[Any, Any, None]]
-    """Takes what it prints, by stream; reading waits for it."""
+log = logs.get(__name__)
 
 
 class Finished(NamedTuple):
@@ -68,24 +51,27 @@ async def run_command(house: House, order: Order, visit: Visit) -> Finished:
     """Run a command to its end, and end whatever it has left behind; cancelling the task does so too.
 
     Raises:
-        OSError: the sandbox cannot be started.
+        ParentLost: the sandbox did not start.
     """
     running = _Running(house, order, visit)
     process = await running.start()
-    heard = [
-        asyncio.ensure_future(_read(stream, name, order.hear))
-        for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
-        if stream is not None
-    ]
+    heard: list[asyncio.Future[None]] = []
     try:
         async with asyncio.timeout(order.timeout_s):
+            await running.seated()
+            heard = [
+                asyncio.ensure_future(_read(stream, name, order.hear))
+                for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
+                if stream is not None
+            ]
             return await running.follow()
     except TimeoutError:
         SANDBOX_KILLS.labels("timeout").inc()
         return Finished(None, timed_out=True)
     finally:
         await running.end()
-        await asyncio.wait(heard, timeout=_END_S)  # what it has printed is in the pipes
+        if heard:
+            await asyncio.wait(heard, timeout=_END_S)  # what it has printed is in the pipes
         for reading in heard:
             reading.cancel()
 
@@ -124,6 +110,9 @@ class _Running:
                 cwd="/",
                 start_new_session=True,
             )
+        except OSError as error:
+            self._control.close()
+            raise ParentLost(f"The sandbox cannot be started: {error.strerror}.") from None
         except BaseException:
             self._control.close()
             raise
@@ -132,19 +121,31 @@ class _Running:
             self._theirs.close()
         return self._process
 
+    async def seated(self) -> None:
+        """Wait until its first process is there, and hold it to its limits.
+
+        Raises:
+            ParentLost: it is not coming; why is for the operator alone to read.
+        """
+        assert self._process is not None  # noqa: S101 - it was started
+        message = await self._message()
+        if message.closed:
+            said = await self._process.stderr.read(_SAID_BYTES) if self._process.stderr else b""
+            log.warning("the sandbox of a command did not start", said=said.decode(errors="replace"))
+            raise ParentLost("The sandbox of the command ended before it began. Try again.")
+        self._pid = message.pid or self._process.pid
+        self._hold(self._pid)
+
     async def follow(self) -> Finished:
         """Give it its plan and wait for the end of the command."""
         assert self._process is not None  # noqa: S101 - it was started
         assert self._process.stdin is not None  # noqa: S101 - asked for
-        message = await self._message()
-        if not message.closed:
-            self._pid = message.pid or self._process.pid
-            self._hold(self._pid)
-            plan = _plan(self._house, self._order, self._places()[1])
-            with suppress(OSError):
-                self._process.stdin.write(json.dumps(plan._asdict()).encode())
-                await self._process.stdin.drain()
+        plan = plan_of(self._house, self._order, self._places()[1])
+        with suppress(OSError):
+            self._process.stdin.write(json.dumps(plan._asdict()).encode())
+            await self._process.stdin.drain()
         self._process.stdin.close()
+        message = await self._message()
         while not message.closed and message.body.get("type") != "ended":
             if message.body.get("type") == "egress":
                 self._open(message.descriptors)
@@ -246,49 +247,6 @@ class _Running:
                 os.kill(self._pid, signal.SIGKILL)
             else:
                 os.killpg(self._pid, signal.SIGKILL)
-
-
-def _plan(house: House, order: Order, places: JobPlaces) -> shell.Plan:
-    ground, spec = house.ground, order.spec
-    folder = f"{places.jobs}/{order.name}"
-    limits = {
-        "DATA": (order.limits.memory_mb << 20) + MEMORY_ROOM_BYTES,
-        "FSIZE": order.limits.disk_mb << 20,
-        "CORE": 0,
-    }
-    if ground.is_mounted or spec.uid is not None:
-        limits["NPROC"] = USER_PROCESSES
-    return shell.Plan(
-        command=order.command,
-        folder=folder,
-        environment=_environment(spec, places, folder),
-        uid=spec.uid if os.geteuid() == 0 and house.layers.confines else None,
-        limits=limits,
-        readable=places.readable,
-        writable=[*places.writable, folder],
-        landlock=house.layers.landlock_abi > 0,
-        seccomp=house.layers.seccomp,
-        families=[AF_UNIX, AF_INET, AF_INET6] if ground.is_mounted else [],
-        namespaced=ground.is_mounted,
-        egress=ground.opens_to_internet(spec.key.network),
-    )
-
-
-def _environment(spec: ParentSpec, places: JobPlaces, folder: str) -> dict[str, str]:
-    """What commands find in their variables: where things are, and nothing that opens anything."""
-    programs = VARIABLES["PATH"]
-    if spec.key.environment is not None:
-        programs = f"{Path(places.python).parent}:{programs}"
-    skill = f"{places.deployment}/{spec.entrypoint.skill_dir}".rstrip("/")
-    return {
-        **VARIABLES,
-        "PATH": programs,
-        "HOME": folder,
-        "PWD": folder,
-        "TMPDIR": f"{folder}/{mounts.TMP}",
-        "PYTHONPATH": os.pathsep.join([places.kit, skill, places.deployment]),
-        "PURAS_DEPLOYMENT_ROOT": places.deployment,
-    }
 
 
 async def _read(

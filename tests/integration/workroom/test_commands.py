@@ -16,6 +16,7 @@ from tests.integration.workroom.conftest import SECRET, OpenAgent, running, unti
 from workers.agent import ToolError
 from workers.agent.workroom.printed import KEPT_CHARACTERS
 from workers.sandbox.house import House
+from workers.sandbox.layers import Layers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -219,3 +220,21 @@ async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, ho
         assert "no:" in await opened.bash(f"unset no_proxy NO_PROXY; {ask % port}")
     refused = [body for kind, body in opened.notes.events if kind == "network_refused"]
     assert [body["host"] for body in refused] == ["127.0.0.1"]
+
+
+async def test_a_sandbox_that_does_not_start_is_told_without_the_machines_paths(
+    agent: OpenAgent, tmp_path: Path
+) -> None:
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho /the/machines/own/path >&2\nexit 1\n", encoding="utf-8")
+    broken.chmod(0o755)
+    layers = Layers(broken, 0, False)
+    house = House(
+        tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=layers
+    )
+    it = await agent(house=house)
+    with pytest.raises(ToolError, match="ended before it began"):
+        await it.bash("true")
+    assert "/the/machines" not in str(it.notes.events)
+    await it.room.close()
+    await house.close()

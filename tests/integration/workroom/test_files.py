@@ -123,6 +123,15 @@ async def test_what_no_model_can_take_is_refused_with_the_reason(
         await it.use("file_read", paths=["it"])
 
 
+async def test_no_more_is_read_at_once_than_a_request_can_hold(agent: OpenAgent) -> None:
+    it = await agent()
+    for name in "abc":
+        put(it, name, picture("PNG") + b"x" * (4 << 20))
+    blocks = (await it.use("file_read", paths=["a", "b", "c"])).content
+    assert [block["type"] for block in blocks] == ["text", "image", "text", "image", "text"]
+    assert "read it by itself" in blocks[-1]["text"]
+
+
 async def test_long_texts_are_cut(agent: OpenAgent) -> None:
     it = await agent()
     put(it, "long", b"x" * (MOST_CHARACTERS + 5))
@@ -235,6 +244,13 @@ async def test_a_difference_is_no_longer_than_one_can_take_in(agent: OpenAgent) 
         (await it.use("file_edit", path="a.md", old_string="1", new_string="x", replace_all=True)).content
     )
     assert len(told.split("\n")) <= 83
+
+
+async def test_a_few_words_do_not_ask_for_more_than_there_is_memory(agent: OpenAgent) -> None:
+    it = await agent()
+    put(it, "a.md", b"a" * 1_000_000)
+    with pytest.raises(ToolError, match="100,000,000,000 bytes"):
+        await it.use("file_edit", path="a.md", old_string="a", new_string="b" * 100_000, replace_all=True)
 
 
 async def test_what_belongs_to_the_skill_is_not_written(agent: OpenAgent) -> None:

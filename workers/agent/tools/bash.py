@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from workers.agent import Ran, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.workroom.printed import KEPT_CHARACTERS
-from workers.sandbox.shell import MOST_COMMAND_BYTES
+from workers.sandbox.errors import ParentLost
+from workers.sandbox.orders import MOST_COMMAND_BYTES
 
 from .arguments import Arguments, spec_of
 
@@ -50,7 +51,7 @@ class Bash:
         """Run the command.
 
         Raises:
-            ToolError: the arguments are wrong.
+            ToolError: the arguments are wrong, or there is no sandbox for it now.
         """
         given = _ARGUMENTS.of(call)
         command, timeout_s = given["command"], float(given["timeout"])
@@ -60,11 +61,14 @@ class Bash:
                 "that."
             )
         recorder = workroom.recorder
-        ran = await workroom.bash(
-            command,
-            timeout_s=timeout_s,
-            on_output=lambda stream, text: recorder.record("log", {"stream": stream, "text": text}),
-        )
+        try:
+            ran = await workroom.bash(
+                command,
+                timeout_s=timeout_s,
+                on_output=lambda stream, text: recorder.record("log", {"stream": stream, "text": text}),
+            )
+        except ParentLost as lost:
+            raise ToolError(lost.detail) from None
         return ToolResult(
             _shown(ran, timeout_s), ok=ran.exit_code is not None, facts={"exit_code": _code(ran)}
         )

@@ -16,6 +16,9 @@ from .arguments import Arguments, spec_of
 
 MOST_PATHS: Final = 10
 MOST_CHARACTERS: Final = 100_000
+"""Of the texts of one call."""
+MOST_SEEN_BYTES: Final = 10 << 20
+"""Of the pictures and PDFs of one call: providers take no larger requests."""
 PDF: Final = "application/pdf"
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -34,6 +37,38 @@ _SCHEMA: Final[dict[str, Any]] = {
 _ARGUMENTS: Final = Arguments(_SCHEMA)
 
 
+class _Room:
+    """What one call may still show."""
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._scrubber = scrubber
+        self._characters = MOST_CHARACTERS
+        self._bytes = MOST_SEEN_BYTES
+
+    def cut(self, text: str) -> str:
+        """The text as far as there is room; secrets are taken out before the cut, which could go through one."""
+        text = self._scrubber.scrub(text)
+        shown = text[: self._characters]
+        self._characters -= len(shown)
+        if len(shown) == len(text):
+            return text
+        left = len(text) - len(shown)
+        return f"{shown}\n[cut here: {left:,} more characters, which a command like `tail -c` can show]"
+
+    def take(self, place: places.Place, content: bytes) -> None:
+        """Make room for a file that is shown as it is.
+
+        Raises:
+            ToolError: there is none.
+        """
+        if len(content) > self._bytes:
+            raise ToolError(
+                f"{place.shown!r} is too much beside the files before it, which have up to {MOST_SEEN_BYTES >> 20} MB "
+                "together: read it by itself."
+            )
+        self._bytes -= len(content)
+
+
 class FileRead:
     """Reads files; how depends on what the model can take."""
 
@@ -49,7 +84,7 @@ class FileRead:
         self.spec = spec_of(
             "file_read",
             "Read files: texts, pictures (PNG, JPEG, GIF, WebP) and PDFs, each up to "
-            f"{disk.MOST_BYTES >> 20} MB. Texts are cut at {MOST_CHARACTERS:,} characters.",
+            f"{disk.MOST_BYTES >> 20} MB. Texts are cut after {MOST_CHARACTERS:,} characters in all.",
             _SCHEMA,
         )
 
@@ -62,10 +97,11 @@ class FileRead:
         blocks: list[Block] = []
         read: list[str] = []
         problems: list[str] = []
+        room = _Room(Scrubber(workroom.assignment.secrets.values()))
         for path in dict.fromkeys(_ARGUMENTS.of(call)["paths"]):
             try:
                 place = places.to_read(path, workroom)
-                blocks += await self._blocks(place, workroom)
+                blocks += await self._blocks(place, room)
                 read.append(place.shown)
             except ToolError as error:
                 problems.append(str(error))
@@ -74,16 +110,16 @@ class FileRead:
             raise ToolError("\n".join(problems))
         return ToolResult(blocks, facts={"paths": read, "count": len(read)})
 
-    async def _blocks(self, place: places.Place, workroom: Workroom) -> list[Block]:
+    async def _blocks(self, place: places.Place, room: _Room) -> list[Block]:
         content = await asyncio.to_thread(disk.read, place)
         kind = sniff(content[:HEAD_BYTES], place.parts[-1])
         if kind == PDF:
-            return await self._pdf(place, content, workroom)
+            return await self._pdf(place, content, room)
         if kind in pictures.KINDS:
-            return self._picture(place, content, kind)
-        return [_text(f"{place.shown}:\n{_cut(_decoded(place, content, kind), workroom)}")]
+            return self._picture(place, content, kind, room)
+        return [_text(f"{place.shown}:\n{room.cut(_decoded(place, content, kind))}")]
 
-    def _picture(self, place: places.Place, content: bytes, kind: str) -> list[Block]:
+    def _picture(self, place: places.Place, content: bytes, kind: str, room: _Room) -> list[Block]:
         size = pictures.size_of(content, kind)
         if size is None:
             raise ToolError(f"{place.shown!r} is a broken picture ({kind}).")
@@ -96,10 +132,11 @@ class FileRead:
             raise ToolError(
                 f"{place.shown!r} is a picture ({kind}, {size.width} × {size.height}), and this model sees none."
             )
+        room.take(place, content)
         heading = _text(f"{place.shown} ({kind}, {size.width} × {size.height}):")
         return [heading, {"type": "image", "source": _source(content, kind)}]
 
-    async def _pdf(self, place: places.Place, content: bytes, workroom: Workroom) -> list[Block]:
+    async def _pdf(self, place: places.Place, content: bytes, room: _Room) -> list[Block]:
         pdf = await pdfs.look_at(
             content,
             shown=place.shown,
@@ -108,12 +145,13 @@ class FileRead:
         )
         heading = f"{place.shown} (PDF, {pdf.pages} pages"
         if self._takes_pdf:
+            room.take(place, content)
             document = {"type": "document", "source": _source(content, PDF), "title": place.parts[-1]}
             return [_text(f"{heading}):"), document]
         if not pdf.text.strip():
             raise ToolError(f"{place.shown!r} has no text in it: its pages are pictures.")
         first = f"the text of the first {pdfs.MOST_PAGES}" if pdf.pages > pdfs.MOST_PAGES else "its text"
-        return [_text(f"{heading}, {first}):\n{_cut(pdf.text, workroom)}")]
+        return [_text(f"{heading}, {first}):\n{room.cut(pdf.text)}")]
 
 
 def _decoded(place: places.Place, content: bytes, kind: str) -> str:
@@ -128,15 +166,6 @@ def _decoded(place: places.Place, content: bytes, kind: str) -> str:
             "command or a tool."
         )
     return text
-
-
-def _cut(text: str, workroom: Workroom) -> str:
-    """Secrets are taken out before the cut, which could go through one."""
-    text = Scrubber(workroom.assignment.secrets.values()).scrub(text)
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    left = len(text) - MOST_CHARACTERS
-    return f"{text[:MOST_CHARACTERS]}\n[cut here: {left:,} more characters, which a command like `tail -c` can show]"
 
 
 def _source(content: bytes, kind: str) -> dict[str, str]:

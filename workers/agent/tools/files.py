@@ -128,6 +128,7 @@ class _Replacement(NamedTuple):
             raise ToolError(
                 f"old_string is {count:,} times in {shown!r}: give more of the text around it, or set replace_all."
             )
+        _refuse_large(len(text) + count * (len(self.new) - len(self.old)))
         return text.replace(self.old, self.new)
 
 
@@ -170,12 +171,17 @@ def _change(given: dict[str, Any]) -> _Replacement | _Lines:
 
 async def _put(place: places.Place, text: str, workroom: Workroom) -> disk.Written:
     content = text.encode("utf-8")
-    if len(content) > disk.MOST_BYTES:
-        raise ToolError(
-            f"The text has {len(content):,} bytes, more than {disk.MOST_BYTES >> 20} MB: write less."
-        )
+    _refuse_large(len(content))
     uid = workroom.assignment.sandbox_uid
     return await asyncio.to_thread(disk.write, place, content, owner_uid=uid)
+
+
+def _refuse_large(size: int) -> None:
+    """Before it is made: a few words can ask for more than there is memory."""
+    if size > disk.MOST_BYTES:
+        raise ToolError(
+            f"The text would have {size:,} bytes, more than {disk.MOST_BYTES >> 20} MB: write less."
+        )
 
 
 def _decoded(place: places.Place, content: bytes) -> str:

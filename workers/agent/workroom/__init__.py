@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +21,12 @@ from workers.runners import Assignment, Entrypoint, Failure, Outcome, Recorder, 
 from workers.sandbox.egress.visit import Visit
 from workers.sandbox.errors import EntrypointRefused, ParentLost, SandboxUnavailable
 from workers.sandbox.house import House
+from workers.sandbox.orders import Order
 from workers.sandbox.own_drive import DRIVE_GONE, OwnDrive
 from workers.sandbox.places import HostPlaces, seen_from_inside
 from workers.sandbox.process import NotStarted
 from workers.sandbox.rooms import RoomKey
-from workers.sandbox.shell import Order, run_command
+from workers.sandbox.shell import run_command
 from workers.sandbox.spec import spec_of, tool_spec
 from workers.sandbox.stay import Guest, job_of, stay
 from workers.sandbox.telling import announce_sandbox, record_refusal
@@ -36,24 +37,6 @@ from .printed import Printed, Trace
 
 IDEMPOTENCY_KEY: Final = "PURAS_IDEMPOTENCY_KEY"
 _PLACE: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
-
-
-@asynccontextmanager
-async def workroom(
-    house: House, assignment: Assignment, skill: Skill, recorder: Recorder
-) -> AsyncIterator[SandboxWorkroom]:
-    """A workroom for one attempt, open while the block lasts.
-
-    Raises:
-        PurasError: it cannot be had; or, at the end of a block that went well, files of its own drive were lost.
-    """
-    room = await open_workroom(house, assignment, skill, recorder)
-    try:
-        yield room
-    finally:
-        await room.close()
-    if not room.drive_is_whole:
-        raise ParentLost(DRIVE_GONE)
 
 
 async def open_workroom(

@@ -1,0 +1,83 @@
+"""A command of an agent, and what its sandbox is told of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from workers.runners import RunLimits
+
+from . import mounts
+from .house import House
+from .inside import shell
+from .inside.filters import AF_INET, AF_INET6, AF_UNIX
+from .launch import MEMORY_ROOM_BYTES, USER_PROCESSES, VARIABLES
+from .places import JobPlaces
+from .spec import ParentSpec
+
+MOST_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command and whom it is for."""
+
+    command: str
+    spec: ParentSpec
+    """Of the skill: its bundle, drive, user and network."""
+    room: Path
+    name: str
+    """Of the work folder in the room."""
+    descriptor: int
+    """Of the work folder."""
+    limits: RunLimits
+    timeout_s: float
+    hear: Callable[[str, bytes], Coroutine[Any, Any, None]]
+    """Takes what it prints, by stream; reading waits for it."""
+
+
+def plan_of(house: House, order: Order, places: JobPlaces) -> shell.Plan:
+    """The command, its variables, and how far it is confined."""
+    ground, spec = house.ground, order.spec
+    folder = f"{places.jobs}/{order.name}"
+    limits = {
+        "DATA": (order.limits.memory_mb << 20) + MEMORY_ROOM_BYTES,
+        "FSIZE": order.limits.disk_mb << 20,
+        "CORE": 0,
+    }
+    if ground.is_mounted or spec.uid is not None:
+        limits["NPROC"] = USER_PROCESSES
+    return shell.Plan(
+        command=order.command,
+        folder=folder,
+        environment=_environment(spec, places, folder),
+        uid=spec.uid if os.geteuid() == 0 and house.layers.confines else None,
+        limits=limits,
+        readable=places.readable,
+        writable=[*places.writable, folder],
+        landlock=house.layers.landlock_abi > 0,
+        seccomp=house.layers.seccomp,
+        families=[AF_UNIX, AF_INET, AF_INET6] if ground.is_mounted else [],
+        namespaced=ground.is_mounted,
+        egress=ground.opens_to_internet(spec.key.network),
+    )
+
+
+def _environment(spec: ParentSpec, places: JobPlaces, folder: str) -> dict[str, str]:
+    """What commands find in their variables: where things are, and nothing that opens anything."""
+    programs = VARIABLES["PATH"]
+    if spec.key.environment is not None:
+        programs = f"{Path(places.python).parent}:{programs}"
+    skill = f"{places.deployment}/{spec.entrypoint.skill_dir}".rstrip("/")
+    return {
+        **VARIABLES,
+        "PATH": programs,
+        "HOME": folder,
+        "PWD": folder,
+        "TMPDIR": f"{folder}/{mounts.TMP}",
+        "PYTHONPATH": os.pathsep.join([places.kit, skill, places.deployment]),
+        "PURAS_DEPLOYMENT_ROOT": places.deployment,
+    }
