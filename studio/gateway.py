@@ -20,7 +20,7 @@ from studio.sockets import PersonBehind, StandingOf, WatchedSockets
 API_SEGMENT: Final = "v1"
 EVENTS_SEGMENT: Final = "_event"
 """Where the pages open their socket."""
-PAGE_SEGMENTS: Final = frozenset({"", "p"})
+PAGE_SEGMENTS: Final = frozenset({"", "p", "account"})
 FILE_SEGMENTS: Final = frozenset({"assets"})
 
 

@@ -12,13 +12,13 @@ from reflex_components_core.core.banner import has_connection_errors
 from backend import logs
 from backend.answers import as_puras_error
 from backend.auth.errors import ProjectNotFound
-from backend.auth.membership import memberships
+from backend.auth.membership import memberships, role_name
 from backend.auth.principal import Role
 from backend.errors import NotSignedIn
 from backend.ledger.queries import balance
 from studio import session
 from studio.components.elements import button, link, note
-from studio.components.live import SignOut, ToSignIn
+from studio.components.live import SignOut, StaySignedIn, ToSignIn
 from studio.wording import usd
 
 log = logs.get(__name__)
@@ -39,7 +39,10 @@ class Shell(rx.State):
     csrf: str = ""
     project_slug: str = ""
     project_name: str = ""
+    role: str = ""
     can_write: bool = False
+    can_manage: bool = False
+    is_owner: bool = False
     balance: str = ""
     is_wallet_empty: bool = False
     is_ready: bool = False
@@ -48,11 +51,14 @@ class Shell(rx.State):
     """Why this page cannot be shown at all."""
     notice: str = ""
     """What went wrong with the last act."""
+    _address: str = ""
+    """How the address named the project that was entered last."""
 
     @rx.event
     async def visit(self):
         """Find the person, on a page that is outside of the projects."""
         self._begin()
+        self._address = ""
         async with session.visiting(self) as visit:
             self.email, self.csrf = visit.person.email, visit.person.csrf_token
         self.project_slug = self.project_name = ""
@@ -63,13 +69,17 @@ class Shell(rx.State):
         """Find the person and the project of the page's address."""
         self._begin()
         slug: str = self.project
+        if slug != self._address:  # until it is known, nothing may act in the one that was left
+            self._address, self.is_ready = slug, False
+            self.project_slug = self.project_name = ""
+            yield
         try:
             async with session.acting(self, slug) as act:
                 self.email, self.csrf = act.person.email, act.person.csrf_token
                 mine = {one.project.id: one.project for one in await memberships(act.session, act.person)}
                 project = mine[act.principal.project_id]
                 self.project_slug, self.project_name = project.slug, project.name
-                self.can_write = act.principal.role >= Role.DEVELOPER
+                self._may(act.principal.role)
                 wallet = await balance(act.session, act.principal)
         except ProjectNotFound:
             self.closed = f"There is no project {slug!r}, or you are not in it."
@@ -97,6 +107,11 @@ class Shell(rx.State):
     def leave(self):
         """The session has ended: the page goes to the sign-in form."""
         self.is_signed_out = True
+
+    def _may(self, role: Role) -> None:
+        self.role = role_name(role)
+        self.can_write, self.can_manage = role >= Role.DEVELOPER, role >= Role.ADMIN
+        self.is_owner = role >= Role.OWNER
 
     def _begin(self) -> None:
         self.closed = self.notice = ""
@@ -126,6 +141,7 @@ def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.C
         ),
     )
     return rx.fragment(
+        StaySignedIn.create(off=has_connection_errors),
         rx.el.a("Skip to content", href="#main", class_name="skip"),
         rx.el.div(
             _sidebar(here),
@@ -150,6 +166,8 @@ def _sidebar(here: str) -> rx.Component:
         _nav("Skills", "blocks", base, is_here=here == "project"),
         rx.el.div("Run", class_name="cap section"),
         _nav("Jobs", "activity", base + "/jobs", is_here=here == "jobs"),
+        rx.el.div("Project", class_name="cap section"),
+        _nav("Settings", "settings", base + "/settings", is_here=here == "settings"),
     )
     return rx.el.nav(
         link(
@@ -163,21 +181,25 @@ def _sidebar(here: str) -> rx.Component:
         ),
         rx.cond(is_in_project, in_project, _nav("Projects", "layout-grid", "/", is_here=here == "home")),
         rx.el.div(class_name="grow"),
-        _person(),
+        _person(is_here=here == "account"),
         SignOut.create(csrf=Shell.csrf),
         class_name="side",
         aria_label="Main",
     )
 
 
-def _person() -> rx.Component:
+def _person(*, is_here: bool) -> rx.Component:
     money = rx.el.span(Shell.balance, class_name="count num", title="What the project's wallet has free")
-    return rx.el.div(
-        rx.el.span(Shell.email[:1], class_name="mark person"),
-        rx.el.span(Shell.email, class_name="label cut grow", title=Shell.email),
+    current = {"aria-current": "page"} if is_here else {}
+    return link(
+        rx.el.span(Shell.email[:1], class_name="mark person", aria_hidden="true"),
+        rx.el.span("Your account: ", class_name="hidden-label"),
+        rx.el.span(Shell.email, class_name="label cut grow"),
         rx.cond(Shell.project_slug != "", money),
+        href="/account",
         class_name="nav",
-        style={"cursor": "default"},
+        title="Your account: " + Shell.email,
+        custom_attrs=current,
     )
 
 
@@ -206,7 +228,11 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
             steps.append(link(crumb.label, href=crumb.href, class_name="crumb"))
     return rx.el.header(
         rx.el.nav(
-            rx.cond(Shell.closed != "", rx.el.span("Not found", class_name="crumb"), rx.fragment(*steps)),
+            rx.cond(
+                Shell.closed != "",
+                rx.el.span("Not found", class_name="crumb"),
+                rx.cond(Shell.is_ready, rx.fragment(*steps)),
+            ),
             class_name="row grow crumbs",
             aria_label="Breadcrumb",
         ),

@@ -4,9 +4,9 @@ import { post } from "./upload";
 /** Where a bundle's zip is dropped: publishes it, or shows everything that is wrong with it, each with its place. */
 export function BundleDrop({ project, csrf, onPublished }) {
   const [sending, setSending] = useState(null), [failure, setFailure] = useState(null), [over, setOver] = useState(false);
-  const input = useRef(null);
+  const input = useRef(null), isBlocked = !project || !csrf || sending !== null;
   const publish = async (file) => {
-    if (!file || sending !== null) return;
+    if (!file || isBlocked) return;
     setFailure(null);
     setSending(0);
     const form = new FormData();
@@ -31,7 +31,7 @@ export function BundleDrop({ project, csrf, onPublished }) {
           <span className="strong" style={{ color: "var(--t1)", display: "block" }}>{sending === null ? "Upload a bundle" : sending < 1 ? "Sending…" : "Checking…"}</span>
           <span className="t3">Drop or choose the zip of your skills folder. It is checked, becomes the next version and is made active.</span>
         </span>
-        <input ref={input} className="hidden-label" type="file" accept=".zip,application/zip" aria-label="Bundle" onChange={(event) => publish(event.target.files[0])} />
+        <input ref={input} className="hidden-label" type="file" accept=".zip,application/zip" disabled={isBlocked} aria-label="Bundle" onChange={(event) => publish(event.target.files[0])} />
       </label>
       {failure && <Failure failure={failure} />}
     </div>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 
 const COPY = "M9 9h11v11H9z M5 15H4V4h11v1";
 const DONE = "M5 12l5 5L20 7";
@@ -34,19 +34,25 @@ async function toClipboard(text) {
   return undefined;
 }
 
-/** A button that asks first. The dialog is the browser's own: it keeps the focus in and gives it back. */
-export function Confirm({ label, title, text, confirm, kind = "", disabled = false, onConfirm }) {
-  const dialog = useRef(null);
+/** A button that asks first, and wants `typed` to be typed where it is given.
+ *  The dialog is the browser's own: it keeps the focus in and gives it back. */
+export function Confirm({ label, title, text, confirm, kind = "", typed = "", disabled = false, onConfirm }) {
+  const dialog = useRef(null), field = useId(), [written, setWritten] = useState("");
+  const open = () => { setWritten(""); dialog.current.showModal(); };
   return (
     <>
-      <button type="button" className={`btn above ${kind}`} disabled={disabled} onClick={() => dialog.current.showModal()}>{label}</button>
+      <button type="button" className={`btn above ${kind}`} disabled={disabled} onClick={open}>{label}</button>
       <dialog className="dlg" ref={dialog} aria-label={title} onClick={(e) => e.target === dialog.current && dialog.current.close()}>
-        <form method="dialog" className="in-dlg">
+        <form method="dialog" className="in-dlg" onSubmit={() => onConfirm?.()}>
           <h2>{title}</h2>
           <p className="t2">{text}</p>
+          {typed && <div className="col" style={{ gap: 4 }}>
+            <label htmlFor={field}>Type <span className="mono strong">{typed}</span> to go on</label>
+            <input id={field} className="in" autoComplete="off" spellCheck={false} value={written} onChange={(event) => setWritten(event.target.value)} />
+          </div>}
           <div className="acts">
-            <button className="btn" value="no">Keep it as it is</button>
-            <button className={`btn ${kind === "danger" ? "danger" : "pri"}`} value="yes" onClick={() => onConfirm?.()}>{confirm}</button>
+            <button type="button" className="btn" onClick={() => dialog.current.close()}>Keep it as it is</button>
+            <button className={`btn ${kind.includes("danger") ? "danger" : "pri"}`} disabled={typed !== "" && written !== typed}>{confirm}</button>
           </div>
         </form>
       </dialog>

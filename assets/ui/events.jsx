@@ -17,9 +17,12 @@ function useEvents(src) {
   return [events, state];
 }
 
+const isGone = (state) => state.phase === "refused" && state.code === "events_gone";
+
 /** Says when the line is down or refused; silent while all is well. */
 function Line({ state }) {
   if (state.phase === "retrying") return <div className="note" data-s="wait" role="status" style={{ margin: 12 }}>Connection lost. Catching up from the last event…</div>;
+  if (isGone(state)) return <div className="note" role="status" style={{ margin: 12 }}>What happened in this job, step by step, is no longer kept: this instance removes it some time after a job has ended. Inputs, result and cost are still here.</div>;
   if (state.phase === "refused") return <div className="note" data-s="fail" role="alert" style={{ margin: 12 }}>{state.detail}</div>;
   return null;
 }
@@ -102,13 +105,13 @@ export function Logs({ src }) {
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row" style={{ padding: "8px 16px", borderBottom: "1px solid var(--line)" }}>
         <input className="in" style={{ maxWidth: 280 }} placeholder="Search the log…" aria-label="Search the log" value={query} onChange={(event) => setQuery(event.target.value)} />
-        <span className="t3 num">{wanted ? `${found.length} of ${lines.length} lines` : `${lines.length} lines`}</span>
+        {!isGone(state) && <span className="t3 num">{wanted ? `${found.length} of ${lines.length} lines` : `${lines.length} lines`}</span>}
       </div>
       <Line state={state} />
       <div className="scroll grow log" {...scroller} tabIndex={0} role="log" aria-label="Log">
         {shown.length < found.length && <button type="button" className="btn quiet" style={{ margin: "0 12px 6px" }} onClick={() => setWhole(true)}>Show {found.length - shown.length} earlier lines</button>}
         {shown.map((line) => <div key={line.id} data-l={line.payload.level ?? line.payload.stream}><span className="t3 num">{duration(Date.parse(line.ts) - start)}</span><span className="t3">{line.payload.level ?? line.payload.stream}</span><span className="line">{line.payload.text}</span></div>)}
-        {!shown.length && <p className="t3" style={{ padding: "10px 16px", fontFamily: "var(--sans)" }}>{lines.length ? "No line has that." : "Nothing printed or logged so far."}</p>}
+        {!shown.length && state.phase !== "refused" && <p className="t3" style={{ padding: "10px 16px", fontFamily: "var(--sans)" }}>{lines.length ? "No line has that." : "Nothing printed or logged so far."}</p>}
       </div>
     </div>
   );

@@ -12,9 +12,10 @@ export function FileField({ id, kind, value, accept, invalid, describedBy, conte
   const [sending, setSending] = useState(null), [failure, setFailure] = useState(""), [over, setOver] = useState(false);
   const [local, setLocal] = useState(null), newest = useRef(0);
   useEffect(() => () => local && URL.revokeObjectURL(local.url), [local]);
+  const isBlocked = !context.csrf || !context.project; // an upload carries both, and a page that just opened has neither
   const path = pathOf(value), isOurs = path && !/^[a-z][a-z0-9+.-]*:/i.test(path);
   const send = async (file) => {
-    if (!file) return;
+    if (!file || isBlocked) return;
     const turn = ++newest.current;
     setFailure("");
     setLocal({ url: URL.createObjectURL(file), name: file.name, bytes: file.size });
@@ -42,7 +43,7 @@ export function FileField({ id, kind, value, accept, invalid, describedBy, conte
           <span className="hint">{hint}</span>
           {sending !== null && <progress value={sending} max={1} aria-label="Upload" />}
         </span>
-        <input id={id} className="hidden-label" type="file" accept={accept ?? ACCEPT[kind]} aria-invalid={invalid} aria-describedby={describedBy} onChange={(event) => send(event.target.files[0])} />
+        <input id={id} className="hidden-label" type="file" disabled={isBlocked} accept={accept ?? ACCEPT[kind]} aria-invalid={invalid} aria-describedby={describedBy} onChange={(event) => send(event.target.files[0])} />
       </label>
       <input className="in" aria-label="Drive path or address" placeholder="or a drive path, or https://…" value={path}
         onChange={(event) => { setLocal(null); onChange(event.target.value || undefined); }} />

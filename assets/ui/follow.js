@@ -9,7 +9,7 @@ const RETRY_MS = [500, 1000, 2000, 5000];
 const streams = new Map();
 
 /** Follow a job. `onEvents(list)` gets the past and each batch after it; `onState({phase, detail})` what the line does:
- *  `connecting`, `live`, `retrying`, `ended`, or `refused` with the API's sentence. Returns a function that stops. */
+ *  `connecting`, `live`, `retrying`, `ended`, or `refused` with the API's code and sentence. Returns a function that stops. */
 export function follow(url, { onEvents, onState }) {
   const stream = streams.get(url) ?? start(url);
   const looker = { onEvents, onState };
@@ -68,7 +68,7 @@ async function read(stream) {
   const answer = await fetch(url, { headers: { Accept: "text/event-stream" }, signal: stream.abort.signal });
   if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
     const body = await answer.json().catch(() => ({}));
-    return tell(stream, { phase: "refused", detail: body.detail ?? `The stream was refused (${answer.status}).` });
+    return tell(stream, { phase: "refused", code: body.code, detail: body.detail ?? `The stream was refused (${answer.status}).` });
   }
   if (!answer.ok) throw new Error(String(answer.status));
   tell(stream, { phase: "live" });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
@@ -16,6 +17,11 @@ Text = str | rx.Var[str]
 def link(*children: Any, href: Text, **props: Any) -> rx.Component:
     """A link within the studio."""
     return router_link(*children, to=href, **props)
+
+
+def way_out(*children: Any, href: Text, **props: Any) -> rx.Component:
+    """A link to what the server itself answers: a form, or a download."""
+    return router_link(*children, to=href, reload_document=True, **props)
 
 
 def button(label: Text, *, icon: str = "", kind: str = "", **props: Any) -> rx.Component:
@@ -74,10 +80,21 @@ def facts(*pairs: tuple[str, Any]) -> rx.Component:
 def code(text: Text, *, is_bare: bool = False) -> rx.Component:
     """A block of code with a button that copies it."""
     return rx.el.div(
-        rx.el.div(Copy.create(text=text), style={"position": "absolute", "right": "4px", "top": "4px"}),
+        rx.el.div(Copy.create(text=text), class_name="copy"),
         rx.el.pre(text, class_name="code bare" if is_bare else "code", tab_index=0),
-        style={"position": "relative"},
+        class_name="copied",
     )
+
+
+def field(
+    label: str, name: str, control: Callable[..., rx.Component], *children: Any, hint: str = "", **props: Any
+) -> rx.Component:
+    """A control of a form with its label, and what there is to say about it."""
+    place = f"field-{name}"
+    described = {"aria_describedby": f"{place}-hint"} if hint else {}
+    made = control(*children, **{"id": place, "name": name, "class_name": "in", **described, **props})
+    told = [rx.el.span(hint, class_name="hint", id=f"{place}-hint")] if hint else []
+    return rx.el.div(rx.el.label(label, html_for=place, class_name="label"), made, *told, class_name="field")
 
 
 def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
@@ -105,6 +122,13 @@ def table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Comp
         rx.el.tbody(body),
         class_name="tbl",
         aria_label=label,
+    )
+
+
+def framed_table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
+    """A table in a frame of its own, within which it scrolls where the screen is narrow."""
+    return rx.el.div(
+        table(label, columns, body), class_name="pane wide", tab_index=0, role="region", aria_label=label
     )
 
 

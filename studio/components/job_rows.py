@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import reflex as rx
 
 from backend.jobs.schemas import JobView
-from studio.components.elements import link, status, table, tag
+from studio.components.elements import framed_table, link, status, table, tag
 from studio.components.live import Ago, Elapsed
 from studio.job_facts import reason_of, version_of
 from studio.wording import usd
 
 _MOST_REASON_CHARACTERS = 160
+_COLUMNS: Final[list[tuple[Any, str, str]]] = [
+    ("Status", "28%", ""),
+    ("Job", "11%", ""),
+    ("Skill", "16%", ""),
+    ("Version", "8%", ""),
+    ("Source", "9%", ""),
+    ("Duration", "9%", "num"),
+    ("Cost", "7%", "num"),
+    ("Submitted", "11%", "num"),
+]
 
 
 @dataclass
@@ -53,17 +64,12 @@ def row_of(job: JobView, project_slug: str) -> JobRow:
 
 def job_table(rows: rx.Var[list[JobRow]]) -> rx.Component:
     """The jobs, each row a link to its job."""
-    columns = [
-        ("Status", "28%", ""),
-        ("Job", "11%", ""),
-        ("Skill", "16%", ""),
-        ("Version", "8%", ""),
-        ("Source", "9%", ""),
-        ("Duration", "9%", "num"),
-        ("Cost", "7%", "num"),
-        ("Submitted", "11%", "num"),
-    ]
-    return table("Jobs", columns, rx.foreach(rows, _row))
+    return table("Jobs", _COLUMNS, rx.foreach(rows, _row))
+
+
+def framed_job_table(rows: rx.Var[list[JobRow]]) -> rx.Component:
+    """The same, in a frame among other things."""
+    return framed_table("Jobs", _COLUMNS, rx.foreach(rows, _row))
 
 
 def _row(job: rx.Var[JobRow]) -> rx.Component:

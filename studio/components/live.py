@@ -52,7 +52,7 @@ class Copy(rx.Component):
 
 
 class Confirm(rx.Component):
-    """A button that asks before it acts."""
+    """A button that asks before it acts; `typed` is what must be typed first, where that is not empty."""
 
     library = "$/public/ui/controls.jsx"
     tag = "Confirm"
@@ -61,6 +61,7 @@ class Confirm(rx.Component):
     text: rx.Var[str]
     confirm: rx.Var[str]
     kind: rx.Var[str]
+    typed: rx.Var[str]
     disabled: rx.Var[bool]
     on_confirm: rx.EventHandler[_no_arguments]
 
@@ -153,9 +154,18 @@ class ToSignIn(rx.Component):
     tag = "ToSignIn"
 
 
+class StaySignedIn(rx.Component):
+    """Shows nothing; leaves for the sign-in form when the page's line is `off` because the session has ended."""
+
+    library = "$/public/ui/leave.jsx"
+    tag = "StaySignedIn"
+    off: rx.Var[bool]
+
+
 class SignOut(rx.Component):
-    """The form that ends the session."""
+    """The form that ends the session: a row of the sidebar, or a `button`."""
 
     library = "$/public/ui/leave.jsx"
     tag = "SignOut"
     csrf: rx.Var[str]
+    button: rx.Var[bool]

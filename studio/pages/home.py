@@ -13,7 +13,7 @@ from backend.ledger.queries import balance
 from backend.projects import service as projects
 from studio import session
 from studio.components.elements import button, empty, link, section, tag
-from studio.components.job_rows import JobRow, job_table, row_of
+from studio.components.job_rows import JobRow, framed_job_table, row_of
 from studio.components.live import Ago
 from studio.session import Visit
 from studio.shell import Crumb, shell
@@ -69,6 +69,7 @@ class Home(rx.State):
                 name=str(form.get("name", "")),
                 created_by=visit.person,
                 concurrency_limit=session.instance().settings.project_concurrency,
+                most_of_person=session.instance().settings.most_projects,
             )
         return rx.redirect(f"/p/{project.slug}")
 
@@ -107,7 +108,7 @@ def page() -> rx.Component:
                 ),
                 rx.cond(
                     Home.failures.length() > 0,
-                    section("Recent failures", rx.el.div(job_table(Home.failures), class_name="pane")),
+                    section("Recent failures", framed_job_table(Home.failures)),
                 ),
                 class_name="scroll grow column",
             ),

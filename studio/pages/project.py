@@ -11,7 +11,7 @@ from backend.deployments import service as deployments
 from backend.deployments.tables import Deployment
 from backend.skillpacks import service as skillpacks
 from studio import session
-from studio.components.elements import link, note, section, table, tag
+from studio.components.elements import framed_table, link, note, section, tag
 from studio.components.live import Ago, BundleDrop, Confirm
 from studio.components.snippets import LANGUAGES, snippets
 from studio.shell import Crumb, Shell, shell
@@ -111,7 +111,7 @@ def page() -> rx.Component:
                 rx.cond(Shell.can_write, section("Publish", _publish())),
                 rx.cond(
                     Overview.versions.length() > 0,
-                    section("Versions", rx.el.div(_versions(), class_name="pane")),
+                    section("Versions", _versions()),
                 ),
                 rx.cond(
                     Overview.skills.length() > 0,
@@ -185,7 +185,7 @@ def _versions() -> rx.Component:
         ("When", "11%", "num"),
         (rx.el.span("Action", class_name="hidden-label"), "10%", "num"),
     ]
-    return table("Versions", columns, rx.foreach(Overview.versions, _version))
+    return framed_table("Versions", columns, rx.foreach(Overview.versions, _version))
 
 
 def _version(row: rx.Var[VersionRow]) -> rx.Component:

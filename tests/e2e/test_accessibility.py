@@ -65,6 +65,10 @@ def test_the_pages_of_the_studio(signed_in: Page, settled: Any) -> None:
         f"{settled.url}/jobs/{running}": lambda: signed_in.get_by_role("progressbar", name="Progress"),
         f"{settled.url}/jobs/123": lambda: signed_in.get_by_role("alert"),
         f"{settled.url}/play/count": lambda: signed_in.get_by_label("seconds"),
+        f"{settled.url}/settings": lambda: signed_in.get_by_label("Slug"),
+        f"{settled.url}/settings?tab=members": lambda: signed_in.get_by_role("table", name="Members"),
+        f"{settled.url}/settings?tab=limits": lambda: signed_in.get_by_role("table", name="Limits"),
+        f"{settled.running.url}/account": lambda: signed_in.get_by_role("table", name="Sessions"),
         f"{settled.running.url}/no/such/page": lambda: signed_in.get_by_role("heading").first,
     }
     for url, sign in pages.items():
@@ -83,6 +87,10 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
     signed_in.get_by_role("button", name="Cancel").click()
     expect(signed_in.get_by_role("button", name="Cancel the job")).to_be_visible()
     assert_usable(signed_in, "job, asked whether to cancel")
+    signed_in.goto(f"{settled.url}/settings?tab=keys")
+    signed_in.get_by_role("button", name="New key").click()
+    expect(signed_in.get_by_label("Expires after")).to_be_visible()
+    assert_usable(signed_in, "settings, a new key")
     signed_in.goto(f"{settled.url}/play/count")
     signed_in.get_by_label("seconds").fill("600")
     signed_in.get_by_role("button", name="Run").click()

@@ -1,0 +1,47 @@
+"""How much of its quotas a project has taken; its drive counts itself (`backend.drive.usage`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth.principal import Principal, visible
+from backend.auth.tables import ApiKey
+from backend.deployments.tables import Deployment
+from backend.jobs.tables import Admission
+from backend.limits.quotas import Quota
+from backend.projects.tables import Invitation, Member
+from backend.secrets.tables import Secret
+from backend.skillpacks.tables import Skillpack
+
+
+async def held(session: AsyncSession, principal: Principal) -> dict[Quota, int]:
+    """How many of each thing there are; of what each skillpack has its own, those of the fullest one."""
+    invited = visible(Invitation, principal).with_only_columns(col(Invitation.id))
+    people = visible(Member, principal).with_only_columns(col(Member.user_id)).union_all(invited).subquery()
+    kept = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
+    counted = {
+        Quota.QUEUED_JOBS: visible(Admission, principal)
+        .with_only_columns(col(Admission.parked))
+        .scalar_subquery(),
+        Quota.DEPLOYMENTS: _in_fullest(kept, col(Deployment.skillpack_id)),
+        Quota.API_KEYS: _count(visible(ApiKey, principal).where(col(ApiKey.revoked_at).is_(None))),
+        Quota.MEMBERS: select(func.count()).select_from(people).scalar_subquery(),
+        Quota.SECRETS: _in_fullest(visible(Secret, principal), col(Secret.skillpack_id)),
+        Quota.SKILLPACKS: _count(visible(Skillpack, principal)),
+    }
+    found = (await session.execute(select(*counted.values()))).one()
+    return {quota: number or 0 for quota, number in zip(counted, found, strict=True)}
+
+
+def _count(rows: Select[Any]) -> ScalarSelect[int]:
+    return rows.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
+
+
+def _in_fullest(rows: Select[Any], place: Any) -> ScalarSelect[int]:
+    """How many of the rows are in the place that has most of them."""
+    many = rows.with_only_columns(func.count().label("many"), maintain_column_froms=True).group_by(place)
+    return many.order_by(func.count().desc()).limit(1).scalar_subquery()

@@ -1,0 +1,246 @@
+"""The project's API keys; a new one is shown once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+
+from backend.auth import keys
+from backend.auth.principal import Role
+from backend.auth.schemas import NewKeyAsked
+from backend.auth.tables import ApiKey
+from backend.clock import now
+from backend.errors import Conflict, Invalid
+from backend.paging import MOST, Page
+from studio import session
+from studio.components.elements import button, framed_table, note, section, tag
+from studio.components.live import Ago, Confirm
+from studio.forms import end_of_day, micros, number, parsed, said, text
+from studio.pages.settings.key_form import SCOPE, KeyForm, form
+from studio.pages.settings.shown_once import shown_once
+from studio.shell import Shell
+from studio.wording import usd
+
+
+@dataclass
+class KeyRow:
+    """What the list shows of a key."""
+
+    id: str
+    name: str
+    prefix: str
+    kind: str
+    narrowed: str
+    """To what; empty: to nothing."""
+    ended: str
+    """`revoked` or `expired`; empty while it works."""
+    last_used_at: str
+    expires_at: str
+
+
+class Keys(rx.State):
+    """The API keys of a project."""
+
+    rows: list[KeyRow] = []
+    fresh: str = ""
+    """The clear text of the key that was just made, until it is put away."""
+    problem: str = ""
+    is_making: bool = False
+    is_loaded: bool = False
+
+    @rx.event
+    async def load(self):
+        """Read the keys, where the person may."""
+        self.reset()
+        await self._read()
+        self.is_loaded = True
+        return KeyForm.begin
+
+    @rx.event
+    def open_form(self):
+        """Show the form for a new key."""
+        self.is_making, self.fresh = True, ""
+
+    @rx.event
+    def close_form(self):
+        """Make none."""
+        self.is_making, self.problem = False, ""
+
+    @rx.event
+    async def create(self, typed: dict[str, Any]):
+        """Make a key, and show it."""
+        self.problem = ""
+        try:
+            asked = _asked(typed)
+            async with session.acting(self, self.project) as act:
+                act.principal.require(Role.ADMIN, "project:write")
+                made = await keys.create(
+                    act.session,
+                    act.principal,
+                    project_id=act.principal.project_id,
+                    kind=asked.kind,
+                    name=asked.name,
+                    limits=_limits(asked),
+                    quotas=session.instance().settings.quotas,
+                )
+        except (Conflict, Invalid) as refused:
+            self.problem = said(refused)
+            return
+        self.fresh, self.is_making = made.clear_text, False
+        await self._read()
+
+    @rx.event
+    def put_away(self):
+        """The person has kept the new key."""
+        self.fresh = ""
+
+    @rx.event
+    async def revoke(self, key_id: str):
+        """End a key."""
+        async with session.acting(self, self.project) as act:
+            act.principal.require(Role.ADMIN, "project:write")
+            await keys.revoke(act.session, act.principal, UUID(key_id))
+        await self._read()
+
+    async def _read(self) -> None:
+        async with session.acting(self, self.project) as act:
+            if act.principal.role < Role.ADMIN:
+                return
+            found = await keys.list_keys(act.session, act.principal, Page(limit=MOST))
+        self.rows = [_row(key) for key in found.items]
+
+
+def _asked(typed: dict[str, Any]) -> NewKeyAsked:
+    """What the form asks for, as the body of a request would."""
+    values = {
+        "kind": text(typed, "kind"),
+        "name": text(typed, "name"),
+        "scopes": [name.removeprefix(SCOPE) for name in typed if name.startswith(SCOPE)],
+        "skill_allowlist": text(typed, "skill_allowlist").replace(",", " ").split(),
+        "daily_cap_micros": micros(typed, "daily_cap"),
+        "requests_per_minute": number(typed, "requests_per_minute"),
+        "expires_at": end_of_day(typed, "expires_on"),
+    }
+    return parsed(NewKeyAsked, values)
+
+
+def _limits(asked: NewKeyAsked) -> keys.Limits:
+    return keys.Limits(
+        asked.scopes,
+        asked.skill_allowlist,
+        asked.daily_cap_micros,
+        asked.expires_at,
+        asked.requests_per_minute,
+    )
+
+
+def _row(key: ApiKey) -> KeyRow:
+    is_expired = key.expires_at is not None and key.expires_at <= now()
+    return KeyRow(
+        id=str(key.id),
+        name=key.name,
+        prefix=f"puras_{'live' if key.kind == 'secret' else 'pub'}_{key.prefix}",
+        kind=key.kind,
+        narrowed=_narrowed(key),
+        ended="revoked" if key.revoked_at else "expired" if is_expired else "",
+        last_used_at=key.last_used_at.isoformat() if key.last_used_at else "",
+        expires_at=f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
+    )
+
+
+def _narrowed(key: ApiKey) -> str:
+    """`jobs:read · skills thumbnail · $2.00 a day`."""
+    parts = [", ".join(key.scopes), f"skills {', '.join(key.skill_allowlist)}" if key.skill_allowlist else ""]
+    if key.daily_cap_micros is not None:
+        parts.append(f"{usd(key.daily_cap_micros)} a day")
+    if key.requests_per_minute is not None:
+        parts.append(f"{key.requests_per_minute:,} requests a minute")
+    return " · ".join(part for part in parts if part)
+
+
+def pane() -> rx.Component:
+    """The keys, and a form that makes one."""
+    new = button("New key", icon="plus", kind="pri", on_click=Keys.open_form, disabled=Keys.is_making)
+    shown = rx.fragment(
+        rx.cond(Keys.fresh != "", _fresh()),
+        rx.cond(Keys.is_making, section("New key", form(Keys.create, Keys.close_form, Keys.problem))),
+        section(
+            "API keys",
+            rx.cond(
+                Keys.rows.length() > 0,
+                _list(),
+                rx.el.p("No keys yet. A program that calls this project needs one.", class_name="t2"),
+            ),
+            actions=[new],
+        ),
+    )
+    return rx.cond(
+        Keys.is_loaded,
+        rx.cond(
+            Shell.can_manage,
+            shown,
+            note("Admins and owners of the project see and make its keys; your role is ", Shell.role, "."),
+        ),
+        rx.el.p("Loading…", class_name="skeleton"),
+    )
+
+
+def _fresh() -> rx.Component:
+    return shown_once(
+        "The key is made. It is shown this once: put it where your program reads it.",
+        Keys.fresh,
+        name="key",
+        lost="A key that was lost is revoked, and another one made.",
+        on_put_away=Keys.put_away,
+    )
+
+
+def _list() -> rx.Component:
+    columns = [
+        ("Name", "20%", ""),
+        ("Key", "20%", ""),
+        ("Narrowed to", "26%", ""),
+        ("Last used", "11%", "num"),
+        ("Expires", "11%", "num"),
+        (rx.el.span("Action", class_name="hidden-label"), "12%", "num"),
+    ]
+    return framed_table("API keys", columns, rx.foreach(Keys.rows, _key))
+
+
+def _key(row: rx.Var[KeyRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(rx.cond(row.name != "", row.name, rx.el.span("no name", class_name="t3")), title=row.name),
+        rx.el.td(
+            rx.el.span(
+                rx.el.span(row.prefix + ".…", class_name="mono cut", title=row.prefix),
+                rx.cond(row.ended != "", tag(row.ended)),
+                class_name="row",
+            )
+        ),
+        rx.el.td(
+            rx.cond(row.narrowed != "", row.narrowed, rx.el.span("nothing", class_name="t3")),
+            class_name="t2",
+            title=row.narrowed,
+        ),
+        rx.el.td(
+            rx.cond(row.last_used_at != "", Ago.create(moment=row.last_used_at), "never"), class_name="num t2"
+        ),
+        rx.el.td(row.expires_at, class_name="num t2"),
+        rx.el.td(rx.cond(row.ended == "", _revoke(row)), class_name="num"),
+        key=row.id,
+        custom_attrs={"data-ended": row.ended},
+    )
+
+
+def _revoke(row: rx.Var[KeyRow]) -> rx.Component:
+    return Confirm.create(
+        label="Revoke",
+        kind="small danger",
+        title="Revoke " + rx.cond(row.name != "", row.name, row.prefix) + "?",
+        text="Programs that use it are refused from now on. A revoked key cannot be brought back.",
+        confirm="Revoke it",
+        on_confirm=Keys.revoke(row.id),
+    )

@@ -1,0 +1,144 @@
+"""How much of everything the project may have, and how much of it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import reflex as rx
+
+from backend.auth.principal import Role
+from backend.drive import usage
+from backend.drive.intake import drives_of
+from backend.drive.usage import Usage
+from backend.limits import service
+from backend.limits.held import held
+from backend.limits.quotas import Quota
+from backend.limits.schemas import REQUESTS, LimitAnswer, LimitsAnswer, defaults_of
+from studio import session
+from studio.components.elements import framed_table, note, section, tag
+from studio.shell import Shell
+from studio.wording import size
+
+_WORDS: Final = {
+    Quota.QUEUED_JOBS: "Jobs that wait for their turn",
+    Quota.DEPLOYMENTS: "Versions and drafts, in each skillpack",
+    Quota.API_KEYS: "API keys that are not revoked",
+    Quota.MEMBERS: "Members and invitations",
+    Quota.SECRETS: "Secrets, and each skillpack as many",
+    Quota.SKILLPACKS: "Skillpacks",
+    Quota.DRIVE_MB: "Drive",
+    Quota.DRIVE_FILES: "Files and folders in the drive",
+}
+_NEARLY: Final = 80  # percent
+
+
+@dataclass
+class LimitRow:
+    """What the list shows of a limit."""
+
+    what: str
+    used: str
+    limit: str
+    percent: int
+    state: str
+    """`wait` when it is nearly reached, `fail` when it is."""
+    is_own: bool
+
+
+class Limits(rx.State):
+    """The limits of a project."""
+
+    rows: list[LimitRow] = []
+    rate: str = ""
+    is_loaded: bool = False
+
+    @rx.event
+    async def load(self):
+        """Read the limits, and count what they are about."""
+        self.reset()
+        instance = session.instance()
+        async with session.acting(self, self.project) as act:
+            act.principal.require(Role.VIEWER, "project:read")
+            limits = LimitsAnswer.of(
+                await service.own_limits(act.session, act.principal), defaults_of(instance.settings)
+            )
+            counted = await held(act.session, act.principal)
+        drive = await usage.current(drives_of(instance), act.principal.project_id)
+        self.rows = _rows(limits, counted, drive)
+        rate: LimitAnswer = getattr(limits, REQUESTS)
+        self.rate = "no limit" if rate.limit is None else f"{rate.limit:,} a minute"
+        self.is_loaded = True
+
+
+def _rows(limits: LimitsAnswer, counted: Mapping[Quota, int], drive: Usage) -> list[LimitRow]:
+    used = {**counted, Quota.DRIVE_FILES: drive.files + drive.waiting_files}
+    rows = [_row(quota, used[quota], getattr(limits, quota)) for quota in Quota if quota in used]
+    drive_bytes = drive.bytes + drive.waiting_bytes
+    at = list(Quota).index(Quota.DRIVE_MB)
+    rows.insert(at, _of_drive(drive_bytes, drive.most_bytes, is_own=limits.drive_mb.is_own))
+    return rows
+
+
+def _row(quota: Quota, used: int, answer: LimitAnswer) -> LimitRow:
+    most = answer.limit or 0
+    return _made(_WORDS[quota], (f"{used:,}", f"{most:,}"), used, most, is_own=answer.is_own)
+
+
+def _of_drive(used: int, most: int, *, is_own: bool) -> LimitRow:
+    return _made(_WORDS[Quota.DRIVE_MB], (size(used), size(most)), used, most, is_own=is_own)
+
+
+def _made(what: str, shown: tuple[str, str], used: int, most: int, *, is_own: bool) -> LimitRow:
+    percent = min(100, used * 100 // most) if most else 100
+    state = "fail" if used >= most else "wait" if percent >= _NEARLY else ""
+    return LimitRow(what, *shown, percent, state, is_own)
+
+
+def pane() -> rx.Component:
+    """The quotas with what is used of them, and the rate."""
+    return rx.cond(
+        Limits.is_loaded,
+        rx.fragment(
+            section("Limits and usage", _list()),
+            section(
+                "Requests",
+                rx.el.p("All keys of the project together: ", Limits.rate, ".", class_name="t2"),
+            ),
+            note(
+                "The operator of this instance sets these limits: ",
+                rx.el.span("puras-studio project limits " + Shell.project_slug, class_name="mono"),
+                ". How many jobs run at once is a setting of the project itself.",
+            ),
+        ),
+        rx.el.p("Loading…", class_name="skeleton"),
+    )
+
+
+def _list() -> rx.Component:
+    columns = [("What", "40%", ""), ("Used", "12%", "num"), ("Limit", "14%", "num"), ("Share", "34%", "")]
+    return framed_table("Limits", columns, rx.foreach(Limits.rows, _limit))
+
+
+def _limit(row: rx.Var[LimitRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(row.what, title=row.what),
+        rx.el.td(row.used, class_name="num"),
+        rx.el.td(row.limit, class_name="num t2"),
+        rx.el.td(
+            rx.el.span(
+                rx.el.span(
+                    rx.el.i(style={"width": row.percent.to_string() + "%"}),
+                    class_name="share grow",
+                    aria_hidden="true",
+                    custom_attrs={"data-s": row.state},
+                ),
+                rx.el.span(row.percent, " %", class_name="num t3", style={"width": "44px"}),
+                rx.match(row.state, ("fail", tag("reached")), ("wait", tag("nearly")), rx.fragment()),
+                rx.cond(row.is_own, tag("own limit")),
+                class_name="row",
+            )
+        ),
+        key=row.what,
+    )

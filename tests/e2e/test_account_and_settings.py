@@ -1,0 +1,161 @@
+"""What people see and change of themselves and of a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.embedded import postgres
+from tests.e2e.conftest import EMAIL, PASSWORD
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Safari/604.1"
+)
+
+
+@pytest.fixture
+def phone(settled: Any) -> Iterator[httpx.Client]:
+    """Where the owner is signed in as well."""
+    with closing(settled.sign_in(EMAIL, IPHONE)) as phone:
+        yield phone
+
+
+def test_a_person_finds_their_sessions_and_ends_one(
+    signed_in: Page, settled: Any, phone: httpx.Client
+) -> None:
+    signed_in.goto(settled.running.url)
+    signed_in.get_by_role("link", name="Your account").click()
+    expect(signed_in).to_have_url(f"{settled.running.url}/account")
+    row = signed_in.get_by_role("row").filter(has_text="Safari on iPhone").first
+    expect(row).to_contain_text("127.0.0.1")
+    before = signed_in.get_by_role("row").count()
+    row.get_by_role("button", name="End").click()
+    signed_in.get_by_role("button", name="End the session").click()
+    expect(signed_in.get_by_role("row")).to_have_count(before - 1)
+    assert phone.get("/v1/me").status_code == 401
+    settled.sign_in(EMAIL).close()
+    signed_in.reload()
+    signed_in.get_by_role("button", name="Sign out everywhere else").click()
+    signed_in.get_by_role("button", name="Sign them out").click()
+    expect(signed_in.get_by_role("row")).to_have_count(2)
+    expect(signed_in.get_by_role("button", name="Sign out everywhere else")).to_be_disabled()
+    signed_in.get_by_role("link", name="Change your password").click()
+    expect(signed_in.get_by_label("Current password")).to_be_visible()
+
+
+def test_a_page_that_nobody_touches_leaves_for_the_form_when_its_session_ends(
+    signed_in: Page, settled: Any, phone: httpx.Client
+) -> None:
+    signed_in.goto(f"{settled.url}/settings?tab=limits")
+    expect(signed_in.get_by_role("table", name="Limits")).to_be_visible()
+    assert phone.delete("/v1/me/sessions").status_code == 200
+    wanted = "%2Fp%2Fatelier%2Fsettings%3Ftab%3Dlimits"
+    expect(signed_in).to_have_url(f"{settled.running.url}/sign-in?next={wanted}", timeout=30_000)
+
+
+def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/settings?tab=keys")
+    signed_in.get_by_role("button", name="New key").click()
+    signed_in.get_by_label("Name").fill("the shop")
+    signed_in.get_by_label("jobs:read").check()
+    signed_in.get_by_label("Most dollars a day").fill("2.50")
+    signed_in.get_by_label("Expires after").fill("2020-01-31")
+    signed_in.get_by_role("button", name="Make the key").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("lies in the past")
+    signed_in.get_by_label("Expires after").fill("2099-01-31")
+    signed_in.get_by_role("button", name="Make the key").click()
+    shown = signed_in.get_by_text(re.compile(r"^puras_live_\w{8}\.\w{32}$"))
+    key = {"Authorization": f"Bearer {shown.inner_text()}"}
+    assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 200
+    assert httpx.get(f"{settled.running.url}/v1/drive", headers=key).status_code == 403
+    signed_in.get_by_role("button", name="Put it away").click()
+    signed_in.get_by_role("button", name="I have it").click()
+    expect(shown).to_have_count(0)
+    row = signed_in.get_by_role("row").filter(has_text="the shop")
+    expect(row).to_contain_text("jobs:read · $2.50 a day")
+    row.get_by_role("button", name="Revoke").click()
+    signed_in.get_by_role("button", name="Revoke it").click()
+    expect(row.get_by_text("revoked", exact=True)).to_be_visible()
+    assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 401
+
+
+def test_members_are_invited_change_and_go_and_an_owner_stays(signed_in: Page, settled: Any) -> None:
+    settled.running.operate("user", "create", "ada@example.org", "--password-stdin", typed=f"{PASSWORD}\n")
+    signed_in.goto(f"{settled.url}/settings?tab=members")
+    for email in (EMAIL, "ada@example.org"):
+        signed_in.get_by_label("E-mail").fill(email)
+        signed_in.get_by_role("button", name="Invite").click()
+        if email == EMAIL:
+            expect(signed_in.get_by_role("alert")).to_contain_text("in this project already")
+    link = signed_in.get_by_text("/join?token=").inner_text()
+    expect(signed_in.get_by_role("table", name="Invitations")).to_contain_text("ada@example.org")
+    with closing(settled.sign_in("ada@example.org")) as ada:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', ada.get(link).text)
+        assert csrf
+        assert ada.post("/join", data={"csrf": csrf[1], "token": link.partition("=")[2]}).status_code == 303
+    signed_in.reload()
+    row = signed_in.get_by_role("table", name="Members").get_by_role("row").filter(has_text="ada@example.org")
+    row.get_by_role("combobox").select_option("viewer")
+    expect(row.get_by_role("combobox")).to_have_value("viewer")
+    members = {
+        one["email"]: one["role"] for one in settled.api.get(f"/v1/projects/{settled.slug}/members").json()
+    }
+    assert members == {EMAIL: "owner", "ada@example.org": "viewer"}
+    row.get_by_role("button", name="Remove").click()
+    signed_in.get_by_role("button", name="Remove them").click()
+    expect(row).to_have_count(0)
+    signed_in.get_by_role("button", name="Leave").click()
+    signed_in.get_by_role("button", name="Leave it").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("last owner")
+
+
+def test_a_project_is_renamed_taken_along_and_deleted_by_its_typed_name(
+    signed_in: Page, settled: Any, phone: httpx.Client
+) -> None:
+    assert phone.post("/v1/projects", json={"name": "Doomed"}).status_code == 201
+    signed_in.goto(f"{settled.running.url}/p/doomed/settings")
+    signed_in.get_by_label("Slug").fill("atelier")
+    signed_in.get_by_role("button", name="Save").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("is taken")
+    signed_in.get_by_label("Slug").fill("shortlived")
+    signed_in.get_by_role("button", name="Save").click()
+    expect(signed_in).to_have_url(f"{settled.running.url}/p/shortlived/settings")
+    archive = signed_in.get_by_role("link", name="Download the archive")
+    expect(archive).to_have_attribute("href", "/v1/projects/shortlived/export")
+    with signed_in.expect_download() as download:
+        archive.click()
+    assert download.value.suggested_filename.startswith("shortlived-")
+    signed_in.get_by_role("button", name="Delete the project").click()
+    delete = signed_in.get_by_role("button", name="Delete it")
+    expect(delete).to_be_disabled()
+    signed_in.get_by_label("Type shortlived to go on").fill("shortlived")
+    delete.click()
+    expect(signed_in).to_have_url(f"{settled.running.url}/")
+    expect(signed_in.get_by_role("link", name="Atelier")).to_be_visible()
+    expect(signed_in.get_by_role("link", name="Doomed")).to_have_count(0)
+
+
+def test_a_job_whose_events_were_removed_says_so_instead_of_showing_an_empty_line(
+    signed_in: Page, settled: Any
+) -> None:
+    answer = settled.api.post("/v1/jobs?wait=true", json={"skill": "count", "inputs": {"seconds": 0}})
+    job_id = answer.json()["id"]
+    address = postgres.attach(Path(settled.running.environment["PURAS_HOME"]))
+    assert address
+    with psycopg.connect(address) as connection:
+        connection.execute("delete from job_events where job_id = %s", [job_id])
+    signed_in.goto(f"{settled.url}/jobs/{job_id}")
+    for tab in ("Timeline", "Logs"):
+        signed_in.get_by_role("tab", name=tab).click()
+        expect(signed_in.get_by_text("is no longer kept")).to_be_visible()
+    expect(signed_in.get_by_text("Nothing printed")).to_have_count(0)

@@ -1,0 +1,39 @@
+"""What a project is told to have used is what its quotas count."""
+
+from __future__ import annotations
+
+from backend.auth import keys
+from backend.db import Database
+from backend.instance import Instance
+from backend.limits.held import held
+from backend.limits.quotas import Quota
+from backend.secrets import service as secrets
+from tests.factories.tenants import make_job, make_tenant
+
+
+async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, instance: Instance) -> None:
+    async with database.transaction() as session:
+        tenant, other = await make_tenant(session, concurrency_limit=1), await make_tenant(session)
+        for owner in (tenant, tenant, tenant, other):
+            await make_job(session, owner)
+        made = [await keys.create(session, None, project_id=tenant.project_id) for _ in range(3)]
+        await keys.revoke(session, tenant.principal, made[0].key.id)
+        for name, place in (("A", None), ("B", None), ("C", tenant.skillpack_id)):
+            await secrets.put(
+                session,
+                instance.vault,
+                tenant.principal,
+                name=name,
+                value="long and private",
+                skillpack_id=place,
+            )
+    async with database.transaction() as session:
+        counted = await held(session, tenant.principal)
+    assert counted == {
+        Quota.QUEUED_JOBS: 2,
+        Quota.DEPLOYMENTS: 1,
+        Quota.API_KEYS: 2,
+        Quota.MEMBERS: 0,
+        Quota.SECRETS: 2,
+        Quota.SKILLPACKS: 1,
+    }

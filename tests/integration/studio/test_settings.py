@@ -1,0 +1,105 @@
+"""What the settings let people do is decided where it is done, not by what their page shows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from backend.auth.last_use import LastUse
+from backend.auth.membership import ROLES
+from backend.db import Database
+from backend.errors import Invalid, NotAllowed
+from backend.instance import Instance
+from backend.projects import members
+from backend.projects import service as projects
+from studio import session
+from studio.forms import end_of_day, micros, number, said
+from studio.pages.settings.general import General
+from studio.pages.settings.invitations import Invitations
+from studio.pages.settings.keys import Keys
+from studio.pages.settings.members import Members
+from tests.integration.studio.test_acting_person import Signed, sign_in
+
+
+@pytest_asyncio.fixture
+async def _served(instance: Instance, database: Database) -> AsyncIterator[None]:
+    last_use = LastUse(database)
+    with session.serving(instance, last_use):
+        yield
+    await last_use.close()
+
+
+def page_of(somebody: Signed, project: str) -> Any:
+    """As much of a page's state as its acts take."""
+
+    async def read() -> None: ...
+
+    return SimpleNamespace(router=somebody.browser.router, project=project, slug=project, _read=read)
+
+
+@pytest.mark.usefixtures("_served")
+async def test_whoever_forges_an_act_that_their_page_does_not_show_is_refused(database: Database) -> None:
+    owner, viewer = await sign_in(database, "ada"), await sign_in(database, "eve")
+    async with session.acting(owner.browser, owner.project) as act:
+        await members.add(act.session, act.principal, email="eve@example.org", role=ROLES["viewer"])
+        owner_id = str(act.principal.id)
+    page = page_of(viewer, owner.project)
+    for refused in (
+        General.save.fn(page, {"name": "Mine", "slug": "mine", "concurrency_limit": "7"}),
+        General.delete.fn(page),
+        Keys.create.fn(page, {"kind": "secret", "name": "mine"}),
+        Keys.revoke.fn(page, str(uuid4())),
+        Invitations.withdraw.fn(page, str(uuid4())),
+    ):
+        with pytest.raises(NotAllowed):
+            await refused
+    for refused in (
+        Invitations.invite.fn(page, {"email": "eve@example.org", "role": "owner"}),
+        Members.change.fn(page, owner_id, "viewer"),
+        Members.remove.fn(page, owner_id),
+    ):
+        page.problem = ""
+        await refused
+        assert "needs the role 'admin'" in page.problem
+    async with session.acting(owner.browser, owner.project) as act:
+        assert (await projects.get(act.session, act.principal)).name == "ada"
+        assert {one.member.role for one in await members.list_members(act.session, act.principal)} == {
+            "owner",
+            "viewer",
+        }
+
+
+@pytest.mark.usefixtures("_served")
+async def test_what_does_not_fit_a_field_is_told_with_the_name_of_the_field(database: Database) -> None:
+    ada = await sign_in(database, "ada")
+    page = page_of(ada, ada.project)
+    for form, told in (
+        ({"kind": "master"}, "Kind:"),
+        ({"kind": "secret", "daily_cap": "much"}, "'much' is no amount of dollars"),
+        ({"kind": "secret", "expires_on": "soon"}, "'soon' is no day"),
+        ({"kind": "secret", "requests_per_minute": "-1"}, "Requests per minute:"),
+        ({"kind": "publishable", "scope:drive:read": "on"}, "cannot have the scope 'drive:read'"),
+    ):
+        await Keys.create.fn(page, form)
+        assert told in page.problem
+
+
+@pytest.mark.parametrize(
+    ("read", "typed"),
+    [(micros, "1e999999999"), (micros, "1e999999"), (micros, "NaN"), (end_of_day, "9999-12-31")],
+)
+def test_what_people_type_never_breaks_a_form(read: Any, typed: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read({"field": typed}, "field")
+    assert typed in said(refused.value)
+
+
+def test_amounts_and_numbers_are_read_to_the_micro_dollar() -> None:
+    assert micros({"cap": " 2.50 "}, "cap") == 2_500_000
+    assert micros({}, "cap") is None
+    assert (number({"most": "12"}, "most"), number({"most": "9" * 5000}, "most")) == (12, "9" * 5000)
