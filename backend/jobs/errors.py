@@ -70,8 +70,8 @@ class KeyCapReached(PaymentRequired):
 
     def __init__(self, spent_micros: int, cap_micros: int) -> None:
         super().__init__(
-            f"This key may spend ${cap_micros / 1e6:.2f} a day and has spent ${spent_micros / 1e6:.2f} since "
-            "midnight UTC. Use another key or raise the cap.",
+            f"This key may spend ${cap_micros / 1e6:.2f} a day, and its jobs have used or hold "
+            f"${spent_micros / 1e6:.2f} since midnight UTC. Use another key or raise the cap.",
             spent_micros=spent_micros,
             cap_micros=cap_micros,
         )

@@ -115,9 +115,18 @@ from project w
 _HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
 
 _SPENT_TODAY = text("""
-select cast(coalesce(sum(cost_micros + reserved_micros), 0) as bigint) from jobs
-where api_key_id = :key_id and created_at >= date_trunc('day', now())
+select cast(
+  coalesce((
+    select sum(spent_micros + forgiven_micros) from daily_spending
+    where project_id = :project_id and day = cast(now() at time zone 'UTC' as date) and api_key_id = :key_id
+  ), 0) + coalesce((
+    select sum(reserved_micros) from jobs
+    where project_id = :project_id and status in ('running', 'waiting') and reserved_micros > 0
+      and api_key_id = :key_id
+  ), 0) as bigint
+)
 """)
+"""Of a key, as budgets count it: added up by day already, and what runs is within the project's window."""
 
 
 async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
@@ -214,7 +223,8 @@ async def _check_lane(session: AnySession, principal: Principal, lane: str) -> N
 
 async def _check_cap(session: AnySession, principal: Principal) -> None:
     if principal.daily_cap_micros is not None:
-        spent = (await session.execute(_SPENT_TODAY, {"key_id": principal.id})).scalar_one()
+        values = {"project_id": principal.project_id, "key_id": principal.id}
+        spent = (await session.execute(_SPENT_TODAY, values)).scalar_one()
         if spent >= principal.daily_cap_micros:
             raise KeyCapReached(spent, principal.daily_cap_micros)
 

@@ -1,0 +1,64 @@
+"""A key's daily cap: what its jobs of the day have cost and what those that run hold, however many there were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.jobs.errors import KeyCapReached
+from tests.factories.tenants import Tenant, make_job, make_tenant
+
+SPENT = text("""
+insert into daily_spending (project_id, day, skillpack_id, skill_name, api_key_id, spent_micros, forgiven_micros)
+values (:project_id, cast(now() at time zone 'UTC' as date) - cast(:days_ago as int), :skillpack_id, :skill_name,
+        :key_id, :spent, :forgiven)
+""")
+HOLDS = text("update jobs set status = 'running', reserved_micros = :reserved where id = :job_id")
+
+
+async def capped(database: Database, most_micros: int) -> Tenant:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+    return replace(tenant, principal=replace(tenant.principal, daily_cap_micros=most_micros))
+
+
+async def spend(
+    database: Database, tenant: Tenant, *, skill: str, days_ago: int = 0, spent: int = 0, forgiven: int = 0
+) -> None:
+    values = {"days_ago": days_ago, "skill_name": skill, "spent": spent, "forgiven": forgiven}
+    of = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id, "key_id": tenant.principal.id}
+    async with database.transaction() as session:
+        await session.execute(SPENT, {**values, **of})
+
+
+async def test_a_key_submits_until_the_day_has_cost_its_cap_over_all_skills(database: Database) -> None:
+    tenant = await capped(database, 100)
+    await spend(database, tenant, skill="first", days_ago=1, spent=500)
+    await spend(database, tenant, skill="first", spent=60)
+    async with database.transaction() as session:
+        await make_job(session, tenant)
+    await spend(database, tenant, skill="second", spent=10, forgiven=30)
+    with pytest.raises(KeyCapReached) as refused:
+        async with database.transaction() as session:
+            await make_job(session, tenant)
+    assert refused.value.facts["spent_micros"] == 100
+
+
+async def test_what_its_running_jobs_hold_counts_and_what_other_keys_spend_does_not(
+    database: Database,
+) -> None:
+    tenant = await capped(database, 100)
+    other = replace(tenant, principal=replace(tenant.principal, id=tenant.deployment_id))
+    await spend(database, other, skill="first", spent=500)
+    async with database.transaction() as session:
+        job_id = await make_job(session, tenant)
+        await session.execute(HOLDS, {"job_id": job_id, "reserved": 99})
+    async with database.transaction() as session:
+        await make_job(session, tenant)
+        await session.execute(HOLDS, {"job_id": job_id, "reserved": 100})
+    with pytest.raises(KeyCapReached):
+        async with database.transaction() as session:
+            await make_job(session, tenant)
