@@ -136,6 +136,10 @@ class JobView(Answer):
     cost_micros: int
     """Millionths of a dollar that were billed."""
     cost_usd: float
+    used_micros: int
+    """The price of what it has used so far: what it costs when it succeeds within its cap."""
+    forgiven_micros: int
+    """What of that was not billed because it failed or was cancelled."""
     eval_score: int | None
     """0 to 100, from the skill's evals."""
     feedback: list[dict[str, Any]] = Field(json_schema_extra={"items": Opinion.model_json_schema()})

@@ -48,6 +48,8 @@ NAMES: Final[dict[str, tuple[Named, ...]]] = {
     "create_skillpack": (Named("skillpack", "/id"),),
     "list_skillpacks": (Named("skillpack", "/0/id"),),
     "list_skills": (Named("name", "/0/name", "/v1/skills/"),),
+    "create_budget": (Named("budget_id", "/id"),),
+    "list_budgets": (Named("budget_id", "/0/id"),),
     "create_api_key": (Named("key_id", "/id"),),
     "list_api_keys": (Named("key_id", "/0/id"),),
     "put_secret": (Named("name", "/name", "/v1/secrets/"),),

@@ -126,3 +126,25 @@ async def test_a_job_that_is_cancelled_while_it_is_queued_again_settles_what_it_
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, job.job_id)
     assert await paid(database, job.job_id) == (800, 300, 500)
+
+
+async def test_ends_hand_overs_and_top_ups_at_the_same_moment_do_not_stand_in_each_others_way(
+    database: Database,
+) -> None:
+    tenant = await tenant_of(database)
+    for _ in range(8):
+        await submitted(database, tenant)
+    jobs = await started(database, most=8)
+
+    async def topped_up() -> None:
+        async with database.transaction() as session:
+            await ledger.top_up(session, project_id=tenant.project_id, amount_micros=1, created_by="test")
+
+    await asyncio.gather(
+        *(ended(database, job, "succeeded", [call(10)]) for job in jobs[:3]),
+        *(handed_back(database, job) for job in jobs[3:6]),
+        *(ended(database, job, "failed", [call(10)]) for job in jobs[6:]),
+        *(topped_up() for _ in range(4)),
+        *(submitted(database, tenant) for _ in range(3)),
+    )
+    assert await paid(database, jobs[0].job_id) == (10, 10, 0)

@@ -44,6 +44,9 @@ async def test_groups_of_jobs_add_up_to_what_the_wallet_paid(client: httpx.Async
     for group in ("day", "key", "version"):
         (whole,) = (await client.get("/v1/usage", params={"group_by": group})).json()
         assert (whole["jobs"], whole["cost_micros"], whole["calls"]) == (3, 490, None)
+    (failed,) = (await client.get("/v1/jobs?status=failed")).json()
+    money = (failed["used_micros"], failed["cost_micros"], failed["forgiven_micros"])
+    assert money == (640, 140, 500)
     balance = (await client.get("/v1/billing/balance")).json()["balance_micros"]
     assert balance == 10_000_000 - 490
 
