@@ -13,14 +13,24 @@ from benchmarks.client import Client
 from benchmarks.instance import Running, instance
 from tests.chaos.skills import SKILLS
 from tests.chaos.table import lines_of, rounds_of, rows_of
+from tests.doubles.messages import MessagesServer
 
 HERE = "tests/chaos/"
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
+def upstream() -> Iterator[MessagesServer]:
+    """The server behind every language model of the instance."""
+    with MessagesServer().running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def running(upstream: MessagesServer) -> Iterator[Running]:
     """An instance with two worker processes, where time costs money, and the test skills deployed."""
     settings = {
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "ANTHROPIC_API_KEY": "sk-of-the-double",
         "PURAS_WORKER_PROCESSES": "2",
         "PURAS_WORKER_JOBS": "8",
         "PURAS_COMPUTE_MICROS_PER_SECOND": "1000",

@@ -3,7 +3,7 @@
 from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL
 
-SKILLS = {
+_FUNCTIONS = {
     **NOOP_SKILL,
     "skills/held/skill.yaml": b"""\
 entrypoint: main.py:run
@@ -76,6 +76,35 @@ def run(lines, width):
     return {"lines": lines}
 """,
 }
+AGENT = {
+    "skills/wander/skill.yaml": b"""\
+entrypoint: prompt.md
+description: An agent that notes one place after the other.
+model: claude/haiku-4-5
+disable_bash: true
+input_schema: {type: object, properties: {topic: {type: string}}, required: [topic]}
+output_schema: {type: object, properties: {summary: {type: string}, score: {type: integer}}}
+tools:
+  - name: note
+    description: Notes a place.
+    entrypoint: note.py:note
+    input_schema: {type: object, properties: {at: {type: string}}, required: [at]}
+    output_schema: {type: object, properties: {noted: {type: string}}}
+""",
+    "skills/wander/prompt.md": b"Wander about, and note where you are.",
+    "skills/wander/note.py": b"""\
+import os
+
+
+def note(at):
+    os.makedirs("drive/notes", exist_ok=True)
+    with open("drive/notes/" + at.replace("/", "-"), "a") as file:
+        file.write(".")
+    return {"noted": at}
+""",
+}
+"""An agent, whose tool leaves a dot for every time that it ran."""
+SKILLS = {**_FUNCTIONS, **AGENT}
 
 
 def upload(client: Client, name: str) -> None:

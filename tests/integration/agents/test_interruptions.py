@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter as Tally
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,45 +11,23 @@ from sqlalchemy import text
 
 from backend.jobs.losses import sweep
 from backend.ledger import audit
-from tests.doubles.messages import Answer, Says, calls, refuses, says
+from tests.doubles.messages import Says, calls, refuses, says
+from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
 from tests.integration.agents.conftest import Agents, Counter
 from workers.supervisor import Supervisor
 
 STEPS = 10
-PER_REPLY = 36  # 20 tokens at $1 and 2 at $5 a million, and 20 %
-DONE = {"summary": "Owls fly at night.", "score": 3}
 
 
 def hand_in() -> Says:
     return says(calls("set_output", **DONE), input_tokens=20, output_tokens=2)
 
 
-class Upstream:
-    """Calls a tool in every step but the last, and holds the reply to the step of each topic for ever, once."""
-
-    def __init__(self, hold_at: dict[str, int], *, steps: int = STEPS) -> None:
-        self.hold_at = hold_at
-        self.steps = steps
-        self.release = threading.Event()
-        self.held: list[str] = []
-        self.replies: Tally[tuple[str, int]] = Tally()
-
-    def __call__(self, body: dict[str, Any]) -> Answer:
-        topic = body["messages"][0]["content"][0]["text"].split('topic: "')[1].split('"')[0]
-        step = 1 + sum(message["role"] == "assistant" for message in body["messages"])
-        if self.hold_at.get(topic) == step and topic not in self.held:
-            self.held.append(topic)
-            return says("…").but(hold_after=0, cut_after=0, release=self.release)
-        self.replies[topic, step] += 1
-        if step == self.steps:
-            return hand_in()
-        return says(calls("look", at=f"{topic}/{step}"), input_tokens=20, output_tokens=2)
-
-    async def until_held(self, count: int) -> None:
-        """Wait until so many runs stand at their boundary."""
-        async with asyncio.timeout(20):
-            while len(self.held) < count:  # noqa: ASYNC110 - the server has a thread of its own
-                await asyncio.sleep(0.01)
+async def until_held(upstream: Held, count: int) -> None:
+    """Wait until so many runs stand at their boundary."""
+    async with asyncio.timeout(20):
+        while len(upstream.held) < count:  # noqa: ASYNC110 - the server has a thread of its own
+            await asyncio.sleep(0.01)
 
 
 async def lose(agents: Agents, worker: Supervisor) -> None:
@@ -71,15 +47,15 @@ async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice
     tool = Counter(is_read_only=False)
     agents.tools = [tool]
     topics = {f"topic-{step}": step for step in range(1, STEPS + 1)}
-    upstream = agents.upstream.script = Upstream(topics)
+    upstream = agents.upstream.script = Held(topics, steps=STEPS)
     jobs = [await agents.submit(inputs={"topic": topic}) for topic in topics]
     async with agents.working(capacity=STEPS) as worker:
-        await upstream.until_held(STEPS)
+        await until_held(upstream, STEPS)
         await lose(agents, worker)
         upstream.release.set()
         ended = [await agents.ended(job_id) for job_id in jobs]
     assert {(job["status"], job["attempt"], job["steps"]) for job in ended} == {("succeeded", 2, STEPS)}
-    assert {job["cost_micros"] for job in ended} == {STEPS * PER_REPLY}
+    assert {job["cost_micros"] for job in ended} == {STEPS * PER_REPLY_MICROS}
     assert set(upstream.replies.values()) == {1}
     assert agents.upstream.answered == STEPS * STEPS
     assert set(Tally(call.input["at"] for call in tool.calls).values()) == {1}
@@ -112,10 +88,10 @@ async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_har
 @pytest.mark.parametrize("step", [1, 2, 3])
 async def test_a_run_is_cancelled_while_its_model_replies(agents: Agents, step: int) -> None:
     agents.tools = [Counter()]
-    upstream = agents.upstream.script = Upstream({"owls": step}, steps=4)
+    upstream = agents.upstream.script = Held({"owls": step}, steps=4)
     job_id = await agents.submit()
     async with agents.working() as worker:
-        await upstream.until_held(1)
+        await until_held(upstream, 1)
         await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
         worker.cancel(UUID(job_id))
         job = await agents.ended(job_id)
