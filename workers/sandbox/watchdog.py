@@ -125,32 +125,43 @@ def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Over]]:
 
 def _usages(groups: set[int], trees: set[int]) -> dict[int, _Usage]:
     usages: dict[int, _Usage] = {}
-    members = dict(_members(trees))
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        group = members.get(int(name), int(fields[2]))
-        if group in groups or int(name) in members:
+    found = list(_processes())
+    members = _members(trees, {pid: int(fields[1]) for pid, fields in found}) if trees else {}
+    for pid, fields in found:
+        group = members.get(pid, int(fields[2]))
+        if group in groups or pid in members:
             usage = usages.setdefault(group, _Usage())
-            usage.pids.append(int(name))
+            usage.pids.append(pid)
             usage.resident_bytes += int(fields[21]) * _PAGE_BYTES
             usage.cpu_ticks += sum(map(int, fields[11:15]))
     return usages
 
 
-def _members(trees: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Every process of the trees, with the first of its own."""
-    for first in trees:
-        pending = [first]
-        while pending:
-            pid = pending.pop()
-            yield pid, first
-            pending += _children(pid)
+def _processes() -> Iterator[tuple[int, list[bytes]]]:
+    """Every process of the machine, with what the kernel says of it from its state on."""
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                yield int(name), file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+
+
+def _members(trees: set[int], parents: dict[int, int]) -> dict[int, int]:
+    """The processes of each tree, with the first of it: what loses its parent there gets the first as its own."""
+    members: dict[int, int] = {}
+    for pid in parents:
+        line = [pid]
+        for _ in parents:  # and no longer: numbers given anew while we read could make a ring
+            if line[-1] in trees or line[-1] in members or line[-1] not in parents:
+                break
+            line.append(parents[line[-1]])
+        first = members.get(line[-1], line[-1])
+        if first in trees:
+            members.update(dict.fromkeys(line, first))
+    return members
 
 
 def _over(watched: Watched, usage: _Usage) -> Over | None:
