@@ -60,12 +60,17 @@ def database_url(servers: Servers) -> Iterator[str]:
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The migrated database, empty."""
     database = Database(database_url)
+    await empty(database)
+    yield database
+    await database.close()
+
+
+async def empty(database: Database) -> None:
+    """Leave no row in any table."""
     names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
     async with database.transaction() as session:
         await session.execute(text(f"truncate {names} restart identity cascade"))
         await session.execute(text("select setval('fair_clock', 0)"))
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -14,13 +14,21 @@ import pytest
 import pytest_asyncio
 from anthropic import AsyncAnthropic
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from sqlalchemy import text
 
+from backend.app import create_app, serving
 from backend.bundles.manifest import Skill
+from backend.config import Settings
 from backend.db import Database
+from backend.embedded import Servers
+from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.providers import catalogue
+from backend.secrets.vault import Vault
+from backend.storage.local import LocalStorage
+from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent import Tool, ToolCall, ToolError, ToolResult
@@ -192,18 +200,49 @@ def upstream() -> Iterator[MessagesServer]:
         yield server
 
 
-@pytest_asyncio.fixture
-async def agents(
-    app: FastAPI, instance: Instance, database: Database, upstream: MessagesServer
-) -> AsyncIterator[Agents]:
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An instance and the application that serves it."""
+
+    app: FastAPI
+    instance: Instance
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(
+    database_url: str, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Served]:
+    """One instance for the tests of a file: each of them has a project of its own."""
+    home = tmp_path_factory.mktemp("agents")
+    database, redis = Database(database_url), Redis.from_url(servers.redis_url)
+    await empty(database)
+    settings = Settings(home=home, port=8123, public_url=None)
+    instance = Instance(
+        settings=settings,
+        database=database,
+        redis=redis,
+        storage=LocalStorage(home / "storage"),
+        vault=Vault.open(home, None),
+        wakeups=WakeUps(redis),
+    )
+    app = create_app(settings)
+    async with serving(app, instance):
+        yield Served(app, instance)
+    await redis.aclose()
+    await database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def agents(served: Served, upstream: MessagesServer) -> AsyncIterator[Agents]:
     """A project with money and the skill `sum`."""
-    made = Projects(app, database, [])
+    database = served.instance.database
+    made = Projects(served.app, database, [])
     project = await made.make("Acme")
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=100_000_000, created_by="test")
         await session.execute(text("update admissions set concurrency_limit = 50"))
     await project.pushed(BUNDLE)
-    yield Agents(project, instance, upstream)
+    yield Agents(project, served.instance, upstream)
     for client in made.clients:
         await client.aclose()
 

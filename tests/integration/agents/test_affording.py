@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from backend.providers import catalogue
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter
 from workers.models import Measured, Prompt
 from workers.models.pricing import most_prompt_tokens
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WORDS = "word " * 1_000
 DONE = {"summary": "Owls fly at night.", "score": 3}

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from backend import queue
 from backend.bundles.pack import pack
 from backend.events import sse
@@ -21,6 +23,8 @@ from workers.models.choice import Models
 from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.supervisor import Supervisor
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
 DONE = {"summary": "Owls fly at night.", "score": 3}

@@ -16,6 +16,8 @@ from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
 from tests.integration.agents.conftest import Agents, Counter
 from workers.supervisor import Supervisor
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 STEPS = 10
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DONE = {"summary": "Owls fly at night.", "score": 3}
 
