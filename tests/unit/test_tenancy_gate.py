@@ -38,7 +38,6 @@ ALLOWED: dict[str, str] = {
     "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
     "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
     "backend/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
-    "backend/jobs/submit.py": "sums what the submitting key itself has spent today",
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
     "backend/ledger/service.py": "reads what the one attempt that its worker holds has used",
     "backend/retention/months.py": "a month of events goes when no job of any project needs it",

@@ -15,6 +15,8 @@ from backend.auth import keys
 from backend.auth.principal import Role
 from backend.db import Database
 from backend.errors import Invalid, Missing, NotAllowed
+from backend.instance import Instance
+from backend.jobs.claim import Claimed
 from backend.ledger import audit
 from backend.ledger.budgets import service as budgets
 from backend.ledger.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
@@ -31,6 +33,7 @@ from tests.integration.ledger.money import (
     submitted,
     tenant_of,
 )
+from workers.attempt import Attempt
 
 
 async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetAnswer:
@@ -111,6 +114,39 @@ async def test_jobs_that_were_let_in_together_reserve_no_more_than_the_budget_ha
     assert (await standing(database, tenant, budget)).spent_micros == 900 + 400
     async with database.transaction() as session:
         assert await audit.prove(session) == []
+
+
+async def test_a_job_for_which_no_money_is_left_does_not_begin(
+    database: Database, instance: Instance
+) -> None:
+    tenant = await tenant_of(database, credit_micros=2_000)
+    for _ in range(4):
+        await submitted(database, tenant)
+    jobs = await started(database, most=4)
+    assert [job.reserved_micros for job in jobs] == [1_000, 1_000, 0, 0]
+    await Attempt(instance, {}, jobs[3]).run()
+    assert await how(database, jobs[3]) == ("queued", None), "it waits for the wallet to be filled"
+    for job in jobs[:3]:
+        assert await ended(database, job, "succeeded")
+
+    await budget_of(database, tenant, 1)
+    await forgiven_before(database, tenant)
+    (late,) = await started(database)
+    await Attempt(instance, {}, late).run()
+    assert await how(database, late) == ("failed", "budget_reached")
+
+
+async def forgiven_before(database: Database, tenant: Tenant) -> None:
+    query = text("insert into daily_spending values (:project_id, current_date, :pack, 'echo', :pack, 0, 1)")
+    async with database.transaction() as session:
+        await session.execute(query, {"project_id": tenant.project_id, "pack": tenant.skillpack_id})
+
+
+async def how(database: Database, job: Claimed) -> tuple[str, str | None]:
+    query = text("select status, error_code from jobs where id = :job_id")
+    async with database.transaction() as session:
+        row = (await session.execute(query, {"job_id": job.job_id})).one()
+    return row.status, row.error_code
 
 
 async def test_a_budget_counts_the_jobs_of_its_scope_alone(database: Database) -> None:
