@@ -168,6 +168,7 @@ def _be_child(ground: child.Ground, seat: child.Seat) -> NoReturn:
         child.run(ground, seat)
     except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run in the child
         os.write(2, f"the job could not begin: {type(error).__name__}: {error}\n".encode())
+        os._exit(_BROKEN)  # here: letting go of the error would close `private` while the process still lives
     finally:
         os._exit(_BROKEN)
 
