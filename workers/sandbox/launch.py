@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from .spec import ParentSpec
 from .watchdog import Watchdog
 
 MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is asked for and not used: stacks of threads
+_END_S: Final = 5.0  # for a killed sandbox to be gone
 USER_PROCESSES: Final = 512  # of all jobs of one user together; the watchdog counts each job's own
 
 VARIABLES: Final = {
@@ -69,6 +71,24 @@ class Launched:
     control: socket.socket
     stdout: int
     stderr: int
+
+    def kill(self, first: int | None) -> None:
+        """End process 1 of the namespaces, and so all others; bubblewrap collects it and ends by itself."""
+        if self.process.poll() is not None:
+            return
+        if first is None:
+            self.process.kill()
+        else:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(first, signal.SIGKILL)
+
+    async def wait(self) -> None:
+        """Wait until its processes are gone and collected."""
+        try:
+            await asyncio.to_thread(self.process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            await asyncio.to_thread(self.process.wait)
 
 
 async def launch(spec: ParentSpec, ground: Ground, host: HostPlaces, *, cold: bool) -> Launched:

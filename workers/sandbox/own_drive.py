@@ -14,7 +14,7 @@ from typing import Final
 from backend.storage.tree import opened_folder
 from workers.runners import Assignment
 
-from .process import NotStarted
+from .endings import NotStarted
 
 DRIVE_GONE: Final = (
     "The job's ./drive was gone in the end, with its files: it was moved away, or its sandbox ended."

@@ -14,69 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .inside import values, wire
+from .endings import CLOSED, Ending, Exit, NotStarted, Silent, Stopped, answer_of
+from .inside import wire
 from .output import Output
+from .process_ids import lives
 
 _READ_BYTES: Final = 1 << 18
 _REPORT_S: Final = 2.0  # the parent needs a moment to collect its dead child and say how it ended
 _MAX_EMPTYING_READS: Final = 512  # of what is left in the pipes at the end: more than they hold
 _PAUSE_S: Final = 0.005
 _ANSWER_OVERHEAD_BYTES: Final = 64 * 1024
-
-
-CLOSED: Final = (
-    "exited",
-    "The function closed the descriptors over which the runner hears from its process, so its value could not be "
-    "read: close only what it has opened itself, not a range like `os.closerange(0, 4096)`.",
-)
-"""Code and sentence of a process that lived on without a word; the machine and its memory have no part in it."""
-_EXITING: Final = 0x4  # PF_EXITING of the kernel: its descriptors are closed because it ends
-
-
-class NotStarted(Exception):
-    """The process ended before it had its job: another one can take it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a process ended, as its parent reported it."""
-
-    status: int
-
-    @property
-    def signal(self) -> int | None:
-        """The signal that ended it, if one did."""
-        return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else None
-
-    @property
-    def code(self) -> int:
-        """Its exit code, if it ended by itself."""
-        return os.waitstatus_to_exitcode(self.status)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the process said at its end; from tenant code, so nothing of it is believed but the value itself."""
-
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """The process ended, or was ended, without an answer."""
-
-    exit: Exit | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """We ended it."""
-
-    code: str
-    message: str
-
-
-Ending = Answer | Silent | Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +208,7 @@ class Child:
         except OSError:
             data = b""
         if not data:
-            is_silent = self._is_honest and self.pid is not None and _lives(self.pid)
+            is_silent = self._is_honest and self.pid is not None and lives(self.pid)
             self._end(Stopped(*CLOSED) if is_silent else Silent(None))
             return False
         self._received += data
@@ -296,7 +243,7 @@ class Child:
         elif not self._begun:
             self._begun = True
         else:
-            self._end(_answer(line))
+            self._end(answer_of(line))
 
     def _read_text(self, descriptor: int, stream: str) -> bool:
         try:
@@ -350,21 +297,3 @@ class Child:
 
 def _has_data(descriptor: int) -> bool:
     return fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0") != b"\0\0\0\0"
-
-
-def _lives(pid: int) -> bool:
-    """Whether the process goes on running, as the kernel sees it; false where the kernel does not tell."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a tenth of the time
-            state, *rest = file.read().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return state not in "ZX" and not int(rest[5]) & _EXITING
-
-
-def _answer(line: bytes) -> Ending:
-    try:
-        body = values.decode(line)
-    except values.NotJson as error:
-        return Stopped("bad_result", f"The process answered with what is not JSON data: {error}.")
-    return Answer(body) if isinstance(body, dict) else Silent(None)

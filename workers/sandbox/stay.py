@@ -15,11 +15,12 @@ from workers.runners import Assignment, Failure, Outcome, Recorder, RunLimits, S
 
 from . import explain
 from .egress.visit import Visit
+from .endings import Ending, NotStarted, Silent, Stopped
 from .errors import ParentLost, SandboxUnavailable
 from .house import House
 from .launch import MEMORY_ROOM_BYTES
 from .own_drive import DRIVE_GONE, OwnDrive
-from .process import Child, Ending, Job, NotStarted, Silent, Stopped
+from .process import Child, Job
 from .spec import ParentSpec
 from .verdicts import Meter, outcome_of
 from .warm import WarmParent

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from workers.runners import Failure, Measured, Outcome, Recorder, Success
 
+from .endings import CLOSED, Answer, Ending, Silent, Stopped
 from .inside import wire
-from .process import CLOSED, Answer, Ending, Silent, Stopped
 from .watchdog import Watched
 
 _CODES_OF_CHILDREN: Final = frozenset(

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
+from . import imports
 from .doors import Doors
-from .errors import EntrypointRefused, NotForkable, ParentLost
+from .endings import NotStarted
+from .errors import EntrypointRefused, ParentLost
 from .inside import wire
 from .launch import Ground, Launched, launch
 from .output import Output
 from .places import HostPlaces
-from .process import Child, NotStarted
+from .process import Child
 from .spec import ParentSpec
-from .watchdog import Watched
 
 IMPORT_S: Final = 60.0  # to start, confine itself and import the skill
-_END_S: Final = 5.0  # for a killed sandbox to be gone
 _MAX_SPARES: Final = 4
 _BUSY_S: Final = 1.0  # two jobs within this time ask for one more spare
-_FOLDER_SHARE: Final = 16  # of the disk limit of one job, for the folder of all
 _MESSAGES_AT_START: Final = 8
 _MESSAGES_OF_A_CHILD: Final = 2
 _READ_BYTES: Final = 1 << 16
@@ -152,14 +148,8 @@ class WarmParent:
 
     async def wait(self) -> None:
         """Wait until its processes are gone and collected."""
-        if self._launched is None:
-            return
-        process = self._launched.process
-        try:
-            await asyncio.to_thread(process.wait, _END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
+        if self._launched is not None:
+            await self._launched.wait()
 
     async def _watched_import(self) -> dict[str, Any]:
         """What the parent says of its import, which may not use more than a job."""
@@ -168,59 +158,21 @@ class WarmParent:
         await self._spoke.wait()
         if self.pid is None:
             return await self._told
-        watched = self._watch_import(
-            self.pid, self.folder, lambda what: self.stop(f"importing the skill {what}")
-        )
+
+        def stop(what: str) -> None:
+            self.stop(f"importing the skill {what}")
+
+        watched = imports.watch(self._ground, self.spec, self.pid, folder=self.folder, stop=stop)
         try:
             return await self._told
         finally:
             self._ground.watchdog.forget(watched)
 
-    def _watch_import(self, group: int, folder: Path, stop: Callable[[str], None]) -> Watched:
-        """Hold an import to the limits of a job."""
-        watched = Watched(
-            group=group,
-            memory_bytes=self.spec.key.memory_mb << 20,
-            disk_bytes=(self.spec.disk_mb << 20) * _FOLDER_SHARE,
-            processes=self.spec.processes,
-            folder=folder,
-            drive=self.spec.drive,
-            on_excess=lambda _, what: stop(what),
-        )
-        self._ground.watchdog.watch(watched)
-        return watched
-
-    def _watch_cold(self, child: Child) -> None:
-        """Hold a child that imports by itself to the limits until it is ready."""
-
-        def seated(pid: int) -> None:
-            folder = self.folder / child.slot
-            watched = self._watch_import(
-                pid, folder, lambda what: child.stop("bad_entrypoint", f"Importing the skill {what}.")
-            )
-            child.ready.add_done_callback(lambda _: settled(watched))
-
-        def settled(watched: Watched) -> None:
-            self._ground.watchdog.forget(watched)
-            if child in self._spares:
-                child.freeze()  # threads of its import must not run on when there is no job
-
-        child.on_seated = seated
-
     def _judge(self, told: dict[str, Any]) -> None:
-        kind = told.get("type")
-        if kind == "ready":
-            return
-        if not self.is_lost:
+        if told.get("type") != "ready" and not self.is_lost:
             for descriptor, stream in self._texts():
                 self._read_text(descriptor, stream)
-        if kind == "refused":
-            raise EntrypointRefused(str(told.get("message")), str(told.get("trace", "")), self.output)
-        if kind == "not_forkable":
-            raise NotForkable(told)
-        if self._why_stopped:
-            raise EntrypointRefused(f"The sandbox was ended: {self._why_stopped}.", output=self.output)
-        raise ParentLost("The skill's sandbox ended while it started.")
+        imports.judge(told, self.output, why_stopped=self._why_stopped)
 
     def _fork_spares(self) -> None:
         with suppress(ParentLost):
@@ -233,7 +185,13 @@ class WarmParent:
         self._count += 1
         child = Child(self._count, work)
         if self.cold_reason is not None:
-            self._watch_cold(child)
+            imports.watch_cold(
+                self._ground,
+                self.spec,
+                child,
+                folder=self.folder / child.slot,
+                is_spare=lambda: child in self._spares,
+            )
         self._children[child.number] = child
         self._messages_left += _MESSAGES_OF_A_CHILD
         try:
@@ -306,7 +264,8 @@ class WarmParent:
         self._spoke.set()
         if not self._told.done():
             self._told.set_result({"type": "lost"})
-        self._kill()
+        if self._launched is not None:
+            self._launched.kill(self.pid)
         for spare in self._spares:
             self.release(spare)
         self._spares.clear()
@@ -329,13 +288,3 @@ class WarmParent:
             self._read_text(descriptor, stream)
             loop.remove_reader(descriptor)
             os.close(descriptor)
-
-    def _kill(self) -> None:
-        """End process 1 of the namespaces, and so all others; bubblewrap collects it and ends by itself."""
-        if self._launched is None or self._launched.process.poll() is not None:
-            return
-        if self.pid is None:
-            self._launched.process.kill()
-        else:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(self.pid, signal.SIGKILL)

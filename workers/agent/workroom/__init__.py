@@ -19,12 +19,12 @@ from backend.secrets.scrub import Scrubber
 from workers.agent import Ran
 from workers.runners import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
 from workers.sandbox.egress.visit import Visit
+from workers.sandbox.endings import NotStarted
 from workers.sandbox.errors import EntrypointRefused, ParentLost, SandboxUnavailable
 from workers.sandbox.house import House
 from workers.sandbox.orders import Order
 from workers.sandbox.own_drive import DRIVE_GONE, OwnDrive
 from workers.sandbox.places import HostPlaces, seen_from_inside
-from workers.sandbox.process import NotStarted
 from workers.sandbox.rooms import RoomKey
 from workers.sandbox.shell import run_command
 from workers.sandbox.spec import spec_of, tool_spec
