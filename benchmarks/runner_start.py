@@ -1,6 +1,6 @@
 """What it costs to start a function: a job through the runner, beside a bare interpreter and a bare fork.
 
-    python -m benchmarks.runner_start [JOBS]
+    python -m benchmarks.runner_start [JOBS]    (or the file itself)
 
 Idle: one job after another, with a pause in which a spare is forked. Sustained: eight at a time, without pauses.
 CPU is that of this process and all of its children together, measured over the whole run.
@@ -8,22 +8,28 @@ CPU is that of this process and all of its children together, measured over the 
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:
+    # As a file: its folder comes first among the places of modules, and hides the standard library's `numbers`.
+    os.chdir(Path(__file__).resolve().parents[1])
+    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.runner_start", *sys.argv[1:]])
+
+import asyncio
 import platform
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, NamedTuple
-from uuid import uuid4
+from contextlib import suppress
+from typing import NamedTuple
 
-from workers.runners import Assignment, Entrypoint, RunLimits, Success
-from workers.runners.deterministic import DeterministicRunner
+from benchmarks.bare_runner import Silent, assignment_of, open_runner
+from workers.runners import Assignment, RunLimits, Success
 
 _SYSTEM_PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 _UID = 41_099 if os.geteuid() == 0 else None
@@ -39,11 +45,6 @@ class Row(NamedTuple):
     cpu_ms: float
 
 
-class _Silent:
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        """Events are not what is measured."""
-
-
 async def main(count: int) -> None:
     """Print the table."""
     rows = [
@@ -51,13 +52,11 @@ async def main(count: int) -> None:
         await _measure("bare fork", count, _fork),
     ]
     with tempfile.TemporaryDirectory() as folder:
-        runner = DeterministicRunner(
-            Path(folder) / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
-        )
+        runner = open_runner(Path(folder) / "home")
         assignment = _assignment(Path(folder))
 
         async def job() -> None:
-            outcome = await runner.run(assignment, _Silent())
+            outcome = await runner.run(assignment, Silent())
             if not isinstance(outcome, Success):
                 raise RuntimeError(outcome.message)
 
@@ -121,9 +120,10 @@ def _cpu_s() -> float:
 
 def _descendants(pid: int) -> list[int]:
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *_descendants(child)]
+    with suppress(OSError):  # it has ended while it was looked at
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, task.read_text().split()):
+                found += [child, *_descendants(child)]
     return found
 
 
@@ -143,25 +143,8 @@ def _assignment(folder: Path) -> Assignment:
     drive.mkdir()
     if _UID is not None:
         os.chown(drive, _UID, _UID)
-    return Assignment(
-        job_id=uuid4(),
-        attempt=1,
-        project_id=uuid4(),
-        deployment_id=uuid4(),
-        skill_name="nothing",
-        entrypoint=Entrypoint("skills/nothing", "main.py", "run"),
-        declared_inputs=frozenset(),
-        inputs={},
-        limits=RunLimits(timeout_s=30, memory_mb=256, disk_mb=64, output_mb=1),
-        bundle_dir=folder / "bundle",
-        requirements=None,
-        drive_dir=drive,
-        sandbox_uid=_UID,
-        secrets={},
-        secrets_version="1",
-        token="benchmark",
-        network="none",
-    )
+    limits = RunLimits(timeout_s=30, memory_mb=256, disk_mb=64, output_mb=1)
+    return assignment_of(folder, "nothing", drive=drive, uid=_UID, limits=limits)
 
 
 if __name__ == "__main__":

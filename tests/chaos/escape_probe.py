@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.chaos.bare_runner import Silent, assignment_of, open_runner
+from benchmarks.bare_runner import Silent, assignment_of, open_runner
 from tests.integration.sandbox.packages import wheel
 from workers.runners import Assignment, Outcome, RunLimits, Success
 from workers.runners.deterministic import DeterministicRunner

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.chaos.bare_runner import Silent, assignment_of, open_runner
+from benchmarks.bare_runner import Silent, assignment_of, open_runner
 from workers.runners import RunLimits
 
 CODE = """

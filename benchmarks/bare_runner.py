@@ -1,4 +1,4 @@
-"""The real runner without an instance around it, for programs that attack it or die under it."""
+"""The real runner without an instance around it: for what measures it, and for what attacks it or dies under it."""
 
 from __future__ import annotations
 
