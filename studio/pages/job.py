@@ -160,7 +160,7 @@ def _head() -> rx.Component:
             status(job.status, job.reason, is_big=True),
             rx.el.div(class_name="grow"),
             _actions(),
-            class_name="row",
+            class_name="row wrap",
         ),
         facts(
             ("Job", identifier(job.id)),

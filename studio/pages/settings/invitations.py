@@ -118,7 +118,8 @@ def invite() -> rx.Component:
                 on_put_away=Invitations.put_away,
             ),
         ),
-        section("Invite somebody", _form()),
+        # Not before there are roles: a browser would choose the first that comes, which is the mightiest.
+        rx.cond(Invitations.roles.length() > 0, section("Invite somebody", _form())),
         rx.cond(Invitations.rows.length() > 0, section("Invited", _list())),
     )
 
