@@ -40,7 +40,7 @@ class Steps:
         if event.type == "model_response":
             yield from self._replied(event, parent)
         elif event.type in ("tool_use", "tool_started"):
-            self._begin(event)
+            self._begin(event, parent)
         else:
             tool = self._tools.pop(str(event.payload.get("tool_use_id")), None)
             if tool is not None:
@@ -68,7 +68,7 @@ class Steps:
         )
         yield self._view(llm, event.ts)
 
-    def _begin(self, event: EventView) -> None:
+    def _begin(self, event: EventView, parent: str | None) -> None:
         """A call begins when it is asked for, or later when it had to wait for another one."""
         call = str(event.payload.get("tool_use_id"))
         name = str(event.payload.get("name") or event.payload.get("tool"))
@@ -76,10 +76,12 @@ class Steps:
         if known is not None:
             known.started_at = event.ts
             return
-        parent = self._step.span_id if self._step else None
+        within = (
+            self._step.span_id if self._step else parent
+        )  # a call that a later attempt makes again has no step
         facts = {**_facts(event), "tool": name}
         self._tools[call] = _Open(
-            "tool", span_id(self._job_id, "tool", event.id), parent, name, event.ts, facts
+            "tool", span_id(self._job_id, "tool", event.id), within, name, event.ts, facts
         )
 
     def _view(self, span: _Open, ended_at: datetime | None) -> SpanView:

@@ -39,6 +39,22 @@ STRAY_EVENTS: Final = Kind(
     select count(*) from old
     """),
 )
+JOURNALS: Final = Kind(
+    "conversations of agents",
+    text("""
+    select count(*) from journal_entries e join jobs j on j.id = e.job_id
+    where e.step = 0 and e.created_at < :before and j.finished_at < :before
+    """),
+    text("""
+    with old as (
+      select e.job_id from journal_entries e join jobs j on j.id = e.job_id
+      where e.step = 0 and e.created_at < :before and j.finished_at < :before limit :most
+    ), gone as (
+      delete from journal_entries e using old where e.job_id = old.job_id
+    )
+    select count(*) from old
+    """),
+)
 JOBS: Final = Kind(
     "jobs",
     text("select count(*) from jobs where finished_at < :before"),

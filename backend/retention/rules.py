@@ -14,7 +14,7 @@ class Rules:
     """Ages at which things go; none: they stay."""
 
     events: timedelta | None
-    """Of jobs that ended so long ago; those of a job that still runs stay, however old."""
+    """Of jobs that ended so long ago, and the conversations of agents; those of a job that still runs stay."""
     jobs: timedelta | None
     """Finished so long ago: with inputs, result, events, feedback and usage. The ledger stays."""
     audit: timedelta | None

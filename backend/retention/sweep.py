@@ -28,7 +28,12 @@ class Aging(NamedTuple):
 
 def aging(rules: Rules) -> Iterator[Aging]:
     """The kinds of rows that go under these rules."""
-    ages = ((rows.STRAY_EVENTS, rules.events), (rows.JOBS, rules.jobs), (rows.AUDIT, rules.audit))
+    ages = (
+        (rows.STRAY_EVENTS, rules.events),
+        (rows.JOURNALS, rules.events),
+        (rows.JOBS, rules.jobs),
+        (rows.AUDIT, rules.audit),
+    )
     for kind, age in ages:
         if age is not None:
             yield Aging(kind, now() - age)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from workers.agent import ToolCall, ToolResult, Workroom
@@ -16,6 +15,7 @@ MOST_CHARACTERS: Final = 12_000
 SHOWN_CHARACTERS: Final = 6_000
 TIDIED_CHARACTERS: Final = 2_000
 """Shorter results are left as they are."""
+_FOLDER: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_RDONLY
 _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _BLANK_LINES: Final = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
@@ -51,24 +51,35 @@ async def _offloaded(whole: str, text: str, call: ToolCall, room: Workroom) -> s
 
 def _write(room: Workroom, place: tuple[str, ...], name: str, text: str) -> None:
     """Write below the drive without following any link: whoever may write there could have put one."""
-    flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_RDONLY
-    folder = os.open(Path(room.drive_dir), flags)
+    uid = room.assignment.sandbox_uid
+    folder = os.open(room.drive_dir, _FOLDER)
     try:
         for part in place:
-            with suppress(FileExistsError):
-                os.mkdir(part, 0o755, dir_fd=folder)
-                _give(part, folder, room.assignment.sandbox_uid)
-            inner = os.open(part, flags, dir_fd=folder)
+            inner = _entered(folder, part, uid)
             os.close(folder)
             folder = inner
         file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
         with os.fdopen(file, "w", encoding="utf-8", errors="replace") as opened:
+            _give(file, uid)
             opened.write(text)
-        _give(name, folder, room.assignment.sandbox_uid)
     finally:
         os.close(folder)
 
 
-def _give(name: str, folder: int, uid: int | None) -> None:
+def _entered(folder: int, name: str, uid: int | None) -> int:
+    """The folder of that name in a folder, made where there is none."""
+    is_new = True
+    try:
+        os.mkdir(name, 0o755, dir_fd=folder)
+    except FileExistsError:
+        is_new = False
+    inner = os.open(name, _FOLDER, dir_fd=folder)
+    if is_new:
+        _give(inner, uid)
+    return inner
+
+
+def _give(descriptor: int, uid: int | None) -> None:
+    """Let the project's own user have it."""
     if uid is not None:
-        os.chown(name, uid, uid, dir_fd=folder, follow_symlinks=False)
+        os.fchown(descriptor, uid, uid)

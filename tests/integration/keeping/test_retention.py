@@ -19,6 +19,7 @@ from backend.housekeeping import tidy
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job
+from backend.journal.tables import JournalEntry
 from backend.ledger import audit as books
 from backend.retention.forecast import forecast
 from backend.retention.rules import Rules
@@ -84,6 +85,29 @@ async def test_events_without_a_month_of_their_own_go_in_batches(
     running = await a_job(database, tenant, created=now() - 400 * DAY, finished=None)
     await all_turns(database, storage, rules(events=90 * DAY))
     assert (await events_of(database, old), await events_of(database, running)) == ([], ["queued", "started"])
+
+
+async def test_conversations_of_agents_go_with_the_events(database: Database, storage: LocalStorage) -> None:
+    tenant = await a_tenant(database)
+    old = await a_job(database, tenant, created=now() - 100 * DAY, finished=now() - 99 * DAY)
+    recent = await a_job(database, tenant, created=now() - 100 * DAY, finished=now() - DAY)
+    async with database.transaction() as session:
+        session.add_all(
+            JournalEntry(
+                job_id=job_id,
+                step=step,
+                place=0,
+                kind="reply" if step else "opening",
+                attempt=1,
+                content={},
+                created_at=now() - 100 * DAY,
+            )
+            for job_id in (old, recent)
+            for step in range(3)
+        )
+    await all_turns(database, storage, rules(events=90 * DAY))
+    async with database.transaction() as session:
+        assert set((await session.scalars(select(JournalEntry.job_id))).all()) == {recent}
 
 
 async def test_without_a_rule_everything_stays(database: Database, storage: LocalStorage) -> None:
