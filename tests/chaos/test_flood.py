@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from statistics import median
 
 import pytest
 
@@ -20,7 +21,9 @@ OTHERS = 8
 FLOOD = min(10_000, 700 * ROUNDS)
 OF_EACH = min(300, 30 * ROUNDS)
 NAP_S = 0.05
+SPREAD_S = [2.5 + 0.1 * one for one in range(50)]
 SAMPLES = 100
+PART = 40
 PLACES = 16
 """Jobs that the workers of the instance run at once."""
 MOST_JAIN_BELOW_ONE = 0.01
@@ -59,19 +62,27 @@ def test_a_flood_takes_no_more_than_its_share(
 
 @pytest.mark.skipif(ROUNDS == 1, reason="times are compared in the long form only: make chaos")
 def test_a_quiet_project_starts_its_jobs_as_fast_beside_a_flood(told: Callable[[str], None]) -> None:
-    """The window of the one that floods (50 jobs) is narrower than what the workers have places for."""
+    """The window of the one that floods (50 jobs) is narrower than what the workers have places for.
+
+    The machine's own pace changes within a minute more than what is looked for, so idle is before and after the flood;
+    and its jobs end one by one: fifty that end in the same moment are no flood but a jolt, once for every 5 s.
+    """
     with instance(PURAS_WORKER_PROCESSES="2", PURAS_WORKER_JOBS="40") as wide, wide.client() as quiet:
         quiet.push(SKILLS)
         flooding = wide.add_project()
         with wide.client(flooding) as client:
             client.push(SKILLS)
         waits_s(quiet, 20)  # the first ones find nothing warm
-        idle_s = p95(waits_s(quiet, SAMPLES))
-        submit(wide, flooding, 1_000, nap_s=5.0)
-        beside_s = p95(waits_s(quiet, SAMPLES))
+        before = waits_s(quiet, SAMPLES)
+        submit(wide, flooding, 800, naps_s=SPREAD_S)
+        beside_s = steady_p95(waits_s(quiet, 2 * SAMPLES))
         with wide.client(flooding) as client:
             assert client.call("GET", "/v1/jobs?status=queued&limit=1"), "the flood was over too early"
-    told(f"queued to started, p95 of {SAMPLES}: {idle_s * 1000:.1f} ms idle, {beside_s * 1000:.1f} ms beside")
+            end_flood(client)
+        idle_s = steady_p95(before + waits_s(quiet, SAMPLES))
+    told(
+        f"queued to started, p95 of {2 * SAMPLES}: {idle_s * 1000:.1f} ms idle, {beside_s * 1000:.1f} ms beside"
+    )
     assert beside_s < 2 * idle_s
 
 
@@ -86,21 +97,41 @@ def waits_s(client: Client, number: int) -> list[float]:
     ]
 
 
+def end_flood(client: Client) -> None:
+    """Cancel what waits, and wait for what runs."""
+    while waiting := client.call("GET", "/v1/jobs?status=queued&limit=200"):
+        for job in waiting:
+            client.ask(
+                "POST", f"/v1/jobs/{job['id']}/cancel"
+            )  # one that has started meanwhile is cancelled too
+    until(lambda: not client.call("GET", "/v1/jobs?status=running&limit=1"), 60, "the flood does not end")
+
+
+def steady_p95(values: list[float]) -> float:
+    """The p95 of the middle one of its parts: something else that the machine did for a moment decides nothing."""
+    parts = [values[start : start + PART] for start in range(0, len(values), PART)]
+    return median(p95(part) for part in parts)
+
+
 def p95(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.95)]
 
 
-def submit(running: Running, key: str, number: int, *, nap_s: float = NAP_S) -> None:
-    """Over several connections at once; `nap` is the same little work for everybody."""
-    body = {"skill": "nap", "inputs": {"seconds": nap_s}, "metadata": {"of": "the flood"}}
+def submit(running: Running, key: str, number: int, *, naps_s: Sequence[float] = (NAP_S,)) -> None:
+    """Over several connections at once; `nap` is little work, of these lengths in turn."""
 
-    def some(number: int) -> None:
+    def some(numbers: range) -> None:
         with running.client(key) as client:
-            for _ in range(number):
-                client.call("POST", "/v1/jobs", body)
+            for one in numbers:
+                inputs = {"seconds": naps_s[one % len(naps_s)]}
+                client.call(
+                    "POST",
+                    "/v1/jobs",
+                    {"skill": "nap", "inputs": inputs, "metadata": {"of": "the flood"}},
+                )
 
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(some, [len(range(first, number, 4)) for first in range(4)]))
+        list(threads.map(some, [range(first, number, 4) for first in range(4)]))
 
 
 def jain(shares: list[int]) -> float:
