@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from backend.archives.reader import ArchiveReader
 from backend.auth.actors import operator
+from backend.auth.principal import Role
 from backend.auth.tables import AuditRow
 from backend.db import Database
 from backend.deployments.tables import Deployment
@@ -77,8 +78,7 @@ async def test_an_owner_gets_everything_and_nothing_of_another_project(
 async def test_nobody_but_an_owner_gets_it(client: httpx.AsyncClient, world: Any) -> None:
     ada, bob, eve = [await world.user(f"{name}@example.org") for name in ("ada", "bob", "eve")]
     project = await world.project("Mine", ada)
-    hers = await world.browser(ada)
-    await hers.post("/v1/projects/mine/members", json={"email": bob.email, "role": "admin"})
+    await world.member(project, bob, Role.ADMIN)
     assert (await (await world.browser(bob)).get("/v1/projects/mine/export")).status_code == 403
     assert (await (await world.browser(eve)).get("/v1/projects/mine/export")).status_code == 404
     assert (await client.get("/v1/projects/mine/export")).status_code == 401
