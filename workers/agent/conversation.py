@@ -47,7 +47,7 @@ def label_of(block: Block) -> str | None:
 
 def text_of(reply: Reply) -> str:
     """The words of a reply."""
-    return "\n\n".join(block["text"] for block in reply.blocks if block.get("type") == "text").strip()
+    return "\n\n".join(block["text"] for block in reply.blocks if block.get("type") == "text")
 
 
 def told(words: str) -> list[Block]:

@@ -84,7 +84,7 @@ class _Patience:
         """What it has said by now, with the pieces of a reply that was cut off put together."""
         words = self._words + text_of(reply)
         self._words = words if reply.stop_reason in GOES_ON else ""
-        return words
+        return words.strip()
 
     def answer(self, reply: Reply) -> list[Block]:
         """What it is told; nothing when it only paused.

@@ -88,9 +88,8 @@ class Toolbox:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(made(place, call)) for place, call in places]
         except BaseExceptionGroup as several:
-            raise several.exceptions[
-                0
-            ] from None  # a lost attempt, or a fault of ours: one of them tells it all
+            first = several.exceptions[0]  # a lost attempt, or a fault of ours: one of them tells it all
+            raise first from None
         for (_, call), task in zip(places, tasks, strict=True):
             results.blocks.append(result_block(call, task.result()))
 
@@ -136,6 +135,8 @@ class Toolbox:
         self._journal.recorder.record("tool_started", facts)
 
     async def _run_tool(self, tool: Tool, call: ToolCall) -> ToolResult:
+        """What the tool gives, whatever it does, without the job's secrets and not too long."""
+        scrub = self._journal.recorder.scrubber.scrub
         try:
             result = await tool.run(call, self._room)
         except ToolError as error:
@@ -143,10 +144,9 @@ class Toolbox:
         except PurasError as error:
             result = ToolResult(f"ERROR: {error.detail}", ok=False, facts={"code": error.code})
         except Exception as error:  # noqa: BLE001 - a tool that breaks does not break the run: the model is told
-            log.warning("a tool broke", tool=call.name, job_id=call.job, error=repr(error))
+            log.warning("a tool broke", tool=call.name, job_id=call.job, error=scrub(repr(error)))
             result = ToolResult(f"ERROR: {type(error).__name__}: {error}", ok=False)
-        scrubbed = self._journal.recorder.scrubber.scrub(result.content)
-        return await shrunk(replace(result, content=scrubbed), call, self._room)
+        return await shrunk(replace(result, content=scrub(result.content)), call, self._room)
 
     def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
         """Why a call is not made."""

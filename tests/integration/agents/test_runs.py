@@ -78,7 +78,7 @@ async def test_words_alone_are_a_result_where_the_schema_is_one_text(agents: Age
     await agents.project.pushed(bundle(schema="{type: object, properties: {answer: {type: text}}}"))
     agents.upstream.script = [says("Owls ", stop_reason="max_tokens"), says("fly.")]
     job = await agents.run()
-    assert (job["status"], job["result"]) == ("succeeded", {"answer": "Owlsfly."})
+    assert (job["status"], job["result"]) == ("succeeded", {"answer": "Owls fly."})
 
 
 async def test_a_model_that_ends_without_a_result_is_asked_for_it_and_then_given_up(agents: Agents) -> None:
