@@ -54,8 +54,6 @@ NAMES: Final[dict[str, tuple[Named, ...]]] = {
     "list_api_keys": (Named("key_id", "/0/id"),),
     "put_secret": (Named("name", "/name", "/v1/secrets/"),),
     "put_skillpack_secret": (Named("name", "/name", "/v1/skillpacks/{skillpack}/secrets/"),),
-    "create_budget": (Named("budget_id", "/id"),),
-    "list_budgets": (Named("budget_id", "/0/id"),),
     "list_providers": (Named("family", "/0/family"),),
     "upload_file": (_FILE,),
     "put_file": (_FILE,),
