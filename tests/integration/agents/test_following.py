@@ -16,9 +16,11 @@ from backend import queue
 from backend.bundles.pack import pack
 from backend.events import sse
 from backend.events.queries import Place
+from backend.providers import catalogue
+from backend.providers.access import Access
 from backend.queue import RedisDoorbell
 from tests.doubles.messages import calls, says
-from tests.integration.agents.conftest import Agents
+from tests.integration.agents.conftest import MODEL, Agents
 from workers.models.choice import Models
 from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
@@ -29,6 +31,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
 DONE = {"summary": "Owls fly at night.", "score": 3}
 SECRET = "correct-horse-battery"
+OWLS = {
+    "skills/owls/SKILL.md": b"---\nname: owls\ndescription: Counts owls.\n---\nCount with the script.\n",
+    "skills/owls/references/owls.md": b"owl\nbat\nowl\n",
+    "skills/owls/scripts/count.py": b"import sys; print(open(sys.argv[1]).read().count('owl'))\n",
+}
 
 
 async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
@@ -84,25 +91,51 @@ async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agent
     assert SECRET not in json.dumps(await agents.events(job["id"]))
 
 
-async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
-    await agents.project.push_bytes(pack(STARTER))
+@asynccontextmanager
+async def sandboxed(agents: Agents, models: Models) -> AsyncIterator[None]:
+    """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
     settings = agents.instance.settings
     functions = DeterministicRunner(
         settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
     )
-    models = Models.of(settings, text_margin_pct=20)
     runner = agentic_runner(agents.instance, functions.house, models)
     supervisor = Supervisor(agents.instance, {"agentic": runner}, lanes=["default"], capacity=1)
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=5))
-    job_id = await agents.submit(skill="summarize", inputs={"text": "Owls hunt at night."})
-    job = await agents.ended(job_id)
-    supervisor.stop()
-    await running
-    await functions.close()
-    await models.close()
+    try:
+        yield
+    finally:
+        supervisor.stop()
+        await running
+        await functions.close()
+        await models.close()
+
+
+async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
+    await agents.project.push_bytes(pack(STARTER))
+    async with sandboxed(agents, Models(Access(catalogue.current().endpoints, {}), margin_pct=20)):
+        job = await agents.ended(
+            await agents.submit(skill="summarize", inputs={"text": "Owls hunt at night."})
+        )
     assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
     assert set(job["result"]) == {"title", "summary", "keywords", "words", "reading_minutes"}
-    (measured, _) = await agents.payloads(job_id, "tool_result")
+    (measured, _) = await agents.payloads(job["id"], "tool_result")
     assert (measured["tool"], measured["ok"]) == ("measure", True)
-    assert {facts["label"] for facts in await agents.payloads(job_id, "model_response")} == {"rehearsal"}
+    assert {facts["label"] for facts in await agents.payloads(job["id"], "model_response")} == {"rehearsal"}
+
+
+async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Agents) -> None:
+    await agents.project.pushed(OWLS)
+    await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
+    endpoint = catalogue.current().endpoints["anthropic"].model_copy(update={"base_url": agents.upstream.url})
+    access = Access({**catalogue.current().endpoints, "anthropic": endpoint}, {"anthropic": "key"})
+    count = "python3 scripts/count.py references/owls.md | tee drive/count.txt; echo $TOKEN."
+    agents.upstream.script = [says(calls("bash", command=count)), says("There are two owls.")]
+    async with sandboxed(agents, Models(access, margin_pct=20, default_model=MODEL)):
+        job = await agents.ended(await agents.submit(skill="owls", inputs={"prompt": "Count the owls."}))
+    assert (job["status"], job["result"]) == ("succeeded", {"answer": "There are two owls."}), job["error"]
+    system = "".join(block["text"] for block in agents.upstream.bodies[0]["system"])
+    assert system.startswith("Count with the script.")
+    told = str(agents.upstream.bodies[1]["messages"][-1]["content"][0]["content"])
+    assert told.split() == ["exit=0", "2", "."], "what was printed, and no secret in a command"
+    assert (await agents.project.http.get("/v1/drive/files/count.txt")).text == "2\n"
