@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +41,7 @@ class Shelf:
         self._root = root
         self._bounds = bounds
         self._held: dict[str, _Hold] = {}
+        self._lock = threading.Lock()  # a sweep in a thread lets go of what nobody uses just now
         self._sizes: dict[str, int] = {}
 
     @property
@@ -50,23 +52,18 @@ class Shelf:
     @contextmanager
     def hold(self, name: str) -> Iterator[bool]:
         """Keep a folder from being thrown away while the block lasts; false when it has been already."""
-        hold = self._held.get(name)
-        if hold is None:
-            if len(self._held) >= _MOST_HELD:
-                self._let_go()
-            self._root.mkdir(parents=True, exist_ok=True)
-            hold = self._held[name] = _Hold(_lock_shared(_mark(self._root / name)))
-        hold.users += 1
+        hold = self._take(name)
         try:
-            hold.note()
             yield (self._root / name).is_dir()
         finally:
-            hold.users -= 1
-            hold.note()
+            with self._lock:
+                hold.note()
+                hold.users -= 1
 
     def sweep(self) -> list[str]:
         """Throw away what was unused for too long, then, while it is too much, what was unused for longest."""
-        self._let_go()
+        with self._lock:
+            self._let_go()
         if not self._root.is_dir():
             return []
         now, removed = time.time(), []
@@ -84,9 +81,22 @@ class Shelf:
 
     def close(self) -> None:
         """Let go of everything."""
-        for hold in self._held.values():
-            os.close(hold.descriptor)
-        self._held.clear()
+        with self._lock:
+            for hold in self._held.values():
+                os.close(hold.descriptor)
+            self._held.clear()
+
+    def _take(self, name: str) -> _Hold:
+        with self._lock:
+            hold = self._held.get(name)
+            if hold is None:
+                if len(self._held) >= _MOST_HELD:
+                    self._let_go()
+                self._root.mkdir(parents=True, exist_ok=True)
+                hold = self._held[name] = _Hold(_lock_shared(_mark(self._root / name)))
+            hold.note()
+            hold.users += 1
+            return hold
 
     def _let_go(self) -> None:
         for name, hold in list(self._held.items()):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from backend.storage.shelf import Bounds, Shelf, size_of, touch
 
@@ -79,6 +83,33 @@ def test_no_more_than_a_few_descriptors_stay_open_for_what_was_used(tmp_path: Pa
         with shelf.hold(f"n{number}") as there:
             assert there
     assert _open_descriptors() - before <= 64
+    shelf.close()
+
+
+def test_sweeps_in_a_thread_let_go_of_nothing_that_is_being_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.storage.shelf.STAMP_S", 0.0)  # so that every use needs its descriptor
+    shelf = Shelf(tmp_path, Bounds(MIB, DAY_S))
+    _make(tmp_path, "wanted", age_s=0)
+    is_over = threading.Event()
+
+    def sweep() -> None:
+        while not is_over.is_set():
+            shelf.sweep()
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    with ThreadPoolExecutor(1) as thread:
+        sweeping = thread.submit(sweep)
+        try:
+            for _ in range(20_000):
+                with shelf.hold("wanted") as there:
+                    assert there
+        finally:
+            is_over.set()
+            sys.setswitchinterval(interval_s)
+        sweeping.result()
     shelf.close()
 
 
