@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
@@ -56,15 +56,11 @@ class Guest:
 def job_of(assignment: Assignment, inputs: dict[str, Any], **variables: str) -> Job:
     """What a process is told of the assignment, within its limits."""
     limits = assignment.limits
-    line = (
-        spans.traceparent()
-    )  # what a job is told of its trace, by OpenTelemetry's name: its code may join in
     return Job(
         inputs=inputs,
         environment={
             "PURAS_JOB_ID": str(assignment.job_id),
             "PURAS_SERVICE_TOKEN": assignment.token,
-            **({"TRACEPARENT": line} if line else {}),
             **variables,
         },
         limits={"DATA": (limits.memory_mb << 20) + MEMORY_ROOM_BYTES, "FSIZE": limits.disk_mb << 20},
@@ -170,6 +166,12 @@ def _watch(house: House, child: Child, parent: WarmParent, guest: Guest) -> Watc
 async def _until_end(child: Child, guest: Guest) -> Ending:
     try:
         async with asyncio.timeout(guest.timeout_s):
-            return await child.run(guest.job)
+            return await child.run(_traced(guest.job))
     except TimeoutError:
         return Stopped("timeout", guest.too_late)
+
+
+def _traced(job: Job) -> Job:
+    """The job with what it is told of its trace, by OpenTelemetry's name: its code may join the span it runs in."""
+    line = spans.traceparent()
+    return replace(job, environment={**job.environment, "TRACEPARENT": line}) if line else job
