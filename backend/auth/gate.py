@@ -75,7 +75,8 @@ def _while_valid(scope: Scope, send: Send) -> Send:
         nonlocal looked_at, has_ended
         if has_ended:
             return
-        if time.monotonic() - looked_at >= LOOK_EVERY_S:
+        has_begun = message["type"] != "http.response.start"  # an answer cannot end before that
+        if has_begun and time.monotonic() - looked_at >= LOOK_EVERY_S:
             looked_at = time.monotonic()
             has_ended = not await _is_valid(scope)
         await send({"type": "http.response.body", "body": b""} if has_ended else message)

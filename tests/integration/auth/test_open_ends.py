@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -70,23 +70,9 @@ class Stream:
     """A client that follows a job."""
 
     def __init__(self, app: FastAPI, job_id: UUID, headers: dict[str, str]) -> None:
-        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: asyncio.Queue[Any] = asyncio.Queue()
         self._gone = asyncio.Event()
-        request = httpx.Request("GET", f"{URL}/v1/jobs/{job_id}/stream", headers=headers)
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "method": "GET",
-            "path": request.url.path,
-            "raw_path": request.url.raw_path,
-            "query_string": b"",
-            "headers": [(name.lower(), value) for name, value in request.headers.raw],
-            "scheme": "http",
-            "server": ("127.0.0.1", 8123),
-            "client": ("127.0.0.1", 1),
-            "http_version": "1.1",
-        }
-        self._streaming = asyncio.create_task(app(scope, self._receive, self.sent.put))
+        self._streaming = asyncio.create_task(app(_scope(job_id, headers), self._receive, self.sent.put))
 
     async def status(self) -> int:
         """Of the answer, once it has begun."""
@@ -101,6 +87,23 @@ class Stream:
     async def _receive(self) -> dict[str, Any]:
         await self._gone.wait()
         return {"type": "http.disconnect"}
+
+
+def _scope(job_id: UUID, headers: dict[str, str]) -> dict[str, Any]:
+    request = httpx.Request("GET", f"{URL}/v1/jobs/{job_id}/stream", headers=headers)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "GET",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "query_string": b"",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": "http",
+        "server": ("127.0.0.1", 8123),
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+    }
 
 
 async def test_a_pages_socket_closes_when_its_session_is_revoked(
@@ -173,6 +176,29 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
         while (await stream.sent.get()).get("more_body", False):
             pass  # until the answer is over
         await stream.end()
+
+
+async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_answer_all_the_same(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
+    project = await world.project("Acme")
+    headers, end = await _of_a_key(world, project.id)
+    sent: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def late(_scope: Any, _receive: Any, send: Any) -> None:
+        async with world.database.transaction() as session:
+            await session.execute(end)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"secret", "more_body": True})
+
+    async def nothing() -> Any:
+        await asyncio.Event().wait()
+
+    await gate.Gate(late)(_scope(uuid4(), headers) | {"app": app}, nothing, sent.put)
+    assert sent.get_nowait()["type"] == "http.response.start"
+    assert sent.get_nowait() == {"type": "http.response.body", "body": b""}
+    assert sent.empty()
 
 
 async def test_a_sign_out_ends_the_session_for_every_process_at_once(
