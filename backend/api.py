@@ -14,6 +14,7 @@ from backend.jobs.api import router as jobs
 from backend.ledger.api import router as ledger
 from backend.ledger.budgets.api import router as budgets
 from backend.limits.api import router as limits
+from backend.media.api import router as media
 from backend.projects.api import router as projects
 from backend.providers.api import router as providers
 from backend.secrets.api import router as secrets
@@ -39,5 +40,6 @@ router.include_router(budgets)
 router.include_router(drive)
 router.include_router(drive_folders)
 router.include_router(drive_uploads)
+router.include_router(media)
 router.include_router(secrets)
 router.include_router(providers)

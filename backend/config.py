@@ -213,7 +213,17 @@ class Settings(BaseSettings):
 
     provider_hosts: str | None = None
     """Comma-separated `host:port` that projects may name as the address of their models though it is not public, or not
-    https; all other addresses must be both."""
+    https; all other addresses must be both. Files of media are taken from them, too."""
+
+    fal_key: SecretStr | None = Field(default=None, validation_alias="FAL_KEY")
+    """The instance's own key for fal.ai, which makes images, video and speech; without it they are made on this
+    machine, by no model and labelled so."""
+
+    fal_base_url: str = Field(default="https://queue.fal.run", validation_alias="FAL_BASE_URL")
+    """Address of the queue of fal.ai, for a gateway."""
+
+    media_timeout_s: float = Field(default=540.0, gt=0)
+    """Seconds that a model may take for one image, video or recording."""
 
     job_cap_usd: float = Field(default=1.0, gt=0, le=1_000_000)
     """US dollars that a job which buys model replies or media may cost, unless its skill has `limits.cost_usd`."""
@@ -256,6 +266,11 @@ class Settings(BaseSettings):
     def _are_networks(cls, listed: str | None) -> str | None:
         networks_of(listed or "")
         return listed
+
+    @field_validator("fal_base_url")
+    @classmethod
+    def _is_base(cls, address: str) -> str:
+        return address_of(address)
 
     @field_validator("anthropic_base_url")
     @classmethod

@@ -10,6 +10,7 @@ from backend.idempotency.tables import IdempotencyKey
 from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
+from backend.media.tables import MediaCall
 from backend.metrics.tables import ProcessMetrics
 from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
@@ -33,6 +34,7 @@ __all__ = [
     "JobEvent",
     "JournalEntry",
     "LedgerEntry",
+    "MediaCall",
     "Member",
     "PasswordReset",
     "ProcessMetrics",

@@ -42,6 +42,7 @@ EXPORTED: Final = (
     Exported("jobs", page=FEW),
     Exported("job_events", page=FEW),
     Exported("journal_entries", page=FEW),
+    Exported("media_calls", hidden=frozenset({"ordered"})),
     Exported("feedback"),
     Exported("usage_events"),
     Exported("daily_spending"),
@@ -68,6 +69,7 @@ _OWN: Final = {
     "projects": "id = :project_id",
     "job_events": "job_id in (select id from jobs where project_id = :project_id)",
     "journal_entries": "job_id in (select id from jobs where project_id = :project_id)",
+    "media_calls": "job_id in (select id from jobs where project_id = :project_id)",
 }
 
 

@@ -11,33 +11,54 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` itself would take longer to load than all of this
 if TYPE_CHECKING:
-    from puras import drive, inputs, log
+    from puras import drive, inputs, log, media
     from puras.drive import DriveError, SignedFile
     from puras.inputs import InputError, load_bytes, load_path
+    from puras.media import (
+        MediaError,
+        MediaResult,
+        generate_audio,
+        generate_image,
+        generate_video,
+        transcribe,
+    )
     from puras.progress import progress
     from puras.secret import SecretError, secret
 
 __all__ = [
     "DriveError",
     "InputError",
+    "MediaError",
+    "MediaResult",
     "SecretError",
     "SignedFile",
     "drive",
+    "generate_audio",
+    "generate_image",
+    "generate_video",
     "inputs",
     "load_bytes",
     "load_path",
     "log",
+    "media",
     "progress",
     "secret",
+    "transcribe",
 ]
 
-_MODULES = frozenset({"drive", "inputs", "log"})
+_MODULES = frozenset({"drive", "inputs", "log", "media"})
 _HOMES = {
     "DriveError": "drive",
     "SignedFile": "drive",
     "InputError": "inputs",
     "load_bytes": "inputs",
     "load_path": "inputs",
+    "MediaError": "media",
+    "MediaResult": "media",
+    "generate_audio": "media",
+    "generate_image": "media",
+    "generate_video": "media",
+    "transcribe": "media",
     "progress": "progress",
     "SecretError": "secret",
     "secret": "secret",

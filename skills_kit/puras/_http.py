@@ -69,7 +69,9 @@ def fetch(url: str) -> Fetched:
         raise HttpError(f"{_reason(error)}.") from error
 
 
-def post_json(url: str, body: Mapping[str, object], headers: Mapping[str, str]) -> dict[str, Any]:
+def post_json(
+    url: str, body: Mapping[str, object], headers: Mapping[str, str], *, within_s: float = _ASK_S
+) -> dict[str, Any]:
     """The JSON object that the instance answers.
 
     Raises:
@@ -82,7 +84,7 @@ def post_json(url: str, body: Mapping[str, object], headers: Mapping[str, str]) 
         method="POST",
     )
     try:
-        with _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=_ASK_S) as response:
+        with _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=within_s) as response:
             answer = json.load(response)
     except HTTPError as error:
         with error:

@@ -23,7 +23,7 @@ SCANNED = ("backend", "workers", "studio")
 OUTSIDE = ("backend/auth/", "backend/operations/", "backend/migrations/")
 """The gate itself, the operator's own commands, and the schema."""
 
-BY_JOB = {"job_events", "journal_entries"}
+BY_JOB = {"job_events", "journal_entries", "media_calls"}
 """Tables whose rows belong to a job, not to a project by name: their queries name the job."""
 
 ALLOWED: dict[str, str] = {
@@ -40,6 +40,7 @@ ALLOWED: dict[str, str] = {
     "backend/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
     "backend/ledger/service.py": "reads what the one attempt that its worker holds has used",
+    "backend/media/calls.py": "reads and writes what the one attempt whose token was brought has ordered",
     "backend/retention/months.py": "a month of events goes when no job of any project needs it",
     "backend/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
     "backend/secrets/rotation.py": "the instance's newest key protects the secrets of everybody",

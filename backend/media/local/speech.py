@@ -1,0 +1,65 @@
+"""Speech by eSpeak NG, which comes with the product: a plain voice in some hundred languages."""
+
+from __future__ import annotations
+
+import ctypes
+import wave
+from pathlib import Path
+from typing import Final
+
+import espeakng_loader  # type: ignore[import-untyped]  # it has no types
+
+_SYNCHRONOUS: Final = 2
+_NEVER_EXIT: Final = 0x8000
+_RATE: Final = 1
+_UTF8: Final = 1
+_WORDS_PER_MINUTE: Final = 170
+_LEAST, _MOST = 80, 450
+_VOICE: Final = "en"
+_MORE: Final = 0
+"""What the callback answers: go on."""
+
+
+def speak(text: str, *, voice: str, speed: float, to: Path) -> str:
+    """Speak the text into a WAV file; gives the voice that spoke, which is English where the wanted one is unknown.
+
+    Raises:
+        OSError: nothing was spoken.
+    """
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _NEVER_EXIT)
+    if rate <= 0:
+        raise OSError("eSpeak NG did not begin")
+    spoken = voice if _has_voice(library, voice) else _VOICE
+    library.espeak_SetVoiceByName(spoken.encode())
+    library.espeak_SetParameter(_RATE, round(min(max(_WORDS_PER_MINUTE * speed, _LEAST), _MOST)), 0)
+    with wave.open(str(to), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        _synthesize(library, text, file)
+        if file.tell() == 0:
+            raise OSError("eSpeak NG spoke nothing")
+    return spoken
+
+
+def _has_voice(library: ctypes.CDLL, voice: str) -> bool:
+    return bool(voice) and library.espeak_SetVoiceByName(voice.encode()) == 0
+
+
+def _synthesize(library: ctypes.CDLL, text: str, file: wave.Wave_write) -> None:
+    def heard(samples: ctypes._Pointer[ctypes.c_short], count: int, _: object) -> int:
+        if samples and count > 0:
+            file.writeframesraw(ctypes.string_at(samples, 2 * count))
+        return _MORE
+
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    callback = kind(heard)
+    library.espeak_SetSynthCallback(callback)
+    said = text.encode("utf-8", "replace") + b"\0"
+    library.espeak_Synth.argtypes = [
+        *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
+        *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
+    ]
+    library.espeak_Synth(said, len(said), 0, 1, 0, _UTF8, None, None)
+    library.espeak_Synchronize()

@@ -1,0 +1,91 @@
+"""Making media for a running job: what it asks for is planned, then made and paid once."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+from sqlmodel import col
+
+from backend.auth.principal import Principal, Role, visible
+from backend.bundles.manifest import Skill
+from backend.deployments import manifests
+from backend.drive import usage
+from backend.drive.intake import drives_of
+from backend.errors import NotAllowed
+from backend.instance import Instance
+from backend.jobs.tables import Job
+from backend.media.calls import Call
+from backend.media.errors import JobMovedOn
+from backend.media.making import Generated, Making, MediaOrder
+from backend.media.placing import Wish
+from backend.media.plan import plan
+
+
+async def generate(instance: Instance, principal: Principal, asked: MediaOrder) -> Generated:
+    """Make it, put it into the drive of the job's project, and write down what it costs.
+
+    Raises:
+        NotAllowed: who asks is no running job.
+        UnknownMediaModel: there is no such model, or it is not for that.
+        ModeMissing: the model cannot do what the inputs ask for.
+        BadMediaInputs: the inputs do not fit.
+        BadDrivePath: the path cannot be one of a file.
+        DriveQuotaReached: the drive has no room.
+        MediaTooDear: it may cost more than is left for the job.
+        MediaBeingMade: the same call is being worked on.
+        KeyReused: the key was used for something else.
+        JobMovedOn: the job does not run any more.
+        MediaRefused: the model does not do that.
+        MediaFailed: it made nothing that can be used.
+        ProviderAway: it does not answer.
+        NoTranscripts: nothing here can transcribe.
+    """
+    if principal.kind != "job":
+        raise NotAllowed("Media are made for jobs. Call this from a skill that runs, with the kit.")
+    principal.require(Role.DEVELOPER, "drive:write")
+    usual = await _usual(instance, principal, asked)
+    settings = instance.settings
+    does = plan(
+        asked.verb, asked.model, dict(asked.inputs), usual=usual, can_buy=settings.fal_key is not None
+    )
+    call = Call(principal.id, int(principal.facts["attempt"]), asked.key)
+    wish = Wish.of(asked.output_path, does, call)
+    (await usage.current(drives_of(instance), principal.project_id)).refuse(1, 1)
+    with tempfile.TemporaryDirectory(prefix="media-") as scratch:
+        work = Making(instance, principal, asked, call, does, wish, Path(scratch))
+        return await work.answer()
+
+
+async def _usual(instance: Instance, principal: Principal, asked: MediaOrder) -> str | None:
+    """The model that the job's skill names for this kind."""
+    if asked.model != "auto" or asked.verb is None or asked.verb == "transcribe":
+        return None
+    if asked.usual is not None:
+        return asked.usual.get(asked.verb)
+    async with instance.database.glance() as session:
+        job = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
+        if job is None:
+            raise JobMovedOn
+        known = (await manifests.of(session, [job.deployment_id])).get(job.deployment_id)
+    skill = known.manifest.find(job.skill_name) if known is not None else None
+    return models_of(skill).get(asked.verb) if skill is not None else None
+
+
+def models_of(skill: Skill) -> dict[str, str | None]:
+    """The models for media that a skill names, by kind."""
+    return {"image": skill.image_model, "video": skill.video_model, "audio": skill.audio_model}
+
+
+def job_principal(*, job_id: UUID, project_id: UUID, attempt: int) -> Principal:
+    """A running attempt of a job, for calls that the worker makes for it."""
+    return Principal(
+        kind="job",
+        id=job_id,
+        project_id=project_id,
+        label=f"job:{job_id}",
+        role=Role.DEVELOPER,
+        scopes=frozenset({"drive:read", "drive:write"}),
+        facts={"attempt": attempt},
+    )

@@ -1,0 +1,171 @@
+"""The server: it takes orders, is asked how they are, and has files to be fetched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 20
+MP4 = b"\x00\x00\x00\x18ftypisom" + b"frames" * 20
+MP3 = b"ID3\x04" + b"sound" * 20
+
+
+@dataclass
+class Wish:
+    """How the server treats the next order."""
+
+    refusals: list[int] = field(default_factory=list)
+    """Statuses that it answers before it takes the order."""
+    polls: int = 1
+    """How often it is asked before it is done; -1: it never is."""
+    status_of_result: int = 200
+    result: dict[str, Any] | None = None
+    """None: a file of the kind that the order's path tells."""
+    file: bytes | None = None
+    file_url: str | None = None
+    """In place of the server's own file."""
+
+
+@dataclass
+class Made:
+    """An order, as it came."""
+
+    id: str
+    path: str
+    body: dict[str, Any]
+    wish: Wish
+    polls: int = 0
+    is_cancelled: bool = False
+
+
+class FalServer:
+    """One account's queue."""
+
+    def __init__(self, key: str = "fal-key") -> None:
+        self.key = key
+        self.wishes: list[Wish] = []
+        """For the orders to come, in their order; none left: the usual."""
+        self.orders: list[Made] = []
+        self.asked_without_key = 0
+        self.fetched: list[str] = []
+        self.url = ""
+        self._lock = threading.Lock()
+
+    @property
+    def host(self) -> str:
+        """As an operator allows it."""
+        return self.url.removeprefix("http://")
+
+    @contextmanager
+    def running(self) -> Iterator[FalServer]:
+        """Serve on a port of this machine's own, in a thread."""
+        config = uvicorn.Config(
+            self.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, name="fal")
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert server.started
+        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        try:
+            yield self
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+    def app(self) -> Starlette:
+        """The routes of the queue."""
+        requests = "/{owner}/{app}/requests/{id}"
+        return Starlette(
+            routes=[
+                Route("/files/{id}", self._file),
+                Route("/loop", lambda _: RedirectResponse("/loop")),
+                Route(f"{requests}/status", self._status),
+                Route(f"{requests}/cancel", self._cancel, methods=["PUT"]),
+                Route(requests, self._result),
+                Route("/{path:path}", self._order, methods=["POST"]),
+            ]
+        )
+
+    async def _order(self, request: Request) -> Response:
+        if not self._has_key(request):
+            return JSONResponse({"detail": "Cannot access application"}, status_code=401)
+        body = await request.json()
+        with self._lock:
+            wish = self.wishes[0] if self.wishes else Wish()
+            if wish.refusals:
+                status = wish.refusals.pop(0)
+                detail = [{"msg": "The content could not be processed", "loc": ["body", "prompt"]}]
+                return JSONResponse({"detail": detail}, status_code=status, headers={"Retry-After": "0"})
+            self.wishes = self.wishes[1:]
+            made = Made(f"req-{len(self.orders)}", request.path_params["path"], body, wish)
+            self.orders.append(made)
+        return JSONResponse({"request_id": made.id, "status": "IN_QUEUE", "queue_position": 0})
+
+    async def _status(self, request: Request) -> Response:
+        made = self._found(request)
+        if made is None:
+            return JSONResponse({"detail": "not found"}, status_code=404)
+        made.polls += 1
+        is_done = 0 <= made.wish.polls < made.polls
+        status = "COMPLETED" if is_done else "IN_PROGRESS"
+        return JSONResponse(
+            {"status": status}, status_code=200 if is_done else 202, headers={"Retry-After": "0"}
+        )
+
+    async def _result(self, request: Request) -> Response:
+        made = self._found(request)
+        if made is None:
+            return JSONResponse({"detail": "not found"}, status_code=404)
+        if made.wish.status_of_result != 200:
+            return JSONResponse({"detail": "It broke."}, status_code=made.wish.status_of_result)
+        return JSONResponse(made.wish.result if made.wish.result is not None else self._usual(made))
+
+    def _usual(self, made: Made) -> dict[str, Any]:
+        file = {"url": made.wish.file_url or f"{self.url}/files/{made.id}"}
+        if "speech-to-text" in made.path:
+            words = [{"text": "Owls", "start": 0.0, "end": 0.4}, {"text": "fly", "start": 0.5, "end": 2.5}]
+            return {"text": "Owls fly", "language_code": "eng", "words": words}
+        if "tts" in made.path:
+            return {"audio": file}
+        return (
+            {"video": file} if "video" in made.path else {"images": [file] * made.body.get("num_images", 1)}
+        )
+
+    async def _cancel(self, request: Request) -> Response:
+        made = self._found(request)
+        if made is None:
+            return JSONResponse({"detail": "not found"}, status_code=404)
+        made.is_cancelled = True
+        return JSONResponse({"status": "CANCELLATION_REQUESTED"}, status_code=202)
+
+    async def _file(self, request: Request) -> Response:
+        made = next(one for one in self.orders if one.id == request.path_params["id"])
+        self.fetched.append(made.id)
+        usual = MP4 if "video" in made.path else MP3 if "tts" in made.path else PNG
+        return Response(usual if made.wish.file is None else made.wish.file)
+
+    def _found(self, request: Request) -> Made | None:
+        path = f"{request.path_params['owner']}/{request.path_params['app']}"
+        wanted = request.path_params["id"]
+        if not self._has_key(request):
+            return None
+        return next((one for one in self.orders if one.id == wanted and one.path.startswith(path)), None)
+
+    def _has_key(self, request: Request) -> bool:
+        has_it = request.headers.get("authorization") == f"Key {self.key}"
+        self.asked_without_key += not has_it
+        return has_it

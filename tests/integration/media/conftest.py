@@ -1,0 +1,179 @@
+"""A running job with money, an instance with or without a key for fal.ai, and a server in the place of fal.ai."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from backend.app import create_app, serving
+from backend.auth import job_tokens
+from backend.clock import now
+from backend.config import Settings
+from backend.db import Database
+from backend.events.wakeups import WakeUps
+from backend.instance import Instance
+from backend.ledger import service as ledger
+from backend.secrets.vault import Vault
+from backend.storage import removal
+from backend.storage.local import LocalStorage
+from tests.doubles.fal import FalServer
+from tests.integration.deployments.conftest import Project, Projects
+
+SKILL = """
+entrypoint: main.py:run
+image_model: auto
+limits: {cost_usd: 5}
+input_schema: {type: object, properties: {code: {type: text}}}
+output_schema: {type: object, properties: {told: {type: array}}}
+"""
+BUNDLE = {
+    "skills/paint/skill.yaml": SKILL.encode(),
+    "skills/paint/main.py": (
+        b"def run(code):\n    told = []\n    exec(code, {'told': told})\n    return {'told': told}\n"
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def fal_server() -> Iterator[FalServer]:
+    """One server for all tests of this process."""
+    with FalServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def fal(fal_server: FalServer) -> FalServer:
+    """The server, as if nothing had been ordered yet."""
+    fal_server.wishes, fal_server.orders, fal_server.fetched = [], [], []
+    return fal_server
+
+
+@pytest.fixture
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """With a key for the server, where a test asks for it."""
+    bought: dict[str, Any] = {}
+    if "fal" in request.fixturenames:
+        fal: FalServer = request.getfixturevalue("fal")
+        bought = {
+            "fal_key": fal.key,
+            "fal_base_url": fal.url,
+            "provider_hosts": fal.host,
+            "media_timeout_s": 5,
+        }
+    return Settings(home=tmp_path, port=8123, public_url=None, **bought)
+
+
+@pytest_asyncio.fixture
+async def instance(database: Database, redis_url: str, settings: Settings) -> AsyncIterator[Instance]:
+    """An instance of those settings."""
+    redis = Redis.from_url(redis_url)
+    home = settings.home
+    yield Instance(
+        settings=settings,
+        database=database,
+        redis=redis,
+        storage=LocalStorage(home / "storage"),
+        vault=Vault.open(home, None),
+        wakeups=WakeUps(redis),
+    )
+    await redis.aclose()
+    removal.remove(home / "storage")
+
+
+@pytest_asyncio.fixture
+async def app(instance: Instance) -> AsyncIterator[FastAPI]:
+    """The application that serves it."""
+    app = create_app(instance.settings)
+    async with serving(app, instance):
+        yield app
+
+
+@dataclass
+class Running:
+    """A job that runs, as its own code sees the API."""
+
+    project: Project
+    instance: Instance
+    http: httpx.AsyncClient
+    job_id: UUID
+
+    async def make(self, verb: str | None = "image", key: str | None = None, **over: Any) -> httpx.Response:
+        """Ask for media."""
+        body = {"verb": verb, "inputs": {"prompt": "an owl"}, **over}
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.http.post("/v1/media/generate", json=body, headers=headers)
+
+    async def made(self, verb: str | None = "image", **over: Any) -> Any:
+        """Ask for media; they have to be made."""
+        answer = await self.make(verb, **over)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def file(self, path: str) -> bytes:
+        """A file of the drive."""
+        answer = await self.project.http.get(f"/v1/drive/files/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    async def one(self, query: str) -> Any:
+        """One row of the database, of this job."""
+        async with self.instance.database.transaction() as session:
+            return (await session.execute(text(query), {"job_id": self.job_id})).one()
+
+    async def change(self, query: str) -> None:
+        """Change the database."""
+        async with self.instance.database.transaction() as session:
+            await session.execute(text(query), {"job_id": self.job_id})
+
+
+@pytest_asyncio.fixture
+async def project(app: FastAPI, database: Database) -> AsyncIterator[Project]:
+    """A project with money and the skill `paint`."""
+    made = Projects(app, database, [])
+    project = await made.make("Acme")
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    yield project
+    for client in made.clients:
+        await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def running(app: FastAPI, instance: Instance, project: Project) -> AsyncIterator[Running]:
+    """A job of it that runs, with a dollar reserved."""
+    submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": ""}})
+    job_id = UUID(submitted.json()["id"])
+    async with instance.database.transaction() as session:
+        await session.execute(text("delete from job_queue"))
+        await session.execute(
+            text(
+                "update jobs set status = 'running', attempt = 1, reserved_micros = 1000000, started_at = now()"
+            )
+        )
+        await session.execute(text("update wallets set reserved_micros = 1000000"))
+    token = job_tokens.mint(
+        instance.vault,
+        project_id=project.id,
+        job_id=job_id,
+        attempt=1,
+        expires_at=now() + timedelta(minutes=5),
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://127.0.0.1:8123",
+        headers={"X-Puras-Service-Token": token},
+        timeout=60,
+    ) as http:
+        yield Running(project, instance, http, job_id)

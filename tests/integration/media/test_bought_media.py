@@ -1,0 +1,221 @@
+"""Media that are bought at fal.ai: ordered once, paid once, and every way in which that goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.media.outside import FetchError, fetch
+from tests.doubles.fal import FalServer, Wish
+from tests.doubles.fal.server import MP3, MP4, PNG
+from tests.integration.media.conftest import Running
+
+NANO = "google/nano-banana"
+
+
+async def spent(running: Running) -> tuple[int, int]:
+    """What the job has used, and how many lines say so."""
+    row = await running.one(
+        "select used_micros, (select count(*) from usage_events u where u.job_id = j.id) as lines "
+        "from jobs j where id = :job_id"
+    )
+    return row.used_micros, row.lines
+
+
+async def held(running: Running) -> int:
+    """What open calls of the job may still cost."""
+    return (
+        await running.one(
+            "select coalesce(sum(held_micros), 0) as held from media_calls where job_id = :job_id"
+        )
+    ).held
+
+
+async def test_images_are_ordered_fetched_kept_and_paid(fal: FalServer, running: Running) -> None:
+    told = await running.made(inputs={"prompt": "an owl", "n": 2}, output_path="out/owl.png")
+    assert (told["model"], told["kind"], told["label"]) == (NANO, "image", "")
+    assert told["drive_paths"] == ["out/owl.png", "out/owl-2.png"]
+    assert told["billed_micros"] == 93_600  # two at $0.039, and 20 %
+    assert await running.file("out/owl-2.png") == PNG
+    (order,) = fal.orders
+    assert (order.path, order.body) == ("fal-ai/nano-banana", {"prompt": "an owl", "num_images": 2})
+    assert await spent(running) == (93_600, 1)
+    line = await running.one(
+        "select kind, provider, model, quantity, label from usage_events where job_id = :job_id"
+    )
+    assert tuple(line) == ("media", "google", NANO, {"images": 2}, "")
+    events = (await running.project.http.get(f"/v1/jobs/{running.job_id}/events")).json()
+    assert events[-1]["type"] == "media"
+    assert events[-1]["payload"]["media"][0] == {"drive_path": "out/owl.png", "kind": "image"}
+    assert "fal-ai" not in str((told, events))
+
+
+async def test_videos_speech_and_transcripts_are_asked_for_in_their_own_way(
+    fal: FalServer, running: Running
+) -> None:
+    await running.project.http.put("/v1/drive/files/a.png", content=PNG)
+    await running.project.http.put("/v1/drive/files/a.mp3", content=MP3)
+    await running.change("update jobs set reserved_micros = 9000000")
+    film = await running.made(
+        "video",
+        model="veo",
+        inputs={"prompt": "it flies", "image": "drive/a.png", "duration": 5, "audio": True},
+    )
+    assert film["drive_path"].endswith(".mp4")
+    assert await running.file(film["drive_path"]) == MP4
+    assert film["billed_micros"] == 4 * 400_000 * 12 // 10  # the nearest that it makes is 4 s
+    assert "4 s" in film["meta"]["warnings"][0]
+    said = await running.made("audio", inputs={"text": "Owls fly.", "stability": 0.5})
+    assert (said["billed_micros"], await running.file(said["drive_path"])) == (1_080, MP3)
+    heard = await running.made("transcribe", inputs={"audio": "a.mp3", "keyterms": ["owl"]})
+    assert (heard["text"], heard["language_code"], "drive_path" in heard and heard["drive_path"]) == (
+        "Owls fly",
+        "eng",
+        None,
+    )
+    assert heard["words"][1]["end"] == 2.5
+    first, second, third = (order.body for order in fal.orders)
+    assert (first["duration"], first["generate_audio"]) == ("4s", True)
+    assert first["image_url"].startswith("data:image/png;base64,")
+    assert second == {"text": "Owls fly.", "stability": 0.5}
+    assert third["audio_url"].startswith("data:audio/mpeg;base64,")
+
+
+async def test_the_same_call_is_never_ordered_or_paid_twice(fal: FalServer, running: Running) -> None:
+    first = await running.made(key="a")
+    again = await running.made(key="a")
+    await running.change("update jobs set attempt = 1")
+    other = await running.make(key="a", inputs={"prompt": "a fox"})
+    assert first["drive_path"] == again["drive_path"]
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
+    twice = await asyncio.gather(*(running.make(key="b") for _ in range(4)))
+    assert {answer.status_code for answer in twice} <= {201, 409}
+    assert (len(fal.orders), (await spent(running))[1]) == (2, 2)
+
+
+async def test_an_order_whose_file_did_not_come_is_taken_up_and_not_ordered_anew(
+    fal: FalServer, running: Running
+) -> None:
+    fal.wishes = [Wish(file=b"")]
+    lost = await running.make(key="a")
+    assert (lost.status_code, lost.json()["code"]) == (502, "media_failed")
+    assert (await spent(running), await held(running)) == ((0, 0), 0)
+    fal.orders[0].wish.file = None
+    told = await running.made(key="a")
+    assert await running.file(told["drive_path"]) == PNG
+    assert (len(fal.orders), (await spent(running))[1]) == (1, 1)
+
+
+async def test_nothing_is_ordered_that_the_job_cannot_pay(fal: FalServer, running: Running) -> None:
+    await running.change("update jobs set reserved_micros = 50000, used_micros = 10000")
+    refused = await running.make()
+    assert (refused.status_code, refused.json()["code"]) == (402, "media_too_dear")
+    assert (refused.json()["needed_micros"], refused.json()["left_micros"]) == (46_800, 40_000)
+    await running.change("update jobs set reserved_micros = 0, used_micros = 0")
+    assert "image_model" in (await running.make()).json()["detail"]
+    await running.change("update jobs set reserved_micros = 100000")
+    fal.wishes = [Wish(polls=-1), Wish(polls=-1)]
+    both = [asyncio.create_task(running.make()) for _ in range(3)]
+    async with asyncio.timeout(10):
+        while not any(task.done() for task in both) or len(fal.orders) < 2:  # noqa: ASYNC110 - a server's thread
+            await asyncio.sleep(0.01)
+    assert [task.result().status_code for task in both if task.done()] == [402]
+    await running.change("update jobs set status = 'cancelled', finished_at = now(), reserved_micros = 0")
+    assert sorted([(await task).status_code for task in both]) == [402, 409, 409]
+    assert all(order.is_cancelled for order in fal.orders)
+    assert await spent(running) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "code", "words"),
+    [
+        (Wish(refusals=[422]), 422, "media_refused", "could not be processed"),
+        (Wish(refusals=[403]), 503, "media_provider_away", "FAL_KEY"),
+        (Wish(status_of_result=500), 502, "media_failed", "broke off"),
+        (Wish(status_of_result=422), 422, "media_refused", "It broke."),
+        (Wish(result={"images": []}), 502, "media_failed", "names no image"),
+        (Wish(result={"images": [{"url": 7}]}), 502, "media_failed", "names no image"),
+        (Wish(file=b"<html>no</html>"), 502, "media_failed", "text/plain in place of the image"),
+        (Wish(file_url="http://10.0.0.1/secret"), 502, "media_failed", "not https"),
+        (Wish(file_url="https://10.0.0.1/secret"), 502, "media_failed", "public address"),
+        (Wish(file_url="https://localhost/secret"), 502, "media_failed", "public address"),
+        (Wish(file_url="file:///etc/passwd"), 502, "media_failed", "cannot be had"),
+    ],
+    ids=str,
+)
+async def test_what_goes_wrong_there_is_said_and_costs_nothing(
+    fal: FalServer, running: Running, wish: Wish, status: int, code: str, words: str
+) -> None:
+    fal.wishes = [wish]
+    answer = await running.make()
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert words in answer.json()["detail"]
+    assert fal.key not in answer.text
+    assert (await spent(running), await held(running)) == ((0, 0), 0)
+
+
+async def test_a_queue_that_is_busy_is_asked_again(fal: FalServer, running: Running) -> None:
+    fal.wishes = [Wish(refusals=[429, 503])]
+    await running.made()
+    assert len(fal.orders) == 1
+
+
+async def test_a_file_that_is_too_large_or_leads_in_a_circle_is_not_fetched(
+    fal: FalServer, running: Running, tmp_path: Path
+) -> None:
+    await running.made()
+    bounds = {"allowed_hosts": [fal.host], "most_s": 5.0}
+    with pytest.raises(FetchError, match="larger than"):
+        await fetch(f"{fal.url}/files/req-0", tmp_path / "a", most_bytes=64, **bounds)
+    with pytest.raises(FetchError, match="TooManyRedirects"):
+        await fetch(f"{fal.url}/loop", tmp_path / "a", most_bytes=64, **bounds)
+    with pytest.raises(FetchError, match="not https"):
+        await fetch(f"{fal.url}/files/req-0", tmp_path / "a", most_bytes=64, allowed_hosts=[], most_s=5)
+
+
+async def test_an_order_that_hangs_is_cancelled(fal: FalServer, running: Running) -> None:
+    object.__setattr__(running.instance.settings, "media_timeout_s", 0.5)
+    fal.wishes = [Wish(polls=-1)]
+    answer = await running.make()
+    assert (answer.status_code, answer.json()["code"]) == (502, "media_failed")
+    assert fal.orders[0].is_cancelled
+
+
+BAD: list[tuple[dict[str, Any], int, str]] = [
+    ({"model": "google/nano-bananas"}, 400, "nano-banana"),
+    ({"model": "veo"}, 400, "'video'"),
+    ({"model": "imagen", "inputs": {"prompt": "x", "refs": ["https://a.example/b.png"]}}, 400, "refs"),
+    ({"inputs": {}}, 422, "inputs.prompt"),
+    ({"inputs": {"prompt": "x" * 2501}}, 422, "2500"),
+    ({"inputs": {"prompt": "x", "ratio": "1:1"}}, 422, "inputs.ratio"),
+    ({"inputs": {"prompt": "x", "refs": ["drive/none.png"]}}, 422, "inputs.refs.0"),
+    ({"inputs": {"prompt": "x", "refs": [{"base64": "§"}]}}, 422, "base64"),
+    ({"output_path": "../a.png"}, 422, ".."),
+    (
+        {"verb": "video", "model": "kling", "inputs": {"prompt": "x", "lipsync_audio": "a.mp3"}},
+        422,
+        "inputs.image",
+    ),
+    ({"job_id": "00000000-0000-0000-0000-000000000000"}, 403, "job_id"),
+    ({"verb": None}, 422, "Name a model"),
+]
+
+
+async def test_what_cannot_be_asked_for_is_refused_before_anything_is_ordered(
+    fal: FalServer, running: Running
+) -> None:
+    for body, status, words in BAD:
+        answer = await running.make(
+            body.get("verb", "image"), **{k: v for k, v in body.items() if k != "verb"}
+        )
+        assert answer.status_code == status, (body, answer.text)
+        assert words in answer.text, (body, answer.text)
+    key = await running.project.http.post(
+        "/v1/media/generate", json={"verb": "image", "inputs": {"prompt": "x"}}
+    )
+    assert key.status_code == 403
+    assert fal.orders == []

@@ -1,0 +1,130 @@
+"""Media without any key: made on this machine by a real job with the kit, labelled so, and free."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from backend.instance import Instance
+from tests.integration.deployments.conftest import Project
+from tests.integration.media.conftest import Running
+from workers.runners.deterministic import DeterministicRunner
+from workers.supervisor import Supervisor
+
+CODE = """
+from pathlib import Path
+import puras
+from puras import drive, media
+
+image = puras.generate_image("An owl at night", aspect_ratio="16:9", output_path="out/owl.png")
+told.append(image)
+told.append(drive.path(image["drive_path"]).stat().st_size > 1000)
+edit = media.generate_image("The same by day", refs=["drive/out/owl.png", b"bytes of mine"], n=2, output_path="many/")
+told.append(edit)
+told.append(puras.generate_video("It flies", duration=1, audio=True, resolution="480p"))
+told.append(puras.generate_audio("Die Eule fliegt.", language="de", output_path="out/said.wav"))
+told.append(media.run("tts", {"text": "Owl."}))
+for refused in (lambda: puras.transcribe("drive/out/said.wav"), lambda: puras.generate_image(""),
+                lambda: puras.generate_image("x", refs=[Path("none.png")])):
+    try:
+        refused()
+    except puras.MediaError as error:
+        told.append(str(error))
+"""
+
+
+@pytest_asyncio.fixture
+async def api_base(app: FastAPI) -> AsyncIterator[str]:
+    """The address of the application on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+            await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def ran(instance: Instance, project: Project, api_base: str, code: str) -> Any:
+    """The job that runs the code, once it has ended."""
+    runner = DeterministicRunner(
+        instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512
+    )
+    supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1)
+    await supervisor.join([])
+    working = asyncio.create_task(supervisor.run(drain_s=5))
+    submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": code}})
+    async with asyncio.timeout(60):
+        while True:
+            job = (await project.http.get(f"/v1/jobs/{submitted.json()['id']}")).json()
+            if job["finished_at"] is not None:
+                break
+            await asyncio.sleep(0.02)
+    supervisor.stop()
+    await working
+    await runner.close()
+    return job
+
+
+async def test_a_job_makes_every_kind_with_the_kit_and_pays_nothing(
+    instance: Instance, project: Project, api_base: str
+) -> None:
+    job = await ran(instance, project, api_base, CODE)
+    assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
+    image, is_there, edit, film, said, older, transcribed, empty, stranger = job["result"]["told"]
+    assert (image["model"], image["kind"], image["label"]) == ("local/drawing", "image", "local")
+    assert "no key" in image["meta"]["warnings"][0]
+    assert (image["drive_path"], is_there, image["billed_micros"]) == ("out/owl.png", True, 0)
+    assert Image.open(io.BytesIO(await file(project, "out/owl.png"))).size == (1024, 576)
+    assert len(edit["drive_paths"]) == 2
+    assert edit["drive_paths"][0].startswith("many/image-")
+    assert (await file(project, film["drive_path"]))[4:8] == b"ftyp"
+    assert (said["drive_path"], (await file(project, "out/said.wav"))[:4]) == ("out/said.wav", b"RIFF")
+    assert (older["model"], (await file(project, older["drive_path"]))[:3]) == ("local/espeak", b"ID3")
+    assert "output_url" in older
+    assert "FAL_KEY" in transcribed
+    assert "inputs.prompt" in empty
+    assert "none.png" in stranger
+    receipt = (await project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
+    media = [line for line in receipt["lines"] if line["kind"] == "media"]
+    assert [(line["model"], line["label"], line["billed_micros"]) for line in media] == [
+        ("local/drawing", "local", 0),
+        ("local/drawing", "local", 0),
+        ("local/clip", "local", 0),
+        ("local/espeak", "local", 0),
+        ("local/espeak", "local", 0),
+    ]
+
+
+async def test_the_same_words_give_the_same_picture_and_files_are_called_what_they_are(
+    running: Running,
+) -> None:
+    first = await running.made(output_path="a.png")
+    second = await running.made(output_path="b.gif")
+    other = await running.made(inputs={"prompt": "a fox"}, output_path="c.jpg")
+    assert second["drive_path"] == "b.png"
+    assert "image/png" in second["meta"]["warnings"][-1]
+    assert await running.file(first["drive_path"]) == await running.file(second["drive_path"])
+    assert (await running.file(other["drive_path"]))[:3] == b"\xff\xd8\xff"
+
+
+async def test_what_a_voice_cannot_be_had_for_is_spoken_in_english_and_said(running: Running) -> None:
+    told = await running.made("audio", inputs={"text": "Owl.", "voice": "Rachel"})
+    assert "'rachel'" in told["meta"]["warnings"][-1]
+    assert told["drive_path"].endswith(".mp3")
+
+
+async def file(project: Project, path: str) -> bytes:
+    answer = await project.http.get(f"/v1/drive/files/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.content
