@@ -56,7 +56,11 @@ returning q.lane
 
 _PARK_READY = text("""
 with parked as (
-  update job_queue set stamp = null where project_id = :project_id and stamp is not null returning job_id
+  update job_queue set stamp = null
+  where job_id = any(array(  -- what is being claimed or cancelled leaves by itself, and who does so may wait for us
+    select job_id from job_queue where project_id = :project_id and stamp is not null for update skip locked
+  ))
+  returning job_id
 )
 update admissions set admitted = admitted - (select count(*) from parked),
                       parked = admissions.parked + (select count(*) from parked)

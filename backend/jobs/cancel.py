@@ -20,6 +20,12 @@ from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 
+_HOLD = text("""
+with place as materialized (select job_id from job_queue where job_id = :job_id for update)
+select j.id from jobs j left join place on true where j.id = :job_id for update of j
+""")
+"""First its place, then the job, as claims do: in the other order each would wait for the other's row."""
+
 _CANCEL_QUEUED = text(f"""
 with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
@@ -75,6 +81,7 @@ async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
 
 
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:
+    await session.execute(_HOLD, {"job_id": job_id})
     await settling.settle_unstarted(session, job_id)
     event = NewEvent("cancelled", {"by": who})
     row = (

@@ -12,6 +12,15 @@ from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 
+_HOLD = text("""
+with places as materialized (
+  select job_id from job_queue where project_id = :project_id order by job_id for update
+)
+select j.id from jobs j left join (select count(*) from places) held on true
+where j.project_id = :project_id and j.status in ('queued', 'waiting') order by j.id for update of j
+""")
+"""First their places, then the jobs, as claims do: in the other order each would wait for the other's row."""
+
 _CANCEL_QUEUED = text("""
 with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
@@ -43,6 +52,7 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
     Whoever calls this keeps new ones from coming.
     """
     values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
+    await session.execute(_HOLD, {"project_id": project_id})
     await settling.settle_all_unstarted(session, project_id)
     ended = (await session.execute(_CANCEL_QUEUED, values)).all()
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq, is_last=True) for row in ended))
