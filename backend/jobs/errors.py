@@ -53,12 +53,12 @@ class TooManyQueuedJobs(TooMany):
 
     code = "too_many_queued_jobs"
 
-    def __init__(self, used: int) -> None:
+    def __init__(self, used: int, limit: int) -> None:
         super().__init__(
-            f"{used:,} jobs of this project wait already, which is its limit. Submit again when some have run, cancel "
+            f"{used:,} jobs of this project wait already, and {limit:,} may. Submit again when some have run, cancel "
             f"some, or ask the operator for more: `puras-studio project limits PROJECT --queued-jobs {2 * used or 1}`.",
             retry_after_s=QUEUE_RETRY_AFTER_S,
-            limit=used,
+            limit=limit,
             used=used,
         )
 

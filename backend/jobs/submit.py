@@ -108,7 +108,7 @@ with project as (
   select id, 1, created_at, 'queued', cast(:event as jsonb) from job
 )
 select exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
-       case when not exists (select from taken) and w.balance_micros > 0 then w.parked end as parked
+       case when not exists (select from taken) and w.balance_micros > 0 then w.parked end as parked, w.most_parked
 from project w
 """)  # noqa: S608 - the one interpolated value is a constant
 
@@ -269,7 +269,7 @@ async def _insert(
     }
     done = (await session.execute(_SUBMIT, row)).one()
     if done.parked is not None:
-        raise TooManyQueuedJobs(done.parked)
+        raise TooManyQueuedJobs(done.parked, done.most_parked)
     if not done.is_accepted:
         raise WalletEmpty(done.balance_micros, done.reserved_micros)
     committed.note(session, JOBS_SUBMITTED.labels(lane))

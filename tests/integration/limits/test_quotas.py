@@ -174,6 +174,13 @@ async def test_so_many_jobs_wait_behind_the_window_and_no_more(database: Databas
     assert refused.value.retry_after_s > 0
 
     async with database.transaction() as session:
+        await session.execute(text("update projects set limits = '{\"queued_jobs\": 1}'"))
+    with pytest.raises(TooManyQueuedJobs) as refused:
+        await submitted(database, tenant)
+    assert {"limit": 1, "used": 2}.items() <= refused.value.facts.items(), "the limit was lowered below them"
+
+    async with database.transaction() as session:
+        await session.execute(text("update projects set limits = '{\"queued_jobs\": 2}'"))
         await session.execute(text("update admissions set concurrency_limit = 2"))
         await admission.admit(session, tenant.project_id)
     await submitted(database, tenant)
