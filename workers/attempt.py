@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from enum import Enum
-
-from sqlalchemy.exc import DBAPIError
+from functools import partial
 
 from backend import logs
 from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.connections import AWAY, why_away
-from backend.db import AnySession
 from backend.drive.paths import DrivePath
 from backend.errors import PurasError
 from backend.events.append import NewEvent
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
-from backend.jobs.finish import Ending, finish, is_free
+from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
 from backend.jobs.retry import TryAgain, after_absence, after_failure
 from backend.journal import service as journal
 from backend.ledger.budgets.errors import BudgetUsedUp
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
-from backend.metrics.instruments import JOB_FINISH
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import traces
@@ -37,18 +33,16 @@ from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
 from workers.drives.growth import watched
 from workers.drives.own import OwnDrives
+from workers.judging import judged
 from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
 from workers.results import kept_files
-from workers.runners import Failure, Outcome, Postponed, Runner
+from workers.runners import Postponed, Runner
+from workers.storing import FAULT, GIVE_UP_S, RETRY_S, Storing
 
 log = logs.get(__name__)
 
-RETRY_S = 0.5
-GIVE_UP_S = 120.0
-"""How long a database may be away before the process lets an attempt go: its job is sent on."""
 MOST_ERROR_CHARACTERS = 8_000
-FAULT = "The worker could not run this job or store its result. The operator finds the cause in its log."
 
 
 class EndedBy(Enum):
@@ -93,6 +87,7 @@ class Attempt:
             request_id=claimed.request_id,
             **traces.log_fields(claimed),
         )
+        self._storing = Storing(instance.database, claimed, self._log)
 
     @property
     def told(self) -> Sequence[NewEvent]:
@@ -131,13 +126,13 @@ class Attempt:
             noting = Deletions(self._recorder)
             run = self._runners[self.claimed.type].run(prepared.assignment, noting)
             outcome = await watched(prepared.held_drive, run)
+            keep = partial(kept_files, self._instance, self._drives, self.claimed, prepared, recorder=noting)
             if isinstance(outcome, Postponed):
-                await kept_files(
-                    self._instance, self._drives, self.claimed, prepared, value=None, recorder=noting
-                )
+                await keep(value=None)
                 ending = outcome
             else:
-                ending = await self._ending(prepared, outcome, noting)
+                used = self._compute(outcome.measured.wall_s)
+                ending = await judged(prepared.skill, outcome, keep, used=used, hide=self._without_secrets)
         except asyncio.CancelledError:
             await self._store_ended_from_outside(time.monotonic() - started)
             return
@@ -149,7 +144,7 @@ class Attempt:
             ending = Ending("failed", error=self._without_secrets(error.detail), error_code=error.code)
         except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours ends the job, not the worker
             self._log.exception("fault of the worker", error=str(error))
-            ending = Ending("failed", error=FAULT, error_code="internal_error")
+            ending = FAULT
         finally:
             if prepared is not None and prepared.own_drive is not None and self._drives is not None:
                 self.pushed = prepared.own_drive.pushed
@@ -175,41 +170,6 @@ class Attempt:
                 self._log.warning("not prepared yet; trying again", error=why_away(error))
             await asyncio.sleep(RETRY_S)
 
-    async def _ending(self, prepared: Prepared, outcome: Outcome, noting: Deletions) -> Ending:
-        used = self._compute(outcome.measured.wall_s)
-        usage = {
-            "wall_s": round(outcome.measured.wall_s, 4),
-            "cpu_s": round(outcome.measured.cpu_s, 4),
-            "peak_memory_mb": round(outcome.measured.peak_memory_mb, 1),
-        }
-        if isinstance(outcome, Failure):
-            error = self._without_secrets(outcome.message)
-            return Ending("failed", error=error, error_code=outcome.code, usage=usage, used=used)
-        checked = prepared.skill.output.check(outcome.value)
-        if checked.problems:
-            first = checked.problems[0]
-            error = self._without_secrets(
-                f"The result does not fit the skill's output_schema: {first.path}: {first.message}"
-            )
-            return Ending("failed", error=error, error_code="bad_output", usage=usage, used=used)
-        try:
-            files = await kept_files(
-                self._instance,
-                self._drives,
-                self.claimed,
-                prepared,
-                value=checked.value,
-                recorder=noting,
-            )
-        except PurasError as trouble:
-            error = self._without_secrets(
-                f"The job ended well, but its files were not stored: {trouble.detail}"
-            )
-            return Ending(
-                "failed", result=checked.value, error=error, error_code=trouble.code, usage=usage, used=used
-            )
-        return Ending("succeeded", result=checked.value, outputs=files, usage=usage, used=used)
-
     async def _store(self, skill: Skill | None, ending: Ending) -> None:
         self._is_storing = True  # broken off now, a finished job would run again, and count as lost
         events = await self._recorder.rest()
@@ -218,7 +178,7 @@ class Attempt:
 
         async def write() -> bool:
             if again is None:
-                async with self._unit_for(ending)() as session:
+                async with self._storing.unit_for(ending)() as session:
                     return await finish(session, claimed, ending, events)
             async with self._instance.database.transaction() as session:
                 is_back = await requeue(
@@ -235,7 +195,7 @@ class Attempt:
                 return is_back
 
         self.outcome, self.error_code = "queued again" if again else ending.status, ending.error_code
-        await self._until_stored(write, self.outcome)
+        await self._storing.until_stored(write, self.outcome)
 
     def _again(self, skill: Skill | None, ending: Ending) -> TryAgain | None:
         """Whether the job runs again: by its own rule, or because it could not begin for want of the storage."""
@@ -264,7 +224,7 @@ class Attempt:
                 )
 
         self.outcome = "handed over"
-        await self._until_stored(write, self.outcome)
+        await self._storing.until_stored(write, self.outcome)
 
     async def _store_ended_from_outside(self, ran_s: float) -> None:
         events = await self._recorder.rest()
@@ -287,38 +247,7 @@ class Attempt:
                 return await finish(session, claimed, ending, events)
 
         self.outcome = "handed over" if by is EndedBy.DRAIN else "cancelled"
-        await self._until_stored(write, self.outcome)
-
-    async def _until_stored(self, write: Callable[[], Awaitable[bool]], what: str) -> None:
-        """Store through any absence of the database; the attempt's number makes a second write harmless."""
-        with spans.span("finish"), JOB_FINISH.time():
-            await self._try_until_stored(write, what)
-
-    async def _try_until_stored(self, write: Callable[[], Awaitable[bool]], what: str) -> None:
-        deadline = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < deadline:
-            try:
-                if await write():
-                    self._log.info(f"job {what}")
-                else:
-                    self._log.warning("end refused: the job runs elsewhere or has ended", end=what)
-                return
-            except AWAY as error:
-                self._log.warning("end not stored yet; trying again", error=why_away(error))
-                await asyncio.sleep(RETRY_S)
-            except DBAPIError as error:
-                self._log.exception("the database refused an end", error=why_away(error))
-                await self._store_fault()
-                return
-
-    async def _store_fault(self) -> None:
-        async with self._instance.database.transaction() as session:
-            await finish(session, self.claimed, Ending("failed", error=FAULT, error_code="internal_error"))
-
-    def _unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AnySession]]:
-        """An end without money is one statement."""
-        database = self._instance.database
-        return database.single if is_free(self.claimed, ending) else database.transaction
+        await self._storing.until_stored(write, self.outcome)
 
     def _without_secrets(self, text: str) -> str:
         return self._recorder.scrubber.scrub(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]

@@ -7,13 +7,19 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+from backend import logs
 from backend.db import Database
 from backend.instance import Instance
-from backend.jobs.claim import claim
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job
 from tests.factories.tenants import make_job, make_tenant
 from workers.attempt import Attempt, EndedBy
+from workers.storing import Storing
+
+log = logs.get(__name__)
 
 PATIENCE_S = 20
 
@@ -22,21 +28,82 @@ PATIENCE_S = 20
 async def test_an_end_that_is_being_stored_is_stored(
     database: Database, instance: Instance, by: EndedBy
 ) -> None:
-    async with database.transaction() as session:
-        job_id = await make_job(session, await make_tenant(session))
-    async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+    claimed = await claimed_one(database)
     attempt = Attempt(instance, {}, claimed)
     async with database.transaction() as holder:
-        await holder.execute(text("select 1 from jobs where id = :id for update"), {"id": job_id})
+        await holder.execute(text("select from jobs for update"))
         attempt.task = asyncio.create_task(attempt.run())
         await somebody_waits_for_the_row(database)
         attempt.end(by)
     async with asyncio.timeout(PATIENCE_S):
         await attempt.task
+    assert await end_of(database, claimed) == ("failed", "bundle_not_found"), "no storage has its bundle"
+
+
+async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_time(
+    database: Database,
+) -> None:
+    claimed = await claimed_one(database)
+    tries = 0
+
+    async def write() -> bool:
+        nonlocal tries
+        tries += 1
+        async with database.transaction() as session:
+            await session.execute(text("set transaction isolation level repeatable read"))
+            await session.execute(text("select from jobs"))
+            if tries == 1:
+                async with database.transaction() as other:
+                    await other.execute(text("update jobs set priority = priority"))
+            return await finish(session, claimed, Ending("succeeded", result={}))
+
+    async with asyncio.timeout(PATIENCE_S):
+        await Storing(database, claimed, log).until_stored(write, "succeeded")
+    assert (tries, await end_of(database, claimed)) == (2, ("succeeded", None))
+
+
+async def test_an_end_that_the_database_refuses_becomes_a_fault_of_the_worker(database: Database) -> None:
+    claimed = await claimed_one(database)
+
+    async def write() -> bool:
+        async with database.transaction() as session:
+            await session.execute(text("select 1 / 0"))
+        raise AssertionError("the database does not divide by zero")
+
+    await Storing(database, claimed, log).until_stored(write, "succeeded")
+    assert await end_of(database, claimed) == ("failed", "internal_error")
+
+
+async def test_a_worker_that_gives_up_storing_an_end_says_so(database: Database) -> None:
+    claimed = await claimed_one(database)
+
+    async def write() -> bool:
+        async with database.transaction() as session:
+            await session.execute(text("set local lock_timeout = '1ms'"))
+            return await finish(session, claimed, Ending("succeeded", result={}))
+
+    with capture_logs() as said:
+        async with database.transaction() as holder:
+            await holder.execute(text("select from jobs for update"))
+            await Storing(database, claimed, log, give_up_s=0.0).until_stored(write, "succeeded")
+    assert [(one["log_level"], one["event"], one["end"]) for one in said] == [
+        ("error", "end not stored: given up, its job is sent on", "succeeded")
+    ]
+    assert await end_of(database, claimed) == ("running", None)
+
+
+async def claimed_one(database: Database) -> Claimed:
     async with database.transaction() as session:
-        job = await session.get_one(Job, job_id)
-        assert (job.status, job.error_code) == ("failed", "bundle_not_found"), "no storage has its bundle"
+        await make_job(session, await make_tenant(session))
+    async with database.transaction() as session:
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+    return claimed
+
+
+async def end_of(database: Database, claimed: Claimed) -> tuple[str, str | None]:
+    async with database.transaction() as session:
+        job = await session.get_one(Job, claimed.job_id)
+        return job.status, job.error_code
 
 
 async def somebody_waits_for_the_row(database: Database) -> None:
