@@ -81,7 +81,7 @@ async def test_an_empty_upload_is_finished_when_it_begins(drive: Drive) -> None:
     assert (await drive.get("out/a.bin")).content == b""
 
 
-@pytest.mark.parametrize("path", ["", f"/{uuid4()}"])
+@pytest.mark.parametrize("path", ["", f"/{uuid4()}"], ids=["all", "one"])
 async def test_the_protocol_and_its_extensions_are_told_to_who_has_no_key_yet(
     drive: Drive, path: str
 ) -> None:

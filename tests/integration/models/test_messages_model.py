@@ -144,18 +144,25 @@ async def test_a_family_without_cache_or_clearing_gets_neither(server: MessagesS
 @pytest.mark.parametrize(
     "fault",
     [
-        refuses(529),
-        refuses(429, retry_after="0"),
-        refuses(429, retry_after_ms="1"),
-        refuses(500),
-        refuses(408),
-        says("half of it is here").but(cut_after=4),
-        says("half of it is here").but(error_after=4),
-        says("half of it is here").but(error_after=4, error_type="api_error"),
-        says({"type": "tool_use", "id": "t", "name": "list", "input": {}, "raw_input": '{"broken'}),
-        says({"type": "tool_use", "id": "t", "name": "list", "input": {}, "raw_input": "[1]"}),
+        pytest.param(refuses(529), id="overloaded"),
+        pytest.param(refuses(429, retry_after="0"), id="too-many"),
+        pytest.param(refuses(429, retry_after_ms="1"), id="too-many-for-a-moment"),
+        pytest.param(refuses(500), id="fault"),
+        pytest.param(refuses(408), id="too-slow"),
+        pytest.param(says("half of it is here").but(cut_after=4), id="cut"),
+        pytest.param(says("half of it is here").but(error_after=4), id="overloaded-half-way"),
+        pytest.param(
+            says("half of it is here").but(error_after=4, error_type="api_error"), id="fault-half-way"
+        ),
+        pytest.param(
+            says({"type": "tool_use", "id": "t", "name": "list", "input": {}, "raw_input": '{"broken'}),
+            id="broken-arguments",
+        ),
+        pytest.param(
+            says({"type": "tool_use", "id": "t", "name": "list", "input": {}, "raw_input": "[1]"}),
+            id="arguments-that-are-no-object",
+        ),
     ],
-    ids=str,
 )
 async def test_what_passes_is_tried_again_and_told(server: MessagesServer, fault: Any) -> None:
     async with asking(server, fault, says("whole")) as it:
