@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -36,6 +37,7 @@ from backend.providers.tables import ProviderKey
 from backend.retention.rules import Rules
 from backend.secrets.tables import Secret
 from backend.storage.local import LocalStorage
+from backend.storage.removal import remove
 from backend.tables import metadata
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -104,10 +106,12 @@ async def test_a_slug_that_somebody_took_meanwhile_needs_another_one(database: D
 
 
 async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
-    database: Database, storage: LocalStorage, tmp_path: Path
+    database: Database, storage: LocalStorage, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     tenant, other = await with_everything(database), await with_everything(database)
     own, shared = await bundles(database, storage, tenant, other)
+    # Were it left, pytest would stumble over its depth in a later session.
+    request.addfinalizer(partial(remove, storage.drive_dir(tenant.project_id, None)))
     fill_drive(storage, tenant.project_id)
     (storage.drive_dir(other.project_id, None) / "kept.txt").write_text("kept")
     before = await rows_of(database, tenant.project_id)
