@@ -8,22 +8,28 @@ from pathlib import Path
 from benchmarks import (
     n01_noop_job,
     n02_sustained,
+    n03_agent_turns,
+    n04_agents_in_flight,
     n05_growth,
     n06_streams,
     n07_push_to_result,
     n08_start_and_memory,
     n10_lost_worker,
+    n11_first_delta,
 )
 from benchmarks.numbers import say, table
 
 ALL = {
     "N1": n01_noop_job.measure,
     "N2": n02_sustained.measure,
+    "N3": n03_agent_turns.measure,
+    "N4": n04_agents_in_flight.measure,
     "N5": n05_growth.measure,
     "N6": n06_streams.measure,
     "N7": n07_push_to_result.measure,
     "N8": n08_start_and_memory.measure,
     "N10": n10_lost_worker.measure,
+    "N11": n11_first_delta.measure,
 }
 
 

@@ -7,9 +7,11 @@ import json
 import sys
 import time
 
+from benchmarks.upstream import STAMP
+
 
 async def main(port: int, api_key: str, jobs: list[str]) -> list[float]:
-    """Follow every job to its end; gives how late each event with a time in it was, in seconds."""
+    """Follow every job to its end; gives how late each event or first delta with a time in it was, in seconds."""
     begun = asyncio.Semaphore(0)
     late_s: list[float] = []
     following = [asyncio.create_task(_follow(port, api_key, job_id, begun, late_s)) for job_id in jobs]
@@ -31,15 +33,27 @@ async def _follow(
     if not head.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(head.decode(errors="replace"))
     begun.release()
+    steps: set[int] = set()
     while line := await reader.readline():
-        if line.startswith(b"data:") and b'"at"' in line:
-            now = time.monotonic()
-            event = json.loads(line.removeprefix(b"data:"))
-            if event["type"] == "log":
-                late_s.append(now - event["payload"]["at"])
+        now = time.monotonic()
+        if (begun_at := _moment(line, steps)) is not None:
+            late_s.append(now - begun_at)
         if line.startswith(b"event: end"):
             break
     writer.close()
+
+
+def _moment(line: bytes, steps: set[int]) -> float | None:
+    """The time in an event of the log, or in the first delta of a step."""
+    if not line.startswith(b"data:") or not (b'"at"' in line or b'"text"' in line):
+        return None
+    told = json.loads(line.removeprefix(b"data:"))
+    if told.get("type") == "log":
+        return float(told["payload"]["at"])
+    if "type" in told or told["step"] in steps:
+        return None
+    steps.add(told["step"])
+    return float(told["text"][:STAMP])
 
 
 if __name__ == "__main__":

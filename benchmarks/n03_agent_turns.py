@@ -1,0 +1,97 @@
+"""N3: a turn of an agent, one reply and one tool of this process, beside the SDK in a loop, at one upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final
+
+from anthropic import AsyncAnthropic
+from anthropic.types.beta import BetaMessageParam, BetaToolParam
+
+from benchmarks.client import Client
+from benchmarks.instance import instance
+from benchmarks.numbers import Measurement, milliseconds, say
+from benchmarks.upstream import SKILL, Asked, Upstream, upstream
+
+STEPS: Final = 41
+ROUNDS: Final = 8
+WARM_UP: Final = 2
+OURS, PEERS = "ours", "peers"
+LIMITED_BY: Final = (
+    "two commits that wait for the disk, one for the reply and one for what the tool gave: neither is bought or made "
+    "again"
+)
+_TOOLS: Final[list[BetaToolParam]] = [
+    {"name": name, "description": "Does it.", "input_schema": {"type": "object"}}
+    for name in ("todo_write", "set_output")
+]
+
+
+def measure() -> Measurement:
+    """Both take turns; a turn lasts from one request at the upstream to the next one of the same conversation."""
+    with upstream(steps=STEPS) as server:
+        with (
+            instance(None, **server.settings(), PURAS_WORKER_PROCESSES="1") as running,
+            running.client() as client,
+        ):
+            client.push(SKILL)
+            for n in range(WARM_UP + ROUNDS):
+                kind = "" if n < WARM_UP else str(n)
+                _run_job(client, f"{OURS}{kind}")
+                asyncio.run(_converse(server, f"{PEERS}{kind}"))
+        asked = server.asked()
+    ours, peers = (
+        _turns(one for one in asked if one.topic.startswith(kind) and one.topic != kind)
+        for kind in (OURS, PEERS)
+    )
+    more_ms = (statistics.median(ours) - statistics.median(peers)) * 1000
+    say(f"N3 agent's turn {milliseconds(ours)}, SDK in a loop {milliseconds(peers)}")
+    return Measurement(
+        "N3",
+        "turn of an agent: one reply, one tool of the worker's process, over the SDK in a loop at the same upstream",
+        "p50 ≤ 5 ms more",
+        f"{more_ms:.1f} ms more ({milliseconds(ours)} against {milliseconds(peers)}), both entries of its journal "
+        "committed",
+        more_ms <= 5,
+        LIMITED_BY,
+    )
+
+
+def _turns(asked: Iterable[Asked]) -> list[float]:
+    """How long each turn took."""
+    moments: dict[str, list[float]] = defaultdict(list)
+    for one in asked:
+        moments[one.topic].append(one.at)
+    return [later - earlier for times in moments.values() for earlier, later in itertools.pairwise(times)]
+
+
+def _run_job(client: Client, topic: str) -> None:
+    job = client.run("turns", {"topic": topic})
+    if (job["status"], job["steps"]) != ("succeeded", STEPS):
+        raise RuntimeError(f"the agent did not do its work: {job}")
+
+
+async def _converse(server: Upstream, topic: str) -> None:
+    """The peer: what anybody would write who has nothing but the SDK."""
+    async with AsyncAnthropic(base_url=server.url, api_key="key", max_retries=0) as model:
+        messages: list[BetaMessageParam] = [{"role": "user", "content": f'topic: "{topic}"'}]
+        while True:
+            async with model.beta.messages.stream(
+                model="claude-haiku-4-5", max_tokens=1024, messages=messages, tools=_TOOLS
+            ) as stream:
+                reply = await stream.get_final_message()
+            results: list[Any] = []
+            for block in reply.content:
+                if block.type == "tool_use":
+                    if block.name == "set_output":
+                        return
+                    note = f"{len(str(block.input))} characters"
+                    results.append({"type": "tool_result", "tool_use_id": block.id, "content": note})
+            messages += [
+                {"role": "assistant", "content": reply.content},
+                {"role": "user", "content": results},
+            ]

@@ -1,0 +1,51 @@
+"""N11: from a model's first words to those who read along, with agents that run beside each other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Final
+
+from benchmarks.instance import instance
+from benchmarks.numbers import Measurement, percentile
+from benchmarks.upstream import SKILL, upstream
+
+AGENTS: Final = 20
+STEPS: Final = 22
+THINK_S: Final = 0.5
+"""Before each reply: forty a second in all."""
+LIMITED_BY: Final = "one process that serves all streams, beside workers that use the same two cores"
+
+
+def measure() -> Measurement:
+    """Every run stands at its first step until its follower is there; each reply behind it tells when it was begun."""
+    with upstream(steps=STEPS, hold=1, think_s=THINK_S) as server:
+        settings = {"PURAS_WORKER_PROCESSES": "2", "PURAS_WORKER_JOBS": str(AGENTS)}
+        with instance(None, **server.settings(), **settings) as running, running.client() as client:
+            client.push(SKILL)
+            job_ids = [client.submit("turns", topic=f"t{n}") for n in range(AGENTS)]
+            command = [sys.executable, "-m", "benchmarks.listeners", str(running.port), running.api_key]
+            with subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as listeners:
+                if listeners.stdin is None or listeners.stdout is None:
+                    raise RuntimeError("the listeners have no pipes")
+                listeners.stdin.write(json.dumps(job_ids) + "\n")
+                listeners.stdin.flush()
+                listeners.stdout.readline()  # every stream has begun
+                server.release()
+                late_s = json.loads(listeners.communicate(timeout=120)[0])
+    if len(late_s) != AGENTS * (STEPS - 2):  # the first step says nothing, and the last hands in
+        raise RuntimeError(
+            f"{AGENTS * (STEPS - 2):,} replies were begun and {len(late_s):,} first deltas came"
+        )
+    p95_ms = percentile(late_s, 0.95) * 1000
+    return Measurement(
+        "N11",
+        f"a model's first words → SSE client, {AGENTS} agents, {AGENTS / THINK_S:.0f} replies/s in all",
+        "p95 ≤ 30 ms",
+        f"p50 {percentile(late_s, 0.5) * 1000:.1f} ms, p95 {p95_ms:.1f} ms",
+        p95_ms <= 30,
+        LIMITED_BY,
+    )
