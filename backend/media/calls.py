@@ -43,7 +43,7 @@ where job_id = :job_id and key = :key and attempt = :attempt
 _RENEW: Final = text("""
 update media_calls c set renewed_at = now() from jobs j
 where c.job_id = :job_id and c.key = :key and c.attempt = :attempt
-  and j.id = c.job_id and j.attempt = c.attempt and j.status = 'running' and j.cancel_requested_at is null
+  and j.id = c.job_id and j.attempt = c.attempt and j.status = 'running'
 returning 1
 """)
 _ANSWER: Final = text("""
@@ -129,7 +129,7 @@ async def renew(session: AsyncSession, call: Call) -> None:
     """Say that somebody works on it.
 
     Raises:
-        JobMovedOn: the job does not run any more, or is to be cancelled.
+        JobMovedOn: the attempt is not the running one any more.
     """
     if (await session.execute(_RENEW, call.values)).scalar_one_or_none() is None:
         raise JobMovedOn

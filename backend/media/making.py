@@ -7,12 +7,13 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from backend.auth.principal import Principal
+from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.drive import signing
 from backend.events.append import NewEvent, append
@@ -50,8 +51,8 @@ class MediaOrder:
     output_path: str | None = None
     is_told: bool = False
     """Whether an event of its own tells of it; the calls of agents' tools are told of as such."""
-    usual: Mapping[str, str | None] | None = field(default=None)
-    """The skill's own models, by kind; none: they are looked up."""
+    skill: Skill | None = None
+    """The job's; none: it is looked up."""
 
 
 class Generated(NamedTuple):
@@ -84,6 +85,8 @@ class Making:
     does: Plan
     wish: Wish
     scratch: Path
+    may_go_outside: bool
+    """Whether the skill may name addresses of the internet."""
 
     async def answer(self) -> Generated:
         began = time.monotonic()
@@ -102,9 +105,8 @@ class Making:
         if self.does.family.is_local:
             return Sources({})
         allowed = listed(self.instance.settings.provider_hosts)
-        return await Loader(self.instance.storage, self.principal, self.scratch, allowed_hosts=allowed).load(
-            self.does
-        )
+        loader = Loader(self.instance.storage, self.principal, self.scratch, allowed_hosts=allowed)
+        return await loader.load(self.does, may_go_outside=self.may_go_outside)
 
     def _billed(self, nanos: int) -> int:
         return billed_micros(nanos, self.instance.prices.margin_pct)

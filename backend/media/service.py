@@ -45,37 +45,40 @@ async def generate(instance: Instance, principal: Principal, asked: MediaOrder) 
     if principal.kind != "job":
         raise NotAllowed("Media are made for jobs. Call this from a skill that runs, with the kit.")
     principal.require(Role.DEVELOPER, "drive:write")
-    usual = await _usual(instance, principal, asked)
-    settings = instance.settings
+    skill = asked.skill or await _skill(instance, principal)
+    usual = {"image": skill.image_model, "video": skill.video_model, "audio": skill.audio_model}
+    can_buy = instance.settings.fal_key is not None
     does = plan(
-        asked.verb, asked.model, dict(asked.inputs), usual=usual, can_buy=settings.fal_key is not None
+        asked.verb, asked.model, dict(asked.inputs), usual=usual.get(asked.verb or ""), can_buy=can_buy
     )
     call = Call(principal.id, int(principal.facts["attempt"]), asked.key)
     wish = Wish.of(asked.output_path, does, call)
     (await usage.current(drives_of(instance), principal.project_id)).refuse(1, 1)
     with tempfile.TemporaryDirectory(prefix="media-") as scratch:
-        work = Making(instance, principal, asked, call, does, wish, Path(scratch))
-        return await work.answer()
+        making = Making(
+            instance,
+            principal,
+            asked,
+            call,
+            does,
+            wish,
+            scratch=Path(scratch),
+            may_go_outside=skill.network == "public",
+        )
+        return await making.answer()
 
 
-async def _usual(instance: Instance, principal: Principal, asked: MediaOrder) -> str | None:
-    """The model that the job's skill names for this kind."""
-    if asked.model != "auto" or asked.verb is None or asked.verb == "transcribe":
-        return None
-    if asked.usual is not None:
-        return asked.usual.get(asked.verb)
+async def _skill(instance: Instance, principal: Principal) -> Skill:
+    """The skill of the job that asks."""
     async with instance.database.glance() as session:
         job = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
         if job is None:
             raise JobMovedOn
         known = (await manifests.of(session, [job.deployment_id])).get(job.deployment_id)
     skill = known.manifest.find(job.skill_name) if known is not None else None
-    return models_of(skill).get(asked.verb) if skill is not None else None
-
-
-def models_of(skill: Skill) -> dict[str, str | None]:
-    """The models for media that a skill names, by kind."""
-    return {"image": skill.image_model, "video": skill.video_model, "audio": skill.audio_model}
+    if skill is None:
+        raise JobMovedOn  # its project is on its way out
+    return skill
 
 
 def job_principal(*, job_id: UUID, project_id: UUID, attempt: int) -> Principal:

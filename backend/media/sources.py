@@ -54,14 +54,16 @@ class Loader:
         self._scratch = scratch
         self._allowed_hosts = allowed_hosts
         self._bytes = 0
+        self._may_go_outside = False
 
-    async def load(self, plan: Plan) -> Sources:
+    async def load(self, plan: Plan, *, may_go_outside: bool) -> Sources:
         """The files of the call.
 
         Raises:
-            BadMediaInputs: one is not there, no file, or too large.
+            BadMediaInputs: one is not there, no file, or too large, or an address that the skill may not reach.
         """
         sources = Sources({})
+        self._may_go_outside = may_go_outside
         for name in FILES:
             value = getattr(plan.inputs, name, None)
             if not value or (name == "audio" and isinstance(plan.inputs, VideoInputs)):
@@ -79,6 +81,11 @@ class Loader:
 
     async def _address(self, value: Any, path: str, sources: Sources, *, is_measured: bool) -> str:
         text, mime = _text_of(value, path)
+        if _is_address(text) and not self._may_go_outside:
+            raise _wrong(
+                path,
+                "The skill's 'network' does not let it point to the internet. Put the file into the drive.",
+            )
         if _is_address(text) and not is_measured:
             return text
         file = await self._file(text, mime, path)

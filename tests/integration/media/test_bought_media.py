@@ -11,7 +11,7 @@ import pytest
 from backend.media.outside import FetchError, fetch
 from tests.doubles.fal import FalServer, Wish
 from tests.doubles.fal.server import MP3, MP4, PNG
-from tests.integration.media.conftest import Running
+from tests.integration.media.conftest import BUNDLE, Running
 
 NANO = "google/nano-banana"
 
@@ -175,6 +175,15 @@ async def test_a_file_that_is_too_large_or_leads_in_a_circle_is_not_fetched(
         await fetch(f"{fal.url}/loop", tmp_path / "a", most_bytes=64, **bounds)
     with pytest.raises(FetchError, match="not https"):
         await fetch(f"{fal.url}/files/req-0", tmp_path / "a", most_bytes=64, allowed_hosts=[], most_s=5)
+
+
+async def test_a_skill_without_network_points_to_no_address_outside(fal: FalServer, running: Running) -> None:
+    closed = {**BUNDLE, "skills/paint/skill.yaml": BUNDLE["skills/paint/skill.yaml"] + b"network: none\n"}
+    version = (await running.project.pushed(closed))["id"]
+    await running.change(f"update jobs set deployment_id = '{version}' where id = :job_id")
+    answer = await running.make(inputs={"prompt": "x", "refs": ["https://example.org/?told=all"]})
+    assert (answer.status_code, "network" in answer.json()["detail"]) == (422, True)
+    assert (await running.make()).status_code == 201
 
 
 async def test_an_order_that_hangs_is_cancelled(fal: FalServer, running: Running) -> None:

@@ -1,0 +1,139 @@
+"""Agents make media with their tools: paid once whatever happens to their worker, and on one receipt with the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from backend.instance import Instance
+from backend.jobs.losses import sweep
+from tests.doubles.fal import FalServer, Wish
+from tests.doubles.messages import calls, says
+from tests.doubles.messages.server import MessagesServer
+from tests.integration.agents.conftest import BUNDLE, Agents
+from tests.integration.deployments.conftest import Project
+from workers.agent.tools.media import media_tools
+from workers.supervisor import Supervisor
+
+DONE = {"summary": "An owl.", "score": 1}
+
+
+@pytest.fixture(scope="module")
+def messages() -> Iterator[MessagesServer]:
+    """The server behind the model."""
+    with MessagesServer().running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def agents(project: Project, instance: Instance, messages: MessagesServer) -> Agents:
+    """A project with the skill `sum`, and an upstream that was asked nothing yet."""
+    messages.bodies.clear()
+    messages._scripted = 0
+    await project.pushed(BUNDLE)
+    return Agents(project, instance, messages)
+
+
+def told(agents: Agents, number: int) -> list[str]:
+    """The results that the model was given with a request."""
+    return [str(block["content"]) for block in agents.upstream.bodies[number]["messages"][-1]["content"]]
+
+
+async def test_an_agent_draws_reads_its_drive_and_pays_for_both_kinds_of_calls(
+    fal: FalServer, agents: Agents
+) -> None:
+    agents.tools = [*media_tools(agents.instance)]
+    await agents.project.http.put("/v1/drive/files/words.txt", content=b"An owl from a file")
+    agents.upstream.script = [
+        says(calls("generate_image", prompt_path="drive/words.txt", output_path="out/owl.png")),
+        says(
+            calls("generate_image", prompt="By day", refs=["drive/out/owl.png"]),
+            calls("generate_image", prompt="a", prompt_path="b"),
+            calls("generate_image", prompt="a", refs=["../../etc/passwd"]),
+        ),
+        says(calls("set_output", **DONE), input_tokens=1000),
+    ]
+    job = await agents.run()
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    first, second = fal.orders
+    assert first.body["prompt"] == "An owl from a file"
+    assert second.body["image_urls"][0].startswith("data:image/png;base64,")
+    assert "drive/out/owl.png" in told(agents, 1)[0]
+    assert "exactly one" in told(agents, 2)[1]
+    assert "'..'" in told(agents, 2)[2]
+    result, *_ = await agents.payloads(job["id"], "tool_result")
+    assert (result["billed_micros"], result["media"]) == (
+        46_800,
+        [{"drive_path": "out/owl.png", "kind": "image"}],
+    )
+    assert await agents.payloads(job["id"], "media") == []
+    receipt = (await agents.project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
+    assert [line["kind"] for line in receipt["lines"]].count("media") == 2
+    assert job["cost_micros"] == sum(line["billed_micros"] for line in receipt["lines"])
+    assert "fal-ai" not in json.dumps([receipt, result, agents.upstream.bodies])
+
+
+async def test_an_image_that_was_ordered_when_its_worker_left_is_not_ordered_again(
+    fal: FalServer, agents: Agents
+) -> None:
+    agents.tools = [*media_tools(agents.instance)]
+    fal.wishes = [Wish(polls=-1)]
+    agents.upstream.script = [
+        says(calls("generate_image", prompt="An owl")),
+        says(calls("set_output", **DONE)),
+    ]
+    async with agents.working() as worker:
+        job_id = await agents.submit()
+        await agents.until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
+        await lose(agents, worker)
+        fal.orders[0].wish.polls = 0
+        job = await agents.ended(job_id)
+    assert (job["status"], job["attempt"], len(fal.orders)) == ("succeeded", 2, 1)
+    assert not fal.orders[0].is_cancelled
+    receipt = (await agents.project.http.get(f"/v1/jobs/{job_id}/receipt")).json()
+    assert [line["kind"] for line in receipt["lines"]].count("media") == 1
+
+
+async def lose(agents: Agents, worker: Supervisor) -> None:
+    """The instance takes the worker for dead; it finds out, and begins anew."""
+    lost = worker.worker_id
+    async with agents.instance.database.transaction() as session:
+        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
+    async with agents.instance.database.transaction() as session:
+        await sweep(session)
+    await worker.given_up(lost, [])
+    worker.ring()
+
+
+async def test_an_order_of_a_run_that_is_cancelled_is_cancelled(fal: FalServer, agents: Agents) -> None:
+    agents.tools = [*media_tools(agents.instance)]
+    fal.wishes = [Wish(polls=-1)]
+    agents.upstream.script = [says(calls("generate_image", prompt="An owl"))]
+    async with agents.working():
+        job_id = await agents.submit()
+        await agents.until(job_id, lambda _: bool(fal.orders) and fal.orders[0].polls > 0)
+        assert (await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")).status_code < 300
+        job = await agents.ended(job_id)
+        await agents.until(job_id, lambda _: fal.orders[0].is_cancelled)
+    receipt = (await agents.project.http.get(f"/v1/jobs/{job_id}/receipt")).json()
+    assert job["status"] == "cancelled"
+    assert [line["kind"] for line in receipt["lines"]] == ["model"]
+
+
+async def test_tools_for_what_cannot_be_had_are_not_offered(agents: Agents) -> None:
+    names = [tool.spec.name for tool in media_tools(agents.instance)]
+    assert names == ["generate_image", "generate_video", "generate_audio"]
+    agents.tools = [*media_tools(agents.instance)]
+    agents.upstream.script = [
+        says(calls("generate_audio", text="Owl.", output_path="said.wav")),
+        says(calls("set_output", **DONE)),
+    ]
+    job = await agents.run()
+    assert job["status"] == "succeeded"
+    assert "local/espeak" in told(agents, 1)[0]
+    (result, _) = await agents.payloads(job["id"], "tool_result")
+    assert (result["label"], result["billed_micros"]) == ("local", 0)

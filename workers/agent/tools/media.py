@@ -1,0 +1,258 @@
+"""The tools that make media: `generate_image`, `generate_video`, `generate_audio` and `transcribe`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from backend.drive.paths import parse_drive_path
+from backend.instance import Instance
+from backend.media import service
+from backend.media.families import Verb
+from backend.media.making import MediaOrder
+from backend.media.schemas import MediaAnswer
+from workers.agent import ToolCall, ToolError, ToolResult, Workroom
+
+from . import disk, places
+from .arguments import Arguments, spec_of
+
+MOST_BROUGHT_BYTES: Final = 50 << 20
+MOST_WORDS: Final = 400
+"""Of a transcript, with their times: a model reads the text."""
+_FILE: Final = "A file of the work folder or the drive ('drive/photo.jpg'), or an address."
+
+
+class Form(NamedTuple):
+    """One tool: what it makes, and what it takes."""
+
+    name: str
+    verb: Verb
+    description: str
+    properties: Mapping[str, Any]
+    required: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Arguments that are files."""
+
+
+def _text(description: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "description": description, **more}
+
+
+def _part(description: str) -> dict[str, Any]:
+    return {"type": "number", "minimum": 0, "maximum": 1, "description": description}
+
+
+_PROMPT: Final = {
+    "prompt": _text("What is to be seen, at most 2,500 characters."),
+    "prompt_path": _text("In place of 'prompt': a file that holds it."),
+}
+_REFS: Final = {
+    "type": "array",
+    "items": _text(_FILE),
+    "maxItems": 14,
+    "description": "Pictures to work from.",
+}
+_RATIO: Final = _text("Width to height, like '16:9'.")
+_OUTPUT: Final = _text("Where the file goes in the drive: 'out/owl.png', or a folder, 'out/'.")
+FORMS: Final = (
+    Form(
+        "generate_image",
+        "image",
+        "Draw an image, or work from pictures. It lies in the drive, and costs money.",
+        {
+            **_PROMPT,
+            "refs": _REFS,
+            "aspect_ratio": _RATIO,
+            "resolution": {"enum": ["1K", "2K", "4K"], "description": "How large."},
+            "n": {"type": "integer", "minimum": 1, "maximum": 4, "description": "How many."},
+            "output_path": _OUTPUT,
+        },
+        files=("refs",),
+    ),
+    Form(
+        "generate_video",
+        "video",
+        "Film words, a picture, references, or a face that speaks. It lies in the drive, takes minutes, and costs "
+        "much more than an image.",
+        {
+            **_PROMPT,
+            "image": _text(f"The first picture. {_FILE}"),
+            "last_frame": _text(f"The last picture. {_FILE}"),
+            "refs": _REFS,
+            "lipsync_audio": _text(f"Speech for the face in 'image'. {_FILE}"),
+            "duration": {"type": "number", "exclusiveMinimum": 0, "maximum": 60, "description": "Seconds."},
+            "aspect_ratio": _RATIO,
+            "resolution": {"enum": ["480p", "720p", "1080p", "4k"], "description": "How large."},
+            "audio": {"type": "boolean", "description": "With sound."},
+            "output_path": _OUTPUT,
+        },
+        files=("image", "last_frame", "refs", "lipsync_audio"),
+    ),
+    Form(
+        "generate_audio",
+        "audio",
+        "Speak a text. The recording lies in the drive, and costs money.",
+        {
+            "text": _text("What is said, at most 5,000 characters."),
+            "voice": _text("Whose voice."),
+            "language": _text("Code of the language, like 'de'."),
+            "stability": _part("How even the voice is."),
+            "similarity_boost": _part("How close it keeps to the voice."),
+            "style": _part("How much it exaggerates."),
+            "speed": {"type": "number", "minimum": 0.5, "maximum": 2, "description": "1: as usual."},
+            "output_path": _OUTPUT,
+        },
+        required=("text",),
+    ),
+    Form(
+        "transcribe",
+        "transcribe",
+        "Write down what is said in a recording. It costs money.",
+        {
+            "audio": _text(_FILE),
+            "keyterms": {
+                "type": "array",
+                "items": _text("A word."),
+                "maxItems": 100,
+                "description": "Rare words.",
+            },
+            "language": _text("Code of the language, if it is known."),
+        },
+        required=("audio",),
+        files=("audio",),
+    ),
+)
+
+
+class MediaTool:
+    """Calls the instance's service of media for a run; it is paid once, however often it is tried."""
+
+    is_read_only = False
+    is_idempotent = True
+    runs_alone = False
+    confirm = False
+
+    def __init__(self, form: Form, instance: Instance) -> None:
+        """Say what it makes."""
+        schema = {
+            "type": "object",
+            "properties": dict(form.properties),
+            "required": list(form.required),
+            "additionalProperties": False,
+        }
+        self.spec = spec_of(form.name, form.description, schema)
+        self._form = form
+        self._instance = instance
+        self._arguments = Arguments(schema)
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Make it.
+
+        Raises:
+            ToolError: the arguments are wrong, or a file is not there.
+            PurasError: it cannot be made or paid.
+        """
+        given = self._arguments.of(call)
+        output_path = given.pop("output_path", None)
+        assignment = workroom.assignment
+        order = MediaOrder(
+            verb=self._form.verb,
+            model="auto",
+            inputs=await self._inputs(given, workroom),
+            key=call.idempotency_key,
+            output_path=None if output_path is None else str(output_path),
+            skill=workroom.skill,
+        )
+        principal = service.job_principal(
+            job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
+        )
+        answer = (await service.generate(self._instance, principal, order)).answer
+        missing = await self._bring(answer, workroom) if assignment.has_own_drive else ()
+        return ToolResult(_told(answer, missing), facts=_facts(answer))
+
+    async def _inputs(self, given: dict[str, Any], workroom: Workroom) -> dict[str, Any]:
+        inputs = dict(given)
+        path = inputs.pop("prompt_path", None)
+        if (
+            "prompt_path" in self._form.properties
+            and self._form.verb == "image"
+            and ("prompt" in inputs) == bool(path)
+        ):
+            raise ToolError("Give exactly one of 'prompt' and 'prompt_path'.")
+        if path is not None:
+            content = await asyncio.to_thread(disk.read, places.to_read(path, workroom))
+            inputs["prompt"] = content.decode("utf-8", "replace")
+        for name in self._form.files:
+            value = inputs.get(name)
+            if isinstance(value, list):
+                inputs[name] = [await _file(one, workroom) for one in value]
+            elif value is not None:
+                inputs[name] = await _file(value, workroom)
+        return inputs
+
+    async def _bring(self, answer: MediaAnswer, workroom: Workroom) -> tuple[str, ...]:
+        """Copy what was made into the run's own copy of a drive that is kept elsewhere; gives what is too large."""
+        missing = []
+        for path in answer.drive_paths:
+            file = await self._instance.storage.open_read(
+                workroom.assignment.project_id, parse_drive_path(path)
+            )
+            try:
+                if file.entry.size_bytes > MOST_BROUGHT_BYTES:
+                    missing.append(path)
+                    continue
+                content = b"".join([chunk async for chunk in file.chunks(0, MOST_BROUGHT_BYTES)])
+            finally:
+                await file.close()
+            place = places.to_write(f"drive/{path}", workroom)
+            await asyncio.to_thread(disk.write, place, content, owner_uid=workroom.assignment.sandbox_uid)
+        return tuple(missing)
+
+
+def media_tools(instance: Instance) -> list[MediaTool]:
+    """The tools for media that this instance can make."""
+    can_transcribe = instance.settings.fal_key is not None
+    return [MediaTool(form, instance) for form in FORMS if form.verb != "transcribe" or can_transcribe]
+
+
+async def _file(text: str, workroom: Workroom) -> Any:
+    """A file as the service reads it: by its path where the drive is at hand, else its content."""
+    if text.lower().startswith(("http://", "https://", "data:")):
+        return text
+    place = places.to_read(text, workroom)
+    if place.is_drive and not workroom.assignment.has_own_drive:
+        return {"drive_path": "/".join(place.parts)}
+    content = await asyncio.to_thread(disk.read, place)
+    return {"base64": base64.b64encode(content).decode()}
+
+
+def _told(answer: MediaAnswer, missing: tuple[str, ...]) -> str:
+    """What the model reads."""
+    told: dict[str, Any] = {"model": answer.model, "billed_usd": answer.billed_usd}
+    if answer.text is not None:
+        told |= {
+            "text": answer.text,
+            "language": answer.language_code,
+            "words": (answer.words or [])[:MOST_WORDS],
+        }
+    else:
+        told |= {"files": [f"drive/{path}" for path in answer.drive_paths], "kind": answer.kind}
+    if answer.meta.warnings:
+        told["warnings"] = answer.meta.warnings
+    if missing:
+        told["only_in_the_drive"] = list(missing)
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _facts(answer: MediaAnswer) -> dict[str, Any]:
+    """Of the event `tool_result`; the price stands here, since the service has written it down already."""
+    facts: dict[str, Any] = {"model": answer.model, "billed_micros": answer.billed_micros}
+    if answer.label:
+        facts["label"] = answer.label
+    if answer.drive_path is not None:
+        facts["drive_path"] = answer.drive_path
+        facts["media"] = [{"drive_path": path, "kind": answer.kind} for path in answer.drive_paths]
+    return facts
