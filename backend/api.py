@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from backend.approvals.api import router as approvals
 from backend.auth.api import router as auth
 from backend.auth.sessions_api import router as sessions
 from backend.deployments.api import router as deployments
@@ -27,6 +28,7 @@ MOST_BODY_BYTES = 8 * 1024 * 1024
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(jobs)  # first: routes are tried in order, and these are asked for most
 router.include_router(events)
+router.include_router(approvals)
 router.include_router(auth)
 router.include_router(sessions)
 router.include_router(projects)

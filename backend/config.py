@@ -225,6 +225,9 @@ class Settings(BaseSettings):
     media_timeout_s: float = Field(default=540.0, gt=0)
     """Seconds that a model may take for one image, video or recording."""
 
+    approval_timeout_s: float = Field(default=1800.0, gt=0, le=2_592_000)
+    """Seconds that people have to approve or deny a call of an agent; after them it counts as refused."""
+
     job_cap_usd: float = Field(default=1.0, gt=0, le=1_000_000)
     """US dollars that a job which buys model replies or media may cost, unless its skill has `limits.cost_usd`."""
 

@@ -1,5 +1,6 @@
 """Table of contents of the schema: importing this module registers every table with the metadata."""
 
+from backend.approvals.tables import Approval
 from backend.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.db import metadata
 from backend.deployments.tables import Deployment
@@ -20,6 +21,7 @@ from backend.skillpacks.tables import Skillpack
 __all__ = [
     "Admission",
     "ApiKey",
+    "Approval",
     "AuditRow",
     "Budget",
     "DailySpending",

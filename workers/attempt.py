@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
 from functools import partial
 
 from backend import logs
+from backend.approvals.asking import wait_for_consent
 from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.connections import AWAY, why_away
@@ -207,13 +209,25 @@ class Attempt:
         return after_failure(skill.retries, code=code, retries=self.claimed.retries, at=now())
 
     async def _postpone(self, postponed: Postponed) -> None:
-        """Back into the queue, with what it has done so far; not counted as a try."""
+        """Back into the queue, or to wait for people, with what it has done so far; not counted as a try."""
         self._is_storing = True
         events = await self._recorder.rest()
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
+        scrub = self._recorder.scrubber.scrub
+        wanted = [replace(one, input=scrub(one.input)) for one in postponed.wanted]
+        expires_at = now() + timedelta(seconds=self._instance.settings.approval_timeout_s)
 
         async def write() -> bool:
             async with self._instance.database.transaction() as session:
+                if wanted:
+                    return await wait_for_consent(
+                        session,
+                        job_id=self.claimed.job_id,
+                        attempt=self.claimed.attempt,
+                        wanted=wanted,
+                        expires_at=expires_at,
+                        events=events,
+                    )
                 return await requeue(
                     session,
                     job_id=self.claimed.job_id,
@@ -223,7 +237,7 @@ class Attempt:
                     not_before=not_before,
                 )
 
-        self.outcome = "handed over"
+        self.outcome = "waits for people" if wanted else "handed over"
         await self._storing.until_stored(write, self.outcome)
 
     async def _store_ended_from_outside(self, ran_s: float) -> None:

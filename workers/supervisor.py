@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import housekeeping, logs
+from backend.approvals.expiry import expire_due
 from backend.clock import now
 from backend.connections import why_away
 from backend.fleet import service as fleet
@@ -211,6 +212,7 @@ class Supervisor:
         with SWEEP.time():
             async with self._instance.database.transaction() as session:
                 swept = await sweep(session, are_beats_known=are_beats_known)
+        await expire_due(self._instance.database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)

@@ -93,6 +93,8 @@ SCOPES = frozenset(
         "jobs:submit",
         "jobs:read",
         "jobs:write",
+        "approvals:read",
+        "approvals:write",
         "deployments:read",
         "deployments:write",
         "drive:read",

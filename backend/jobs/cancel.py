@@ -38,6 +38,9 @@ with ended as (
   update admissions a set admitted = a.admitted - (select count(*) from place where stamp is not null),
                           parked = a.parked - (select count(*) from place where stamp is null)
   from ended where a.project_id = ended.project_id
+), undecided as (
+  update approvals p set status = 'cancelled', decided_at = clock_timestamp()
+  from ended where p.job_id = ended.id and p.status = 'pending'
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq, e.ts, e.type, e.payload from ended, {EVENT_ROWS}

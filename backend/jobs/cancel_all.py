@@ -33,6 +33,9 @@ with ended as (
   update admissions set admitted = admitted - (select count(*) from place where stamp is not null),
                         parked = parked - (select count(*) from place where stamp is null)
   where project_id = :project_id
+), undecided as (
+  update approvals p set status = 'cancelled', decided_at = clock_timestamp()
+  from ended where p.job_id = ended.id and p.status = 'pending'
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'cancelled', jsonb_build_object('by', cast(:who as text)) from ended

@@ -20,7 +20,7 @@ from backend.fleet.service import LEASE
 from backend.jobs.errors import JobNotFound
 from backend.jobs.schemas import JobView
 from backend.jobs.tables import Feedback, Job
-from backend.jobs.waiting import Waiting, reason
+from backend.jobs.waiting import FOR_CONSENT, Waiting, reason
 from backend.paging import Moment
 
 
@@ -153,13 +153,14 @@ _COLUMNS: tuple[Any, ...] = (
 
 
 async def _reasons(session: AnySession, jobs: Sequence[Any]) -> dict[UUID, str]:
-    """Why those that are queued wait; all are of one project."""
+    """Why those that are queued, or wait for people, do so; all are of one project."""
+    waiting = {job.id: FOR_CONSENT for job in jobs if job.status == "waiting"}
     queued = [job.id for job in jobs if job.status == "queued"]
     if not queued:
-        return {}
+        return waiting
     values = {"job_ids": queued, "project_id": jobs[0].project_id, "lease": LEASE}
     rows = await session.execute(_WAITING, values)
-    return {row.job_id: reason(Waiting(**_without_id(row))) for row in rows}
+    return waiting | {row.job_id: reason(Waiting(**_without_id(row))) for row in rows}
 
 
 def _without_id(row: Any) -> dict[str, Any]:

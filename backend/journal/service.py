@@ -113,7 +113,10 @@ order by step, place
 
 _SPENT = text("select used_micros from jobs where id = :job_id")
 
-_FORGET = text("delete from journal_entries where job_id = :job_id")
+_FORGET = text("""
+with approval as (delete from approvals where job_id = :job_id)
+delete from journal_entries where job_id = :job_id
+""")
 
 
 async def write(session: AnySession, *, job_id: UUID, attempt: int, writing: Writing) -> int | None:
@@ -164,7 +167,7 @@ async def read(session: AnySession, job_id: UUID) -> Journalled:
 
 
 async def forget(session: AnySession, job_id: UUID) -> None:
-    """Let the job's next attempt begin anew; what was spent stays spent."""
+    """Let the job's next attempt begin anew; what was spent stays spent, and no consent holds for other calls."""
     await session.execute(_FORGET, {"job_id": job_id})
 
 

@@ -44,7 +44,7 @@ NOTHING: Final = Bill()
 _SETTLE = text(f"""
 with job as (
   select id, project_id, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id, used_micros,
-         reserved_micros, forgivable_micros, status = 'queued' as is_queued
+         reserved_micros, forgivable_micros, status in ('queued', 'waiting') as is_unstarted
   from jobs where id = :job_id
 ), wallet as (
   select w.project_id, w.balance_micros - w.reserved_micros as available_micros,
@@ -53,7 +53,7 @@ with job as (
   from wallets w join job on w.project_id = job.project_id for update of w
 ), payable as (
   select job.*, wallet.day, case when wallet.forgiven_on = wallet.day then wallet.forgiven_micros else 0 end as before,
-         least(used_micros, case when is_queued then greatest(0, wallet.available_micros) else reserved_micros end)
+         least(used_micros, case when is_unstarted then greatest(0, wallet.available_micros) else reserved_micros end)
          as payable_micros
   from job, wallet
 ), bill as (

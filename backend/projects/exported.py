@@ -42,6 +42,7 @@ EXPORTED: Final = (
     Exported("jobs", page=FEW),
     Exported("job_events", page=FEW),
     Exported("journal_entries", page=FEW),
+    Exported("approvals"),
     Exported("media_calls", hidden=frozenset({"ordered"})),
     Exported("feedback"),
     Exported("usage_events"),

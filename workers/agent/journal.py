@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from backend import logs
+from backend.approvals.asking import Decision, decisions
 from backend.clock import now
 from backend.connections import AWAY, why_away
 from backend.db import Database
@@ -54,6 +55,7 @@ class Journal:
         self.recorder = recorder
         """Takes what is told between two entries, and stores it in its place among them."""
         self._kept: dict[tuple[int, int], Kept] = {}
+        self._decisions: dict[tuple[int, int], Decision] = {}
         self._counts = Tokens()
         self.spent_micros = 0
         """What everything that was used for the job is billed, by now."""
@@ -72,6 +74,9 @@ class Journal:
         """
         async with self._database.reading() as session:
             read = await service.read(session, self._claimed.job_id)
+            self._decisions = await decisions(
+                session, project_id=self._claimed.project_id, job_id=self._claimed.job_id
+            )
         self._kept = {(kept.entry.step, kept.entry.place): kept for kept in read.entries}
         self.spent_micros = read.spent_micros
         if (OPENING_STEP, 0) in self._kept:
@@ -116,6 +121,10 @@ class Journal:
         """Whether an earlier attempt began a call of which nobody knows how it ended."""
         kept = self._kept.get((step, place))
         return kept is not None and kept.entry.kind == "started"
+
+    def decision(self, step: int, place: int) -> Decision | None:
+        """What a person has decided about a call, if one was asked and has."""
+        return self._decisions.get((step, place))
 
     def note(self, step: int) -> str | None:
         """What the run was told with the results of the step, beside them."""

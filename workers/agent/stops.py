@@ -11,13 +11,16 @@ Stop
 Pause               the run goes on later, where it stopped: its journal is kept
 ├── HandedOver      drain            this worker leaves
 ├── ModelAway       model_overloaded, model_unavailable
+├── ConsentNeeded   approval
 └── WalletEmpty     wallet_empty
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from backend.approvals.asking import Wanted
 from backend.errors import Unavailable
 
 
@@ -158,6 +161,15 @@ class ModelAway(Pause):
     def __init__(self, error: Unavailable, *, after_s: float) -> None:
         super().__init__(error.code, after_s=after_s)
         self.error = error
+
+
+class ConsentNeeded(Pause):
+    """The next call runs only if a person agrees to it."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        super().__init__("approval")
+        self.wanted = tuple(wanted)
+        """That call, and those behind it in the same reply of which the same is true."""
 
 
 class WalletEmpty(Pause):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from backend import logs
+from backend.approvals.asking import Wanted
 from backend.errors import PurasError
 from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
@@ -16,6 +17,7 @@ from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
 from workers.agent.journal import Finished, Journal
 from workers.agent.shrink import shrunk
+from workers.agent.stops import ConsentNeeded
 from workers.models import Block, ToolSpec
 
 log = logs.get(__name__)
@@ -29,6 +31,12 @@ _LABEL: Final = {
 INTERRUPTED: Final = (
     "ERROR: the worker was lost while this call ran. Whether it took effect is not known: look, before you repeat "
     "it."
+)
+DENIED: Final = "A person denied it{reason}."
+NOBODY: Final = "Nobody agreed to it in time."
+NOT_AGAIN: Final = (
+    "Do not call it again, and do not try to reach the same in another way. Go on without it, and say in the result "
+    "what was not done."
 )
 NOT_MADE: Final = "ERROR: not made, since the result was handed in before it."
 
@@ -59,12 +67,14 @@ class Toolbox:
         self._finish = finish
         self._room = room
         self._journal = journal
+        self._turn: Sequence[tuple[int, ToolCall]] = ()
+        """The calls of the reply that are being made, with their places."""
         self.specs = [*(_labelled(tool.spec) for tool in self._tools.values()), finish.spec]
 
     async def run(self, calls: Sequence[ToolCall]) -> Results:
         """Make the calls: beside each other where all of them allow it, else in order, up to a result that fits."""
         results = Results()
-        places = list(enumerate(calls, start=1))
+        places = self._turn = list(enumerate(calls, start=1))
         if len(calls) > 1 and all(self._runs_beside_others(call) for call in calls):
             await self._run_beside(places, results)
             return results
@@ -115,7 +125,9 @@ class Toolbox:
         if kept is not None:
             return kept
         tool = self._tools.get(call.name)
-        refusal = self._refusal(call, tool)
+        refusal = self._refusal(call, tool, self._counts[call.name])
+        if refusal is None and tool is not None and tool.confirm:
+            refusal = self._withheld(place, call)
         if refusal is not None or tool is None:
             result = ToolResult(f"ERROR: {refusal}", ok=False)
         elif self._journal.was_started(call.step, place) and not _may_run_again(tool):
@@ -148,20 +160,44 @@ class Toolbox:
             result = ToolResult(f"ERROR: {type(error).__name__}: {error}", ok=False)
         return await shrunk(replace(result, content=scrub(result.content)), call, self._room)
 
-    def _refusal(self, call: ToolCall, tool: Tool | None) -> str | None:
-        """Why a call is not made."""
+    def _refusal(self, call: ToolCall, tool: Tool | None, count: int) -> str | None:
+        """Why a call is not made that is the count-th of its tool."""
         if tool is None:
             return f"there is no tool {call.name!r}. There are {', '.join([*self._tools, FINISH])}."
         most = self._limits.get(call.name)
-        if most is not None and self._counts[call.name] > most:
+        if most is not None and count > most:
             return f"{call.name} may be called {most} times in a run, and was. Go on without it."
-        if tool.confirm:
-            return f"{call.name} needs the consent of a person, which this instance cannot ask for. Go on without it."
         return None
+
+    def _withheld(self, place: int, call: ToolCall) -> str | None:
+        """How a person has refused the call; None: somebody has agreed to it.
+
+        Raises:
+            ConsentNeeded: nobody has been asked yet. Nothing that the model says or reads makes this unnecessary.
+        """
+        decision = self._journal.decision(call.step, place)
+        if decision is None:
+            raise ConsentNeeded(self._unasked(place))
+        if decision.status == "approved":
+            return None
+        why = DENIED.format(reason=f": {decision.reason}" if decision.reason else "")
+        return f"{call.name} was not called. {why if decision.status == 'denied' else NOBODY} {NOT_AGAIN}"
+
+    def _unasked(self, first: int) -> list[Wanted]:
+        """The calls of the turn, from a place on, that need a consent and are not refused anyway."""
+        counts = self._counts.copy()
+        wanted = []
+        for place, call in self._turn:
+            counts[call.name] += place > first
+            tool = self._tools.get(call.name)
+            is_gated = place >= first and tool is not None and tool.confirm
+            if is_gated and self._refusal(call, tool, counts[call.name]) is None:
+                wanted.append(Wanted(call.step, place, call.name, call.id, call.input))
+        return wanted
 
     def _runs_beside_others(self, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)
-        return tool is not None and tool.is_read_only and not tool.runs_alone
+        return tool is not None and tool.is_read_only and not (tool.runs_alone or tool.confirm)
 
 
 def _may_run_again(tool: Tool) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+from backend.approvals.asking import Wanted
+
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
@@ -107,6 +109,8 @@ class Postponed:
     """One word: `drain`, `model_overloaded`, `wallet_empty`…"""
     after_s: float = 0.0
     """Not before so many seconds."""
+    wanted: tuple[Wanted, ...] = ()
+    """Calls to which a person has to agree first."""
 
 
 class Recorder(Protocol):

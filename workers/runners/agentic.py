@@ -18,7 +18,7 @@ from workers.agent.limits import Budget
 from workers.agent.loop import converse
 from workers.agent.opening import open_conversation, read_body
 from workers.agent.speaker import Speaker
-from workers.agent.stops import OutOfTime, Pause, Stop, WalletEmpty
+from workers.agent.stops import ConsentNeeded, OutOfTime, Pause, Stop, WalletEmpty
 from workers.agent.toolbox import Toolbox
 from workers.models import Model, Prompt
 from workers.runners import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
@@ -51,6 +51,8 @@ class AgenticRunner:
             if stop.event:
                 recorder.record(stop.event, {"kind": stop.code, **stop.facts})
             return Failure(stop.code, stop.sentence, _measured(began))
+        except ConsentNeeded as pause:
+            return Postponed(pause.reason, wanted=pause.wanted)
         except Pause as pause:
             return Postponed(pause.reason, pause.after_s)
         except PurasError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import func, select, text
 from sqlmodel import col
 
+from backend.approvals.tables import Approval
 from backend.auth import passwords, setup
 from backend.auth.tables import AuditRow
 from backend.bundles.pack import pack_files
@@ -203,6 +205,10 @@ def _acts(scene: Scene) -> Iterator[Act]:
     job = f"/v1/jobs/{ids['job']}"
     yield Act("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
     yield Act("POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}})
+    first, second = ids["approvals"].split()
+    route = "POST /v1/approvals/{approval_id}"
+    yield Act(f"{route}/approve", f"/v1/approvals/{first}/approve", "approval.approved", {"json": {}})
+    yield Act(f"{route}/deny", f"/v1/approvals/{second}/deny", "approval.denied", {"json": {}})
     yield Act("POST /v1/jobs/{job_id}/cancel", f"{job}/cancel", "job.cancelled")
     file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
     yield Act("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
@@ -297,6 +303,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     uploads = [await owner.post("/v1/drive/uploads", headers=begun) for _ in range(2)]
     ids = {
         "uploads": " ".join(upload.headers["Location"] for upload in uploads),
+        "approvals": await _asked(database, project, job["id"]),
         "bob": str(bob.id),
         "other project": str(other.id),
         "first": first["id"],
@@ -309,6 +316,27 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "join": joining.json()["link"].partition("token=")[2],
     }
     return Scene(owner, stranger, project, ids)
+
+
+async def _asked(database: Database, project: Project, job_id: str) -> str:
+    """Two calls of an agent that wait for somebody's word."""
+    asked = [
+        Approval(
+            project_id=project.id,
+            job_id=UUID(job_id),
+            step=1,
+            place=place,
+            tool="send",
+            tool_use_id="",
+            input={},
+            expires_at=now() + timedelta(hours=1),
+        )
+        for place in (1, 2)
+    ]
+    ids = " ".join(str(one.id) for one in asked)
+    async with database.transaction() as session:
+        session.add_all(asked)
+    return ids
 
 
 async def _do(scene: Scene, act: Act) -> httpx.Response:

@@ -1,0 +1,1 @@
+"""Consent of people to single calls of an agent: asked for, given or refused, and kept."""

@@ -1,0 +1,51 @@
+"""Routes of approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from backend.approvals import service
+from backend.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
+from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.paging import PageDep, linked
+
+router = APIRouter(tags=["approvals"])
+
+
+@router.get("/approvals", summary="List the calls that people were asked about")
+async def list_approvals(
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    status: ApprovalStatus | None = None,
+    job_id: UUID | None = None,
+) -> Sequence[ApprovalView]:
+    """Newest first; `status=pending` are those that somebody has to decide."""
+    found = await service.list_some(session, principal, page, status=status, job_id=job_id)
+    return [ApprovalView.model_validate(one) for one in linked(request, response, found)]
+
+
+@router.post("/approvals/{approval_id}/approve", summary="Agree to a call")
+async def approve(
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
+) -> ApprovalView:
+    """The job goes back into the queue and makes exactly this call."""
+    reason = asked.reason if asked is not None else ""
+    decided = await service.decide(session, principal, approval_id, "approved", reason=reason)
+    return ApprovalView.model_validate(decided)
+
+
+@router.post("/approvals/{approval_id}/deny", summary="Refuse a call")
+async def deny(
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
+) -> ApprovalView:
+    """The call is not made; the agent is told, with the reason, and goes on without it."""
+    reason = asked.reason if asked is not None else ""
+    decided = await service.decide(session, principal, approval_id, "denied", reason=reason)
+    return ApprovalView.model_validate(decided)

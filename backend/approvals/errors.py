@@ -1,0 +1,36 @@
+"""What can be wrong with a decision."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from backend.errors import Conflict, Missing
+
+
+class ApprovalNotFound(Missing):
+    """There is no such approval, or it is not the caller's."""
+
+    code = "approval_not_found"
+
+    def __init__(self, approval_id: UUID) -> None:
+        super().__init__(
+            f"No approval {str(approval_id)!r} in this project. List those that wait: GET /v1/approvals.",
+            approval_id=str(approval_id),
+        )
+
+
+class ApprovalDecided(Conflict):
+    """It was decided before, or nobody may decide it any more."""
+
+    code = "approval_decided"
+
+    def __init__(self, approval_id: UUID, status: str) -> None:
+        why = {
+            "expired": "has expired: nobody decided in time, and the agent was told so",
+            "cancelled": "went with its job, which was cancelled",
+        }
+        super().__init__(
+            f"Approval {str(approval_id)!r} {why.get(status, f'is {status} already')}. A decision is final.",
+            approval_id=str(approval_id),
+            status=status,
+        )

@@ -1,0 +1,47 @@
+"""Table of what people were asked to agree to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+STATUSES = ("pending", "approved", "denied", "expired", "cancelled")
+
+
+class Approval(SQLModel, table=True):
+    """One call of an agent's tool, as its journal has it, and what a person says to it."""
+
+    __tablename__: ClassVar[str] = "approvals"
+    __table_args__ = (
+        CheckConstraint(f"status in {STATUSES}", name="status"),
+        UniqueConstraint("job_id", "step", "place"),
+        Index("ix_approvals_project_id_created_at", "project_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_approvals_expires_at_pending", "expires_at", postgresql_where=text("status = 'pending'")),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
+    step: int
+    """Of the reply that asks for the call."""
+    place: int
+    """Of the call in that reply."""
+    tool: str = Field(max_length=200)
+    tool_use_id: str = Field(max_length=200)
+    input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    """The whole of what the tool is given: nothing else runs when it is approved."""
+    status: str = "pending"
+    reason: str = Field(default="", max_length=2000)
+    """What the person said to it; a denial's is told to the model."""
+    decided_by: str = Field(default="", max_length=200)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    expires_at: datetime = Field(sa_type=Timestamp)
+    decided_at: datetime | None = Field(default=None, sa_type=Timestamp)
