@@ -11,6 +11,7 @@ from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Role
 from backend.ledger import queries, usage
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
+from backend.media.prices import MediaModelPrice
 from backend.paging import MOST, Page, PageDep, linked
 from backend.providers import catalogue
 from backend.providers.prices import ModelPrice
@@ -58,7 +59,7 @@ async def get_usage(
 
 @router.get("/pricing", summary="Prices of this instance")
 async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
-    """What the instance charges by itself, its margins, and what each language model costs with them."""
+    """What the instance charges by itself, its margins, and what each model costs with them."""
     principal.require(Role.VIEWER, "billing:read")
     prices = instance.prices
     return PriceView(
@@ -66,4 +67,5 @@ async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceVi
         margin_pct=prices.margin_pct,
         text_margin_pct=prices.text_margin_pct,
         models=ModelPrice.all_of(catalogue.current(), prices.text_margin_pct),
+        media=MediaModelPrice.all(prices.margin_pct),
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.media.prices import MediaModelPrice
 from backend.providers.prices import ModelPrice
 
 
@@ -156,3 +157,5 @@ class PriceView(_Answer):
     text_margin_pct: int
     models: list[ModelPrice]
     """Language models, each with what its tokens cost here."""
+    media: list[MediaModelPrice]
+    """Models for images, video and speech, each with what a unit costs here."""

@@ -141,4 +141,7 @@ async def test_prices_are_told_with_the_margin_on_top_and_without_upstream_names
         3_000_000,
     )
     assert models["puras/rehearsal"]["per_million_tokens"]["output_micros"] == 0
-    assert "openai/" not in answer.text
+    media = {one["model"]: one for one in answer.json()["media"]}
+    assert (media["google/nano-banana"]["per"], media["google/nano-banana"]["micros"]) == ("image", 46_800)
+    assert "openai/" not in str(models)
+    assert "fal-ai" not in answer.text
