@@ -20,11 +20,9 @@ from backend.providers import catalogue
 from backend.providers.access import Access
 from backend.queue import RedisDoorbell
 from tests.doubles.messages import calls, says
-from tests.integration.agents.conftest import MODEL, Agents
+from tests.integration.agents.conftest import Agents
+from tests.integration.agents.sandboxed import models_of, sandboxed
 from workers.models.choice import Models
-from workers.runners.agents import agentic_runner
-from workers.runners.deterministic import DeterministicRunner
-from workers.supervisor import Supervisor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,26 +89,6 @@ async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agent
     assert SECRET not in json.dumps(await agents.events(job["id"]))
 
 
-@asynccontextmanager
-async def sandboxed(agents: Agents, models: Models) -> AsyncIterator[None]:
-    """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
-    settings = agents.instance.settings
-    functions = DeterministicRunner(
-        settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
-    )
-    runner = agentic_runner(agents.instance, functions.house, models)
-    supervisor = Supervisor(agents.instance, {"agentic": runner}, lanes=["default"], capacity=1)
-    await supervisor.join([])
-    running = asyncio.create_task(supervisor.run(drain_s=5))
-    try:
-        yield
-    finally:
-        supervisor.stop()
-        await running
-        await functions.close()
-        await models.close()
-
-
 async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
     await agents.project.push_bytes(pack(STARTER))
     async with sandboxed(agents, Models(Access(catalogue.current().endpoints, {}), margin_pct=20)):
@@ -127,11 +105,9 @@ async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(age
 async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Agents) -> None:
     await agents.project.pushed(OWLS)
     await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": SECRET})
-    endpoint = catalogue.current().endpoints["anthropic"].model_copy(update={"base_url": agents.upstream.url})
-    access = Access({**catalogue.current().endpoints, "anthropic": endpoint}, {"anthropic": "key"})
     count = "python3 scripts/count.py references/owls.md | tee drive/count.txt; echo $TOKEN."
     agents.upstream.script = [says(calls("bash", command=count)), says("There are two owls.")]
-    async with sandboxed(agents, Models(access, margin_pct=20, default_model=MODEL)):
+    async with sandboxed(agents, models_of(agents)):
         job = await agents.ended(await agents.submit(skill="owls", inputs={"prompt": "Count the owls."}))
     assert (job["status"], job["result"]) == ("succeeded", {"answer": "There are two owls."}), job["error"]
     system = "".join(block["text"] for block in agents.upstream.bodies[0]["system"])

@@ -1,0 +1,43 @@
+"""A worker as it is in earnest, in this process: workrooms in the sandbox, and models behind a server of the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from backend.providers import catalogue
+from backend.providers.access import Access
+from tests.integration.agents.conftest import MODEL, Agents
+from workers.models.choice import Models
+from workers.runners.agents import agentic_runner
+from workers.runners.deterministic import DeterministicRunner
+from workers.supervisor import Supervisor
+
+
+def models_of(agents: Agents) -> Models:
+    """The models that the test's upstream speaks for."""
+    endpoints = catalogue.current().endpoints
+    endpoint = endpoints["anthropic"].model_copy(update={"base_url": agents.upstream.url})
+    access = Access({**endpoints, "anthropic": endpoint}, {"anthropic": "key"})
+    return Models(access, margin_pct=20, default_model=MODEL)
+
+
+@asynccontextmanager
+async def sandboxed(agents: Agents, models: Models) -> AsyncIterator[None]:
+    """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
+    settings = agents.instance.settings
+    functions = DeterministicRunner(
+        settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
+    )
+    runner = agentic_runner(agents.instance, functions.house, models)
+    supervisor = Supervisor(agents.instance, {"agentic": runner}, lanes=["default"], capacity=1)
+    await supervisor.join([])
+    running = asyncio.create_task(supervisor.run(drain_s=5))
+    try:
+        yield
+    finally:
+        supervisor.stop()
+        await running
+        await functions.close()
+        await models.close()
