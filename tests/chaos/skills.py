@@ -102,6 +102,14 @@ def note(at):
         file.write(".")
     return {"noted": at}
 """,
+    "skills/shell/skill.yaml": b"""\
+entrypoint: prompt.md
+description: An agent that runs commands.
+model: claude/haiku-4-5
+input_schema: {type: object, properties: {topic: {type: string}}, required: [topic]}
+output_schema: {type: object, properties: {summary: {type: string}, score: {type: integer}}}
+""",
+    "skills/shell/prompt.md": b"Run what is asked for.",
 }
 """An agent, whose tool leaves a dot for every time that it ran."""
 SKILLS = {**_FUNCTIONS, **AGENT}

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.doubles.messages import Answer, calls, says
 
-DONE = {"summary": "Owls fly at night.", "score": 3}
+DONE: dict[str, Any] = {"summary": "Owls fly at night.", "score": 3}
 PER_REPLY_MICROS = 36
 """20 tokens at $1 a million and 2 at $5, and 20 % on top."""
 
@@ -29,8 +29,7 @@ class Held:
         """How often each step of each topic was answered."""
 
     def __call__(self, body: dict[str, Any]) -> Answer:
-        topic = body["messages"][0]["content"][0]["text"].split('topic: "')[1].split('"')[0]
-        step = 1 + sum(message["role"] == "assistant" for message in body["messages"])
+        topic, step = place_of(body)
         if self.at.get(topic) == step and topic not in self.held:
             self.held.append(topic)
             return says("…").but(hold_after=0, cut_after=0, release=self.release)
@@ -38,3 +37,9 @@ class Held:
         if step == self.steps:
             return says(calls("set_output", **DONE), input_tokens=20, output_tokens=2)
         return says(calls(self.tool, at=f"{topic}/{step}"), input_tokens=20, output_tokens=2)
+
+
+def place_of(body: dict[str, Any]) -> tuple[str, int]:
+    """Of which topic a request is, and of which step."""
+    topic = body["messages"][0]["content"][0]["text"].split('topic: "')[1].split('"')[0]
+    return topic, 1 + sum(message["role"] == "assistant" for message in body["messages"])
