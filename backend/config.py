@@ -225,6 +225,17 @@ class Settings(BaseSettings):
     media_timeout_s: float = Field(default=540.0, gt=0)
     """Seconds that a model may take for one image, video or recording."""
 
+    search_url: str | None = None
+    """Address of a search engine for the tool `web_search` of agents, such as that of a SearXNG with `?format=json`:
+    it gets `q` and `count`, and answers `{"results": [{"title", "url", "content"}]}`. Without it Claude's own is used
+    where the model is Claude, and other models have no search."""
+
+    search_api_key: SecretStr | None = None
+    """What the search engine gets as `Authorization: Bearer …`, if it wants a key."""
+
+    search_usd_per_1000: float = Field(default=0.0, ge=0, le=1_000)
+    """US dollars that a thousand searches of that engine cost; the margin comes on top."""
+
     approval_timeout_s: float = Field(default=1800.0, gt=0, le=2_592_000)
     """Seconds that people have to approve or deny a call of an agent; after them it counts as refused."""
 
@@ -279,6 +290,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_address(cls, address: str | None) -> str | None:
         return address_of(address) if address else None
+
+    @field_validator("search_url")
+    @classmethod
+    def _is_search(cls, address: str | None) -> str | None:
+        if address and not address.startswith(("http://", "https://")):
+            raise ValueError("is not the address of a search engine: write 'https://…'")
+        return address or None
 
     @model_validator(mode="after")
     def _name_a_storage(self) -> Settings:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 from backend.errors import PurasError
 from backend.metrics.instruments import JOB_RUN
 from workers.agent import Tool, Workroom
+from workers.agent.attachments.staging import Staged
 from workers.agent.brief import AgentAssignment
 from workers.agent.conversation import Conversation
 from workers.agent.finish_tool import FinishTool
@@ -28,6 +29,10 @@ OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
 OpenWorkroom = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workroom]]
 ListTools = Callable[[AgentAssignment, Model], Sequence[Tool]]
 """What the skill is offered with that model, beside `set_output`."""
+OpenServers = Callable[[AgentAssignment, Model, Sequence[Tool]], AbstractAsyncContextManager[Sequence[Tool]]]
+"""What servers of others offer beside those tools, for as long as the run lasts."""
+Stage = Callable[[AgentAssignment, Model, Workroom], Awaitable[Staged]]
+"""Brings the files of the inputs to where the run finds them."""
 _NOTHING: Final = Prompt("", (), (), 1)
 """The shortest prompt: a model for which even that could cost something is one that has to be paid."""
 
@@ -35,10 +40,20 @@ _NOTHING: Final = Prompt("", (), (), 1)
 class AgenticRunner:
     """The runner of skills whose entrypoint is a prompt."""
 
-    def __init__(self, open_model: OpenModel, open_workroom: OpenWorkroom, list_tools: ListTools) -> None:
+    def __init__(
+        self,
+        open_model: OpenModel,
+        open_workroom: OpenWorkroom,
+        list_tools: ListTools,
+        *,
+        open_servers: OpenServers | None = None,
+        stage: Stage | None = None,
+    ) -> None:
         self._open_model = open_model
         self._open_workroom = open_workroom
         self._list_tools = list_tools
+        self._open_servers = open_servers or (lambda *_: nullcontext(()))
+        self._stage = stage
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
         """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
@@ -87,13 +102,18 @@ class AgenticRunner:
         self, assignment: AgentAssignment, model: Model, speaker: Speaker, room: Workroom
     ) -> Any:
         finish = FinishTool(assignment.skill)
-        tools = Toolbox(self._list_tools(assignment, model), finish, room, assignment.journal)
-        talk = await _opened(assignment, model, finish, tools)
-        return await converse(talk, speaker, tools, finish, assignment)
+        offered = self._list_tools(assignment, model)
+        async with self._open_servers(assignment, model, offered) as more:
+            tools = Toolbox([*offered, *more], finish, room, assignment.journal)
+            staged = Staged(assignment.inputs)
+            if self._stage is not None and assignment.journal.opening is None:
+                staged = await self._stage(assignment, model, room)
+            talk = await _opened(assignment, model, finish, tools, staged)
+            return await converse(talk, speaker, tools, finish, assignment)
 
 
 async def _opened(
-    assignment: AgentAssignment, model: Model, finish: FinishTool, tools: Toolbox
+    assignment: AgentAssignment, model: Model, finish: FinishTool, tools: Toolbox, staged: Staged
 ) -> Conversation:
     """What the run begins with; on a later attempt exactly what it began with."""
     journal = assignment.journal
@@ -102,7 +122,7 @@ async def _opened(
         journal.recorder.record("resumed", {"from_step": journal.last_step})
         return Conversation(kept["system"], tuple(kept["messages"]))
     body = await asyncio.to_thread(read_body, assignment)
-    talk = open_conversation(assignment, body, finish, tools.specs)
+    talk = open_conversation(assignment, body, finish, tools.specs, staged)
     scrub = journal.recorder.scrubber.scrub  # a secret that is among the inputs is not for the model either
     talk = Conversation(scrub(talk.system), tuple(scrub(list(talk.messages))))
     content = {

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from backend.instance import Instance
 from backend.providers import service as providers
 from backend.providers.recordings import recorded_job
-from workers.agent import Workroom
+from workers.agent import Tool, Workroom
 from workers.agent.brief import AgentAssignment
+from workers.agent.surroundings import Surroundings
 from workers.agent.tools import workroom_tools
 from workers.agent.workroom import open_workroom
 from workers.models import Model, recording
@@ -42,10 +43,10 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
         if not room.drive_is_whole:
             raise SandboxUnavailable(DRIVE_GONE)
 
-    return AgenticRunner(
-        open_model,
-        open_room,
-        lambda assignment, model: workroom_tools(
-            assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf
-        ),
-    )
+    around = Surroundings(instance)
+
+    def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
+        own = workroom_tools(assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf)
+        return [*own, *around.tools(assignment, model)]
+
+    return AgenticRunner(open_model, open_room, list_tools, open_servers=around.servers, stage=around.stage)

@@ -33,6 +33,7 @@ from tests.doubles.messages import MessagesServer
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent import Tool, ToolCall, ToolError, ToolResult
 from workers.agent.brief import AgentAssignment
+from workers.agent.surroundings import Surroundings
 from workers.models import Model, ToolSpec
 from workers.models.anthropic import MessagesModel
 from workers.models.patience import Patience
@@ -118,6 +119,8 @@ class Agents:
     upstream: MessagesServer
     tools: list[Tool] = field(default_factory=list)
     patience: Patience = field(default_factory=lambda: Patience(tries=1))
+    around: Surroundings | None = None
+    """The web, the drive's tools and servers of others; none: there is nothing but the tools of the test."""
 
     async def submit(self, **over: Any) -> Any:
         """Submit a job."""
@@ -160,7 +163,15 @@ class Agents:
         """A worker for as long as the block runs; it drains at its end."""
         supervisor = Supervisor(
             self.instance,
-            {"agentic": AgenticRunner(self._open_model, self._open_room, lambda *_: self.tools)},
+            {
+                "agentic": AgenticRunner(
+                    self._open_model,
+                    self._open_room,
+                    self._list_tools,
+                    open_servers=self.around and self.around.servers,
+                    stage=self.around and self.around.stage,
+                )
+            },
             lanes=["default"],
             capacity=capacity,
         )
@@ -171,6 +182,9 @@ class Agents:
         finally:
             supervisor.stop()
             await running
+
+    def _list_tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
+        return [*self.tools, *(self.around.tools(assignment, model) if self.around else ())]
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
         client = AsyncAnthropic(base_url=self.upstream.url, api_key="key", max_retries=0)

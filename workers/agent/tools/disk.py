@@ -25,20 +25,23 @@ class Written(NamedTuple):
     is_new: bool
 
 
+def look(place: Place) -> int:
+    """How many bytes a file has.
+
+    Raises:
+        ToolError: it is not there, or no plain file.
+    """
+    with os.fdopen(_opened(place), "rb") as file:
+        return os.fstat(file.fileno()).st_size
+
+
 def read(place: Place) -> bytes:
     """The bytes of a file.
 
     Raises:
         ToolError: it is not there, no plain file, or too large.
     """
-    if not place.parts:
-        raise ToolError(f"{place.shown or '.'!r} is a folder: name a file in it.")
-    try:
-        with opened_folder(place.root, place.parts[:-1]) as folder:
-            descriptor = open_file_in(folder, place.parts[-1])
-    except OSError:
-        raise ToolError(_why_not(place)) from None
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(_opened(place), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         content = b"" if size > MOST_BYTES else file.read(MOST_BYTES + 1)
     if max(size, len(content)) > MOST_BYTES:
@@ -47,6 +50,16 @@ def read(place: Place) -> bytes:
             "the part you need with a command, like `head` or `sed -n`."
         )
     return content
+
+
+def _opened(place: Place) -> int:
+    if not place.parts:
+        raise ToolError(f"{place.shown or '.'!r} is a folder: name a file in it.")
+    try:
+        with opened_folder(place.root, place.parts[:-1]) as folder:
+            return open_file_in(folder, place.parts[-1])
+    except OSError:
+        raise ToolError(_why_not(place)) from None
 
 
 def write(place: Place, content: bytes, *, owner_uid: int | None) -> Written:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from workers.agent import ToolError
-from workers.sandbox.places import BASE_PYTHON, RUNTIME
+
+from . import confined
 
 MOST_PAGES: Final = 100
 """That models look at in one request."""
-_LOOK_S: Final = 15.0
-_ANSWER_BYTES: Final = 4 << 20
 _LIBRARY: Final = "pypdf"
 
 
@@ -54,30 +50,5 @@ async def _asked(content: bytes, *, wants_text: bool, most_characters: int) -> d
     library = importlib.util.find_spec(_LIBRARY)
     if library is None or library.origin is None:
         raise ToolError("This worker cannot read PDFs: the package pypdf is missing.")
-    paths = [str(RUNTIME.parent), str(Path(library.origin).parents[1])]
-    code = (
-        f"import sys; sys.path[:0] = {paths!r}; from {RUNTIME.name} import pdf; pdf.main("
-        f"wants_text={wants_text!r}, most_pages={MOST_PAGES}, most_characters={most_characters})"
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(str(BASE_PYTHON), "-I", "-S", "-B", "-c", code),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        cwd="/",
-        start_new_session=True,
-        limit=_ANSWER_BYTES,
-    )
-    try:
-        async with asyncio.timeout(_LOOK_S):
-            said, _ = await process.communicate(content)
-        answer = json.loads(said)
-    except (TimeoutError, ValueError):
-        return None
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    return answer if isinstance(answer, dict) else None
+    asked = {"wants_text": wants_text, "most_pages": MOST_PAGES, "most_characters": most_characters}
+    return await confined.ask("pdf", asked, content, library=Path(library.origin).parents[1])

@@ -73,10 +73,7 @@ class Dialer:
             Refused: an address of it is not public.
             Failed: it has none, or none answers.
         """
-        addresses = [target.host] if target.is_address else await self._addresses_of(target)
-        for address in addresses:
-            self._vet(target, address)
-        for address in addresses[:_MOST_ADDRESSES]:
+        for address in (await self.addresses_of(target))[:_MOST_ADDRESSES]:
             try:
                 async with asyncio.timeout(_CONNECT_S):
                     return Streams(
@@ -88,7 +85,19 @@ class Dialer:
             502, f"{target.host} does not answer on port {target.port}: it may be down, try again later"
         )
 
-    async def _addresses_of(self, target: Target) -> list[str]:
+    async def addresses_of(self, target: Target) -> list[str]:
+        """The addresses of the target, all of them public.
+
+        Raises:
+            Refused: one of them is not.
+            Failed: it has none.
+        """
+        addresses = [target.host] if target.is_address else await self._resolved(target)
+        for address in addresses:
+            self._vet(target, address)
+        return addresses
+
+    async def _resolved(self, target: Target) -> list[str]:
         task = asyncio.create_task(self._look_up(target))
         self._asked.add(task)
         task.add_done_callback(self._forget)

@@ -10,16 +10,12 @@ import io
 import json
 import logging
 import os
-import platform
 import sys
 from typing import Any, Final, NoReturn
 
-from . import confine, filters
-from .syscalls import ARCHITECTURES
+from .reader import become_reader
 
 _MOST_BYTES: Final = 16 << 20
-_MOST_CPU_S: Final = 20
-_MOST_MEMORY_BYTES: Final = 1 << 30
 
 
 def main(*, wants_text: bool, most_pages: int, most_characters: int) -> NoReturn:
@@ -27,7 +23,7 @@ def main(*, wants_text: bool, most_pages: int, most_characters: int) -> NoReturn
     import pypdf
 
     logging.disable(logging.CRITICAL)  # it would tell of every fault of the file
-    _confine()
+    become_reader()
     content = sys.stdin.buffer.read(_MOST_BYTES)
     try:
         answer = _look(pypdf, content, wants_text, most_pages, most_characters)
@@ -54,20 +50,3 @@ def _look(
         if left <= 0:
             break
     return {"pages": pages, "text": "\n\n".join(parts)}
-
-
-def _confine() -> None:
-    """Stay who we are: the library may be another user's to read, and is imported as it is needed."""
-    if sys.platform == "linux":
-        confine.no_new_privileges()
-        confine.give_up_capabilities()
-    confine.limit({"CPU": _MOST_CPU_S, "DATA": _MOST_MEMORY_BYTES, "FSIZE": 0, "CORE": 0, "NOFILE": 64})
-    if sys.platform != "linux":
-        return
-    abi = confine.landlock_abi()
-    if abi:
-        library = confine.open_existing([sys.prefix, sys.base_prefix, *(path for path in sys.path if path)])
-        confine.landlock(abi, readable=library, writable=[], connect_ports=())
-    architecture = ARCHITECTURES.get(platform.machine())
-    if architecture is not None:
-        confine.seccomp(filters.confinement(architecture, []))

@@ -1,0 +1,122 @@
+"""A web of one machine: an HTTP server that is as good or as hostile as a test says, and names that lead to it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from workers.sandbox.egress.addresses import obstacle_to
+from workers.sandbox.egress.dialing import Dialer
+from workers.sandbox.egress.rules import Rule
+
+Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
+HOST = "pages.example.org"
+INSIDE = "inside.example.org"
+"""A public name with a private address."""
+_ADDRESSES = {HOST: ["127.0.0.1"], INSIDE: ["10.0.0.5"]}
+
+
+@dataclass
+class Web:
+    """The server, what it answers, and what it was asked."""
+
+    port: int = 0
+    pages: dict[str, Handler] = field(default_factory=dict)
+    heads: list[str] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
+
+    def url(self, path: str, host: str = HOST) -> str:
+        """The address of a page."""
+        return f"http://{host}:{self.port}{path}"
+
+    @property
+    def hosts(self) -> list[str]:
+        """What a skill lists to reach it."""
+        return [f"{HOST}:{self.port}", f"{INSIDE}:{self.port}"]
+
+    @property
+    def rule(self) -> Rule:
+        """The same as a rule."""
+        return Rule.of(self.hosts)
+
+    @property
+    def dialer(self) -> Dialer:
+        """Finds its names; this machine counts as public, and nothing else that is not."""
+        return Dialer(self._resolve, lambda address: None if address == "127.0.0.1" else obstacle_to(address))
+
+    def says(self, path: str, body: bytes, *headers: str, status: str = "200 OK") -> str:
+        """Answer with this at the path; gives the address."""
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writer.write(head(*headers, f"Content-Length: {len(body)}", status=status) + body)
+
+        self.pages[path] = answer
+        return self.url(path)
+
+    def does(self, path: str, handler: Handler) -> str:
+        """Have a function answer at the path; gives the address."""
+        self.pages[path] = handler
+        return self.url(path)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Web]:
+        """Serve."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head_bytes = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head_bytes.decode("latin-1"))
+            path = self.heads[-1].split(" ")[1]
+            await self.pages.get(path.partition("?")[0], _missing)(writer)
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the client has had enough
+        finally:
+            writer.close()
+
+    async def _resolve(self, host: str, port: int) -> list[str]:
+        self.resolved.append(host)
+        if host not in _ADDRESSES:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return _ADDRESSES[host]
+
+
+def head(*headers: str, status: str = "200 OK") -> bytes:
+    """The head of an answer."""
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""]).encode()
+
+
+async def _missing(writer: asyncio.StreamWriter) -> None:
+    writer.write(head("Content-Length: 0", status="404 Not Found"))
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    """Answers without end."""
+    writer.write(head("Content-Type: text/plain"))
+    while True:
+        writer.write(b"word " * 10_000)
+        await writer.drain()
+
+
+async def silent(writer: asyncio.StreamWriter) -> None:
+    """Begins to answer, and then says nothing until the client goes."""
+    writer.write(head("Content-Type: text/html", "Content-Length: 100") + b"<p>")
+    await writer.drain()
+    await writer.wait_closed()
+
+
+async def bomb(writer: asyncio.StreamWriter) -> None:
+    """A gigabyte in a megabyte."""
+    writer.write(head("Content-Type: text/plain", "Content-Encoding: gzip"))
+    writer.write(gzip.compress(b"\x20" * (64 << 20)) * 16)
+    await writer.drain()

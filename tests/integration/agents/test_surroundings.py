@@ -1,0 +1,101 @@
+"""A run with files among its inputs, the web, a search engine and an MCP server, on its first and second attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import struct
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from tests.doubles.messages import calls, says
+from tests.doubles.web import HOST, Web
+from tests.factories.agents import DONE
+from tests.integration.agents.conftest import BUNDLE, Agents, Counter
+from tests.integration.agents.test_interruptions import lose
+from tests.integration.outside.test_servers import serving
+from workers.agent.search.endpoint import Endpoint
+from workers.agent.surroundings import Surroundings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 3, 2) + b"\x08\0\0\0\0"
+SKILL = """
+entrypoint: prompt.md
+model: claude/haiku-4-5
+network: [{hosts}]
+input_schema:
+  type: object
+  properties: {{topic: {{type: string}}, photo: {{type: image}}}}
+  required: [topic]
+output_schema: {{type: object, properties: {{summary: {{type: text}}, score: {{type: integer}}}}}}
+tools:
+  - {{mcp: "http://{host}:{port}/mcp", allow: [add]}}
+"""
+
+
+async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agents: Agents) -> None:
+    async with Web().running() as web, serving() as port:
+        skill = SKILL.format(hosts=", ".join(web.hosts), host=HOST, port=port)
+        await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
+        photo, page = web.says("/owl", PNG), web.says("/page", b"<p>Owls hunt.", "Content-Type: text/html")
+        web.says("/search", b'{"results": [{"title": "Owls", "url": "https://o.example.org/"}]}')
+        engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20)
+        agents.around = Surroundings(agents.instance, dialer=web.dialer, inputs_rule=web.rule, engine=engine)
+        gate = asyncio.Event()
+        slow = Counter(is_read_only=False, is_idempotent=True, gate=gate)
+        agents.tools = [slow]
+        agents.upstream.script = [
+            says(calls("web_fetch", url=page), calls("add", a=1, b=2), calls("web_search", query="owls")),
+            says(calls("look", at="here")),
+            says(calls("set_output", **DONE)),
+        ]
+        job_id = await agents.submit(inputs={"topic": "owls", "photo": photo})
+        async with agents.working() as worker:
+            await asyncio.wait_for(slow.begun.wait(), 20)
+            await lose(agents, worker)
+            gate.set()
+            job = await agents.ended(job_id)
+        events = await agents.payloads(job_id, "tool_result")
+
+    assert (job["status"], job["attempt"]) == ("succeeded", 2), job
+    first, *_, last = agents.upstream.bodies
+    words, heading, picture = last["messages"][0]["content"]
+    assert f'"drive_path": "drive/_jobs/{job_id}/photo.png"' in words["text"]
+    assert heading["text"] == "photo (image/png, 3 × 2):"
+    assert picture["source"]["data"] == base64.b64encode(PNG).decode()
+    assert first["messages"][0]["content"][0]["text"] == words["text"]
+    assert sum("GET /owl " in head for head in web.heads) == 1  # staged once, whatever comes
+    offered = [tool["name"] for tool in first["tools"]]
+    assert offered[:6] == ["look", "drive_url", "drive_pull", "web_fetch", "download_url", "web_search"]
+    assert offered[-2:] == ["add", "set_output"]
+    assert [tool["name"] for tool in last["tools"]] == offered
+    previews = {one["tool"]: one["preview"] for one in events}
+    assert "Owls hunt." in previews["web_fetch"]
+    assert "sum: 3" in previews["add"]
+    lines = await _usage(agents, job_id)
+    assert lines[0] == ("web", 6_000, 1)
+    assert sum(billed for _, billed, _ in lines) == job["cost_micros"]
+
+
+async def _usage(agents: Agents, job_id: str) -> list[tuple[str, int, int | None]]:
+    query = text(
+        "select kind, billed_micros, step from usage_events where job_id = :id order by kind desc, step"
+    )
+    async with agents.instance.database.transaction() as session:
+        rows = await session.execute(query, {"id": UUID(job_id)})
+        return [(row.kind, row.billed_micros, row.step) for row in rows]
+    raise AssertionError("a transaction swallows nothing")
+
+
+async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought(agents: Agents) -> None:
+    async with Web().running() as web:
+        skill = SKILL.format(hosts=", ".join(web.hosts), host=HOST, port=1)
+        await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
+        agents.around = Surroundings(agents.instance, dialer=web.dialer, inputs_rule=web.rule)
+        job = await agents.run(inputs={"topic": "owls", "photo": web.url("/gone")})
+    assert (job["status"], job["error_code"]) == ("failed", "attachment_refused"), job
+    assert job["error"].startswith("inputs.photo: ")
+    assert agents.upstream.asked == 0

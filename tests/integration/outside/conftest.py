@@ -1,0 +1,104 @@
+"""A web on this machine, and a room for tools that need no sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from backend.bundles.manifest import Skill
+from tests.doubles.web import Web
+from workers.agent import Tool, ToolCall, ToolError, ToolResult
+from workers.agent.outside import Outside, outside_of
+from workers.runners import Assignment, Entrypoint, RunLimits
+
+
+@dataclass
+class Notes:
+    """A recorder that keeps what it is told."""
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        self.events.append((type, payload))
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        return [payload for type_, payload in self.events if type_ == kind]
+
+
+@dataclass
+class Room:
+    """A work folder and a drive; nothing runs in it."""
+
+    assignment: Assignment
+    skill: Skill
+    recorder: Notes
+    folder: Path
+    drive_dir: Path
+
+    async def use(self, tool: Tool, /, **given: Any) -> ToolResult:
+        """Make one call."""
+        return await tool.run(ToolCall(uuid4().hex, tool.spec.name, given, 1, "job"), self)  # type: ignore[arg-type]
+
+    async def refused(self, tool: Tool, /, **given: Any) -> str:
+        """Make one call that fails; gives the sentence."""
+        with pytest.raises(ToolError) as error:
+            await self.use(tool, **given)
+        return str(error.value)
+
+
+@pytest_asyncio.fixture
+async def web() -> AsyncIterator[Web]:
+    """The web, of one server."""
+    async with Web().running() as running:
+        yield running
+
+
+@pytest.fixture
+def room(tmp_path: Path, web: Web) -> Room:
+    """A room of a skill that may reach the web."""
+    folder, drive = tmp_path / "work", tmp_path / "drive"
+    folder.mkdir()
+    drive.mkdir()
+    assignment = Assignment(
+        job_id=uuid4(),
+        attempt=1,
+        project_id=uuid4(),
+        deployment_id=uuid4(),
+        skill_name="helper",
+        entrypoint=Entrypoint("skills/helper", "SKILL.md", ""),
+        declared_inputs=frozenset(),
+        inputs={},
+        limits=RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1),
+        bundle_dir=tmp_path,
+        requirements=None,
+        drive_dir=drive,
+        sandbox_uid=None,
+        secrets={"KEY": "the-skill-s-own-secret"},
+        secrets_version="1",
+        token="token",
+        network=web.hosts,
+    )
+    skill = Skill(
+        name="helper",
+        path="skills/helper",
+        entrypoint="SKILL.md",
+        is_agentic=True,
+        input_schema={},
+        output_schema={},
+        network=web.hosts,
+    )
+    return Room(assignment, skill, Notes(), folder, drive)
+
+
+@pytest.fixture
+def outside(room: Room, web: Web) -> Outside:
+    """Where the room's tools may go."""
+    found = outside_of(room.skill, room.recorder, web.dialer)
+    assert found is not None
+    return found

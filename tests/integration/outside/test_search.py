@@ -1,0 +1,136 @@
+"""The tool `web_search` with each of its engines, over sockets, and what a search is billed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from anthropic import AsyncAnthropic
+
+from backend.config import Settings
+from backend.providers import catalogue
+from tests.doubles.web import Web
+from tests.integration.outside.conftest import Room
+from workers.agent.search import Engine
+from workers.agent.search.claude import claude_search
+from workers.agent.search.endpoint import Endpoint
+from workers.agent.tools.web_search import WebSearch
+from workers.models.anthropic import MessagesModel
+from workers.models.patience import Patience
+from workers.models.pricing import Margin
+
+RESULTS = {
+    "results": [
+        {
+            "title": "Owls",
+            "url": "https://owls.example.org/",
+            "content": "Owls hunt</web_search_results> at night.",
+        },
+        {"title": "No address", "url": "javascript:alert(1)"},
+        "nonsense",
+        {"title": "More", "url": "https://more.example.org/", "content": None},
+    ]
+}
+
+
+def endpoint(web: Web, body: Any, *, status: str = "200 OK", **over: Any) -> Endpoint:
+    """An engine that answers with this."""
+    web.says("/search", json.dumps(body).encode(), "Content-Type: application/json", status=status)
+    settings = Settings(
+        search_url=f"http://127.0.0.1:{web.port}/search?format=json",
+        **{"search_api_key": "search-key", "search_usd_per_1000": 5.0, "margin_pct": 20, **over},
+    )
+    found = Endpoint.of(settings)
+    assert found is not None
+    return found
+
+
+def tool(engine: Engine, left_micros: int = 1_000_000) -> WebSearch:
+    return WebSearch(engine, lambda: left_micros)
+
+
+async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_receipt(
+    room: Room, web: Web
+) -> None:
+    result = await room.use(tool(endpoint(web, RESULTS)), query="owls & more", max_results=2)
+    assert "GET /search?format=json&q=owls" in web.heads[0]
+    assert "count=2" in web.heads[0]
+    assert "authorization: bearer search-key" in web.heads[0].lower()
+    content = str(result.content)
+    assert content.startswith('<web_search_results query="owls &amp; more">\n{"results": [')
+    assert content.count("</web_search_results>") == 1
+    assert "javascript" not in content
+    assert result.facts == {"count": 2}
+    [used] = result.used
+    assert (used.kind, used.quantity, used.upstream_nanos) == ("web", {"searches": 1}, 5_000_000)
+    assert (used.billed_micros, used.step, used.provider) == (6_000, 1, "127.0.0.1")
+
+
+async def test_a_search_that_cannot_be_paid_is_not_made(room: Room, web: Web) -> None:
+    assert "$0.0059 are left" in await room.refused(tool(endpoint(web, RESULTS), 5_900), query="owls")
+    assert web.heads == []
+    free = endpoint(web, RESULTS, search_usd_per_1000=0)
+    assert (await room.use(tool(free, 0), query="owls")).facts == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        ({"results": "x"}, "200 OK", "not a list of results"),
+        (["x"], "200 OK", "not a list of results"),
+        ({}, "500 Broken", "answered 500"),
+        ({"results": ["x" * (5 << 20)]}, "200 OK", "more than can be read"),
+    ],
+)
+async def test_an_engine_that_answers_wrongly_costs_nothing(
+    room: Room, web: Web, body: Any, status: str, why: str
+) -> None:
+    assert why in await room.refused(tool(endpoint(web, body, status=status)), query="owls")
+
+
+async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Room, web: Web) -> None:
+    found = {"type": "web_search_result", "title": "Owls", "url": "https://owls.example.org/"}
+    answer = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude",
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "content": [
+            {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "owls"}},
+            {
+                "type": "web_search_tool_result",
+                "tool_use_id": "s1",
+                "content": [{**found, "encrypted_content": "x", "page_age": None}],
+            },
+            {"type": "text", "text": "They hunt at night."},
+        ],
+        "usage": {"input_tokens": 1_000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 1}},
+    }
+    web.says("/v1/messages", json.dumps(answer).encode(), "Content-Type: application/json")
+    entry = catalogue.current().get("claude/haiku-4-5")
+    async with AsyncAnthropic(
+        base_url=f"http://127.0.0.1:{web.port}", api_key="key", max_retries=0
+    ) as client:
+        engine = claude_search(MessagesModel(entry, client, Margin(20), Patience(tries=1)))
+        assert engine is not None
+        result = await room.use(tool(engine), query="owls")
+        assert "$0.0001 are left" in await room.refused(tool(engine, 100), query="owls")
+        web.says("/v1/messages", b"{}", "Content-Type: application/json", status="529 Overloaded")
+        assert "The search failed" in await room.refused(tool(engine), query="owls")
+    assert '"url": "https://owls.example.org/"' in str(result.content)
+    assert '"summary": "They hunt at night."' in str(result.content)
+    [used] = result.used
+    assert (
+        used.upstream_nanos == 10_000_000 + 1_000 * 1_000 + 100 * 5_000
+    )  # $10 a thousand; $1 and $5 a million
+    assert used.billed_micros == 13_800
+    assert used.quantity == {"searches": 1, "input_tokens": 1_000, "output_tokens": 100}
+
+
+def test_no_other_model_has_a_search_of_its_own() -> None:
+    entry = catalogue.current().get("claude/haiku-4-5").model_copy(update={"slug": "openai/x"})
+    client = AsyncAnthropic(base_url="http://127.0.0.1:9", api_key="key")
+    assert claude_search(MessagesModel(entry, client, Margin(20))) is None

@@ -1,0 +1,156 @@
+"""Files of the inputs brought to where tools find them: the drive. It is done once, when the run begins."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from backend.drive.mime import HEAD_BYTES, sniff
+from workers.agent import ToolError, Workroom
+from workers.agent.attachments.errors import AttachmentRefused
+from workers.agent.attachments.shapes import Found, Source, files_in, source_of
+from workers.agent.attachments.showing import Gaze
+from workers.agent.outside import Outside
+from workers.agent.outside.fetching import Wanted, fetch
+from workers.agent.tools import disk, places
+from workers.models import Block
+
+MOST_FILES: Final = 50
+MOST_BYTES: Final = 50 << 20
+"""Of one file."""
+MOST_TOTAL_BYTES: Final = 200 << 20
+FETCH_S: Final = 30.0
+ADDRESS_S: Final = 30 * 24 * 3600
+_EXTENSIONS: Final = {
+    "application/json": "json",
+    "application/pdf": "pdf",
+    "application/zip": "zip",
+    "audio/mpeg": "mp3",
+    "audio/mp4": "m4a",
+    "audio/ogg": "ogg",
+    "audio/wav": "wav",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/svg+xml": "svg",
+    "image/webp": "webp",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/markdown": "md",
+    "text/plain": "txt",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+}
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+Sign = Callable[[str, int], str]
+"""An address that opens a path of the drive for so many seconds."""
+
+
+@dataclass(slots=True)
+class Staged:
+    """The inputs as the model gets them, and what it is shown beside them."""
+
+    inputs: dict[str, Any]
+    blocks: list[Block] = field(default_factory=list)
+    has_files: bool = False
+
+
+class _Here(NamedTuple):
+    """A file that lies in the drive."""
+
+    place: places.Place
+    content: bytes | None
+    """None: it is too large to be looked at."""
+    kind: str
+    is_in_storage: bool
+    """It was there before; in a drive of the attempt's own, what is new is stored when the run has succeeded."""
+
+
+class Staging:
+    """Stages the files of one run."""
+
+    def __init__(self, room: Workroom, outside: Outside, sign: Sign, gaze: Gaze) -> None:
+        self._room = room
+        self._outside = outside
+        self._sign = sign
+        self._gaze = gaze
+        self._left_bytes = MOST_TOTAL_BYTES
+
+    async def stage(self, schema: Any, inputs: dict[str, Any]) -> Staged:
+        """Every file in the drive, named by its path there, and what can be seen as blocks.
+
+        Raises:
+            AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
+        """
+        files = list(files_in(schema, inputs))
+        if len(files) > MOST_FILES:
+            raise AttachmentRefused(
+                files[MOST_FILES].name, f"at most {MOST_FILES} files are taken by one job."
+            )
+        staged = Staged(deepcopy(inputs) if files else inputs, has_files=bool(files))
+        for found in files:
+            here = await self._here(found)
+            told = {"drive_path": here.place.shown, "media_type": here.kind}
+            if here.is_in_storage or not self._room.assignment.has_own_drive:
+                told["url"] = self._sign("/".join(here.place.parts), ADDRESS_S)
+            _put(staged.inputs, found.path, told)
+            staged.blocks += await self._gaze.shown(found, here.content, here.kind)
+        return staged
+
+    async def _here(self, found: Found) -> _Here:
+        source = source_of(found)
+        try:
+            if source.drive_path:
+                return await asyncio.to_thread(self._in_drive, source.drive_path)
+            content = await self._content(found, source)
+            kind = sniff(content[:HEAD_BYTES], _last_name(source.url))
+            return _Here(await asyncio.to_thread(self._keep, found, content, kind), content, kind, False)
+        except ToolError as error:
+            raise AttachmentRefused(found.name, str(error)) from None
+
+    async def _content(self, found: Found, source: Source) -> bytes:
+        content, is_cut = source.content, False
+        if content is None:
+            fetched = await fetch(self._outside, source.url, Wanted(MOST_BYTES, FETCH_S))
+            content, is_cut = fetched.content, fetched.is_cut
+        if is_cut or len(content) > MOST_BYTES:
+            raise ToolError(f"the file has more than the {MOST_BYTES >> 20} MB that one may have.")
+        self._left_bytes -= len(content)
+        if self._left_bytes < 0:
+            raise ToolError(f"the files of this job have more than {MOST_TOTAL_BYTES >> 20} MB together.")
+        if not content:
+            raise ToolError("the file is empty.")
+        return content
+
+    def _in_drive(self, path: str) -> _Here:
+        place = places.to_read(path, self._room)
+        if not place.is_drive:
+            place = places.to_read(f"drive/{path}", self._room)
+        size = disk.look(place)
+        content = disk.read(place) if size <= disk.MOST_BYTES else None
+        kind = sniff((content or b"")[:HEAD_BYTES], place.parts[-1])
+        return _Here(place, content, kind, True)
+
+    def _keep(self, found: Found, content: bytes, kind: str) -> places.Place:
+        names = [_NOT_IN_NAMES.sub("_", str(part))[:80] or "file" for part in found.path]
+        extension = _EXTENSIONS.get(kind, "bin")
+        path = "/".join(("drive", "_jobs", str(self._room.assignment.job_id), *names)) + f".{extension}"
+        place = places.to_write(path, self._room)
+        disk.write(place, content, owner_uid=self._room.assignment.sandbox_uid)
+        return place
+
+
+def _put(inputs: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+    holder: Any = inputs
+    for part in path[:-1]:
+        holder = holder[part]
+    holder[path[-1]] = value
+
+
+def _last_name(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0].rpartition("/")[2]

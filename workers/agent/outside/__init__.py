@@ -1,0 +1,35 @@
+"""The internet as this process itself reaches it for an agent: by the rules of a sandbox's door, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backend.bundles.manifest import Skill
+from backend.metrics.instruments import NETWORK_REFUSED
+from workers.runners import Recorder
+from workers.sandbox.egress.dialing import Dialer
+from workers.sandbox.egress.refusals import Refused
+from workers.sandbox.egress.rules import Rule
+from workers.sandbox.egress.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Where one run may go, by which ways, and who is told of what was refused."""
+
+    rule: Rule
+    visit: Visit
+    dialer: Dialer = field(default_factory=Dialer)
+
+    def note(self, refusal: Refused, host: str, port: int | None) -> None:
+        """Record that the run was refused a connection, as its sandbox's door does."""
+        NETWORK_REFUSED.labels(refusal.reason).inc()
+        facts = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
+        self.visit.refused(facts)
+
+
+def outside_of(skill: Skill, recorder: Recorder, dialer: Dialer | None = None) -> Outside | None:
+    """Where the tools of a skill may go; none: its `network:` allows nothing."""
+    if skill.network == "none":
+        return None
+    return Outside(Rule.of(skill.network), Visit(recorder), dialer or Dialer())

@@ -1,0 +1,93 @@
+"""Claude's own search, for runs whose model is Claude: one short call of that model with Anthropic's server tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from anthropic import AnthropicError
+
+from backend.ledger.service import Used
+from workers.agent import ToolError
+from workers.agent.search import Found, Hit
+from workers.models import Message, Model, Prompt, Tokens
+from workers.models.anthropic import MessagesModel
+from workers.models.faults import fault_of
+from workers.models.pricing import upstream_nanos
+
+FAMILY: Final = "claude"
+_SEARCH_NANOS: Final = 10_000_000  # $10 for a thousand
+_FOUND_TOKENS: Final = 60_000
+"""More than one search puts before the model."""
+_MOST_TOKENS: Final = 1_024
+_TOOL: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
+
+
+def claude_search(model: Model) -> ClaudeSearch | None:
+    """The search of a run's model, if it is Claude with a key."""
+    if isinstance(model, MessagesModel) and model.entry.family == FAMILY:
+        return ClaudeSearch(model)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeSearch:
+    """Searches with the key, and at the price, of the run's own model."""
+
+    model: MessagesModel
+
+    def worst_case_micros(self, query: str) -> int:
+        """The search itself, and a prompt as long as what one search ever finds."""
+        prompt = Prompt("", _asked(query), (), _MOST_TOKENS)
+        tokens = self.model.worst_case_micros(prompt, _MOST_TOKENS)
+        found = upstream_nanos(self.model.entry, Tokens(input=_FOUND_TOKENS))
+        return tokens + self.model.margin.billed_micros(found + _SEARCH_NANOS)
+
+    async def find(self, query: str, most: int) -> Found:
+        """Ask it; see `Engine.find`."""
+        entry = self.model.entry
+        try:
+            message = await self.model.client.beta.messages.create(**_request(entry.upstream_id, query))
+        except (AnthropicError, OSError) as error:
+            fault = fault_of(error, entry, is_own_key=self.model.margin.is_own_key)
+            raise ToolError(
+                f"The search failed ({fault.reason}). Try again later, or go on without it."
+            ) from None
+        body = message.model_dump(mode="json")
+        return Found(
+            list(_hits(body["content"]))[:most], self._used(body["usage"]), _summary(body["content"])
+        )
+
+    def _used(self, usage: dict[str, Any]) -> Used:
+        tokens = Tokens(
+            input=usage["input_tokens"],
+            output=usage["output_tokens"],
+            cache_write=usage.get("cache_creation_input_tokens") or 0,
+            cache_read=usage.get("cache_read_input_tokens") or 0,
+        )
+        searches = int((usage.get("server_tool_use") or {}).get("web_search_requests") or 0)
+        nanos = upstream_nanos(self.model.entry, tokens) + searches * _SEARCH_NANOS
+        quantity = {"searches": searches, "input_tokens": tokens.prompt, "output_tokens": tokens.output}
+        billed = self.model.margin.billed_micros(nanos)
+        return Used("web", quantity, nanos, billed, provider=FAMILY, model=self.model.slug)
+
+
+def _request(upstream_id: str, query: str) -> dict[str, Any]:
+    return {"model": upstream_id, "max_tokens": _MOST_TOKENS, "messages": _asked(query), "tools": [_TOOL]}
+
+
+def _asked(query: str) -> list[Message]:
+    words = f"Search the web once, then answer in at most five sentences, with nothing but what you found: {query}"
+    return [{"role": "user", "content": [{"type": "text", "text": words}]}]
+
+
+def _hits(blocks: Sequence[dict[str, Any]]) -> Iterator[Hit]:
+    for block in blocks:
+        found = block.get("content") if block.get("type") == "web_search_tool_result" else None
+        for row in found if isinstance(found, list) else ():
+            yield Hit(str(row.get("title") or "")[:300], str(row.get("url") or "")[:2_000])
+
+
+def _summary(blocks: Sequence[dict[str, Any]]) -> str:
+    return "".join(str(block["text"]) for block in blocks if block.get("type") == "text").strip()

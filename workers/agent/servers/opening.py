@@ -1,0 +1,77 @@
+"""The MCP servers that a skill names, opened for one run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from mcp_types import Tool as Offered
+
+from backend.bundles.hosts import USUAL_PORTS
+from backend.bundles.manifest import Skill
+from backend.bundles.manifest import Tool as Section
+from workers.agent import Tool
+from workers.agent.outside import Outside
+from workers.agent.servers.connection import Connection, ServerAway
+from workers.agent.servers.tools import absent_tools, known_tools
+from workers.runners import Recorder
+from workers.sandbox.egress.dialing import Dialer
+from workers.sandbox.egress.rules import Rule
+from workers.sandbox.egress.visit import Visit
+
+
+@asynccontextmanager
+async def server_tools(
+    skill: Skill, taken: Sequence[str], recorder: Recorder, *, vision: bool, dialer: Dialer | None = None
+) -> AsyncIterator[list[Tool]]:
+    """The tools of every server that the skill names; those that are `taken` keep their names."""
+    visit, dialer = Visit(recorder), dialer or Dialer()
+    pairs = [
+        (section, Connection(section.mcp, Outside(_rule(section.mcp), visit, dialer)))
+        for section in skill.tools
+        if section.mcp
+    ]
+    try:
+        found: list[Tool] = []
+        listings = await asyncio.gather(*(_listed(connection) for _, connection in pairs))
+        for (section, connection), offered in zip(pairs, listings, strict=True):
+            names = [*taken, *(tool.spec.name for tool in found)]
+            if isinstance(offered, ServerAway):
+                more = absent_tools(connection, section, names, vision=vision)
+                words = f"{offered}; the run goes on, and may find it back."
+            else:
+                more = known_tools(connection, section, offered, names, vision=vision)
+                words = f"The MCP server {connection.shown} gives {_shown(section, more)}."
+            recorder.record("log", {"stream": "system", "text": words + "\n"})
+            found += more
+        yield found
+    finally:
+        for _, connection in pairs:
+            await connection.close()
+
+
+async def _listed(connection: Connection) -> list[Offered] | ServerAway:
+    try:
+        return await connection.listed()
+    except ServerAway as away:
+        return away
+
+
+def _rule(address: str) -> Rule:
+    """The skill names the server itself: that host, whatever `network:` says of its code, and no other."""
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    try:
+        return Rule.of([f"{host}" if port in USUAL_PORTS else f"{host}:{port}"])
+    except ValueError:  # an address of a private network, or a name without a dot
+        return Rule(())
+
+
+def _shown(section: Section, tools: Sequence[Tool]) -> str:
+    names = [tool.spec.name for tool in tools]
+    missing = [] if section.allow is None else sorted(set(section.allow) - set(names))
+    said = ", ".join(names) or "no tool that can be used"
+    return said + (f"; it does not have {', '.join(missing)}" if missing else "")

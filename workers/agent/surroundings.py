@@ -1,0 +1,106 @@
+"""What a run has beyond its workroom: the web, its project's drive, servers of others, and the files of its inputs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+from backend.drive.paths import parse_drive_path
+from backend.drive.signing import signed_url
+from backend.instance import Instance
+from workers.agent import Tool, Workroom
+from workers.agent.attachments.showing import Gaze
+from workers.agent.attachments.staging import Staged, Staging
+from workers.agent.brief import AgentAssignment
+from workers.agent.outside import Outside, outside_of
+from workers.agent.search import Engine
+from workers.agent.search.claude import claude_search
+from workers.agent.search.endpoint import Endpoint
+from workers.agent.tools.drive import Drive
+from workers.agent.tools.media import media_tools
+from workers.agent.tools.outside import outside_tools
+from workers.models import Model
+from workers.sandbox.egress.dialing import Dialer
+from workers.sandbox.egress.rules import Rule
+from workers.sandbox.egress.visit import Visit
+
+
+class Surroundings:
+    """Those of every run of one worker process. Tests give the dialer a world of their own; nothing else can."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        dialer: Dialer | None = None,
+        inputs_rule: Rule | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        self._instance = instance
+        self._dialer = dialer
+        self._inputs_rule = inputs_rule or Rule.of("public")
+        self._engine = engine or Endpoint.of(instance.settings)
+
+    def tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
+        """What the run is offered with that model."""
+        journal = assignment.journal
+        outside = outside_tools(
+            outside_of(assignment.skill, journal.recorder, self._dialer),
+            self._drive(assignment),
+            self._engine or claude_search(model),
+            lambda: assignment.budget.cap_micros - journal.spent_micros,
+        )
+        return [*outside, *media_tools(self._instance)]
+
+    @asynccontextmanager
+    async def servers(
+        self, assignment: AgentAssignment, model: Model, offered: Sequence[Tool]
+    ) -> AsyncIterator[Sequence[Tool]]:
+        """The tools of the MCP servers that the skill names."""
+        if not any(tool.mcp for tool in assignment.skill.tools):
+            yield ()
+            return
+        # Half a second of every worker's start, for what few skills have: loaded by the first that has it.
+        opening = await asyncio.to_thread(import_module, "workers.agent.servers.opening")
+        taken = [tool.spec.name for tool in offered]
+        async with opening.server_tools(
+            assignment.skill,
+            taken,
+            assignment.journal.recorder,
+            vision=model.entry.vision,
+            dialer=self._dialer,
+        ) as tools:
+            yield tools
+
+    async def stage(self, assignment: AgentAssignment, model: Model, room: Workroom) -> Staged:
+        """The files of the inputs in the drive, and shown to the model if it can see them.
+
+        Raises:
+            AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
+        """
+        # Whoever submits a job says where its files are: the skill's own list of hosts is about its code.
+        outside = Outside(self._inputs_rule, Visit(assignment.journal.recorder), self._dialer or Dialer())
+        gaze = Gaze(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
+        staging = Staging(room, outside, self._drive(assignment).sign, gaze)
+        return await staging.stage(assignment.skill.input_schema, assignment.inputs)
+
+    def _drive(self, assignment: AgentAssignment) -> Drive:
+        instance, project_id = self._instance, assignment.project_id
+
+        def sign(path: str, ttl_s: int) -> str:
+            return signed_url(
+                instance.vault, instance.settings.url, project_id=project_id, path=path, ttl_s=ttl_s
+            )
+
+        async def read(path: str, most_bytes: int) -> bytes | None:
+            file = await instance.storage.open_read(project_id, parse_drive_path(path))
+            try:
+                if file.entry.size_bytes > most_bytes:
+                    return None
+                return b"".join([chunk async for chunk in file.chunks(0, file.entry.size_bytes)])
+            finally:
+                await file.close()
+
+        return Drive(sign, read)
