@@ -5,13 +5,30 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from workers.sandbox.egress.addresses import obstacle_to
 from workers.sandbox.egress.dialing import Dialer
 from workers.sandbox.egress.rules import Rule
+
+
+class Certified(NamedTuple):
+    """What a server and those who trust it need for https."""
+
+    authority: Path
+    context: ssl.SSLContext
+
 
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 HOST = "pages.example.org"
@@ -63,9 +80,9 @@ class Web:
         return self.url(path)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Web]:
-        """Serve."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def running(self, context: ssl.SSLContext | None = None) -> AsyncIterator[Web]:
+        """Serve; with a context over https."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -120,3 +137,32 @@ async def bomb(writer: asyncio.StreamWriter) -> None:
     writer.write(head("Content-Type: text/plain", "Content-Encoding: gzip"))
     writer.write(gzip.compress(b"\x20" * (64 << 20)) * 16)
     await writer.drain()
+
+
+def certified(folder: Path, *names: str) -> Certified:
+    """An authority of one test's own, and what serves these names in its name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test's own authority")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    authority, private = folder / "authority.pem", folder / "key.pem"
+    authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, private)
+    return Certified(authority, context)

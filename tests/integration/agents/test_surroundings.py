@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import struct
 from uuid import UUID
 
@@ -64,6 +65,9 @@ async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agent
     first, *_, last = agents.upstream.bodies
     words, heading, picture = last["messages"][0]["content"]
     assert f'"drive_path": "drive/_jobs/{job_id}/photo.png"' in words["text"]
+    opened = re.search(r'"url": "http://[^/]+(/v1/drive/signed/[^"]+)"', words["text"])
+    assert opened is not None
+    assert (await agents.project.http.get(opened[1])).content == PNG
     assert heading["text"] == "photo (image/png, 3 × 2):"
     assert picture["source"]["data"] == base64.b64encode(PNG).decode()
     assert first["messages"][0]["content"][0]["text"] == words["text"]

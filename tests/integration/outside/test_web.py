@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.doubles.web import INSIDE, Web, bomb, endless, silent
+from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
 from workers.agent import ToolError
-from workers.agent.outside import Outside, outside_of
+from workers.agent.outside import Outside, outside_of, transport
 from workers.agent.outside.fetching import Wanted, fetch
 from workers.agent.tools.download import MOST_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
+from workers.sandbox.egress.visit import Visit
 
 PAGE = b"""<!doctype html><html><head><title>Owls &amp; more</title><style>p {}</style></head><body>
 <h1>Owls</h1><p>They   hunt <a href="/night">at night</a>.</p>
@@ -159,3 +161,31 @@ async def test_a_download_lands_in_the_drive_or_the_work_folder_and_nowhere_else
     assert (room.folder / "owl.png").exists()
     assert "'..'" in await room.refused(download_url, url=url, path="drive/../../owl.png")
     assert "outside of the work folder" in await room.refused(download_url, url=url, path="/etc/owl.png")
+
+
+async def test_over_https_a_host_has_to_prove_its_name_and_not_its_address(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted, forged = certified(tmp_path, HOST), certified(make(tmp_path / "b"), "other.example.org")
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted.authority))
+    transport._trusted.cache_clear()
+    try:
+        async with Web().running(trusted.context) as web:
+            web.says("/owls", b"Owls hunt.", "Content-Type: text/plain")
+            found = await fetch(to(web, room), web.url("/owls").replace("http:", "https:"), Wanted(1_000, 10))
+            assert found.content == b"Owls hunt."
+        async with Web().running(forged.context) as web:
+            with pytest.raises(ToolError, match="CERTIFICATE_VERIFY_FAILED"):
+                await fetch(to(web, room), web.url("/owls").replace("http:", "https:"), Wanted(1_000, 10))
+            assert web.heads == []
+    finally:
+        transport._trusted.cache_clear()
+
+
+def to(web: Web, room: Room) -> Outside:
+    return Outside(web.rule, Visit(room.recorder), web.dialer)
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
