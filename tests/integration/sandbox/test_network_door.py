@@ -206,6 +206,21 @@ async def test_bodies_pass_whole(framing: str, body: bytes, arrives: bytes) -> N
         assert await got == (True, arrives)
 
 
+@pytest.mark.parametrize("client_waits", [False, True], ids=["client sends on", "client waits for consent"])
+async def test_an_answer_that_comes_before_the_body_is_read_arrives_whole(client_waits: bool) -> None:
+    says = b"HTTP/1.1 413 Too large\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n" + b"n" * 2_000
+
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(says)
+        await writer.drain()
+        writer.close()  # with bytes unread: the connection is reset
+
+    async with world(serve=refuses) as one:
+        head = f"POST http://a.example:{one.upstream}/ HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n".encode()
+        assert await one.say(head if client_waits else head + b"x" * 900_000) == says
+
+
 async def test_a_second_request_on_one_connection_reaches_nobody_and_is_recorded() -> None:
     """A listed host must not carry a request for another one behind the first."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
 from .answer import pass_answer
 from .body import IDLE_S, pipe, send_body
 from .dialing import Dialer, Streams
+from .hearing import heard_apart
 from .refusals import Failed, Malformed, Refused, Turned
 from .request import MOST_HEAD_BYTES, Request, label_of, read_request, said_host
 from .rules import Rule
@@ -154,6 +155,7 @@ class _Passing:
         self._traffic = traffic
         self._idle = idle
         self._idle_s = idle_s
+        self._is_sent = False
         self._is_answered = False
 
     async def run(self, request: Request) -> None:
@@ -169,15 +171,24 @@ class _Passing:
             self._is_answered = True
             outward = pipe(client.reader, upstream.writer, self._sent)
             inward = pipe(upstream.reader, client.writer, self._received)
-        else:
+            await self._both(outward, inward)
+            return
+        heard = await heard_apart(upstream)
+        try:
             upstream.writer.write(request.onward)
-            outward = self._one_request(request)
-            inward = pass_answer(upstream.reader, client.writer, request.target.host, self._received)
+            answer = pass_answer(heard.reader, client.writer, request.target.host, self._received)
+            await self._both(self._one_request(request), answer)
+            if not self._is_sent:  # it was answered early, and the job still sends
+                await _linger(client)
+        finally:
+            heard.writer.close()
+
+    async def _both(self, outward: Coroutine[Any, Any, None], inward: Coroutine[Any, Any, None]) -> None:
         outgoing, incoming = asyncio.create_task(outward), asyncio.create_task(inward)
         try:
             await asyncio.wait({outgoing, incoming}, return_when=asyncio.FIRST_COMPLETED)
-            if outgoing.done() and outgoing.exception() is None:
-                await incoming  # its end is the end, whatever the job would still send
+            if outgoing.done() and (outgoing.exception() is None or self._upstream.writer.is_closing()):
+                await incoming  # its end is the end, whatever the job would still send and nobody would read
         finally:
             outgoing.cancel()
             incoming.cancel()
@@ -189,6 +200,7 @@ class _Passing:
     async def _one_request(self, request: Request) -> None:
         """Exactly one: what follows it on this connection would reach a host that was never looked at."""
         await send_body(self._client.reader, self._upstream.writer, request.body_bytes, self._sent)
+        self._is_sent = True
         if await self._client.reader.read(1):
             raise Malformed("one connection to the proxy carries one request")
 
@@ -216,11 +228,15 @@ def _answer_bytes(turned: Turned) -> bytes:
 
 
 async def _turn_away(client: Streams, turned: Turned) -> None:
-    """Answer, and read on a little: a close with bytes unread resets the connection, and the answer is lost with it."""
     client.writer.write(_answer_bytes(turned))
     await client.writer.drain()
     if client.writer.can_write_eof():
         client.writer.write_eof()
+    await _linger(client)
+
+
+async def _linger(client: Streams) -> None:
+    """Read on a little: a close with bytes unread resets the connection, and the answer is lost with it."""
     left = _LINGER_BYTES
     with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):

@@ -54,7 +54,7 @@ class _Server:
         self._lookups: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._opening: set[asyncio.Task[None]] = set()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = max(0, files - _RESERVED_FILES) // 2
+        self._most = max(0, files - _RESERVED_FILES) // 3  # two for the other side, one for the job
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
