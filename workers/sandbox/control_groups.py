@@ -16,8 +16,8 @@ from typing import Final
 from backend import logs
 from workers.runners import RunLimits
 
+from . import belongings
 from .delegation import Delegated, NotDelegated, claim, enable
-from .process_ids import started_at
 
 _PREFIX: Final = "puras-worker-"
 _PERIOD_US: Final = 100_000
@@ -71,13 +71,13 @@ class ControlGroups:
     def __init__(self, delegated: Delegated, *, cpus: float | None = None) -> None:
         self._controllers = delegated.controllers
         self._cpus = cpus
-        self._own = delegated.folder / f"{_PREFIX}{os.getpid()}-{started_at(os.getpid())}"
         self._count = 0
         self._removals: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
-        _remove_left_behind(delegated.folder)
-        self._own.mkdir(exist_ok=True)
+        for left in delegated.folder.glob(f"{_PREFIX}*"):
+            belongings.remove_left_behind(left, _remove_tree)
+        self._own = belongings.make(delegated.folder, _PREFIX)
         if self._controllers:
-            enable(self._own, sorted(self._controllers))
+            enable(self._own.folder, sorted(self._controllers))
         self._janitor = threading.Thread(target=self._remove_all, name="control groups", daemon=True)
         self._janitor.start()
 
@@ -103,7 +103,7 @@ class ControlGroups:
             OSError: the kernel gives no more.
         """
         self._count += 1
-        folder = self._own / str(self._count)
+        folder = self._own.folder / str(self._count)
         folder.mkdir()
         group = Group(folder)
         try:
@@ -126,7 +126,8 @@ class ControlGroups:
         """Remove everything and wait for it."""
         self._removals.put(None)
         self._janitor.join()
-        _remove_tree(self._own)
+        _remove_tree(self._own.folder)
+        os.close(self._own.descriptor)
 
     def _remove_all(self) -> None:
         while (group := self._removals.get()) is not None:
@@ -153,14 +154,6 @@ def open_control_groups(*, cpus: float | None) -> tuple[ControlGroups | None, st
         return ControlGroups(claim(), cpus=cpus), None
     except (NotDelegated, OSError) as error:
         return None, str(error)
-
-
-def _remove_left_behind(folder: Path) -> None:
-    """Groups of worker processes that are gone."""
-    for path in folder.glob(f"{_PREFIX}*"):
-        pid, _, began = path.name.removeprefix(_PREFIX).partition("-")
-        if pid.isdigit() and started_at(int(pid)) != began:
-            _remove_tree(path)
 
 
 def _remove_tree(folder: Path) -> None:

@@ -1,0 +1,38 @@
+"""What a worker process leaves behind is removed by the next one, and what a living one uses is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from workers.sandbox.folders import JobFolders
+
+_WORKER = """
+import sys
+from pathlib import Path
+from workers.sandbox.folders import JobFolders
+print(JobFolders(Path(sys.argv[1])).make(None), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_folders_of_a_killed_worker_go_and_those_of_a_living_one_stay_whatever_its_number_says(
+    tmp_path: Path,
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        assert str(other.pid) not in str(theirs.relative_to(tmp_path)), "in its own world it may have another"
+        folders = JobFolders(tmp_path)
+        mine = folders.make(None)
+        (mine / "file").touch()
+        folders.close()
+        assert theirs.is_dir()
+        assert not mine.exists()
+        other.kill()
+        other.wait(20)
+    JobFolders(tmp_path).close()
+    assert list(tmp_path.iterdir()) == []
