@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import logs
+from backend import duties, logs
 from backend.clock import now
 from backend.connections import why_away
 from backend.db import Database
@@ -49,14 +49,12 @@ _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < no
 async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
     """Tidy once an hour, and go on at once while something is left; until cancelled."""
     while True:
-        try:
-            is_more_left = await tidy(database, storage, rules)
-        except (SQLAlchemyError, OSError, PurasError) as error:
-            log.warning("tidying was interrupted; trying again later", why=why_away(error))
-            is_more_left = False
-        except Exception as error:  # the last resort: a fault of ours must not end it for good
-            log.exception("fault while tidying; trying again later", error=str(error))
-            is_more_left = False
+        is_more_left = False
+        with duties.round_of("housekeeping"):
+            try:
+                is_more_left = await tidy(database, storage, rules)
+            except (SQLAlchemyError, OSError, PurasError) as error:
+                log.warning("tidying was interrupted; trying again later", why=why_away(error))
         await asyncio.sleep(PAUSE_S if is_more_left else EVERY_S)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from backend import logs, pooling
+from backend import duties, logs, pooling
 from backend.fleet.service import BEAT_EVERY_S
 from backend.pulse import MOST_SILENCE_S, cut_after
 
@@ -54,19 +54,20 @@ class Heart:
         connection: psycopg.Connection | None = None
         pause_s = BEAT_EVERY_S
         while not self._stop.wait(pause_s):
-            try:
-                if connection is None:
-                    connection = psycopg.connect(
-                        self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
-                    )
-                with cut_after(connection, MOST_SILENCE_S):
-                    self._beat(connection)
-                pause_s = BEAT_EVERY_S
-            except psycopg.Error as error:
-                log.warning("heartbeat not stored; trying again", error=str(error).strip())
-                if connection is not None:
-                    connection.close()
-                connection, pause_s = None, RETRY_S
+            with duties.round_of("heartbeat"):
+                try:
+                    if connection is None:
+                        connection = psycopg.connect(
+                            self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
+                        )
+                    with cut_after(connection, MOST_SILENCE_S):
+                        self._beat(connection)
+                    pause_s = BEAT_EVERY_S
+                except psycopg.Error as error:
+                    log.warning("heartbeat not stored; trying again", error=str(error).strip())
+                    if connection is not None:
+                        connection.close()
+                    connection, pause_s = None, RETRY_S
         if connection is not None:
             connection.close()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import logs
+from backend import duties, logs
 from backend.auth.users import count
 from backend.db import Database
 from workers.sandbox.layers import Mode
@@ -39,10 +40,8 @@ async def follow_people(database: Database, setting: Mode, runner: Held) -> None
     """Hold jobs to `strict` from a moment after the second person came; returns where the sandbox is whole anyway."""
     while not runner.is_closed and setting == "auto":
         await asyncio.sleep(LOOK_S)
-        try:
+        with duties.round_of("follow people"), suppress(SQLAlchemyError):  # away, as the supervisor says too
             mode = await mode_for(database, setting)
-        except SQLAlchemyError:
-            continue  # away, as the supervisor says too
-        if mode != runner.mode:
-            log.warning("the sandbox's mode changed with the number of accounts", mode=mode)
-        runner.mode = mode
+            if mode != runner.mode:
+                log.warning("the sandbox's mode changed with the number of accounts", mode=mode)
+            runner.mode = mode

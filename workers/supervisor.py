@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import housekeeping, logs
+from backend import duties, housekeeping, logs
 from backend.approvals.expiry import expire_due
 from backend.clock import now
 from backend.connections import why_away
@@ -193,11 +193,8 @@ class Supervisor:
 
     async def _sweep_forever(self) -> None:
         while True:
-            try:
-                with self._database_may_be_away():
-                    await self._sweep()
-            except Exception as error:  # the last resort: unswept, jobs of lost workers wait for ever
-                log.exception("fault of the sweep; trying again", error=str(error))
+            with duties.round_of("sweep"), self._database_may_be_away():
+                await self._sweep()
             self._floors = dict.fromkeys(self._lanes, 0)
             self._wake.set()
             await asyncio.sleep(SWEEP_EVERY_S)

@@ -11,7 +11,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend import logs
+from backend import duties, logs
 from backend.queue import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
 
 log = logs.get(__name__)
@@ -96,10 +96,11 @@ class WakeUps:
 
     async def _listen(self) -> None:
         while True:
-            try:
-                await self._subscribed()
-            except (RedisError, OSError) as error:
-                log.warning("wake-ups are away; followers re-read once a second", error=str(error))
+            with duties.round_of("wake-ups"):
+                try:
+                    await self._subscribed()
+                except (RedisError, OSError) as error:
+                    log.warning("wake-ups are away; followers re-read once a second", error=str(error))
             await asyncio.sleep(RECONNECT_S)
 
     async def _subscribed(self) -> None:

@@ -21,7 +21,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend import logs
+from backend import duties, logs
 from backend.limits.errors import RateExceeded
 from backend.queue import ANSWER_S, AWAY_S
 
@@ -91,7 +91,7 @@ class RateLimiter:
     async def _until_it_answers(self) -> None:
         while True:
             await asyncio.sleep(AWAY_S)
-            with contextlib.suppress(RedisError, OSError):
+            with duties.round_of("rates wait for redis"), contextlib.suppress(RedisError, OSError):
                 async with asyncio.timeout(ANSWER_S):
                     await cast(Awaitable[bool], self._redis.ping())
                 self._waiting_for_redis = None

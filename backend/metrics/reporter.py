@@ -12,7 +12,7 @@ from uuid import uuid4
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import logs
+from backend import duties, logs
 from backend.db import Database
 from backend.metrics import books, snapshot
 from backend.metrics.instruments import DATABASE_CONNECTIONS, REGISTRY
@@ -106,13 +106,14 @@ class Reporter:
             await asyncio.sleep(EVERY_S)
 
     async def _try_to_report(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self.report()
-        except (SQLAlchemyError, OSError) as error:  # a timeout is an OSError too
-            if time.monotonic() - self._complained_at >= COMPLAIN_EVERY_S:
-                self._complained_at = time.monotonic()
-                log.warning("metrics not stored; trying again", error=type(error).__name__)
+        with duties.round_of("metrics"):
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self.report()
+            except (SQLAlchemyError, OSError) as error:  # a timeout is an OSError too
+                if time.monotonic() - self._complained_at >= COMPLAIN_EVERY_S:
+                    self._complained_at = time.monotonic()
+                    log.warning("metrics not stored; trying again", error=type(error).__name__)
 
 
 def _measure_connections(database: Database) -> None:

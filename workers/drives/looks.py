@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import logs
+from backend import duties, logs
 from backend.clock import now
 from backend.drive import facts, usage
 from backend.drive.errors import DriveFileMissing
@@ -37,6 +37,8 @@ REST_S: Final = 5.0
 """A drive is looked at this often at most,"""
 _SHARE: Final = 20
 """and a look that took a second is repeated after twenty."""
+MOST_TRIES: Final = 8
+"""Times that a look is tried which fails, with pauses that double: twenty minutes in all."""
 MOST_TOLD: Final = 5
 """Of more jobs than these nobody learns anything."""
 _MOST_FILES: Final = 10_000
@@ -84,6 +86,8 @@ class _Due:
     """When the first job began that was not looked after yet."""
     pushed: list[tuple[UUID, DrivePath]] = field(default_factory=list)
     """What jobs have put into a storage that is elsewhere."""
+    tries: int = 0
+    """Looks that failed."""
 
 
 class Looks:
@@ -117,16 +121,39 @@ class Looks:
             project_id = min(self._due, key=lambda one: self._not_before.get(one, 0.0))
             await asyncio.sleep(max(0.5, self._not_before.get(project_id, 0.0) - time.monotonic()))
             due, began = self._due.pop(project_id), time.monotonic()
-            try:
-                await self.look(project_id, due.since, due.pushed)
-            except (SQLAlchemyError, OSError, PurasError) as error:
-                log.warning(
-                    "a drive was not looked at", project_id=str(project_id), error=type(error).__name__
-                )
-            rest_s = max(REST_S, _SHARE * (time.monotonic() - began))
+            is_done = False
+            with duties.round_of("looks at drives", project_id=str(project_id)):
+                is_done = await self._try_to_look(project_id, due)
+            if not is_done:
+                self._put_back(project_id, due)
+            rest_s = max(REST_S * 2**due.tries, _SHARE * (time.monotonic() - began))
             self._not_before = {one: at for one, at in self._not_before.items() if at > time.monotonic()} | {
                 project_id: time.monotonic() + rest_s
             }
+
+    async def _try_to_look(self, project_id: UUID, due: _Due) -> bool:
+        due.tries += 1
+        try:
+            await self.look(project_id, due.since, due.pushed)
+        except (SQLAlchemyError, OSError, PurasError) as error:
+            log.warning(
+                "a drive was not looked at",
+                project_id=str(project_id),
+                error=type(error).__name__,
+                is_last=due.tries == MOST_TRIES,
+            )
+            return False
+        due.tries = 0
+        return True
+
+    def _put_back(self, project_id: UUID, due: _Due) -> None:
+        """It is looked at another time, with what has come since; the count of all drives is put right in the end."""
+        newer = self._due.get(project_id)
+        if newer is not None:
+            due.since = min(due.since, newer.since)
+            due.pushed += newer.pushed
+        if due.tries < MOST_TRIES:
+            self._due[project_id] = due
 
     async def look(self, project_id: UUID, since: float, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
         """Count the drive anew, and say which job wrote what was changed since."""

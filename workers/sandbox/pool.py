@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from backend import logs
+from backend import duties, logs
 from backend.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
 
 from .errors import NotForkable, ParentLost
@@ -155,16 +155,20 @@ class Pool:
     async def _keep(self) -> None:
         while self._parents:
             await asyncio.sleep(min(_KEEP_S, self._idle_s))
-            now = time.monotonic()
-            for parent in self._idle():
-                if now - parent.used_at >= self._idle_s:
-                    log.info("idle warm parent ended", skill=parent.spec.key.skill_name)
-                    PARENTS_ENDED.labels("idle").inc()
-                    self.drop(parent)
-                else:
-                    parent.tidy()
-            await self._end_strays()
-            await self._bound_memory()
+            with duties.round_of("warm parents"):
+                self._end_idle()
+                await self._end_strays()
+                await self._bound_memory()
+
+    def _end_idle(self) -> None:
+        now = time.monotonic()
+        for parent in self._idle():
+            if now - parent.used_at >= self._idle_s:
+                log.info("idle warm parent ended", skill=parent.spec.key.skill_name)
+                PARENTS_ENDED.labels("idle").inc()
+                self.drop(parent)
+            else:
+                parent.tidy()
 
     async def _end_strays(self) -> None:
         """End sandboxes in which processes live that belong to no job: only forged ones can."""

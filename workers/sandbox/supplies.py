@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backend import logs
+from backend import duties, logs
 from backend.storage.shelf import Bounds, Shelf, size_of
 from workers.runners import Assignment, Recorder
 
@@ -106,7 +106,8 @@ class Supplies:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(_TIDY_S)
-            try:
-                await self.tidy()
-            except OSError as error:
-                log.warning("unused supplies cannot be removed", error=str(error))
+            with duties.round_of("supplies"):
+                try:
+                    await self.tidy()
+                except OSError as error:
+                    log.warning("unused supplies cannot be removed", error=str(error))

@@ -1,0 +1,96 @@
+"""What a process does beside its work goes on after a fault that nobody expected."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.drive.paths import DrivePath
+from backend.instance import Instance
+from backend.metrics import reporter as reporting
+from backend.metrics.reporter import Reporter
+from backend.storage.local import LocalStorage
+from tests.factories.tenants import make_job, make_tenant
+from workers.drives import looks as looking
+from workers.drives.looks import Looks
+
+WITHIN_S = 20
+
+
+class Failing(LocalStorage):
+    """A storage whose drives cannot be found for so many looks."""
+
+    def __init__(self, root: Path, failures: int) -> None:
+        super().__init__(root)
+        self.failures = failures
+
+    def drive_dir(self, project_id: UUID, owner_uid: int | None) -> Path:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise RuntimeError("of a kind that nobody expected")
+        return super().drive_dir(project_id, owner_uid)
+
+
+async def test_metrics_are_reported_again_after_a_fault(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "EVERY_S", 0.0)
+    asked: asyncio.Queue[None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def measure() -> None:
+        loop.call_soon_threadsafe(asked.put_nowait, None)
+        raise RuntimeError("of a kind that nobody expected")
+
+    reporter = Reporter(database, "worker", registry=CollectorRegistry(), measure=measure)
+    reporter.start()
+    async with asyncio.timeout(WITHIN_S):
+        await asked.get()
+        await asked.get()
+        await reporter.close()
+
+
+async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
+    instance: Instance, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "REST_S", 0.0)
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        job_id = await make_job(session, tenant)
+        await session.execute(text("update jobs set attempt = 1, started_at = now() - interval '1 minute'"))
+    (LocalStorage(tmp_path).drive_dir(tenant.project_id, None) / "made.txt").write_text("by the job")
+    looks = Looks(replace(instance, storage=Failing(tmp_path, failures=1)))
+    looks.note(tenant.project_id, job_id, time.time() - 60)
+    query = text("select written_by ->> 'id' from drive_files where path = 'made.txt'")
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            async with database.glance() as session:
+                if await session.scalar(query) == str(job_id):
+                    break
+            await asyncio.sleep(0.05)  # it is another task of this loop that writes it
+    await looks.close()
+
+
+async def test_looks_at_a_drive_that_fail_for_good_end(
+    instance: Instance, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "REST_S", 0.0)
+    monkeypatch.setattr(looking, "MOST_TRIES", 2)
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        job_id = await make_job(session, tenant)
+    storage = Failing(tmp_path, failures=1_000)
+    looks = Looks(replace(instance, storage=storage))
+    looks.note(tenant.project_id, job_id, time.time(), [DrivePath(("a",))])
+    (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "looks at drives")
+    async with asyncio.timeout(WITHIN_S):
+        await task
+    assert storage.failures == 998
