@@ -1,14 +1,12 @@
 """Ends what uses more than it may in total: limits of the kernel are per process and per file, jobs are groups."""
 
-# ruff: noqa: PTH112, PTH116, PTH123, PTH208
+# ruff: noqa: PTH112, PTH123, PTH208
 # (descriptors, links and /proc are the matter here)
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from backend import duties
+
+from .disk_use import folder_bytes, nameless_bytes, written_bytes
+
 TICK_S: Final = 0.2
-_MAX_FILES: Final = 100_000  # of one job's folder: empty files fill a disk too
-_MAX_DRIVE_FILES: Final = 1_000_000
 _WALK_SHARE: Final = 20  # a walk that took a second is repeated after twenty
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
@@ -84,10 +84,11 @@ class Watchdog:
             ]
             if not old:
                 continue
-            for watched, excess in await loop.run_in_executor(self._thread, inspect, old):
-                if watched in self._watched and not watched.is_over:
-                    watched.is_over = True
-                    watched.on_excess(excess.kind, excess.message)
+            with duties.round_of("watchdog"):
+                for watched, excess in await loop.run_in_executor(self._thread, inspect, old):
+                    if watched in self._watched and not watched.is_over:
+                        watched.is_over = True
+                        watched.on_excess(excess.kind, excess.message)
 
 
 class Over(NamedTuple):
@@ -200,12 +201,12 @@ def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
     started = time.monotonic()
     if started < watched.walk_at:
         return None
-    used = _folder_bytes(watched.folder, watched.disk_bytes, since=None)
-    if used <= watched.disk_bytes and _written_bytes(usage) > watched.disk_bytes:
+    used = folder_bytes(watched.folder, watched.disk_bytes, since=None)
+    if used <= watched.disk_bytes and written_bytes(usage.pids) > watched.disk_bytes:
         # It wrote more than its folder shows: into the drive, or into files without a name.
-        used += _nameless_bytes(usage)
+        used += nameless_bytes(usage.pids)
         if watched.drive is not None:
-            used += _folder_bytes(watched.drive, watched.disk_bytes, since=watched.since)
+            used += folder_bytes(watched.drive, watched.disk_bytes, since=watched.since)
     watched.walk_at = started + _WALK_SHARE * (time.monotonic() - started)
     if used > watched.disk_bytes:
         return Over(
@@ -213,76 +214,6 @@ def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
             f"holds more on disk than its limit of {watched.disk_bytes >> 20} MiB, or too many files",
         )
     return None
-
-
-def _folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
-    """Bytes on disk under a folder, of files changed since a time if given; stops counting past `enough`.
-
-    What cannot be counted, because it is too deep, too much or closed by its owner, counts as too much.
-    """
-    total = count = 0
-    pending = [str(folder)]
-    while pending and total <= enough:
-        path = pending.pop()
-        try:
-            listing = _entries(path)
-        except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
-                return enough + 1
-            continue
-        for name, status in listing:
-            count += 1
-            if stat.S_ISDIR(status.st_mode):
-                pending.append(f"{path}/{name}")
-            if since is None or status.st_ctime >= since:
-                total += status.st_blocks * 512
-        if count > (_MAX_FILES if since is None else _MAX_DRIVE_FILES):
-            return enough + 1 if since is None else total
-    return total
-
-
-def _entries(path: str) -> list[tuple[str, os.stat_result]]:
-    """Names and facts of a folder's entries; a link that took the folder's place is not followed."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        found = []
-        for name in os.listdir(descriptor):
-            with suppress(OSError):
-                found.append((name, os.stat(name, dir_fd=descriptor, follow_symlinks=False)))
-        return found
-    finally:
-        os.close(descriptor)
-
-
-def _written_bytes(usage: _Usage) -> int:
-    """Bytes that the group's processes, and those that they waited for, have written."""
-    total = 0
-    for pid in usage.pids:
-        try:
-            with open(f"/proc/{pid}/io", "rb") as file:
-                fields = dict(line.split(b": ") for line in file.read().splitlines())
-        except OSError:
-            continue
-        total += max(int(fields[b"wchar"]), int(fields[b"write_bytes"]))
-    return total
-
-
-def _nameless_bytes(usage: _Usage) -> int:
-    """Bytes of open files that were removed: they take space until they are closed."""
-    seen: dict[tuple[int, int], int] = {}
-    for pid in usage.pids:
-        try:
-            names = os.listdir(f"/proc/{pid}/fd")
-        except OSError:
-            continue
-        for name in names:
-            try:
-                status = os.stat(f"/proc/{pid}/fd/{name}")
-            except OSError:
-                continue
-            if status.st_nlink == 0 and status.st_blocks:
-                seen[status.st_dev, status.st_ino] = status.st_blocks * 512
-    return sum(seen.values())
 
 
 def memory_of(parent: int | None) -> int:
