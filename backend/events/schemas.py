@@ -42,7 +42,8 @@ class SpanView(BaseModel):
     """16 hexadecimal digits."""
     parent_span_id: str | None
     kind: str
-    """`run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`."""
+    """`run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for a
+    person)."""
     name: str
     started_at: datetime
     duration_ms: float | None

@@ -18,15 +18,23 @@ OPENS = {
     "started": ("attempt", "attempt"),
     "environment_started": ("environment", "building the environment"),
     "function_start": ("function", "function"),
+    "waiting": ("waiting", "waiting for a person"),
 }
 CLOSES = {
-    "started": ("queue",),
+    "started": ("queue", "waiting"),
+    "waiting": ("function", "environment", "attempt"),
     "requeued": ("function", "environment", "attempt"),
     "environment_ready": ("environment",),
     "environment_failed": ("environment",),
-    **dict.fromkeys(TERMINAL_TYPES, ("function", "environment", "attempt", "queue", "run")),
+    **dict.fromkeys(TERMINAL_TYPES, ("function", "environment", "attempt", "waiting", "queue", "run")),
 }
-_PARENT = {"queue": "run", "attempt": "run", "environment": "attempt", "function": "attempt"}
+_PARENT = {
+    "queue": "run",
+    "waiting": "run",
+    "attempt": "run",
+    "environment": "attempt",
+    "function": "attempt",
+}
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from backend.tracing.spans import Attribute
 
 TOLD: Final = frozenset(OPENS) | frozenset(CLOSES) | agent_spans.TYPES
 """The types of events that spans are made of."""
-_OURS: Final = frozenset({"run", "queue", "attempt"})
+_OURS: Final = frozenset({"run", "queue", "waiting", "attempt"})
 """What the worker has traced itself."""
 _NUMBERS: Final = {
     "input_tokens": "gen_ai.usage.input_tokens",

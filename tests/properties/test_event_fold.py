@@ -21,7 +21,7 @@ def histories(draw: st.DrawFn) -> list[EventView]:
         types += [f"started:{attempt + 1}", *draw(st.lists(st.just("log"), max_size=3))]
         types += draw(st.sampled_from([[], ["environment_started", "environment_ready"]]))
         types += draw(st.sampled_from([[], ["function_start"]]))
-        types.append("requeued")
+        types.append(draw(st.sampled_from(["requeued", "waiting"])))
     types += draw(st.sampled_from([[], ["started:9"], ["started:9", "function_start"]]))
     types += draw(st.sampled_from([[], ["succeeded"], ["failed"], ["cancelled"]]))
     moments = draw(st.lists(st.integers(0, 10_000), min_size=len(types), max_size=len(types)).map(sorted))
