@@ -1,0 +1,1 @@
+"""The groups of settings; `backend.config` puts them together."""
