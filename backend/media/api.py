@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
@@ -12,6 +13,7 @@ from backend.errors import Malformed, NotAllowed
 from backend.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
 from backend.idempotency.service import MOST_CHARACTERS
 from backend.media import service
+from backend.media.families import Verb
 from backend.media.making import MediaOrder
 from backend.media.schemas import MediaAnswer, MediaAsked
 
@@ -41,9 +43,9 @@ async def generate_media(
         raise Malformed(f"An Idempotency-Key has 1 to {MOST_CHARACTERS} printable characters.")
     folder = asked.output_dir.rstrip("/") + "/" if asked.output_dir else None
     order = MediaOrder(
-        verb=asked.verb or (None if asked.kind == "auto" else asked.kind),
-        model=asked.model,
-        inputs=asked.inputs,
+        verb=asked.verb or next((verb for verb in get_args(Verb) if verb == asked.kind), None),
+        model=asked.model or "auto",
+        inputs=asked.inputs or {},
         key=idempotency_key or uuid4().hex,
         output_path=asked.output_path or folder,
         is_told=True,

@@ -23,15 +23,13 @@ from backend.ledger.service import Used
 from backend.media import calls
 from backend.media.calls import Call
 from backend.media.errors import MediaFailed, MediaRefused
-from backend.media.fal.provider import FalProvider
 from backend.media.families import Verb
 from backend.media.inputs import canonical
 from backend.media.local.provider import LABEL, LocalProvider
 from backend.media.placing import Placed, Wish, place
 from backend.media.plan import Plan, Quantity
-from backend.media.provider import Made, Order, Provider
+from backend.media.provider import Made, Order, Provider, Sources
 from backend.media.schemas import MediaAnswer, MediaMeta
-from backend.media.sources import Loader, Sources
 from backend.providers.addresses import listed
 
 URL_TTL_S: Final = 3600
@@ -66,6 +64,9 @@ def provider_for(does: Plan, settings: Settings) -> Provider:
     """Who makes what is planned."""
     if does.family.is_local or settings.fal_key is None:
         return LocalProvider()
+    # Here, and not above: httpx takes a tenth of a second to load, which nobody without a key shall pay.
+    from backend.media.fal.provider import FalProvider
+
     return FalProvider(
         settings.fal_base_url,
         settings.fal_key.get_secret_value(),
@@ -104,6 +105,8 @@ class Making:
         """What is made on this machine is made from words alone."""
         if self.does.family.is_local:
             return Sources({})
+        from backend.media.sources import Loader  # brings httpx, as below
+
         allowed = listed(self.instance.settings.provider_hosts)
         loader = Loader(self.instance.storage, self.principal, self.scratch, allowed_hosts=allowed)
         return await loader.load(self.does, may_go_outside=self.may_go_outside)

@@ -10,6 +10,15 @@ from typing import Any, Protocol
 from backend.media.plan import Plan
 
 
+@dataclass(slots=True)
+class Sources:
+    """Files of one call."""
+
+    addresses: dict[str, list[str]]
+    audio_bytes: int = 0
+    """Of the recording that the call is priced by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A call that is paid for, or costs nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,9 +24,10 @@ class MediaAsked(BaseModel):
     """Has to be the job that the token is of; may be left out."""
     verb: Verb | None = None
     """What to make; none: what the model makes."""
-    model: str = Field(default="auto", min_length=1, max_length=200)
-    """A family (`google/nano-banana`), its last part alone, or `auto`: the skill's own choice, else the instance's."""
-    inputs: dict[str, Any] = {}
+    model: str | None = Field(default=None, min_length=1, max_length=200)
+    """A family (`google/nano-banana`), its last part alone, or `auto`, as without it: the skill's own choice, else the
+    instance's."""
+    inputs: dict[str, Any] | None = None
     """By verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame, refs,
     lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
     similarity_boost, style, speed. `transcribe`: audio, keyterms, language."""
@@ -36,9 +37,9 @@ class MediaAsked(BaseModel):
     """A folder of the drive, where `output_path` names none."""
     output_url_path: str | None = Field(default=None, max_length=200)
     """Taken from older clients and not needed: what was made is found without it."""
-    kind: Literal["auto", "image", "video", "audio", "transcribe"] = "auto"
-    """The same as `verb`, from older clients."""
-    persist: bool = True
+    kind: str | None = Field(default=None, max_length=32)
+    """The same as `verb`, from older clients; `auto` and what is no verb says nothing."""
+    persist: bool | None = None
     """Taken from older clients: what is made is always kept in the drive."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from backend.media.errors import BadMediaInputs
 from backend.media.inputs import VideoInputs
 from backend.media.outside import FetchError, fetch
 from backend.media.plan import FILES, Plan
+from backend.media.provider import Sources
 from backend.storage import Storage
 
 MOST_BYTES: Final = 25 << 20
@@ -27,15 +27,6 @@ MOST_BYTES_IN_ALL: Final = 60 << 20
 _FETCH_S: Final = 60.0
 _MEASURED: Final = ("audio", "lipsync_audio")
 """Recordings by whose length a call is priced: they are fetched and looked at, wherever they are."""
-
-
-@dataclass(slots=True)
-class Sources:
-    """Files of one call."""
-
-    addresses: dict[str, list[str]]
-    audio_bytes: int = 0
-    """Of the recording that the call is priced by."""
 
 
 class _File(NamedTuple):

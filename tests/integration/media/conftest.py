@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import text
@@ -177,3 +180,17 @@ async def running(app: FastAPI, instance: Instance, project: Project) -> AsyncIt
         timeout=60,
     ) as http:
         yield Running(project, instance, http, job_id)
+
+
+@pytest_asyncio.fixture
+async def api_base(app: FastAPI) -> AsyncIterator[str]:
+    """The address of the application on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
+            await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    with suppress(asyncio.CancelledError):
+        await serving

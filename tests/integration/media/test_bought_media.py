@@ -177,6 +177,22 @@ async def test_a_file_that_is_too_large_or_leads_in_a_circle_is_not_fetched(
         await fetch(f"{fal.url}/files/req-0", tmp_path / "a", most_bytes=64, allowed_hosts=[], most_s=5)
 
 
+async def test_older_clients_are_understood(fal: FalServer, running: Running) -> None:
+    body = {
+        "model": "nano-banana",
+        "kind": "image",
+        "output_dir": "out",
+        "output_url_path": None,
+        "persist": True,
+    }
+    told = await running.made(None, workspace_id=str(running.project.id), job_id=str(running.job_id), **body)
+    assert told["drive_path"].startswith("out/image-")
+    opened = await running.project.http.get(told["output_url"])
+    assert opened.content == PNG
+    nothing = {"inputs": None, "model": None, "kind": "auto"}
+    assert (await running.make(None, **nothing)).status_code == 422
+
+
 async def test_a_skill_without_network_points_to_no_address_outside(fal: FalServer, running: Running) -> None:
     closed = {**BUNDLE, "skills/paint/skill.yaml": BUNDLE["skills/paint/skill.yaml"] + b"network: none\n"}
     version = (await running.project.pushed(closed))["id"]

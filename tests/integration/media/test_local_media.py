@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any
 
-import pytest_asyncio
-import uvicorn
-from fastapi import FastAPI
 from PIL import Image
 
 from backend.instance import Instance
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running
+from workers.drives.own import own_drives
 from workers.runners.deterministic import DeterministicRunner
 from workers.supervisor import Supervisor
 
@@ -41,26 +37,13 @@ for refused in (lambda: puras.transcribe("drive/out/said.wav"), lambda: puras.ge
 """
 
 
-@pytest_asyncio.fixture
-async def api_base(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the application on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 - it offers no event to wait for
-            await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    with suppress(asyncio.CancelledError):
-        await serving
-
-
 async def ran(instance: Instance, project: Project, api_base: str, code: str) -> Any:
     """The job that runs the code, once it has ended."""
     runner = DeterministicRunner(
         instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512
     )
-    supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1)
+    drives = own_drives(instance)
+    supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1, drives=drives)
     await supervisor.join([])
     working = asyncio.create_task(supervisor.run(drain_s=5))
     submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": code}})
@@ -73,6 +56,8 @@ async def ran(instance: Instance, project: Project, api_base: str, code: str) ->
     supervisor.stop()
     await working
     await runner.close()
+    if drives is not None:
+        await asyncio.to_thread(drives.close)
     return job
 
 

@@ -1,0 +1,68 @@
+"""Media where drives are kept elsewhere: they lie there at once, and in the job's own copy as well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest_asyncio
+
+from backend.instance import Instance
+from backend.storage.supabase.storage import SupabaseStorage
+from tests.doubles.fal import FalServer
+from tests.integration.agents.conftest import Room
+from tests.integration.deployments.conftest import Project
+from tests.integration.media.conftest import Running, api_base
+from tests.integration.media.test_local_media import file, ran
+from tests.integration.storage.conftest import supabase, supabase_storage
+from tests.integration.workroom.conftest import Notes, written
+from workers.agent import ToolCall
+from workers.agent.tools.media import media_tools
+
+__all__ = ["api_base", "supabase", "supabase_storage"]
+
+CODE = """
+from puras import drive, media
+
+drive.save("mine.png", drive.open("in.png", "rb").read())
+image = media.generate_image("An owl", refs=["mine.png", {"drive_path": "in.png"}], output_path="out/owl.png")
+told.append(image["drive_paths"])
+told.append(drive.path("out/owl.png").read_bytes()[:4] == b"\\x89PNG")
+"""
+
+
+@pytest_asyncio.fixture
+async def instance(instance: Instance, supabase_storage: SupabaseStorage) -> Instance:
+    return replace(instance, storage=supabase_storage)
+
+
+async def test_a_job_has_what_it_made_in_its_own_copy_and_may_work_from_what_only_it_has(
+    fal: FalServer, instance: Instance, project: Project, api_base: str
+) -> None:
+    await project.http.put("/v1/drive/files/in.png", content=b"\x89PNG\r\n\x1a\n of before")
+    job = await ran(instance, project, api_base, CODE)
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    assert job["result"]["told"] == [["out/owl.png"], True]
+    first, second = fal.orders[0].body["image_urls"]
+    assert first == second
+    assert first.startswith("data:image/png;base64,")
+    assert (await file(project, "out/owl.png"))[:4] == b"\x89PNG"
+
+
+async def test_an_agent_has_it_in_its_own_copy_too(
+    fal: FalServer, instance: Instance, running: Running, tmp_path: Path
+) -> None:
+    assignment, skill = written(tmp_path, "", [])
+    own = replace(
+        assignment, job_id=running.job_id, project_id=running.project.id, has_own_drive=True, sandbox_uid=None
+    )
+    (own.drive_dir / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of my own")
+    room = Room(own, skill, Notes(), tmp_path, own.drive_dir)
+    (draw, *_) = media_tools(instance)
+    given = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
+    result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)
+    path = result.facts["drive_path"]
+    assert (own.drive_dir / path).read_bytes() == await running.file(path)
+    assert fal.orders[0].body["image_urls"][0].startswith("data:image/png;base64,")
+    again = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)
+    assert (again.facts["drive_path"], len(fal.orders)) == (path, 1)
