@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from backend.drive.paths import parse_drive_path
 from backend.drive.signing import signed_url
@@ -14,7 +16,7 @@ from workers.agent import Tool, Workroom
 from workers.agent.attachments.showing import Gaze
 from workers.agent.attachments.staging import Staged, Staging
 from workers.agent.brief import AgentAssignment
-from workers.agent.outside import Outside, outside_of
+from workers.agent.outside import HEAVY_AT_ONCE, Outside, outside_of
 from workers.agent.search import Engine
 from workers.agent.search.claude import claude_search
 from workers.agent.search.endpoint import Endpoint
@@ -22,7 +24,7 @@ from workers.agent.tools.drive import Drive
 from workers.agent.tools.media import media_tools
 from workers.agent.tools.outside import outside_tools
 from workers.models import Model
-from workers.sandbox.egress.dialing import Dialer
+from workers.sandbox.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from workers.sandbox.egress.rules import Rule
 from workers.sandbox.egress.visit import Visit
 
@@ -40,6 +42,9 @@ class Surroundings:
     ) -> None:
         self._instance = instance
         self._dialer = dialer
+        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
+        self._lookups: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        """What the runs of one project may ask name servers at once: each question holds a thread."""
         self._inputs_rule = inputs_rule or Rule.of("public")
         self._engine = engine or Endpoint.of(instance.settings)
 
@@ -47,7 +52,7 @@ class Surroundings:
         """What the run is offered with that model."""
         journal = assignment.journal
         outside = outside_tools(
-            outside_of(assignment.skill, journal.recorder, self._dialer),
+            outside_of(assignment.skill, journal.recorder, self._dialer_of(assignment), self._heavy),
             self._drive(assignment),
             self._engine or claude_search(model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
@@ -70,7 +75,7 @@ class Surroundings:
             taken,
             assignment.journal.recorder,
             vision=model.entry.vision,
-            dialer=self._dialer,
+            dialer=self._dialer_of(assignment),
         ) as tools:
             yield tools
 
@@ -81,10 +86,17 @@ class Surroundings:
             AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
         """
         # Whoever submits a job says where its files are: the skill's own list of hosts is about its code.
-        outside = Outside(self._inputs_rule, Visit(assignment.journal.recorder), self._dialer or Dialer())
+        visit = Visit(assignment.journal.recorder)
+        outside = Outside(self._inputs_rule, visit, self._dialer_of(assignment), self._heavy)
         gaze = Gaze(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
         staging = Staging(room, outside, self._drive(assignment).sign, gaze)
         return await staging.stage(assignment.skill.input_schema, assignment.inputs)
+
+    def _dialer_of(self, assignment: AgentAssignment) -> Dialer:
+        if self._dialer is not None:
+            return self._dialer
+        fresh = asyncio.Semaphore(LOOKUPS_PER_TENANT)
+        return Dialer(lookups=self._lookups.setdefault(assignment.project_id, fresh))
 
     def _drive(self, assignment: AgentAssignment) -> Drive:
         instance, project_id = self._instance, assignment.project_id

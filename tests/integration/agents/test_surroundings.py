@@ -15,6 +15,7 @@ from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, Counter
+from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_interruptions import lose
 from tests.integration.outside.test_servers import serving
 from workers.agent.search.endpoint import Endpoint
@@ -103,3 +104,21 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
     assert (job["status"], job["error_code"]) == ("failed", "attachment_refused"), job
     assert job["error"].startswith("inputs.photo: ")
     assert agents.upstream.asked == 0
+
+
+async def test_the_files_of_the_inputs_are_the_agent_s_own_in_its_sandbox(agents: Agents) -> None:
+    skill = SKILL.partition("tools:")[0].format(hosts="example.org")
+    await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
+    agents.upstream.script = [
+        says(calls("bash", command="cd drive/_jobs/*/ && wc -c photo.png && mv photo.png mine.png && ls")),
+        says(calls("set_output", summary="Done.", score=1)),
+    ]
+    photo = {"base64": base64.b64encode(PNG).decode()}
+    job_id = await agents.submit(inputs={"topic": "owls", "photo": photo})
+    async with sandboxed(agents, models_of(agents)):
+        job = await agents.ended(job_id)
+    assert job["status"] == "succeeded", job
+    [ran] = [one for one in await agents.payloads(job_id, "tool_result") if one["tool"] == "bash"]
+    assert ran["preview"] == f"exit=0\n{len(PNG)} photo.png\nmine.png\n"
+    offered = {tool["name"] for tool in agents.upstream.bodies[0]["tools"]}
+    assert {"bash", "file_read", "web_fetch", "web_search", "generate_image"} <= offered

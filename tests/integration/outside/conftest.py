@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,6 @@ def room(tmp_path: Path, web: Web) -> Room:
 @pytest.fixture
 def outside(room: Room, web: Web) -> Outside:
     """Where the room's tools may go."""
-    found = outside_of(room.skill, room.recorder, web.dialer)
+    found = outside_of(room.skill, room.recorder, web.dialer, asyncio.Semaphore(1))
     assert found is not None
     return found

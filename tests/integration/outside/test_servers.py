@@ -6,7 +6,7 @@ import asyncio
 import base64
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -146,6 +146,19 @@ async def test_a_server_that_is_away_says_so_and_is_used_once_it_is_back(room: R
             assert "sum: 3" in str(by_gateway.content)
             assert "sum: 5" in str((await room.use(tools["add"], a=2, b=3)).content)
     assert len(room.recorder.told("log")) == 2
+
+
+async def test_a_server_that_is_lost_on_the_way_is_found_again(room: Room, web: Web) -> None:
+    async with AsyncExitStack() as first:
+        port = await first.enter_async_context(serving())
+        skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp", allow=("add",)))
+        async with server_tools(skill, [], room.recorder, vision=True, dialer=web.dialer) as [add]:
+            assert (await room.use(add, a=1, b=2)).ok
+            await first.aclose()
+            sentence = await room.refused(add, a=1, b=2)
+            assert "Whether the call took effect is not known" in sentence
+            async with serving(port):
+                assert "sum: 5" in str((await room.use(add, a=2, b=3)).content)
 
 
 async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_works(web: Web, room: Room) -> None:

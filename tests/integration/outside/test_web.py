@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from workers.agent.outside import Outside, outside_of, transport
 from workers.agent.outside.fetching import Wanted, fetch
 from workers.agent.tools.download import MOST_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
+from workers.sandbox.egress.rules import Rule
 from workers.sandbox.egress.visit import Visit
 
 PAGE = b"""<!doctype html><html><head><title>Owls &amp; more</title><style>p {}</style></head><body>
@@ -104,8 +105,9 @@ async def test_redirects_are_followed_and_each_is_vetted(room: Room, web: Web, w
     assert web.resolved.count("pages.example.org") == len(web.heads)  # each connection is of one look-up
 
 
-async def test_a_skill_without_network_is_offered_nothing_of_it(room: Room) -> None:
-    assert outside_of(room.skill.model_copy(update={"network": "none"}), room.recorder) is None
+async def test_a_skill_without_network_is_offered_nothing_of_it(room: Room, web: Web) -> None:
+    skill = room.skill.model_copy(update={"network": "none"})
+    assert outside_of(skill, room.recorder, web.dialer, asyncio.Semaphore(1)) is None
 
 
 async def test_what_unpacks_to_a_gigabyte_and_what_never_ends_is_read_to_its_bound(
@@ -136,7 +138,7 @@ async def test_what_cannot_be_read_says_why(room: Room, web: Web, web_fetch: Web
     assert "answers 404" in await room.refused(web_fetch, url=web.url("/nowhere"))
     assert "write 'https://…' in full" in await room.refused(web_fetch, url="owls")
     assert "has no address" in await room.refused(
-        WebFetch(replace(outside_open(room, web))), url="http://no.example.org/"
+        WebFetch(outside_open(room, web)), url="http://no.example.org/"
     )
     web.says("/odd", b"xx", "Content-Encoding: br")
     assert "packed its answer as 'br'" in await room.refused(web_fetch, url=web.url("/odd"))
@@ -144,9 +146,7 @@ async def test_what_cannot_be_read_says_why(room: Room, web: Web, web_fetch: Web
 
 def outside_open(room: Room, web: Web) -> Outside:
     """All of the internet, on the usual ports."""
-    found = outside_of(room.skill.model_copy(update={"network": "public"}), room.recorder, web.dialer)
-    assert found is not None
-    return found
+    return Outside(Rule.of("public"), Visit(room.recorder), web.dialer)
 
 
 async def test_a_download_lands_in_the_drive_or_the_work_folder_and_nowhere_else(

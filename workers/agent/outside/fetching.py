@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from contextlib import nullcontext
 from email.message import Message
 from typing import Final, NamedTuple
 
 import httpx2
 
 from workers.agent import ToolError
-from workers.agent.outside import Outside
+from workers.agent.outside import HEAVY_BYTES, Outside
 from workers.agent.outside.transport import NotReached, OutsideTransport, TooMuch
 
 MOST_REDIRECTS: Final = 5
@@ -48,6 +49,16 @@ async def fetch(outside: Outside, url: str, wanted: Wanted) -> Fetched:
     Raises:
         ToolError: it cannot be had, and why.
     """
+    async with outside.heavy if wanted.most_bytes > HEAVY_BYTES else nullcontext():
+        return await _fetched(outside, url, wanted)
+
+
+def shown(url: str) -> str:
+    """An address as sentences show it."""
+    return repr(url if len(url) <= _MOST_SHOWN else f"{url[:_MOST_SHOWN]}…")
+
+
+async def _fetched(outside: Outside, url: str, wanted: Wanted) -> Fetched:
     transport = OutsideTransport(outside, most_bytes=wanted.most_bytes + (1 << 20))
     client = httpx2.AsyncClient(
         transport=transport,
@@ -65,11 +76,6 @@ async def fetch(outside: Outside, url: str, wanted: Wanted) -> Fetched:
         raise ToolError(f"{shown(url)} cannot be fetched: {error.sentence}.") from None
     except (httpx2.HTTPError, httpx2.StreamError, zlib.error) as error:
         raise ToolError(f"{shown(url)} cannot be fetched: {type(error).__name__}: {error}.") from None
-
-
-def shown(url: str) -> str:
-    """An address as sentences show it."""
-    return repr(url if len(url) <= _MOST_SHOWN else f"{url[:_MOST_SHOWN]}…")
 
 
 def _parsed(url: str) -> httpx2.URL:
@@ -107,7 +113,8 @@ async def _read(response: httpx2.Response, url: httpx2.URL, most_bytes: int) -> 
     declared["content-type"] = response.headers.get("content-type", "")
     kind = declared.get_content_type() if response.headers.get("content-type") else ""
     charset = str(declared.get_content_charset() or "")
-    return Fetched(str(url), kind, charset, bytes(unpacked.content[:most_bytes]), unpacked.is_full)
+    del unpacked.content[most_bytes:]
+    return Fetched(str(url), kind, charset, bytes(unpacked.content), unpacked.is_full)
 
 
 class _Unpacked:

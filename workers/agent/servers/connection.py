@@ -71,7 +71,9 @@ class Connection:
                     cursor = page.next_cursor
                     if cursor is None:
                         break
-        except (TimeoutError, MCPError, ValueError) as error:
+        except ServerAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server makes its list fail with, the run lives
             self._client = None
             raise ServerAway(self._why(error, self._open_s)) from None
         return tools
@@ -87,12 +89,11 @@ class Connection:
             async with asyncio.timeout(self._call_s):
                 client = await self._opened()
                 return await client.call_tool(name, arguments)
-        except MCPError as error:
-            if error.code in _OF_ONE_CALL:
+        except ServerAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server makes a call fail with, the run lives
+            if isinstance(error, MCPError) and error.code in _OF_ONE_CALL:
                 raise CallFailed(error.message) from None
-            self._client = None
-            raise ServerAway(self._why(error, self._call_s)) from None
-        except (TimeoutError, RuntimeError, ValueError) as error:
             if not isinstance(error, TimeoutError):
                 self._client = None
             raise ServerAway(self._why(error, self._call_s)) from None

@@ -24,10 +24,10 @@ from workers.sandbox.egress.visit import Visit
 
 @asynccontextmanager
 async def server_tools(
-    skill: Skill, taken: Sequence[str], recorder: Recorder, *, vision: bool, dialer: Dialer | None = None
+    skill: Skill, taken: Sequence[str], recorder: Recorder, *, vision: bool, dialer: Dialer
 ) -> AsyncIterator[list[Tool]]:
     """The tools of every server that the skill names; those that are `taken` keep their names."""
-    visit, dialer = Visit(recorder), dialer or Dialer()
+    visit = Visit(recorder)
     pairs = [
         (section, Connection(section.mcp, Outside(_rule(section.mcp), visit, dialer)))
         for section in skill.tools
