@@ -117,7 +117,7 @@ def test_agents_and_functions_survive_the_killing_of_their_workers_together(
         functions += [client.submit("nap", seconds=0.3) for _ in range(WALKS)]
         for _ in range(2):
             time.sleep(random.uniform(0.5, 1.5))  # the moment is the matter
-            until(lambda: worker_pids(books), 20, "no worker is there")
+            until(lambda: worker_pids(books), 60, "no worker is there")
             os.kill(random.choice(worker_pids(books)), signal.SIGKILL)
     walked = until_ended(client, agents, 60 * ROUNDS)
     jobs = walked + until_ended(client, functions, 60 * ROUNDS)
