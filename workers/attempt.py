@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
@@ -47,6 +47,14 @@ log = logs.get(__name__)
 MOST_ERROR_CHARACTERS = 8_000
 
 
+CALLS_AFTER_S = 1.0
+"""How long a function has run before its worker looks for jobs that it has called."""
+NOTHING_LEFT = (
+    "Nothing was left for this job: it is paid from what is reserved for the job that called it. Raise "
+    "`limits.cost_usd` in that one's skill.yaml; a function reserves money only where that is written."
+)
+
+
 class EndedBy(Enum):
     """Why an attempt was ended from outside."""
 
@@ -64,7 +72,10 @@ class Attempt:
         runners: dict[str, Runner],
         claimed: Claimed,
         drives: OwnDrives | None = None,
+        *,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
+        self._look = look
         self.claimed = claimed
         self._drives = drives
         self.task: asyncio.Task[None] | None = None
@@ -72,6 +83,7 @@ class Attempt:
         self._runners = runners
         self._ended_by: EndedBy | None = None
         self._is_storing = False
+        self._began = time.monotonic()
         self.pushed: Collection[DrivePath] = ()
         """What it has put into a drive that is elsewhere."""
         self.outcome = "lost"
@@ -102,6 +114,11 @@ class Attempt:
         if not is_over and self.task is not None and not self.task.done():
             self._ended_by = by
             self.task.cancel()
+
+    @property
+    def may_call(self) -> bool:
+        """Whether it is worth a look if it has called other jobs: most functions are over before they could."""
+        return self.claimed.type == "agentic" or time.monotonic() - self._began > CALLS_AFTER_S
 
     def leave(self) -> None:
         """This worker leaves: an agent hands its run over before its next step, and everything else goes on."""
@@ -164,7 +181,12 @@ class Attempt:
         while True:
             try:
                 return await prepare(
-                    self._instance, self.claimed, self._drives, journal=self._journal, leaving=self._leaving
+                    self._instance,
+                    self.claimed,
+                    self._drives,
+                    journal=self._journal,
+                    leaving=self._leaving,
+                    look=self._look,
                 )
             except AWAY as error:
                 if time.monotonic() > deadline:
@@ -210,6 +232,9 @@ class Attempt:
 
     async def _postpone(self, postponed: Postponed) -> None:
         """Back into the queue, or to wait for people, with what it has done so far; not counted as a try."""
+        if postponed.reason == "wallet_empty" and self.claimed.parent_job_id is not None:
+            await self._store(None, Ending("failed", error=NOTHING_LEFT, error_code="cost_capped"))
+            return
         self._is_storing = True
         events = await self._recorder.rest()
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -60,6 +61,7 @@ async def prepare(
     *,
     journal: Journal,
     leaving: asyncio.Event,
+    look: Callable[[], None] = lambda: None,
 ) -> Prepared:
     """Gather what the attempt needs; with `drives`, a folder of its own in the place of the live drive.
 
@@ -105,7 +107,15 @@ async def prepare(
         network=skill.network,
     )
     if skill.is_agentic:
-        assignment = for_agent(assignment, skill, claimed, journal=journal, leaving=leaving)
+        assignment = for_agent(
+            assignment,
+            deployed.manifest,
+            claimed,
+            skill=skill,
+            journal=journal,
+            leaving=leaving,
+            look=look,
+        )
     return Prepared(skill, assignment, own_drive, held_drive)
 
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from backend.connections import why_away
 from backend.fleet import service as fleet
 from backend.fleet.service import LEASE, SWEEP_EVERY_S
 from backend.instance import Instance
+from backend.jobs.children import claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
 from backend.metrics.instruments import JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
@@ -37,6 +39,8 @@ log = logs.get(__name__)
 
 BATCH = 8
 """Most jobs of one claim: small, so that other processes get their share."""
+MOST_CHILDREN = 4
+"""Jobs that one job has called and that run at once."""
 STAMP_SLACK = 2_000_000
 """How far below the newest stamp a claim still looks; a sweep looks at all."""
 
@@ -70,8 +74,8 @@ class Supervisor:
 
     @property
     def running(self) -> int:
-        """Jobs that run here now."""
-        return len(self._attempts)
+        """Jobs that run here now, without those that run in the slot of one that waits for them."""
+        return sum(attempt.claimed.parent_job_id is None for attempt in self._attempts.values())
 
     def ring(self) -> None:
         """There may be something to claim."""
@@ -126,7 +130,23 @@ class Supervisor:
             async with self._instance.database.transaction() as session:
                 await fleet.leave(session, self.worker_id)
 
+    async def _claim_children(self) -> None:
+        """Start what jobs that run here have called, beyond the capacity: its callers wait for it."""
+        called = Counter(attempt.claimed.parent_job_id for attempt in self._attempts.values())
+        for parent in list(self._attempts.values()):
+            while parent.may_call and called[parent.claimed.job_id] < MOST_CHILDREN:
+                began_ns = time.time_ns()
+                async with self._instance.database.transaction() as session:
+                    child = await claim_child(
+                        session, worker_id=self.worker_id, parent_id=parent.claimed.job_id
+                    )
+                if child is None:
+                    break
+                called[parent.claimed.job_id] += 1
+                self._start(child, began_ns)
+
     async def _claim_until_full(self) -> None:
+        await self._claim_children()
         if self._held_lane is not None:
             await self._claim_held(self._held_lane)
             return
@@ -163,7 +183,7 @@ class Supervisor:
             self._wake.set()
 
     def _start(self, job: Claimed, claim_began_ns: int) -> None:
-        attempt = Attempt(self._instance, self._runners, job, self._drives)
+        attempt = Attempt(self._instance, self._runners, job, self._drives, look=self.ring)
         self._attempts[job.job_id] = attempt
         task = asyncio.create_task(self._see_through(attempt, claim_began_ns), name=f"job {job.job_id}")
         attempt.task = task
@@ -188,7 +208,10 @@ class Supervisor:
             was_full = self.running >= self._capacity
             if self._attempts.get(attempt.claimed.job_id) is attempt:
                 del self._attempts[attempt.claimed.job_id]
-            if was_full or self._held_lane is not None:  # else tickets have been answered all along
+            has_siblings = claimed.parent_job_id is not None
+            if (
+                was_full or has_siblings or self._held_lane is not None
+            ):  # else tickets have been answered all along
                 self._wake.set()
 
     async def _sweep_forever(self) -> None:
@@ -210,6 +233,7 @@ class Supervisor:
             async with self._instance.database.transaction() as session:
                 swept = await sweep(session, are_beats_known=are_beats_known)
         await expire_due(self._instance.database)
+        await end_orphans(self._instance.database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import queue
 from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.jobs import admission
+from backend.jobs import admission, children
 from backend.jobs.cancel import cancel_by
 from backend.json_text import storable
 from backend.metrics import committed
@@ -51,7 +51,7 @@ with held as (
   update jobs j
   set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
   from held where j.id = held.id
-  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, held.reserved_micros
+  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, held.reserved_micros
 ), asked as (
   insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, status, reason, decided_by,
                          created_at, expires_at)
@@ -68,7 +68,8 @@ with held as (
   returning 1
 ), slot as (
   update admissions a set admitted = a.admitted - 1
-  from waiting where a.project_id = waiting.project_id and (select count(*) from wallet) >= 0  -- the wallet's row first
+  from waiting where a.project_id = waiting.project_id and waiting.parent_job_id is null
+    and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
 select project_id, event_seq, cancel_requested_at from waiting
 """)  # noqa: S608 - the one interpolated value is a constant
@@ -104,6 +105,7 @@ async def wait_for_consent(
         "count": len(everything),
         "events": as_rows(everything),
     }
+    await children.unlend(session, job_id=job_id, attempt=attempt)
     row = (await session.execute(_WAIT, values)).one_or_none()
     if row is None:
         return False

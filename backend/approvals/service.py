@@ -46,17 +46,18 @@ with told as (
                )
                then status else 'queued' end
   where id = :job_id and project_id = :project_id and status = 'waiting'
-  returning id, project_id, lane, priority, created_at, event_seq, status = 'queued' as is_back
+  returning id, project_id, lane, priority, created_at, event_seq, status = 'queued' as is_back,
+            status = 'queued' and parent_job_id is null as has_place
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select told.id, told.event_seq - :count + e.n, e.ts, e.type, e.payload from told, {EVENT_ROWS}
 ), place as (
   insert into job_queue (job_id, project_id, lane, priority, submitted_at)
-  select id, project_id, lane, priority, created_at from told where is_back
+  select id, project_id, lane, priority, created_at from told where has_place
 ), slot as (
-  update admissions a set parked = a.parked + 1 from told where a.project_id = told.project_id and told.is_back
+  update admissions a set parked = a.parked + 1 from told where a.project_id = told.project_id and told.has_place
 )
-select project_id, event_seq, is_back from told
+select project_id, event_seq, lane, is_back from told
 """)  # noqa: S608 - the one interpolated value is a constant
 
 
@@ -158,5 +159,6 @@ async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str,
         queue.note(session, queue.WakeUp(this.job_id, job.event_seq))
         committed.note(session, EVENTS_APPENDED, len(events))
         if job.is_back:
+            queue.note(session, queue.Ticket(job.lane))
             await admission.admit(session, job.project_id)
     return True

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.auth.principal import Principal
-from backend.bundles.manifest import Skill
+from backend.bundles.manifest import Manifest, Skill
 from backend.db import AnySession
 from backend.deployments import manifests
 from backend.deployments.errors import (
@@ -48,6 +48,8 @@ class DeployedSkill(NamedTuple):
 
     skill: Skill
     sha256: str
+    manifest: Manifest
+    """All skills of the version."""
 
 
 class _Wanted(NamedTuple):
@@ -104,7 +106,7 @@ async def load_deployed_skill(session: AnySession, deployment_id: UUID, skill_na
     found = known.manifest.find(skill_name)
     if found is None:
         raise SkillNotFound(skill_name, ())
-    return DeployedSkill(found, known.sha256)
+    return DeployedSkill(found, known.sha256, known.manifest)
 
 
 def _taken_apart(skill: str, skillpack: str | None) -> _Wanted:

@@ -48,6 +48,10 @@ with ended as (
 select project_id, event_seq from ended
 """)  # noqa: S608 - the one interpolated value is a constant
 
+_CHILDREN = text("""
+select id from jobs where parent_job_id = :job_id and finished_at is null and cancel_requested_at is null
+""")
+
 _ASK_RUNNING = text("""
 update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
 where id = :job_id and status = 'running'
@@ -77,10 +81,12 @@ async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> N
 
 
 async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
-    """Cancel without asking who may: the row's move decides a race with its worker."""
+    """Cancel without asking who may, and what the job has called: the row's move decides a race with its worker."""
     for _ in range(2):  # it may start between the two statements; then the second round finds it running
         if await _cancel_queued(session, job_id, who=who) or await _ask_running(session, job_id):
-            return
+            break
+    for child_id in (await session.execute(_CHILDREN, {"job_id": job_id})).scalars().all():
+        await cancel_by(session, child_id, who=who)
 
 
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:

@@ -50,6 +50,8 @@ class Claimed:
     """The budget that left no more than what is reserved; empty: the cap or the wallet decided."""
     model: str | None = None
     """The language model that was asked for, in the place of the skill's."""
+    parent_job_id: UUID | None = None
+    """The job that called it, in whose slot it runs."""
 
 
 _CLAIM = """
@@ -71,7 +73,7 @@ with picked as (
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
             j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
-            t.stamp, t.due_at
+            j.parent_job_id, t.stamp, t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
@@ -169,4 +171,5 @@ def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
         request_id=row.request_id,
         traceparent=row.traceparent,
         model=row.model,
+        parent_job_id=row.parent_job_id,
     )

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend import queue
 from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.jobs import admission
+from backend.jobs import admission, children
 from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed
 from backend.json_text import storable
@@ -82,6 +82,7 @@ async def finish(
     """
     bill = NOTHING
     if not is_free(claimed, ending):
+        await children.hold_parent(session, claimed.parent_job_id)
         settled = await settling.settle(
             session,
             claimed,
@@ -95,7 +96,7 @@ async def finish(
     everything = [*events, _last_event(ending, bill)]
     row = (
         await session.execute(
-            _FINISH,
+            _FINISH if claimed.parent_job_id is None else children.FINISH,
             {
                 "job_id": claimed.job_id,
                 "attempt": claimed.attempt,
@@ -115,6 +116,8 @@ async def finish(
     if row is None:
         return False
     if not is_free(claimed, ending):
+        unused = claimed.reserved_micros - bill.charged_micros
+        await children.give_back(session, claimed.parent_job_id, unused)
         await settling.after(session, claimed.project_id)
     queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:

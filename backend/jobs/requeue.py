@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.jobs import admission
+from backend.jobs import admission, children
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 
@@ -25,10 +25,11 @@ with held as (
       losses = j.losses + :lost, losses_alone = j.losses_alone + :lost_alone, retries = j.retries + :retried,
       event_seq = j.event_seq + :count
   from held where j.id = held.id
-  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, held.reserved_micros
+  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.parent_job_id, held.reserved_micros
 ), place as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, submitted_at)
   select id, project_id, lane, priority, :suspect, :not_before, created_at from back
+  where parent_job_id is null
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select back.id, back.event_seq - :count + e.n, e.ts, e.type, e.payload from back, {EVENT_ROWS}
@@ -38,7 +39,8 @@ with held as (
   returning 1
 ), slot as (
   update admissions a set admitted = a.admitted - 1, parked = a.parked + 1
-  from back where a.project_id = back.project_id and (select count(*) from wallet) >= 0  -- the wallet's row first
+  from back where a.project_id = back.project_id and back.parent_job_id is null
+    and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
 select project_id, event_seq from back
 """)  # noqa: S608 - the one interpolated value is a constant
@@ -58,6 +60,7 @@ async def requeue(
     not_before: datetime | None = None,
 ) -> bool:
     """Put a running job back into its project's queue; False when the attempt is not the running one any more."""
+    await children.unlend(session, job_id=job_id, attempt=attempt)
     everything = [*events, NewEvent("requeued", {"reason": reason})]
     row = (
         await session.execute(

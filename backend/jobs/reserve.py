@@ -14,8 +14,12 @@ from backend.ledger.budgets import standing as budgets
 _RESERVE = text("""
 with job as (
   select id, project_id from jobs where id = :job_id and attempt = :attempt and status = 'running' for update
+), called as (
+  select coalesce(sum(cost_micros), 0) as cost_micros from jobs where parent_job_id = :job_id
 ), wallet as (
-  select w.project_id, least(cast(:cap_micros as bigint), w.balance_micros - w.reserved_micros) as amount
+  select w.project_id, least(
+    greatest(1, cast(:cap_micros as bigint) - (select cost_micros from called)), w.balance_micros - w.reserved_micros
+  ) as amount
   from wallets w where w.project_id = (select project_id from job) for update
 ), held as (
   update wallets w set reserved_micros = w.reserved_micros + wallet.amount

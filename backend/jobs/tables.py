@@ -65,6 +65,11 @@ class Job(SQLModel, table=True):
         Index("ix_jobs_deployment_id_live", "deployment_id", postgresql_where=text("finished_at is null")),
         Index("ix_jobs_parent_job_id", "parent_job_id", postgresql_where=text("parent_job_id is not null")),
         Index(
+            "ix_jobs_parent_job_id_live",
+            "parent_job_id",
+            postgresql_where=text("parent_job_id is not null and finished_at is null"),
+        ),
+        Index(
             "ix_jobs_api_key_id",
             "api_key_id",
             text("created_at DESC"),

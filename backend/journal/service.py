@@ -77,7 +77,7 @@ with job as (
     select from journal_entries
     where job_id = :job_id and step = :step and place = :place and (kind = :kind or kind = 'result')
   )
-  returning id, project_id, event_seq, used_micros
+  returning id, project_id, event_seq, used_micros, reserved_micros
 ), entry as (
   insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
   select job.id, e.step, e.place, e.kind, :attempt, e.content, clock_timestamp()
@@ -97,11 +97,11 @@ with job as (
   insert into job_events (job_id, seq, ts, type, payload)
   select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {EVENT_ROWS}
 )
-select event_seq, used_micros from job
+select event_seq, used_micros + :reserved_micros - reserved_micros as spent_micros from job
 """)  # noqa: S608 - interpolated values are constants
 
 _IS_KEPT = text("""
-select j.used_micros from journal_entries e join jobs j on j.id = e.job_id
+select j.used_micros + :reserved_micros - j.reserved_micros from journal_entries e join jobs j on j.id = e.job_id
 where e.job_id = :job_id and e.step = :step and e.place = :place and e.attempt = :attempt
   and e.kind in (:kind, 'result')
 """)
@@ -111,7 +111,7 @@ select step, place, kind, attempt, content, created_at from journal_entries wher
 order by step, place
 """)
 
-_SPENT = text("select used_micros from jobs where id = :job_id")
+_SPENT = text("select used_micros + :reserved_micros - reserved_micros from jobs where id = :job_id")
 
 _FORGET = text("""
 with approval as (delete from approvals where job_id = :job_id)
@@ -119,8 +119,12 @@ delete from journal_entries where job_id = :job_id
 """)
 
 
-async def write(session: AnySession, *, job_id: UUID, attempt: int, writing: Writing) -> int | None:
+async def write(
+    session: AnySession, *, job_id: UUID, attempt: int, reserved_micros: int, writing: Writing
+) -> int | None:
     """Store it unless it is stored already; gives what the job has spent by now, in micros.
+
+    That is what it has used, and what of the `reserved_micros` of its claim the jobs that it called have cost.
 
     None: the attempt is not the running one any more, and nothing is stored.
     """
@@ -131,6 +135,7 @@ async def write(session: AnySession, *, job_id: UUID, attempt: int, writing: Wri
         "step": first.step,
         "place": first.place,
         "kind": first.kind,
+        "reserved_micros": reserved_micros,
     }
     billed = sum(one.billed_micros for one in writing.used)
     written = await session.execute(
@@ -152,14 +157,16 @@ async def write(session: AnySession, *, job_id: UUID, attempt: int, writing: Wri
     if writing.events:
         queue.note(session, queue.WakeUp(job_id, row.event_seq))
         committed.note(session, EVENTS_APPENDED, len(writing.events))
-    spent: int = row.used_micros
+    spent: int = row.spent_micros
     return spent
 
 
-async def read(session: AnySession, job_id: UUID) -> Journalled:
+async def read(session: AnySession, job_id: UUID, *, reserved_micros: int) -> Journalled:
     """All that a run has written, in order, and what the job has spent."""
     rows = (await session.execute(_READ, {"job_id": job_id})).all()
-    spent: int = (await session.execute(_SPENT, {"job_id": job_id})).scalar_one()
+    spent: int = (
+        await session.execute(_SPENT, {"job_id": job_id, "reserved_micros": reserved_micros})
+    ).scalar_one()
     kept = [
         Kept(Entry(row.step, row.place, row.kind, row.content), row.attempt, row.created_at) for row in rows
     ]

@@ -88,8 +88,10 @@ _LAWS = {
         from admissions a
         left join (select project_id, count(*) as ready from job_queue where stamp is not null group by project_id) q
           on q.project_id = a.project_id
-        left join (select project_id, count(*) as running from jobs where status = 'running' group by project_id) r
-          on r.project_id = a.project_id
+        left join (
+          select project_id, count(*) as running from jobs
+          where status = 'running' and parent_job_id is null group by project_id
+        ) r on r.project_id = a.project_id
         where a.admitted <> coalesce(q.ready, 0) + coalesce(r.running, 0)""",
     "a project's window counts the jobs that wait outside of it": """
         select a.project_id::text as project, a.parked, coalesce(q.parked, 0) as counted
@@ -97,9 +99,9 @@ _LAWS = {
         left join (select project_id, count(*) as parked from job_queue where stamp is null group by project_id) q
           on q.project_id = a.project_id
         where a.parked <> coalesce(q.parked, 0)""",
-    "every queued job has its place in the queue, and nothing else has": """
+    "every queued job that no other job has called has its place in the queue, and nothing else has": """
         select coalesce(j.id, q.job_id)::text as job, j.status
-        from (select id, status from jobs where status = 'queued') j
+        from (select id, status from jobs where status = 'queued' and parent_job_id is null) j
         full join job_queue q on q.job_id = j.id where j.id is null or q.job_id is null""",
 }
 

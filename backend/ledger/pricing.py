@@ -82,14 +82,14 @@ class PriceList:
         """The most that a job may cost, to be reserved when it starts: 0 for what can cost nothing.
 
         What buys model replies or media is capped by its skill, else by the instance; a plain function by what its time
-        limit can cost. A request may narrow either.
+        limit can cost, or by what its skill wants for the skills that it calls. A request may narrow either.
         """
         caps = [cap for cap in (limits.cost_usd, skill.limits.cost_usd) if cap is not None]
         if skill.is_agentic or skill.media_kinds:
             usual = [] if skill.limits.cost_usd is not None else [self.job_cap_micros]
             return min([*map(usd_to_micros, caps), *usual])
         if self.compute_micros_per_second == 0:
-            return 0
+            return 0 if skill.limits.cost_usd is None else min(map(usd_to_micros, caps))
         timeout_s = min(limits.timeout_s or math.inf, skill.timeout_s or self.job_timeout_s)
         return min([self.compute_micros(timeout_s), *map(usd_to_micros, caps)])
 

@@ -11,7 +11,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` itself would take longer to load than all of this
 if TYPE_CHECKING:
-    from puras import drive, inputs, log, media
+    from puras import drive, inputs, log, media, skills, subagent
     from puras.drive import DriveError, SignedFile
     from puras.inputs import InputError, load_bytes, load_path
     from puras.media import (
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from puras.progress import progress
     from puras.secret import SecretError, secret
+    from puras.subagent import SubagentRunError
 
 __all__ = [
     "DriveError",
@@ -32,6 +33,7 @@ __all__ = [
     "MediaResult",
     "SecretError",
     "SignedFile",
+    "SubagentRunError",
     "drive",
     "generate_audio",
     "generate_image",
@@ -43,10 +45,12 @@ __all__ = [
     "media",
     "progress",
     "secret",
+    "skills",
+    "subagent",
     "transcribe",
 ]
 
-_MODULES = frozenset({"drive", "inputs", "log", "media"})
+_MODULES = frozenset({"drive", "inputs", "log", "media", "skills", "subagent"})
 _HOMES = {
     "DriveError": "drive",
     "SignedFile": "drive",
@@ -62,6 +66,7 @@ _HOMES = {
     "progress": "progress",
     "SecretError": "secret",
     "secret": "secret",
+    "SubagentRunError": "subagent",
 }
 
 

@@ -18,6 +18,8 @@ from fastapi import FastAPI
 
 from backend import housekeeping
 from backend.app import create_app
+from backend.approvals.asking import decisions
+from backend.approvals.expiry import expire_due
 from backend.auth import keys, membership
 from backend.auth.actors import SignedIn, operator
 from backend.clock import now
@@ -28,6 +30,7 @@ from backend.events.append import NewEvent, append
 from backend.fleet import service as fleet
 from backend.instance import Instance
 from backend.jobs import admission
+from backend.jobs.children import claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import send_on_unheld, sweep
@@ -234,6 +237,7 @@ async def _work(watch: Watch, world: World) -> None:
             event = NewEvent("log", {"text": "x"})
             assert await append(session, job_id=first.job_id, attempt=first.attempt, events=[event])
     await _journal(watch, world, first)
+    await _look_after_called(watch, world, first)
     with watch.step("note what was used"):
         async with database.single() as session:
             assert await ledger.note_used(session, second, [Used("model", {"output_tokens": 1}, 800, 1)])
@@ -261,12 +265,16 @@ async def _journal(watch: Watch, world: World, claimed: Claimed) -> None:
         with watch.step(step):
             async with world.instance.database.single() as session:
                 spent = await journal.write(
-                    session, job_id=claimed.job_id, attempt=claimed.attempt, writing=writing
+                    session,
+                    job_id=claimed.job_id,
+                    attempt=claimed.attempt,
+                    reserved_micros=claimed.reserved_micros,
+                    writing=writing,
                 )
         assert spent == 1
     with watch.step("read a journal"):
         async with world.instance.database.reading() as session:
-            assert len((await journal.read(session, world.filled.job_id)).entries) == 0
+            assert len((await journal.read(session, world.filled.job_id, reserved_micros=0)).entries) == 0
     with watch.step("forget a journal"):
         async with world.instance.database.transaction() as session:
             await journal.forget(session, claimed.job_id)
@@ -292,6 +300,21 @@ async def _look_after(watch: Watch, world: World) -> None:
         with watch.step(name):
             async with database.transaction() as session:
                 await look_after(session)
+
+
+async def _look_after_called(watch: Watch, world: World, parent: Claimed) -> None:
+    """What a worker asks for the jobs that its own have called, and for calls that people decide."""
+    database = world.instance.database
+    with watch.step("claim what a job has called"):
+        async with database.transaction() as session:
+            await claim_child(session, worker_id=world.filled.worker_id, parent_id=parent.job_id)
+    with watch.step("end what was left behind"):
+        await end_orphans(database)
+    with watch.step("what was decided"):
+        async with database.transaction() as session:
+            await decisions(session, project_id=parent.project_id, job_id=parent.job_id)
+    with watch.step("what nobody has decided in time"):
+        await expire_due(database)
 
 
 async def _get(watch: Watch, world: World, address: str, *, step: str = "") -> None:

@@ -35,6 +35,7 @@ ALLOWED: dict[str, str] = {
     "backend/fleet/service.py": "a worker counts its own running jobs, whosesoever they are",
     "backend/housekeeping.py": "forgets invitations over their time, whosesoever they are",
     "backend/jobs/cancel.py": "acts on the one job that `visible` has returned",
+    "backend/jobs/children.py": "a worker serves what its own running jobs have called, whosesoever they are",
     "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
     "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
     "backend/journal/service.py": "reads and writes what the one attempt that its worker holds has done",

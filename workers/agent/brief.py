@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
-from backend.bundles.manifest import Skill
+from backend.bundles.manifest import Manifest, Skill
 from backend.jobs.claim import Claimed
 from workers.agent.journal import Journal
 from workers.agent.limits import MOST_STEPS, Limits
@@ -23,12 +24,23 @@ class AgentAssignment(Assignment):
     journal: Journal = field(repr=False)
     leaving: asyncio.Event = field(repr=False)
     """Set when this worker leaves: the run is handed over before its next reply."""
+    manifest: Manifest
+    """All skills of the deployment."""
+    look: Callable[[], None] = field(repr=False, default=lambda: None)
+    """Has this worker look for jobs that the run has called: they run here, in its place."""
     is_unpaid: bool
     """Nothing could be reserved: a run that costs something waits for the wallet."""
 
 
 def for_agent(
-    assignment: Assignment, skill: Skill, claimed: Claimed, *, journal: Journal, leaving: asyncio.Event
+    assignment: Assignment,
+    manifest: Manifest,
+    claimed: Claimed,
+    *,
+    skill: Skill,
+    journal: Journal,
+    leaving: asyncio.Event,
+    look: Callable[[], None],
 ) -> AgentAssignment:
     """The assignment with what an agent needs beside it."""
     shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
@@ -36,6 +48,7 @@ def for_agent(
     return AgentAssignment(
         **shared,
         skill=skill,
+        manifest=manifest,
         model=claimed.model or skill.model,
         budget=Limits(
             steps=_least(skill.limits.steps or MOST_STEPS, own.get("steps")),
@@ -45,6 +58,7 @@ def for_agent(
         ),
         journal=journal,
         leaving=leaving,
+        look=look,
         is_unpaid=claimed.cap_micros > 0 and claimed.reserved_micros == 0,
     )
 

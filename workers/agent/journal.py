@@ -73,7 +73,9 @@ class Journal:
             AttemptLost: the attempt is not the running one any more.
         """
         async with self._database.reading() as session:
-            read = await service.read(session, self._claimed.job_id)
+            read = await service.read(
+                session, self._claimed.job_id, reserved_micros=self._claimed.reserved_micros
+            )
             self._decisions = await decisions(
                 session, project_id=self._claimed.project_id, job_id=self._claimed.job_id
             )
@@ -207,7 +209,11 @@ class Journal:
             try:
                 async with self._database.single() as session:
                     spent = await service.write(
-                        session, job_id=self._claimed.job_id, attempt=self._claimed.attempt, writing=writing
+                        session,
+                        job_id=self._claimed.job_id,
+                        attempt=self._claimed.attempt,
+                        reserved_micros=self._claimed.reserved_micros,
+                        writing=writing,
                     )
             except AWAY as error:
                 if time.monotonic() > deadline:

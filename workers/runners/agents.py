@@ -12,6 +12,7 @@ from workers.agent import Tool, Workroom
 from workers.agent.brief import AgentAssignment
 from workers.agent.surroundings import Surroundings
 from workers.agent.tools import workroom_tools
+from workers.agent.tools.subagents import subagent_tools
 from workers.agent.workroom import open_workroom
 from workers.models import Model, recording
 from workers.models.choice import Models
@@ -47,6 +48,6 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
 
     def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
         own = workroom_tools(assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf)
-        return [*own, *around.tools(assignment, model)]
+        return [*own, *around.tools(assignment, model), *subagent_tools(instance, assignment)]
 
     return AgenticRunner(open_model, open_room, list_tools, open_servers=around.servers, stage=around.stage)

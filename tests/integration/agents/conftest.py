@@ -118,6 +118,8 @@ class Agents:
     instance: Instance
     upstream: MessagesServer
     tools: list[Tool] = field(default_factory=list)
+    tools_of: Callable[[AgentAssignment], list[Tool]] = field(default=lambda _: [])
+    """Those that follow from what is run."""
     patience: Patience = field(default_factory=lambda: Patience(tries=1))
     around: Surroundings | None = None
     """The web, the drive's tools and servers of others; none: there is nothing but the tools of the test."""
@@ -184,7 +186,8 @@ class Agents:
             await running
 
     def _list_tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
-        return [*self.tools, *(self.around.tools(assignment, model) if self.around else ())]
+        more = self.around.tools(assignment, model) if self.around else ()
+        return [*self.tools, *more, *self.tools_of(assignment)]
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
         client = AsyncAnthropic(base_url=self.upstream.url, api_key="key", max_retries=0)

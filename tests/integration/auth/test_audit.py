@@ -28,6 +28,7 @@ from tests.integration.deployments.conftest import BUNDLE
 NOT_AUDITED = {
     "POST /v1/jobs": "the job's own row says who submitted it, with which key, in which request",
     "POST /v1/skills/{name:path}/run": "the same",
+    "POST /v1/subagent/invoke": "the called job's own row says which job submitted it",
     "POST /v1/media/generate": "what a job makes stands on its receipt and in its events",
     "POST /v1/deployments/validate": "it keeps nothing and shows nothing",
     "POST /v1/skillpacks/{skillpack}/hindsight": "not offered: it answers 501",

@@ -27,6 +27,9 @@ def test_seconds_of_compute_are_rounded_up_to_a_whole_micro() -> None:
 def test_what_buys_is_capped_by_its_skill_else_by_the_instance_and_a_request_may_narrow_it() -> None:
     prices, asked = PriceList(job_cap_micros=1_000_000), JobLimits()
     assert prices.cap_micros(make_skill(), asked) == 0
+    calls_others = make_skill(limits={"cost_usd": 2})
+    assert prices.cap_micros(calls_others, asked) == 2_000_000
+    assert prices.cap_micros(calls_others, JobLimits(cost_usd=0.5)) == 500_000
     for buys in ({"is_agentic": True}, {"media_kinds": ("image",)}):
         assert prices.cap_micros(make_skill(**buys), asked) == 1_000_000
         dear = make_skill(**buys, limits={"cost_usd": 5})

@@ -1,0 +1,153 @@
+"""Jobs that a job calls: they run in its slot, on its worker, and from the money that is reserved for it.
+
+A child has no place in the queue and none in its project's window: the worker that runs its parent takes it beyond its
+own capacity, since the parent only waits meanwhile. So a window of one, or a full worker, never stands in its way. What
+it may cost is lent by its parent's reservation, and what it did not use goes back. Rows are always held in the order
+parent, child, wallet.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend import queue
+from backend.db import AnySession, Database
+from backend.events.append import EVENT_ROWS
+from backend.jobs.cancel import cancel_by
+from backend.jobs.claim import Claimed, claimed_of
+from backend.jobs.reserve import Reserved
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED
+
+MOST_ORPHANS: Final = 50
+
+_CLAIM = text("""
+with parent as (
+  select id, reserved_micros - used_micros as left_micros from jobs
+  where id = :parent_id and status = 'running' and worker_id = :worker_id for update
+), child as (
+  select c.id, least(c.cap_micros, greatest(0, p.left_micros)) as amount
+  from jobs c join parent p on c.parent_job_id = p.id
+  where c.status = 'queued'
+    and (c.cap_micros = 0 or p.left_micros > 0 or not exists (
+      select from jobs s where s.parent_job_id = p.id and s.status = 'running'
+    ))
+  order by c.created_at, c.id limit 1 for update of c
+), lent as (
+  update jobs p set reserved_micros = p.reserved_micros - child.amount
+  from child where p.id = :parent_id and child.amount > 0 returning 1
+), started as (
+  update jobs j
+  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
+      event_seq = j.event_seq + 1, reserved_micros = child.amount
+  from child where j.id = child.id and (select count(*) from lent) >= 0
+  returning j.*
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, event_seq, clock_timestamp(), 'started',
+         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
+)
+select s.*, p.number as project_number, 0 as stamp, s.created_at as due_at,
+       (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
+        where x.project_id = s.project_id) as secrets_stamp
+from started s join projects p on p.id = s.project_id
+""")
+
+_HOLD_PARENT = text("select id from jobs where id = :parent_id for update")
+
+_HOLD_LENDER = text("""
+select p.id from jobs p
+where p.id = (select parent_job_id from jobs where id = :job_id and attempt = :attempt and reserved_micros > 0)
+for update
+""")
+
+_GIVE_BACK = text("""
+with parent as (
+  update jobs p set reserved_micros = p.reserved_micros + :amount
+  where p.id = :parent_id and p.status = 'running' returning p.project_id
+)
+update wallets w set reserved_micros = w.reserved_micros + :amount from parent where w.project_id = parent.project_id
+""")
+
+_UNLEND = text("""
+with child as (
+  select id, parent_job_id, reserved_micros from jobs
+  where id = :job_id and attempt = :attempt and status = 'running' and parent_job_id is not null
+    and reserved_micros > 0
+), parent as (
+  update jobs p set reserved_micros = p.reserved_micros + child.reserved_micros
+  from child where p.id = child.parent_job_id and p.status = 'running' returning p.id
+)
+update jobs c set reserved_micros = 0 from child, parent where c.id = child.id
+""")
+
+_FINISH = text(f"""
+with ended as (
+  update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
+                  error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
+                  forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
+                  finished_at = clock_timestamp()
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, event_seq
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
+)
+select event_seq, cast(null as text) as next_lane, false as is_room_left from ended
+""")  # noqa: S608 - the one interpolated value is a constant
+
+_ORPHANS = text("""
+select c.id from jobs c join jobs p on p.id = c.parent_job_id
+where c.parent_job_id is not null and c.finished_at is null and p.finished_at is not null
+  and c.cancel_requested_at is null
+limit :most
+""")
+
+FINISH: Final = _FINISH
+"""As the statement of other jobs, without a place in the window."""
+
+
+async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) -> Claimed | None:
+    """Start the next child of a job that runs on this worker, with what is left of its money."""
+    values = {"worker_id": worker_id, "parent_id": parent_id}
+    row = (await session.execute(_CLAIM, values)).one_or_none()
+    if row is None:
+        return None
+    queue.note(session, queue.WakeUp(row.id, row.event_seq))
+    committed.note(session, EVENTS_APPENDED)
+    return claimed_of(row, reserved=Reserved(row.reserved_micros))
+
+
+async def hold_parent(session: AnySession, parent_id: UUID | None) -> None:
+    """Take the parent's row, if there is one, before that of its child."""
+    if parent_id is not None:
+        await session.execute(_HOLD_PARENT, {"parent_id": parent_id})
+
+
+async def give_back(session: AnySession, parent_id: UUID | None, amount_micros: int) -> None:
+    """Let the parent have again what its child has not cost, if it still runs."""
+    if parent_id is not None and amount_micros > 0:
+        await session.execute(_GIVE_BACK, {"parent_id": parent_id, "amount": amount_micros})
+
+
+async def unlend(session: AnySession, *, job_id: UUID, attempt: int) -> None:
+    """Give all that was lent to an attempt back to its parent: the attempt is over, and the job is not.
+
+    Does nothing for a job that nobody called.
+    """
+    values = {"job_id": job_id, "attempt": attempt}
+    if (await session.execute(_HOLD_LENDER, values)).first() is not None:
+        await session.execute(_UNLEND, values)
+
+
+async def end_orphans(database: Database) -> int:
+    """Cancel what a job has called that ended before it; says how many."""
+    async with database.transaction() as session:
+        orphans = (await session.execute(_ORPHANS, {"most": MOST_ORPHANS})).scalars().all()
+    for job_id in orphans:
+        async with database.transaction() as session:
+            await cancel_by(session, job_id, who="the end of the job that called it")
+    return len(orphans)

@@ -1,0 +1,21 @@
+"""The older form of `puras.subagent`: `skills.run("translate", {"text": "owl"})`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from puras import subagent
+
+__all__ = ["SkillRunError", "run"]
+
+SkillRunError = subagent.SubagentRunError
+
+
+def run(ref: str, inputs: Mapping[str, object] | None = None, *, timeout: float = 600.0) -> Any:
+    """What the skill returns.
+
+    Raises:
+        SkillRunError: it cannot be called so, did not succeed, or did not end in time.
+    """
+    return subagent.run(ref, inputs, timeout=timeout)

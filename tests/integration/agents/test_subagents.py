@@ -1,0 +1,239 @@
+"""Skills that call skills: in the caller's slot, from its money, once per call, and never beyond its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from backend.auth import job_tokens
+from backend.auth.credentials import JOB_TOKEN_HEADER
+from backend.clock import now
+from backend.jobs.children import end_orphans
+from backend.ledger import audit
+from tests.doubles.messages import Says, calls, says
+from tests.factories.agents import DONE
+from tests.integration.agents.conftest import SKILL, Agents, Counter, bundle
+from tests.integration.agents.test_interruptions import lose
+from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent, subagent_tools
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OTHER = SKILL.replace("topic", "question")
+REPLY = {"input_tokens": 20, "output_tokens": 2}
+REPLY_MICROS = 36
+
+
+def two_skills(more: str = "") -> dict[str, bytes]:
+    """The bundle with a second agent, which answers questions."""
+    return {
+        **bundle(more),
+        "skills/answer/skill.yaml": OTHER.encode(),
+        "skills/answer/prompt.md": b"You answer questions.",
+    }
+
+
+def hand_in() -> Says:
+    return says(calls("set_output", **DONE), **REPLY)
+
+
+def asks(target: str = "answer", **inputs: Any) -> Says:
+    return says(calls("run_subagent", target=target, inputs=inputs or {"question": "who?"}), **REPLY)
+
+
+async def with_subagents(agents: Agents, more: str = "") -> None:
+    await agents.project.pushed(two_skills(more))
+    callers = Callers(agents.instance)
+    agents.tools = [RunSubagent(callers), DescribeSubagent(callers)]
+
+
+async def children(agents: Agents, job_id: str) -> list[Any]:
+    jobs = (await agents.project.http.get("/v1/jobs")).json()
+    return [job for job in jobs if job["parent_job_id"] == job_id]
+
+
+async def proven(agents: Agents) -> bool:
+    async with agents.instance.database.transaction() as session:
+        return await audit.prove(session) == []
+
+
+async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place_and_within_the_callers_cap(
+    agents: Agents,
+) -> None:
+    await with_subagents(agents)
+    async with agents.instance.database.transaction() as session:
+        query = text("update admissions set concurrency_limit = 1 where project_id = :id")
+        await session.execute(query, {"id": agents.project.id})
+    agents.upstream.script = [asks(), hand_in(), hand_in()]
+    job_id = await agents.submit(limits={"cost_usd": 0.5})
+    async with agents.working(capacity=1):
+        job = await agents.ended(job_id)
+    (child,) = await children(agents, job_id)
+    assert (job["status"], job["result"]) == ("succeeded", DONE)
+    assert (child["status"], child["source"], child["deployment_id"]) == (
+        "succeeded",
+        "subagent",
+        job["deployment_id"],
+    )
+    assert (job["cost_micros"], child["cost_micros"]) == (2 * REPLY_MICROS, REPLY_MICROS)
+    told = agents.upstream.bodies[2]["messages"][-1]["content"][0]
+    assert json.loads(told["content"]) == DONE
+    (start,) = await agents.payloads(child["id"], "agent_start")
+    assert start["limits"]["cap_micros"] == 500_000 - REPLY_MICROS
+    assert await proven(agents)
+
+
+async def test_what_a_called_skill_costs_is_not_there_for_its_caller_any_more(agents: Agents) -> None:
+    await with_subagents(agents)
+    dear = says(calls("set_output", **DONE), input_tokens=8_000, output_tokens=10)
+    agents.upstream.script = [asks(), dear, hand_in()]
+    job = await agents.run(limits={"cost_usd": 0.0105})
+    assert (job["status"], job["error_code"], agents.upstream.asked) == ("failed", "cost_capped", 2)
+    (capped,) = await agents.payloads(job["id"], "cost_capped")
+    assert capped["spent_micros"] == REPLY_MICROS + 9_660
+    assert await proven(agents)
+
+
+async def test_a_call_whose_caller_lost_its_worker_is_joined_and_not_made_again(agents: Agents) -> None:
+    await with_subagents(agents)
+    tool = Counter(gate=asyncio.Event(), is_idempotent=True)
+    agents.tools = [*agents.tools, tool]
+    agents.upstream.script = [asks(), says(calls("look"), **REPLY), hand_in(), hand_in()]
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        await lose(agents, worker)
+        assert tool.gate is not None
+        tool.gate.set()
+        job = await agents.ended(job_id)
+    (child,) = await children(agents, job_id)
+    assert (job["status"], job["attempt"], child["attempt"]) == ("succeeded", 2, 2)
+    assert agents.upstream.asked == 4
+    assert await proven(agents)
+
+
+async def test_a_cancel_reaches_what_the_job_has_called(agents: Agents) -> None:
+    await with_subagents(agents)
+    tool = Counter(gate=asyncio.Event())
+    agents.tools = [*agents.tools, tool]
+    agents.upstream.script = [asks(), says(calls("look"), **REPLY)]
+    job_id = await agents.submit()
+    async with agents.working() as worker:
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        (child,) = await children(agents, job_id)
+        await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")
+        for one in (job_id, child["id"]):
+            worker.cancel(UUID(one))
+        ended = [await agents.ended(one) for one in (job_id, child["id"])]
+    assert [job["status"] for job in ended] == ["cancelled", "cancelled"]
+    assert await proven(agents)
+
+
+async def test_what_a_job_left_behind_when_it_ended_is_cancelled(agents: Agents) -> None:
+    await with_subagents(agents)
+    tool = Counter(gate=asyncio.Event())
+    agents.tools = [*agents.tools, tool]
+    agents.upstream.script = [asks(), says(calls("look"), **REPLY)]
+    job_id = await agents.submit(limits={"timeout_s": 2})
+    async with agents.working() as worker:
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        assert (await agents.ended(job_id))["error_code"] == "timeout"
+        (child,) = await children(agents, job_id)
+        await end_orphans(agents.instance.database)
+        worker.cancel(UUID(child["id"]))
+        assert (await agents.ended(child["id"]))["status"] == "cancelled"
+    assert await proven(agents)
+
+
+async def test_a_failure_wrong_inputs_and_no_such_skill_are_told_to_the_agent(agents: Agents) -> None:
+    await with_subagents(agents)
+    agents.upstream.script = [
+        asks(),
+        says("No.", stop_reason="refusal", **REPLY),
+        asks(colour="red"),
+        asks("nobody"),
+        says(calls("describe_subagent", target="answer"), **REPLY),
+        hand_in(),
+    ]
+    assert (await agents.run())["status"] == "succeeded"
+    failed, unfit, missing, described = (
+        body["messages"][-1]["content"][0] for body in agents.upstream.bodies[2:]
+    )
+    assert "failed (refused)" in str(failed["content"])
+    assert "colour" in str(unfit["content"])
+    assert "nobody" in str(missing["content"])
+    assert json.loads(described["content"])["required"] == ["question"]
+
+
+async def test_a_skill_that_is_a_tool_takes_its_own_inputs_and_waits_for_people_where_it_has_to(
+    agents: Agents,
+) -> None:
+    declared = "tools: [{name: ask, skill: answer, description: Asks., confirm: true}]\n"
+    await agents.project.pushed(two_skills(declared))
+    agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
+    agents.upstream.script = [says(calls("ask", question="who?"), **REPLY), hand_in(), hand_in()]
+    job_id = await agents.submit()
+    async with agents.working():
+        await agents.until(job_id, lambda job: job["status"] == "waiting")
+    (asked,) = (await agents.project.http.get(f"/v1/approvals?job_id={job_id}")).json()
+    await agents.project.http.post(f"/v1/approvals/{asked['id']}/approve")
+    async with agents.working():
+        assert (await agents.ended(job_id))["status"] == "succeeded"
+    (child,) = await children(agents, job_id)
+    assert child["inputs"] == {"question": "who?"}
+    offered = {tool["name"]: tool["input_schema"] for tool in agents.upstream.bodies[0]["tools"]}
+    assert set(offered) == {"ask", "run_subagent", "describe_subagent", "set_output"}
+    assert offered["ask"]["required"] == ["question"]
+    assert await proven(agents)
+
+
+async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same_call(agents: Agents) -> None:
+    await with_subagents(agents)
+    tool = Counter(gate=asyncio.Event())
+    agents.tools = [tool]
+    agents.upstream.script = [says(calls("look"), **REPLY), hand_in(), hand_in()]
+    job_id = await agents.submit()
+    http = agents.project.http
+    async with agents.working():
+        await asyncio.wait_for(tool.begun.wait(), 10)
+        token = job_tokens.mint(
+            agents.instance.vault,
+            project_id=agents.project.id,
+            job_id=UUID(job_id),
+            attempt=1,
+            expires_at=now().replace(year=now().year + 1),
+        )
+        body = {"target": "answer", "inputs": {"question": "who?"}, "key": "one"}
+        invoke, headers = "/v1/subagent/invoke", {JOB_TOKEN_HEADER: token}
+        answers = [(await http.post(invoke, json=body, headers=headers)).json() for _ in range(2)]
+        refused = await http.post(invoke, json=body)
+        too_deep = await _called_from_deep(agents, job_id, headers)
+        assert tool.gate is not None
+        tool.gate.set()
+        await agents.ended(job_id)
+    assert [(answer["status"], answer["result"]) for answer in answers] == [("succeeded", DONE)] * 2
+    assert answers[0]["job_id"] == answers[1]["job_id"]
+    assert refused.status_code == 403
+    assert (too_deep.status_code, too_deep.json()["code"]) == (409, "subagents_too_deep")
+    assert len(await children(agents, job_id)) == 1
+    assert await proven(agents)
+
+
+async def _called_from_deep(agents: Agents, job_id: str, headers: dict[str, str]) -> Any:
+    """A call that would be the sixth of a chain."""
+    chain = [await agents.submit(run_at="2100-01-01T00:00:00Z") for _ in range(5)]
+    link = text("update jobs set parent_job_id = :parent where id = :id")
+    lower = [*chain[1:], job_id]
+    async with agents.instance.database.transaction() as session:
+        for parent, child in zip(chain, lower, strict=True):
+            await session.execute(link, {"parent": parent, "id": child})
+    body = {"target": "answer", "inputs": {"question": "who?"}, "key": "deep"}
+    answer = await agents.project.http.post("/v1/subagent/invoke", json=body, headers=headers)
+    async with agents.instance.database.transaction() as session:
+        for child in lower:
+            await session.execute(link, {"parent": None, "id": child})
+    return answer

@@ -1,0 +1,196 @@
+"""Other skills as tools: each call is a job of its own, in the slot and from the money of the run that makes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlmodel import col
+
+from backend.auth.principal import Principal, Role, visible
+from backend.bundles.dialect import to_json_schema
+from backend.bundles.manifest import Skill
+from backend.bundles.manifest import Tool as Declared
+from backend.instance import Instance
+from backend.jobs import subagents
+from backend.jobs.cancel import cancel_by
+from backend.jobs.schemas import JobView
+from backend.jobs.status import TERMINAL
+from backend.jobs.subagents import SubagentCall
+from backend.jobs.tables import Job
+from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
+from workers.agent.brief import AgentAssignment
+
+from .arguments import Arguments, spec_of
+
+MOST_S: Final = 1_800.0
+_RUN: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "target": {"type": "string", "description": "Name of the skill: `skill` or `skillpack/skill`."},
+        "inputs": {
+            "type": "object",
+            "description": "What its input schema asks for: describe_subagent tells.",
+        },
+        "version": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Default: the one that belongs to this skill.",
+        },
+        "timeout": {"type": "number", "minimum": 1, "maximum": MOST_S, "description": "Seconds to wait."},
+    },
+    "required": ["target"],
+}
+_DESCRIBE: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"target": _RUN["properties"]["target"]},
+    "required": ["target"],
+}
+
+
+def subagent_tools(instance: Instance, assignment: AgentAssignment) -> list[Tool]:
+    """The skills that this one names as tools, and those for all others, where its deployment has any."""
+    callers = Callers(instance)
+    skills = assignment.manifest
+    tools: list[Tool] = [
+        SkillTool(callers, tool, found)
+        for tool in assignment.skill.tools
+        if tool.skill and tool.name and (found := skills.find(tool.skill)) is not None
+    ]
+    if len(skills.skills) > 1:
+        tools += [RunSubagent(callers), DescribeSubagent(callers)]
+    return tools
+
+
+class Callers:
+    """Makes calls for runs on this machine."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+
+    def principal(self, workroom: Workroom) -> Principal:
+        """The run as who it is to everybody else: its job."""
+        run = workroom.assignment
+        return Principal(
+            kind="job",
+            id=run.job_id,
+            project_id=run.project_id,
+            label=f"job:{run.job_id}",
+            role=Role.DEVELOPER,
+            facts={"attempt": run.attempt},
+        )
+
+    async def answer(
+        self, call: ToolCall, workroom: Workroom, target: str, given: Mapping[str, Any]
+    ) -> ToolResult:
+        """What the called skill gave.
+
+        Raises:
+            PurasError: it cannot be called so.
+            ToolError: it did not succeed.
+        """
+        who = self.principal(workroom)
+        asked = SubagentCall(target, call.idempotency_key, given.get("inputs") or {}, given.get("version"))
+        job_id = await subagents.call(self.instance, who, asked)
+        if isinstance(workroom.assignment, AgentAssignment):
+            workroom.assignment.look()
+        within_s = min(MOST_S, float(given.get("timeout") or MOST_S))
+        job = await subagents.ended(self.instance, who, job_id, within_s=within_s)
+        if job.status not in TERMINAL:
+            async with self.instance.database.transaction() as session:
+                await cancel_by(session, job_id, who=who.label)
+            raise ToolError(f"The skill {target!r} did not end within {within_s:g} s, and was cancelled.")
+        return _told(job)
+
+
+class RunSubagent:
+    """`run_subagent`: any skill of the deployment or the project, by its name."""
+
+    is_read_only = False
+    is_idempotent = True  # the same call is the same job
+    runs_alone = True
+    confirm = False
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+        self._arguments = Arguments(_RUN)
+        self.spec = spec_of(
+            "run_subagent", "Let another skill do a part of the work; gives its result.", _RUN
+        )
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Call it and wait for its end.
+
+        Raises:
+            ToolError: the arguments do not fit, or it did not succeed.
+        """
+        given = self._arguments.of(call)
+        return await self._callers.answer(call, workroom, given["target"], given)
+
+
+class SkillTool:
+    """A skill under the name that another one gives it, with its own inputs as arguments."""
+
+    is_read_only = False
+    is_idempotent = True
+    runs_alone = True
+
+    def __init__(self, callers: Callers, declared: Declared, skill: Skill) -> None:
+        self._callers = callers
+        self._target = declared.skill or ""
+        self.confirm = declared.confirm
+        self._arguments = Arguments(skill.input_schema)
+        description = declared.description or skill.description
+        self.spec = spec_of(declared.name or "", description, skill.input_schema)
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Call it and wait for its end.
+
+        Raises:
+            ToolError: the arguments do not fit, or it did not succeed.
+        """
+        inputs = self._arguments.of(call)
+        return await self._callers.answer(call, workroom, self._target, {"inputs": inputs})
+
+
+class DescribeSubagent:
+    """`describe_subagent`: what a skill takes and gives."""
+
+    is_read_only = True
+    is_idempotent = True
+    runs_alone = False
+    confirm = False
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+        self._arguments = Arguments(_DESCRIBE)
+        self.spec = spec_of("describe_subagent", "What another skill is for, takes and gives.", _DESCRIBE)
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Describe it.
+
+        Raises:
+            PurasError: there is no such skill.
+        """
+        target = self._arguments.of(call)["target"]
+        who = self._callers.principal(workroom)
+        async with self._callers.instance.database.transaction() as session:
+            caller: Job = (await session.scalars(visible(Job, who).where(col(Job.id) == who.id))).one()
+            skill = (await subagents.callee_of(session, who, caller, target)).skill
+        told = {
+            "target": target,
+            "summary": skill.description,
+            "input_schema": to_json_schema(skill.input_schema),
+            "required": list(skill.input_schema.get("required", ())),
+            "output_schema": to_json_schema(skill.output_schema),
+        }
+        return ToolResult(json.dumps(told, ensure_ascii=False))
+
+
+def _told(job: JobView) -> ToolResult:
+    facts = {"job_id": str(job.id), "cost_micros": job.cost_micros}
+    if job.status == "succeeded":
+        return ToolResult(json.dumps(job.result, ensure_ascii=False), facts=facts)
+    words = f"ERROR: the skill {job.skill_name!r} {job.status} ({job.error_code}): {job.error}"
+    return ToolResult(words, ok=False, facts=facts)
