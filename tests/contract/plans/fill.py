@@ -120,6 +120,20 @@ _STATEMENTS: Final = (
         select {_id("budget", "p * 10 + b")}, {_id("project", "p")}, 'Budget ' || b, 'project',
                (array['day', 'month', 'rolling30', 'total'])[b], 1000000000, 80, true, 'x', now()
         from generate_series(1, {PROJECTS}) p, generate_series(1, 4) b""",
+    f"""insert into provider_keys (project_id, family, ciphertext, updated_at, updated_by)
+        select {_id("project", "p")}, 'family' || f, 'x', now(), 'x'
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 6) f""",
+    f"""insert into invitations (id, project_id, email, role, token_hash, created_by, created_at, expires_at)
+        select gen_random_uuid(), {_id("project", "p")}, 'i' || i || '@example.org', 'viewer', p || '-' || i, 'x',
+               now(), now() + interval '7 days'
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 10) i""",
+    f"""insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, status, reason,
+                               decided_by, created_at, expires_at)
+        select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, 1, 1, 'send', 't', '{{}}',
+               case when n % 100 = 0 then 'pending' else 'approved' end, '', '', {_AGE}, {_AGE} + interval '30 minutes'
+        from generate_series(1, 20000) n""",
+    f"""insert into media_calls (job_id, key, fingerprint, attempt, held_micros, renewed_at, created_at)
+        select {_id("job", "n")}, 'k', 'x', 1, 0, {_AGE}, {_AGE} from generate_series(1, 20000) n""",
     f"""insert into audit_rows (project_id, actor, action, target, facts, request_id, at)
         select {_id("project", _OF)}, 'x', 'api_key.created', '', '{{}}', '', {_AGE}
         from generate_series(1, 20000) n""",

@@ -32,7 +32,7 @@ from backend.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wa
 from backend.projects import deletion, purge
 from backend.projects import service as projects
 from backend.projects.errors import SlugTaken
-from backend.projects.tables import Member, Project
+from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
 from backend.retention.rules import Rules
 from backend.secrets.tables import Secret
@@ -216,7 +216,7 @@ async def test_nothing_goes_while_a_backup_is_made(
         assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
-UNFILLED = {"job_queue", "feedback", "usage_events"}
+UNFILLED = {"job_queue", "feedback", "usage_events", "approvals"}
 """Tables that need no row of this project to prove the point: they go with its jobs."""
 
 
@@ -240,6 +240,16 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
             .values(created_by=f"user:{ada.email}", note="for Ada")
         )
         await make_job(session, tenant)
+        session.add(
+            Invitation(
+                project_id=tenant.project_id,
+                email="bob@example.org",
+                role="viewer",
+                token_hash=uuid4().hex,
+                created_by=f"user:{ada.email}",
+                expires_at=now() + timedelta(days=7),
+            )
+        )
         session.add(ProviderKey(project_id=tenant.project_id, family="claude", ciphertext="enc:v1:x"))
         session.add(
             Budget(project_id=tenant.project_id, name="Small", scope="project", period="day", limit_micros=1)
