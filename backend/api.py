@@ -12,6 +12,7 @@ from backend.drive.folders_api import router as drive_folders
 from backend.drive.uploads_api import router as drive_uploads
 from backend.events.api import router as events
 from backend.jobs.api import router as jobs
+from backend.jobs.going_on_api import router as going_on
 from backend.jobs.subagents_api import router as subagents
 from backend.ledger.api import router as ledger
 from backend.ledger.budgets.api import router as budgets
@@ -30,6 +31,7 @@ router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
 router.include_router(jobs)  # first: routes are tried in order, and these are asked for most
 router.include_router(events)
 router.include_router(subagents)
+router.include_router(going_on)
 router.include_router(approvals)
 router.include_router(auth)
 router.include_router(sessions)

@@ -113,6 +113,12 @@ order by step, place
 
 _SPENT = text("select used_micros + :reserved_micros - reserved_micros from jobs where id = :job_id")
 
+_BEGIN_WITH = text("""
+insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
+select :job_id, e.step, e.place, e.kind, 0, e.content, clock_timestamp()
+from json_to_recordset(cast(:entries as json)) as e(step int, place int, kind text, content json)
+""")
+
 _FORGET = text("""
 with approval as (delete from approvals where job_id = :job_id)
 delete from journal_entries where job_id = :job_id
@@ -171,6 +177,12 @@ async def read(session: AnySession, job_id: UUID, *, reserved_micros: int) -> Jo
         Kept(Entry(row.step, row.place, row.kind, row.content), row.attempt, row.created_at) for row in rows
     ]
     return Journalled(kept, spent)
+
+
+async def begin_with(session: AnySession, job_id: UUID, entries: Sequence[Entry]) -> None:
+    """Let a job that nobody has claimed yet begin with what another has done: of no attempt, and paid already."""
+    values = {"job_id": job_id, "entries": storable([_as_row(entry) for entry in entries])}
+    await session.execute(_BEGIN_WITH, values)
 
 
 async def forget(session: AnySession, job_id: UUID) -> None:

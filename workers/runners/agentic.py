@@ -120,7 +120,8 @@ async def _opened(
     kept = journal.opening
     if kept is not None:
         journal.recorder.record("resumed", {"from_step": journal.last_step})
-        return Conversation(kept["system"], tuple(kept["messages"]))
+        said = journal.recorder.scrubber.scrub(list(kept["messages"]))  # the inputs of a continuation are new
+        return Conversation(kept["system"], tuple(said))
     body = await asyncio.to_thread(read_body, assignment)
     talk = open_conversation(assignment, body, finish, tools.specs, staged)
     scrub = journal.recorder.scrubber.scrub  # a secret that is among the inputs is not for the model either

@@ -21,6 +21,8 @@ from backend.auth.tables import AuditRow
 from backend.bundles.pack import pack_files
 from backend.clock import now
 from backend.db import Database
+from backend.journal import service as journal
+from backend.journal.service import Entry
 from backend.projects.tables import Project
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.deployments.conftest import BUNDLE
@@ -206,6 +208,11 @@ def _acts(scene: Scene) -> Iterator[Act]:
     job = f"/v1/jobs/{ids['job']}"
     yield Act("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
     yield Act("POST /v1/jobs/{job_id}/feedback", f"{job}/feedback", "job.rated", {"json": {"rating": 1}})
+    forked = {"json": {"step": 0}}
+    agent = f"/v1/jobs/{ids['agent']}"
+    yield Act("POST /v1/jobs/{job_id}/fork", f"{agent}/fork", "job.replay_asked", forked)
+    again = {"json": {"inputs": {"n": 1}}}
+    yield Act("POST /v1/jobs/{job_id}/continue", f"{agent}/continue", "job.replay_asked", again)
     first, second = ids["approvals"].split()
     route = "POST /v1/approvals/{approval_id}"
     yield Act(f"{route}/approve", f"/v1/approvals/{first}/approve", "approval.approved", {"json": {}})
@@ -305,6 +312,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     ids = {
         "uploads": " ".join(upload.headers["Location"] for upload in uploads),
         "approvals": await _asked(database, project, job["id"]),
+        "agent": await _agent(database, owner),
         "bob": str(bob.id),
         "other project": str(other.id),
         "first": first["id"],
@@ -317,6 +325,22 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "join": joining.json()["link"].partition("token=")[2],
     }
     return Scene(owner, stranger, project, ids)
+
+
+async def _agent(database: Database, owner: httpx.AsyncClient) -> str:
+    """A job that has ended, with a journal as agents have one."""
+    job = (await owner.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()
+    await owner.post(f"/v1/jobs/{job['id']}/cancel")
+    opening = Entry(
+        0,
+        0,
+        "opening",
+        {"system": "", "messages": [{"role": "user", "content": []}], "model": "", "tools": []},
+    )
+    async with database.transaction() as session:
+        await session.execute(text("update jobs set type = 'agentic' where id = :id"), {"id": job["id"]})
+        await journal.begin_with(session, UUID(job["id"]), [opening])
+    return str(job["id"])
 
 
 async def _asked(database: Database, project: Project, job_id: str) -> str:

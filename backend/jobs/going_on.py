@@ -1,0 +1,225 @@
+"""Going on from what an agent has done: a fork from one of its steps, or a continuation behind its end.
+
+Both are new jobs of the same deployment that begin with a journal: nothing that stands in it is bought or done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth.principal import Principal
+from backend.errors import Conflict, Invalid, Problem
+from backend.jobs.queries import get_row
+from backend.jobs.replay import replayed
+from backend.jobs.schemas import Text
+from backend.jobs.status import TERMINAL
+from backend.jobs.submit import JobSpec, submit
+from backend.jobs.tables import Job
+from backend.journal import service as journal
+from backend.journal.service import OPENING_STEP, Entry
+from backend.ledger.pricing import PriceList
+
+_KEPT: Final = frozenset({"opening", "reply", "result", "note"})
+_GO_ON: Final = "Go on."
+_NEW_INPUTS: Final = (
+    "That run is over. It goes on with new inputs, as JSON, which are data as the first were. Hand in a new result "
+    "with set_output.\n\n<inputs>\n{inputs}\n</inputs>"
+)
+
+
+class NothingToGoOnFrom(Conflict):
+    """The job has no conversation, or is not where this could be done."""
+
+    code = "nothing_to_go_on_from"
+
+    def __init__(self, job_id: UUID, why: str) -> None:
+        super().__init__(f"Job {str(job_id)!r} {why}", job_id=str(job_id))
+
+
+class Edit(BaseModel):
+    """Another result of one call."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    tool_use_id: Text = Field(min_length=1, max_length=200)
+    """Of the call, as the event `tool_use` tells it."""
+    content: Text = Field(max_length=200_000)
+    """What the agent is told in the place of what it was."""
+    ok: bool = True
+    """False: it is told as an error."""
+
+
+class ForkRequest(BaseModel):
+    """Body of `POST /v1/jobs/{id}/fork`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    step: int = Field(ge=0, le=10_000)
+    """The last step that is kept, with the results of its calls; 0: the opening alone."""
+    edits: list[Edit] = Field(default_factory=list, max_length=200)
+
+
+class ContinueRequest(BaseModel):
+    """Body of `POST /v1/jobs/{id}/continue`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    """What it goes on with; they fit the skill's `input_schema`, as any job's do."""
+
+
+async def fork(
+    session: AsyncSession,
+    principal: Principal,
+    job_id: UUID,
+    asked: ForkRequest,
+    *,
+    prices: PriceList,
+    most_queued: int,
+) -> UUID:
+    """A new job that stands where the other stood behind a step, with some results changed.
+
+    Raises:
+        JobNotFound: there is no such job for the principal.
+        NothingToGoOnFrom: it is no agent's, or has not begun.
+        Invalid: it has no such step, or no such call up to it.
+    """
+    _, entries = await _begun(session, principal, job_id)
+    last = max(entry.step for entry in entries)
+    if asked.step > last:
+        raise Invalid(
+            f"The job has {last} steps: {asked.step} is none of them.",
+            [Problem("step", f"Name one from 0 to {last}.")],
+        )
+    kept = _edited([_renewed(entry) for entry in entries if entry.step <= asked.step], asked.edits)
+    spec = await replayed(session, principal, job_id, version=None, prices=prices)
+    return await _submitted(session, principal, spec, kept, source="fork", most_queued=most_queued)
+
+
+async def go_on(
+    session: AsyncSession,
+    principal: Principal,
+    job_id: UUID,
+    asked: ContinueRequest,
+    *,
+    prices: PriceList,
+    most_queued: int,
+) -> UUID:
+    """A new job that has the whole conversation of one that has ended, and new inputs.
+
+    Raises:
+        JobNotFound: there is no such job for the principal.
+        NothingToGoOnFrom: it is no agent's, or has not ended.
+        Invalid: the inputs do not fit the skill.
+    """
+    job, entries = await _begun(session, principal, job_id)
+    if job.status not in TERMINAL:
+        raise NothingToGoOnFrom(
+            job_id, f"is {job.status}. Wait for its end, or fork it from one of its steps."
+        )
+    opening = dict(entries[0].content)
+    inputs = json.dumps(asked.inputs, ensure_ascii=False).replace("</", "<\\/")
+    opening["messages"] = _conversation(entries, _NEW_INPUTS.format(inputs=inputs))
+    spec = await replayed(session, principal, job_id, version=None, prices=prices)
+    spec = replace(spec, request=spec.request.model_copy(update={"inputs": asked.inputs}))
+    kept = [Entry(OPENING_STEP, 0, "opening", opening)]
+    return await _submitted(session, principal, spec, kept, source="continue", most_queued=most_queued)
+
+
+async def _begun(session: AsyncSession, principal: Principal, job_id: UUID) -> tuple[Job, list[Entry]]:
+    """The job, and what its journal holds that is over."""
+    job = await get_row(session, principal, job_id)
+    if job.type != "agentic":
+        raise NothingToGoOnFrom(job_id, "is a function's, which has no steps. Replay it.")
+    read = await journal.read(session, job_id, reserved_micros=0)
+    entries = [kept.entry for kept in read.entries if kept.entry.kind in _KEPT]
+    if not entries or entries[0].kind != "opening":
+        raise NothingToGoOnFrom(job_id, "has not begun. Wait until it has, or replay it.")
+    return job, entries
+
+
+async def _submitted(
+    session: AsyncSession,
+    principal: Principal,
+    spec: JobSpec,
+    entries: Sequence[Entry],
+    *,
+    source: str,
+    most_queued: int,
+) -> UUID:
+    request = spec.request.model_copy(update={"source": source})
+    submitted = await submit(session, principal, replace(spec, request=request, most_queued=most_queued))
+    await journal.begin_with(session, submitted.job_id, entries)
+    return submitted.job_id
+
+
+def _renewed(entry: Entry) -> Entry:
+    """As the new job's own: it has run for no time yet."""
+    return replace(entry, content={**entry.content, "elapsed_s": 0.0}) if entry.kind == "reply" else entry
+
+
+def _edited(entries: Sequence[Entry], edits: Sequence[Edit]) -> list[Entry]:
+    wanted = {edit.tool_use_id: edit for edit in edits}
+    edited = []
+    for entry in entries:
+        edit = wanted.pop(entry.content["tool_use_id"], None) if entry.kind == "result" else None
+        changed = {} if edit is None else {"content": edit.content, "ok": edit.ok, "facts": {"edited": True}}
+        edited.append(replace(entry, content={**entry.content, **changed}))
+    if wanted:
+        raise Invalid(
+            f"No call up to that step has the id {next(iter(wanted))!r}.",
+            [Problem("edits", "Take the ids from the events `tool_use` of those steps.")],
+        )
+    return edited
+
+
+def _conversation(entries: Sequence[Entry], last: str) -> list[dict[str, Any]]:
+    """All that was said, and a last word of ours."""
+    messages: list[dict[str, Any]] = [*entries[0].content["messages"]]
+    for step in sorted({entry.step for entry in entries} - {OPENING_STEP}):
+        reply, *answers = [entry for entry in entries if entry.step == step]
+        messages.append({"role": "assistant", "content": reply.content["blocks"]})
+        told = [_answer(entry) for entry in answers]
+        answered = {block.get("tool_use_id") for block in told}
+        told += [
+            {
+                "type": "tool_result",
+                "tool_use_id": block["id"],
+                "content": "ERROR: not made.",
+                "is_error": True,
+            }
+            for block in reply.content["blocks"]
+            if block.get("type") == "tool_use" and block["id"] not in answered
+        ]
+        results = [block for block in told if block["type"] == "tool_result"]
+        messages.append(
+            {"role": "user", "content": [*results, *(b for b in told if b not in results)] or _words(_GO_ON)}
+        )
+    final = _words(last)
+    if messages[-1]["role"] == "user":
+        messages[-1] = {"role": "user", "content": [*messages[-1]["content"], *final]}
+    else:
+        messages.append({"role": "user", "content": final})
+    return messages
+
+
+def _answer(entry: Entry) -> dict[str, Any]:
+    if entry.kind == "note":
+        return _words(str(entry.content["text"]))[0]
+    block = {
+        "type": "tool_result",
+        "tool_use_id": entry.content["tool_use_id"],
+        "content": entry.content["content"],
+    }
+    return block if entry.content["ok"] else {**block, "is_error": True}
+
+
+def _words(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}]

@@ -1,0 +1,74 @@
+"""Routes by which agents' jobs go on as new ones."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.idempotency.dependencies import OnceDep
+from backend.jobs import going_on, queries
+from backend.jobs.going_on import ContinueRequest, ForkRequest
+from backend.jobs.schemas import JobView
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.post(
+    "/jobs/{job_id}/fork", status_code=201, summary="Go on from a step of an agent", response_model=JobView
+)
+async def fork_job(
+    job_id: UUID,
+    asked: ForkRequest,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    once: OnceDep,
+) -> Response:
+    """A new job with all that was said and done up to the step, and with other results of calls where you give them."""
+
+    async def make() -> JobView:
+        new = await going_on.fork(
+            session,
+            principal,
+            job_id,
+            asked,
+            prices=instance.prices,
+            most_queued=instance.settings.most_queued_jobs,
+        )
+        return await queries.get_job(session, principal, new)
+
+    return await once.answer(session, principal, make)
+
+
+@router.post(
+    "/jobs/{job_id}/continue",
+    status_code=201,
+    summary="Go on behind the end of an agent",
+    response_model=JobView,
+)
+async def continue_job(
+    job_id: UUID,
+    asked: ContinueRequest,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    once: OnceDep,
+) -> Response:
+    """A new job with the whole conversation, which is told the new inputs."""
+
+    async def make() -> JobView:
+        new = await going_on.go_on(
+            session,
+            principal,
+            job_id,
+            asked,
+            prices=instance.prices,
+            most_queued=instance.settings.most_queued_jobs,
+        )
+        return await queries.get_job(session, principal, new)
+
+    return await once.answer(session, principal, make)
