@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import NamedTuple
 
 import pytest
@@ -69,12 +69,15 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 
 async def until_closed(reader: asyncio.StreamReader) -> Answer | None:
-    """The answer that came before the other side hung up, if one did."""
+    """The answer that came before the other side hung up, if one did; it may hang up on what is still being sent."""
+    pieces: list[bytes] = []
     async with asyncio.timeout(SOON_S):
-        raw = (await reader.read()).decode()
-    if not raw:
+        with suppress(ConnectionResetError):
+            while piece := await reader.read(1 << 16):
+                pieces.append(piece)
+    if not pieces:
         return None
-    head, _, body = raw.partition("\r\n\r\n")
+    head, _, body = b"".join(pieces).decode().partition("\r\n\r\n")
     return Answer(int(head.split()[1]), head.lower(), body)
 
 
