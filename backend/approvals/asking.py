@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
@@ -13,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import queue
+from backend.approvals.wanted import Wanted
 from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission, children
@@ -23,17 +23,6 @@ from backend.metrics.instruments import EVENTS_APPENDED
 
 MOST_ECHOED_CHARACTERS: Final = 4_000
 """Of the input, in the event; the approval itself has the whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A call that runs only if a person agrees."""
-
-    step: int
-    place: int
-    tool: str
-    tool_use_id: str
-    input: dict[str, Any]
 
 
 class Decision(NamedTuple):

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from backend.approvals.asking import Wanted
+from backend.approvals.wanted import Wanted
 from backend.errors import Unavailable
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from backend import logs
-from backend.approvals.asking import Wanted
+from backend.approvals.wanted import Wanted
 from backend.errors import PurasError
 from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
