@@ -61,7 +61,12 @@ PLACE_S = MOST_SILENCE_S
 class Database:
     """The engine and its sessions for one process."""
 
-    def __init__(self, database_url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, database_url: str, *, pool_size: int = 10, most_idle_s: int = 0) -> None:
+        """Open nothing yet; with `most_idle_s`, the server ends a transaction of ours that says nothing for longer.
+
+        A process that is frozen in the middle of one would hold its locks, and everybody who waits for them, for ever.
+        """
+        options = f"{CONNECTION_OPTIONS} -c idle_in_transaction_session_timeout={most_idle_s}s"
         self.pulse = Pulse(database_url)
         self.engine: AsyncEngine = create_async_engine(
             driver_url(database_url),
@@ -71,14 +76,12 @@ class Database:
             pool_pre_ping=False,
             hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
             connect_args={
-                **pooling.connect_settings(database_url, options=CONNECTION_OPTIONS),
+                **pooling.connect_settings(database_url, options=options),
                 "async_creator_fn": self.pulse.connect,
             },
         )
         discard_closed(self.engine)
-        self._hot = HotConnections(
-            database_url, self.pulse, size=pool_size, place_s=PLACE_S, options=CONNECTION_OPTIONS
-        )
+        self._hot = HotConnections(database_url, self.pulse, size=pool_size, place_s=PLACE_S, options=options)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 

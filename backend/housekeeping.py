@@ -40,6 +40,7 @@ LOCK: Final = (
 )
 
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
+_MAY_BE_IDLE: Final = text("set local idle_in_transaction_session_timeout = 0")
 _EXPIRED_SESSIONS: Final = text("delete from sessions where expires_at < now()")
 _EXPIRED_LINKS: Final = text("delete from setup_links where expires_at < now() - interval '7 days'")
 _EXPIRED_INVITATIONS: Final = text("delete from invitations where expires_at < now()")
@@ -69,9 +70,11 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
         return time.monotonic() < turn_ends
 
     async with database.transaction() as keeper:
+        await keeper.execute(_MAY_BE_IDLE)  # for as long as the others work
         if not (await keeper.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
             return False
         async with database.transaction() as session:
+            await session.execute(_MAY_BE_IDLE)  # while the storage removes what it names
             await forget_expired(session, storage)
         await forgotten.sweep(database, storage, may_go_on=may_go_on)
         await usage.recount_old(Drives(database, storage, DEFAULTS), may_go_on=may_go_on)

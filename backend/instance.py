@@ -50,9 +50,9 @@ class Instance:
 
 @asynccontextmanager
 async def open_instance(
-    settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None
+    settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None, most_idle_s: int = 0
 ) -> AsyncIterator[Instance]:
-    """Open the parts of the instance that the settings name, and close them in the end.
+    """Open the parts of the instance that the settings name, and close them in the end; see `Database` of the last.
 
     Raises:
         Unavailable: no database is given and none is running in the home.
@@ -60,7 +60,7 @@ async def open_instance(
     """
     catalogue.use(Path(settings.models) if settings.models else None)
     servers = attach(settings)
-    database = Database(servers.database_url)
+    database = Database(servers.database_url, most_idle_s=most_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
     doorbell = RedisDoorbell(servers.redis_url)
     wakeups = WakeUps(redis, on_cancel)

@@ -36,6 +36,8 @@ from workers.supervisor import Supervisor
 log = logs.get(__name__)
 
 ORPHAN_LOOK_S = 1.0
+MOST_IDLE_S = 30
+"""A process that is frozen for longer has lost its jobs; what it holds in the database is let go as well."""
 TICKETS_STOP_MS = 5_000
 """Without Redis a ticket cannot be given back, and nobody misses it."""
 
@@ -61,7 +63,7 @@ async def _run(current: Settings) -> None:
             supervisor.cancel(job_id)
 
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
-    async with traces, open_instance(current, on_cancel=cancel) as instance:
+    async with traces, open_instance(current, on_cancel=cancel, most_idle_s=MOST_IDLE_S) as instance:
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:
             log.info("jobs have no control groups of their own", reason=why_no_groups)
