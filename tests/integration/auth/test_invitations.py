@@ -67,7 +67,8 @@ async def test_nothing_tells_whether_an_email_has_an_account(
         statements = asked[name] = []
 
         def note(*given: Any, statements: list[str] = statements) -> None:
-            if "sessions" not in given[2]:  # when the browser was seen last is written by the way, now and then
+            # When the browser was seen last is written by the way, now and then.
+            if "sessions" not in given[2]:
                 statements.append(given[2])
 
         event.listen(database.engine.sync_engine, "before_cursor_execute", note)
