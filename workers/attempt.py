@@ -14,7 +14,6 @@ from backend import logs
 from backend.approvals.asking import wait_for_consent
 from backend.bundles.manifest import Skill
 from backend.clock import now
-from backend.connections import AWAY, why_away
 from backend.drive.paths import DrivePath
 from backend.errors import PurasError
 from backend.events.append import NewEvent
@@ -30,6 +29,7 @@ from backend.ledger.service import Used
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import traces
+from workers.absence import through_absence
 from workers.agent.journal import Journal
 from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
@@ -40,7 +40,7 @@ from workers.prepare import Prepared, prepare
 from workers.recorder import BufferedRecorder
 from workers.results import kept_files
 from workers.runners import Postponed, Runner
-from workers.storing import FAULT, GIVE_UP_S, RETRY_S, Storing
+from workers.storing import FAULT, Storing
 
 log = logs.get(__name__)
 
@@ -177,22 +177,18 @@ class Attempt:
         """Gather what the attempt needs, through any absence of the database."""
         if self.claimed.budget and self.claimed.reserved_micros == 0:
             raise BudgetUsedUp(self.claimed.budget)
-        deadline = time.monotonic() + GIVE_UP_S
-        while True:
-            try:
-                return await prepare(
-                    self._instance,
-                    self.claimed,
-                    self._drives,
-                    journal=self._journal,
-                    leaving=self._leaving,
-                    look=self._look,
-                )
-            except AWAY as error:
-                if time.monotonic() > deadline:
-                    raise
-                self._log.warning("not prepared yet; trying again", error=why_away(error))
-            await asyncio.sleep(RETRY_S)
+
+        async def gather() -> Prepared:
+            return await prepare(
+                self._instance,
+                self.claimed,
+                self._drives,
+                journal=self._journal,
+                leaving=self._leaving,
+                look=self._look,
+            )
+
+        return await through_absence(gather, "not prepared yet", job_id=str(self.claimed.job_id))
 
     async def _store(self, skill: Skill | None, ending: Ending) -> None:
         self._is_storing = True  # broken off now, a finished job would run again, and count as lost

@@ -17,10 +17,8 @@ from backend.jobs.claim import Claimed
 from backend.jobs.finish import Ending, finish, is_free
 from backend.metrics.instruments import JOB_FINISH
 from backend.tracing import spans
+from workers.absence import GIVE_UP_S, RETRY_S
 
-RETRY_S: Final = 0.5
-GIVE_UP_S: Final = 120.0
-"""How long a database may be away before the process lets an attempt go: its job is sent on."""
 FAULT: Final = Ending(
     "failed",
     error="The worker could not run this job or store its result. The operator finds the cause in its log.",

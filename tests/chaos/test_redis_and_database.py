@@ -55,7 +55,7 @@ def test_a_killed_database_is_back_and_the_jobs_go_on(
 ) -> None:
     job_ids, refused = [], 0
     for _ in range(2 * ROUNDS):
-        job_ids += naps(client, 20)
+        job_ids += naps(client, 20) + rehearsals(client, 8)
         kill_all(running, "postgres")
         refused += refusals_until_it_answers(client)
     jobs = until_ended(client, job_ids, 45 * ROUNDS)
@@ -80,6 +80,12 @@ def kill_all(running: Running, name: str) -> None:
 
 def naps(client: Client, count: int) -> list[str]:
     return [client.submit("nap", seconds=0.1) for _ in range(count)]
+
+
+def rehearsals(client: Client, count: int) -> list[str]:
+    """Agents, which ask the database at every step; the model is the worker's own."""
+    asked = {"skill": "wander", "model": "puras/rehearsal", "inputs": {"topic": "owls"}}
+    return [client.call("POST", "/v1/jobs", asked)["id"] for _ in range(count)]
 
 
 def assert_all_done(client: Client, books: Ask, jobs: list[Job]) -> None:

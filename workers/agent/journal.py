@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
-from backend import logs
 from backend.approvals.asking import Decision, decisions
 from backend.clock import now
-from backend.connections import AWAY, why_away
 from backend.db import Database
 from backend.events.append import NewEvent
 from backend.jobs.claim import Claimed
 from backend.journal import service
 from backend.journal.service import NOTE_PLACE, OPENING_STEP, Entry, Kept, Writing
 from backend.ledger.service import Used
+from workers.absence import through_absence
 from workers.agent import ToolCall, ToolResult
 from workers.agent.account import model_used, response_facts, result_facts, use_facts
 from workers.drives.errors import AttemptLost
 from workers.models import Reply, Tokens
 from workers.recorder import BufferedRecorder
 
-log = logs.get(__name__)
-
-RETRY_S: Final = 0.5
-GIVE_UP_S: Final = 120.0
-"""How long a paid reply waits in the worker for a database that is away."""
 LAST_WRITE_S: Final = 3.0
 """How long a run that is ended from outside still writes down what it has."""
 
@@ -72,13 +65,7 @@ class Journal:
         Raises:
             AttemptLost: the attempt is not the running one any more.
         """
-        async with self._database.reading() as session:
-            read = await service.read(
-                session, self._claimed.job_id, reserved_micros=self._claimed.reserved_micros
-            )
-            self._decisions = await decisions(
-                session, project_id=self._claimed.project_id, job_id=self._claimed.job_id
-            )
+        read = await through_absence(self._read, "journal not read yet", job_id=str(self._claimed.job_id))
         self._kept = {(kept.entry.step, kept.entry.place): kept for kept in read.entries}
         self.spent_micros = read.spent_micros
         if (OPENING_STEP, 0) in self._kept:
@@ -203,31 +190,31 @@ class Journal:
         writing = Writing(entries, [*await self.recorder.taken(), *told], used, usage or {})
         self.spent_micros = await _seen_through(self._until_kept(writing))
 
+    async def _read(self) -> service.Journalled:
+        async with self._database.reading() as session:
+            read = await service.read(
+                session, self._claimed.job_id, reserved_micros=self._claimed.reserved_micros
+            )
+            self._decisions = await decisions(
+                session, project_id=self._claimed.project_id, job_id=self._claimed.job_id
+            )
+        return read
+
     async def _until_kept(self, writing: Writing) -> int:
-        deadline = time.monotonic() + GIVE_UP_S
-        while True:
-            try:
-                async with self._database.single() as session:
-                    spent = await service.write(
-                        session,
-                        job_id=self._claimed.job_id,
-                        attempt=self._claimed.attempt,
-                        reserved_micros=self._claimed.reserved_micros,
-                        writing=writing,
-                    )
-            except AWAY as error:
-                if time.monotonic() > deadline:
-                    raise
-                log.warning(
-                    "journal not written yet; trying again",
-                    job_id=str(self._claimed.job_id),
-                    error=why_away(error),
+        async def write() -> int | None:
+            async with self._database.single() as session:
+                return await service.write(
+                    session,
+                    job_id=self._claimed.job_id,
+                    attempt=self._claimed.attempt,
+                    reserved_micros=self._claimed.reserved_micros,
+                    writing=writing,
                 )
-                await asyncio.sleep(RETRY_S)
-                continue
-            if spent is None:
-                raise AttemptLost
-            return spent
+
+        spent = await through_absence(write, "journal not written yet", job_id=str(self._claimed.job_id))
+        if spent is None:
+            raise AttemptLost
+        return spent
 
 
 async def _seen_through(work: Coroutine[Any, Any, T]) -> T:

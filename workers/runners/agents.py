@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from backend.instance import Instance
 from backend.providers import service as providers
 from backend.providers.recordings import recorded_job
+from workers.absence import through_absence
 from workers.agent import Tool, Workroom
 from workers.agent.brief import AgentAssignment
 from workers.agent.surroundings import Surroundings
@@ -27,12 +28,15 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
     """The runner of this worker process."""
 
     async def open_model(assignment: AgentAssignment, slug: str | None) -> Model:
-        async with instance.database.glance() as session:
-            recorded = recorded_job(slug)
-            if recorded is not None:
-                return await recording.load(session, project_id=assignment.project_id, job_id=recorded)
-            own_keys = await providers.for_job(session, instance.vault, project_id=assignment.project_id)
-        return models.choose(slug, skill=assignment.skill, inputs=assignment.inputs, own_keys=own_keys)
+        async def find() -> Model:
+            async with instance.database.glance() as session:
+                recorded = recorded_job(slug)
+                if recorded is not None:
+                    return await recording.load(session, project_id=assignment.project_id, job_id=recorded)
+                own_keys = await providers.for_job(session, instance.vault, project_id=assignment.project_id)
+            return models.choose(slug, skill=assignment.skill, inputs=assignment.inputs, own_keys=own_keys)
+
+        return await through_absence(find, "model not found yet", job_id=str(assignment.job_id))
 
     @asynccontextmanager
     async def open_room(assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Workroom]:
