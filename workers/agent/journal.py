@@ -136,7 +136,10 @@ class Journal:
             NewEvent("model_response", response_facts(step, reply, took_s=took_s)),
             *(NewEvent("tool_use", use_facts(call, reply)) for call in calls),
         ]
-        usage = {"model_calls": step, **{f"{name}_tokens": n for name, n in asdict(self._counts).items()}}
+        usage: dict[str, Any] = {"model_calls": step, "model": reply.model}
+        usage |= {f"{name}_tokens": number for name, number in asdict(self._counts).items()}
+        if reply.label:  # no language model was at work, and whoever reads the job is to see it
+            usage["label"] = reply.label
         await self._keep(
             [Entry(step, 0, "reply", content)], events=events, used=[model_used(reply)], usage=usage
         )
