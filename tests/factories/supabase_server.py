@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,12 @@ from email.utils import format_datetime
 from urllib.parse import quote
 from uuid import uuid4
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.doubles.serving import serving
 from tests.factories.supabase_faults import Fault, FaultyHttp
 from tests.factories.supabase_objects import (
     Bucket,
@@ -61,22 +60,10 @@ class SupabaseServer:
     @contextmanager
     def running(self) -> Iterator[SupabaseServer]:
         """Serve on a port of this machine's own."""
-        app = FaultyHttp(self._app(), self.faults, self.requests)
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none",
-                                date_header=False)  # fmt: skip
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, name="supabase")
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert server.started
-        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        try:
+        with serving(
+            FaultyHttp(self._app(), self.faults, self.requests), "supabase", date_header=False
+        ) as self.url:
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join()
 
     def _app(self) -> Starlette:
         objects = "/storage/v1/object"

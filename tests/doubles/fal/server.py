@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.doubles.serving import serving
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 20
 MP4 = b"\x00\x00\x00\x18ftypisom" + b"frames" * 20
@@ -69,22 +69,8 @@ class FalServer:
     @contextmanager
     def running(self) -> Iterator[FalServer]:
         """Serve on a port of this machine's own, in a thread."""
-        config = uvicorn.Config(
-            self.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, name="fal")
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert server.started
-        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        try:
+        with serving(self.app(), "fal") as self.url:
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join()
 
     def app(self) -> Starlette:
         """The routes of the queue."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,6 +17,7 @@ from starlette.routing import Route
 from tests.doubles.messages.grammar import problem
 from tests.doubles.messages.script import Answer, Refuses, Says, refuses
 from tests.doubles.messages.stream import events, message
+from tests.doubles.serving import serving
 
 Script = Sequence[Answer] | Callable[[dict[str, Any]], Answer]
 
@@ -47,22 +46,8 @@ class MessagesServer:
     @contextmanager
     def running(self) -> Iterator[MessagesServer]:
         """Serve on a port of this machine's own, in a thread."""
-        config = uvicorn.Config(
-            self.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, name="messages")
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert server.started
-        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        try:
+        with serving(self.app(), "messages") as self.url:
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join()
 
     def app(self) -> Starlette:
         """The routes of the API."""
