@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from workers.runners import Assignment, Entrypoint, RunLimits
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.house import House
 
 
 class Silent:
@@ -19,7 +20,9 @@ class Silent:
 
 def open_runner(home: Path) -> DeterministicRunner:
     """A runner with every layer that this machine has."""
-    return DeterministicRunner(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    return DeterministicRunner(
+        House(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    )
 
 
 def assignment_of(

@@ -30,6 +30,7 @@ from workers.runners import Runner
 from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.control_groups import open_control_groups
+from workers.sandbox.house import House
 from workers.sandbox.supplies import SupplyBounds
 from workers.supervisor import Supervisor
 
@@ -68,18 +69,20 @@ async def _run(current: Settings) -> None:
         if groups is None:
             log.info("jobs have no control groups of their own", reason=why_no_groups)
         runner = DeterministicRunner(
-            current.home,
-            sandbox=await strictness.mode_for(instance.database, current.sandbox),
-            api_base=current.workers_api_url,
-            idle_s=current.idle_runner_s,
-            pool_mb=current.runner_pool_mb,
-            supply_bounds=SupplyBounds(
-                current.environments_mb,
-                current.environment_unused_days,
-                current.bundles_mb,
-                current.bundle_unused_days,
-            ),
-            control_groups=groups,
+            House(
+                current.home,
+                sandbox=await strictness.mode_for(instance.database, current.sandbox),
+                api_base=current.workers_api_url,
+                idle_s=current.idle_runner_s,
+                pool_mb=current.runner_pool_mb,
+                supply_bounds=SupplyBounds(
+                    current.environments_mb,
+                    current.environment_unused_days,
+                    current.bundles_mb,
+                    current.bundle_unused_days,
+                ),
+                control_groups=groups,
+            )
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
         drives = own_drives(instance)

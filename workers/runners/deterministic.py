@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from workers.runners import Assignment, Failure, Outcome, Recorder
-from workers.sandbox.control_groups import ControlGroups
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.errors import (
     EntrypointRefused,
@@ -16,11 +14,10 @@ from workers.sandbox.errors import (
     SandboxUnavailable,
 )
 from workers.sandbox.house import House
-from workers.sandbox.layers import Layers, Mode
-from workers.sandbox.packages.build_box import BuildLimits
+from workers.sandbox.layers import Mode
 from workers.sandbox.spec import ParentSpec, spec_of
 from workers.sandbox.stay import Guest, job_of, stay
-from workers.sandbox.supplies import Supplies, SupplyBounds
+from workers.sandbox.supplies import Supplies
 from workers.sandbox.telling import announce_sandbox, record_refusal
 from workers.sandbox.verdicts import Meter
 from workers.sandbox.warm import WarmParent
@@ -29,35 +26,9 @@ from workers.sandbox.warm import WarmParent
 class DeterministicRunner:
     """The runner of skills whose entrypoint is a Python function; one process per job, always."""
 
-    def __init__(
-        self,
-        home: Path,
-        *,
-        sandbox: Mode,
-        api_base: str,
-        idle_s: float,
-        pool_mb: int,
-        layers: Layers | None = None,
-        build_limits: BuildLimits | None = None,
-        supply_bounds: SupplyBounds | None = None,
-        control_groups: ControlGroups | None = None,
-    ) -> None:
-        """Open a house under the home; the layers are those of this machine unless given.
-
-        Raises:
-            SandboxMisplaced: the home lies inside a folder that every job may read.
-        """
-        self.house = House(
-            home,
-            sandbox=sandbox,
-            api_base=api_base,
-            idle_s=idle_s,
-            pool_mb=pool_mb,
-            layers=layers,
-            build_limits=build_limits,
-            supply_bounds=supply_bounds,
-            control_groups=control_groups,
-        )
+    def __init__(self, house: House) -> None:
+        self.house = house
+        """Closed with the runner; whoever runs other code of tenants here shares it."""
 
     @property
     def mode(self) -> Mode:

@@ -12,6 +12,7 @@ from tests.integration.agents.conftest import MODEL, Agents
 from workers.models.choice import Models
 from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.house import House
 from workers.supervisor import Supervisor
 
 
@@ -28,7 +29,7 @@ async def sandboxed(agents: Agents, models: Models) -> AsyncIterator[None]:
     """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
     settings = agents.instance.settings
     functions = DeterministicRunner(
-        settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
+        House(settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512)
     )
     runner = agentic_runner(agents.instance, functions.house, models)
     supervisor = Supervisor(agents.instance, {"agentic": runner}, lanes=["default"], capacity=1)

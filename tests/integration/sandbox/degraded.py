@@ -24,6 +24,7 @@ if "bundled" in MISSING:
 from workers.runners import Assignment, Entrypoint, RunLimits, Success  # noqa: E402
 from workers.runners.deterministic import DeterministicRunner  # noqa: E402
 from workers.sandbox import layers  # noqa: E402
+from workers.sandbox.house import House  # noqa: E402
 from workers.sandbox.inside import confine, filters  # noqa: E402
 from workers.sandbox.inside.syscalls import ARCHITECTURES, NUMBERS  # noqa: E402
 
@@ -80,7 +81,7 @@ async def _run(folder: Path, mode: layers.Mode, notes: _Notes, port: int) -> dic
     if UID is not None:
         os.chown(drive, UID, UID)
     runner = DeterministicRunner(
-        folder / "home", sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
+        House(folder / "home", sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
     try:
         inputs = {"secret": str(secret), "port": port, "worker": os.getpid()}

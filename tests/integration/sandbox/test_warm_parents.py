@@ -18,6 +18,7 @@ from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.errors import SandboxMisplaced
+from workers.sandbox.house import House
 from workers.sandbox.layers import Layers
 
 Skill = Callable[..., Assignment]
@@ -197,7 +198,13 @@ async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_netw
 def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SandboxMisplaced, match="PURAS_HOME"):
         DeterministicRunner(
-            Path("/usr/share/puras-test"), sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64
+            House(
+                Path("/usr/share/puras-test"),
+                sandbox="auto",
+                api_base="http://127.0.0.1:9",
+                idle_s=1,
+                pool_mb=64,
+            )
         )
     assert not Path("/usr/share/puras-test").exists()
 
