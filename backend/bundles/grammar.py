@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from backend.bundles import grammar_agent, grammar_evals, grammar_examples, grammar_marketing, grammar_running
+from backend.bundles import (
+    grammar_agent,
+    grammar_evals,
+    grammar_examples,
+    grammar_marketing,
+    grammar_memory,
+    grammar_running,
+)
 from backend.bundles.dialect import Schema
 from backend.bundles.manifest import Skill
 from backend.bundles.reading import FUNCTION, Reading
@@ -12,7 +19,7 @@ from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
 from backend.providers import catalogue
 
-AGENTIC_ONLY = ("model", "text_model", "tools", "routing", "rails")
+AGENTIC_ONLY = ("model", "text_model", "tools", "routing", "memory")
 _MEDIA_KINDS: tuple[catalogue.MediaKind, ...] = ("image", "video", "audio")
 
 
@@ -60,9 +67,10 @@ def _fields(section: Section, reading: Reading) -> dict[str, Any]:
         "output_schema": output_schema if output_schema is not None else {},
         **_media_models(section),
         **grammar_agent.read(section, reading, is_agentic=entry.is_agentic),
+        "memory": grammar_memory.read(section, reading, entry.text, input_schema),
         **grammar_running.read(section),
         **grammar_evals.read(section, reading, input_schema),
-        "examples": grammar_examples.read(section, input_schema, output_schema),
+        "examples": grammar_examples.read(section, input_schema, output_schema, is_agentic=entry.is_agentic),
         "marketing": grammar_marketing.read(section),
     }
     if entry.text and not entry.is_agentic:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any, Final, get_args
-from urllib.parse import urlsplit
 
-from backend.bundles.manifest import Rail, RailPoint, Routing, Tool
+from backend.bundles import grammar_rails, grammar_servers
+from backend.bundles.manifest import BuiltIn, Routing, Tool
 from backend.bundles.names import as_name, is_name, suggestion
-from backend.bundles.patterns import PatternRefusedError, compiled
 from backend.bundles.reading import Reading
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
@@ -34,7 +33,7 @@ def read(section: Section, reading: Reading, *, is_agentic: bool) -> dict[str, A
         "tool_limits": _tool_limits(section),
         "cache_ttl": section.choice("cache_ttl", ("5m", "1h")) or "5m",
         "routing": _routing(section, model),
-        "rails": _rails(section, reading),
+        "rails": grammar_rails.read(section, reading, is_agentic=is_agentic),
     }
 
 
@@ -72,6 +71,8 @@ def _tools(section: Section, reading: Reading) -> tuple[Tool, ...]:
 
 
 def _tool(section: Section, reading: Reading) -> Tool:
+    if "builtin" in section.value:
+        return _built_in(section)
     fields: dict[str, Any] = {
         "description": section.loose_text("description"),
         "confirm": section.flag("confirm"),
@@ -79,8 +80,8 @@ def _tool(section: Section, reading: Reading) -> Tool:
         "idempotent": section.flag("idempotent"),
     }
     if "mcp" in section.value:
-        return Tool(**fields, **_mcp(section))
-    fields["name"] = _tool_name(section)
+        return Tool(**fields, **grammar_servers.read(section))
+    fields["name"] = tool_name(section)
     if "skill" in section.value:
         return Tool(**fields, **_skill_tool(section, reading))
     entrypoint = section.text("entrypoint", is_required=True)
@@ -92,30 +93,20 @@ def _tool(section: Section, reading: Reading) -> Tool:
     return Tool(**fields, entrypoint=entrypoint)
 
 
-def _tool_name(section: Section) -> str | None:
+def _built_in(section: Section) -> Tool:
+    """`{builtin: python}`: what it takes and does is ours to say."""
+    if section.choice("builtin", get_args(BuiltIn)) is None and section.value["builtin"] is None:
+        section.error("builtin", "Which one? Write 'builtin: python'.")
+    confirm = section.flag("confirm")
+    section.finish("A built-in tool")
+    return Tool(name="python", builtin="python", confirm=confirm)
+
+
+def tool_name(section: Section) -> str | None:
     name = section.text("name", is_required=True)
     if name and not is_name(name):
         section.error("name", f"{shown(name)} is not a name for a tool. Write {as_name(name)!r}.")
     return name
-
-
-def _mcp(section: Section) -> dict[str, Any]:
-    address = section.text("mcp", is_required=True, most=2_000) or ""
-    parts = urlsplit(address) if _is_url(address) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        section.error("mcp", f"{shown(address)} is not the address of an MCP server. Write 'https://…'.")
-    elif parts.username or parts.password:
-        section.error("mcp", "The address holds a password. Keep it as a secret of the project.")
-    allow = section.texts("allow") if "allow" in section.value else None
-    section.finish("A tool that is an MCP server")
-    return {"mcp": address, "allow": allow}
-
-
-def _is_url(address: str) -> bool:
-    try:
-        return urlsplit(address).port is None or True
-    except ValueError:
-        return False
 
 
 def _skill_tool(section: Section, reading: Reading) -> dict[str, Any]:
@@ -171,46 +162,3 @@ def _routing(parent: Section, model: str | None) -> Routing | None:
     section.finish("'routing'")
     given = {"on": triggers} if triggers else {}
     return Routing(escalate_to=escalate_to or "", after=after or 2, **given)
-
-
-def _rails(parent: Section, reading: Reading) -> tuple[Rail, ...]:
-    found: list[Rail] = []
-    for section in parent.sections("rails", "rails"):
-        rail = _rail(section, reading)
-        if rail.name and any(rail.name == other.name for other in found):
-            section.error("name", f"Two rails are called {rail.name!r}. Rename one.")
-        found.append(rail)
-    return tuple(found)
-
-
-def _rail(section: Section, reading: Reading) -> Rail:
-    name = _tool_name(section) or ""
-    value = section.raw("on")
-    points = section.choices("on", get_args(RailPoint)) if isinstance(value, list) else ()
-    if not isinstance(value, list):
-        point = section.choice("on", get_args(RailPoint))
-        points = (point,) if point else ()
-        if value is None:
-            section.error("on", f"'on' is missing here. Add one of {', '.join(get_args(RailPoint))}.")
-    action = section.choice("action", ("block", "redact", "approve")) or "block"
-    tests = {key: section.text(key) for key in ("pattern", "criteria", "entrypoint")}
-    given = [key for key, text in tests.items() if text]
-    if len(given) != 1:
-        section.error(None, "A rail has exactly one of 'pattern', 'criteria' and 'entrypoint'.")
-    if action == "redact" and given and given != ["pattern"]:
-        section.error("action", "Only a rail with a 'pattern' can redact. Use 'block' or 'approve'.")
-    _check_rail_tests(section, reading, tests)
-    tools, message = section.texts("tools"), section.text("message") or ""
-    section.finish("A rail")
-    return Rail(name=name, on=points, action=action, tools=tools, message=message, **tests)
-
-
-def _check_rail_tests(section: Section, reading: Reading, tests: dict[str, str | None]) -> None:
-    pattern, entrypoint = tests["pattern"], tests["entrypoint"]
-    if pattern:
-        try:
-            compiled(pattern)
-        except PatternRefusedError as error:
-            section.error("pattern", f"The pattern {shown(pattern)} is not taken: {error}.")
-    if entrypoint:
-        reading.function(section, "entrypoint", entrypoint)

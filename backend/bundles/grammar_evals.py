@@ -139,7 +139,7 @@ def _dataset(section: Section, name: str, reading: Reading, input_schema: Schema
     except PurasError as error:
         section.error("dataset", error.detail)
         return None
-    inputs = InputSchema(input_schema) if input_schema is not None else None
+    inputs = InputSchema(input_schema, takes_attachments=True) if input_schema is not None else None
     for problem in _case_problems(file, content, inputs, reading.findings):
         reading.findings.error(problem)
     return path

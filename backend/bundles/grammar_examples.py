@@ -18,10 +18,12 @@ MAX_EXAMPLES: Final = 100
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
-def read(section: Section, input_schema: Schema | None, output_schema: Schema | None) -> tuple[Example, ...]:
+def read(
+    section: Section, input_schema: Schema | None, output_schema: Schema | None, *, is_agentic: bool
+) -> tuple[Example, ...]:
     """The examples of the skill."""
     found: list[Example] = []
-    inputs = InputSchema(input_schema) if input_schema is not None else None
+    inputs = InputSchema(input_schema, takes_attachments=is_agentic) if input_schema is not None else None
     output = OutputSchema(output_schema) if output_schema is not None else None
     for number, example in enumerate(section.sections("examples", "examples"), 1):
         if number > MAX_EXAMPLES or example.is_late:

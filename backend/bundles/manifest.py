@@ -12,6 +12,7 @@ from backend.bundles.value_schemas import InputSchema, OutputSchema
 
 RetryReason = Literal["worker_lost", "timeout", "error"]
 RailPoint = Literal["input", "tool", "output", "retrieval"]
+RailAction = Literal["block", "redact", "approve", "flag"]
 
 
 class _Part(BaseModel):
@@ -51,8 +52,12 @@ class Limits(_Part):
     output_mb: int | None = None
 
 
+BuiltIn = Literal["python"]
+"""Tools of ours that a skill has to ask for."""
+
+
 class Tool(_Part):
-    """A tool of an agent: a function of the bundle, another skill, or the tools of an MCP server."""
+    """A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or one of ours."""
 
     name: str | None = None
     """Every tool has one but those of an MCP server."""
@@ -65,8 +70,12 @@ class Tool(_Part):
     """Full name of the skill that the tool runs."""
     mcp: str | None = None
     """Address of an MCP server."""
+    builtin: BuiltIn | None = None
+    """A tool of ours that a skill has to ask for."""
     allow: tuple[str, ...] | None = None
     """Tools of the MCP server that are offered; `None`: all."""
+    headers: dict[str, str] = {}
+    """Sent to the MCP server; `${secret:NAME}` in a value stands for a secret, which is put in when a run begins."""
     confirm: bool = False
     read_only: bool = False
     idempotent: bool = False
@@ -110,17 +119,43 @@ class Routing(_Part):
     after: int = 2
 
 
+class MemoryUse(_Part):
+    """What an agent has of its project's memory."""
+
+    scope: Literal["skillpack", "workspace"] = "skillpack"
+    """For whom it remembers what has no key."""
+    digest: bool = False
+    """Tell each run what is remembered of its inputs, and what is pinned."""
+    keys: tuple[str, ...] = ()
+    """Inputs that say what a job is about; empty: every address and every image."""
+    read_only: bool = False
+
+
 class Rail(_Part):
     """A guard on what goes in, comes out, or passes a tool."""
 
     name: str
     on: tuple[RailPoint, ...]
-    action: Literal["block", "redact", "approve"] = "block"
+    action: RailAction = "block"
     pattern: str | None = None
+    pii: tuple[str, ...] = ()
+    """Kinds of data about people."""
+    words: tuple[str, ...] = ()
+    fits: Schema | None = None
+    """What the value has to fit."""
     criteria: str | None = None
+    """Judged by a model, which nothing here does: such a rail blocks."""
     entrypoint: str | None = None
+    """A function of the bundle that says whether the value may pass."""
+    timeout_s: float = 10.0
+    """Of that function."""
     tools: tuple[str, ...] = ()
+    """Of which tools; empty: all."""
     message: str = ""
+    """What is said of what does not pass."""
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.pattern, self.pii, self.words, id(self.fits)))
 
 
 class Skill(_Part):
@@ -153,6 +188,8 @@ class Skill(_Part):
     cache_ttl: Literal["5m", "1h"] = "5m"
     routing: Routing | None = None
     rails: tuple[Rail, ...] = ()
+    memory: MemoryUse | None = None
+    """`None`: neither tools nor a digest."""
 
     examples: tuple[Example, ...] = ()
     evals: tuple[Grader, ...] = ()
@@ -179,6 +216,11 @@ class Skill(_Part):
         return "" if self.is_agentic else self.entrypoint.rpartition(":")[2]
 
     @property
+    def is_judged(self) -> bool:
+        """Whether a language model judges its results."""
+        return any(grader.kind == "rubric" for grader in self.evals)
+
+    @property
     def is_submittable(self) -> bool:
         """Whether jobs may name it: subskills are run by their parent alone."""
         return self.parent_skill is None
@@ -198,7 +240,7 @@ class Skill(_Part):
     @cached_property
     def inputs(self) -> InputSchema:
         """The input schema, compiled once."""
-        return InputSchema(self.input_schema)
+        return InputSchema(self.input_schema, takes_attachments=self.is_agentic)
 
     @cached_property
     def output(self) -> OutputSchema:

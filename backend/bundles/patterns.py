@@ -19,6 +19,9 @@ class Matcher(Protocol):
     def search(self, text: str) -> Any:
         """A match anywhere in the text, or None."""
 
+    def finditer(self, text: str) -> Any:
+        """Every match, from left to right."""
+
 
 class PatternRefusedError(ValueError):
     """The pattern cannot be used; the text says why."""

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any, Final, get_args
 
 from backend.bundles.dialect import DIALECT_TYPES
-from backend.bundles.manifest import RailPoint, RetryReason
+from backend.bundles.grammar_servers import MOST_HEADERS
+from backend.bundles.manifest import BuiltIn, RailPoint, RetryReason
 from backend.bundles.names import NAME_PATTERN
 from backend.providers import catalogue
 from backend.providers.catalogue import Catalogue
@@ -66,6 +67,7 @@ def _properties(models: Catalogue) -> dict[str, _Schema]:
         "cache_ttl": _said("How long the prompt is cached.", {"enum": ["5m", "1h"]}),
         "routing": _said("When a stronger model takes over.", _routing(models)),
         "rails": _said("Guards on what goes in, comes out, or passes a tool.", _list(_rail())),
+        "memory": _said("What the agent has of its project's memory: tools, and a digest.", _memory()),
         "evals": _said("Graders, or a dataset with graders.", {"anyOf": [_list(_grader()), _evals()]}),
         "marketing": _said("What the public page says.", {"type": "object"}),
     }
@@ -108,9 +110,15 @@ def _tool() -> _Schema:
                 required=["name", "entrypoint", "input_schema", "output_schema"],
             ),
             _object({"name": _NAME, "skill": _TEXT, **shared}, required=["name", "skill"]),
-            _object({"mcp": _TEXT, "allow": _TEXTS, **shared}, required=["mcp"]),
+            _object({"builtin": {"enum": list(get_args(BuiltIn))}, "confirm": _FLAG}, required=["builtin"]),
+            _object({"mcp": _TEXT, "allow": _TEXTS, "headers": _headers(), **shared}, required=["mcp"]),
         ]
     }
+
+
+def _headers() -> _Schema:
+    value = {"type": "string", "pattern": r"^[\x20-\x7e]*$", "minLength": 1}
+    return {"type": "object", "additionalProperties": value, "maxProperties": MOST_HEADERS}
 
 
 def _routing(models: Catalogue) -> _Schema:
@@ -134,6 +142,16 @@ def _rail() -> _Schema:
         },
         required=["name", "on"],
     )
+
+
+def _memory() -> _Schema:
+    fields = {
+        "scope": _said("For whom it remembers what has no key.", {"enum": ["skillpack", "workspace"]}),
+        "digest": _said("Tell each run what is remembered of its inputs, and what is pinned.", _FLAG),
+        "keys": _said("Inputs that say what a job is about; empty: every address and image.", _TEXTS),
+        "read_only": _said("Neither memory_put nor memory_forget.", _FLAG),
+    }
+    return {"anyOf": [_FLAG, _object(fields)]}
 
 
 def _grader() -> _Schema:

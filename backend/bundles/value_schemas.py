@@ -17,8 +17,11 @@ from backend.bundles.patterns import compiled
 from backend.bundles.validator import TooManyStepsError, Validator
 from backend.errors import Problem
 
+ATTACHMENTS: Final = "attachments"
+"""The input of agents for files to look at; they take it whether or not their schema declares it."""
 MAX_VALUE_DEPTH: Final = 64
 MAX_INTEGER_BITS: Final = 4_096
+FILES: Final[Schema] = {"type": "array", "items": {"type": "file"}}
 MAX_DEFAULTS: Final = 10_000  # filled into one value; only defaults that hold themselves come near
 
 
@@ -32,7 +35,8 @@ class Checked(NamedTuple):
 class InputSchema:
     """An `input_schema`, ready to check and complete inputs."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, *, takes_attachments: bool = False) -> None:
+        """`takes_attachments`: a list of files is taken under that name, though the schema does not declare it."""
         parts = references.same_value(schema, schema)
         self._schema = schema
         self._validator = Validator(to_json_schema(schema))
@@ -44,6 +48,8 @@ class InputSchema:
             or any(part.get("additionalProperties") not in (None, False) for part in parts)
             or any(part.get("unevaluatedProperties") not in (None, False) for part in parts)
         )
+        is_own = self._is_open or self._declares(ATTACHMENTS)
+        self._attachments = Validator(to_json_schema(FILES)) if takes_attachments and not is_own else None
 
     def check(self, value: Any) -> Checked:
         """The inputs with defaults filled in, and what is wrong with them."""
@@ -55,6 +61,8 @@ class InputSchema:
         problems = _unstorable(value, "inputs")
         if problems:
             return Checked(value, problems)
+        if self._attachments is not None and ATTACHMENTS in value:
+            return self._with_attachments(value, self._attachments)
         undeclared = [] if self._is_open else [name for name in value if not self._declares(name)]
         problems = [sentences.undeclared(name, self.declared, "inputs") for name in undeclared[:50]]
         if self._has_defaults:
@@ -63,6 +71,13 @@ class InputSchema:
             {name: inner for name, inner in value.items() if name not in undeclared} if undeclared else value
         )
         return Checked(value, problems + _fit(self._validator, known, "inputs"))
+
+    def _with_attachments(self, value: dict[str, Any], files: Validator) -> Checked:
+        """Checked apart from the others, which a schema that allows nothing else would refuse them with."""
+        attached = value[ATTACHMENTS]
+        checked = self.check({name: inner for name, inner in value.items() if name != ATTACHMENTS})
+        problems = _fit(files, attached, f"inputs.{ATTACHMENTS}")
+        return Checked({**checked.value, ATTACHMENTS: attached}, [*checked.problems, *problems])
 
     def _declares(self, name: str) -> bool:
         return name in self.declared or any(compiled(pattern).search(name) for pattern in self._patterns)

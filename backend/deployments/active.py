@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.auth.principal import Principal
+from backend.bundles import adhoc
 from backend.bundles.manifest import Manifest, Skill
 from backend.db import AnySession
 from backend.deployments import manifests
@@ -23,6 +24,7 @@ from backend.deployments.errors import (
 )
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.errors import SkillpackNotFound
+from backend.skillpacks.tables import full_name
 
 MAX_VERSION = 2**31 - 1  # of the column
 
@@ -33,21 +35,28 @@ class ResolvedSkill(NamedTuple):
     skill: Skill
     skillpack_id: UUID
     skillpack_slug: str
-    deployment_id: UUID
+    deployment_id: UUID | None
+    """None for a prompt that runs without one."""
     version: int | None
     """None for a draft."""
-    sha256: str
+    sha256: str | None
     is_default: bool = False
     """Whether its skillpack is the project's default one."""
     has_budgets: bool = False
     """Whether budgets may stand against a job of it: asked here, so that a submit without any asks nothing more."""
+
+    @property
+    def full_name(self) -> str:
+        """What it is called by in the project: `resize`, or `images/resize` of another skillpack than the default."""
+        return full_name(self.skill.name, self.skillpack_slug, is_default=self.is_default)
 
 
 class DeployedSkill(NamedTuple):
     """A skill of a version that a job is pinned to."""
 
     skill: Skill
-    sha256: str
+    sha256: str | None
+    """None: it has no bundle."""
     manifest: Manifest
     """All skills of the version."""
 
@@ -93,20 +102,70 @@ async def resolve_skill(
     return await _chosen(session, principal, rows, name)
 
 
-async def load_deployed_skill(session: AnySession, deployment_id: UUID, skill_name: str) -> DeployedSkill:
+async def resolve_prompt(
+    session: AnySession,
+    principal: Principal,
+    *,
+    name: str = adhoc.INLINE,
+    skillpack: str | None = None,
+    version: int | None = None,
+    deployment_id: UUID | None = None,
+) -> ResolvedSkill:
+    """What a prompt of a request, or the kernel of a notebook, runs with: a version of the named skillpack, else with
+    nothing but the project.
+
+    Raises:
+        DeploymentNotFound: there is no such version.
+        NothingActive: nothing was activated yet in that skillpack.
+        SkillpackNotFound: there is no such skillpack.
+    """
+    if skillpack is None and version is None and deployment_id is None:
+        values = {"project_id": principal.project_id}
+        row = (await session.execute(_DEFAULT_SKILLPACK, values)).one()
+        return _prompt(name, row, adhoc.NO_SKILLS, None)
+    wanted = _taken_apart(name, skillpack)
+    rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
+    rows = [row for row in rows if skillpack is not None or row.is_default]
+    if not rows:
+        await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
+    known = (await manifests.of(session, [rows[0].deployment_id]))[rows[0].deployment_id]
+    return _prompt(name, rows[0], known.manifest, known.sha256)
+
+
+def _prompt(name: str, row: Any, manifest: Manifest, sha256: str | None) -> ResolvedSkill:
+    skill = adhoc.agent_of(name, manifest)
+    assert skill is not None  # noqa: S101 - it needs no skill of the manifest
+    return ResolvedSkill(
+        skill=skill,
+        skillpack_id=row.skillpack_id,
+        skillpack_slug=row.slug,
+        deployment_id=row.deployment_id,
+        version=row.version,
+        sha256=sha256,
+        is_default=row.is_default,
+        has_budgets=row.has_budgets,
+    )
+
+
+async def load_deployed_skill(
+    session: AnySession, deployment_id: UUID | None, skill_name: str
+) -> DeployedSkill:
     """The skill of a job that was accepted before, deleted versions included; no query when it is known.
 
     Raises:
         DeploymentNotFound: the version's row is gone.
         SkillNotFound: the version has no such skill.
     """
-    known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
-    if known is None:
-        raise DeploymentNotFound(str(deployment_id))
-    found = known.manifest.find(skill_name)
+    manifest, sha256 = adhoc.NO_SKILLS, None
+    if deployment_id is not None:
+        known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
+        if known is None:
+            raise DeploymentNotFound(str(deployment_id))
+        manifest, sha256 = known
+    found = manifest.find(skill_name) or adhoc.agent_of(skill_name, manifest)
     if found is None:
         raise SkillNotFound(skill_name, ())
-    return DeployedSkill(found, known.sha256, known.manifest)
+    return DeployedSkill(found, sha256, manifest)
 
 
 def _taken_apart(skill: str, skillpack: str | None) -> _Wanted:
@@ -159,6 +218,12 @@ _CONDITIONS: Final = {
 }
 
 
+_DEFAULT_SKILLPACK: Final = text("""
+    select p.id as skillpack_id, p.slug, p.is_default, cast(null as uuid) as deployment_id,
+           cast(null as int) as version,
+           exists (select from budgets b where b.project_id = p.project_id and b.enforce) as has_budgets
+    from skillpacks p where p.project_id = :project_id and p.is_default
+""")
 _SKILLPACK: Final = text("""
     select id from skillpacks where project_id = :project_id and :ref in (slug, cast(id as text))
 """)

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, Up
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Role
 from backend.bundles.archive import MAX_ZIPPED_BYTES
-from backend.deployments import service
+from backend.deployments import files, service, standing
 from backend.deployments.diff import diff
 from backend.deployments.errors import NothingActive
 from backend.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
 from backend.deployments.schemas import (
     DeploymentAnswer,
-    DeploymentSummary,
     DiffAnswer,
+    ListedDeployment,
     PullAnswer,
     ValidationAnswer,
 )
@@ -104,11 +104,10 @@ async def list_deployments(
     session: SessionDep,
     skillpack: SkillpackRef = None,
     limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
-) -> list[DeploymentSummary]:
-    """The versions of a skillpack, newest first."""
-    rows = await service.list_(session, principal, skillpack=skillpack, limit=limit)
-    pack = await skillpacks.get(session, principal, skillpack)
-    return [DeploymentSummary.of(row, pack) for row in rows]
+) -> list[ListedDeployment]:
+    """The versions of a skillpack, newest first, each with its jobs that have not ended and its scores."""
+    rows = await standing.listed(session, principal, skillpack=skillpack, limit=limit)
+    return [ListedDeployment.as_it_stands(row) for row in rows]
 
 
 @router.get("/deployments/pull")
@@ -152,10 +151,18 @@ async def get_deployment(
 @router.post("/deployments/{deployment}/activate")
 @router.post("/skillpacks/{skillpack}/deployments/{deployment}/activate")
 async def activate_deployment(
-    deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
+    *,
+    deployment: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: SkillpackRef = None,
+    force: Annotated[bool, Query(description="Without the gates of its skills; for admins.")] = False,
 ) -> DeploymentAnswer:
-    """Make a version the active one, newer or older; running jobs stay on theirs."""
-    switched = await service.activate(session, principal, deployment, skillpack=skillpack)
+    """Make a version the active one, newer or older; running jobs stay on theirs.
+
+    One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+    """
+    switched = await service.activate(session, principal, deployment, skillpack=skillpack, force=force)
     return DeploymentAnswer.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
 
 
@@ -189,6 +196,25 @@ async def download_bundle(
     found = await service.get(session, principal, deployment, skillpack=skillpack)
     await service.record_revealed(session, principal, "deployment.downloaded", found)
     return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+
+
+@router.get("/deployments/{deployment}/files/{path:path}", response_class=Response)
+@router.get("/skillpacks/{skillpack}/deployments/{deployment}/files/{path:path}", response_class=Response)
+async def read_deployment_file(
+    *,
+    deployment: str,
+    path: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+) -> Response:
+    """One file of a version as it was pushed."""
+    content = await files.read(
+        session, principal, deployment, path, skillpack=skillpack, storage=instance.storage
+    )
+    headers = {"Content-Disposition": "attachment", "Cache-Control": "no-store"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/deployments/{deployment}/diff")

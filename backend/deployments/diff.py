@@ -62,7 +62,7 @@ async def diff(
     )
     known = await manifests.of(session, (older.id, head.id))
     bundles = [await storage.get_bundle(one.sha256) for one in (older, head)]
-    files = await asyncio.to_thread(_file_changes, *bundles) if bundles[0] != bundles[1] else []
+    files = await asyncio.to_thread(file_changes, *bundles) if bundles[0] != bundles[1] else []
     changes = schema_changes.between(known[older.id].manifest, known[head.id].manifest)
     return Diff(older, head, files, changes)
 
@@ -74,7 +74,8 @@ async def _active_id(session: AsyncSession, principal: Principal, head: Deployme
     return str(pack.active_deployment_id)
 
 
-def _file_changes(base: bytes, head: bytes) -> list[FileChange]:
+def file_changes(base: bytes, head: bytes) -> list[FileChange]:
+    """The files that are not the same in two bundles, by path."""
     before, after = Archive(base).entries, Archive(head).entries
     found = []
     for path in sorted(before.keys() | after.keys()):

@@ -2,6 +2,7 @@
 
 Missing
 ├── DeploymentNotFound      no such version, or it was deleted
+├── DeploymentFileNotFound  the version has no such file
 ├── NothingActive           the skillpack has no active version yet
 ├── SkillNotFound           the version has no such skill
 ├── SubskillNotSubmittable  only its parent runs it
@@ -11,6 +12,7 @@ Conflict
 ├── SkillpackMismatch       the skill's own name says another skillpack
 ├── DeploymentActive        the active version cannot be deleted
 ├── DeploymentInUse         live jobs run on it
+├── DeploymentListed        a listing of the marketplace runs it
 └── DraftNotActivatable     drafts are run, never activated
 """
 
@@ -32,6 +34,19 @@ class DeploymentNotFound(Missing):
             f"There is no deployment {ref[:100]!r} here, or it was deleted. GET /v1/deployments lists them; "
             "a plain number is a version of the skillpack.",
             deployment=ref[:100],
+        )
+
+
+class DeploymentFileNotFound(Missing):
+    """The version has no such file."""
+
+    code = "deployment_file_not_found"
+
+    def __init__(self, version: int | None, path: str) -> None:
+        which = "The draft" if version is None else f"Version {version}"
+        super().__init__(
+            f"{which} has no file {path[:200]!r}. GET /v1/deployments/{{deployment}}/bundle has all that it has.",
+            path=path[:200],
         )
 
 
@@ -113,6 +128,18 @@ class DeploymentInUse(Conflict):
         super().__init__(
             f"Version {version} still has {jobs} {are} not ended. Wait for them or cancel them.",
             live_jobs=jobs,
+        )
+
+
+class DeploymentListed(Conflict):
+    """A listing of the marketplace runs it now."""
+
+    code = "deployment_listed"
+
+    def __init__(self, version: int | None, listing: str) -> None:
+        super().__init__(
+            f"Version {version} is what the listing {listing!r} runs. Add another version to it, or take it down.",
+            listing=listing,
         )
 
 

@@ -15,10 +15,13 @@ from backend.auth.principal import Principal, Role, visible
 from backend.bundles.manifest import Manifest
 from backend.bundles.read import ReadBundle, read_bundle
 from backend.deployments import manifests, schema_changes
+from backend.deployments.switching import make_active
 from backend.deployments.tables import Deployment
 from backend.errors import Invalid, Problem
+from backend.evals import gates
 from backend.limits.quotas import Quota, Quotas
 from backend.limits.room import make_room
+from backend.marketplace import following
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import Skillpack
 from backend.storage import Storage
@@ -41,6 +44,8 @@ async def push(
 ) -> Deployment:
     """Make the bundle the next version of the skillpack, and the active one unless told otherwise.
 
+    A version whose skills have gates becomes active when their suites have passed.
+
     Raises:
         BundleInvalid: with everything that is wrong; nothing is stored.
         BundleUnreadable: it is not a zip, or not a safe one.
@@ -58,8 +63,11 @@ async def push(
     deployment.version = pack.last_version
     session.add(deployment)
     await session.flush()
+    is_active = activate and not await gates.begin(session, principal, deployment)
     if activate:
-        pack.active_deployment_id = deployment.id
+        await gates.supersede(session, pack, by=deployment)
+    if is_active:
+        await make_active(session, pack, deployment)
     _take_over_titles(pack, read.manifest)
     await session.flush()
     await audit.record(
@@ -69,8 +77,10 @@ async def push(
         f"{pack.slug} v{deployment.version}",
         deployment_id=str(deployment.id),
         sha256=read.sha256,
-        is_active=activate,
+        is_active=is_active,
     )
+    if is_active:
+        await following.follow(session, principal, deployment)
     return deployment
 
 

@@ -10,10 +10,13 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.bundles.manifest import Example, Limits, Manifest, Retries, Skill
 from backend.bundles.read import ReadBundle
-from backend.deployments.diff import Diff
+from backend.deployments.diff import Diff, FileChange
+from backend.deployments.schema_changes import Change
 from backend.deployments.service import ActiveSkill
+from backend.deployments.standing import Listed
 from backend.deployments.tables import Deployment
 from backend.errors import Problem
+from backend.evals.gates import GateView
 from backend.skillpacks.tables import Skillpack
 
 
@@ -54,11 +57,49 @@ class DeploymentSummary(_Answer):
     notes: str
     created_by: str
     created_at: datetime
+    gate: GateView | None
+    """How it stands with the gates of its skills; `null`: nothing was asked of it yet."""
 
     @classmethod
     def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentSummary:
         """The summary of a deployment of that skillpack."""
         return cls(**_summary(deployment, skillpack))
+
+
+class SkillScoreAnswer(_Answer):
+    """What the newest finished suite of a skill came to, on the skill's own model."""
+
+    skill: str
+    suite_id: UUID
+    mean_score: float | None
+    """0 to 100."""
+    pass_rate_pct: float | None
+
+
+class ListedDeployment(DeploymentSummary):
+    """A version among the others of its skillpack."""
+
+    skills: list[str]
+    """Those that jobs can name."""
+    gated_skills: list[str]
+    """Those of them of which a suite has to pass before the version becomes active."""
+    live_jobs: int
+    """Jobs that have not ended, and stay on it whatever is activated."""
+    scores: list[SkillScoreAnswer]
+    """By skill; empty: no suite of it has finished."""
+
+    @classmethod
+    def as_it_stands(cls, listed: Listed) -> ListedDeployment:
+        """The version as it stands now."""
+        every = listed.deployment.manifest["skills"]  # as it is stored: a long list parses no manifest
+        skills = [skill for skill in every if not skill.get("parent_skill")]  # absent: older than sub-skills
+        return cls(
+            **_summary(listed.deployment, listed.skillpack),
+            skills=[skill["name"] for skill in skills],
+            gated_skills=[skill["name"] for skill in skills if skill.get("eval_gate")],
+            live_jobs=listed.standing.live_jobs,
+            scores=[SkillScoreAnswer(**score._asdict()) for score in listed.standing.scores],
+        )
 
 
 class DeploymentAnswer(DeploymentSummary):
@@ -116,6 +157,18 @@ class FileChangeAnswer(_Answer):
     base_bytes: int | None
     head_bytes: int | None
 
+    @classmethod
+    def of(cls, file: FileChange) -> FileChangeAnswer:
+        """The file as it is shown."""
+        is_kept = file.base_bytes is not None and file.head_bytes is not None
+        change: Literal["added", "removed", "changed"] = "added" if file.base_bytes is None else "removed"
+        return cls(
+            path=file.path,
+            change="changed" if is_kept else change,
+            base_bytes=file.base_bytes,
+            head_bytes=file.head_bytes,
+        )
+
 
 class SkillChangeAnswer(_Answer):
     """A skill that differs, and whether its callers can trip over it."""
@@ -124,6 +177,13 @@ class SkillChangeAnswer(_Answer):
     path: str
     message: str
     is_breaking: bool
+
+    @classmethod
+    def of(cls, change: Change) -> SkillChangeAnswer:
+        """The change as it is shown."""
+        return cls(
+            skill=change.skill, path=change.place, message=change.message, is_breaking=change.is_breaking
+        )
 
 
 class DiffAnswer(_Answer):
@@ -142,28 +202,8 @@ class DiffAnswer(_Answer):
             base=DeploymentSummary.of(diff.base, skillpack),
             head=DeploymentSummary.of(diff.head, skillpack),
             is_breaking=diff.is_breaking,
-            files=[
-                FileChangeAnswer(
-                    path=file.path,
-                    change="added"
-                    if file.base_bytes is None
-                    else "removed"
-                    if file.head_bytes is None
-                    else "changed",
-                    base_bytes=file.base_bytes,
-                    head_bytes=file.head_bytes,
-                )
-                for file in diff.files
-            ],
-            skills=[
-                SkillChangeAnswer(
-                    skill=change.skill,
-                    path=change.place,
-                    message=change.message,
-                    is_breaking=change.is_breaking,
-                )
-                for change in diff.changes
-            ],
+            files=[FileChangeAnswer.of(file) for file in diff.files],
+            skills=[SkillChangeAnswer.of(change) for change in diff.changes],
         )
 
 
@@ -171,6 +211,8 @@ class SkillSummary(_Answer):
     """A skill that jobs can name."""
 
     name: str
+    full_name: str
+    """What a job calls it by: its name, before it the skillpack's and a slash where that is not the default one."""
     skillpack: str
     """Slug of the skillpack that it is in."""
     skillpack_id: UUID
@@ -185,6 +227,7 @@ class SkillSummary(_Answer):
     def of(cls, active: ActiveSkill) -> SkillSummary:
         """The summary of an active skill."""
         return cls(
+            full_name=active.full_name,
             skillpack=active.skillpack.slug,
             skillpack_id=active.skillpack.id,
             deployment_id=active.deployment.id,
@@ -256,4 +299,5 @@ def _summary(deployment: Deployment, skillpack: Skillpack) -> dict[str, Any]:
         "notes": deployment.notes,
         "created_by": deployment.created_by,
         "created_at": deployment.created_at,
+        "gate": deployment.gate,
     }

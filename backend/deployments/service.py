@@ -17,14 +17,18 @@ from backend.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
 from backend.deployments.errors import (
     DeploymentActive,
     DeploymentInUse,
+    DeploymentListed,
     DeploymentNotFound,
     DraftNotActivatable,
 )
 from backend.deployments.push import push, push_draft, validate
+from backend.deployments.switching import switch
 from backend.deployments.tables import Deployment
+from backend.evals import gates
 from backend.jobs.tables import Job
+from backend.marketplace import following
 from backend.skillpacks import service as skillpacks
-from backend.skillpacks.tables import Skillpack
+from backend.skillpacks.tables import Skillpack, full_name
 
 __all__ = [
     "MOST_LISTED",
@@ -50,6 +54,11 @@ class ActiveSkill(NamedTuple):
     skill: Skill
     skillpack: Skillpack
     deployment: Deployment
+
+    @property
+    def full_name(self) -> str:
+        """What it is called by in the project: `resize`, or `images/resize` of another skillpack than the default."""
+        return full_name(self.skill.name, self.skillpack.slug, is_default=self.skillpack.is_default)
 
 
 async def list_(
@@ -96,25 +105,34 @@ async def get(
 
 
 async def activate(
-    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
+    session: AsyncSession,
+    principal: Principal,
+    ref: str,
+    *,
+    skillpack: str | None = None,
+    force: bool = False,
 ) -> Deployment:
     """Make a version the one that new jobs get; jobs that exist stay on theirs.
+
+    One whose skills have gates becomes active when their suites have passed; an admin can force it.
 
     Raises:
         DeploymentNotFound: there is none such.
         DraftNotActivatable: it is a draft.
+        NotAllowed: the principal may not activate, or not by force.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     deployment, pack = await _held(session, principal, ref, skillpack)
     if deployment.kind == "draft":
         raise DraftNotActivatable
-    if pack.active_deployment_id != deployment.id:
-        previous = str(pack.active_deployment_id) if pack.active_deployment_id else None
-        pack.active_deployment_id = deployment.id
-        await session.flush()
-        target = f"{pack.slug} v{deployment.version}"
-        facts = {"deployment_id": str(deployment.id), "previous_deployment_id": previous}
-        await audit.record(session, principal, "deployment.activated", target, **facts)
+    await gates.supersede(session, pack, by=deployment)
+    if force:
+        principal.require(Role.ADMIN, "deployments:write")
+        await gates.give_up(session, deployment, f"{principal.label} activated it without its gates.")
+    if force or pack.active_deployment_id == deployment.id:
+        await switch(session, principal, pack, deployment, is_forced=force)
+    elif not await gates.begin(session, principal, deployment):
+        await switch(session, principal, pack, deployment)
     return deployment
 
 
@@ -126,21 +144,25 @@ async def delete(
     Raises:
         DeploymentNotFound: there is none such.
         DeploymentActive: it is the active one.
-        DeploymentInUse: jobs of it have not ended.
+        DeploymentInUse: jobs of it have not ended, those of other projects that run it as a listing among them.
+        DeploymentListed: a listing of the marketplace runs it now.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     deployment, pack = await _held(session, principal, ref, skillpack)
     if pack.active_deployment_id == deployment.id:
         raise DeploymentActive(deployment.version)
+    listing = await following.listing_on(session, principal, deployment.id)
+    if listing is not None:
+        raise DeploymentListed(deployment.version, listing)
+    ours = (col(Job.project_id) == principal.project_id) | (col(Job.publisher_id) == principal.project_id)
     live = await session.scalar(
         select(func.count()).where(
-            col(Job.deployment_id) == deployment.id,
-            col(Job.project_id) == principal.project_id,
-            col(Job.finished_at).is_(None),
+            col(Job.deployment_id) == deployment.id, ours, col(Job.finished_at).is_(None)
         )
     )
     if live:
         raise DeploymentInUse(deployment.version, live)
+    await gates.give_up(session, deployment, "It was deleted.")
     deployment.deleted_at = now()
     await session.flush()
     target = f"{pack.slug} v{deployment.version}"

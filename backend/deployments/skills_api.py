@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.auth.dependencies import PrincipalDep, SessionDep
-from backend.deployments import service
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.deployments import prompts, service
+from backend.deployments.prompts import PromptAnswer
 from backend.deployments.schemas import SkillAnswer, SkillSummary, detail_of_skill
 
 router = APIRouter(tags=["skills"])
@@ -30,9 +31,26 @@ async def get_skill(
     """One skill: schemas, examples, limits. The name may be full: `skillpack/skill`."""
     found = await service.get_skill(session, principal, name, skillpack=skillpack, version=version)
     return SkillAnswer(
+        full_name=found.full_name,
         skillpack=found.skillpack_slug,
         skillpack_id=found.skillpack_id,
         deployment_id=found.deployment_id,
         version=found.version,
         **detail_of_skill(found.skill),
+    )
+
+
+@router.get("/skillpacks/{skillpack}/prompts/{skill:path}", summary="Read the prompt of an agent")
+async def get_prompt(
+    skillpack: str,
+    skill: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
+) -> PromptAnswer:
+    """What a skill tells its model, and in which file of the bundle it stands."""
+    return await prompts.read(
+        session, principal, skill, skillpack=skillpack, version=version, storage=instance.storage
     )

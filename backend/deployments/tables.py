@@ -40,5 +40,9 @@ class Deployment(SQLModel, table=True):
     notes: str = Field(default="", max_length=4000)
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    gate: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
+    )
+    """How it stands with the gates of its skills, once somebody wanted it to be active: `evals.gates.GateView`."""
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """Deleted versions keep their row, so that jobs still name them; the bundle goes when nothing uses it."""

@@ -21,6 +21,7 @@ PASSAGE: Final = (
 )
 
 _PREFIX: Final = ".unpacking-"
+_EMPTY: Final = "none"
 _MOST_NOTED: Final = 1_000
 _noted: dict[Path, float] = {}
 _under_way: dict[tuple[asyncio.AbstractEventLoop, Path], asyncio.Task[None]] = {}
@@ -42,6 +43,16 @@ async def ensure_unpacked(storage: Storage, cache_dir: Path, sha256: str) -> Pat
         _under_way[key] = asyncio.create_task(_fetch(storage, target))
         _under_way[key].add_done_callback(lambda _: _under_way.pop(key, None))
     await asyncio.shield(_under_way[key])
+    return target
+
+
+def ensure_empty(cache_dir: Path) -> Path:
+    """The folder that stands for the bundle of jobs without one."""
+    target = cache_dir / _EMPTY
+    target.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with suppress(PermissionError):
+        cache_dir.chmod(PASSAGE)
+    _note_use(target)
     return target
 
 

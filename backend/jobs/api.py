@@ -69,6 +69,10 @@ PatienceDep = Annotated[float, Depends(_patience_s)]
 """Seconds that an answer waits that always waits."""
 
 
+MOST_USD = 1_000_000.0
+MOST_S = 366 * 86_400.0
+
+
 async def _filter(
     *,
     status: Status | None = None,
@@ -76,11 +80,30 @@ async def _filter(
     source: str | None = None,
     version: Annotated[int | None, Query(ge=1, le=LAST_VERSION)] = None,
     since: datetime | None = None,
+    until: datetime | None = None,
+    key: Annotated[UUID | None, Query(description="Id of the API key that submitted them.")] = None,
+    min_cost_usd: Annotated[
+        float | None, Query(ge=0, le=MOST_USD, description="With what they called.")
+    ] = None,
+    min_seconds: Annotated[
+        float | None, Query(ge=0, le=MOST_S, description="From start to end, or to now.")
+    ] = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Found in id, skill, error, metadata.")
     ] = None,
 ) -> JobFilter:
-    return JobFilter(status=status, skill=skill, source=source, version=version, since=since, text=q)
+    return JobFilter(
+        status=status,
+        skill=skill,
+        source=source,
+        version=version,
+        since=since,
+        until=until,
+        key=key,
+        min_cost_micros=None if min_cost_usd is None else round(min_cost_usd * 1e6),
+        min_seconds=min_seconds,
+        text=q,
+    )
 
 
 FilterDep = Annotated[JobFilter, Depends(_filter)]

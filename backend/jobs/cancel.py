@@ -12,26 +12,31 @@ from backend import queue
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.jobs import admission
+from backend.jobs import admission, callers
 from backend.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
 from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
+from backend.webhooks.facts import telling_of_jobs
 
 _HOLD = text("""
-with place as materialized (select job_id from job_queue where job_id = :job_id for update)
-select j.id from jobs j left join place on true where j.id = :job_id for update of j
+with caller as materialized (
+  select p.id from jobs p where p.id = (select parent_job_id from jobs where id = :job_id) for update
+), place as materialized (select job_id from job_queue where job_id = :job_id for update)
+select j.id from jobs j left join caller on true left join place on true where j.id = :job_id for update of j
 """)
-"""First its place, then the job, as claims do: in the other order each would wait for the other's row."""
+"""First the job that called it, or its place, then the job, as claims do: in the other order each would wait for the
+other's row."""
 
 _CANCEL_QUEUED = text(f"""
 with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where id = :job_id and status in ('queued', 'waiting')
-  returning id, project_id, event_seq
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+), told as ({telling_of_jobs("(select * from ended where parent_job_id is null)")}
 ), place as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
@@ -100,6 +105,7 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     ).one_or_none()
     if row is None:
         return False
+    await callers.tell_end(session, job_id)
     queue.note(session, queue.WakeUp(job_id, row.event_seq, is_last=True))
     committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
     committed.note(session, EVENTS_APPENDED)

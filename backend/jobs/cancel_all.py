@@ -11,22 +11,29 @@ from backend import queue
 from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
+from backend.webhooks.facts import telling_of_jobs
 
 _HOLD = text("""
 with places as materialized (
   select job_id from job_queue where project_id = :project_id order by job_id for update
 )
 select j.id from jobs j left join (select count(*) from places) held on true
-where j.project_id = :project_id and j.status in ('queued', 'waiting') order by j.id for update of j
+where j.project_id = :project_id and j.id in (
+  select id from jobs where project_id = :project_id and status in ('queued', 'waiting')
+  union
+  select parent_job_id from jobs where project_id = :project_id and status in ('queued', 'waiting')
+) order by j.created_at, j.id for update of j
 """)
-"""First their places, then the jobs, as claims do: in the other order each would wait for the other's row."""
+"""First their places, then the jobs, as claims do, and callers before what they have called, as ends do: in the other
+order each would wait for the other's row."""
 
-_CANCEL_QUEUED = text("""
+_CANCEL_QUEUED = text(f"""
 with ended as (
   update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where project_id = :project_id and status in ('queued', 'waiting')
-  returning id, event_seq
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+), told as ({telling_of_jobs("(select * from ended where parent_job_id is null)")}
 ), place as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
@@ -41,7 +48,7 @@ with ended as (
   select id, event_seq, clock_timestamp(), 'cancelled', jsonb_build_object('by', cast(:who as text)) from ended
 )
 select id, event_seq from ended
-""")
+""")  # noqa: S608 - the one interpolated value is a constant
 _ASK_RUNNING = text("""
 update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
 where project_id = :project_id and status = 'running'

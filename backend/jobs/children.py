@@ -2,8 +2,8 @@
 
 A child has no place in the queue and none in its project's window: the worker that runs its parent takes it beyond its
 own capacity, since the parent only waits meanwhile. So a window of one, or a full worker, never stands in its way. What
-it may cost is lent by its parent's reservation, and what it did not use goes back. Rows are always held in the order
-parent, child, wallet.
+it may cost is lent by its parent's reservation and goes back when it ends; what it has used, its parent pays with its
+own. Rows are always held in the order parent, child, wallet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_ORPHANS: Final = 50
 
 _CLAIM = text("""
 with parent as (
-  select id, reserved_micros - used_micros as left_micros from jobs
+  select id, reserved_micros - price_micros - used_micros - called_used_micros as left_micros from jobs
   where id = :parent_id and status = 'running' and worker_id = :worker_id for update
 ), child as (
   select c.id, least(c.cap_micros, greatest(0, p.left_micros)) as amount
@@ -52,7 +52,7 @@ with parent as (
 )
 select s.*, p.number as project_number, 0 as stamp, s.created_at as due_at,
        (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = s.project_id) as secrets_stamp
+        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp
 from started s join projects p on p.id = s.project_id
 """)
 
@@ -62,14 +62,6 @@ _HOLD_LENDER = text("""
 select p.id from jobs p
 where p.id = (select parent_job_id from jobs where id = :job_id and attempt = :attempt and reserved_micros > 0)
 for update
-""")
-
-_GIVE_BACK = text("""
-with parent as (
-  update jobs p set reserved_micros = p.reserved_micros + :amount
-  where p.id = :parent_id and p.status = 'running' returning p.project_id
-)
-update wallets w set reserved_micros = w.reserved_micros + :amount from parent where w.project_id = parent.project_id
 """)
 
 _UNLEND = text("""
@@ -89,6 +81,7 @@ with ended as (
   update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
                   error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
                   forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
+                  eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
                   finished_at = clock_timestamp()
   where id = :job_id and attempt = :attempt and status = 'running'
   returning id, project_id, event_seq
@@ -125,12 +118,6 @@ async def hold_parent(session: AnySession, parent_id: UUID | None) -> None:
     """Take the parent's row, if there is one, before that of its child."""
     if parent_id is not None:
         await session.execute(_HOLD_PARENT, {"parent_id": parent_id})
-
-
-async def give_back(session: AnySession, parent_id: UUID | None, amount_micros: int) -> None:
-    """Let the parent have again what its child has not cost, if it still runs."""
-    if parent_id is not None and amount_micros > 0:
-        await session.execute(_GIVE_BACK, {"parent_id": parent_id, "amount": amount_micros})
 
 
 async def unlend(session: AnySession, *, job_id: UUID, attempt: int) -> None:

@@ -26,7 +26,7 @@ class Claimed:
     project_id: UUID
     project_number: int
     skillpack_id: UUID
-    deployment_id: UUID
+    deployment_id: UUID | None
     skill_name: str
     type: str
     inputs: dict[str, Any]
@@ -50,8 +50,29 @@ class Claimed:
     """The budget that left no more than what is reserved; empty: the cap or the wallet decided."""
     model: str | None = None
     """The language model that was asked for, in the place of the skill's."""
+    prompt: str | None = None
+    """Of an inline prompt."""
     parent_job_id: UUID | None = None
     """The job that called it, in whose slot it runs."""
+    source: str = ""
+    """Where it came from."""
+    listing_id: UUID | None = None
+    """What was named, when it is a listing of the marketplace."""
+    listing: str = ""
+    """The slug of that."""
+    listing_version: int | None = None
+    publisher_id: UUID | None = None
+    """The project whose code and secrets these are, when it is another one; then its caller is told little of them."""
+    price_micros: int = 0
+    """Of the listing; a part of the cap and of what is reserved, which the run itself must not spend."""
+    earning_micros: int = 0
+    is_wallet_too_small: bool = False
+    """The wallet could not pay cap and price though nothing else ran: the job must not begin."""
+
+    @property
+    def owner_id(self) -> UUID:
+        """The project whose code and secrets these are."""
+        return self.publisher_id or self.project_id
 
 
 _CLAIM = """
@@ -73,7 +94,9 @@ with picked as (
   from taken t where j.id = t.job_id and j.status = 'queued'
   returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
             j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
-            j.parent_job_id, t.stamp, t.due_at
+            j.prompt, j.parent_job_id, j.source, j.listing_id, j.listing, j.listing_version, j.publisher_id,
+            j.price_micros,
+            j.earning_micros, t.stamp, t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
@@ -81,7 +104,7 @@ with picked as (
 )
 select s.*, p.number as project_number, (select at from clock) as clock,
        (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = s.project_id) as secrets_stamp
+        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp
 from started s join projects p on p.id = s.project_id
 """
 _CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect"))
@@ -171,5 +194,14 @@ def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
         request_id=row.request_id,
         traceparent=row.traceparent,
         model=row.model,
+        prompt=row.prompt,
         parent_job_id=row.parent_job_id,
+        source=row.source,
+        listing_id=row.listing_id,
+        listing=row.listing,
+        listing_version=row.listing_version,
+        publisher_id=row.publisher_id,
+        price_micros=row.price_micros,
+        earning_micros=row.earning_micros,
+        is_wallet_too_small=reserved.is_wallet_too_small,
     )

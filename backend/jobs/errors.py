@@ -21,6 +21,18 @@ class JobNotFound(Missing):
         )
 
 
+class KernelNotReplayed(Conflict):
+    """The job was the kernel of a notebook, which runs what it is given and has no inputs."""
+
+    code = "kernel_not_replayed"
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(
+            "The kernel of a notebook cannot be replayed: open its notebook and run the cells again.",
+            job_id=str(job_id),
+        )
+
+
 class JobAlreadyEnded(Conflict):
     """The job has ended, so it cannot be changed any more."""
 
@@ -97,8 +109,23 @@ class SkillNotOnKey(NotAllowed):
 
     def __init__(self, skill: str, allowed: frozenset[str]) -> None:
         super().__init__(
-            f"This key may not run the skill {skill!r}; it may run {', '.join(sorted(allowed))}.",
+            f"This key may not run {skill!r}; it may run {', '.join(sorted(allowed)) or 'skills of its own project'}.",
             skill=skill,
+            allowed=sorted(allowed),
+        )
+
+
+class PromptNotOnKey(NotAllowed):
+    """The key may run named skills only."""
+
+    code = "prompt_not_on_key"
+
+    def __init__(self, allowed: frozenset[str]) -> None:
+        may = (
+            f"it may run {', '.join(sorted(allowed))}" if allowed else "a publishable key runs skills by name"
+        )
+        super().__init__(
+            f"This key may not run prompts of its own; {may}. Use a secret key without a list of skills.",
             allowed=sorted(allowed),
         )
 

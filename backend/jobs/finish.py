@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from backend import queue
 from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.jobs import admission, children
+from backend.jobs import admission, callers, children
 from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed
 from backend.json_text import storable
 from backend.ledger import settling
 from backend.ledger.service import Used
 from backend.ledger.settling import NOTHING, Bill
+from backend.marketplace import sales
 from backend.metrics import committed
 from backend.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
+from backend.webhooks.facts import telling_of_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +37,21 @@ class Ending:
     usage: dict[str, Any] = field(default_factory=dict)
     used: tuple[Used, ...] = ()
     """Priced things that this attempt used."""
+    evals: dict[str, Any] | None = None
+    """What the skill's graders say: `{score, passed, graders}`."""
 
 
-_FINISH = text(f"""
+def _finishing(*, unless: str = "", told: str = "") -> TextClause:
+    return text(f"""
 with ended as (
   update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
                   error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
                   forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
+                  eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
                   finished_at = clock_timestamp()
-  where id = :job_id and attempt = :attempt and status = 'running'
-  returning id, project_id, event_seq
-), event as (
+  where id = :job_id and attempt = :attempt and status = 'running' {unless}
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+){told}, event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
 ), next as (
@@ -73,6 +80,15 @@ from ended
 """)  # noqa: S608 - interpolated values are constants
 
 
+_FINISH = _finishing(unless="and not exists (select from webhooks w where w.project_id = jobs.project_id)")
+"""Ends nothing in a project that has webhooks: what jobs of others would pay for telling nobody is saved."""
+_FINISH_AND_TELL = _finishing(told=f", told as ({telling_of_jobs('ended')})")
+"""For every project."""
+_with_webhooks: Final[set[UUID]] = set()
+"""Projects that were found to have some; for one that has them no more the long statement is right as well."""
+_MOST_KEPT: Final = 10_000
+
+
 async def finish(
     session: AnySession, claimed: Claimed, ending: Ending, events: Sequence[NewEvent] = ()
 ) -> bool:
@@ -80,45 +96,46 @@ async def finish(
 
     `events` are what the attempt has not stored yet; they come before its last event.
     """
-    bill = NOTHING
+    bill, succeeded = NOTHING, ending.status == "succeeded"
+    await children.hold_parent(session, claimed.parent_job_id)
     if not is_free(claimed, ending):
-        await children.hold_parent(session, claimed.parent_job_id)
         settled = await settling.settle(
             session,
             claimed,
             project_id=claimed.project_id,
-            used=ending.used,
-            succeeded=ending.status == "succeeded",
+            used=(*sales.price_of(claimed, succeeded=succeeded), *ending.used),
+            succeeded=succeeded,
+            is_called=claimed.parent_job_id is not None,
+            is_sale=succeeded and claimed.earning_micros > 0,
         )
         if settled is None:
             return False
         bill = settled
     everything = [*events, _last_event(ending, bill)]
-    row = (
-        await session.execute(
-            _FINISH if claimed.parent_job_id is None else children.FINISH,
-            {
-                "job_id": claimed.job_id,
-                "attempt": claimed.attempt,
-                "status": ending.status,
-                "result": None if ending.result is None else storable(ending.result),
-                "outputs": storable(ending.outputs),
-                "error": ending.error,
-                "error_code": ending.error_code,
-                "usage": storable(ending.usage),
-                "cost_micros": bill.charged_micros,
-                "forgiven_micros": bill.forgiven_micros,
-                "count": len(everything),
-                "events": as_rows(everything),
-            },
-        )
-    ).one_or_none()
+    values = {
+        "job_id": claimed.job_id,
+        "attempt": claimed.attempt,
+        "status": ending.status,
+        "result": None if ending.result is None else storable(ending.result),
+        "outputs": storable(ending.outputs),
+        "error": ending.error,
+        "error_code": ending.error_code,
+        "usage": storable(ending.usage),
+        "cost_micros": bill.own_charged_micros,
+        "forgiven_micros": bill.own_forgiven_micros,
+        "eval_score": None if ending.evals is None else ending.evals["score"],
+        "eval_results": None if ending.evals is None else storable(ending.evals),
+        "count": len(everything),
+        "events": as_rows(everything),
+    }
+    row = await _end(session, claimed, values)
     if row is None:
         return False
     if not is_free(claimed, ending):
-        unused = claimed.reserved_micros - bill.charged_micros
-        await children.give_back(session, claimed.parent_job_id, unused)
         await settling.after(session, claimed.project_id)
+    if claimed.parent_job_id is not None:
+        await callers.tell_end(session, claimed.job_id)
+    await sales.count(session, claimed, succeeded=succeeded)
     queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:
         queue.note(session, queue.Ticket(row.next_lane))
@@ -131,9 +148,31 @@ async def finish(
     return True
 
 
+async def _end(session: AnySession, claimed: Claimed, values: dict[str, Any]) -> Any:
+    """Move the job and store its end; gives none when the attempt is not the running one any more."""
+    if claimed.parent_job_id is not None:
+        return (await session.execute(children.FINISH, values)).one_or_none()
+    if claimed.project_id not in _with_webhooks:
+        row = (await session.execute(_FINISH, values)).one_or_none()
+        if row is not None:
+            return row
+    row = (await session.execute(_FINISH_AND_TELL, values)).one_or_none()
+    if row is not None:
+        if len(_with_webhooks) >= _MOST_KEPT:
+            _with_webhooks.clear()
+        _with_webhooks.add(claimed.project_id)
+    return row
+
+
 def is_free(claimed: Claimed, ending: Ending) -> bool:
-    """Whether the end of the attempt concerns no money: then it is one statement."""
-    return not ending.used and claimed.cap_micros == 0 and claimed.reserved_micros == 0
+    """Whether the end of the attempt concerns no money and no publisher."""
+    is_unpriced = claimed.cap_micros == 0 and claimed.reserved_micros == 0
+    return not ending.used and is_unpriced and claimed.publisher_id is None
+
+
+def is_one_statement(claimed: Claimed, ending: Ending) -> bool:
+    """Whether the end concerns neither money nor another job."""
+    return claimed.parent_job_id is None and is_free(claimed, ending)
 
 
 def _last_event(ending: Ending, bill: Bill) -> NewEvent:

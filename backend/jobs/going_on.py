@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal
 from backend.errors import Conflict, Invalid, Problem
+from backend.events.append import NewEvent, append_to_queued
+from backend.jobs.edits import Edit, Edited, edited, kinds_shown, unmeasured, unsigned
 from backend.jobs.queries import get_row
 from backend.jobs.replay import replayed
 from backend.jobs.schemas import Text
@@ -23,8 +25,10 @@ from backend.jobs.status import TERMINAL
 from backend.jobs.submit import JobSpec, submit
 from backend.jobs.tables import Job
 from backend.journal import service as journal
-from backend.journal.service import OPENING_STEP, Entry
+from backend.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
 from backend.ledger.pricing import PriceList
+from backend.marketplace.errors import ContentIsThePublishers
+from backend.providers import catalogue
 
 _KEPT: Final = frozenset({"opening", "reply", "result", "note"})
 _GO_ON: Final = "Go on."
@@ -43,19 +47,6 @@ class NothingToGoOnFrom(Conflict):
         super().__init__(f"Job {str(job_id)!r} {why}", job_id=str(job_id))
 
 
-class Edit(BaseModel):
-    """Another result of one call."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    tool_use_id: Text = Field(min_length=1, max_length=200)
-    """Of the call, as the event `tool_use` tells it."""
-    content: Text = Field(max_length=200_000)
-    """What the agent is told in the place of what it was."""
-    ok: bool = True
-    """False: it is told as an error."""
-
-
 class ForkRequest(BaseModel):
     """Body of `POST /v1/jobs/{id}/fork`."""
 
@@ -64,6 +55,13 @@ class ForkRequest(BaseModel):
     step: int = Field(ge=0, le=10_000)
     """The last step that is kept, with the results of its calls; 0: the opening alone."""
     edits: list[Edit] = Field(default_factory=list, max_length=200)
+    """Changes to what was said and done up to there."""
+    inputs: dict[str, Any] | None = None
+    """Other inputs: the opening message is written anew from them. They fit the skill's `input_schema`."""
+    model: Text | None = Field(default=None, min_length=1, max_length=200)
+    """Another model from there on; default: the one that the run had."""
+    version: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    """Another version of the skill, with its own prompt and tools; default: the very deployment that it ran."""
 
 
 class ContinueRequest(BaseModel):
@@ -84,23 +82,31 @@ async def fork(
     prices: PriceList,
     most_queued: int,
 ) -> UUID:
-    """A new job that stands where the other stood behind a step, with some results changed.
+    """A new job that stands where the other stood behind a step, with what is asked for changed.
 
     Raises:
         JobNotFound: there is no such job for the principal.
         NothingToGoOnFrom: it is no agent's, or has not begun.
-        Invalid: it has no such step, or no such call up to it.
+        Missing: the skill has no such version.
+        Invalid: it has no such step, an edit cannot be made, or the inputs or the model do not fit.
     """
     _, entries = await _begun(session, principal, job_id)
-    last = max(entry.step for entry in entries)
-    if asked.step > last:
+    kept = _kept(entries, asked)
+    spec = await replayed(session, principal, job_id, version=asked.version, prices=prices)
+    changed = {"inputs": asked.inputs, "model": asked.model}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    spec = replace(spec, request=spec.request.model_copy(update=changed))
+    new = await _submitted(session, principal, spec, kept.entries, source="fork", most_queued=most_queued)
+    if asked.version is not None and (await get_row(session, principal, new)).type != "agentic":
         raise Invalid(
-            f"The job has {last} steps: {asked.step} is none of them.",
-            [Problem("step", f"Name one from 0 to {last}.")],
+            f"In version {asked.version} the skill is a function, which has no steps.",
+            [Problem("version", "Name a version in which the skill is an agent's.")],
         )
-    kept = _edited([_renewed(entry) for entry in entries if entry.step <= asked.step], asked.edits)
-    spec = await replayed(session, principal, job_id, version=None, prices=prices)
-    return await _submitted(session, principal, spec, kept, source="fork", most_queued=most_queued)
+    facts = {**changed, "version": asked.version, "edits": kept.told, "inputs": asked.inputs is not None}
+    told = {name: value for name, value in facts.items() if value}
+    event = NewEvent("forked", {"from_job_id": str(job_id), "from_step": asked.step, **told})
+    await append_to_queued(session, job_id=new, events=[event])
+    return new
 
 
 async def go_on(
@@ -130,12 +136,17 @@ async def go_on(
     spec = await replayed(session, principal, job_id, version=None, prices=prices)
     spec = replace(spec, request=spec.request.model_copy(update={"inputs": asked.inputs}))
     kept = [Entry(OPENING_STEP, 0, "opening", opening)]
-    return await _submitted(session, principal, spec, kept, source="continue", most_queued=most_queued)
+    new = await _submitted(session, principal, spec, kept, source="continue", most_queued=most_queued)
+    event = NewEvent("continued", {"from_job_id": str(job_id)})
+    await append_to_queued(session, job_id=new, events=[event])
+    return new
 
 
 async def _begun(session: AsyncSession, principal: Principal, job_id: UUID) -> tuple[Job, list[Entry]]:
     """The job, and what its journal holds that is over."""
     job = await get_row(session, principal, job_id)
+    if job.publisher_id is not None:
+        raise ContentIsThePublishers(job_id, job.listing)
     if job.type != "agentic":
         raise NothingToGoOnFrom(job_id, "is a function's, which has no steps. Replay it.")
     read = await journal.read(session, job_id, reserved_micros=0)
@@ -165,26 +176,70 @@ def _renewed(entry: Entry) -> Entry:
     return replace(entry, content={**entry.content, "elapsed_s": 0.0}) if entry.kind == "reply" else entry
 
 
-def _edited(entries: Sequence[Entry], edits: Sequence[Edit]) -> list[Entry]:
-    wanted = {edit.tool_use_id: edit for edit in edits}
-    edited = []
-    for entry in entries:
-        edit = wanted.pop(entry.content["tool_use_id"], None) if entry.kind == "result" else None
-        changed = {} if edit is None else {"content": edit.content, "ok": edit.ok, "facts": {"edited": True}}
-        edited.append(replace(entry, content={**entry.content, **changed}))
-    if wanted:
+def _kept(entries: Sequence[Entry], asked: ForkRequest) -> Edited:
+    """What of the journal the new job begins with.
+
+    Raises:
+        Invalid: there is no such step, or an edit cannot be made.
+    """
+    last = max(entry.step for entry in entries)
+    if asked.step > last:
         raise Invalid(
-            f"No call up to that step has the id {next(iter(wanted))!r}.",
-            [Problem("edits", "Take the ids from the events `tool_use` of those steps.")],
+            f"The job has {last} steps: {asked.step} is none of them.",
+            [Problem("step", f"Name one from 0 to {last}.")],
         )
-    return edited
+    if asked.inputs is not None and any(edit.step == OPENING_STEP for edit in asked.edits):
+        raise Invalid(
+            "The opening message is written anew from 'inputs', or changed by an edit of step 0, not both.",
+            [Problem("inputs", "Give the inputs, or the edit.")],
+        )
+    kept = edited([_renewed(entry) for entry in entries if entry.step <= asked.step], asked.edits)
+    if asked.model is not None:
+        _check_sight(kept.entries, asked.model)
+    first = -1 if asked.model or asked.version or asked.inputs is not None else kept.first_step
+    kept.entries = [unsigned(entry) if entry.step > first else entry for entry in kept.entries]
+    if asked.edits or asked.model is not None or asked.inputs is not None or asked.version is not None:
+        kept.entries = [unmeasured(entry) for entry in kept.entries if entry.place < CLEARED_PLACE]
+    kept.entries[0] = _opening(kept.entries[0], asked)
+    return kept
+
+
+def _check_sight(entries: Sequence[Entry], slug: str) -> None:
+    """Refuse a model that cannot take what the conversation shows; one that is not known is refused by `submit`."""
+    model = catalogue.current().models.get(slug)
+    if model is None:
+        return
+    shown = kinds_shown(entries)
+    for kind, takes in (("image", model.vision), ("document", model.pdf)):
+        if kind in shown and not takes:
+            what = "pictures" if kind == "image" else "PDFs"
+            raise Invalid(
+                f"Up to that step the conversation holds {what}, which the model {slug!r} does not take.",
+                [Problem("model", f"Name a model that takes {what}, or fork before they came.")],
+            )
+
+
+def _opening(entry: Entry, asked: ForkRequest) -> Entry:
+    """What the run begins with; what only a worker can write is left for it to write anew."""
+    content = dict(entry.content)
+    anew = [
+        *(["system"] if asked.version is not None else []),
+        *(["messages"] if asked.inputs is not None else []),
+    ]
+    if asked.model is not None:
+        content["model"] = asked.model
+    elif asked.version is not None:
+        content["model"] = None  # that of the job, else of that version
+    if not anew:
+        return replace(entry, content=content)
+    return Entry(OPENING_STEP, 0, "started", {**content, "anew": anew})
 
 
 def _conversation(entries: Sequence[Entry], last: str) -> list[dict[str, Any]]:
     """All that was said, and a last word of ours."""
     messages: list[dict[str, Any]] = [*entries[0].content["messages"]]
     for step in sorted({entry.step for entry in entries} - {OPENING_STEP}):
-        reply, *answers = [entry for entry in entries if entry.step == step]
+        reply, *answers = [entry for entry in entries if entry.step == step and entry.place < CLEARED_PLACE]
         messages.append({"role": "assistant", "content": reply.content["blocks"]})
         told = [_answer(entry) for entry in answers]
         answered = {block.get("tool_use_id") for block in told}

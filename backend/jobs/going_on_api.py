@@ -1,18 +1,31 @@
-"""Routes by which agents' jobs go on as new ones."""
+"""Routes of the steps of agents' jobs, and by which jobs go on from them as new ones."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.idempotency.dependencies import OnceDep
-from backend.jobs import going_on, queries
+from backend.jobs import going_on, queries, steps
 from backend.jobs.going_on import ContinueRequest, ForkRequest
 from backend.jobs.schemas import JobView
+from backend.jobs.steps import StepAnswer
 
 router = APIRouter(tags=["jobs"])
+
+
+@router.get("/jobs/{job_id}/steps/{step}", summary="Read a step of an agent")
+async def get_step(
+    job_id: UUID,
+    step: Annotated[int, Path(ge=1, le=10_000, description="Number of the reply, from 1 on.")],
+    principal: PrincipalDep,
+    session: SessionDep,
+) -> StepAnswer:
+    """A reply and the results of its calls, whole: events tell long ones only in part."""
+    return await steps.get_step(session, principal, job_id, step)
 
 
 @router.post(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, bindparam, func, or_, select, text, tuple_
+from sqlalchemy import Select, Uuid, and_, bindparam, func, literal_column, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -33,18 +32,15 @@ class JobFilter:
     source: str | None = None
     version: int | None = None
     since: datetime | None = None
+    until: datetime | None = None
+    key: UUID | None = None
+    """The API key that submitted them."""
+    min_cost_micros: int | None = None
+    """With what they called."""
+    min_seconds: float | None = None
+    """From their start to their end, or to now."""
     text: str | None = None
     """Found in the id, the skill's name, the error or the metadata."""
-
-
-_WAITING = text("""
-select q.job_id, q.stamp, q.suspect, q.not_before, q.lane, a.admitted, a.concurrency_limit,
-       w.balance_micros > w.reserved_micros as has_money,
-       exists (select from workers x where q.lane = any(x.lanes) and x.beat_at > now() - :lease) as has_worker
-from job_queue q, admissions a, wallets w
-where q.job_id = any(:job_ids) and q.project_id = :project_id and a.project_id = :project_id
-  and w.project_id = :project_id
-""")
 
 
 async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> Job:
@@ -73,7 +69,7 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
     row = (await session.execute(_one_job(principal.kind), values)).one_or_none()
     if row is None:
         raise JobNotFound(job_id)
-    return view(row, await _reasons(session, [row]))
+    return view(row, to_job=principal.kind == "job")
 
 
 async def list_jobs(
@@ -93,20 +89,36 @@ async def list_jobs(
     if below is not None:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
-    jobs = (await session.execute(query.with_only_columns(*_COLUMNS))).all()
-    reasons = await _reasons(session, jobs)
-    return [view(job, reasons) for job in jobs]
+    return [view(job) for job in (await session.execute(query.with_only_columns(*_COLUMNS))).all()]
 
 
-def view(row: Any, reasons: dict[UUID, str]) -> JobView:
-    """The row as every way in shows it."""
+def view(row: Any, *, to_job: bool = False) -> JobView:
+    """The row as every way in shows it; what a run of a listing has called is whole for that run alone."""
     plain = row._asdict()
+    place = plain.pop("place")
+    if row.publisher_id is not None and row.parent_job_id is not None and not to_job:
+        plain |= _HIDDEN
+    bill = plain.pop("bill")
+    called = {name: plain[f"called_{name}"] + plain[name] for name in ("cost_micros", *_OF_CALLED)}
+    for name in _OF_CALLED:
+        del plain[f"called_{name}"]
     return JobView(
-        **plain,
+        **{**plain, **called},
         workspace_id=plain["project_id"],
-        waiting_reason=reasons.get(plain["id"]),
-        cost_usd=plain["cost_micros"] / 1e6,
+        waiting_reason=_why(plain["status"], place),
+        cost_usd=called["cost_micros"] / 1e6,
+        paid_with=None if bill == "own" else plain["parent_job_id"],
     )
+
+
+def _why(status: str, place: dict[str, Any] | None) -> str | None:
+    """Why a job that is queued, or waits for people, does so."""
+    if status == "waiting":
+        return FOR_CONSENT
+    if place is None:
+        return None
+    not_before = place["not_before"] and datetime.fromisoformat(place["not_before"])
+    return reason(Waiting(**{**place, "not_before": not_before}))
 
 
 _GIVEN = (
@@ -144,27 +156,35 @@ def _one_job(kind: Kind) -> Select[*tuple[Any, ...]]:
     return query.with_only_columns(*_COLUMNS)
 
 
-_OTHERWISE = {"workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback"}
+_HIDDEN: dict[str, Any] = {"inputs": {}, "prompt": None, "result": None, "outputs": [], "metadata": {}}
+_PLACE: Any = literal_column(f"""
+case when jobs.status = 'queued' then (
+  select jsonb_build_object(
+    'stamp', q.stamp, 'suspect', q.suspect, 'not_before', q.not_before, 'lane', q.lane, 'admitted', a.admitted,
+    'concurrency_limit', a.concurrency_limit, 'has_money', w.balance_micros > w.reserved_micros, 'has_worker',
+    exists (
+      select from workers x
+      where q.lane = any(x.lanes) and x.beat_at > now() - interval '{LEASE.total_seconds()} seconds'
+    )
+  )
+  from job_queue q, admissions a, wallets w
+  where q.job_id = jobs.id and a.project_id = jobs.project_id and w.project_id = jobs.project_id
+) end
+""")  # noqa: S608 - the one interpolated value is a constant
+"""What is around a job that is queued: read with it, since whoever submits one reads it at once."""
+
+_OTHERWISE = {"workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "paid_with"}
+_OF_CALLED = ("used_micros", "forgiven_micros")
+"""Amounts that are shown with those of the jobs that it has called."""
 _COLUMNS: tuple[Any, ...] = (
     *(getattr(Job, name) for name in JobView.model_fields if name not in _OTHERWISE),
+    *(getattr(Job, f"called_{name}") for name in _OF_CALLED),
+    col(Job.bill),
     col(Job.job_metadata).label("metadata"),
+    col(Job.publisher_id),
     _GIVEN.label("feedback"),
+    _PLACE.label("place"),
 )
-
-
-async def _reasons(session: AnySession, jobs: Sequence[Any]) -> dict[UUID, str]:
-    """Why those that are queued, or wait for people, do so; all are of one project."""
-    waiting = {job.id: FOR_CONSENT for job in jobs if job.status == "waiting"}
-    queued = [job.id for job in jobs if job.status == "queued"]
-    if not queued:
-        return waiting
-    values = {"job_ids": queued, "project_id": jobs[0].project_id, "lease": LEASE}
-    rows = await session.execute(_WAITING, values)
-    return waiting | {row.job_id: reason(Waiting(**_without_id(row))) for row in rows}
-
-
-def _without_id(row: Any) -> dict[str, Any]:
-    return {name: value for name, value in row._asdict().items() if name != "job_id"}
 
 
 def _conditions(which: JobFilter) -> list[Any]:
@@ -173,10 +193,18 @@ def _conditions(which: JobFilter) -> list[Any]:
         Job.skill_name: which.skill,
         Job.source: which.source,
         Job.deployment_version: which.version,
+        Job.api_key_id: which.key,
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
     if which.since is not None:
         conditions.append(col(Job.created_at) >= which.since)
+    if which.until is not None:
+        conditions.append(col(Job.created_at) < which.until)
+    if which.min_cost_micros is not None:
+        conditions.append(col(Job.cost_micros) + col(Job.called_cost_micros) >= which.min_cost_micros)
+    if which.min_seconds is not None:
+        lasted = func.coalesce(col(Job.finished_at), func.now()) - col(Job.started_at)
+        conditions.append(lasted >= timedelta(seconds=which.min_seconds))
     if which.text:
         conditions.append(_matches(which.text))
     return conditions

@@ -9,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import audit
 from backend.auth.principal import Principal
+from backend.jobs.errors import KernelNotReplayed
 from backend.jobs.queries import get_row
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec, Submitted, submit
 from backend.ledger.pricing import PriceList
 from backend.limits.quotas import DEFAULTS
+from backend.marketplace.errors import ContentIsThePublishers
 
 
 async def replay(
@@ -42,22 +44,34 @@ async def replayed(
 
     Raises:
         JobNotFound: there is no such job for the principal.
+        ContentIsThePublishers: it was called by a run of a listing.
+        KernelNotReplayed: it was the kernel of a notebook.
     """
     job = await get_row(session, principal, job_id)
     await audit.record(session, principal, "job.replay_asked", f"job:{job_id}", skill=job.skill_name)
+    if job.publisher_id is not None and job.parent_job_id is not None:
+        raise ContentIsThePublishers(job_id, job.listing)
+    if job.type == "kernel":
+        raise KernelNotReplayed(job_id)
+    is_offered = job.listing_id is not None and job.parent_job_id is None
     request = JobRequest(
-        skill=job.skill_name,
+        skill=None if is_offered or job.prompt is not None else job.skill_name,
+        listing_id=str(job.listing_id) if is_offered else None,
+        prompt=job.prompt,
         inputs=job.inputs,
         source="replay",
         priority=job.priority,
-        lane=job.lane,
+        lane=None if is_offered else job.lane,
         limits=JobLimits.model_validate(job.limits),
         model=job.model,
         metadata=job.job_metadata,
     )
+    if is_offered:  # of the same version, at the price of now
+        same = version or job.listing_version
+        return JobSpec(request, version=same, replay_of=job.id, prices=prices)
     return JobSpec(
         request,
-        skillpack=str(job.skillpack_id),
+        skillpack=None if job.deployment_id is None else str(job.skillpack_id),
         version=version,
         deployment_id=None if version is not None else job.deployment_id,
         replay_of=job.id,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.jobs.status import Status
 from backend.schemas import unstorable
 
@@ -45,10 +46,15 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    skill: Text = Field(min_length=1, max_length=MAX_NAME)
+    skill: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
     """Name of the skill: `resize`, or `skillpack/resize`."""
+    listing_id: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
+    """In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
+    the listing's."""
+    prompt: Text | None = Field(default=None, min_length=1, max_length=MOST_PROMPT_CHARACTERS)
+    """In the place of a skill: what an agent with the built-in tools is to do."""
     inputs: dict[str, Any] = Field(default_factory=dict)
-    """Checked against the skill's `input_schema`; its defaults are filled in."""
+    """Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any."""
     source: Text = Field(default="api", min_length=1, max_length=64)
     """A word of the caller's own for where the job comes from; jobs can be listed by it."""
     priority: int = Field(default=0, ge=-100, le=100)
@@ -63,6 +69,15 @@ class JobRequest(BaseModel):
     """Not before this moment."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Anything of the caller's own, given back with the job."""
+
+    @model_validator(mode="after")
+    def _is_for_one(self) -> Self:
+        if sum(one is not None for one in (self.skill, self.listing_id, self.prompt)) != 1:
+            raise ValueError(
+                "Give either `skill`, the name of one, `listing_id`, one of the marketplace, or `prompt`, what an "
+                "agent is to do"
+            )
+        return self
 
 
 class Answer(BaseModel):
@@ -101,16 +116,26 @@ class JobView(Answer):
     workspace_id: UUID
     """The same as `project_id`."""
     skillpack_id: UUID
-    deployment_id: UUID
-    """What it runs, pinned when it was submitted."""
+    deployment_id: UUID | None
+    """What it runs, pinned when it was submitted; `null` for a prompt that runs without one."""
     deployment_version: int | None
     """`null` for a draft."""
     parent_job_id: UUID | None
     """The job that called it, for the job of a subagent."""
     replay_of: UUID | None
     """The job whose inputs it runs again."""
-    type: Literal["agentic", "deterministic"]
+    listing_id: UUID | None
+    """The listing of the marketplace that it runs, or that what called it does."""
+    listing: str
+    """The slug of that; empty: none."""
+    listing_version: int | None
+    price_micros: int
+    """Of the listing: charged beside what it uses, if it succeeds."""
+    type: Literal["agentic", "deterministic", "kernel"]
     skill_name: str
+    """`@inline` for a prompt, `@notebook` for the kernel of a notebook."""
+    prompt: str | None
+    """Of a job that was submitted with one."""
     model: str | None
     """The language model that was asked for, in the place of the skill's."""
     status: Status
@@ -134,10 +159,14 @@ class JobView(Answer):
     usage: dict[str, Any]
     """What it used: seconds, memory, tokens."""
     cost_micros: int
-    """Millionths of a dollar that were billed."""
+    """Millionths of a dollar that were billed, for the job and all that it has called."""
     cost_usd: float
+    called_cost_micros: int
+    """What of that the jobs cost that it has called; to add up jobs, leave out those that are `paid_with` another."""
+    paid_with: UUID | None
+    """The job that called it, if it is paid with that: it costs nothing until that ends."""
     used_micros: int
-    """The price of what it has used so far: what it costs when it succeeds within its cap."""
+    """The price of what it and all that it called have used so far: what it costs when it succeeds within its cap."""
     forgiven_micros: int
     """What of that was not billed because it failed or was cancelled."""
     eval_score: int | None

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -14,15 +14,13 @@ from sqlmodel import col
 
 from backend import queue
 from backend.auth.principal import Principal, Role, visible
-from backend.bundles.manifest import Skill
 from backend.connections import AWAY
 from backend.db import AnySession
-from backend.deployments import manifests
-from backend.deployments.active import resolve_skill
-from backend.errors import Conflict, Invalid, NotAllowed
+from backend.errors import Conflict, Invalid, NotAllowed, Problem
 from backend.events.follow import REREAD_S
 from backend.instance import Instance
 from backend.jobs import queries
+from backend.jobs.callee import Callee, callee_of
 from backend.jobs.schemas import JobLimits, JobView
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
@@ -72,22 +70,22 @@ class TooManyChildren(Conflict):
 class SubagentCall:
     """What a running job asks for."""
 
-    target: str
-    """`skill`, `skillpack/skill`, or a subskill of the caller's by its short name."""
+    target: str | None
+    """`skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder,
+    `references/check.md`; None: there is a prompt."""
     key: str
     """The same key is the same call: a second time joins the first."""
     inputs: dict[str, Any] = field(default_factory=dict)
     version: int | None = None
     """None: the caller's own deployment where it has the skill, else the active one."""
-
-
-class Callee(NamedTuple):
-    """The skill that is called, and the version that runs it."""
-
-    skill: Skill
-    skillpack_id: UUID
-    deployment_id: UUID
-    version: int | None
+    prompt: str | None = None
+    """What an agent without a skill is to do."""
+    label: str = ""
+    """What the call is for, in a few words; empty: the name of the skill says it."""
+    tool_use_id: str = ""
+    """Of an agent's call."""
+    share: int = 1
+    """How many calls are made at once: each may cost such a part of what is left, so that none waits for another."""
 
 
 _DEPTH = text("""
@@ -103,21 +101,35 @@ _INSERT = text("""
 with parent as (
   select * from jobs where project_id = :project_id and id = :parent_id and attempt = :attempt and status = 'running'
   for update
+), shared as (
+  select greatest(1, floor((
+    p.reserved_micros - p.price_micros - p.used_micros - p.called_used_micros + coalesce((
+      select sum(c.reserved_micros) from jobs c where c.parent_job_id = p.id and c.finished_at is null
+    ), 0)
+  ) / :share)) as micros from parent p
 ), child as (
-  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
-                    status, inputs, lane, priority, source, metadata, limits, cap_micros, forgivable_micros, event_seq,
-                    submitted_by, api_key_id, request_id, traceparent, created_at)
-  select :id, p.project_id, :skillpack_id, :deployment_id, cast(:version as int), :skill_name, :type, p.id, 'queued',
-         cast(:inputs as json), p.lane, p.priority, 'subagent', '{}', '{}', :cap_micros, p.forgivable_micros, 1,
-         cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp()
-  from parent p
+  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
+                    parent_job_id, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+                    forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
+                    listing_id, listing, listing_version, publisher_id)
+  select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
+         cast(:model as text), cast(:prompt as text), p.id, 'queued', cast(:inputs as json), p.lane, p.priority,
+         'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 then shared.micros end),
+         p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
+         p.listing_id, p.listing, p.listing_version, p.publisher_id
+  from parent p, shared
   on conflict (id) do nothing
   returning id, created_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, 1, created_at, 'queued', cast(:event as jsonb) from child
+), told as (
+  update jobs p set event_seq = p.event_seq + 1 from child where p.id = :parent_id returning p.event_seq
+), start as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select :parent_id, told.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from told
 )
-select p.lane, exists (select from child) as is_new from parent p
+select p.lane, (select event_seq from told) as event_seq from parent p
 """)
 
 
@@ -128,7 +140,8 @@ async def call(instance: Instance, principal: Principal, asked: SubagentCall) ->
         NotAllowed: who asks is no running job.
         CallerGone: it does not run any more.
         Missing: there is no such skill or version.
-        Invalid: the inputs do not fit, or the skill runs in another lane.
+        Invalid: the inputs do not fit, there is not exactly one of target and prompt, or the skill runs in another
+            lane.
         TooDeep: the chain of calls is as long as it may be.
         TooManyChildren: too many calls have not ended.
         PaymentRequired: a budget is used up.
@@ -136,14 +149,21 @@ async def call(instance: Instance, principal: Principal, asked: SubagentCall) ->
     if principal.kind != "job":
         raise NotAllowed("Only a running job calls skills this way. Submit a job: POST /v1/jobs.")
     principal.require(Role.DEVELOPER, "jobs:submit")
+    if (asked.target is None) == (asked.prompt is None):
+        raise Invalid(
+            "A call is of a skill or of a prompt: give exactly one of both.",
+            [Problem("target", "Give either `target` or `prompt`")],
+        )
     async with instance.database.transaction() as session:
         caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
         if caller is None:
             raise CallerGone
         child_id = uuid5(caller.id, asked.key)
         callee = await callee_of(session, principal, caller, asked.target, version=asked.version)
-        await _check(session, caller, callee)
-        await _insert(session, instance, principal, caller, callee, child_id=child_id, inputs=asked.inputs)
+        depth = await _check(session, caller, callee)
+        await _insert(
+            session, instance, principal, caller, callee, child_id=child_id, asked=asked, depth=depth
+        )
     return child_id
 
 
@@ -166,24 +186,8 @@ async def ended(instance: Instance, principal: Principal, job_id: UUID, *, withi
             await bell.wait(min(left_s, REREAD_S))
 
 
-async def callee_of(
-    session: AnySession, principal: Principal, caller: Job, target: str, *, version: int | None = None
-) -> Callee:
-    """The skill of that name: of the caller's own deployment, else of an active one; a version is an active line's.
-
-    Raises:
-        Missing: there is none such.
-    """
-    known = (await manifests.of(session, (caller.deployment_id,))).get(caller.deployment_id)
-    if known is not None and version is None:
-        own = known.manifest.find(f"{caller.skill_name}/{target}") or known.manifest.find(target)
-        if own is not None:
-            return Callee(own, caller.skillpack_id, caller.deployment_id, caller.deployment_version)
-    found = await resolve_skill(session, principal, skill=target, version=version)
-    return Callee(found.skill, found.skillpack_id, found.deployment_id, found.version)
-
-
-async def _check(session: AnySession, caller: Job, callee: Callee) -> None:
+async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
+    """How deep the call is: 1 for one of a job that nobody has called."""
     lane = callee.skill.lane or caller.lane
     if lane != caller.lane:
         raise Invalid(
@@ -204,6 +208,7 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> None:
         skill_name=callee.skill.name,
         api_key_id=caller.api_key_id,
     )
+    return int(depth)
 
 
 async def _insert(
@@ -214,9 +219,10 @@ async def _insert(
     callee: Callee,
     *,
     child_id: UUID,
-    inputs: dict[str, Any],
+    asked: SubagentCall,
+    depth: int,
 ) -> None:
-    checked = callee.skill.inputs.check(inputs)
+    checked = callee.skill.inputs.check(asked.inputs)
     if checked.problems:
         first = checked.problems[0]
         raise Invalid(
@@ -224,6 +230,17 @@ async def _insert(
             checked.problems,
         )
     event = {"skill": callee.skill.name, "version": callee.version, "source": "subagent"}
+    told = (
+        ("tool_use_id",) if caller.publisher_id else ("label", "tool_use_id")
+    )  # a publisher's words are its own
+    call_facts = {name: value for name in told if (value := getattr(asked, name))}
+    start = {
+        "label": callee.skill.name,
+        **call_facts,
+        "job_id": str(child_id),
+        "skill": callee.skill.name,
+        "depth": depth,
+    }
     values = {
         "id": child_id,
         "project_id": caller.project_id,
@@ -234,15 +251,21 @@ async def _insert(
         "version": callee.version,
         "skill_name": callee.skill.name,
         "type": "agentic" if callee.skill.is_agentic else "deterministic",
+        "model": callee.model,
+        "prompt": asked.prompt,
         "inputs": json.dumps(checked.value),
+        "share": asked.share,
         "cap_micros": instance.prices.cap_micros(callee.skill, JobLimits()),
         "who": principal.label,
         "event": json.dumps(event),
+        "start": json.dumps(start),
+        "metadata": json.dumps(call_facts),
     }
     row = (await session.execute(_INSERT, values)).one_or_none()
     if row is None:
         raise CallerGone
     queue.note(session, queue.Ticket(row.lane))  # the caller's own worker looks after its sweeps, too
-    if row.is_new:
+    if row.event_seq is not None:  # it is a new one
+        queue.note(session, queue.WakeUp(caller.id, row.event_seq))
         committed.note(session, JOBS_SUBMITTED.labels(row.lane))
-        committed.note(session, EVENTS_APPENDED)
+        committed.note(session, EVENTS_APPENDED, 2)

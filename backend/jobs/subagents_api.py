@@ -8,12 +8,15 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.auth.dependencies import InstanceDep, PrincipalDep
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.errors import NotAllowed
 from backend.jobs import subagents
+from backend.jobs.callee import Described, describe
 from backend.jobs.schemas import Text
 from backend.jobs.status import Status
 from backend.jobs.subagents import SubagentCall
+from backend.marketplace.errors import ListingNotCallable
 
 router = APIRouter(tags=["in a job"])
 
@@ -26,8 +29,11 @@ class SubagentAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    target: Text = Field(min_length=1, max_length=400)
-    """`skill`, `skillpack/skill`, or a subskill of the caller's by its short name."""
+    target: Text | None = Field(default=None, min_length=1, max_length=400)
+    """`skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder:
+    `references/check.md`."""
+    prompt: Text | None = Field(default=None, min_length=1, max_length=MOST_PROMPT_CHARACTERS)
+    """In the place of a target: what an agent with the built-in tools is to do."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Default: that of the caller where it has the skill, else the active one."""
@@ -37,6 +43,8 @@ class SubagentAsked(BaseModel):
     """The same key is the same call: ask again with it to wait on."""
     parent_job_id: UUID | None = None
     """The job of the token; it may be left out."""
+    listing_id: Text | None = Field(default=None, max_length=400)
+    """Always refused: only jobs that somebody submits run a listing."""
 
 
 class SubagentAnswer(BaseModel):
@@ -50,7 +58,23 @@ class SubagentAnswer(BaseModel):
     """What the skill returned, once it has succeeded."""
     error: str | None
     error_code: str | None
-    cost_micros: int
+    used_micros: int
+    """What it has used so far: the caller pays that with its own."""
+
+
+class DescribeAsked(BaseModel):
+    """Body of `POST /v1/subagent/describe`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    target: Text = Field(min_length=1, max_length=400)
+    """As in a call."""
+
+
+@router.post("/subagent/describe", summary="What another skill takes and gives")
+async def describe_subagent(asked: DescribeAsked, principal: PrincipalDep, session: SessionDep) -> Described:
+    """With the token of a running job: the skill that it would call by that name."""
+    return await describe(session, principal, asked.target)
 
 
 @router.post("/subagent/invoke", summary="Call another skill")
@@ -60,7 +84,9 @@ async def invoke_subagent(
     """With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money."""
     if asked.parent_job_id not in (None, principal.id):
         raise NotAllowed("The parent_job_id is not that of this token's job. Leave it out.")
-    call = SubagentCall(asked.target, asked.key or uuid4().hex, asked.inputs, asked.version)
+    if asked.listing_id is not None:
+        raise ListingNotCallable.by_skill()
+    call = SubagentCall(asked.target, asked.key or uuid4().hex, asked.inputs, asked.version, asked.prompt)
     job_id = await subagents.call(instance, principal, call)
     job = await subagents.ended(instance, principal, job_id, within_s=min(asked.timeout, MOST_WAIT_S))
     return SubagentAnswer(
@@ -69,5 +95,5 @@ async def invoke_subagent(
         result=job.result,
         error=job.error,
         error_code=job.error_code,
-        cost_micros=job.cost_micros,
+        used_micros=job.used_micros,
     )

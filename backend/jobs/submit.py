@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -14,15 +14,17 @@ from structlog.contextvars import get_contextvars
 from backend import queue
 from backend.auth import skill_allowlist
 from backend.auth.principal import Principal, Role
+from backend.bundles.adhoc import INLINE, NOTEBOOK
 from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.db import AnySession
-from backend.deployments.active import ResolvedSkill, resolve_skill
+from backend.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
 from backend.errors import Invalid, Problem
 from backend.jobs import admission
 from backend.jobs.errors import (
     KeyCapReached,
     LaneNotGranted,
+    PromptNotOnKey,
     SkillNotOnKey,
     TooManyQueuedJobs,
     WalletEmpty,
@@ -31,10 +33,13 @@ from backend.jobs.schemas import JobRequest
 from backend.ledger.budgets import standing as budgets
 from backend.ledger.pricing import PriceList
 from backend.limits.quotas import DEFAULTS
+from backend.marketplace import offers
+from backend.marketplace.offers import NO_LISTING, Offer
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
+from backend.rails import submitting as rails
 from backend.schemas import unstorable
 from backend.tracing import spans
 
@@ -55,6 +60,8 @@ class JobSpec:
     """Set by replays of a draft or a deleted version: exactly this one."""
     job_id: UUID = field(default_factory=uuid4)
     """Of the job that this becomes; known before, so that its caller can listen before it exists."""
+    is_kernel: bool = False
+    """It becomes the kernel of a notebook, which no request can name."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     prices: PriceList = field(default_factory=PriceList)
@@ -90,13 +97,17 @@ with project as (
 ), job as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
                     parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
-                    forgivable_micros, event_seq,
-                    submitted_by, api_key_id, request_id, traceparent, created_at)
-  select :id, :project_id, :skillpack_id, :deployment_id, cast(:deployment_version as int), :skill_name, :type,
-         cast(:model as text),
+                    forgivable_micros, event_seq, prompt, submitted_by, api_key_id, request_id,
+                    traceparent, created_at,
+                    listing_id, listing, listing_version, publisher_id, price_micros, earning_micros)
+  select :id, :project_id, :skillpack_id, cast(:deployment_id as uuid),
+         cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
          cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
-         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1, :submitted_by,
-         cast(:api_key_id as uuid), :request_id, :traceparent, cast(:created_at as timestamptz)
+         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1,
+         cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id, :traceparent,
+         cast(:created_at as timestamptz),
+         cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
+         :price_micros, :earning_micros
   from taken
   returning id, project_id, lane, priority, created_at
 ), place as (
@@ -135,28 +146,27 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
     Raises:
         NotAllowed: the principal may not submit, or not this skill.
         Missing: there is no such skill, skillpack or version.
-        Invalid: the inputs do not fit the skill; carries every problem.
+        Invalid: the inputs do not fit the skill, or a rail of it; carries every problem.
         PaymentRequired: the wallet is empty, or the key's cap or a budget is reached.
         TooManyQueuedJobs: as many as may wait do so.
     """
     with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
         submitted = await _submit(session, principal, spec)
-        span.note(puras__project__id=str(principal.project_id), puras__skill=spec.request.skill)
+        span.note(puras__project__id=str(principal.project_id), puras__skill=_named(spec.request))
         return submitted
+
+
+def _named(request: JobRequest) -> str:
+    if request.listing_id is not None:
+        return f"{skill_allowlist.LISTING}{request.listing_id}"
+    return request.skill or INLINE
 
 
 async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
     principal.require(Role.DEVELOPER, "jobs:submit")
-    resolved = await resolve_skill(
-        session,
-        principal,
-        skill=spec.request.skill,
-        skillpack=spec.skillpack,
-        version=spec.version,
-        deployment_id=spec.deployment_id,
-    )
-    _check_key(principal, resolved)
-    inputs = _checked_inputs(resolved.skill, spec.request)
+    offer = await _offered(session, principal, spec)
+    resolved = await _resolved(session, principal, spec) if offer is None else offer.resolved
+    inputs, told = await rails.let_in(resolved.skill, checked_inputs(resolved.skill, spec.request))
     lane = spec.request.lane or resolved.skill.lane or DEFAULT_LANE
     if lane != DEFAULT_LANE:
         await _check_lane(session, principal, lane)
@@ -169,7 +179,35 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
             skill_name=resolved.skill.name,
             api_key_id=_key_of(principal),
         )
-    return await _insert(session, principal, spec, resolved=resolved, inputs=inputs, lane=lane)
+    found = _Found(resolved, inputs, lane, offer)
+    submitted = await _insert(session, principal, spec, found)
+    if offer is None:  # what a publisher's rails are called is the publisher's
+        await rails.tell(session, principal.project_id, spec.job_id, told)
+    return submitted
+
+
+async def _offered(session: AnySession, principal: Principal, spec: JobSpec) -> Offer | None:
+    """The listing that the request names, if it names one."""
+    request = spec.request
+    if request.listing_id is None:
+        return None
+    offer = await offers.find(
+        session, principal, request.listing_id, version=spec.version, prices=spec.prices
+    )
+    offers.check_request(offer, request, skillpack=spec.skillpack)
+    return offer
+
+
+async def _resolved(session: AnySession, principal: Principal, spec: JobSpec) -> ResolvedSkill:
+    which: Any = {"skillpack": spec.skillpack, "version": spec.version, "deployment_id": spec.deployment_id}
+    if spec.request.skill is None or spec.is_kernel:
+        if principal.kind == "publishable_key" or principal.skill_allowlist:
+            raise PromptNotOnKey(principal.skill_allowlist)
+        name = NOTEBOOK if spec.is_kernel else INLINE
+        return await resolve_prompt(session, principal, name=name, **which)
+    resolved = await resolve_skill(session, principal, skill=spec.request.skill, **which)
+    _check_key(principal, resolved)
+    return resolved
 
 
 def _check_key(principal: Principal, resolved: ResolvedSkill) -> None:
@@ -178,7 +216,12 @@ def _check_key(principal: Principal, resolved: ResolvedSkill) -> None:
         raise SkillNotOnKey(f"{pack}/{name}", principal.skill_allowlist)
 
 
-def _checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
+def checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
+    """The inputs with the skill's defaults filled in.
+
+    Raises:
+        Invalid: something of the request does not fit the skill; carries every problem.
+    """
     checked = skill.inputs.check(request.inputs)
     problems = list(checked.problems)
     metadata = json.dumps(request.metadata)
@@ -229,16 +272,25 @@ async def _check_cap(session: AnySession, principal: Principal) -> None:
             raise KeyCapReached(spent, principal.daily_cap_micros)
 
 
-async def _insert(
-    session: AnySession,
-    principal: Principal,
-    spec: JobSpec,
-    *,
-    resolved: ResolvedSkill,
-    inputs: dict[str, Any],
-    lane: str,
-) -> Submitted:
+class _Found(NamedTuple):
+    """What the request comes to."""
+
+    resolved: ResolvedSkill
+    inputs: dict[str, Any]
+    lane: str
+    offer: Offer | None
+
+
+async def _insert(session: AnySession, principal: Principal, spec: JobSpec, found: _Found) -> Submitted:
+    resolved, inputs, lane, offer = found
     request, skill = spec.request, resolved.skill
+    cap = spec.prices.cap_micros(skill, request.limits)
+    if (
+        spec.is_kernel
+    ):  # it may live for hours: held for all of them, the wallet would have nothing left for other jobs
+        cap = min(cap, spec.prices.job_cap_micros)
+    if offer is not None:
+        cap = await offers.cap_micros(session, principal, offer, request, spec.prices)
     row = {
         "id": spec.job_id,
         "project_id": principal.project_id,
@@ -246,8 +298,9 @@ async def _insert(
         "deployment_id": resolved.deployment_id,
         "deployment_version": resolved.version,
         "skill_name": skill.name,
-        "type": "agentic" if skill.is_agentic else "deterministic",
+        "type": _type_of(skill),
         "model": request.model,
+        "prompt": request.prompt,
         "parent_job_id": spec.parent_job_id,
         "replay_of": spec.replay_of,
         "inputs": json.dumps(inputs),
@@ -256,7 +309,7 @@ async def _insert(
         "source": request.source,
         "metadata": json.dumps(request.metadata),
         "limits": request.limits.model_dump_json(exclude_none=True),
-        "cap_micros": spec.prices.cap_micros(skill, request.limits),
+        "cap_micros": cap,
         "forgivable_micros": spec.prices.forgiven_micros,
         "submitted_by": principal.label,
         "api_key_id": _key_of(principal),
@@ -266,6 +319,7 @@ async def _insert(
         "not_before": _later(request.run_at),
         "most_queued": spec.most_queued,
         "event": json.dumps({"skill": skill.name, "version": resolved.version, "source": request.source}),
+        **(NO_LISTING if offer is None else offer.columns),
     }
     done = (await session.execute(_SUBMIT, row)).one()
     if done.parked is not None:
@@ -277,6 +331,12 @@ async def _insert(
     if done.is_ready:
         queue.note(session, queue.Ticket(lane))
     return Submitted(spec.job_id, done.is_ready)
+
+
+def _type_of(skill: Skill) -> str:
+    if skill.name == NOTEBOOK:
+        return "kernel"
+    return "agentic" if skill.is_agentic else "deterministic"
 
 
 def _key_of(principal: Principal) -> UUID | None:

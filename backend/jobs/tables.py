@@ -13,6 +13,7 @@ from sqlmodel import Column, Field, SQLModel
 from backend.clock import now
 from backend.db import Timestamp
 
+BILLS = ("own", "owed", "folded")
 STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
 
 
@@ -23,6 +24,7 @@ class Job(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"status in {STATUSES}", name="status"),
         CheckConstraint("reserved_micros >= 0", name="reserved_micros"),
+        CheckConstraint(f"bill in {BILLS}", name="bill"),
         CheckConstraint(
             "(finished_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))", name="finished"
         ),
@@ -69,11 +71,17 @@ class Job(SQLModel, table=True):
             "parent_job_id",
             postgresql_where=text("parent_job_id is not null and finished_at is null"),
         ),
+        Index("ix_jobs_project_id_owed", "project_id", postgresql_where=text("bill = 'owed'")),
         Index(
             "ix_jobs_api_key_id",
             "api_key_id",
             text("created_at DESC"),
             postgresql_where=text("api_key_id is not null"),
+        ),
+        Index(
+            "ix_jobs_publisher_id_live",
+            "publisher_id",
+            postgresql_where=text("publisher_id is not null and finished_at is null"),
         ),
         {"postgresql_with": {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02"}},
     )
@@ -81,11 +89,14 @@ class Job(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     skillpack_id: UUID
-    deployment_id: UUID
+    deployment_id: UUID | None = None
+    """None for a prompt that was submitted without a skillpack."""
     deployment_version: int | None = None
     skill_name: str = Field(max_length=200)
     type: str = "deterministic"
-    """`deterministic` or `agentic`."""
+    """`deterministic`, `agentic`, or `kernel`: that of a notebook."""
+    prompt: str | None = None
+    """What the agent of an inline prompt is told in the place of a skill's own prompt."""
     model: str | None = Field(default=None, max_length=200)
     """The language model that was asked for, in the place of the skill's."""
     parent_job_id: UUID | None = None
@@ -138,6 +149,19 @@ class Job(SQLModel, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     """Of that, what its caller was forgiven because it failed or was cancelled."""
+    called_used_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """The bills of the jobs that it has called and that have ended, theirs included: it pays them with its own."""
+    called_cost_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """Of them, what was charged, once it has ended; `cost_micros` is without it."""
+    called_forgiven_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    bill: str = Field(default="own", max_length=8, sa_column_kwargs={"server_default": "own"})
+    """Who pays: `own`, it does; `owed`, the job that called it will, when that ends; `folded`, that has."""
     forgivable_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("1000000"))
     )
@@ -145,10 +169,30 @@ class Job(SQLModel, table=True):
     reserved_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
+    listing_id: UUID | None = None
+    """What it runs, when that was named as a listing of the marketplace; what it calls has the same."""
+    listing: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    """The slug of that."""
+    listing_version: int | None = None
+    publisher_id: UUID | None = None
+    """The project whose code it runs, and whose secrets, when that is another one than its own."""
+    price_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """Of its listing, as it was when the job was submitted: a line of its bill if it succeeds, and part of its cap."""
+    earning_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """What of the price the publisher gets."""
     event_seq: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """Number of its newest event."""
     cancel_requested_at: datetime | None = Field(default=None, sa_type=Timestamp)
     eval_score: int | None = None
+    """0 to 100, from the skill's graders."""
+    eval_results: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
+    )
+    """What each grader said: `{score, passed, graders}`."""
     submitted_by: str = Field(default="", max_length=200)
     """Who submitted it, as `Principal.label` says it."""
     api_key_id: UUID | None = None

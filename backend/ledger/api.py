@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Role
-from backend.ledger import queries, usage
+from backend.clock import now
+from backend.ledger import export, queries, usage
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
 from backend.media.prices import MediaModelPrice
 from backend.paging import MOST, Page, PageDep, linked
@@ -34,7 +36,26 @@ async def list_ledger(
     return list(linked(request, response, page.slice(lines, lambda line: (line.id,))))
 
 
-@router.get("/usage", summary="Usage by day, skill, model, key or version")
+@router.get(
+    "/billing/ledger/export",
+    summary="Download the wallet's entries",
+    response_class=StreamingResponse,
+    responses={200: {"description": "Comma-separated values.", "content": {"text/csv": {}}}},
+)
+async def export_ledger(principal: PrincipalDep, instance: InstanceDep) -> StreamingResponse:
+    """Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar."""
+    principal.require(Role.VIEWER, "billing:read")
+    return StreamingResponse(
+        export.as_csv(instance.database, principal),
+        media_type="text/csv",
+        headers={
+            "Content-Disposition": f'attachment; filename="ledger-{now():%Y-%m-%d}.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@router.get("/usage", summary="Usage by day, skill, model, key, version or listing")
 async def get_usage(
     request: Request,
     response: Response,
@@ -42,7 +63,11 @@ async def get_usage(
     principal: PrincipalDep,
     *,
     group_by: Annotated[
-        str, Query(max_length=100, description="One or more of day, skill, model, key, version, with commas.")
+        str,
+        Query(
+            max_length=100,
+            description="One or more of day, skill, model, key, version, listing, with commas.",
+        ),
     ] = "day",
     since: Annotated[AwareDatetime | None, Query(description="Default: 30 days before `until`.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Default: now.")] = None,

@@ -50,7 +50,7 @@ _LAWS = {
         select j.id::text as job, j.cost_micros, coalesce(e.paid, 0)::bigint as paid_micros
         from jobs j left join (
           select job_id, -sum(amount_micros) as paid from ledger_entries
-          where account = 'wallet' and job_id is not null group by job_id
+          where account = 'wallet' and job_id is not null and kind = 'job_charge' group by job_id
         ) e on e.job_id = j.id
         where j.cost_micros <> coalesce(e.paid, 0)""",
     "what a job used is the sum of the bills of its calls": """
@@ -64,10 +64,54 @@ _LAWS = {
         from jobs j left join (
           select job_id, sum(billed_micros - waived_micros) as sum_micros from usage_events group by job_id
         ) u on u.job_id = j.id
-        where j.finished_at is not null and j.cost_micros <> coalesce(u.sum_micros, 0)""",
+        where j.finished_at is not null and j.bill <> 'owed' and j.cost_micros <> coalesce(u.sum_micros, 0)""",
+    "a job owes what those that it has called have used": """
+        select j.id::text as job, j.called_used_micros, coalesce(c.sum_micros, 0)::bigint as sum_micros
+        from jobs j left join (
+          select parent_job_id, sum(used_micros + called_used_micros) as sum_micros from jobs
+          where bill <> 'own' group by parent_job_id
+        ) c on c.parent_job_id = j.id
+        where j.finished_at is null and j.called_used_micros <> coalesce(c.sum_micros, 0)""",
+    "what a job owes for others is paid when it ends": """
+        select c.id::text as job, c.used_micros from jobs c left join jobs p on p.id = c.parent_job_id
+        where c.bill = 'owed' and (p.id is null or (p.finished_at is not null and p.bill <> 'owed'))""",
+    "what called jobs cost is a part of what their callers cost": """
+        select p.id::text as job, p.called_cost_micros, sum(c.cost_micros + c.called_cost_micros)::bigint as sum_micros
+        from jobs p join jobs c on c.parent_job_id = p.id where c.bill = 'folded'
+        group by p.id, p.called_cost_micros
+        having p.called_cost_micros < sum(c.cost_micros + c.called_cost_micros)""",
     "nobody pays or is forgiven more than was used": """
         select id::text as job, used_micros, cost_micros, forgiven_micros from jobs
         where cost_micros + forgiven_micros > used_micros or least(cost_micros, forgiven_micros) < 0""",
+    "a listing's price is on the bill of each run that succeeded, whole, and of no other": """
+        select j.id::text as job, j.status, j.price_micros, coalesce(u.paid_micros, 0)::bigint as paid_micros
+        from jobs j left join (
+          select job_id, sum(billed_micros - waived_micros) as paid_micros from usage_events where kind = 'listing'
+          group by job_id
+        ) u on u.job_id = j.id
+        where (j.listing_id is not null or u.job_id is not null)
+          and coalesce(u.paid_micros, 0) <> case when j.status = 'succeeded' then j.price_micros else 0 end""",
+    "a publisher is credited for each run that succeeded its part of the price, once, and for no other": """
+        select j.id::text as job, j.status, j.earning_micros, coalesce(e.earned_micros, 0)::bigint as earned_micros
+        from jobs j left join (
+          select job_id, sum(amount_micros) as earned_micros from ledger_entries
+          where kind = 'listing_sale' and account <> 'revenue' group by job_id
+        ) e on e.job_id = j.id
+        where (j.listing_id is not null or e.job_id is not null)
+          and coalesce(e.earned_micros, 0) <> case when j.status = 'succeeded' then j.earning_micros else 0 end""",
+    "no publisher gets more than the caller's price, and nobody pays themselves one": """
+        select id::text as job, price_micros, earning_micros from jobs
+        where earning_micros > price_micros or least(price_micros, earning_micros) < 0
+           or (price_micros > 0 and (publisher_id is null or publisher_id = project_id))""",
+    "what listings have earned is what their publishers were credited": """
+        select coalesce(c.project_id, e.project_id)::text as project, c.earned_micros, e.credited_micros
+        from (select project_id, sum(earned_micros) as earned_micros from listing_callers group by project_id) c
+        full join (
+          select project_id, sum(amount_micros) as credited_micros from ledger_entries
+          where kind = 'listing_sale' and account <> 'revenue' group by project_id
+        ) e on e.project_id = c.project_id
+        where coalesce(c.earned_micros, 0) <> coalesce(e.credited_micros, 0)
+          and not exists (select from projects p where p.id = e.project_id and p.deleted_at is not null)""",
     "what the days cost is what the wallet paid for jobs": """
         select coalesce(d.project_id, e.project_id)::text as project, d.spent_micros, e.paid_micros
         from (select project_id, sum(spent_micros) as spent_micros from daily_spending group by project_id) d

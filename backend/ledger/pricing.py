@@ -38,6 +38,10 @@ class Priced(Protocol):
         """Whether a model is in the loop."""
 
     @property
+    def is_judged(self) -> bool:
+        """Whether a model judges its results."""
+
+    @property
     def media_kinds(self) -> tuple[str, ...]:
         """Kinds of media that it names a model for."""
 
@@ -72,6 +76,8 @@ class PriceList:
     """The most that a job which buys model replies or media may cost, unless its skill says otherwise."""
     forgiven_micros: int = 1_000_000
     """What failed and cancelled jobs of one project are forgiven a day."""
+    market_fee_pct: int = 0
+    """The operator's share of the prices of listings, rounded down."""
 
     @property
     def are_zero(self) -> bool:
@@ -85,7 +91,7 @@ class PriceList:
         limit can cost, or by what its skill wants for the skills that it calls. A request may narrow either.
         """
         caps = [cap for cap in (limits.cost_usd, skill.limits.cost_usd) if cap is not None]
-        if skill.is_agentic or skill.media_kinds:
+        if skill.is_agentic or skill.media_kinds or skill.is_judged:
             usual = [] if skill.limits.cost_usd is not None else [self.job_cap_micros]
             return min([*map(usd_to_micros, caps), *usual])
         if self.compute_micros_per_second == 0:

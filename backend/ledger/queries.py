@@ -12,6 +12,7 @@ from backend.jobs.queries import get_row
 from backend.jobs.tables import Job
 from backend.ledger.schemas import Balance, LedgerLine, Receipt, ReceiptLine
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.marketplace.sales import LINE
 
 _ENDED: dict[str, str] = {"failed": "failed", "cancelled": "was cancelled"}
 
@@ -45,35 +46,64 @@ async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     query = (
         visible(UsageEvent, principal)
         .where(col(UsageEvent.job_id) == job_id)
-        .order_by(col(UsageEvent.created_at), col(UsageEvent.id))
+        .order_by(col(UsageEvent.kind) != LINE, col(UsageEvent.created_at), col(UsageEvent.id))
     )
     lines = (await session.execute(query)).scalars().all()
+    called = (
+        await session.scalars(
+            visible(Job, principal)
+            .where(col(Job.parent_job_id) == job_id, col(Job.finished_at).is_not(None))
+            .where((col(Job.bill) != "own") | (col(Job.used_micros) == 0))
+        )
+    ).all()
     shows_upstream = principal.role >= Role.OWNER
-    has_ended = job.finished_at is not None
-    over_cap = job.used_micros - job.cost_micros - job.forgiven_micros if has_ended else 0
+    shown = [ReceiptLine.of(line, shows_upstream=shows_upstream) for line in lines]
+    shown += [ReceiptLine.of_called(one) for one in called]
+    used, cost, forgiven = (
+        job.used_micros + job.called_used_micros,
+        job.cost_micros + job.called_cost_micros,
+        job.forgiven_micros + job.called_forgiven_micros,
+    )
+    is_settled = job.finished_at is not None and job.bill != "owed"
+    over_cap = used - cost - forgiven if is_settled else 0
     return Receipt(
         job_id=job_id,
         status=job.status,
-        used_micros=job.used_micros,
-        cost_micros=job.cost_micros,
-        cost_usd=job.cost_micros / 1e6,
-        forgiven_micros=job.forgiven_micros,
+        paid_with=None if job.bill == "own" else job.parent_job_id,
+        used_micros=used,
+        cost_micros=cost,
+        cost_usd=cost / 1e6,
+        forgiven_micros=forgiven,
         over_cap_micros=over_cap,
         cap_micros=job.cap_micros,
-        notes=_notes(job, over_cap),
-        lines=[ReceiptLine.of(line, shows_upstream=shows_upstream) for line in lines],
+        notes=[*_notes_of_called(job), *_notes(job, cost, forgiven, over_cap)],
+        lines=sorted(shown, key=lambda line: (line.kind != "listing", line.at)),
     )
 
 
-def _notes(job: Job, over_cap_micros: int) -> list[str]:
+def _notes_of_called(job: Job) -> list[str]:
+    if job.bill == "own":
+        return []
+    when = "will be paid with" if job.bill == "owed" else "was settled with"
+    return [f"It {when} the job that called it, {job.parent_job_id}, and as that ends."]
+
+
+def _notes(job: Job, cost_micros: int, forgiven_micros: int, over_cap_micros: int) -> list[str]:
     notes = []
-    if job.forgiven_micros:
-        rest = "; the rest was charged, since the day's amount was reached" if job.cost_micros else ""
-        notes.append(
-            f"${job.forgiven_micros / 1e6:.6f} were forgiven because the job {_ENDED[job.status]}{rest}."
-        )
-    elif job.cost_micros and job.status != "succeeded":
+    who = (
+        f"the job {_ENDED.get(job.status, '')}"
+        if job.bill == "own"
+        else "the job that called it did not succeed"
+    )
+    if forgiven_micros:
+        rest = "; the rest was charged, since the day's amount was reached" if cost_micros else ""
+        notes.append(f"${forgiven_micros / 1e6:.6f} were forgiven because {who}{rest}.")
+    elif cost_micros and job.status != "succeeded" and job.bill == "own":
         notes.append("The job was charged: its project had been forgiven the day's amount before.")
+    if job.price_micros and job.finished_at is not None and job.status != "succeeded":
+        notes.append(
+            f"The price of the listing, ${job.price_micros / 1e6:.6f}, is due for runs that succeed alone."
+        )
     if over_cap_micros:
         notes.append(
             f"${over_cap_micros / 1e6:.6f} were over what was reserved for the job and are not charged."

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from backend.jobs.tables import Job
 from backend.ledger.tables import LedgerEntry, UsageEvent, Wallet
 from backend.media.prices import MediaModelPrice
 from backend.providers.prices import ModelPrice
@@ -93,10 +94,15 @@ class UsageRow(_Answer):
 
 
 class ReceiptLine(_Answer):
-    """One priced thing that a job used: a reply of a model, a generated file, a search, seconds of a function."""
+    """One priced thing that a job used: a reply of a model, a generated file, a search, seconds of a function; or a job
+    that it has called, with all that that has used."""
 
     kind: str
-    """`compute`, `model`, `media`, `web`."""
+    """`compute`, `model`, `media`, `web`, `listing`; `subagent`: a job."""
+    job_id: UUID | None = None
+    """The job that was called: its own receipt has its lines."""
+    skill: str = ""
+    """Of the job that was called."""
     provider: str
     model: str
     label: str
@@ -125,13 +131,35 @@ class ReceiptLine(_Answer):
             at=used.created_at,
         )
 
+    @classmethod
+    def of_called(cls, job: Job) -> Self:
+        """A job that was called, as one line of the bill that pays it."""
+        used = job.used_micros + job.called_used_micros
+        return cls(
+            kind="subagent",
+            job_id=job.id,
+            skill=job.skill_name,
+            provider="",
+            model="",
+            label="",
+            quantity={"jobs": 1},
+            attempt=job.attempt,
+            step=None,
+            billed_micros=used,
+            charged_micros=used if job.bill == "owed" else job.cost_micros + job.called_cost_micros,
+            upstream_nanos=None,
+            at=job.created_at,
+        )
+
 
 class Receipt(_Answer):
-    """What a job cost, line by line. The bills of the lines add up to `used_micros`, and that is the cost, what was
-    forgiven and what was over the cap together; while the job runs nothing is charged yet."""
+    """What a job and all that it called cost, line by line. The bills of the lines add up to `used_micros`, and that is
+    the cost, what was forgiven and what was over the cap together; while the job runs nothing is charged yet."""
 
     job_id: UUID
     status: str
+    paid_with: UUID | None
+    """The job that called it, if it is paid with that: its lines are a part of that bill."""
     used_micros: int
     """The bills of all lines."""
     cost_micros: int

@@ -24,7 +24,7 @@ class Used:
     """One priced thing that an attempt used."""
 
     kind: str
-    """`compute`, `model`, `media`, `web`."""
+    """`compute`, `model`, `media`, `web`, `listing`."""
     quantity: dict[str, Any]
     """What was measured, units in the names: `{"seconds": 1.25}`; of a model's reply `{"input_tokens", "output_tokens",
     "cache_write_tokens", "cache_read_tokens"}`."""
@@ -43,7 +43,7 @@ class Noted(NamedTuple):
 
     used_micros: int
     left_micros: int
-    """Of what is reserved for it: no call may cost more in the worst case."""
+    """Of what is reserved for it beside the price of its listing: no call may cost more in the worst case."""
 
 
 class Running(Protocol):
@@ -71,7 +71,7 @@ _NOTE_USED = text("""
 with job as (
   update jobs set used_micros = used_micros + :billed_micros
   where id = :job_id and attempt = :attempt and status = 'running'
-  returning id, project_id, used_micros, reserved_micros
+  returning id, project_id, used_micros, called_used_micros, reserved_micros, price_micros
 ), line as (
   insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
                             billed_micros, label, step, created_at)
@@ -82,10 +82,12 @@ with job as (
     step int
   )
 )
-select used_micros, greatest(0, reserved_micros - used_micros) as left_micros from job
+select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as left_micros
+from job
 """)
 _CHARGE_OF_JOB = text("""
-select used_micros, greatest(0, reserved_micros - used_micros) as left_micros from jobs
+select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as left_micros
+from jobs
 where id = :job_id and attempt = :attempt and status = 'running' for update
 """)
 

@@ -66,7 +66,7 @@ class LedgerEntry(SQLModel, table=True):
     project_id: UUID
     job_id: UUID | None = None
     kind: str = Field(max_length=32)
-    """`top_up`, `job_charge`, `correction`, `closure`."""
+    """`top_up`, `job_charge`, `listing_sale`, `correction`, `closure`."""
     amount_micros: int = Field(sa_type=BigInteger)
     """Positive: into the account."""
     note: str = Field(default="", max_length=400)
@@ -88,7 +88,7 @@ class UsageEvent(SQLModel, table=True):
     job_id: UUID
     attempt: int
     kind: str = Field(max_length=32)
-    """`compute`, `model`, `media`, `web`."""
+    """`compute`, `model`, `media`, `web`, `listing`."""
     provider: str = Field(default="", max_length=64)
     model: str = Field(default="", max_length=128)
     quantity: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))

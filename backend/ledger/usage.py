@@ -1,4 +1,4 @@
-"""What was spent, grouped by any of day, skill, model, key and version: added up from jobs, or from their calls."""
+"""What was spent, by any of day, skill, model, key, version and listing: added up from jobs, or from their calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.ledger.schemas import UsageRow
 from backend.ledger.tables import UsageEvent
 from backend.paging import Page, Slice
 
-Group = Literal["day", "skill", "model", "key", "version"]
+Group = Literal["day", "skill", "model", "key", "version", "listing"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
 USUAL: Final = timedelta(days=30)
@@ -28,6 +28,7 @@ _OF_JOBS: Final[dict[str, Any]] = {
     "day": func.to_char(func.timezone("UTC", Job.finished_at), "YYYY-MM-DD"),
     "skill": Job.skill_name,
     "key": func.coalesce(Job.submitted_by, ""),
+    "listing": Job.listing,
     "version": func.coalesce(cast(Job.deployment_version, Text), "draft"),
 }
 _OF_CALLS: Final[dict[str, Any]] = {

@@ -26,6 +26,10 @@ class ToolCall:
     input: dict[str, Any]
     step: int
     job: str = ""
+    label: str = ""
+    """What it is for, in the model's words for people."""
+    beside: int = 1
+    """How many calls of the same tool are made at once, itself included."""
 
     @property
     def idempotency_key(self) -> str:
@@ -59,6 +63,19 @@ class Ran:
     timed_out: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RanCell:
+    """How a cell of Python went."""
+
+    end: str
+    """`ok`, `error`, `interrupted`; `killed`, `died`: the kernel is gone."""
+    output: str
+    files: tuple[str, ...] = ()
+    """Names of the rich outputs that it has left in the drive, as the sandbox says."""
+    said: str = ""
+    """Why the kernel is gone."""
+
+
 class Workroom(Protocol):
     """Where the tools of one run work: one folder, one drive, one sandbox."""
 
@@ -69,6 +86,10 @@ class Workroom(Protocol):
     """The work folder on the host; commands and Python tools start in it, `./drive` inside is the drive."""
     drive_dir: Path
 
+    @property
+    def has_kernel(self) -> bool:
+        """Whether the kernel of earlier calls is still there."""
+
     async def bash(self, command: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> Ran:
         """Run a command in the sandbox; its environment holds neither secrets nor the job's token."""
 
@@ -76,6 +97,9 @@ class Workroom(Protocol):
         self, entrypoint: Entrypoint, inputs: dict[str, Any], *, key: str, timeout_s: float
     ) -> Outcome:
         """Run a function of the bundle in the sandbox, with the skill's secrets and the job's token."""
+
+    async def python(self, code: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> RanCell:
+        """Run a cell in the kernel, which begins with the first; it has what commands have."""
 
     async def close(self) -> None:
         """End every process and remove the folder."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from backend.bundles.manifest import Manifest, Skill
 from backend.jobs.claim import Claimed
+from workers.agent.guard import Guard
 from workers.agent.journal import Journal
 from workers.agent.limits import MOST_STEPS, Limits
 from workers.runners import Assignment
@@ -18,6 +20,8 @@ class AgentAssignment(Assignment):
     """One attempt of one run of an agent."""
 
     skill: Skill
+    prompt: str | None
+    """In the place of the skill's own: of an inline prompt."""
     model: str | None
     """Slug that the job or its skill asks for; none: the instance's own choice."""
     budget: Limits
@@ -26,8 +30,12 @@ class AgentAssignment(Assignment):
     """Set when this worker leaves: the run is handed over before its next reply."""
     manifest: Manifest
     """All skills of the deployment."""
+    mocks: Mapping[str, Any] = field(default_factory=dict)
+    """What tools answer, by their names, without being called: in suites of evals."""
     look: Callable[[], None] = field(repr=False, default=lambda: None)
     """Has this worker look for jobs that the run has called: they run here, in its place."""
+    guard: Guard = field(repr=False)
+    """The rails of its skill."""
     is_unpaid: bool
     """Nothing could be reserved: a run that costs something waits for the wallet."""
 
@@ -41,6 +49,7 @@ def for_agent(
     journal: Journal,
     leaving: asyncio.Event,
     look: Callable[[], None],
+    mocks: Mapping[str, Any] | None = None,
 ) -> AgentAssignment:
     """The assignment with what an agent needs beside it."""
     shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
@@ -49,16 +58,19 @@ def for_agent(
         **shared,
         skill=skill,
         manifest=manifest,
+        prompt=claimed.prompt,
         model=claimed.model or skill.model,
         budget=Limits(
             steps=_least(skill.limits.steps or MOST_STEPS, own.get("steps")),
             timeout_s=assignment.limits.timeout_s,
             tokens=_narrower(skill.limits.tokens, own.get("tokens")),
-            cap_micros=claimed.reserved_micros,
+            cap_micros=max(0, claimed.reserved_micros - claimed.price_micros),
         ),
         journal=journal,
+        guard=Guard(skill, journal.recorder),
         leaving=leaving,
         look=look,
+        mocks=mocks or {},
         is_unpaid=claimed.cap_micros > 0 and claimed.reserved_micros == 0,
     )
 

@@ -34,7 +34,10 @@ def calls_of(reply: Reply, *, step: int, job: str) -> list[ToolCall]:
     """The calls that a reply asks for, in their order, without their labels."""
     asked = [block for block in reply.blocks if block.get("type") == "tool_use"]
     return [
-        ToolCall(block["id"], block["name"], _without_label(block.get("input")), step, job) for block in asked
+        ToolCall(
+            block["id"], block["name"], _without_label(block.get("input")), step, job, label_of(block) or ""
+        )
+        for block in asked
     ]
 
 

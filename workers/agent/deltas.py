@@ -16,7 +16,9 @@ EVERY_S: Final = 0.03
 class Deltas:
     """The text of one reply on its way to the followers."""
 
-    def __init__(self, job_id: UUID, step: int, scrubber: Scrubber) -> None:
+    def __init__(self, job_id: UUID, step: int, scrubber: Scrubber, *, is_silent: bool = False) -> None:
+        """With `is_silent` nobody is told: the words are not those of whoever follows."""
+        self._is_silent = is_silent
         self._job_id = job_id
         self._step = step
         self._scrubber = scrubber
@@ -56,5 +58,5 @@ class Deltas:
     def _send(self) -> None:
         text = "".join(self._waiting)
         self._waiting.clear()
-        if text:
+        if text and not self._is_silent:
             queue.tell(queue.Delta(self._job_id, self._step, text))

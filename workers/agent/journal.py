@@ -14,7 +14,15 @@ from backend.db import Database
 from backend.events.append import NewEvent
 from backend.jobs.claim import Claimed
 from backend.journal import service
-from backend.journal.service import NOTE_PLACE, OPENING_STEP, Entry, Kept, Writing
+from backend.journal.service import (
+    CLEARED_PLACE,
+    NOTE_PLACE,
+    OPENING_STEP,
+    VERDICT_PLACE,
+    Entry,
+    Kept,
+    Writing,
+)
 from backend.ledger.service import Used
 from workers.absence import through_absence
 from workers.agent import ToolCall, ToolResult
@@ -37,14 +45,21 @@ class Finished(NamedTuple):
     result: ToolResult
 
 
+class Cleared(NamedTuple):
+    """What was taken out of a conversation, before a reply was asked for."""
+
+    pointers: dict[str, str]
+    """By the id of its call, what stands in the place of each result."""
+    facts: dict[str, Any]
+    """Of the event that tells of it."""
+
+
 class Journal:
     """Of one attempt; every write is refused once the attempt is not the running one any more."""
 
     def __init__(self, database: Database, claimed: Claimed, recorder: BufferedRecorder) -> None:
         self._database = database
         self._claimed = claimed
-        self.recorder = recorder
-        """Takes what is told between two entries, and stores it in its place among them."""
         self.recorder = recorder
         """Takes what is told between two entries, and stores it in its place among them."""
         self._kept: dict[tuple[int, int], Kept] = {}
@@ -66,7 +81,8 @@ class Journal:
             AttemptLost: the attempt is not the running one any more.
         """
         read = await through_absence(self._read, "journal not read yet", job_id=str(self._claimed.job_id))
-        self._kept = {(kept.entry.step, kept.entry.place): kept for kept in read.entries}
+        entries = [self._scrubbed(kept) for kept in read.entries]
+        self._kept = {(kept.entry.step, kept.entry.place): kept for kept in entries}
         self.spent_micros = read.spent_micros
         if (OPENING_STEP, 0) in self._kept:
             self.began_at = self._kept[OPENING_STEP, 0].created_at
@@ -82,8 +98,12 @@ class Journal:
     @property
     def opening(self) -> dict[str, Any] | None:
         """What the run began with, if it has begun."""
-        kept = self._kept.get((OPENING_STEP, 0))
-        return None if kept is None else kept.entry.content
+        return self._first("opening")
+
+    @property
+    def reopening(self) -> dict[str, Any] | None:
+        """What a fork begins with of which a part, told in `anew`, is to be written by this run."""
+        return self._first("started")
 
     def reply(self, step: int) -> Reply | None:
         """The reply of the step, if it was bought before."""
@@ -106,6 +126,18 @@ class Journal:
         content = kept.entry.content
         return ToolResult(content["content"], content["ok"], content["facts"])
 
+    def inputs_of(self, tool: str) -> list[dict[str, Any]]:
+        """What earlier attempts have called a tool with, in order, as far as the calls came to an end."""
+        found = []
+        for (step, place), kept in sorted(self._kept.items()):
+            if place != 0 or kept.entry.kind != "reply":
+                continue
+            calls = [block for block in kept.entry.content["blocks"] if block.get("type") == "tool_use"]
+            for number, call in enumerate(calls, start=1):
+                if call["name"] == tool and self.result(step, number) is not None:
+                    found.append(call["input"])
+        return found
+
     def was_started(self, step: int, place: int) -> bool:
         """Whether an earlier attempt began a call of which nobody knows how it ended."""
         kept = self._kept.get((step, place))
@@ -119,6 +151,20 @@ class Journal:
         """What the run was told with the results of the step, beside them."""
         kept = self._kept.get((step, NOTE_PLACE))
         return None if kept is None else str(kept.entry.content["text"])
+
+    def cleared(self, step: int) -> dict[str, str] | None:
+        """What was taken out of the conversation before the reply of the step; none: nothing."""
+        places = ((step - 1, CLEARED_PLACE), (step - 1, CLEARED_PLACE + 1))
+        found = [self._kept[place].entry.content["cleared"] for place in places if place in self._kept]
+        return {name: words for cleared in found for name, words in cleared.items()} if found else None
+
+    async def keep_cleared(self, step: int, cleared: Cleared, *, is_forced: bool) -> None:
+        """Write down what is taken out of the conversation before the reply of the step, or before a second try."""
+        place = CLEARED_PLACE + is_forced
+        await self._keep(
+            [Entry(step - 1, place, "note", {"cleared": cleared.pointers})],
+            events=[NewEvent("context_compacted", cleared.facts)],
+        )
 
     async def keep_opening(self, content: dict[str, Any], start: dict[str, Any]) -> None:
         """Write down what the run begins with."""
@@ -170,6 +216,28 @@ class Journal:
         """Write down what the run is told beside the results of a step."""
         await self._keep([Entry(step, NOTE_PLACE, "note", {"text": words})])
 
+    def _first(self, kind: str) -> dict[str, Any] | None:
+        kept = self._kept.get((OPENING_STEP, 0))
+        return kept.entry.content if kept is not None and kept.entry.kind == kind else None
+
+    def _scrubbed(self, kept: Kept) -> Kept:
+        """Without secrets, where the entry is of no attempt: whoever forked a job may have written it."""
+        if kept.attempt > 0:
+            return kept
+        entry = kept.entry
+        return kept._replace(
+            entry=Entry(entry.step, entry.place, entry.kind, self.recorder.scrubber.scrub(entry.content))
+        )
+
+    def verdict(self, place: int) -> dict[str, Any] | None:
+        """What was said of the run by the grader of that place, if it was asked before."""
+        kept = self._kept.get((OPENING_STEP, VERDICT_PLACE + place))
+        return None if kept is None else kept.entry.content
+
+    async def keep_verdict(self, place: int, content: dict[str, Any], used: Sequence[Used]) -> None:
+        """Write down what a grader said of the run, and what that cost."""
+        await self._keep([Entry(OPENING_STEP, VERDICT_PLACE + place, "verdict", content)], used=used)
+
     def _count(self, reply: Reply) -> None:
         before, more = asdict(self._counts), asdict(reply.tokens)
         self._counts = Tokens(**{name: before[name] + more[name] for name in before})
@@ -187,8 +255,9 @@ class Journal:
         used: Sequence[Used] = (),
         usage: dict[str, Any] | None = None,
     ) -> None:
-        scrub = self.recorder.scrubber.scrub
-        told = [NewEvent(event.type, scrub(event.payload), event.ts) for event in events]
+        tellable = self.recorder.tellable
+        whole = [NewEvent(event.type, tellable(event.type, event.payload), event.ts) for event in events]
+        told = self.recorder.shown(whole)
         self.recorder.tell(told)
         writing = Writing(entries, [*await self.recorder.taken(), *told], used, usage or {})
         self.spent_micros = await _seen_through(self._until_kept(writing))

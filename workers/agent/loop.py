@@ -64,7 +64,11 @@ async def converse(
             continue
         words = patience.words_with(reply)
         if reply.stop_reason not in GOES_ON and (value := finish.from_words(words)) is not None:
-            return value
+            value, complaint = await tools.let_out(value, step)
+            if complaint is None:
+                return value
+            talk = talk.after(reply, told(complaint))
+            continue
         talk = talk.after(reply, patience.answer(reply))
     raise AssertionError("unreachable: the steps have no end of their own")
 

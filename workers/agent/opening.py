@@ -9,11 +9,25 @@ from typing import Any, Final
 
 from backend.bundles.dialect import Schema, file_kind
 from backend.bundles.manifest import Skill
+from backend.errors import Missing
 from workers.agent.attachments.staging import Staged
 from workers.agent.brief import AgentAssignment
 from workers.agent.conversation import Conversation, told
 from workers.agent.finish_tool import FinishTool
+from workers.agent.outside.marked import unclosing
 from workers.models import Message, ToolSpec
+
+
+class PromptMissing(Missing):
+    """The bundle does not hold the text that is the prompt of the agent."""
+
+    code = "prompt_missing"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"The bundle has no text {file!r} in the folder of the skill. Add it, or name another."
+        )
+
 
 MOST_PROMPT_BYTES: Final = 1 << 20
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?(?:\r?\n|\A)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -74,16 +88,27 @@ def open_conversation(
 
 
 def read_body(assignment: AgentAssignment) -> str:
-    """The skill's own prompt, without its front matter.
+    """The prompt of the request, else the skill's own, without its front matter.
 
     Raises:
-        OSError: the bundle's file cannot be read.
+        PromptMissing: the bundle has no such text.
     """
-    entry = assignment.entrypoint
-    file = assignment.bundle_dir / entry.skill_dir / entry.file
-    with file.open("rb") as opened:
-        text = opened.read(MOST_PROMPT_BYTES).decode("utf-8", errors="replace")
-    return _FRONT_MATTER.sub("", text).strip()
+    if assignment.prompt is not None:
+        return assignment.prompt.strip()
+    return _FRONT_MATTER.sub("", read_text(assignment, assignment.entrypoint.file)).strip()
+
+
+def read_text(assignment: AgentAssignment, file: str) -> str:
+    """A text of the bundle, relative to the folder of the skill.
+
+    Raises:
+        PromptMissing: the bundle has no such text.
+    """
+    try:
+        with (assignment.bundle_dir / assignment.entrypoint.skill_dir / file).open("rb") as opened:
+            return opened.read(MOST_PROMPT_BYTES).decode("utf-8", errors="replace")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise PromptMissing(file) from None
 
 
 def system_prompt(skill: Skill, body: str, finish: FinishTool, *, has_tools: bool) -> str:
@@ -105,7 +130,7 @@ def first_message(skill: Skill, staged: Staged) -> Message:
     words = f"The inputs of this job, as JSON:\n\n<inputs>\n{body}\n</inputs>"
     if staged.has_files:
         words += STAGED
-    return {"role": "user", "content": [*told(words), *staged.blocks]}
+    return {"role": "user", "content": [*staged.before, *told(words), *staged.blocks]}
 
 
 def _inputs(skill: Skill) -> str:
@@ -138,4 +163,4 @@ def _properties(schema: Schema) -> Schema:
 
 def _as_data(value: Any) -> str:
     """As JSON that cannot close the mark around it."""
-    return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
+    return unclosing(json.dumps(value, ensure_ascii=False))

@@ -37,16 +37,27 @@ def _tidied(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", _ESCAPES.sub("", text))
 
 
-async def _offloaded(whole: str, text: str, call: ToolCall, room: Workroom) -> str:
+def keep_whole(room: Workroom, name: str, text: str) -> str:
+    """Keep a text in the drive, where the run's tools and people find it; gives its path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     place = ("_jobs", str(room.assignment.job_id), "_toolout")
+    with suppress(FileExistsError):  # by an attempt that did not come to write down that it had
+        _write(room, place, name, text)
+    return f"drive/{'/'.join(place)}/{name}"
+
+
+async def _offloaded(whole: str, text: str, call: ToolCall, room: Workroom) -> str:
     name = f"{call.step}-{re.sub(r'[^A-Za-z0-9_-]', '_', call.id)[:80]}.txt"
     shown = text[:SHOWN_CHARACTERS]
     left = len(text) - SHOWN_CHARACTERS
     try:
-        await asyncio.to_thread(_write, room, place, name, whole)
+        path = await asyncio.to_thread(keep_whole, room, name, whole)
     except OSError as error:
         return f"{shown}\n[… {left:,} more characters; they could not be kept: {error.strerror}]"
-    return f"{shown}\n[… {left:,} more characters; the whole is in drive/{'/'.join(place)}/{name}]"
+    return f"{shown}\n[… {left:,} more characters; the whole is in {path}]"
 
 
 def _write(room: Workroom, place: tuple[str, ...], name: str, text: str) -> None:

@@ -12,11 +12,13 @@ from backend.bundles.manifest import Routing
 from backend.clock import now
 from backend.errors import Unavailable
 from workers.agent.brief import AgentAssignment
+from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of
 from workers.agent.deltas import Deltas
 from workers.agent.limits import MOST_OUTPUT_TOKENS, Budget
 from workers.agent.stops import HandedOver, ModelAway, Refused
 from workers.models import Measured, Model, Prompt, Reply, ToolSpec
+from workers.models.errors import PromptTooLong
 from workers.recorder import BufferedRecorder
 
 FIRST_ABSENCE_S: Final = 5.0
@@ -39,6 +41,8 @@ class Speaker:
         self._failures = 0
         self._has_escalated = False
         self._last: Reply | None = None
+        self.compaction: Compaction | None = None
+        """What is taken out of a conversation that grows too long; none: there is nowhere to keep it yet."""
         self.step = 0
         """The step that it is at."""
 
@@ -51,7 +55,11 @@ class Speaker:
             PurasError: the model cannot be used, and waiting does not help.
         """
         self.step = step
-        reply = self._assignment.journal.reply(step) or await self._bought(step, talk, tools)
+        reply = self._assignment.journal.reply(step)
+        if reply is None:
+            reply = await self._bought(step, talk, tools)
+        elif self.compaction is not None:
+            self.compaction.recall(step)
         if reply.stop_reason == "refusal":
             raise Refused(reply.model, step)
         self._last = reply
@@ -86,31 +94,52 @@ class Speaker:
             self._assignment.skill.cache_ttl,
             self._measured(talk),
         )
-        most = budget.affordable_tokens(self._model, prompt, step=step, spent_micros=journal.spent_micros)
         began = time.monotonic()
-        reply = await self._asked(step, replace(prompt, max_tokens=most))
+        said = await self._fitted(step, prompt)
+        reply = await self._assignment.guard.reply(said, step)
         calls = calls_of(reply, step=step, job=str(self._assignment.job_id))
         took_s = time.monotonic() - began
         await journal.keep_reply(step, reply, calls, elapsed_s=budget.elapsed_s, took_s=took_s)
         return reply
 
+    async def _fitted(self, step: int, prompt: Prompt) -> Reply:
+        """The reply to as much of the conversation as the model takes."""
+        if self.compaction is None:
+            return await self._afforded(step, prompt)
+        entry = self._model.entry
+        prompt = await self.compaction.fit(step, prompt, entry)
+        while True:
+            try:
+                return await self._afforded(step, prompt)
+            except PromptTooLong:
+                prompt = await self.compaction.force(step, prompt, entry)
+
+    async def _afforded(self, step: int, prompt: Prompt) -> Reply:
+        """The reply, no longer than what is left can pay for."""
+        spent = self._assignment.journal.spent_micros
+        most = self._budget.affordable_tokens(self._model, prompt, step=step, spent_micros=spent)
+        return await self._asked(step, replace(prompt, max_tokens=most))
+
     def _measured(self, talk: Conversation) -> Measured | None:
         """How long the model found the conversation up to its last reply; another model counts in other tokens."""
         places = [place for place, message in enumerate(talk.messages) if message["role"] == "assistant"]
-        if self._last is None or self._last.model != self._model.slug or not places:
+        last = self._last
+        if last is None or last.model != self._model.slug or not last.measured or not places:
             return None
-        return Measured(places[-1] + 1, self._last.measured)
+        return Measured(places[-1] + 1, last.measured)
 
     async def _asked(self, step: int, prompt: Prompt) -> Reply:
         recorder: BufferedRecorder = self._assignment.journal.recorder
-        deltas = Deltas(self._assignment.job_id, step, recorder.scrubber)
+        silent = self._assignment.is_listed
+        deltas = Deltas(self._assignment.job_id, step, recorder.scrubber, is_silent=silent)
 
         def retried(facts: dict[str, Any]) -> None:
             deltas.restart()
             recorder.record("model_retry", {"step": step, **facts})
 
         try:
-            return await self._model.reply(prompt, deltas.tell, retried)
+            tell = _tell_nobody if self._assignment.guard.is_quiet else deltas.tell
+            return await self._model.reply(prompt, tell, retried)
         except Unavailable as error:
             raise self._away(error) from error
         finally:
@@ -136,3 +165,7 @@ class Speaker:
                 "step": step,
             },
         )
+
+
+def _tell_nobody(piece: str) -> None:
+    """Nothing is told of a reply before the rails have seen it."""

@@ -4,9 +4,11 @@ Stop
 ├── OutOfSteps      step_limit
 ├── OutOfTime       timeout
 ├── OutOfTokens     token_limit
+├── ContextFull     context_full     the conversation does not fit into the model any more
 ├── CostCapped      cost_capped      before the call that might have passed the cap
 ├── Refused         refused          the model would not do it
 ├── Truncated       truncated        the reply was cut off again and again
+├── RailBlocked     rail_blocked     its results did not pass a rail of the skill
 └── NoOutput        no_output        the model ended without handing in a result
 Pause               the run goes on later, where it stopped: its journal is kept
 ├── HandedOver      drain            this worker leaves
@@ -81,6 +83,22 @@ class OutOfTokens(Stop):
         )
 
 
+class ContextFull(Stop):
+    """The conversation does not fit into the model, and nothing is left that could be taken out of it."""
+
+    code = "context_full"
+    event = "limits"
+
+    def __init__(self, model: str, tokens: int, limit: int) -> None:
+        super().__init__(
+            f"The conversation has about {tokens:,} tokens, and the model {model!r} takes {limit:,} with its reply. "
+            "Give the agent less to read at once, or name a model with a longer context.",
+            model=model,
+            tokens=tokens,
+            limit=limit,
+        )
+
+
 class CostCapped(Stop):
     """The next call could cost more than is left of the job's cap."""
 
@@ -123,6 +141,16 @@ class Truncated(Stop):
             times=times,
             max_tokens=max_tokens,
         )
+
+
+class RailBlocked(Stop):
+    """A rail of the skill lets none of its results out."""
+
+    code = "rail_blocked"
+
+    def __init__(self, rail: str, sentence: str, times: int) -> None:
+        again = f" {times} results did not." if times > 1 else ""
+        super().__init__(f"{sentence}{again}", rail=rail)
 
 
 class NoOutput(Stop):

@@ -11,21 +11,23 @@ from weakref import WeakValueDictionary
 
 from backend.drive.paths import parse_drive_path
 from backend.drive.signing import signed_url
+from backend.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.egress.rules import Rule
 from backend.instance import Instance
+from backend.web.search import Endpoint
 from workers.agent import Tool, Workroom
 from workers.agent.attachments.showing import Gaze
 from workers.agent.attachments.staging import Staged, Staging
 from workers.agent.brief import AgentAssignment
 from workers.agent.outside import HEAVY_AT_ONCE, Outside, outside_of
+from workers.agent.remembering import remembered
 from workers.agent.search import Engine
 from workers.agent.search.claude import claude_search
-from workers.agent.search.endpoint import Endpoint
 from workers.agent.tools.drive import Drive
 from workers.agent.tools.media import media_tools
+from workers.agent.tools.memory import memory_tools
 from workers.agent.tools.outside import outside_tools
 from workers.models import Model
-from workers.sandbox.egress.dialing import LOOKUPS_PER_TENANT, Dialer
-from workers.sandbox.egress.rules import Rule
 from workers.sandbox.egress.visit import Visit
 
 
@@ -53,11 +55,11 @@ class Surroundings:
         journal = assignment.journal
         outside = outside_tools(
             outside_of(assignment.skill, journal.recorder, self._dialer_of(assignment), self._heavy),
-            self._drive(assignment),
+            None if assignment.is_listed else self._drive(assignment),
             self._engine or claude_search(model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
         )
-        return [*outside, *media_tools(self._instance)]
+        return [*outside, *media_tools(self._instance), *memory_tools(self._instance, assignment)]
 
     @asynccontextmanager
     async def servers(
@@ -76,11 +78,12 @@ class Surroundings:
             assignment.journal.recorder,
             vision=model.entry.vision,
             dialer=self._dialer_of(assignment),
+            secrets=assignment.secrets,
         ) as tools:
             yield tools
 
     async def stage(self, assignment: AgentAssignment, model: Model, room: Workroom) -> Staged:
-        """The files of the inputs in the drive, and shown to the model if it can see them.
+        """The files of the inputs in the drive, shown to the model if it can see them, and what is remembered of them.
 
         Raises:
             AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
@@ -90,7 +93,9 @@ class Surroundings:
         outside = Outside(self._inputs_rule, visit, self._dialer_of(assignment), self._heavy)
         gaze = Gaze(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
         staging = Staging(room, outside, self._drive(assignment).sign, gaze)
-        return await staging.stage(assignment.skill.input_schema, assignment.inputs)
+        staged = await staging.stage(assignment.skill.input_schema, assignment.inputs)
+        staged.before = await remembered(self._instance, assignment, staged, room)
+        return staged
 
     def _dialer_of(self, assignment: AgentAssignment) -> Dialer:
         if self._dialer is not None:

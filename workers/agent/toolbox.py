@@ -15,6 +15,7 @@ from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
+from workers.agent.guard import Guard, Verdict
 from workers.agent.journal import Finished, Journal
 from workers.agent.shrink import shrunk
 from workers.agent.stops import ConsentNeeded
@@ -57,7 +58,9 @@ class Results:
 class Toolbox:
     """The tools that a skill may use, in one workroom."""
 
-    def __init__(self, tools: Sequence[Tool], finish: FinishTool, room: Workroom, journal: Journal) -> None:
+    def __init__(
+        self, tools: Sequence[Tool], finish: FinishTool, room: Workroom, journal: Journal, guard: Guard
+    ) -> None:
         skill = room.skill
         allowed = set(skill.allowed_tools)
         offered = [tool for tool in tools if not allowed or tool.spec.name in allowed]
@@ -67,6 +70,9 @@ class Toolbox:
         self._finish = finish
         self._room = room
         self._journal = journal
+        self._guard = guard
+        self._verdicts: dict[int, Verdict] = {}
+        """What the rails say to the calls of the reply that are still to be made, by place."""
         self._turn: Sequence[tuple[int, ToolCall]] = ()
         """The calls of the reply that are being made, with their places."""
         self.specs = [*(_labelled(tool.spec) for tool in self._tools.values()), finish.spec]
@@ -75,7 +81,8 @@ class Toolbox:
         """Make the calls: beside each other where all of them allow it, else in order, up to a result that fits."""
         results = Results()
         places = self._turn = list(enumerate(calls, start=1))
-        if len(calls) > 1 and all(self._runs_beside_others(call) for call in calls):
+        self._verdicts = await self._judged(places)
+        if len(calls) > 1 and all(self._runs_beside_others(*one) for one in places):
             await self._run_beside(places, results)
             return results
         for place, call in places:
@@ -89,10 +96,11 @@ class Toolbox:
 
     async def _run_beside(self, places: Sequence[tuple[int, ToolCall]], results: Results) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
+        times = Counter(call.name for _, call in places)
 
         async def made(place: int, call: ToolCall) -> ToolResult:
             async with gate:
-                return await self._made(place, call)
+                return await self._made(place, replace(call, beside=min(AT_ONCE, times[call.name])))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -109,8 +117,42 @@ class Toolbox:
             results.misfits += 1
             await self._answer(place, call, ToolResult(complaint(checked), ok=False), results)
             return
-        results.is_finished, results.value = True, checked.value
+        value, refusal = await self._let_out(place, call, checked.value)
+        if refusal is not None:
+            await self._answer(place, call, ToolResult(f"ERROR: {refusal}", ok=False), results)
+            return
+        results.is_finished, results.value = True, value
         await self._answer(place, call, ToolResult("Taken. The run is over."), results)
+
+    async def let_out(self, value: Any, step: int) -> tuple[Any, str | None]:
+        """A result that was given in words, as it may leave, or why it may not.
+
+        Raises:
+            RailBlocked: too many did not pass.
+            ConsentNeeded: a person has to agree first.
+        """
+        return await self._let_out(1, ToolCall("words", FINISH, {}, step), value)
+
+    async def _let_out(self, place: int, call: ToolCall, value: Any) -> tuple[Any, str | None]:
+        kept = self._journal.result(call.step, place)
+        if kept is not None and not kept.ok:  # an earlier attempt was told so
+            self._guard.note_blocked(None)
+            return None, str(kept.content).removeprefix("ERROR: ")
+        decided = self._journal.decision(call.step, place)
+        out = await self._guard.out(value, self._room, step=call.step, decided=decided)
+        if out.asks:
+            shown = out.value if isinstance(out.value, dict) else {"value": out.value}
+            raise ConsentNeeded([Wanted(call.step, place, FINISH, call.id, shown)])
+        return out.value, out.complaint
+
+    async def _judged(self, places: Sequence[tuple[int, ToolCall]]) -> dict[int, Verdict]:
+        """What the rails say to the calls that were not made before."""
+        verdicts = {}
+        for place, call in places:
+            if call.name != FINISH and self._journal.result(call.step, place) is None:
+                decided = self._journal.decision(call.step, place)
+                verdicts[place] = await self._guard.verdict(call, self._room, decided)
+        return verdicts
 
     async def _answer(self, place: int, call: ToolCall, result: ToolResult, results: Results) -> None:
         """An answer of our own, that no tool has given."""
@@ -125,8 +167,8 @@ class Toolbox:
         if kept is not None:
             return kept
         tool = self._tools.get(call.name)
-        refusal = self._refusal(call, tool, self._counts[call.name])
-        if refusal is None and tool is not None and tool.confirm:
+        refusal = self._refusal(call, tool, self._counts[call.name]) or self._verdict(place).refusal
+        if refusal is None and tool is not None and self._is_gated(place, tool):
             refusal = self._withheld(place, call)
         if refusal is not None or tool is None:
             result = ToolResult(f"ERROR: {refusal}", ok=False)
@@ -158,7 +200,8 @@ class Toolbox:
         except Exception as error:  # noqa: BLE001 - a tool that breaks does not break the run: the model is told
             log.warning("a tool broke", tool=call.name, job_id=call.job, error=scrub(repr(error)))
             result = ToolResult(f"ERROR: {type(error).__name__}: {error}", ok=False)
-        return await shrunk(replace(result, content=scrub(result.content)), call, self._room)
+        result = await self._guard.result(call, replace(result, content=scrub(result.content)), self._room)
+        return await shrunk(result, call, self._room)
 
     def _refusal(self, call: ToolCall, tool: Tool | None, count: int) -> str | None:
         """Why a call is not made that is the count-th of its tool."""
@@ -190,14 +233,24 @@ class Toolbox:
         for place, call in self._turn:
             counts[call.name] += place > first
             tool = self._tools.get(call.name)
-            is_gated = place >= first and tool is not None and tool.confirm
-            if is_gated and self._refusal(call, tool, counts[call.name]) is None:
+            is_gated = place >= first and tool is not None and self._is_gated(place, tool)
+            refusal = self._refusal(call, tool, counts[call.name]) or self._verdict(place).refusal
+            if is_gated and refusal is None:
                 wanted.append(Wanted(call.step, place, call.name, call.id, call.input))
         return wanted
 
-    def _runs_beside_others(self, call: ToolCall) -> bool:
+    def _is_gated(self, place: int, tool: Tool) -> bool:
+        """Whether a person has to agree to the call."""
+        return tool.confirm or self._verdict(place).asks
+
+    def _verdict(self, place: int) -> Verdict:
+        return self._verdicts.get(place, Verdict())
+
+    def _runs_beside_others(self, place: int, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)
-        return tool is not None and tool.is_read_only and not (tool.runs_alone or tool.confirm)
+        if tool is None or self._is_gated(place, tool):
+            return False
+        return tool.is_read_only and not tool.runs_alone
 
 
 def _may_run_again(tool: Tool) -> bool:

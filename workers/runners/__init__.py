@@ -43,7 +43,7 @@ class Assignment:
     job_id: UUID
     attempt: int
     project_id: UUID
-    deployment_id: UUID
+    deployment_id: UUID | None
     skill_name: str
     entrypoint: Entrypoint
     declared_inputs: frozenset[str]
@@ -65,6 +65,8 @@ class Assignment:
     """Opens the in-job routes of the API for this job alone."""
     has_own_drive: bool = False
     """The drive folder is this attempt's alone: it is moved into the job's folder and, when the job has ended, back."""
+    is_listed: bool = False
+    """The code is another project's: whoever runs it is told little, and it reaches nothing but what it was given."""
     network: str | list[str] = "public"
     """`none`, `public` or a list of hosts, as the skill declares it."""
 

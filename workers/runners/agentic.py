@@ -13,6 +13,7 @@ from backend.metrics.instruments import JOB_RUN
 from workers.agent import Tool, Workroom
 from workers.agent.attachments.staging import Staged
 from workers.agent.brief import AgentAssignment
+from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation
 from workers.agent.finish_tool import FinishTool
 from workers.agent.limits import Budget
@@ -21,6 +22,7 @@ from workers.agent.opening import open_conversation, read_body
 from workers.agent.speaker import Speaker
 from workers.agent.stops import ConsentNeeded, OutOfTime, Pause, Stop, WalletEmpty
 from workers.agent.toolbox import Toolbox
+from workers.agent.tools.mocks import mocked
 from workers.models import Model, Prompt
 from workers.runners import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
 
@@ -48,12 +50,14 @@ class AgenticRunner:
         *,
         open_servers: OpenServers | None = None,
         stage: Stage | None = None,
+        let_go: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._open_model = open_model
         self._open_workroom = open_workroom
         self._list_tools = list_tools
         self._open_servers = open_servers or (lambda *_: nullcontext(()))
         self._stage = stage
+        self._let_go = let_go
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
         """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
@@ -76,14 +80,16 @@ class AgenticRunner:
             JOB_RUN.labels("agentic").observe(time.monotonic() - began)
 
     async def close(self) -> None:
-        """Nothing is left behind between runs."""
+        """Let go of what runs shared."""
+        if self._let_go is not None:
+            await self._let_go()
 
     async def _result(self, assignment: AgentAssignment, recorder: Recorder) -> Any:
         journal = assignment.journal
         await journal.read()
         budget = Budget(assignment.budget, earlier_s=journal.elapsed_s)
-        kept = journal.opening
-        model = await self._open_model(assignment, kept["model"] if kept else assignment.model)
+        kept = journal.opening or journal.reopening or {}
+        model = await self._open_model(assignment, kept.get("model") or assignment.model)
         speaker = Speaker(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
         try:
             if assignment.is_unpaid and model.worst_case_micros(_NOTHING, 1) > 0:
@@ -101,12 +107,14 @@ class AgenticRunner:
     async def _conversed(
         self, assignment: AgentAssignment, model: Model, speaker: Speaker, room: Workroom
     ) -> Any:
+        speaker.compaction = Compaction(assignment.journal, room)
         finish = FinishTool(assignment.skill)
         offered = self._list_tools(assignment, model)
         async with self._open_servers(assignment, model, offered) as more:
-            tools = Toolbox([*offered, *more], finish, room, assignment.journal)
+            every = mocked([*offered, *more], assignment.mocks)
+            tools = Toolbox(every, finish, room, assignment.journal, assignment.guard)
             staged = Staged(assignment.inputs)
-            if self._stage is not None and assignment.journal.opening is None:
+            if self._stage is not None and _needs_inputs(assignment):
                 staged = await self._stage(assignment, model, room)
             talk = await _opened(assignment, model, finish, tools, staged)
             return await converse(talk, speaker, tools, finish, assignment)
@@ -120,12 +128,11 @@ async def _opened(
     kept = journal.opening
     if kept is not None:
         journal.recorder.record("resumed", {"from_step": journal.last_step})
-        said = journal.recorder.scrubber.scrub(list(kept["messages"]))  # the inputs of a continuation are new
-        return Conversation(kept["system"], tuple(said))
+        return Conversation(kept["system"], tuple(kept["messages"]))
     body = await asyncio.to_thread(read_body, assignment)
     talk = open_conversation(assignment, body, finish, tools.specs, staged)
     scrub = journal.recorder.scrubber.scrub  # a secret that is among the inputs is not for the model either
-    talk = Conversation(scrub(talk.system), tuple(scrub(list(talk.messages))))
+    talk = _merged(journal.reopening, Conversation(scrub(talk.system), tuple(scrub(list(talk.messages)))))
     content = {
         "model": model.slug,
         "system": talk.system,
@@ -134,6 +141,23 @@ async def _opened(
     }
     await journal.keep_opening(content, _start(assignment, model, tools))
     return talk
+
+
+def _needs_inputs(assignment: AgentAssignment) -> bool:
+    """Whether this attempt writes the opening message."""
+    journal = assignment.journal
+    return journal.opening is None and "messages" in (journal.reopening or {"anew": ["messages"]})["anew"]
+
+
+def _merged(reopening: dict[str, Any] | None, talk: Conversation) -> Conversation:
+    """The beginning of a fork: as it was, but for what it asks to have written anew."""
+    if reopening is None:
+        return talk
+    anew = reopening["anew"]
+    return Conversation(
+        talk.system if "system" in anew else reopening["system"],
+        talk.messages if "messages" in anew else tuple(reopening["messages"]),
+    )
 
 
 def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> dict[str, Any]:
@@ -147,7 +171,7 @@ def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> dict[st
         "tools": names,
         "bash_enabled": "bash" in names,
         "has_output_schema": bool(assignment.skill.output_schema.get("properties")),
-        "deployment_id": str(assignment.deployment_id),
+        "deployment_id": assignment.deployment_id and str(assignment.deployment_id),
         "resumed": False,
         "limits": {
             "steps": budget.steps,

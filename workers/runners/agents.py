@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from backend.instance import Instance
-from backend.providers import service as providers
-from backend.providers.recordings import recorded_job
 from workers.absence import through_absence
 from workers.agent import Tool, Workroom
 from workers.agent.brief import AgentAssignment
 from workers.agent.surroundings import Surroundings
 from workers.agent.tools import workroom_tools
+from workers.agent.tools.python_kernel import NAME as PYTHON
+from workers.agent.tools.python_kernel import kernel_tools
 from workers.agent.tools.subagents import subagent_tools
 from workers.agent.workroom import open_workroom
-from workers.models import Model, recording
+from workers.models import Model
 from workers.models.choice import Models
+from workers.models.finding import find_model, open_models
 from workers.runners import Recorder
 from workers.runners.agentic import AgenticRunner
 from workers.sandbox.errors import SandboxUnavailable
@@ -24,17 +25,25 @@ from workers.sandbox.house import House
 from workers.sandbox.own_drive import DRIVE_GONE
 
 
+def open_agents(instance: Instance, house: House) -> AgenticRunner:
+    """The runner of this worker process, with the models that the settings give it."""
+    return agentic_runner(instance, house, open_models(instance))
+
+
 def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticRunner:
-    """The runner of this worker process."""
+    """A runner that reaches these models, and closes them with itself."""
 
     async def open_model(assignment: AgentAssignment, slug: str | None) -> Model:
         async def find() -> Model:
-            async with instance.database.glance() as session:
-                recorded = recorded_job(slug)
-                if recorded is not None:
-                    return await recording.load(session, project_id=assignment.project_id, job_id=recorded)
-                own_keys = await providers.for_job(session, instance.vault, project_id=assignment.project_id)
-            return models.choose(slug, skill=assignment.skill, inputs=assignment.inputs, own_keys=own_keys)
+            return await find_model(
+                instance,
+                models,
+                project_id=assignment.project_id,
+                skill=assignment.skill,
+                inputs=assignment.inputs,
+                slug=slug,
+                is_listed=assignment.is_listed,
+            )
 
         return await through_absence(find, "model not found yet", job_id=str(assignment.job_id))
 
@@ -52,6 +61,14 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
 
     def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
         own = workroom_tools(assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf)
-        return [*own, *around.tools(assignment, model), *subagent_tools(instance, assignment)]
+        kernel = kernel_tools(assignment.skill, lambda: assignment.journal.inputs_of(PYTHON))
+        return [*own, *kernel, *around.tools(assignment, model), *subagent_tools(instance, assignment)]
 
-    return AgenticRunner(open_model, open_room, list_tools, open_servers=around.servers, stage=around.stage)
+    return AgenticRunner(
+        open_model,
+        open_room,
+        list_tools,
+        open_servers=around.servers,
+        stage=around.stage,
+        let_go=models.close,
+    )

@@ -1,7 +1,8 @@
 """How budgets stand: what of each is used in its window, read from the days' spending and from what runs now.
 
 Used is what was spent, what is reserved for jobs that run, and what was forgiven: else a loop of failing jobs, or many
-jobs at once, would go past every limit.
+jobs at once, would go past every limit. What a called job has used counts as its own, not as a part of what is reserved
+for its caller, which pays it in the end: nothing counts twice.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from sqlalchemy import text
 
 from backend.db import AnySession
 from backend.ledger.budgets.errors import BudgetReached
+from backend.webhooks.facts import telling
 
 ALERT_ACTION: Final = "budget.alerted"
 """What the audit calls an alert; one row per budget and window, written with the money that crossed the line."""
+ALERT_EVENT: Final = "budget.alert"
+"""What webhooks call it."""
 
 STANDING: Final = """
 select b.id, b.project_id, b.name, b.scope, b.skillpack_id, b.skill_name, b.api_key_id, b.period, b.limit_micros,
@@ -38,10 +42,14 @@ left join lateral (
     and (b.api_key_id is null or d.api_key_id = b.api_key_id)
 ) s on true
 left join lateral (
-  select sum(j.reserved_micros) as reserved from jobs j
-  where j.project_id = b.project_id and j.status in ('running', 'waiting') and j.reserved_micros > 0
-    and (b.skillpack_id is null or j.skillpack_id = b.skillpack_id)
-    and (b.skill_name is null or j.skill_name = b.skill_name)
+  select sum(j.micros) as reserved from (
+    select skillpack_id, skill_name, api_key_id, greatest(0, reserved_micros - called_used_micros) as micros from jobs
+    where project_id = b.project_id and status in ('running', 'waiting') and reserved_micros > 0
+    union all
+    select skillpack_id, skill_name, api_key_id, used_micros from jobs where project_id = b.project_id and bill = 'owed'
+  ) j
+  where (b.skillpack_id is null or j.skillpack_id = b.skillpack_id)
+    and (b.skill_name is null or split_part(j.skill_name, ':', 1) = b.skill_name)
     and (b.api_key_id is null or j.api_key_id = b.api_key_id)
 ) r on true
 where b.project_id = :project_id
@@ -64,7 +72,7 @@ with job as (
 ), fullest as (
   select b.name, b.used_micros - b.limit_micros as over_micros from job, ({STANDING} and b.enforce) b
   where (b.skillpack_id is null or b.skillpack_id = job.skillpack_id)
-    and (b.skill_name is null or b.skill_name = job.skill_name)
+    and (b.skill_name is null or b.skill_name = split_part(job.skill_name, ':', 1))
     and (b.api_key_id is null or b.api_key_id = job.api_key_id)
   order by over_micros desc limit 1
 ), back as (
@@ -78,6 +86,10 @@ update jobs j set reserved_micros = j.reserved_micros - back.micros from back wh
 returning j.reserved_micros, back.name
 """)  # noqa: S608 - the one interpolated value is a constant
 
+_ALERT_DATA: Final = """json_build_object(
+  'budget_id', id, 'project_id', project_id, 'name', name, 'limit_micros', limit_micros, 'used_micros', used_micros,
+  'alert_pct', alert_pct, 'enforce', enforce, 'is_reached', used_micros >= limit_micros
+)"""
 _ALERT = text(f"""
 with alerted as (
   update budgets b set alerted_on = cast(now() at time zone 'UTC' as date)
@@ -85,6 +97,7 @@ with alerted as (
   where b.id = s.id and (b.alerted_on is null or b.alerted_on < s.since)
     and s.used_micros * 100 >= b.limit_micros * b.alert_pct
   returning b.id, b.project_id, b.name, b.limit_micros, b.alert_pct, b.enforce, s.used_micros
+), told as ({telling("alerted", event=f"'{ALERT_EVENT}'", data=_ALERT_DATA)}
 )
 insert into audit_rows (project_id, actor, action, target, facts, request_id, at)
 select project_id, 'system', '{ALERT_ACTION}', 'budget:' || id,
@@ -111,7 +124,7 @@ async def check(
     values = {
         "project_id": project_id,
         "skillpack_id": skillpack_id,
-        "skill_name": skill_name,
+        "skill_name": skill_name.partition(":")[0],  # what a skill makes of a prompt is the skill's
         "api_key_id": api_key_id,
     }
     reached = (await session.execute(_REACHED, values)).one_or_none()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from backend.providers import catalogue
 from backend.providers.access import Access
 from tests.integration.agents.conftest import MODEL, Agents
+from workers.grading.graders import Graders
 from workers.models.choice import Models
 from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
@@ -25,14 +26,20 @@ def models_of(agents: Agents) -> Models:
 
 
 @asynccontextmanager
-async def sandboxed(agents: Agents, models: Models) -> AsyncIterator[None]:
+async def sandboxed(agents: Agents, models: Models, *, capacity: int = 1) -> AsyncIterator[None]:
     """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
     settings = agents.instance.settings
     functions = DeterministicRunner(
         House(settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512)
     )
     runner = agentic_runner(agents.instance, functions.house, models)
-    supervisor = Supervisor(agents.instance, {"agentic": runner}, lanes=["default"], capacity=1)
+    supervisor = Supervisor(
+        agents.instance,
+        {"agentic": runner, "deterministic": functions},
+        lanes=["default"],
+        capacity=capacity,
+        graders=Graders(agents.instance, functions.house, models),
+    )
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=5))
     try:

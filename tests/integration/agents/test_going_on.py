@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.doubles.messages import Says, calls, says
+from tests.doubles.messages import Says, calls, says, thinks
 from tests.factories.agents import DONE
-from tests.integration.agents.conftest import Agents, Counter
+from tests.integration.agents.conftest import BUNDLE, MODEL, Agents, Counter, bundle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,6 +49,162 @@ async def test_a_fork_keeps_what_was_done_up_to_a_step_with_other_results_and_pa
     for body in ({"step": 9}, {"step": 1, "edits": [{**edit, "tool_use_id": "toolu_9"}]}):
         refused = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json=body)
         assert refused.status_code == 422
+
+
+async def test_a_step_is_read_whole_where_its_events_tell_a_part(agents: Agents) -> None:
+    answer = "an owl, " * 1_000
+    agents.tools = [Counter(answer=answer)]
+    agents.upstream.script = [says("I look.", calls("look", at="a tree", tool_use_id="toolu_1")), hand_in()]
+    job = await agents.run()
+    address = f"/v1/jobs/{job['id']}/steps"
+    step = (await agents.project.http.get(f"{address}/1")).json()
+    told = next(one for one in step["results"] if one["tool_use_id"] == "toolu_1")
+    assert answer.strip() in told["text"]
+    assert (told["is_text"], told["ok"]) == (True, True)
+    assert [block["type"] for block in step["blocks"]] == ["text", "tool_use"]
+    refused = await agents.project.http.get(f"{address}/9")
+    assert (refused.status_code, refused.json()["code"]) == (404, "step_not_found")
+    assert (await agents.project.http.get(f"{address}/0")).status_code == 422
+
+
+async def test_a_fork_says_other_words_and_makes_a_changed_call_of_its_last_step_anew(agents: Agents) -> None:
+    tool = Counter(is_read_only=False)
+    agents.tools = [tool]
+    agents.upstream.script = [
+        says(thinks("hm"), "I look at a tree.", calls("look", at="a tree", tool_use_id="toolu_1")),
+        says(calls("look", at="a barn", tool_use_id="toolu_2")),
+        hand_in(),
+        hand_in(BETTER),
+    ]
+    job = await agents.run()
+    edits = [
+        {"step": 0, "text": "Only barn owls, please."},
+        {"step": 1, "text": "I look at a roof."},
+        {"tool_use_id": "toolu_1", "input": {"at": "a roof"}},
+        {"tool_use_id": "toolu_2", "input": {"at": "a church"}},
+    ]
+    forked = await gone_on(agents, job["id"], "fork", step=2, edits=edits)
+    assert (forked["status"], forked["result"]) == ("succeeded", BETTER), forked
+    assert [call.input["at"] for call in tool.calls] == ["a tree", "a barn", "a church"]
+    told = agents.upstream.bodies[3]["messages"]
+    assert told[0]["content"] == [{"type": "text", "text": "Only barn owls, please."}]
+    words, call = told[1]["content"]  # without the thinking: it was signed for another beginning
+    assert (words["text"], call["input"]) == ("I look at a roof.", {"at": "a roof"})
+    assert "seen: a tree" in str(told[2])  # what came after rests on it
+    assert "seen: a church" in str(told[4])
+    (event,) = await agents.payloads(forked["id"], "forked")
+    assert (event["from_job_id"], event["from_step"]) == (job["id"], 2)
+    assert [(edit["what"], edit["step"]) for edit in event["edits"]] == [
+        ("text", 0),
+        ("text", 1),
+        ("arguments", 1),
+        ("arguments", 2),
+    ]
+    assert [one["id"] for one in await agents.events(forked["id"])][:2] == [1, 2]
+    agents.upstream.script = [hand_in()]
+    agents.upstream._scripted = 0
+    last = [{"step": 1, "text": "I look again."}, {"tool_use_id": "toolu_1", "content": "an owl"}]
+    await gone_on(agents, job["id"], "fork", step=1, edits=last)
+    thought, words, _ = agents.upstream.bodies[-1]["messages"][1]["content"]
+    assert (thought["thinking"], words["text"]) == ("hm", "I look again.")  # nothing before it has changed
+
+
+async def test_a_fork_takes_other_inputs_another_version_and_another_model(agents: Agents) -> None:
+    tool = Counter()
+    agents.tools = [tool]
+    agents.upstream.script = [
+        says(thinks("hm"), calls("look", at="a tree")),
+        hand_in(),
+        *(hand_in(BETTER) for _ in range(3)),
+    ]
+    job = await agents.run()
+    prompt = {"skills/sum/prompt.md": b"You write verses."}
+    await agents.project.pushed({**BUNDLE, **prompt})
+    version = await agents.project.pushed({**bundle(), **prompt})
+    forked = await gone_on(
+        agents,
+        job["id"],
+        "fork",
+        step=1,
+        inputs={"topic": "bats"},
+        version=version["version"],
+        model="claude/sonnet-4-6",
+    )
+    assert (forked["status"], forked["inputs"]) == ("succeeded", {"topic": "bats"}), forked
+    assert (forked["deployment_version"], forked["usage"]["model"]) == (
+        version["version"],
+        "claude/sonnet-4-6",
+    )
+    first, last = agents.upstream.bodies[0], agents.upstream.bodies[-1]
+    assert "You write verses." in last["system"][0]["text"]
+    assert 'topic: "bats"' in last["messages"][0]["content"][0]["text"]
+    assert [block["type"] for block in last["messages"][1]["content"]] == ["tool_use"]  # unsigned
+    assert len(tool.calls) == 1
+    (event,) = await agents.payloads(forked["id"], "forked")
+    assert event["version"] == version["version"]
+    assert (event["model"], event["inputs"]) == ("claude/sonnet-4-6", True)
+    kept = await gone_on(agents, job["id"], "fork", step=0, inputs={"topic": "cats"})
+    assert kept["status"] == "succeeded", kept
+    cats = agents.upstream.bodies[-1]
+    assert (cats["system"], cats["model"]) == (first["system"], first["model"])
+    more = await gone_on(agents, kept["id"], "fork", step=0, edits=[{"step": 0, "text": "Dogs."}])
+    assert agents.upstream.bodies[-1]["messages"][0]["content"][0]["text"] == "Dogs."
+    assert more["usage"]["model"] == MODEL
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"edits": [{"step": 2, "text": "x"}]}, "Step 2 is not kept"),
+    ({"edits": [{"step": 1, "text": "x", "block": 0}]}, "provider has signed"),
+    ({"edits": [{"step": 1, "text": "x", "block": 3}]}, "'tool_use_id' and 'input'"),
+    ({"edits": [{"step": 1, "text": "x", "block": 9}]}, "has 4 blocks"),
+    ({"edits": [{"step": 1, "text": "x"}]}, "several texts"),
+    ({"edits": [{"step": 0, "text": "x"}, {"step": 0, "text": "y"}]}, "Two edits"),
+    ({"edits": [{"tool_use_id": "toolu_9", "content": "x"}]}, "has the id 'toolu_9'"),
+    ({"edits": [{"tool_use_id": "toolu_1"}]}, "an edit is"),
+    ({"edits": [{"tool_use_id": "toolu_1", "content": "x", "text": "y"}]}, "an edit is"),
+    ({"edits": [{"step": 0, "text": "x"}], "inputs": {"topic": "x"}}, "not both"),
+    ({"inputs": {"topik": "x"}}, "topic"),
+    ({"model": "claude/sonet-4-6"}, "claude/sonnet-4-6"),
+    ({"version": 10_000}, "10000"),
+]
+
+
+async def test_what_cannot_be_changed_is_said_with_what_could_be(agents: Agents) -> None:
+    agents.tools = [Counter()]
+    agents.upstream.script = [
+        says(thinks("hm"), "One.", "Two.", calls("look", at="a tree", tool_use_id="toolu_1")),
+        hand_in(),
+    ]
+    job = await agents.run()
+    before = (await agents.project.http.get("/v1/jobs")).json()
+    for asked, words in WRONG:
+        refused = await agents.project.http.post(f"/v1/jobs/{job['id']}/fork", json={"step": 1, **asked})
+        assert refused.status_code in (404, 422), refused.text
+        assert words in refused.text
+    assert (await agents.project.http.get("/v1/jobs")).json() == before
+
+
+async def test_a_secret_that_is_edited_into_a_fork_never_reaches_the_model(agents: Agents) -> None:
+    agents.tools = [Counter()]
+    agents.upstream.script = [says(calls("look", tool_use_id="toolu_1")), hand_in(), hand_in()]
+    put = await agents.project.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
+    assert put.status_code < 300, put.text
+    job = await agents.run()
+    edits = [
+        {"step": 0, "text": "The key is hunter2-hunter2."},
+        {
+            "tool_use_id": "toolu_1",
+            "content": "aHVudGVyMi1odW50ZXIy hunter2-hunter2",
+            "input": {"at": "hunter2-hunter2"},
+        },
+    ]
+    forked = await gone_on(agents, job["id"], "fork", step=1, edits=edits)
+    assert forked["status"] == "succeeded", forked
+    sent = str(agents.upstream.bodies[-1])
+    assert "[secret]" in sent
+    assert "hunter2" not in sent
+    assert "aHVudGVyMi1odW50" not in sent
+    assert "hunter2" not in str(await agents.events(forked["id"]))
 
 
 async def test_an_ended_job_goes_on_with_its_conversation_and_new_inputs(agents: Agents) -> None:

@@ -79,7 +79,8 @@ async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place
         "subagent",
         job["deployment_id"],
     )
-    assert (job["cost_micros"], child["cost_micros"]) == (2 * REPLY_MICROS, REPLY_MICROS)
+    assert (job["cost_micros"], job["called_cost_micros"]) == (3 * REPLY_MICROS, REPLY_MICROS)
+    assert (child["cost_micros"], child["paid_with"], job["paid_with"]) == (REPLY_MICROS, job_id, None)
     told = agents.upstream.bodies[2]["messages"][-1]["content"][0]
     assert json.loads(told["content"]) == DONE
     (start,) = await agents.payloads(child["id"], "agent_start")

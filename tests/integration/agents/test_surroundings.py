@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from backend.web.search import Endpoint
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE
@@ -18,7 +19,6 @@ from tests.integration.agents.conftest import BUNDLE, Agents, Counter
 from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_interruptions import lose
 from tests.integration.outside.test_servers import serving
-from workers.agent.search.endpoint import Endpoint
 from workers.agent.surroundings import Surroundings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,6 +104,38 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
     assert (job["status"], job["error_code"]) == ("failed", "attachment_refused"), job
     assert job["error"].startswith("inputs.photo: ")
     assert agents.upstream.asked == 0
+
+
+async def test_attachments_are_taken_though_the_schema_does_not_declare_them(agents: Agents) -> None:
+    async with Web().running() as web:
+        agents.around = Surroundings(agents.instance, dialer=web.dialer, inputs_rule=web.rule)
+        agents.upstream.script = [says(calls("set_output", **DONE))]
+        put = {"file": ("a.png", PNG), "path": (None, "pictures/a.png")}
+        assert (await agents.project.http.post("/v1/drive/upload", files=put)).status_code < 300
+        encoded = base64.b64encode(PNG).decode()
+        attached = [
+            *(
+                "pictures/a.png",
+                {"drive_path": "drive/pictures/a.png"},
+                web.says("/b", PNG),
+                {"url": web.url("/b")},
+            ),
+            *(
+                f"data:image/png;base64,{encoded}",
+                {"data": encoded},
+                {"base64": encoded},
+                "data:text/plain,Owls",
+            ),
+        ]
+        job = await agents.run(inputs={"topic": "owls", "attachments": attached})
+        assert job["status"] == "succeeded", job
+        told = agents.upstream.bodies[0]["messages"][0]["content"]
+        assert sum(block["type"] == "image" for block in told) == 7
+        assert '<attachment name="attachments[7]">\nOwls\n</attachment>' in told[-1]["text"]
+        refused = await agents.project.http.post(
+            "/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls", "attachments": [{"path": "x"}]}}
+        )
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "inputs.attachments[0]")
 
 
 async def test_the_files_of_the_inputs_are_the_agent_s_own_in_its_sandbox(agents: Agents) -> None:

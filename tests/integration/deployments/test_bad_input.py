@@ -148,6 +148,10 @@ JOBS: dict[str, tuple[Any, Refusal]] = {
         {"skill": "double", "inputs": {"n": 1}, "metadata": {"a": "\0"}},
         Refusal(422, "invalid", "metadata"),
     ),
+    "endless depth of the metadata": (
+        b'{"skill": "double", "inputs": {"n": 1}, "metadata": {"a": ' + b"[" * 90 + b"]" * 90 + b"}}",
+        Refusal(422, "invalid", "metadata"),
+    ),
     "nul in the name": ({"skill": "dou\0ble"}, Refusal(422, "invalid", "skill")),
     "limit below nothing": (
         {"skill": "double", "inputs": {"n": 1}, "limits": {"timeout_s": -1}},

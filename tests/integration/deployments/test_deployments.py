@@ -162,6 +162,7 @@ async def test_another_project_sees_none_of_it(project: Any, make_project: Any) 
         ("DELETE", f"/v1/deployments/{made['id']}"),
         ("GET", f"/v1/deployments/{made['id']}/bundle"),
         ("GET", f"/v1/deployments/{made['id']}/diff"),
+        ("GET", f"/v1/deployments/{made['id']}/files/skills/double/main.py"),
         ("GET", f"/v1/skillpacks/{made['skillpack_id']}"),
         ("GET", f"/v1/skillpacks/{made['skillpack_id']}/deployments"),
         ("GET", f"/v1/skills/{project.slug}/default/double"),
@@ -263,3 +264,40 @@ async def test_the_row_of_a_deployment_is_what_workers_read(project: Any, instan
         row = await session.get(Deployment, made["id"])
     assert row is not None
     assert row.manifest["skills"][0]["path"] == "skills/double"
+
+
+async def test_a_file_of_a_version_is_read_as_it_was_pushed(project: Any) -> None:
+    await project.pushed(BUNDLE)
+    await project.pushed({**BUNDLE, "skills/double/main.py": b"def run(n):\n    return {'n': n + n}\n"})
+    path = "files/skills/double/main.py"
+    first = await project.http.get(f"/v1/deployments/1/{path}")
+    assert (first.status_code, first.content) == (200, BUNDLE["skills/double/main.py"])
+    assert first.headers["content-disposition"] == "attachment"
+    second = await project.http.get(f"/v1/skillpacks/default/deployments/2/{path}")
+    assert b"n + n" in second.content
+    missing = await project.http.get("/v1/deployments/1/files/skills/double/mian.py")
+    assert (missing.status_code, missing.json()["code"]) == (404, "deployment_file_not_found")
+
+
+async def test_the_list_says_what_runs_on_each_version_and_where_a_roll_back_leads(
+    project: Any, instance: Instance
+) -> None:
+    first = await project.pushed(BUNDLE)
+    await project.pushed(BUNDLE)
+    live = {"project_id": project.id, "skillpack_id": uuid4(), "deployment_id": first["id"], "inputs": {}}
+    async with instance.database.transaction() as session:
+        session.add(Job(skill_name="double", **live))
+    listed = (await project.http.get("/v1/deployments")).json()
+    assert [(one["version"], one["live_jobs"], one["skills"]) for one in listed] == [
+        (2, 0, ["double"]),
+        (1, 1, ["double"]),
+    ]
+    assert listed[0]["scores"] == []
+    (pack,) = (await project.http.get("/v1/skillpacks")).json()
+    assert pack["previous_deployment_id"] == listed[1]["id"]
+    await project.http.post("/v1/deployments/1/activate")
+    (pack,) = (await project.http.get("/v1/skillpacks")).json()
+    assert (pack["active_deployment_id"], pack["previous_deployment_id"]) == (
+        listed[1]["id"],
+        listed[0]["id"],
+    )

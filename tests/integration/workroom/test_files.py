@@ -109,6 +109,7 @@ async def test_what_cannot_be_read_is_said_beside_what_can(agent: OpenAgent) -> 
         (picture("JPEG")[:20], "broken picture"),
         (b"RIFF\x00\x00\x00\x00WEBPVP8X", "broken picture"),
         (pages(101), "101 pages, more than the 100"),
+        (pages(10_000), "more than the 100"),
         (b"%PDF-1.7 nothing of the kind", "cannot be read as a PDF"),
         (b"\x7fELF\x00\x01", "no text, no picture and no PDF"),
         (b"x" * (6 << 20), "more than the 5 MB"),

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from backend.bundles.dialect import file_kind
+from backend.bundles.value_schemas import ATTACHMENTS
 from workers.agent.attachments.errors import AttachmentRefused
 
-ATTACHMENTS: Final = "attachments"
 _SHAPES: Final = "Give a drive path, an address, or an object with one of drive_path, url, data and base64."
 
 

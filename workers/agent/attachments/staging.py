@@ -57,6 +57,8 @@ class Staged:
 
     inputs: dict[str, Any]
     blocks: list[Block] = field(default_factory=list)
+    before: list[Block] = field(default_factory=list)
+    """What stands in front of the inputs."""
     has_files: bool = False
 
 

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from backend.ledger.service import Used
+from backend.web.search import Found, Hit
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A page that was found."""
-
-    title: str
-    url: str
-    text: str = ""
-    """What the engine shows of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search gave, and what it used."""
-
-    hits: Sequence[Hit]
-    used: Used
-    summary: str = ""
-    """In the engine's own words, if it has any."""
+__all__ = ["Engine", "Found", "Hit"]
 
 
 class Engine(Protocol):
@@ -36,7 +16,7 @@ class Engine(Protocol):
         """Search.
 
         Raises:
-            ToolError: it cannot be asked now.
+            SearchFailed: it cannot be asked now.
         """
 
     def worst_case_micros(self, query: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from anthropic import AnthropicError
 
 from backend.ledger.service import Used
-from workers.agent import ToolError
+from backend.web.errors import SearchFailed
 from workers.agent.search import Found, Hit
 from workers.models import Message, Model, Prompt, Tokens
 from workers.models.anthropic import MessagesModel
@@ -51,7 +51,7 @@ class ClaudeSearch:
             message = await self.model.client.beta.messages.create(**_request(entry.upstream_id, query))
         except (AnthropicError, OSError) as error:
             fault = fault_of(error, entry, is_own_key=self.model.margin.is_own_key)
-            raise ToolError(
+            raise SearchFailed(
                 f"The search failed ({fault.reason}). Try again later, or go on without it."
             ) from None
         body = message.model_dump(mode="json")

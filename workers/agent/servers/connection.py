@@ -15,8 +15,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Tool
 from mcp_types.jsonrpc import REQUEST_TIMEOUT
 
-from workers.agent.outside import Outside
-from workers.agent.outside.transport import NotReached, OutsideTransport
+from backend.web.outside import Outside
+from backend.web.transport import NotReached, OutsideTransport
+from workers.agent.servers.credentials import NONE, CredentialedTransport, Credentials
 
 OPEN_S: Final = 10.0
 CALL_S: Final = 120.0
@@ -40,7 +41,13 @@ class Connection:
     """A server, by its address."""
 
     def __init__(
-        self, address: str, outside: Outside, *, open_s: float = OPEN_S, call_s: float = CALL_S
+        self,
+        address: str,
+        outside: Outside,
+        *,
+        credentials: Credentials = NONE,
+        open_s: float = OPEN_S,
+        call_s: float = CALL_S,
     ) -> None:
         self.name = urlsplit(address).hostname or "server"
         """How people and the model are told of it."""
@@ -48,6 +55,7 @@ class Connection:
         """Its address without what may be a key."""
         self._address = address
         self._outside = outside
+        self._credentials = credentials
         self._open_s = open_s
         self._call_s = call_s
         self._opening = asyncio.Lock()
@@ -109,6 +117,8 @@ class Connection:
                 await task
 
     async def _opened(self) -> Client:
+        if self._credentials.problem:
+            raise ServerAway(f"the MCP server {self.name} {self._credentials.problem}")
         async with self._opening:
             if self._client is None:
                 ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
@@ -125,12 +135,17 @@ class Connection:
             return self._client
 
     async def _hold(self, ready: asyncio.Future[Client], leave: asyncio.Event) -> None:
-        transport = OutsideTransport(self._outside, most_bytes=MOST_BYTES, keeps_connections=True)
+        outside = OutsideTransport(self._outside, most_bytes=MOST_BYTES, keeps_connections=True)
+        transport = CredentialedTransport(outside, self._address, self._credentials.headers)
         timeout = httpx2.Timeout(self._open_s, read=self._call_s)
         headers = {"Accept-Encoding": "identity"}  # nothing that unpacks to more than it is
         try:
             async with httpx2.AsyncClient(
-                transport=transport, timeout=timeout, headers=headers, trust_env=False
+                transport=transport,
+                timeout=timeout,
+                headers=headers,
+                trust_env=False,
+                follow_redirects=False,
             ) as http:
                 wire = streamable_http_client(
                     self._address, http_client=http, max_sse_event_size=MOST_EVENT_BYTES

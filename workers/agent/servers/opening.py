@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from mcp_types import Tool as Offered
@@ -12,24 +13,40 @@ from mcp_types import Tool as Offered
 from backend.bundles.hosts import USUAL_PORTS
 from backend.bundles.manifest import Skill
 from backend.bundles.manifest import Tool as Section
+from backend.egress.dialing import Dialer
+from backend.egress.rules import Rule
+from backend.secrets.scrub import Scrubber
 from workers.agent import Tool
 from workers.agent.outside import Outside
 from workers.agent.servers.connection import Connection, ServerAway
+from workers.agent.servers.credentials import filled
 from workers.agent.servers.tools import absent_tools, known_tools
 from workers.runners import Recorder
-from workers.sandbox.egress.dialing import Dialer
-from workers.sandbox.egress.rules import Rule
 from workers.sandbox.egress.visit import Visit
 
 
 @asynccontextmanager
 async def server_tools(
-    skill: Skill, taken: Sequence[str], recorder: Recorder, *, vision: bool, dialer: Dialer
+    skill: Skill,
+    taken: Sequence[str],
+    recorder: Recorder,
+    *,
+    vision: bool,
+    dialer: Dialer,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[list[Tool]]:
     """The tools of every server that the skill names; those that are `taken` keep their names."""
+    hidden = Scrubber(secrets.values())
     visit = Visit(recorder)
     pairs = [
-        (section, Connection(section.mcp, Outside(_rule(section.mcp), visit, dialer)))
+        (
+            section,
+            Connection(
+                section.mcp,
+                Outside(_rule(section.mcp), visit, dialer),
+                credentials=filled(section.headers, secrets),
+            ),
+        )
         for section in skill.tools
         if section.mcp
     ]
@@ -42,7 +59,9 @@ async def server_tools(
                 more = absent_tools(connection, section, names, vision=vision)
                 words = f"{offered}; the run goes on, and may find it back."
             else:
-                more = known_tools(connection, section, offered, names, vision=vision)
+                more = known_tools(
+                    connection, section, _shown_to_models(offered, hidden), names, vision=vision
+                )
                 words = f"The MCP server {connection.shown} gives {_shown(section, more)}."
             recorder.record("log", {"stream": "system", "text": words + "\n"})
             found += more
@@ -50,6 +69,13 @@ async def server_tools(
     finally:
         for _, connection in pairs:
             await connection.close()
+
+
+def _shown_to_models(offered: list[Offered], hidden: Scrubber) -> list[Offered]:
+    """The tools without what the server was told in confidence: it may say it again, in what describes them."""
+    return [
+        Offered.model_validate(hidden.scrub(one.model_dump(mode="json", by_alias=True))) for one in offered
+    ]
 
 
 async def _listed(connection: Connection) -> list[Offered] | ServerAway:

@@ -15,10 +15,10 @@ from .web_search import WebSearch
 
 
 def outside_tools(
-    outside: Outside | None, drive: Drive, engine: Engine | None, left_micros: Callable[[], int]
+    outside: Outside | None, drive: Drive | None, engine: Engine | None, left_micros: Callable[[], int]
 ) -> list[Tool]:
-    """The tools for a run that may go outside, or not, and has a search engine, or not."""
-    found: list[Tool] = [DriveUrl(drive), DrivePull(drive)]
+    """The tools for a run that may go outside, or not, and has a drive and a search engine, or not."""
+    found: list[Tool] = [] if drive is None else [DriveUrl(drive), DrivePull(drive)]
     if outside is not None:
         found += [WebFetch(outside), DownloadUrl(outside)]
     if outside is not None and engine is not None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from backend.web import confined
 from workers.agent import ToolError
-
-from . import confined
 
 MOST_PAGES: Final = 100
 """That models look at in one request."""
-_LIBRARY: Final = "pypdf"
 
 
 class Pdf(NamedTuple):
@@ -47,8 +43,8 @@ async def look_at(content: bytes, *, shown: str, wants_text: bool, most_characte
 
 async def _asked(content: bytes, *, wants_text: bool, most_characters: int) -> dict[str, Any] | None:
     """The answer of the process; none if it was ended or failed."""
-    library = importlib.util.find_spec(_LIBRARY)
-    if library is None or library.origin is None:
+    library = confined.pdf_library()
+    if library is None:
         raise ToolError("This worker cannot read PDFs: the package pypdf is missing.")
     asked = {"wants_text": wants_text, "most_pages": MOST_PAGES, "most_characters": most_characters}
-    return await confined.ask("pdf", asked, content, library=Path(library.origin).parents[1])
+    return await confined.ask("pdf", asked, content, library=library)

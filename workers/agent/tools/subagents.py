@@ -1,37 +1,47 @@
-"""Other skills as tools: each call is a job of its own, in the slot and from the money of the run that makes it."""
+"""Other skills, texts and prompts as tools: each call is a job of its own, in the slot and from the money of the run
+that makes it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlmodel import col
-
-from backend.auth.principal import Principal, Role, visible
-from backend.bundles.dialect import to_json_schema
+from backend.auth.principal import Principal, Role
+from backend.bundles import adhoc
 from backend.bundles.manifest import Skill
 from backend.bundles.manifest import Tool as Declared
 from backend.instance import Instance
 from backend.jobs import subagents
+from backend.jobs.callee import describe
 from backend.jobs.cancel import cancel_by
 from backend.jobs.schemas import JobView
 from backend.jobs.status import TERMINAL
 from backend.jobs.subagents import SubagentCall
-from backend.jobs.tables import Job
 from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment
+from workers.agent.opening import read_text
 
 from .arguments import Arguments, spec_of
 
 MOST_S: Final = 1_800.0
+MOST_SUMMARY_CHARACTERS: Final = 1_000
 _RUN: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "target": {"type": "string", "description": "Name of the skill: `skill` or `skillpack/skill`."},
+        "target": {
+            "type": "string",
+            "description": "`skill` or `skillpack/skill`, or a text of the work folder to follow: `references/x.md`.",
+        },
+        "prompt": {
+            "type": "string",
+            "description": "In the place of a target: what an agent with tools like yours is to do. It sees nothing of "
+            "this conversation.",
+        },
         "inputs": {
             "type": "object",
-            "description": "What its input schema asks for: describe_subagent tells.",
+            "description": "What its input schema asks for: describe_subagent tells. A text and a prompt take any.",
         },
         "version": {
             "type": "integer",
@@ -40,7 +50,6 @@ _RUN: Final[dict[str, Any]] = {
         },
         "timeout": {"type": "number", "minimum": 1, "maximum": MOST_S, "description": "Seconds to wait."},
     },
-    "required": ["target"],
 }
 _DESCRIBE: Final[dict[str, Any]] = {
     "type": "object",
@@ -50,7 +59,7 @@ _DESCRIBE: Final[dict[str, Any]] = {
 
 
 def subagent_tools(instance: Instance, assignment: AgentAssignment) -> list[Tool]:
-    """The skills that this one names as tools, and those for all others, where its deployment has any."""
+    """The skills that this one names as tools, and the tools for all others, for texts and for prompts."""
     callers = Callers(instance)
     skills = assignment.manifest
     tools: list[Tool] = [
@@ -58,9 +67,7 @@ def subagent_tools(instance: Instance, assignment: AgentAssignment) -> list[Tool
         for tool in assignment.skill.tools
         if tool.skill and tool.name and (found := skills.find(tool.skill)) is not None
     ]
-    if len(skills.skills) > 1:
-        tools += [RunSubagent(callers), DescribeSubagent(callers)]
-    return tools
+    return [*tools, RunSubagent(callers), DescribeSubagent(callers)]
 
 
 class Callers:
@@ -82,41 +89,55 @@ class Callers:
         )
 
     async def answer(
-        self, call: ToolCall, workroom: Workroom, target: str, given: Mapping[str, Any]
+        self, call: ToolCall, workroom: Workroom, target: str | None, given: Mapping[str, Any]
     ) -> ToolResult:
-        """What the called skill gave.
+        """What the called skill, text or prompt gave.
 
         Raises:
             PurasError: it cannot be called so.
             ToolError: it did not succeed.
         """
         who = self.principal(workroom)
-        asked = SubagentCall(target, call.idempotency_key, given.get("inputs") or {}, given.get("version"))
+        asked = SubagentCall(
+            target,
+            call.idempotency_key,
+            given.get("inputs") or {},
+            given.get("version"),
+            given.get("prompt"),
+            label=_agents(workroom).journal.recorder.scrubber.scrub(call.label),
+            tool_use_id=call.id,
+            share=call.beside,
+        )
+        if target is not None and adhoc.is_text(target):
+            await asyncio.to_thread(
+                read_text, _agents(workroom), target
+            )  # else the call would fail a moment later
         job_id = await subagents.call(self.instance, who, asked)
-        if isinstance(workroom.assignment, AgentAssignment):
-            workroom.assignment.look()
+        _agents(workroom).look()
         within_s = min(MOST_S, float(given.get("timeout") or MOST_S))
         job = await subagents.ended(self.instance, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:
             async with self.instance.database.transaction() as session:
                 await cancel_by(session, job_id, who=who.label)
-            raise ToolError(f"The skill {target!r} did not end within {within_s:g} s, and was cancelled.")
+            raise ToolError(f"{_named(job)} did not end within {within_s:g} s, and was cancelled.")
         return _told(job)
 
 
 class RunSubagent:
-    """`run_subagent`: any skill of the deployment or the project, by its name."""
+    """`run_subagent`: any skill of the deployment or the project, a text of the bundle, or a prompt."""
 
-    is_read_only = False
+    is_read_only = True  # as far as this run goes: what it calls are jobs, which run beside each other
     is_idempotent = True  # the same call is the same job
-    runs_alone = True
+    runs_alone = False
     confirm = False
 
     def __init__(self, callers: Callers) -> None:
         self._callers = callers
         self._arguments = Arguments(_RUN)
         self.spec = spec_of(
-            "run_subagent", "Let another skill do a part of the work; gives its result.", _RUN
+            "run_subagent",
+            "Let another skill, or an agent that begins afresh, do a part of the work; gives its result.",
+            _RUN,
         )
 
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
@@ -126,15 +147,15 @@ class RunSubagent:
             ToolError: the arguments do not fit, or it did not succeed.
         """
         given = self._arguments.of(call)
-        return await self._callers.answer(call, workroom, given["target"], given)
+        return await self._callers.answer(call, workroom, given.get("target"), given)
 
 
 class SkillTool:
     """A skill under the name that another one gives it, with its own inputs as arguments."""
 
-    is_read_only = False
+    is_read_only = True
     is_idempotent = True
-    runs_alone = True
+    runs_alone = False
 
     def __init__(self, callers: Callers, declared: Declared, skill: Skill) -> None:
         self._callers = callers
@@ -165,7 +186,11 @@ class DescribeSubagent:
     def __init__(self, callers: Callers) -> None:
         self._callers = callers
         self._arguments = Arguments(_DESCRIBE)
-        self.spec = spec_of("describe_subagent", "What another skill is for, takes and gives.", _DESCRIBE)
+        self.spec = spec_of(
+            "describe_subagent",
+            "What another skill, or a text of the work folder, is for, takes and gives.",
+            _DESCRIBE,
+        )
 
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Describe it.
@@ -176,21 +201,28 @@ class DescribeSubagent:
         target = self._arguments.of(call)["target"]
         who = self._callers.principal(workroom)
         async with self._callers.instance.database.transaction() as session:
-            caller: Job = (await session.scalars(visible(Job, who).where(col(Job.id) == who.id))).one()
-            skill = (await subagents.callee_of(session, who, caller, target)).skill
-        told = {
-            "target": target,
-            "summary": skill.description,
-            "input_schema": to_json_schema(skill.input_schema),
-            "required": list(skill.input_schema.get("required", ())),
-            "output_schema": to_json_schema(skill.output_schema),
-        }
-        return ToolResult(json.dumps(told, ensure_ascii=False))
+            told = await describe(session, who, target)
+        if adhoc.is_text(target):
+            told.summary = (await asyncio.to_thread(read_text, _agents(workroom), target))[
+                :MOST_SUMMARY_CHARACTERS
+            ]
+        return ToolResult(told.model_dump_json())
 
 
 def _told(job: JobView) -> ToolResult:
-    facts = {"job_id": str(job.id), "cost_micros": job.cost_micros}
+    facts = {"job_id": str(job.id), "used_micros": job.used_micros}
     if job.status == "succeeded":
         return ToolResult(json.dumps(job.result, ensure_ascii=False), facts=facts)
-    words = f"ERROR: the skill {job.skill_name!r} {job.status} ({job.error_code}): {job.error}"
+    words = f"ERROR: {_named(job)} {job.status} ({job.error_code}): {job.error}"
     return ToolResult(words, ok=False, facts=facts)
+
+
+def _named(job: JobView) -> str:
+    return "the prompt" if job.prompt is not None else f"the skill {job.skill_name!r}"
+
+
+def _agents(workroom: Workroom) -> AgentAssignment:
+    assignment = workroom.assignment
+    if not isinstance(assignment, AgentAssignment):
+        raise TypeError("only an agent has such tools")
+    return assignment

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from backend.web.errors import SearchFailed
+from backend.web.search import MOST_RESULTS
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.outside.marked import marked
 from workers.agent.search import Engine
 
 from .arguments import Arguments, spec_of
 
-MOST_RESULTS: Final = 20
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -64,7 +65,10 @@ class WebSearch:
                 f"A search may cost up to ${most / 1e6:.4f}, and ${self._left_micros() / 1e6:.4f} are left for this "
                 "run. Go on without it."
             )
-        found = await self._engine.find(query, given["max_results"])
+        try:
+            found = await self._engine.find(query, given["max_results"])
+        except SearchFailed as error:
+            raise ToolError(str(error)) from None
         answer: dict[str, Any] = {"results": [asdict(hit) for hit in found.hits]}
         if found.summary:
             answer["summary"] = found.summary

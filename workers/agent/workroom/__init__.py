@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from backend.bundles.manifest import Skill
 from backend.secrets.scrub import Scrubber
-from workers.agent import Ran
+from workers.agent import Ran, RanCell
 from workers.runners import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
 from workers.sandbox.egress.visit import Visit
 from workers.sandbox.endings import NotStarted
 from workers.sandbox.errors import EntrypointRefused, ParentLost, SandboxUnavailable
 from workers.sandbox.house import House
-from workers.sandbox.orders import Order
+from workers.sandbox.orders import Hear, Order
 from workers.sandbox.own_drive import DRIVE_GONE, OwnDrive
 from workers.sandbox.places import HostPlaces, seen_from_inside
 from workers.sandbox.rooms import RoomKey
@@ -33,6 +33,7 @@ from workers.sandbox.telling import announce_sandbox, record_refusal
 from workers.sandbox.verdicts import Meter
 
 from .folder import DRIVE, furnish
+from .kernel import Kernel, open_kernel
 from .printed import Printed, Trace
 
 IDEMPOTENCY_KEY: Final = "PURAS_IDEMPOTENCY_KEY"
@@ -59,7 +60,7 @@ async def open_workroom(
 
 def runs_code(skill: Skill) -> bool:
     """Whether an agent of this skill can run anything at all beside the model."""
-    return not skill.disable_bash or any(tool.entrypoint for tool in skill.tools)
+    return not skill.disable_bash or any(tool.entrypoint or tool.builtin for tool in skill.tools)
 
 
 class SandboxWorkroom:
@@ -90,6 +91,7 @@ class SandboxWorkroom:
         self._scrubber = Scrubber(assignment.secrets.values())
         self._trace = Trace()
         self._is_announced = False
+        self._kernel: Kernel | None = None
         self._is_closed = False
         self._kept = AsyncExitStack()
 
@@ -101,16 +103,7 @@ class SandboxWorkroom:
         """Run a command in the sandbox; its environment holds neither secrets nor the job's token."""
         self._announce(None)
         printed = Printed(self._trace, self._scrubber, on_output)
-        order = Order(
-            command=command,
-            spec=self._spec,
-            room=self._room.path,
-            name=self.folder.name,
-            descriptor=self._descriptor,
-            limits=self.assignment.limits,
-            timeout_s=timeout_s,
-            hear=printed.hear,
-        )
+        order = self._order_of(command, timeout_s, printed.hear)
         try:
             finished = await run_command(self._house, order, Visit(self.recorder))
         finally:
@@ -118,6 +111,42 @@ class SandboxWorkroom:
         if finished.excess is not None:
             output = f"{output.rstrip()}\n[ended: the command {finished.excess}]".lstrip()
         return Ran(finished.status, output, finished.timed_out)
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether the kernel of earlier calls is still there."""
+        return self._kernel is not None
+
+    async def python(self, code: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> RanCell:
+        """Run a cell in the kernel, which begins with the first; it has what commands have.
+
+        Raises:
+            ParentLost: there is no kernel to be had.
+        """
+        self._announce(None)
+        if self._kernel is None:
+            self._kernel = await open_kernel(
+                self._house, self._python, self._order_of, self.assignment, self.recorder
+            )
+        printed = Printed(self._trace, self._scrubber, on_output)
+        try:
+            cell = await self._kernel.execute(code, timeout_s=timeout_s, printed=printed)
+        finally:
+            output = printed.finish()
+        if cell.is_over:
+            self._kernel = None
+        return RanCell(cell.end, output, tuple(cell.files), cell.said)
+
+    async def notebook_kernel(self) -> Kernel:
+        """A kernel whose cells are told as a notebook keeps them; whoever asks for it closes it.
+
+        Raises:
+            ParentLost: there is no kernel to be had.
+        """
+        self._announce(None)
+        return await open_kernel(
+            self._house, self._python, self._order_of, self.assignment, self.recorder, for_notebook=True
+        )
 
     async def call(
         self, entrypoint: Entrypoint, inputs: dict[str, Any], *, key: str, timeout_s: float
@@ -151,11 +180,25 @@ class SandboxWorkroom:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._kernel is not None:
+            await self._kernel.close()
         os.close(self._descriptor)
         self._drive.take_out()
         self.drive_is_whole = self._drive.is_whole
         self._house.rooms.leave(self._key, self.folder)
         await self._kept.aclose()
+
+    def _order_of(self, command: str, timeout_s: float, hear: Hear) -> Order:
+        return Order(
+            command=command,
+            spec=self._spec,
+            room=self._room.path,
+            name=self.folder.name,
+            descriptor=self._descriptor,
+            limits=self.assignment.limits,
+            timeout_s=timeout_s,
+            hear=hear,
+        )
 
     def _furnish(self) -> str:
         assignment, ground = self.assignment, self._house.ground
@@ -173,12 +216,15 @@ class SandboxWorkroom:
         except BaseException:
             self._house.rooms.leave(self._key, self.folder)
             raise
+        self._python = places.python
         return f"{places.jobs}/{self.folder.name}"
 
     def _declared(self, entrypoint: Entrypoint, inputs: dict[str, Any]) -> tuple[str, ...]:
         """What the skill declares for a function, which decides how it is called."""
         name = f"{entrypoint.file}:{entrypoint.function}"
         schemas = [tool.input_schema for tool in self.skill.tools if tool.entrypoint == name]
+        if not schemas:
+            return ()  # no tool, but the check of a rail: it gets what it has a name for
         properties = schemas[0].get("properties") if schemas and schemas[0] else inputs
         return tuple(properties) if isinstance(properties, dict) else ()
 

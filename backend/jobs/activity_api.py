@@ -1,0 +1,25 @@
+"""The route of what a project's jobs did of late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.jobs import activity
+from backend.jobs.activity import Bar
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.get("/jobs/activity", summary="How much the jobs did of late")
+async def get_activity(
+    session: SessionDep,
+    principal: PrincipalDep,
+    hours: Annotated[int, Query(ge=1, le=activity.MOST_HOURS)] = 24,
+    bars: Annotated[int, Query(ge=1, le=activity.MOST_BARS)] = 48,
+) -> Sequence[Bar]:
+    """The jobs submitted in the last hours, in steps of equal time, oldest first."""
+    return await activity.bars(session, principal, hours=hours, count=bars)

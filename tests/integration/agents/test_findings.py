@@ -1,0 +1,78 @@
+"""Findings: what a skill's own jobs say about it, with the jobs that show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.doubles.messages import calls, says
+from tests.integration.agents.conftest import Agents, Counter, Served
+from tests.integration.deployments.conftest import Projects
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DONE = {"summary": "Owls fly at night.", "score": 3}
+TURNS = (
+    says(calls("look", at="a tree"), input_tokens=1_000, output_tokens=10),
+    says(calls("look", at="nowhere"), input_tokens=3_000, output_tokens=10),
+    says(calls("set_output", summary="x", score="high"), input_tokens=90_000, output_tokens=10),
+    says(calls("set_output", **DONE), input_tokens=3_000, output_tokens=10),
+)
+
+
+def turn(body: dict[str, Any]) -> Any:
+    return TURNS[sum(message["role"] == "assistant" for message in body["messages"])]
+
+
+async def found(agents: Agents, **query: str) -> Any:
+    answer = await agents.project.http.get("/v1/skills/sum/findings", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_jobs_say_what_failed_what_was_dear_and_what_was_not_cached(
+    agents: Agents, served: Served
+) -> None:
+    nothing = await found(agents)
+    assert (nothing["jobs_analyzed"], nothing["findings"], nothing["is_capped"]) == (0, [], False)
+    agents.tools = [Counter()]
+    agents.upstream.script = turn
+    job_ids = [await agents.submit() for _ in range(3)]
+    ended_ids = [await agents.submit(limits={"steps": 2}) for _ in range(2)]
+    async with agents.working():
+        for job_id in (*job_ids, *ended_ids):
+            await agents.ended(job_id)
+
+    said = await found(agents)
+    assert (said["jobs_analyzed"], said["skill"], said["skillpack"]) == (5, "sum", "default")
+    findings = {one["kind"]: one for one in said["findings"]}
+    assert findings.keys() == {"failures", "output_misfits", "tool_errors", "dear_step", "cache_misses"}
+    assert findings["failures"]["severity"] == "high"
+    assert "2 of 5 runs failed with 'step_limit'" in findings["failures"]["title"]
+    assert set(findings["failures"]["job_ids"]) == set(ended_ids)
+    assert findings["output_misfits"]["facts"] == {"misfits": 3, "jobs": 3}
+    assert set(findings["output_misfits"]["job_ids"]) == set(job_ids)
+    assert findings["tool_errors"]["facts"] == {"tool": "look", "errors": 5, "calls": 10}
+    assert "Look elsewhere" in findings["tool_errors"]["title"]
+    assert (
+        findings["dear_step"]["facts"]["step"],
+        findings["cache_misses"]["facts"]["cache_read_tokens"],
+    ) == (
+        3,
+        0,
+    )
+    (version,) = said["versions"]
+    assert (version["runs"], version["failed"]) == (5, 2)
+    assert version["cost_p50_micros"] == version["cost_p95_micros"] == 97_000 * 6 // 5 + 4 * 60
+    (look,) = said["tools"]
+    assert (look["name"], look["calls"], look["errors"]) == ("look", 10, 5)
+    assert [step["step"] for step in said["steps"]] == [3, 2, 4, 1]
+
+    later = await found(agents, since="2999-01-01T00:00:00Z")
+    assert later["jobs_analyzed"] == 0
+    made = Projects(served.app, served.instance.database, [])
+    stranger = (await made.make("Stranger")).http
+    assert (await stranger.get("/v1/skills/sum/findings")).status_code == 404
+    for client in made.clients:
+        await client.aclose()

@@ -1,0 +1,99 @@
+"""A version with gates becomes the active one when its suites have passed, and not before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from backend.auth.principal import Role
+from backend.deployments import service as deployments
+from backend.errors import NotAllowed
+from tests.integration.agents.conftest import Agents
+from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, ended, get, post, ran
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GATED = {
+    **DOUBLE,
+    "skills/double/skill.yaml": SKILL.replace(
+        b"  graders:", b"  gate: {threshold: 50, repeat: 1}\n  graders:"
+    ),
+}
+WORSE = {**GATED, "skills/double/main.py": MAIN.replace(b"2 * n", b"2 * n + (n == 4)")}
+WORST = {**GATED, "skills/double/main.py": MAIN.replace(b"2 * n", b"3 * n")}
+
+
+async def decided(agents: Agents, version: dict[str, Any]) -> Any:
+    """The version, once its gate has been decided."""
+    async with sandboxed(agents, models_of(agents), capacity=4):
+        for suite_id in version["gate"]["suites"]:
+            await ended(agents, suite_id)
+    return await get(agents, f"/v1/deployments/{version['id']}")
+
+
+async def activate(agents: Agents, version: int, *, force: str = "", status: int = 200) -> Any:
+    return await post(agents, f"/v1/deployments/{version}/activate{force}", status=status)
+
+
+async def test_a_gate_lets_a_good_version_in_keeps_a_bad_one_out_and_can_be_forced(agents: Agents) -> None:
+    good = await agents.project.pushed(GATED)
+    assert (good["is_active"], good["gate"]["state"], len(good["gate"]["suites"])) == (False, "gating", 1)
+    again = await activate(agents, good["version"])
+    assert again["gate"]["suites"] == good["gate"]["suites"]
+    good = await decided(agents, good)
+    assert (good["is_active"], good["gate"]["state"]) == (True, "passed")
+    (suite,) = await get(agents, EVALS)
+    assert (suite["is_gate"], suite["gate_passed"], suite["threshold"]) == (True, True, 50.0)
+    listed = (await get(agents, "/v1/deployments"))[0]
+    assert [(one["skill"], one["suite_id"]) for one in listed["scores"]] == [("double", suite["id"])]
+    assert (listed["scores"][0]["mean_score"], listed["live_jobs"]) == (suite["mean_score"], 0)
+
+    bad = await decided(agents, await agents.project.pushed(WORST))
+    assert (bad["is_active"], bad["gate"]["state"]) == (False, "refused")
+    assert "the gate asks for 50 %" in bad["gate"]["reason"]
+    assert (await get(agents, "/v1/skills/double"))["version"] == good["version"]
+    forced = await activate(agents, bad["version"], force="?force=true")
+    assert forced["is_active"] is True
+    back = await activate(agents, good["version"])  # it has passed before
+    assert back["is_active"] is True
+    acts = await get(agents, "/v1/audit?action=deployment&limit=20")
+    assert [row["action"] for row in acts if row["action"] != "deployment.pushed"][:4] == [
+        *("deployment.activated", "deployment.activated", "deployment.refused", "deployment.gating"),
+    ]
+    assert acts[1]["facts"]["is_forced"] is True
+
+
+async def test_a_gate_refuses_what_is_worse_than_the_baseline(agents: Agents) -> None:
+    good = await decided(agents, await agents.project.pushed(GATED))
+    assert good["is_active"] is True
+    (suite,) = await get(agents, EVALS)
+    await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
+    worse = await decided(agents, await agents.project.pushed(WORSE))
+    assert (worse["is_active"], worse["gate"]["state"]) == (False, "refused")
+    assert f"worse than the baseline of v{good['version']}" in worse["gate"]["reason"]
+
+
+async def test_the_last_word_counts_and_suites_that_nobody_waits_for_end(agents: Agents) -> None:
+    first = await agents.project.pushed(GATED)
+    second = await agents.project.pushed({**GATED, "skills/double/notes.txt": b"second"})
+    async with sandboxed(agents, models_of(agents), capacity=4):
+        left = await ended(agents, first["gate"]["suites"][0])
+        await ended(agents, second["gate"]["suites"][0])
+    assert left["status"] == "cancelled"
+    first = await get(agents, f"/v1/deployments/{first['id']}")
+    second = await get(agents, f"/v1/deployments/{second['id']}")
+    assert (first["gate"]["state"], first["is_active"]) == ("superseded", False)
+    assert (second["gate"]["state"], second["is_active"]) == ("passed", True)
+
+
+async def test_only_admins_force_a_gate(agents: Agents) -> None:
+    version = await agents.project.pushed(GATED)
+    developer = replace(agents.project.principal, role=Role.DEVELOPER)
+    with pytest.raises(NotAllowed):
+        async with agents.instance.database.transaction() as session:
+            await deployments.activate(session, developer, version["id"], force=True)
+    assert (await get(agents, f"/v1/deployments/{version['id']}"))["is_active"] is False
+    assert (await ran(agents, version=version["version"]))["gate_passed"] is True

@@ -1,0 +1,201 @@
+"""Prompts and texts in the place of a skill: agents that nobody has declared, in requests and in calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.ledger import audit
+from tests.doubles.messages import calls, says
+from tests.integration.agents.conftest import MODEL, Agents, bundle
+from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REPLY = {"input_tokens": 20, "output_tokens": 2}
+NEVER = "2100-01-01T00:00:00Z"
+PROMPT = "Count the owls of the list."
+TEXTS = {
+    **bundle("network: none\ndisable_bash: true\n"),
+    "skills/sum/references/check.md": b"---\nname: check\n---\nYou check sums.",
+    "skills/shared.md": b"You are shared by all.",
+}
+
+
+async def prompted(
+    agents: Agents, *, query: str = "", headers: dict[str, str] | None = None, **over: Any
+) -> Any:
+    """The answer to a request that names no skill."""
+    body = {"prompt": PROMPT, "inputs": {"owls": ["barn", "snowy"]}, "model": MODEL, **over}
+    return await agents.project.http.post(f"/v1/jobs{query}", json=body, headers=headers or {})
+
+
+async def ran(agents: Agents, answer: Any) -> Any:
+    assert answer.status_code == 201, answer.text
+    async with agents.working():
+        return await agents.ended(answer.json()["id"])
+
+
+async def test_a_prompt_runs_as_an_agent_without_a_deployment_and_hands_in_anything(agents: Agents) -> None:
+    agents.upstream.script = [says(calls("set_output", count=2, owls=["barn", "snowy"]), **REPLY)]
+    job = await ran(agents, await prompted(agents, limits={"cost_usd": 0.1, "steps": 3}, source="cli"))
+    assert (job["status"], job["result"]) == ("succeeded", {"count": 2, "owls": ["barn", "snowy"]})
+    assert (
+        job["skill_name"],
+        job["type"],
+        job["deployment_id"],
+        job["deployment_version"],
+        job["prompt"],
+    ) == (
+        "@inline",
+        "agentic",
+        None,
+        None,
+        PROMPT,
+    )
+    told = agents.upstream.bodies[0]
+    assert json.dumps(told["system"]).find(PROMPT) > 0
+    assert 'owls: [\\"barn\\", \\"snowy\\"]' in json.dumps(told["messages"])
+    (start,) = await agents.payloads(job["id"], "agent_start")
+    assert (start["limits"]["cap_micros"], start["limits"]["steps"]) == (100_000, 3)
+    receipt = (await agents.project.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
+    assert receipt["cost_micros"] == job["cost_micros"] == 36
+    listed = (await agents.project.http.get("/v1/jobs?skill=@inline&source=cli")).json()
+    assert [one["id"] for one in listed] == [job["id"]]
+
+
+async def test_a_last_reply_in_words_is_the_result_of_a_prompt(agents: Agents) -> None:
+    agents.upstream.script = [says("There are two.", **REPLY)]
+    job = await ran(agents, await prompted(agents, inputs={}))
+    assert (job["status"], job["result"]) == ("succeeded", {"value": "There are two."})
+
+
+async def test_a_prompt_is_replayed_forked_continued_and_cancelled_as_it_was(agents: Agents) -> None:
+    agents.upstream.script = [says(calls("set_output", n=number), **REPLY) for number in range(4)]
+    first = await ran(agents, await prompted(agents))
+    http = agents.project.http
+    again = await ran(agents, await http.post(f"/v1/jobs/{first['id']}/replay"))
+    forked = await ran(agents, await http.post(f"/v1/jobs/{first['id']}/fork", json={"step": 0}))
+    more = await http.post(f"/v1/jobs/{first['id']}/continue", json={"inputs": {"owls": ["eagle"]}})
+    continued = await ran(agents, more)
+    assert [job["result"]["n"] for job in (first, again, forked, continued)] == [0, 1, 2, 3]
+    assert {job["prompt"] for job in (first, again, forked, continued)} == {PROMPT}
+    assert [job["source"] for job in (again, forked, continued)] == ["replay", "fork", "continue"]
+    assert "eagle" in json.dumps(agents.upstream.bodies[3]["messages"][-1])
+    waiting = (await prompted(agents)).json()["id"]
+    assert (await http.post(f"/v1/jobs/{waiting}/cancel")).json()["status"] == "cancelled"
+    async with agents.instance.database.transaction() as session:
+        assert await audit.prove(session) == []
+
+
+async def test_with_a_skillpack_a_prompt_runs_in_its_active_version_and_calls_its_skills(
+    agents: Agents,
+) -> None:
+    agents.tools = [RunSubagent(Callers(agents.instance))]
+    inputs = {"topic": "owls"}
+    agents.upstream.script = [
+        says(calls("run_subagent", target="sum", inputs=inputs), **REPLY),
+        says(calls("set_output", summary="Owls.", score=1), **REPLY),
+        says(calls("set_output", said="Owls."), **REPLY),
+    ]
+    job = await ran(agents, await prompted(agents, query="?skillpack=default"))
+    assert (job["status"], job["deployment_version"]) == ("succeeded", 1)
+    (child,) = [one for one in (await agents.project.http.get("/v1/jobs")).json() if one["parent_job_id"]]
+    assert (child["skill_name"], child["deployment_id"]) == ("sum", job["deployment_id"])
+    assert (await prompted(agents, query="?skillpack=nowhere")).status_code == 404
+    assert (await prompted(agents, query="?skillpack=default&version=9")).status_code == 404
+
+
+async def test_either_a_skill_or_a_prompt_is_asked_for(agents: Agents) -> None:
+    http = agents.project.http
+    for wrong in ({"inputs": {}}, {"skill": "sum", "prompt": PROMPT}, {"prompt": ""}, {"prompt": "x\0"}):
+        answer = await http.post("/v1/jobs", json=wrong)
+        assert answer.status_code == 422, wrong
+    assert "either `skill`" in (await http.post("/v1/jobs", json={})).text
+    assert (await http.post("/v1/jobs", json={"skill": "@inline"})).status_code == 404
+
+
+@asynccontextmanager
+async def key_of(agents: Agents, **made: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a key of that kind, and nothing else."""
+    answer = await agents.project.http.post("/v1/api-keys", json={"name": "of an app", **made})
+    assert answer.status_code == 201, answer.text
+    headers = {"Authorization": f"Bearer {answer.json()['key']}"}
+    transport = agents.project.http._transport
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
+        yield http
+
+
+@pytest.mark.parametrize("kind", [{"kind": "publishable"}, {"skill_allowlist": ["sum"]}])
+async def test_keys_for_named_skills_run_no_prompts_and_replay_none(
+    agents: Agents, kind: dict[str, Any]
+) -> None:
+    job = (await prompted(agents, run_at=NEVER)).json()["id"]
+    async with key_of(agents, **kind) as http:
+        refused = await http.post("/v1/jobs", json={"prompt": PROMPT})
+        replayed = await http.post(f"/v1/jobs/{job}/replay")
+        named = await http.post(
+            "/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls"}, "run_at": NEVER}
+        )
+    assert (refused.status_code, refused.json()["code"]) == (403, "prompt_not_on_key")
+    assert replayed.status_code in (403, 404)
+    assert named.status_code == 201
+
+
+async def test_a_text_and_a_prompt_are_called_within_what_their_caller_may(agents: Agents) -> None:
+    await agents.project.pushed(TEXTS)
+    callers = Callers(agents.instance)
+    agents.tools = [RunSubagent(callers), DescribeSubagent(callers)]
+    agents.upstream.script = [
+        says(calls("describe_subagent", target="references/check.md"), **REPLY),
+        says(calls("run_subagent", target="references/check.md", inputs={"n": 1}), **REPLY),
+        says(calls("set_output", fine=True), **REPLY),
+        says(calls("run_subagent", target="../shared.md"), **REPLY),
+        says("Shared.", **REPLY),
+        says(calls("run_subagent", prompt="Be short.", inputs={"n": 2}), **REPLY),
+        says("Short.", **REPLY),
+        says(calls("set_output", summary="Done.", score=1), **REPLY),
+    ]
+    job = await agents.run()
+    assert job["status"] == "succeeded", job
+    jobs = (await agents.project.http.get("/v1/jobs")).json()
+    called = {one["skill_name"]: one for one in jobs if one["parent_job_id"]}
+    assert {name: one["result"] for name, one in called.items()} == {
+        "sum:references/check.md": {"fine": True},
+        "sum:../shared.md": {"value": "Shared."},
+        "sum:@inline": {"value": "Short."},
+    }
+    systems = [json.dumps(body["system"]) for body in agents.upstream.bodies]
+    assert "You check sums." in systems[2]
+    assert "name: check" not in systems[2]
+    assert "You are shared by all." in systems[4]
+    assert "Be short." in systems[6]
+    described = agents.upstream.bodies[1]["messages"][-1]["content"][0]["content"]
+    assert "You check sums." in json.dumps(described)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"target": "sum", "prompt": "Both."},
+        {"target": "../../../etc/passwd.md"},
+        {"target": "/etc/passwd.md"},
+        {"target": "references/none.md"},
+        {"target": "references/check.md", "version": 1},
+    ],
+)
+async def test_what_cannot_be_called_is_told_and_is_no_job(agents: Agents, asked: dict[str, Any]) -> None:
+    await agents.project.pushed(TEXTS)
+    agents.tools = [RunSubagent(Callers(agents.instance))]
+    done = says(calls("set_output", summary="Done.", score=1), **REPLY)
+    agents.upstream.script = [says(calls("run_subagent", **asked), **REPLY), done]
+    assert (await agents.run())["status"] == "succeeded"
+    (told,) = [json.dumps(block) for block in agents.upstream.bodies[1]["messages"][-1]["content"]]
+    assert "ERROR" in told
+    assert not [one for one in (await agents.project.http.get("/v1/jobs")).json() if one["parent_job_id"]]

@@ -1,0 +1,70 @@
+"""A whole job with the tool `python`: its kernel is lost while a person is asked, and the model is told of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.doubles.messages import calls, says
+from tests.integration.agents.conftest import Agents
+from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.agents.test_whole_skill import approve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ANALYST = {
+    "skills/analyst/skill.yaml": b"""
+entrypoint: prompt.md
+model: claude/haiku-4-5
+disable_bash: true
+network: none
+limits: {cost_usd: 1}
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {total: {type: integer}}}
+tools:
+  - builtin: python
+  - name: publish
+    description: Shows it to everybody.
+    entrypoint: tools.py:publish
+    confirm: true
+    input_schema: {type: object, properties: {}}
+    output_schema: {type: object, properties: {done: {type: boolean}}}
+""",
+    "skills/analyst/prompt.md": b"Add it up.",
+    "skills/analyst/tools.py": b"def publish():\n    return {'done': True}\n",
+}
+
+
+async def test_a_kernel_that_was_lost_is_begun_anew_with_what_it_had_run(agents: Agents) -> None:
+    await agents.project.pushed(ANALYST)
+    agents.upstream.script = [
+        says(calls("python", code="total = 41\nopen('drive/kept.txt', 'w').write('41')")),
+        says(calls("python", code="total + 1")),
+        says(calls("publish")),
+        says(calls("python", code="'total' in dir(), open('drive/kept.txt').read()")),
+        says(calls("set_output", total=42)),
+    ]
+    job_id = await agents.submit(skill="analyst", inputs={})
+    async with sandboxed(agents, models_of(agents)):
+        waiting = await agents.until(job_id, lambda job: job["status"] == "waiting" or job["finished_at"])
+    assert waiting["status"] == "waiting", waiting["error"]
+    await approve(agents, job_id)
+    async with sandboxed(agents, models_of(agents)):
+        job = await agents.ended(job_id)
+    assert (job["status"], job["result"]) == ("succeeded", {"total": 42}), job["error"]
+    given = [
+        json.dumps(block["content"])
+        for body in agents.upstream.bodies[-1:]
+        for message in body["messages"]
+        for block in message["content"]
+        if isinstance(block, dict) and block.get("type") == "tool_result"
+    ]
+    assert "42" in given[1]
+    assert "The kernel is a new one" not in given[0] + given[1]
+    assert "The kernel is a new one" in given[3]
+    assert "total = 41" in given[3]
+    assert "(False, '41')" in given[3]
+    offered = {tool["name"] for tool in agents.upstream.bodies[0]["tools"]}
+    assert {"python", "publish"} <= offered
+    assert "bash" not in offered

@@ -1,0 +1,174 @@
+"""Secrets that an MCP server is told: to that server over https, and to nobody else, whatever it does with them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+
+from backend.egress.rules import Rule
+from backend.web import transport
+from backend.web.outside import Outside
+from backend.web.transport import OutsideTransport
+from tests.doubles.messages import calls, says
+from tests.doubles.web import HOST, Certified, Web, certified
+from tests.factories.agents import DONE
+from tests.integration.agents.conftest import BUNDLE, Agents
+from tests.integration.outside.conftest import Notes
+from tests.integration.outside.test_servers import OPEN
+from workers.agent.servers.credentials import CredentialedTransport
+from workers.agent.surroundings import Surroundings
+from workers.sandbox.egress.visit import Visit
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TOKEN = "owl-token-0123456789"
+SKILL = """
+entrypoint: prompt.md
+model: claude/haiku-4-5
+input_schema: {{type: object, properties: {{topic: {{type: string}}}}}}
+output_schema: {{type: object, properties: {{summary: {{type: text}}, score: {{type: integer}}}}}}
+tools:
+  - {{mcp: "https://{host}:{port}/mcp", headers: {{Authorization: "Bearer ${{secret:OWLS}}", X-Who: us}}}}
+"""
+
+
+def server() -> MCPServer:
+    """A server that tells everybody what it was told."""
+    made = MCPServer("owls")
+
+    @made.tool(description=f"Say {TOKEN}, or {base64.b64encode(TOKEN.encode()).decode()}.")
+    def repeat(ctx: Context[Any, Any]) -> str:
+        request = ctx.request_context.request
+        told = request.headers["authorization"]
+        return f"{told} {base64.b64encode(told.encode()).decode()} {request.headers['x-who']}"
+
+    @made.tool()
+    def fail() -> str:
+        raise ToolError(f"no owls for {TOKEN}")
+
+    return made
+
+
+@asynccontextmanager
+async def guarded(authority: Certified, tmp_path: Path) -> AsyncIterator[int]:
+    """The server over https; who does not bring the token is turned away."""
+    app = server().streamable_http_app(transport_security=OPEN)
+
+    async def guard(scope: Any, receive: Any, send: Any) -> None:
+        told = dict(scope.get("headers", ())).get(b"authorization")
+        if scope["type"] == "http" and told != f"Bearer {TOKEN}".encode():
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b"who are you?"})
+            return
+        await app(scope, receive, send)
+
+    config = uvicorn.Config(
+        guard,
+        host="127.0.0.1",
+        port=0,
+        log_level="critical",
+        ws="none",
+        ssl_certfile=str(authority.authority),
+        ssl_keyfile=str(tmp_path / "key.pem"),
+    )
+    running = uvicorn.Server(config)
+    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the test's own process keeps them
+    task = asyncio.create_task(running.serve())
+    async with asyncio.timeout(10):
+        while not running.started:  # noqa: ASYNC110 - it has no event for this
+            await asyncio.sleep(0.01)
+    try:
+        yield running.servers[0].sockets[0].getsockname()[1]
+    finally:
+        running.should_exit = running.force_exit = True
+        await task
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Certified]:
+    """An authority that this process trusts, and no other."""
+    made = certified(tmp_path, HOST)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    transport._trusted.cache_clear()
+    yield made
+    transport._trusted.cache_clear()
+
+
+async def pushed(agents: Agents, port: int) -> Any:
+    skill = SKILL.format(host=HOST, port=port)
+    return await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
+
+
+async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_that_is_told(
+    agents: Agents, authority: Certified, tmp_path: Path
+) -> None:
+    await agents.project.http.put("/v1/secrets", json={"name": "OWLS", "value": TOKEN})
+    async with guarded(authority, tmp_path) as port:
+        deployment = await pushed(agents, port)
+        agents.around = Surroundings(agents.instance, dialer=Web().dialer)
+        agents.upstream.script = [
+            says(calls("repeat"), calls("fail")),
+            says(calls("set_output", **DONE)),
+        ]
+        job = await agents.run()
+    assert job["status"] == "succeeded", job
+    repeated, failed = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert "Bearer [secret]" in str(repeated)
+    assert " us" in str(repeated)  # what is no secret is sent, too
+    assert "[secret]" in str(failed)
+    told = [
+        json.dumps(agents.upstream.bodies),
+        json.dumps(await agents.events(job["id"])),
+        json.dumps(job),
+        json.dumps(deployment),
+    ]
+    encoded = base64.b64encode(TOKEN.encode()).decode()
+    for text in told:
+        assert TOKEN not in text
+        assert encoded[:-4] not in text
+    assert "${secret:OWLS}" in told[3]
+
+
+async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
+    agents: Agents, authority: Certified, tmp_path: Path
+) -> None:
+    await agents.project.http.put("/v1/secrets", json={"name": "OWL", "value": TOKEN})
+    async with guarded(authority, tmp_path) as port:
+        await pushed(agents, port)
+        agents.around = Surroundings(agents.instance, dialer=Web().dialer)
+        agents.upstream.script = [
+            says(calls("mcp_pages_example_org", tool="repeat")),
+            says(calls("set_output", **DONE)),
+        ]
+        job = await agents.run()
+    assert job["status"] == "succeeded", job
+    [told] = agents.upstream.bodies[1]["messages"][-1]["content"]
+    assert "needs the secret 'OWLS', which this skill does not have. Did you mean 'OWL'?" in told["content"]
+    logs = [one["text"] for one in await agents.payloads(job["id"], "log")]
+    assert any("needs the secret 'OWLS'" in text for text in logs)
+
+
+async def test_a_redirect_takes_the_secret_nowhere(agents: Agents) -> None:
+    async with Web().running() as first, Web().running() as other:
+        other.says("/mcp", b"")
+        first.says("/mcp", b"", f"Location: {other.url('/mcp')}", status="307 Temporary Redirect")
+        first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
+        both = Rule.of([*first.hosts, *other.hosts])  # what protects here is the origin alone
+        outside = OutsideTransport(Outside(both, Visit(Notes()), first.dialer), most_bytes=1 << 20)
+        address = first.url("/near")
+        credentialed = CredentialedTransport(outside, address, {"Authorization": f"Bearer {TOKEN}"})
+        async with httpx2.AsyncClient(transport=credentialed, follow_redirects=True) as client:
+            assert (await client.get(address)).status_code == 200
+    assert [TOKEN in head for head in first.heads] == [True, True]
+    assert [TOKEN in head for head in other.heads] == [False]

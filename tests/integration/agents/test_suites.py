@@ -1,0 +1,274 @@
+"""Suites: cases become jobs, jobs become numbers, and nothing of it lives in a process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from backend.ledger import audit
+from tests.doubles.messages import calls, says
+from tests.integration.agents.conftest import Agents, Served, bundle
+from tests.integration.agents.sandboxed import models_of, sandboxed
+from tests.integration.deployments.conftest import Projects
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SKILL = b"""
+entrypoint: main.py:run
+input_schema: {type: object, properties: {n: {type: integer}}, required: [n]}
+output_schema: {type: object, properties: {n: {type: integer}}}
+evals:
+  dataset: cases.jsonl
+  graders:
+    - {name: even, kind: check, entrypoint: checks.py:even}
+    - {name: right, kind: exact_match, field: n, weight: 3}
+"""
+CASES = b"""
+# comments and blank lines are skipped
+
+{"id": "two", "inputs": {"n": 1}, "expected": {"n": 2}, "tags": ["small"]}
+{"inputs": {"n": 4}, "expected": 8}
+{"inputs": {"n": 5}}
+{"id": "wrong", "inputs": {"n": 6}, "expected": 13}
+"""
+MAIN = b"def run(n):\n    if n > 900:\n        raise ValueError('too large')\n    return {'n': 2 * n}\n"
+CHECKS = b"def even(inputs, output):\n    return {'score': 1.0 if output['n'] % 2 == 0 else 0.0}\n"
+DOUBLE = {
+    "skills/double/skill.yaml": SKILL,
+    "skills/double/main.py": MAIN,
+    "skills/double/cases.jsonl": CASES,
+    "skills/double/checks.py": CHECKS,
+}
+WORSE = {**DOUBLE, "skills/double/main.py": MAIN.replace(b"2 * n", b"2 * n + (n == 4)")}
+EVALS = "/v1/skillpacks/default/evals"
+AGENT_EVALS = """
+disable_bash: true
+tools:
+  - name: publish
+    description: Puts it where everybody sees it.
+    entrypoint: tools.py:publish
+    confirm: true
+    input_schema: {type: object, properties: {words: {type: string}}}
+    output_schema: {type: object, properties: {ok: {type: boolean}}}
+evals:
+  dataset: cases.jsonl
+  graders: [{name: right, kind: exact_match, field: score}]
+  mocks: {publish: {ok: true}}
+"""
+DONE = {"summary": "Owls fly at night.", "score": 3}
+
+
+async def post(agents: Agents, path: str, body: Any = None, *, status: int = 201) -> Any:
+    answer = await agents.project.http.post(path, json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def get(agents: Agents, path: str) -> Any:
+    answer = await agents.project.http.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def until(agents: Agents, suite_id: str, is_so: Callable[[Any], bool]) -> Any:
+    """The suite, once something is so."""
+    async with asyncio.timeout(30):
+        while not is_so(suite := await get(agents, f"/v1/evals/{suite_id}")):  # noqa: ASYNC110 - workers make it so
+            await asyncio.sleep(0.05)
+    return suite
+
+
+async def ended(agents: Agents, suite_id: str) -> Any:
+    return await until(agents, suite_id, lambda suite: suite["finished_at"] is not None)
+
+
+async def ran(agents: Agents, **asked: Any) -> Any:
+    """A suite, run to its end."""
+    suite = await post(agents, EVALS, {"skill": "double", **asked})
+    async with sandboxed(agents, models_of(agents), capacity=4):
+        return await ended(agents, suite["id"])
+
+
+async def test_a_suite_outlives_its_workers_and_compares_two_versions(agents: Agents) -> None:
+    await agents.project.pushed(DOUBLE)
+    suite = await post(agents, EVALS, {"skill": "double", "repeat": 2, "threshold": 50})
+    assert (suite["status"], suite["total_runs"], suite["gate_passed"]) == ("running", 8, None)
+    async with sandboxed(agents, models_of(agents)):
+        half = await until(agents, suite["id"], lambda one: one["completed_runs"] >= 2)
+    assert half["status"] == "running"
+    async with sandboxed(agents, models_of(agents), capacity=4):
+        done = await ended(agents, suite["id"])
+    assert (done["status"], done["version"], done["completed_runs"]) == ("succeeded", 2, 8)
+    assert (done["pass_rate_pct"], done["mean_score"], done["gate_passed"]) == (75.0, 81.2, True)
+    assert (done["score_stddev"], done["failed_runs"], done["total_cost_micros"]) == (32.5, 0, 0)
+    even, right = done["graders"]
+    assert even == {"name": "even", "kind": "check", "mean_score": 1.0, "pass_rate": 1.0, "runs": 8}
+    assert (right["pass_rate"], right["runs"]) == (0.6667, 6)
+    jobs = await get(agents, "/v1/jobs?source=eval&limit=50")
+    assert len(jobs) == 8
+    assert {job["metadata"]["case_id"] for job in jobs} == {"two", "case-2", "case-3", "wrong"}
+
+    await agents.project.pushed(WORSE)
+    await ran(agents)
+    compared = await get(agents, f"{EVALS}/diff?skill=double&base=2&head=3")
+    assert (compared["base"]["version"], compared["head"]["version"], compared["regressed"]) == (2, 3, True)
+    assert compared["deltas"]["pass_rate_pct"] == -25.0
+    assert (compared["broken_cases"], compared["mended_cases"]) == (["case-2"], [])
+    same = await get(agents, f"{EVALS}/diff?skill=double&head=3")
+    assert same["base"] == compared["base"]
+    runs = await get(agents, f"/v1/evals/{compared['head']['suite_id']}/cases?base={suite['id']}&limit=2")
+    assert [run["case_id"] for run in runs] == ["two", "case-2"]
+    assert (runs[1]["expected"], runs[1]["output"], runs[1]["base"]["output"]) == (8, {"n": 9}, {"n": 8})
+    assert (runs[1]["passed"], runs[1]["base"]["passed"]) == (False, True)
+    await post(agents, f"/v1/evals/{suite['id']}/baseline", status=200)
+    again = await post(agents, f"/v1/evals/{compared['head']['suite_id']}/baseline", status=200)
+    listed = await get(agents, f"{EVALS}?skill=double")
+    assert [(one["id"], one["is_baseline"]) for one in listed] == [(again["id"], True), (suite["id"], False)]
+
+
+async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_from_acting(
+    agents: Agents,
+) -> None:
+    code = b"def publish(words):\n    open('drive/published', 'w').write(words)\n    return {'ok': False}\n"
+    cases = b'{"inputs": {"topic": "owls"}, "expected": 3}\n{"inputs": {"topic": "bats"}, "expected": 4}\n'
+    files = {"skills/sum/tools.py": code, "skills/sum/cases.jsonl": cases}
+    await agents.project.pushed({**bundle(AGENT_EVALS), **files})
+    agents.upstream.script = lambda body: (
+        says(calls("publish", words="Owls!"), input_tokens=100, output_tokens=10)
+        if len(body["messages"]) == 1
+        else says(calls("set_output", **DONE), input_tokens=100, output_tokens=10)
+    )
+    nothing = await post(agents, EVALS, {"skill": "sum", "model": "recording"}, status=409)
+    assert nothing["code"] == "nothing_recorded"
+    bought = await ran(agents, skill="sum")
+    assert (bought["pass_rate_pct"], bought["failed_runs"], bought["label"]) == (50.0, 0, "")
+    assert bought["total_cost_micros"] == 2 * 2 * 180
+    asked = agents.upstream.asked
+    replayed = await ran(agents, skill="sum", model="recording")
+    assert (replayed["pass_rate_pct"], replayed["label"]) == (50.0, "recording")
+    played = await ran(agents, skill="sum", model="puras/rehearsal", case_ids=["case-2"])
+    assert (played["total_runs"], played["label"]) == (1, "rehearsal")
+    assert (replayed["total_cost_micros"], played["total_cost_micros"]) == (0, 0)
+    assert agents.upstream.asked == asked == 4
+    assert (await agents.project.http.get("/v1/drive/files/published")).status_code == 404
+    job_id = (await get(agents, f"/v1/evals/{bought['id']}/cases"))[0]["job_id"]
+    results = await agents.payloads(job_id, "tool_result")
+    assert (results[0]["preview"], results[0]["mocked"]) == ('{"ok": true}', True)
+    async with agents.instance.database.transaction() as session:
+        assert await audit.prove(session) == []
+
+
+async def test_any_finished_job_becomes_a_case_without_its_secrets(agents: Agents) -> None:
+    await agents.project.pushed({**DOUBLE, **bundle()})
+    await agents.project.http.put("/v1/secrets", json={"name": "TOKEN", "value": "31415926535"})
+    other_id = await agents.submit(inputs={"topic": "the key 31415926535"})
+    early = await post(agents, f"/v1/jobs/{other_id}/eval-case", {}, status=409)
+    assert early["code"] == "not_finished"
+    await post(agents, f"/v1/jobs/{other_id}/cancel", status=200)
+    job_id = await agents.submit(skill="double", inputs={"n": 21})
+    async with sandboxed(agents, models_of(agents), capacity=4):
+        await agents.ended(job_id)
+    other = await post(agents, f"/v1/jobs/{other_id}/eval-case", {"id": "key", "expected": None})
+    assert (other["source_job_id"], other["has_expected"], other["skill_name"]) == (other_id, False, "sum")
+    assert "31415926535" not in str(other["inputs"])
+    kept = await post(agents, f"/v1/jobs/{job_id}/eval-case", {"tags": ["live"]})
+    name = f"job-{job_id[:8]}"
+    assert (kept["case_id"], kept["inputs"], kept["expected"]) == (name, {"n": 21}, {"n": 42})
+    listed = await get(agents, f"{EVALS}/dataset?skill=double&limit=200")
+    assert [one["case_id"] for one in listed][:2] == ["two", "case-2"]
+    assert {one["case_id"]: one["kept_id"] for one in listed}[kept["case_id"]] == kept["id"]
+    assert listed[0]["kept_id"] is None
+    taken = await post(agents, f"/v1/jobs/{job_id}/eval-case", {}, status=409)
+    assert taken["code"] == "case_id_taken"
+    suite = await ran(agents, case_ids=[name, "two"])
+    assert (suite["total_runs"], suite["pass_rate_pct"]) == (2, 100.0)
+    assert (await agents.project.http.delete(f"/v1/eval-cases/{other['id']}")).status_code == 204
+    assert [one["id"] for one in await get(agents, "/v1/eval-cases")] == [kept["id"]]
+
+
+async def test_what_cannot_be_run_is_refused_with_what_to_do(agents: Agents) -> None:
+    await agents.project.pushed({**DOUBLE, **bundle()})
+    for body, code in (
+        ({"skill": "sum"}, "no_graders"),
+        ({"skill": "double", "case_ids": ["tow"]}, "cases_unknown"),
+        ({"skill": "double", "model": "claude/haiku-4-5"}, "invalid"),
+        ({"skill": "double", "repeat": 21}, "invalid"),
+    ):
+        refused = await post(agents, EVALS, body, status=422)
+        assert refused["code"] == code, refused
+    assert (
+        "'two'" in (await post(agents, EVALS, {"skill": "double", "case_ids": ["tow"]}, status=422))["detail"]
+    )
+    for path in (f"/v1/evals/{uuid4()}", f"{EVALS}/diff?skill=double"):
+        assert (await agents.project.http.get(path)).status_code == 404
+
+
+async def test_a_suite_waits_where_a_job_would_and_goes_on(agents: Agents) -> None:
+    await agents.project.pushed(DOUBLE)
+    async with agents.instance.database.transaction() as session:
+        mine = {"id": agents.project.id}
+        await session.execute(
+            text("update admissions set concurrency_limit = 1 where project_id = :id"), mine
+        )
+        await session.execute(
+            text("update projects set limits = jsonb_build_object('queued_jobs', 1) where id = :id"), mine
+        )
+    suite = await post(agents, EVALS, {"skill": "double"})
+    assert len(await get(agents, "/v1/jobs?source=eval")) == 2
+    assert "wait" in suite["waiting_reason"]
+    async with sandboxed(agents, models_of(agents)):
+        done = await ended(agents, suite["id"])
+    assert (done["status"], done["completed_runs"], done["waiting_reason"]) == ("succeeded", 4, "")
+
+
+async def test_a_suite_is_refused_without_money_ends_with_its_key_and_can_be_cancelled(
+    agents: Agents,
+) -> None:
+    await agents.project.pushed(DOUBLE)
+    asked = {"skill": "double", "repeat": 7, "case_ids": ["two", "case-2", "case-3"]}
+    cancelled = await post(agents, EVALS, asked)
+    assert len(await get(agents, "/v1/jobs?source=eval&limit=50")) == 20  # its window; 21 is one too many
+    cancelled = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
+    assert (cancelled["status"], cancelled["gate_passed"]) == ("cancelled", None)
+    again = await post(agents, f"/v1/evals/{cancelled['id']}/cancel", status=200)
+    assert again["finished_at"] == cancelled["finished_at"]
+    jobs = await get(agents, "/v1/jobs?source=eval&limit=50")
+    assert {job["status"] for job in jobs} == {"cancelled"}
+
+    other = await post(agents, "/v1/api-keys", {"name": "for suites"})
+    answer = await agents.project.http.post(
+        EVALS, json=asked, headers={"Authorization": f"Bearer {other['key']}"}
+    )
+    assert answer.status_code == 201, answer.text
+    assert (await agents.project.http.delete(f"/v1/api-keys/{other['id']}")).status_code < 300
+    async with sandboxed(agents, models_of(agents), capacity=4):
+        done = await ended(agents, answer.json()["id"])
+    assert (done["status"], "revoked" in done["error"]) == ("failed", True)
+
+    async with agents.instance.database.transaction() as session:
+        await session.execute(
+            text("update wallets set balance_micros = 0 where project_id = :id"), {"id": agents.project.id}
+        )
+    assert (await post(agents, EVALS, asked, status=402))["code"] == "wallet_empty"
+    assert len(await get(agents, EVALS)) == 2
+
+
+async def test_suites_and_cases_of_another_project_are_not_there(agents: Agents, served: Served) -> None:
+    await agents.project.pushed(DOUBLE)
+    suite = await post(agents, EVALS, {"skill": "double"})
+    made = Projects(served.app, served.instance.database, [])
+    stranger = (await made.make("Stranger")).http
+    for path in ("", "/cases"):
+        assert (await stranger.get(f"/v1/evals/{suite['id']}{path}")).status_code == 404
+    for path in (f"/v1/evals/{suite['id']}/cancel", f"/v1/evals/{suite['id']}/baseline"):
+        assert (await stranger.post(path)).status_code == 404
+    job_id = (await get(agents, "/v1/jobs?source=eval"))[0]["id"]
+    assert (await stranger.post(f"/v1/jobs/{job_id}/eval-case")).status_code == 404
+    assert (await stranger.get("/v1/eval-cases")).json() == []
+    for client in made.clients:
+        await client.aclose()

@@ -1,0 +1,108 @@
+"""What a list of jobs is narrowed by, and how much they did of late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth import keys
+from backend.auth.keys import Limits
+from backend.clock import now
+from backend.db import Database
+from tests.factories.tenants import make_job, make_skill, make_tenant
+from tests.integration.auth.conftest import client
+
+__all__ = ["client"]
+
+_AS = text("""
+update jobs set status = :status, started_at = :at, finished_at = cast(:at as timestamptz) + cast(:took as interval),
+                created_at = :at, cost_micros = :cost, api_key_id = cast(:key as uuid)
+where id = :id
+""")
+
+
+class Known(NamedTuple):
+    """A project with three jobs that have ended."""
+
+    headers: dict[str, str]
+    key: UUID
+    quick: UUID
+    slow: UUID
+    old: UUID
+
+
+@pytest.fixture
+async def known(database: Database) -> Known:
+    """A quick one that succeeded, a slow and dear one that failed, and one of two days ago."""
+    moment = now()
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        made = await keys.create(session, None, project_id=tenant.principal.project_id, limits=Limits())
+        jobs = [await make_job(session, tenant) for _ in range(3)]
+        rows = (
+            ("succeeded", moment - timedelta(minutes=1), timedelta(seconds=1), 10, made.key.id),
+            ("failed", moment - timedelta(minutes=2), timedelta(seconds=90), 50_000, None),
+            ("succeeded", moment - timedelta(days=2), timedelta(seconds=1), 70, None),
+        )
+        for job_id, (status, at, took, cost, key) in zip(jobs, rows, strict=True):
+            values = {"id": job_id, "status": status, "at": at, "took": took, "cost": cost, "key": key}
+            await session.execute(_AS, values)
+    return Known({"Authorization": f"Bearer {made.clear_text}"}, made.key.id, *jobs)
+
+
+async def found(client: httpx.AsyncClient, known: Known, **asked: Any) -> list[UUID]:
+    answer = await client.get("/v1/jobs", params=asked, headers=known.headers)
+    assert answer.status_code == 200, answer.text
+    return [UUID(job["id"]) for job in answer.json()]
+
+
+async def test_a_list_is_narrowed_by_time_cost_key_and_moment(
+    client: httpx.AsyncClient, known: Known
+) -> None:
+    assert await found(client, known) == [known.quick, known.slow, known.old]
+    assert await found(client, known, min_seconds=60) == [known.slow]
+    assert await found(client, known, min_cost_usd=0.01) == [known.slow]
+    assert await found(client, known, key=str(known.key)) == [known.quick]
+    yesterday = (now() - timedelta(days=1)).isoformat()
+    assert await found(client, known, since=yesterday) == [known.quick, known.slow]
+    assert await found(client, known, until=yesterday) == [known.old]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"min_seconds": -1}, {"min_cost_usd": "inf"}, {"key": "mine"}, {"min_seconds": "nan"}]
+)
+async def test_what_makes_no_sense_is_refused(
+    client: httpx.AsyncClient, known: Known, asked: dict[str, Any]
+) -> None:
+    answer = await client.get("/v1/jobs", params=asked, headers=known.headers)
+    assert answer.status_code == 422
+
+
+async def test_the_last_day_is_told_in_steps(client: httpx.AsyncClient, known: Known) -> None:
+    answer = await client.get("/v1/jobs/activity", headers=known.headers)
+    bars = answer.json()
+    assert len(bars) == 48
+    assert [bar["begins_at"] for bar in bars] == sorted(bar["begins_at"] for bar in bars)
+    assert sum(bar["jobs"] for bar in bars) == 2
+    assert sum(bar["failed"] for bar in bars) == 1
+    assert sum(bar["cost_micros"] for bar in bars) == 50_010
+    week = await client.get("/v1/jobs/activity", params={"hours": 72, "bars": 3}, headers=known.headers)
+    assert [bar["jobs"] for bar in week.json()] in ([0, 1, 2], [1, 0, 2], [0, 2, 1], [1, 1, 1])
+
+
+async def test_nobody_else_counts_in(client: httpx.AsyncClient, known: Known, database: Database) -> None:
+    async with database.transaction() as session:
+        stranger = await make_tenant(session, make_skill())
+        secret = await keys.create(session, None, project_id=stranger.principal.project_id, limits=Limits())
+        public = await keys.create(
+            session, None, project_id=stranger.principal.project_id, kind="publishable"
+        )
+    theirs = {"Authorization": f"Bearer {secret.clear_text}"}
+    assert sum(bar["jobs"] for bar in (await client.get("/v1/jobs/activity", headers=theirs)).json()) == 0
+    headers = {"Authorization": f"Bearer {public.clear_text}"}
+    assert (await client.get("/v1/jobs/activity", headers=headers)).status_code == 403

@@ -1,0 +1,47 @@
+"""The wallet's movements as a table: whole, in order, and nothing in it that a program for tables would compute."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import httpx
+
+from backend.auth.keys import Limits
+from backend.db import Database
+from backend.ledger import export, service
+from tests.integration.auth.conftest import World, client, world
+
+__all__ = ["client", "world"]
+
+
+async def test_every_movement_of_the_own_wallet_is_in_it(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    project, other = await world.project("Acme"), await world.project("Other")
+    async with database.transaction() as session:
+        for number in range(5):
+            note = f"=HYPERLINK({number})"
+            values = {"project_id": project.id, "amount_micros": 10**6 + number, "created_by": "operator"}
+            await service.top_up(session, note=note, **values)
+        await service.top_up(
+            session, project_id=other.id, amount_micros=7, note="theirs", created_by="operator"
+        )
+    answer = await client.get("/v1/billing/ledger/export", headers=await world.key(project))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="ledger-')
+    header, *rows = csv.reader(io.StringIO(answer.text))
+    assert tuple(header) == export.COLUMNS
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [one["amount_usd"] for one in found] == ["1.000004", "1.000003", "1.000002", "1.000001", "1"]
+    assert found[0]["note"] == "'=HYPERLINK(4)"
+    assert "theirs" not in answer.text
+
+
+async def test_a_key_without_the_scope_and_a_stranger_get_nothing(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    project = await world.project("Acme")
+    narrow = await world.key(project, limits=Limits(scopes=["jobs:read"]))
+    assert (await client.get("/v1/billing/ledger/export", headers=narrow)).status_code == 403
+    assert (await client.get("/v1/billing/ledger/export")).status_code == 401

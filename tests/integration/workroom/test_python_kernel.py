@@ -1,0 +1,221 @@
+"""The tool `python`: a kernel that stays, in the agent's own sandbox, and nothing of it outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.workroom.conftest import SECRET, Agent, OpenAgent
+from workers.agent import ToolCall, ToolResult
+from workers.agent.tools.python_kernel import NAME, PythonKernel
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Kernel:
+    """The tool in one agent's workroom."""
+
+    def __init__(self, agent: Agent, earlier: list[dict[str, Any]] | None = None) -> None:
+        self.agent = agent
+        self._tool = PythonKernel(False, lambda: earlier or [])
+
+    async def result(self, code: str, **given: Any) -> ToolResult:
+        call = ToolCall(uuid4().hex, NAME, {"code": code, **given}, 1, "job")
+        return await self._tool.run(call, self.agent.room)
+
+    async def __call__(self, code: str, **given: Any) -> str:
+        content = (await self.result(code, **given)).content
+        assert isinstance(content, str)
+        return content
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def python(agent: OpenAgent) -> AsyncIterator[Kernel]:
+    yield Kernel(await agent())
+
+
+async def test_variables_stay_from_call_to_call_and_the_last_value_is_shown(python: Kernel) -> None:
+    assert await python("import math\nx = 20") == "(it printed nothing)"
+    assert await python("print('hi')\nx + math.floor(1.5)") == "hi\n21"
+    assert python.agent.notes.text("stdout") == "hi\n21\n"
+
+
+async def test_an_error_is_a_result_with_its_traceback_and_the_kernel_goes_on(python: Kernel) -> None:
+    await python("x = 1")
+    failed = await python.result("1 / 0")
+    assert not failed.ok
+    assert "ZeroDivisionError" in str(failed.content)
+    assert await python("x") == "1"
+
+
+async def test_rich_outputs_become_files_of_the_drive(python: Kernel) -> None:
+    result = await python.result(
+        "from IPython.display import display, HTML, Image\n"
+        "import base64\n"
+        "display(HTML('<b>hello</b>'))\n"
+        "display(Image(data=base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPhfDwAChwGA60"
+        "e6kgAAAABJRU5ErkJggg=='), format='png'))"
+    )
+    media = result.facts["media"]
+    assert [one["kind"] for one in media] == ["file", "image"]
+    drive = python.agent.room.drive_dir
+    html, png = (drive / one["drive_path"] for one in media)
+    assert html.read_text() == "<b>hello</b>"
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert all(f"drive/{one['drive_path']}" in str(result.content) for one in media)
+
+
+async def test_it_sees_the_work_folder_the_skill_and_the_drive_as_commands_do(agent: OpenAgent) -> None:
+    python = Kernel(await agent("def two():\n    return 2\n"))
+    await python.agent.bash("echo from-bash > note.txt; echo in-drive > drive/a.txt")
+    assert await python("open('note.txt').read() + open('drive/a.txt').read()") == "'from-bash\\nin-drive\\n'"
+    assert await python("import tools, puras; tools.two()") == "2"
+    assert (await python.agent.bash("cat made.txt")).strip().endswith("No such file or directory")
+    await python("open('made.txt', 'w').write('by python')")
+    assert "by python" in await python.agent.bash("cat made.txt")
+
+
+async def test_it_has_neither_secrets_nor_the_token_and_what_looks_like_one_is_hidden(
+    agent: OpenAgent,
+) -> None:
+    python = Kernel(await agent(secrets={"API_TOKEN": SECRET}))
+    assert "API_TOKEN" not in await python("import os; sorted(os.environ)")
+    assert "PURAS_SERVICE_TOKEN" not in await python("sorted(os.environ)")
+    shown = await python(f"print('{SECRET[:8]}' + '{SECRET[8:]}')")
+    assert SECRET not in shown
+
+
+async def test_a_cell_that_takes_too_long_is_interrupted_and_keeps_its_variables(python: Kernel) -> None:
+    await python("x = 7")
+    result = await python.result("import time\ntime.sleep(60)", timeout=1)
+    assert result.facts["end"] == "interrupted"
+    assert "was interrupted" in str(result.content)
+    assert await python("x") == "7"
+
+
+async def test_a_cell_that_ignores_the_interrupt_loses_its_kernel_and_the_model_is_told(
+    python: Kernel,
+) -> None:
+    await python("kept = 'gone soon'")
+    deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+    result = await python.result(deaf, timeout=1)
+    assert result.facts["end"] == "killed"
+    told = await python.result("kept")
+    assert "The kernel is a new one" in str(told.content)
+    assert "kept = 'gone soon'" in str(told.content)
+    assert "NameError" in str(told.content)
+    assert "The kernel is a new one" not in await python("1")
+
+
+async def test_a_kernel_that_dies_is_told_and_the_next_call_has_a_new_one(python: Kernel) -> None:
+    result = await python.result("import os; os._exit(3)")
+    assert result.facts["end"] == "died"
+    assert (await python("2 + 2")).endswith("\n4")
+
+
+async def test_a_kernel_that_takes_more_memory_than_the_job_has_is_ended(python: Kernel) -> None:
+    result = await python.result("hog = bytearray(900 << 20)\nimport time; time.sleep(5)\nlen(hog)")
+    assert not result.ok
+    assert "MemoryError" in str(result.content) or "memory" in str(result.content)
+
+
+async def test_after_an_interruption_the_cells_of_before_are_told(agent: OpenAgent) -> None:
+    python = Kernel(await agent(), [{"code": "table = load()"}, {"code": "x" * 5000}])
+    told = await python("1 + 1")
+    assert "# cell 1\ntable = load()" in told
+    assert "# … (cut)" in told
+    assert told.endswith("\n2")
+
+
+async def test_nothing_of_it_can_be_reached_from_outside_of_its_sandbox(agent: OpenAgent) -> None:
+    python = Kernel(await agent())
+    beside = Kernel(await agent(beside=python.agent.kind))
+    look = "import glob; sorted(glob.glob('/dev/shm/k*/*') + glob.glob('/tmp/**/*.json', recursive=True))"
+    assert "/s-1" in await python(look), "the kernel's sockets are where we look for them"
+    own, others = await python("glob.glob('/dev/shm/k*')[0]"), await beside(look)
+    assert own.strip("'") not in others, "another agent's kernel sees none of it"
+    assert "c.json" not in await python.agent.bash("ls -R /dev/shm /tmp/ 2>/dev/null"), (
+        "nor does its own agent's command"
+    )
+    on_disk = [
+        path for path in python.agent.room.folder.rglob("*") if path.is_socket() or path.name == "c.json"
+    ]
+    assert on_disk == []
+
+
+async def test_it_listens_on_no_port_not_even_in_its_own_sandbox(python: Kernel) -> None:
+    """The one port there is belongs to the proxy's door, which commands have, too."""
+    listening = (
+        "print(sorted(line.split()[1] for name in ('tcp', 'tcp6') for line in open(f'/proc/net/{name}')"
+        " if line.split()[3] == '0A'))"
+    )
+    by_kernel = await python(listening)
+    by_command = await python.agent.bash(f'python3 -c "{listening}"')
+    assert by_kernel.count(":") == by_command.count(":") == by_kernel.count("0100007F:")
+
+
+async def test_the_network_is_that_of_commands(agent: OpenAgent) -> None:
+    python = Kernel(await agent(network="none"))
+    shown = await python(
+        "import socket\ntry:\n    socket.create_connection(('1.1.1.1', 80), timeout=2)\n    print('open')\n"
+        "except OSError as error:\n    print('closed')"
+    )
+    assert shown == "closed"
+
+
+async def test_a_forged_message_on_its_channel_names_no_file_of_others(python: Kernel) -> None:
+    """The code runs as the same user as who speaks with the kernel: whatever it makes that say is only a claim."""
+    forged = (
+        "import json, os, glob\n"
+        "line = json.dumps({'type': 'file', 'name': '../../../../etc/passwd', 'kind': 'image/png'}).encode() + b'\\n'\n"
+        "for fd in glob.glob(f'/proc/{os.getppid()}/fd/*'):\n"
+        "    try:\n"
+        "        os.write(os.open(fd, os.O_WRONLY), line)\n"
+        "    except OSError: pass\n"
+        "print('tried')"
+    )
+    result = await python.result(forged)
+    assert "passwd" not in str(result.content)
+    assert not result.facts.get("media")
+
+
+async def test_a_flood_of_output_is_cut_and_the_kernel_goes_on(python: Kernel) -> None:
+    shown = await python("for n in range(200_000): print('line', n)", timeout=60)
+    assert len(shown) < 10_000
+    assert "characters are left out" in shown
+    assert await python("n") == "199999"
+
+
+async def test_ten_thousand_calls_of_display_keep_twenty_files(python: Kernel) -> None:
+    result = await python.result(
+        "from IPython.display import HTML, display\nfor n in range(100): display(HTML(str(n)))"
+    )
+    assert len(result.facts["media"]) == 20
+
+
+async def test_its_processes_end_with_the_workroom(agent: OpenAgent) -> None:
+    python = Kernel(await agent())
+    await python("import subprocess; p = subprocess.Popen(['sleep', '61731'])")
+    assert _sleepers("61731") == 1
+    await python.agent.room.close()
+    async with asyncio.timeout(10):
+        while _sleepers("61731"):  # noqa: ASYNC110 - the kernel tells nobody of its dead
+            await asyncio.sleep(0.05)
+
+
+def _sleepers(argument: str) -> int:
+    found = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            found += command[:2] == [b"sleep", argument.encode()]
+    return found

@@ -1,0 +1,71 @@
+"""What a server is told of who asks: headers with the skill's secrets, put in here and sent to that server alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import httpx2
+
+from backend.bundles.grammar_servers import PLACEHOLDER
+from backend.bundles.names import suggestion
+
+_VALUE: Final = re.compile(r"[\x20-\x7e]+\Z")
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Credentials(NamedTuple):
+    """Headers as they are sent, or why they cannot be."""
+
+    headers: Mapping[str, str]
+    problem: str = ""
+    """A sentence that goes behind the server's name; empty: there is none."""
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+NONE: Final = Credentials({})
+
+
+def filled(headers: Mapping[str, str], secrets: Mapping[str, str]) -> Credentials:
+    """The headers of a skill with the values of its secrets."""
+    for name in sorted({name for value in headers.values() for name in PLACEHOLDER.findall(value)}):
+        if name not in secrets:
+            hint = suggestion(name, sorted(secrets))
+            return Credentials(
+                {}, f"needs the secret {name!r}, which this skill does not have.{hint} Set it first"
+            )
+        if not _VALUE.match(secrets[name]):
+            return Credentials(
+                {},
+                f"needs the secret {name!r}, which holds a character that no header has: set it anew, in one line",
+            )
+    return Credentials(
+        {name: PLACEHOLDER.sub(lambda found: secrets[found[1]], value) for name, value in headers.items()}
+    )
+
+
+class CredentialedTransport(httpx2.AsyncBaseTransport):
+    """Adds the headers to requests for the very server, and to no other: not behind a redirect, not on another port."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, address: str, headers: Mapping[str, str]) -> None:
+        self._inner = inner
+        self._headers = headers
+        self._origin = _origin(httpx2.URL(address))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send the request, with the headers where they belong."""
+        if _origin(request.url) == self._origin:
+            for name, value in self._headers.items():
+                request.headers[name] = value
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._inner.aclose()
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host.lower().removesuffix("."), url.port or _PORTS.get(url.scheme, 0)

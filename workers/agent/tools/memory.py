@@ -1,0 +1,211 @@
+"""The tools `memory_search`, `memory_get`, `memory_put` and `memory_forget`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from backend.instance import Instance
+from backend.memory import forgetting, queries, searching, writing
+from backend.memory.reach import job_principal
+from backend.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
+from workers.agent import ToolCall, ToolError, ToolResult, Workroom
+from workers.agent.brief import AgentAssignment
+
+from .arguments import Arguments, spec_of
+
+MOST_CHARACTERS: Final = 30_000
+_LEFT_OUT: Final = {"skillpack_id", "forgotten_at", "forgotten_why", "written_by"}
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+def _texts(description: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "description": description}
+
+
+_ID: Final = _text("The record's id.")
+_MTYPE: Final = {
+    "enum": ["semantic", "episodic", "procedural"],
+    "description": "What is so, what happened, or how something is done.",
+}
+_SCOPE: Final = {
+    "enum": ["entity", "skillpack", "workspace"],
+    "description": "About one thing that has a key, for this skillpack, or for all skills.",
+}
+_FIND: Final[dict[str, Any]] = {
+    "query": _text("Words to look for."),
+    "key": _text("A key or an alias: a name, 'url:…', 'img:<sha256>', 'fp:<sha256>'."),
+    "content_hash": _text("Hash of the content that a record was made from."),
+    "kind": _text("Only records of this kind."),
+    "mtype": _MTYPE,
+    "scope": _SCOPE,
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_RESULTS, "default": 8},
+}
+_PUT: Final[dict[str, Any]] = {
+    "kind": _text("What sort of thing it is, in a word: 'customer', 'lesson'."),
+    "record": {"type": "object", "description": "The thing itself, at most 64 KiB."},
+    "entity_key": _text("What it is about; a record of the same kind and key is replaced."),
+    "mtype": _MTYPE,
+    "scope": _SCOPE,
+    "title": _text("A short name."),
+    "summary": _text("One or two sentences, to find it by."),
+    "tags": _texts("Words to find it by."),
+    "importance": {"type": "number", "minimum": 0, "maximum": 1},
+    "supersedes": _text("Id of a record that this one takes the place of."),
+    "content_hash": _text("Hash of the content that it was made from."),
+    "source_url": _text("Where it is from."),
+    "aliases": _texts("Other keys of the same thing."),
+    "pinned": {"type": "boolean", "description": "Tell every later run of it."},
+    "stale_at": _text("When it is out of date: 2026-01-31T09:00:00Z."),
+}
+
+Do = Callable[["MemoryTool", ToolCall, dict[str, Any], Workroom], Awaitable[ToolResult]]
+
+
+class Form(NamedTuple):
+    """One tool: what it takes, and what it does."""
+
+    name: str
+    description: str
+    properties: dict[str, Any]
+    required: tuple[str, ...]
+    do: Do
+    writes: bool = False
+
+
+class MemoryTool:
+    """Reads or writes the memory of the run's project, as its job."""
+
+    runs_alone = False
+    confirm = False
+
+    def __init__(self, form: Form, instance: Instance, scope: str) -> None:
+        """`scope`: of what is written without one and without a key."""
+        schema = {"type": "object", "properties": form.properties, "required": list(form.required)}
+        self.spec = spec_of(form.name, form.description, schema)
+        self.is_read_only = not form.writes
+        self.is_idempotent = True  # a write is known by the call that made it
+        self.instance = instance
+        self.scope = scope
+        self._do = form.do
+        self._arguments = Arguments({**schema, "additionalProperties": False})
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Do it.
+
+        Raises:
+            ToolError: the arguments are wrong.
+            PurasError: it cannot be remembered, or is not there.
+        """
+        return await self._do(self, call, self._arguments.of(call), workroom)
+
+
+async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+    found = await searching.search(tool.instance, _who(room), _parsed(MemorySearch, given))
+    shown = [one.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True) for one in found.results]
+    facts = {"count": found.count, "fresh": sum(one.fresh for one in found.results)}
+    return ToolResult(_written({"count": found.count, "results": shown}), facts=facts)
+
+
+async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+    memory_id = _id(given["id"])
+    async with tool.instance.database.transaction() as session:
+        record = MemoryView.model_validate(await queries.get(session, _who(room), memory_id))
+    shown = record.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True)
+    return ToolResult(_written(shown), facts={"memory_id": str(memory_id)})
+
+
+async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+    if "entity_key" not in given:
+        given.setdefault("scope", tool.scope)
+    asked = _parsed(MemoryPut, {**given, "key": call.idempotency_key[-255:]})
+    instance = tool.instance
+    async with instance.database.transaction() as session:
+        written = await writing.put(session, instance.vault, _who(room), asked, instance.settings.quotas)
+    facts = {"memory_id": str(written.id), "version": written.version}
+    return ToolResult(written.model_dump_json(), facts=facts)
+
+
+async def _forget(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+    memory_id = _id(given["id"])
+    async with tool.instance.database.transaction() as session:
+        await forgetting.forget(session, _who(room), memory_id, reason=str(given.get("reason", ""))[:500])
+    return ToolResult("Forgotten.", facts={"memory_id": str(memory_id)})
+
+
+FORMS: Final = (
+    Form(
+        "memory_search",
+        "Look for what earlier jobs have remembered: by key, by words, or the newest of a kind. It is data, and may "
+        "be out of date.",
+        _FIND,
+        (),
+        _search,
+    ),
+    Form("memory_get", "Read one record of the memory whole.", {"id": _ID}, ("id",), _get),
+    Form(
+        "memory_put",
+        "Remember something for later jobs. With a key it replaces what was remembered under it.",
+        _PUT,
+        ("kind", "record"),
+        _put,
+        writes=True,
+    ),
+    Form(
+        "memory_forget",
+        "Let nothing find a record any more, since it is wrong or not wanted.",
+        {"id": _ID, "reason": _text("Why.")},
+        ("id",),
+        _forget,
+        writes=True,
+    ),
+)
+
+
+def memory_tools(instance: Instance, assignment: AgentAssignment) -> list[MemoryTool]:
+    """The tools of a skill that asks for memory in its skill.yaml; those that write only where it may."""
+    memory = assignment.skill.memory
+    if memory is None:
+        return []
+    return [
+        MemoryTool(form, instance, memory.scope) for form in FORMS if not (form.writes and memory.read_only)
+    ]
+
+
+def _who(room: Workroom) -> Any:
+    run = room.assignment
+    return job_principal(job_id=run.job_id, project_id=run.project_id, attempt=run.attempt)
+
+
+def _id(given: Any) -> UUID:
+    try:
+        return UUID(str(given))
+    except ValueError:
+        raise ToolError("'id' is not the id of a record: memory_search tells them.") from None
+
+
+def _parsed(form: Any, given: dict[str, Any]) -> Any:
+    try:
+        return form.model_validate(given)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
+        ]
+        raise ToolError("\n".join(lines[:5])) from None
+
+
+def _written(value: Any) -> str:
+    """As JSON, cut where it is longer than a model should read at once."""
+    text = json.dumps(value, ensure_ascii=False)
+    return (
+        text
+        if len(text) <= MOST_CHARACTERS
+        else f"{text[:MOST_CHARACTERS]}… (cut: ask for fewer, or use memory_get)"
+    )

@@ -1,0 +1,146 @@
+"""The tool `python`: a Jupyter kernel in the agent's sandbox, which remembers from call to call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from backend.bundles.manifest import Skill
+from workers.agent import RanCell, ToolCall, ToolError, ToolResult, Workroom
+from workers.agent.workroom.kernel import folder_of
+from workers.agent.workroom.printed import KEPT_CHARACTERS
+from workers.sandbox.errors import ParentLost
+
+from .arguments import Arguments, spec_of
+
+NAME: Final = "python"
+DEFAULT_S: Final = 120
+MOST_S: Final = 900
+MOST_CODE_CHARACTERS: Final = 100_000
+_TOLD_CELL_CHARACTERS: Final = 1_000
+_TOLD_CHARACTERS: Final = 8_000
+_FILE: Final = re.compile(r"[0-9a-f]{1,16}-\d{1,6}-\d{1,3}\.(png|jpg|gif|svg|pdf|html)")
+_KINDS: Final = {"png": "image", "jpg": "image", "gif": "image", "svg": "image"}
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "code": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A cell of Python.",
+            "examples": ["2 + 2"],
+        },
+        "timeout": {
+            "type": "number",
+            "minimum": 1,
+            "maximum": MOST_S,
+            "default": DEFAULT_S,
+            "description": f"Seconds after which it is interrupted, 1 to {MOST_S}.",
+        },
+    },
+    "required": ["code"],
+    "additionalProperties": False,
+}
+_ARGUMENTS: Final = Arguments(_SCHEMA)
+_ENDS: Final = {
+    "interrupted": "it ran longer than {timeout:g} s and was interrupted; variables are as they were then",
+    "killed": "it ran longer than {timeout:g} s and did not stop when it was interrupted: the kernel was ended, and "
+    "its variables are gone",
+    "died": "the kernel ended{said}: its variables are gone",
+    "broken": "the kernel broke{said}: its variables are gone",
+}
+
+
+Earlier = Callable[[], Sequence[Mapping[str, Any]]]
+"""What earlier attempts at the job have called the tool with."""
+
+
+def kernel_tools(skill: Skill, earlier: Earlier) -> list[PythonKernel]:
+    """The tool, for a skill that names it."""
+    return [PythonKernel(tool.confirm, earlier) for tool in skill.tools if tool.builtin == NAME]
+
+
+class PythonKernel:
+    """Runs cells, and tells the model when what they had defined is gone."""
+
+    spec = spec_of(
+        NAME,
+        "Run Python in a kernel that stays: variables and imports of a call are there in the next. It starts in the "
+        "work folder; the drive is ./drive. You get what is printed and the value of the last line, the last "
+        f"{KEPT_CHARACTERS:,} characters of it; pictures and HTML that are shown are kept as files, whose paths you "
+        "get. There are no secrets. Packages are those of the skill.",
+        _SCHEMA,
+    )
+    is_read_only = False
+    is_idempotent = False
+    runs_alone = True
+
+    def __init__(self, confirm: bool, earlier: Earlier) -> None:
+        self.confirm = confirm
+        self._earlier = earlier
+        self._cells: list[str] | None = None
+        """What the kernel that is gone had run, or this one has."""
+
+    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+        """Run the cell.
+
+        Raises:
+            ToolError: the arguments are wrong, or there is no kernel to be had.
+        """
+        given = _ARGUMENTS.of(call)
+        code, timeout_s = given["code"], float(given["timeout"])
+        if len(code) > MOST_CODE_CHARACTERS:
+            raise ToolError(
+                f"The cell is longer than {MOST_CODE_CHARACTERS:,} characters: write a file and import it."
+            )
+        if self._cells is None:
+            self._cells = [str(one.get("code", "")) for one in self._earlier()]
+        note = "" if workroom.has_kernel or not self._cells else _gone(self._cells)
+        if note:
+            self._cells = []
+        recorder = workroom.recorder
+        try:
+            ran = await workroom.python(
+                code,
+                timeout_s=timeout_s,
+                on_output=lambda stream, text: recorder.record("log", {"stream": stream, "text": text}),
+            )
+        except ParentLost as lost:
+            raise ToolError(lost.detail) from None
+        self._cells.append(code)
+        return _result(ran, note, timeout_s, str(workroom.assignment.job_id))
+
+
+def _result(ran: RanCell, note: str, timeout_s: float, job_id: str) -> ToolResult:
+    shown = [note] if note else []
+    if ran.output.strip():
+        shown.append(ran.output.rstrip())
+    # The names come from the sandbox: nothing but a name of our own form is passed on.
+    paths = [f"{folder_of(job_id)}/{name}" for name in ran.files if _FILE.fullmatch(name)]
+    shown += [f"[kept as drive/{path}]" for path in paths]
+    if ran.end in _ENDS:
+        said = f" ({ran.said})" if ran.said else ""
+        shown.append(f"[{_ENDS[ran.end].format(timeout=timeout_s, said=said)}]")
+    media = [{"drive_path": path, "kind": _KINDS.get(path.rpartition(".")[2], "file")} for path in paths]
+    content = "\n".join(shown) or "(it printed nothing)"
+    return ToolResult(
+        content, ok=ran.end == "ok", facts={"end": ran.end, **({"media": media} if media else {})}
+    )
+
+
+def _gone(cells: Sequence[str]) -> str:
+    """What the model is told of a kernel that is not there any more."""
+    told, left = [], _TOLD_CHARACTERS
+    for number, cell in reversed(list(enumerate(cells, start=1))):
+        text = cell if len(cell) <= _TOLD_CELL_CHARACTERS else f"{cell[:_TOLD_CELL_CHARACTERS]}\n# … (cut)"
+        if len(text) > left:
+            told.append(f"({number} earlier cells are left out)")
+            break
+        left -= len(text)
+        told.append(f"# cell {number}\n{text}")
+    listed = "\n\n".join(reversed(told))
+    return (
+        "[The kernel is a new one: the variables and imports of the earlier one are gone, files in the drive are not. "
+        f"Your call was run in the new one. Run again what you need of these cells:\n{listed}\n]"
+    )

@@ -1,0 +1,30 @@
+"""Runs the job that is the kernel of a notebook; its code is loaded with the first, as that of agents is."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+
+from backend.instance import Instance
+from workers.notebooks.brief import KernelAssignment
+from workers.runners import Assignment, Outcome, Postponed, Recorder
+from workers.sandbox.house import House
+
+
+class KernelRunner:
+    """The runner of kernels of notebooks."""
+
+    def __init__(self, instance: Instance, house: House) -> None:
+        self._instance = instance
+        self._house = house
+
+    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
+        """Hold the kernel until it ends. Never raises for what cells do; cancelling the task ends it."""
+        if not isinstance(assignment, KernelAssignment):
+            raise TypeError("the kernel of a notebook needs a KernelAssignment")
+        session = await asyncio.to_thread(import_module, "workers.notebooks.session")
+        outcome: Outcome = await session.hold(self._instance, self._house, assignment, recorder)
+        return outcome
+
+    async def close(self) -> None:
+        """Nothing is shared between kernels."""
