@@ -1,0 +1,185 @@
+"""Routes of suites and of the cases that are kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.deployments.active import MAX_VERSION
+from backend.evals import cases, comparing, outcomes, subjects, suites
+from backend.evals.filling import Means
+from backend.evals.schemas import (
+    CaseRequest,
+    CaseView,
+    Comparison,
+    GivenCase,
+    RunView,
+    SuiteRequest,
+    SuiteView,
+)
+from backend.idempotency.dependencies import OnceDep
+from backend.instance import Instance
+from backend.paging import PageDep, linked
+
+router = APIRouter(tags=["evals"])
+
+Skill = Annotated[str, Query(max_length=200)]
+Ref = Annotated[str | None, Query(max_length=64, description="A version number, or the id of a suite.")]
+
+
+def means_of(instance: Instance) -> Means:
+    """What this instance gives a suite."""
+    return Means(instance.storage, instance.prices, instance.settings.most_queued_jobs)
+
+
+@router.post(
+    "/skillpacks/{skillpack}/evals", status_code=201, summary="Run a suite", response_model=SuiteView
+)
+async def start_suite(
+    skillpack: str,
+    asked: SuiteRequest,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    once: OnceDep,
+) -> Response:
+    """Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders."""
+
+    async def make() -> SuiteView:
+        return await suites.start(session, principal, asked, skillpack=skillpack, means=means_of(instance))
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("/skillpacks/{skillpack}/evals", summary="List suites")
+async def list_suites(
+    skillpack: str,
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    skill: Skill | None = None,
+) -> Sequence[SuiteView]:
+    """The suites of a skillpack, newest first."""
+    found = await suites.list_some(session, principal, page, skillpack=skillpack, skill=skill)
+    return linked(request, response, found)
+
+
+@router.get("/skillpacks/{skillpack}/evals/diff", summary="Compare two suites")
+async def compare_suites(
+    skillpack: str,
+    skill: Skill,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    base: Ref = None,
+    head: Ref = None,
+) -> Comparison:
+    """Two versions of a skill by their newest finished suites; without a base, the baseline or the version before."""
+    return await comparing.compare(session, principal, skillpack=skillpack, skill=skill, base=base, head=head)
+
+
+@router.get("/skillpacks/{skillpack}/evals/dataset", summary="List the cases of a suite")
+async def list_dataset(
+    *,
+    skillpack: str,
+    skill: Skill,
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    page: PageDep,
+    version: Annotated[
+        int | None, Query(ge=1, le=MAX_VERSION, description="Default: the active one.")
+    ] = None,
+) -> list[GivenCase]:
+    """Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here."""
+    found = await subjects.list_cases(
+        session, principal, page, skillpack=skillpack, skill=skill, version=version, storage=instance.storage
+    )
+    return [GivenCase.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
+
+
+@router.get("/evals/{suite_id}", summary="Read a suite")
+async def get_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
+    """The suite, how far it is, and what it has come to."""
+    return await suites.view(session, await suites.get(session, principal, suite_id))
+
+
+@router.get("/evals/{suite_id}/cases", summary="Read the runs of a suite")
+async def list_runs(
+    suite_id: UUID,
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    base: Annotated[UUID | None, Query(description="A suite to show each run beside.")] = None,
+) -> Sequence[RunView]:
+    """Every run with its inputs, what was expected, what came out, and what each grader said of it."""
+    return linked(request, response, await outcomes.list_some(session, principal, suite_id, page, base=base))
+
+
+@router.post("/evals/{suite_id}/cancel", summary="Cancel a suite")
+async def cancel_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
+    """End the suite and its jobs."""
+    return await suites.cancel(session, principal, suite_id)
+
+
+@router.post("/evals/{suite_id}/baseline", summary="Make a suite the baseline of its skill")
+async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
+    """Somebody has looked at it and finds it good: gates refuse versions that are worse."""
+    return await suites.make_baseline(session, principal, suite_id)
+
+
+@router.post(
+    "/jobs/{job_id}/eval-case", status_code=201, summary="Keep a job as a case", response_model=CaseView
+)
+async def keep_case(
+    job_id: UUID,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    once: OnceDep,
+    asked: CaseRequest | None = None,
+) -> Response:
+    """The job's inputs, and its result or `expected`, become a case of its skill; secrets are left out."""
+
+    async def make() -> CaseView:
+        wanted = asked or CaseRequest()
+        kept = await cases.keep(session, principal, job_id, wanted, vault=instance.vault)
+        return CaseView.model_validate(kept, from_attributes=True)
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("/eval-cases", summary="List the cases that are kept here")
+async def list_cases(
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    skillpack: Annotated[str | None, Query(description="Id or slug.")] = None,
+    skill: Skill | None = None,
+) -> list[CaseView]:
+    """Newest first; those of a dataset are in its bundle."""
+    found = await cases.list_some(session, principal, page, skillpack=skillpack, skill=skill)
+    return [CaseView.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
+
+
+@router.delete("/eval-cases/{case_id}", status_code=204, summary="Delete a kept case")
+async def delete_case(case_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
+    """Suites that have run it keep what they have."""
+    await cases.delete(session, principal, case_id)

@@ -1,0 +1,41 @@
+"""The end of a suite: its numbers are written down, so that they outlive its jobs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import logs
+from backend.clock import now
+from backend.evals.summary import ends_of, numbers_of
+from backend.evals.tables import EvalSuite
+from backend.jobs.cancel import cancel_by
+
+log = logs.get(__name__)
+
+_LIVE_JOBS: Final = text("""
+select j.id from eval_runs r join jobs j on j.id = r.job_id and j.project_id = r.project_id
+where r.suite_id = :suite_id and r.project_id = :project_id and j.finished_at is null
+""")
+
+
+async def close(
+    session: AsyncSession, suite: EvalSuite, *, status: str = "succeeded", error: str = ""
+) -> None:
+    """End the suite with the numbers of what has run."""
+    ends = await ends_of(session, project_id=suite.project_id, suite_id=suite.id)
+    suite.summary = numbers_of(ends).model_dump()
+    suite.status, suite.error, suite.waiting_reason = status, error[:2000], ""
+    suite.finished_at = now()
+    await session.flush()
+    log.info("eval suite ended", suite_id=str(suite.id), status=status, skill=suite.skill_name)
+
+
+async def stop(session: AsyncSession, suite: EvalSuite, *, who: str) -> None:
+    """End a suite that the caller holds, and its jobs."""
+    await close(session, suite, status="cancelled", error=f"Cancelled by {who}.")
+    values = {"suite_id": suite.id, "project_id": suite.project_id}
+    for row in (await session.execute(_LIVE_JOBS, values)).all():
+        await cancel_by(session, row.id, who=who)

@@ -1,0 +1,212 @@
+"""Gates: a version whose skills ask for it becomes the active one only when their suites have passed.
+
+Whoever activates locks the skillpack and then the version; whoever takes a suite on holds the suite and then those two.
+So a suite is stopped by whoever takes it on, never by an activation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth import audit
+from backend.auth.principal import Principal, Role
+from backend.bundles.manifest import Manifest, Skill
+from backend.clock import now
+from backend.deployments.switching import switch
+from backend.deployments.tables import Deployment
+from backend.evals.closing import stop
+from backend.evals.comparing import is_worse
+from backend.evals.schemas import Numbers
+from backend.evals.tables import EvalSuite
+from backend.skillpacks.tables import Skillpack
+
+State = Literal["gating", "passed", "refused", "superseded"]
+
+
+class GateView(BaseModel):
+    """How a version stands with its gates."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    state: State
+    """`gating`: its suites run, and it becomes active when they pass; `superseded`: another version was activated."""
+    reason: str = ""
+    """Why it was refused."""
+    suites: list[UUID] = []
+    """One per skill that has a gate."""
+    asked_by: str = ""
+    asked_at: datetime
+
+
+def gated(manifest: Manifest) -> list[Skill]:
+    """The skills of which a suite has to pass."""
+    return [skill for skill in manifest.submittable if skill.eval_gate is not None]
+
+
+async def begin(session: AsyncSession, principal: Principal, deployment: Deployment) -> bool:
+    """Start the suites of a version that is to become active; False when it has no gates, or has passed them.
+
+    The caller holds the skillpack.
+    """
+    skills = gated(Manifest.model_validate(deployment.manifest))
+    state = _state(deployment)
+    if not skills or state == "passed":
+        return False
+    if state == "gating":
+        return True
+    made = [_suite(principal, deployment, skill) for skill in skills]
+    session.add_all(made)
+    gate = GateView(
+        state="gating", suites=[suite.id for suite in made], asked_by=principal.label, asked_at=now()
+    )
+    await _write(session, deployment, gate)
+    facts = {"deployment_id": str(deployment.id), "suites": [str(suite.id) for suite in made]}
+    await audit.record(session, principal, "deployment.gating", f"v{deployment.version}", **facts)
+    return True
+
+
+async def supersede(session: AsyncSession, pack: Skillpack, *, by: Deployment) -> None:
+    """Another version was activated, or is to be: those that wait for their suites do so no more."""
+    query = select(Deployment).where(
+        col(Deployment.project_id) == pack.project_id,
+        col(Deployment.skillpack_id) == pack.id,
+        col(Deployment.id) != by.id,
+        col(Deployment.gate)["state"].astext == "gating",
+    )
+    for waiting in (await session.scalars(query)).all():
+        await _move(session, waiting, "superseded", f"v{by.version} was activated meanwhile.")
+
+
+async def give_up(session: AsyncSession, deployment: Deployment, why: str) -> None:
+    """The version does not wait for its suites any more."""
+    if _state(deployment) == "gating":
+        await _move(session, deployment, "superseded", why)
+
+
+async def still_wanted(session: AsyncSession, suite: EvalSuite) -> bool:
+    """Whether a version still waits for the suite; ends it when none does."""
+    deployment = await _deployment_of(session, suite)
+    if _state(deployment) == "gating" and suite.id in _gate(deployment).suites:
+        return True
+    await stop(session, suite, who="the activation of another version")
+    return False
+
+
+async def decide(session: AsyncSession, suite: EvalSuite) -> None:
+    """Let the version become active when all of its suites have passed, or refuse it when this one has not."""
+    pack = await _held_pack(session, suite)
+    deployment = await _deployment_of(session, suite)
+    if _state(deployment) != "gating" or deployment.deleted_at is not None:
+        return
+    gate = _gate(deployment)
+    reason = await _why_not(session, suite)
+    if reason is not None:
+        await _move(session, deployment, "refused", reason)
+        facts = {"deployment_id": str(deployment.id), "suite_id": str(suite.id), "reason": reason}
+        target = f"{pack.slug} v{deployment.version}"
+        await audit.record_in(session, pack.project_id, gate.asked_by, "deployment.refused", target, **facts)
+        return
+    query = select(col(EvalSuite.id)).where(
+        col(EvalSuite.project_id) == suite.project_id,
+        col(EvalSuite.id).in_(gate.suites),
+        col(EvalSuite.finished_at).is_(None),
+    )
+    if (await session.scalars(query)).first() is None:
+        await _move(session, deployment, "passed", "")
+        await switch(session, _asker(suite, gate), pack, deployment)
+
+
+def _asker(suite: EvalSuite, gate: GateView) -> Principal:
+    """Whoever wanted the version to be active."""
+    return Principal(
+        kind="user",
+        id=suite.actor_id,
+        project_id=suite.project_id,
+        label=gate.asked_by,
+        role=Role.DEVELOPER,
+    )
+
+
+async def _why_not(session: AsyncSession, suite: EvalSuite) -> str | None:
+    """What stands against the version, of this suite."""
+    of = f"The suite of {suite.skill_name!r} ({suite.id})"
+    if suite.status != "succeeded":
+        return f"{of} is {suite.status}: {suite.error}"
+    numbers, threshold = Numbers.model_validate(suite.summary), suite.threshold or 0.0
+    if not numbers.reach(threshold):
+        return f"{of} passed {numbers.pass_rate_pct or 0:g} % of its runs, and the gate asks for {threshold:g} %."
+    query = select(EvalSuite).where(
+        col(EvalSuite.project_id) == suite.project_id,
+        col(EvalSuite.skillpack_id) == suite.skillpack_id,
+        col(EvalSuite.skill_name) == suite.skill_name,
+        col(EvalSuite.is_baseline),
+    )
+    baseline = (await session.scalars(query)).one_or_none()
+    if baseline is None or not is_worse(before := Numbers.model_validate(baseline.summary), numbers):
+        return None
+    return (
+        f"{of} is worse than the baseline of v{baseline.deployment_version} ({baseline.id}): "
+        f"{numbers.pass_rate_pct} % passed after {before.pass_rate_pct} %, and the mean score is {numbers.mean_score} "
+        f"after {before.mean_score}."
+    )
+
+
+def _suite(principal: Principal, deployment: Deployment, skill: Skill) -> EvalSuite:
+    gate = skill.eval_gate
+    if gate is None:
+        raise ValueError(f"{skill.name!r} has no gate")
+    return EvalSuite(
+        project_id=deployment.project_id,
+        skillpack_id=deployment.skillpack_id,
+        skill_name=skill.name,
+        deployment_id=deployment.id,
+        deployment_version=deployment.version,
+        status="preparing",
+        repeat=gate.repeat,
+        threshold=gate.threshold,
+        is_gate=True,
+        created_by=principal.label,
+        actor_kind=principal.kind,
+        actor_id=principal.id,
+    )
+
+
+async def _held_pack(session: AsyncSession, suite: EvalSuite) -> Skillpack:
+    query = select(Skillpack).where(
+        col(Skillpack.project_id) == suite.project_id, col(Skillpack.id) == suite.skillpack_id
+    )
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one()
+
+
+async def _deployment_of(session: AsyncSession, suite: EvalSuite) -> Deployment:
+    """As it is stored now."""
+    query = select(Deployment).where(
+        col(Deployment.project_id) == suite.project_id, col(Deployment.id) == suite.deployment_id
+    )
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+def _state(deployment: Deployment) -> State | None:
+    return None if deployment.gate is None else _gate(deployment).state
+
+
+def _gate(deployment: Deployment) -> GateView:
+    return GateView.model_validate(deployment.gate)
+
+
+async def _move(session: AsyncSession, deployment: Deployment, state: State, reason: str) -> None:
+    moved = _gate(deployment).model_copy(update={"state": state, "reason": reason})
+    await _write(session, deployment, moved)
+
+
+async def _write(session: AsyncSession, deployment: Deployment, gate: GateView) -> None:
+    deployment.gate = gate.model_dump(mode="json")
+    await session.flush()

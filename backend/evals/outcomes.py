@@ -1,0 +1,90 @@
+"""The runs of a suite one by one, each beside the same run of another suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.auth.principal import Principal
+from backend.evals import suites
+from backend.evals.schemas import RunOutcome, RunView
+from backend.paging import Page, Slice
+
+_COLUMNS: Final = """
+r.number, r.case_id, r.round, r.tags, r.inputs, r.expected, r.has_expected, r.error as refusal,
+r.submitted_at is not null as is_submitted, j.id as job_id, j.status, j.eval_score, j.eval_results, j.result, j.error,
+coalesce(j.cost_micros + j.called_cost_micros, 0) as cost_micros,
+cast(extract(epoch from j.finished_at - j.started_at) * 1000 as int) as latency_ms
+"""
+_RUNS: Final = text(f"""
+select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
+where r.suite_id = :suite_id and r.project_id = :project_id and r.number > :after
+order by r.number limit :most
+""")  # noqa: S608 - the one interpolated value is a constant
+_SAME: Final = text(f"""
+select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
+where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(:cases)
+""")  # noqa: S608 - the one interpolated value is a constant
+
+
+async def list_some(
+    session: AsyncSession, principal: Principal, suite_id: UUID, page: Page, *, base: UUID | None = None
+) -> Slice[RunView]:
+    """The runs in the order of their submission; with a base, each beside the same run of that suite.
+
+    Raises:
+        EvalNotFound: there is no such suite, or no such base.
+    """
+    suite = await suites.get(session, principal, suite_id)
+    values = {"suite_id": suite.id, "project_id": suite.project_id}
+    asked = {**values, "after": page.number() or 0, "most": page.limit + 1}
+    rows = (await session.execute(_RUNS, asked)).all()
+    found = page.slice(rows, lambda row: (row.number,))
+    others: dict[tuple[str, int], RunOutcome] = {}
+    if base is not None:
+        others = await _others(session, principal, base, found.items)
+    runs = [_view(row, others.get((row.case_id, row.round))) for row in found.items]
+    return Slice(runs, found.next_cursor)
+
+
+async def _others(
+    session: AsyncSession, principal: Principal, base: UUID, rows: Sequence[Any]
+) -> dict[tuple[str, int], RunOutcome]:
+    suite = await suites.get(session, principal, base)
+    cases = list({row.case_id for row in rows})
+    values = {"suite_id": suite.id, "project_id": suite.project_id, "cases": cases}
+    found = (await session.execute(_SAME, values)).all()
+    return {(row.case_id, row.round): RunOutcome(**_outcome(row)) for row in found}
+
+
+def _view(row: Any, base: RunOutcome | None) -> RunView:
+    return RunView(
+        **_outcome(row),
+        number=row.number,
+        case_id=row.case_id,
+        round=row.round,
+        tags=row.tags,
+        inputs=row.inputs,
+        expected=row.expected,
+        has_expected=row.has_expected,
+        graders=(row.eval_results or {}).get("graders", []),
+        cost_micros=row.cost_micros,
+        latency_ms=row.latency_ms,
+        base=base,
+    )
+
+
+def _outcome(row: Any) -> dict[str, Any]:
+    without_job = "refused" if row.refusal else "gone" if row.is_submitted else "waiting"
+    return {
+        "job_id": row.job_id,
+        "status": row.status or without_job,
+        "score": row.eval_score,
+        "passed": None if row.eval_results is None else row.eval_results["passed"],
+        "output": row.result,
+        "error": row.refusal or row.error,
+    }

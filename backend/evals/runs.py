@@ -1,0 +1,32 @@
+"""The case that a job of a suite runs, as its worker needs it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.db import AnySession
+
+EVAL: Final = "eval"
+"""The source of jobs of suites. Anybody may write it; only a suite's own jobs have a row that says which case."""
+
+_CASE: Final = text("""
+select expected, has_expected from eval_runs where job_id = :job_id and project_id = :project_id
+""")
+
+
+class Case(NamedTuple):
+    """What is expected of a run."""
+
+    expected: Any
+    has_expected: bool
+    """False: nothing was said; `null` can be expected too."""
+
+
+async def case_of(session: AnySession, *, project_id: UUID, job_id: UUID) -> Case | None:
+    """The case that the job runs; none when it is of no suite."""
+    values = {"project_id": project_id, "job_id": job_id}
+    row = (await session.execute(_CASE, values)).one_or_none()
+    return None if row is None else Case(row.expected, row.has_expected)

@@ -1,0 +1,175 @@
+"""The jobs of a skill and what they did: a bounded number of each, by index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth.principal import Principal, visible
+from backend.jobs.tables import Job
+
+MOST_JOBS: Final = 200
+MOST_EVENTS: Final = 300
+"""Of one job: about sixty steps."""
+MOST_PREVIEW: Final = 160
+
+_EVENTS: Final = text("""
+select e.job_id, e.type, e.ts, cast(e.payload ->> 'step' as int) as step,
+       coalesce(e.payload ->> 'tool', e.payload ->> 'name') as tool, e.payload ->> 'tool_use_id' as tool_use_id,
+       e.payload ->> 'ok' as ok, left(e.payload ->> 'preview', :most_preview) as preview,
+       cast(e.payload ->> 'input_tokens' as bigint) as input_tokens,
+       cast(e.payload ->> 'cache_read_input_tokens' as bigint) as cache_read,
+       cast(e.payload ->> 'cache_creation_input_tokens' as bigint) as cache_write,
+       cast(e.payload ->> 'billed_micros' as bigint) as billed_micros,
+       cast(e.payload ->> 'duration_ms' as float) as duration_ms, e.payload ->> 'label' as label
+from unnest(cast(:jobs as uuid[])) as j(id) cross join lateral (
+  select * from job_events
+  where job_id = j.id and ts >= :since and type in ('model_response', 'tool_started', 'tool_result')
+  order by seq limit :most_events
+) e
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One job that has ended."""
+
+    id: UUID
+    version: int | None
+    status: str
+    error_code: str | None
+    cost_micros: int
+    eval_score: int | None
+    duration_ms: int | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has a result."""
+        return self.status == "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply of the model."""
+
+    job_id: UUID
+    step: int
+    input_tokens: int
+    cache_read: int
+    cache_write: int
+    billed_micros: int
+    duration_ms: float
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All that the model had to read."""
+        return self.input_tokens + self.cache_read + self.cache_write
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool that has its result."""
+
+    job_id: UUID
+    tool: str
+    ok: bool
+    preview: str
+    billed_micros: int
+    duration_ms: float | None
+    """None: it is not known when it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read."""
+
+    runs: list[Run]
+    """Newest first."""
+    is_capped: bool
+    replies: list[Reply]
+    """Those that a language model gave."""
+    calls: list[Call]
+
+
+async def read(
+    session: AsyncSession, principal: Principal, *, skillpack_id: UUID, skill: str, since: datetime
+) -> Read:
+    """The newest jobs of the skill that have ended, and the steps of those that are agents'."""
+    query = visible(Job, principal).where(
+        col(Job.skill_name) == skill,
+        col(Job.skillpack_id) == skillpack_id,
+        col(Job.created_at) >= since,
+    )
+    columns: list[Any] = [
+        *(Job.id, Job.type, Job.deployment_version, Job.status, Job.error_code, Job.cost_micros),
+        *(Job.eval_score, Job.started_at, Job.finished_at),
+    ]
+    query = query.order_by(col(Job.created_at).desc()).limit(MOST_JOBS + 1)
+    rows = (await session.execute(query.with_only_columns(*columns))).all()
+    ended = [row for row in rows[:MOST_JOBS] if row.finished_at is not None]
+    agents = [row.id for row in ended if row.type == "agentic"]
+    replies, calls = await steps(session, agents, since)
+    return Read([_run(row) for row in ended], len(rows) > MOST_JOBS, replies, calls)
+
+
+def _run(row: Any) -> Run:
+    took = None if row.started_at is None else row.finished_at - row.started_at
+    return Run(
+        id=row.id,
+        version=row.deployment_version,
+        status=row.status,
+        error_code=row.error_code,
+        cost_micros=row.cost_micros,
+        eval_score=row.eval_score,
+        duration_ms=None if took is None else round(took.total_seconds() * 1000),
+    )
+
+
+async def steps(
+    session: AsyncSession, jobs: Sequence[UUID], since: datetime
+) -> tuple[list[Reply], list[Call]]:
+    """The replies and the calls of these jobs, of each up to so many events."""
+    if not jobs:
+        return [], []
+    values = {"jobs": list(jobs), "since": since, "most_events": MOST_EVENTS, "most_preview": MOST_PREVIEW}
+    replies: list[Reply] = []
+    calls: list[Call] = []
+    began: dict[tuple[UUID, str], datetime] = {}
+    for row in (await session.execute(_EVENTS, values)).all():
+        if row.type == "tool_started":
+            began[row.job_id, row.tool_use_id] = row.ts
+        elif row.type == "tool_result":
+            calls.append(_call(row, began.pop((row.job_id, row.tool_use_id), None)))
+        elif not row.label:
+            replies.append(_reply(row))
+    return replies, calls
+
+
+def _reply(row: Any) -> Reply:
+    return Reply(
+        job_id=row.job_id,
+        step=row.step or 0,
+        input_tokens=row.input_tokens or 0,
+        cache_read=row.cache_read or 0,
+        cache_write=row.cache_write or 0,
+        billed_micros=row.billed_micros or 0,
+        duration_ms=row.duration_ms or 0.0,
+    )
+
+
+def _call(row: Any, began: datetime | None) -> Call:
+    return Call(
+        job_id=row.job_id,
+        tool=row.tool or "",
+        ok=row.ok == "true",
+        preview=row.preview or "",
+        billed_micros=row.billed_micros or 0,
+        duration_ms=None if began is None else (row.ts - began).total_seconds() * 1000,
+    )

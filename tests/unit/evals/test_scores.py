@@ -1,0 +1,52 @@
+"""What verdicts come to, and when two outputs are the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.evals.comparison import NoSuchPlaceError, place_in, same
+from backend.evals.scores import Verdict, scored
+
+
+def verdict(score: float, *, weight: float = 1.0, passed: bool = True, skipped: bool = False) -> Verdict:
+    return Verdict("one", "check", weight, score, passed=passed, skipped=skipped)
+
+
+def test_the_score_is_the_mean_by_weight_in_whole_percent_without_what_was_skipped() -> None:
+    verdicts = [verdict(1.0, weight=3), verdict(0.5), verdict(0.0, weight=100, skipped=True)]
+    assert scored(verdicts).score == 88  # (3 + 0.5) / 4 = 0.875, and halves go up
+    assert scored([verdict(0.125)]).score == 13
+
+
+def test_a_run_has_passed_when_a_grader_judged_and_none_of_them_failed_it() -> None:
+    assert scored([verdict(1.0), verdict(0.0, skipped=True, passed=False)]).passed
+    assert not scored([verdict(1.0), verdict(0.9, passed=False)]).passed
+    nothing = scored([verdict(1.0, skipped=True)])
+    assert (nothing.score, nothing.passed) == (None, False)
+    assert nothing.as_facts()["graders"][0]["score"] is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [
+        ({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1}, True),
+        ([1, 2], [2, 1], False),
+        (1, 1.0, True),
+        (True, 1, False),
+        ([False], [0], False),
+        (None, {}, False),
+        ({"a": None}, {}, False),
+        ("é", "é", True),
+    ],
+)
+def test_outputs_are_the_same_as_json_is(one: object, other: object, are_same: bool) -> None:
+    assert same(one, other) is are_same
+
+
+def test_a_field_is_found_with_either_way_to_write_an_index() -> None:
+    value = {"items": [{"name": "owl"}], "n": {"1": "one"}}
+    assert place_in(value, "items[0].name") == place_in(value, "items.0.name") == "owl"
+    assert place_in(value, "n.1") == "one"
+    for missing in ("items[1]", "items.x", "name", "items[0].name.x"):
+        with pytest.raises(NoSuchPlaceError):
+            place_in(value, missing)

@@ -1,0 +1,83 @@
+"""From when on a rule speaks, and of what it keeps silent."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from backend.findings import rules
+from backend.findings.numbers import quantile, steps_of, tools_of, versions_of
+from backend.findings.reading import Call, Read, Reply, Run
+
+
+def run(version: int = 1, *, cost: int = 100, ms: int = 1_000, status: str = "succeeded") -> Run:
+    code = None if status == "succeeded" else "timeout"
+    return Run(uuid4(), version, status, code, cost, None, ms)
+
+
+def reply(step: int, *, fresh: int = 5_000, cached: int = 0, billed: int = 10) -> Reply:
+    return Reply(uuid4(), step, fresh, cached, 0, billed, 100.0)
+
+
+def call(tool: str = "look", *, ok: bool = True, preview: str = "", ms: float = 10, billed: int = 0) -> Call:
+    return Call(uuid4(), tool, ok, preview, billed, ms)
+
+
+def test_a_quantile_is_a_value_that_was_seen() -> None:
+    assert [quantile([3, 1, 2, 4], share) for share in (0.5, 0.95, 1.0)] == [2, 4, 4]
+    assert quantile([], 0.5) is None
+
+
+def test_one_failure_is_chance_and_two_are_not() -> None:
+    well = [run() for _ in range(50)]
+    assert not list(rules.failures([*well, run(status="failed")]))
+    (found,) = rules.failures([*well, run(status="failed"), run(status="failed")])
+    assert (found.severity, len(found.job_ids), "timeout_s" in found.recommendation) == ("medium", 2, True)
+
+
+def test_errors_of_a_tool_are_alike_whatever_their_numbers() -> None:
+    errors = [call(ok=False, preview=f"line {number} is wrong") for number in (7, 8)]
+    (found,) = rules.tool_errors([*errors, call(ok=False, preview="other"), call()])
+    assert (found.facts["errors"], found.facts["calls"]) == (2, 4)
+
+
+def test_tools_stand_out_by_their_share_of_time_and_of_money() -> None:
+    slow = [call("fetch", ms=6_000), call("paint", billed=900)]
+    read = Read([run(cost=1_000, ms=10_000)], False, [], slow)
+    kinds = {found.kind: found.facts["tool"] for found in rules.tools(read, tools_of(slow))}
+    assert kinds == {"slow_tool": "fetch", "dear_tool": "paint"}
+    quick = Read([run(cost=10_000, ms=100_000)], False, [], slow)
+    assert not list(rules.tools(quick, tools_of(slow)))
+
+
+def test_a_step_is_dear_among_others_and_not_alone() -> None:
+    alone = [reply(1, billed=100)]
+    assert not list(rules.dear_steps(alone, steps_of(alone)))
+    several = [reply(1), reply(2, billed=100), reply(3)]
+    (found,) = rules.dear_steps(several, steps_of(several))
+    assert found.facts["step"] == 2
+
+
+def test_only_conversations_that_could_have_been_cached_count_as_missed() -> None:
+    assert not list(rules.cache_misses([reply(1) for _ in range(9)]))
+    assert not list(rules.cache_misses([reply(2, fresh=100) for _ in range(9)]))
+    assert not list(rules.cache_misses([reply(2, fresh=1_000, cached=9_000) for _ in range(9)]))
+    (found,) = rules.cache_misses([reply(2) for _ in range(9)])
+    assert found.facts["cache_read_tokens"] == 0
+
+
+def test_a_version_is_compared_once_both_have_runs_enough() -> None:
+    old, new = [run(1) for _ in range(5)], [run(2, cost=200, ms=2_000) for _ in range(5)]
+    runs = [*new, *old]
+    assert {found.kind for found in rules.newer_version(runs, versions_of(runs))} == {
+        "version_slower",
+        "version_dearer",
+    }
+    few = [*new[:4], *old]
+    assert not list(rules.newer_version(few, versions_of(few)))
+
+
+def test_a_few_runs_that_cost_many_times_the_others_are_named() -> None:
+    runs = [*(run() for _ in range(18)), *(run(cost=1_000) for _ in range(2))]
+    (found,) = rules.dear_runs(runs)
+    assert set(found.job_ids[:2]) == {one.id for one in runs[18:]}
+    assert not list(rules.dear_runs(runs[:18]))

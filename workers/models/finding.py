@@ -1,0 +1,45 @@
+"""The model of a job: a recording of an earlier one, or the one that its slug, the project's keys and its skill say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from backend.bundles.manifest import Skill
+from backend.instance import Instance
+from backend.providers import service as providers
+from backend.providers.recordings import recorded_job
+from workers.models import Model, recording
+from workers.models.choice import Models
+
+
+def open_models(instance: Instance) -> Models:
+    """The models that the settings give a worker."""
+    return Models.of(instance.settings, text_margin_pct=instance.prices.text_margin_pct)
+
+
+async def find_model(
+    instance: Instance,
+    models: Models,
+    *,
+    project_id: UUID,
+    skill: Skill,
+    inputs: Mapping[str, Any],
+    slug: str | None,
+    is_listed: bool = False,
+) -> Model:
+    """The model of that name for the project; without one the skill's, else the instance's own choice.
+
+    Raises:
+        PurasError: there is none such, no key for it, or nothing was recorded.
+    """
+    async with instance.database.glance() as session:
+        recorded = recorded_job(slug)
+        if recorded is not None:
+            return await recording.load(session, project_id=project_id, job_id=recorded)
+        if is_listed:  # keys of the caller's own would show the prompt to where they lead
+            own_keys = {}
+        else:
+            own_keys = await providers.for_job(session, instance.vault, project_id=project_id)
+    return models.choose(slug, skill=skill, inputs=inputs, own_keys=own_keys)

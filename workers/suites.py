@@ -1,0 +1,51 @@
+"""Takes suites of evals on: every few seconds, and at once when a job of one has ended here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend import duties, logs
+from backend.connections import why_away
+from backend.evals import driving
+from backend.evals.filling import Means
+from backend.evals.runs import EVAL
+from backend.instance import Instance
+from backend.jobs.claim import Claimed
+
+log = logs.get(__name__)
+
+EVERY_S: Final = 2.0
+TOGETHER_S: Final = 0.05
+"""How long it waits for more jobs to end, so that a round serves them all."""
+
+
+class Suites:
+    """The suites that this process takes on; any process may take on any of them."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._database = instance.database
+        self._means = Means(instance.storage, instance.prices, instance.settings.most_queued_jobs)
+        self._ended = asyncio.Event()
+
+    def note(self, claimed: Claimed) -> None:
+        """An attempt is over here."""
+        if claimed.source == EVAL:
+            self._ended.set()
+
+    async def keep_driving(self) -> None:
+        """Take every live suite on, again and again, until cancelled."""
+        while True:
+            with duties.round_of("suites of evals"):
+                try:
+                    await driving.drive(self._database, self._means)
+                except SQLAlchemyError as error:
+                    log.warning("suites wait for the database; trying again", error=why_away(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._ended.wait()
+                    await asyncio.sleep(TOGETHER_S)
+            self._ended.clear()
