@@ -1,0 +1,45 @@
+"""`puras.memory` in a function: from a real sandbox, through its one door, to the instance."""
+
+from __future__ import annotations
+
+from backend.instance import Instance
+from tests.integration.deployments.conftest import Project
+from tests.integration.media.conftest import api_base, app, instance, project, settings
+from tests.integration.media.test_local_media import ran
+
+__all__ = ["api_base", "app", "instance", "project", "settings"]
+
+CODE = """
+import puras
+from puras import memory
+first = memory.put("owl", {"says": "hoo"}, entity_key="barn", summary="Hunts at night.", importance=1)
+told.append([first["version"], first["created"]])
+told.append(memory.put("owl", {"says": "hoot"}, entity_key="barn")["version"])
+told.append([one["record"] for one in memory.search("hunting")])
+told.append(memory.get(first["id"])["version"])
+memory.forget(first["id"], "wrong")
+told.append(memory.search(key="barn"))
+for refused in (lambda: memory.get(first["id"]), lambda: memory.put("owl", {"x": object()}),
+                lambda: memory.put("owl", {}, entity_key="img:1"), lambda: memory.put("owl", {}, sumary="x")):
+    try:
+        refused()
+    except puras.MemoryProblem as error:
+        told.append(str(error))
+"""
+
+
+async def test_a_function_remembers_finds_and_forgets(
+    instance: Instance, project: Project, api_base: str
+) -> None:
+    job = await ran(instance, project, api_base, CODE)
+    assert job["status"] == "succeeded", job
+    told = job["result"]["told"]
+    assert told[:5] == [[1, True], 2, [{"says": "hoot"}], 2, []]
+    assert "Nothing is remembered under" in told[5]
+    assert "not JSON" in told[6]
+    assert "SHA-256" in told[7]
+    assert "sumary" in told[8]
+    (kept,) = (await project.http.get("/v1/memory?state=forgotten")).json()
+    assert (kept["job_id"], kept["forgotten_why"]) == (job["id"], "wrong")
+    (act,) = (await project.http.get("/v1/audit?action=memory")).json()
+    assert act["actor"] == f"job:{job['id']}"

@@ -1,0 +1,152 @@
+"""Search by meaning: a model of embeddings behind a socket, and pgvector in the database; without either, by words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from backend.app import create_app, serving
+from backend.instance import Instance
+from backend.memory import backlog, vectors
+from backend.memory.embedding import Embedder, EmbeddingsAway
+from tests.doubles.embeddings import EmbeddingsServer
+from tests.integration.deployments.conftest import Project, Projects
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddingsServer]:
+    with EmbeddingsServer().running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def meaning(instance: Instance, server: EmbeddingsServer) -> AsyncIterator[Instance]:
+    """An instance that has a model of embeddings."""
+    server.is_away = False
+    named = {
+        "embeddings_url": server.url,
+        "embeddings_api_key": SecretStr(server.key),
+        "embeddings_model": "double",
+    }
+    yield replace(instance, settings=instance.settings.model_copy(update=named))
+    async with instance.database.transaction() as session:
+        await session.execute(text("drop index if exists ix_memory_vectors_nearest"))
+        await session.execute(text("drop extension if exists vector"))
+    vectors.forget(instance.database)
+
+
+@pytest_asyncio.fixture
+async def project(meaning: Instance) -> AsyncIterator[Project]:
+    """A project of that instance."""
+    app = create_app(meaning.settings)
+    async with serving(app, meaning):
+        made = Projects(app, meaning.database, [])
+        yield await made.make("Acme")
+        for client in made.clients:
+            await client.aclose()
+
+
+def embedder_of(instance: Instance) -> Embedder:
+    embedder = Embedder.of(instance.settings)
+    assert embedder is not None
+    return embedder
+
+
+async def put(project: Project, words: str, **over: Any) -> str:
+    body = {"kind": "note", "record": {"text": words}, **over}
+    answer = await project.http.post("/v1/memory", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def search(http: httpx.AsyncClient, query: str) -> Any:
+    return (await http.post("/v1/memory/search", json={"query": query})).json()
+
+
+async def test_what_means_the_same_is_found_once_it_is_embedded_and_by_words_alone_before_and_without(
+    project: Project, meaning: Instance, server: EmbeddingsServer
+) -> None:
+    lorry, cat = await put(project, "a red lorry"), await put(project, "a small kitten")
+    before = await search(project.http, "automobile")
+    assert (before["by_meaning"], before["results"]) == (False, [])
+    assert await vectors.prepare(meaning.database)
+    assert await backlog.embed_some(meaning.database, embedder_of(meaning)) == 2
+    after = await search(project.http, "automobile")
+    assert (after["by_meaning"], [one["id"] for one in after["results"]]) == (True, [lorry])
+    both = await search(project.http, "kitten lorry")
+    assert {one["id"] for one in both["results"]} == {lorry, cat}
+    assert await backlog.embed_some(meaning.database, embedder_of(meaning)) == 0
+    await put(project, "a blue car", entity_key="k")
+    await put(project, "a grey cat", entity_key="k")
+    assert await backlog.embed_some(meaning.database, embedder_of(meaning)) == 1
+    server.is_away = True
+    alone = await search(project.http, "lorry")
+    assert (alone["by_meaning"], [one["id"] for one in alone["results"]]) == (False, [lorry])
+
+
+async def test_meanings_of_other_projects_and_of_what_is_forgotten_are_not_found(
+    project: Project, meaning: Instance
+) -> None:
+    app = create_app(meaning.settings)
+    async with serving(app, meaning):
+        made = Projects(app, meaning.database, [])
+        other = await made.make("Other")
+        for words in ("lorry", "automobile", "car", "lorry and car"):
+            await put(other, words)
+        mine = await put(project, "lorry")
+        gone = await put(project, "car")
+        assert await vectors.prepare(meaning.database)
+        await backlog.embed_some(meaning.database, embedder_of(meaning))
+        await project.http.delete(f"/v1/memory/{gone}")
+        results = (await search(project.http, "automobile"))["results"]
+        assert [one["id"] for one in results] == [mine]
+        for client in made.clients:
+            await client.aclose()
+
+
+async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold_up_the_others(
+    project: Project, meaning: Instance, server: EmbeddingsServer
+) -> None:
+    refused, taken = await put(project, "unspeakable owl"), await put(project, "lorry")
+    assert await vectors.prepare(meaning.database)
+    server.is_away = True
+    with pytest.raises(EmbeddingsAway):
+        await backlog.embed_some(meaning.database, embedder_of(meaning))
+    server.is_away = False
+    assert await backlog.embed_some(meaning.database, embedder_of(meaning)) == 2
+    assert await backlog.embed_some(meaning.database, embedder_of(meaning)) == 0
+    assert [one["id"] for one in (await search(project.http, "owl"))["results"]] == [refused]
+    assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [taken]
+
+
+async def test_another_model_embeds_everything_anew(project: Project, meaning: Instance) -> None:
+    lorry = await put(project, "lorry")
+    assert await vectors.prepare(meaning.database)
+    await backlog.embed_some(meaning.database, replace(embedder_of(meaning), model="older"))
+    assert (await search(project.http, "automobile"))["results"] == []
+    await backlog.make_ready(meaning.database, embedder_of(meaning))
+    assert await backlog.embed_some(meaning.database, embedder_of(meaning)) == 1
+    assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [lorry]
+
+
+async def test_the_index_is_used_for_the_nearest(project: Project, meaning: Instance) -> None:
+    assert await vectors.prepare(meaning.database)
+    async with meaning.database.transaction() as session:
+        await session.execute(text("set local enable_seqscan = off"))
+        await session.execute(text("set local enable_sort = off"))
+        zeros = "[" + ",".join(["0.1"] * vectors.DIMENSIONS) + "]"
+        plan = await session.execute(
+            text(
+                "explain select memory_id from memory_vectors order by cast(embedding as halfvec(1536)) <=> "
+                "cast(:q as halfvec(1536)) limit 5"
+            ),
+            {"q": zeros},
+        )
+        assert "ix_memory_vectors_nearest" in "\n".join(plan.scalars())

@@ -1,0 +1,438 @@
+"""What is remembered over REST: written under keys, found, listed, forgotten, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth import job_tokens, keys
+from backend.auth.actors import operator
+from backend.auth.keys import Limits
+from backend.clock import now
+from backend.db import Database
+from backend.instance import Instance
+from backend.ledger import service as ledger
+from backend.memory.reach import job_principal
+from backend.memory.search import PINNED, WEIGHTS, fused, weight_of
+from backend.memory.search import Ranks as Order
+from backend.memory.tables import MemoryRecord
+from backend.retention import sweep
+from backend.retention.rules import Rules
+from tests.integration.deployments.conftest import BUNDLE, Project, Projects, make_project, project
+
+__all__ = ["make_project", "project"]
+
+OWL = {
+    "kind": "bird",
+    "entity_key": "owl",
+    "record": {"says": "hoo"},
+    "title": "Owl",
+    "summary": "Hunts at night.",
+}
+
+
+async def put(project: Project, **over: Any) -> Any:
+    answer = await project.http.post("/v1/memory", json={**OWL, **over})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def found(http: httpx.AsyncClient, **asked: Any) -> list[Any]:
+    answer = await http.post("/v1/memory/search", json=asked)
+    assert answer.status_code == 200, answer.text
+    results: list[Any] = answer.json()["results"]
+    assert answer.json()["count"] == len(results)
+    return results
+
+
+async def listed(project: Project, query: str = "") -> list[Any]:
+    rows: list[Any] = (await project.http.get(f"/v1/memory{query}")).json()
+    return rows
+
+
+async def key_with(project: Project, database: Database, **narrowed: Any) -> httpx.AsyncClient:
+    async with database.transaction() as session:
+        made = await keys.create(session, operator(project.id), project_id=project.id, **narrowed)
+    project.http.headers["X-Was"] = "kept"
+    return httpx.AsyncClient(
+        transport=project.http._transport,
+        base_url=project.http.base_url,
+        headers={"Authorization": f"Bearer {made.clear_text}"},
+    )
+
+
+async def job_of(
+    project: Project, instance: Instance, *, slug: str = "default"
+) -> tuple[UUID, dict[str, str]]:
+    """A job of a skillpack that runs, and what opens the routes for it."""
+    database, job_id = instance.database, uuid4()
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
+    where = "/v1" if slug == "default" else f"/v1/skillpacks/{slug}"
+    if slug != "default":
+        await project.http.post("/v1/skillpacks", json={"name": slug, "slug": slug})
+    await project.pushed(BUNDLE, where=where)
+    pack = "" if slug == "default" else f"?skillpack={slug}"
+    answer = await project.http.post(f"/v1/jobs{pack}", json={"skill": "double", "inputs": {"n": 1}})
+    assert answer.status_code == 201, answer.text
+    job_id = UUID(answer.json()["id"])
+    async with database.transaction() as session:
+        await session.execute(
+            text("update jobs set status = 'running', attempt = 1, started_at = now() where id = :id"),
+            {"id": job_id},
+        )
+    token = job_tokens.mint(
+        instance.vault,
+        project_id=project.id,
+        job_id=job_id,
+        attempt=1,
+        expires_at=now() + timedelta(minutes=5),
+    )
+    return job_id, {"X-Puras-Service-Token": token, "Authorization": ""}
+
+
+async def test_a_record_is_replaced_under_its_key_and_episodes_are_added(project: Project) -> None:
+    first = await put(project)
+    assert (first["version"], first["created"]) == (1, True)
+    second = await put(project, record={"says": "hoot"}, title=None, tags=["night"])
+    assert second == {"id": first["id"], "version": 2, "created": False}
+    record = (await project.http.get(f"/v1/memory/{first['id']}")).json()
+    assert (record["record"], record["title"], record["tags"], record["scope"]) == (
+        {"says": "hoot"},
+        "Owl",
+        ["night"],
+        "entity",
+    )
+    other = await put(project, kind="place")
+    assert other["created"]
+    episodes = {(await put(project, mtype="episodic"))["id"] for _ in range(2)}
+    assert len(episodes | {first["id"]}) == 3
+    history = (await project.http.get(f"/v1/memory/{first['id']}/changes")).json()
+    assert [(one["action"], one["version"], one["created"]) for one in history] == [
+        ("put", 2, False),
+        ("put", 1, True),
+    ]
+
+
+async def test_two_writers_of_one_key_both_count_and_only_the_newest_version_can_be_written_over(
+    project: Project,
+) -> None:
+    written = await asyncio.gather(*(put(project, record={"n": n}) for n in range(5)))
+    assert sorted(one["version"] for one in written) == [1, 2, 3, 4, 5]
+    assert sum(one["created"] for one in written) == 1
+    late = await project.http.post("/v1/memory", json={**OWL, "if_version": 4})
+    assert (late.status_code, late.json()["code"], late.json()["version"]) == (409, "memory_moved_on", 5)
+    assert (await put(project, if_version=5))["version"] == 6
+    taken = await project.http.post("/v1/memory", json={**OWL, "if_version": 0})
+    assert taken.status_code == 409
+
+
+async def test_keys_aliases_hashes_and_words_find_and_the_best_comes_first(project: Project) -> None:
+    owl = await put(project, aliases=["url:HTTPS://Example.org:443/owl/?utm_source=x&b=2&a=1#top"])
+    cat = await put(project, entity_key="cat", title="Cat", summary="Sleeps all day, hunting at night.")
+    bare = {"entity_key": None, "kind": "note", "title": "", "summary": ""}
+    note = await put(project, **bare, record={"text": "nothing hunts here"}, content_hash="abc")
+    assert [one["id"] for one in await found(project.http, key=" owl ")] == [owl["id"]]
+    by_url = await found(project.http, key="url:https://example.org/owl?a=1&b=2")
+    assert [one["id"] for one in by_url] == [owl["id"]]
+    assert [one["id"] for one in await found(project.http, content_hash="abc")] == [note["id"]]
+    by_words = await found(project.http, query="Which cats hunt during the night?")
+    assert [one["id"] for one in by_words] == [cat["id"], owl["id"], note["id"]]
+    assert [one["score"] for one in by_words] == sorted((one["score"] for one in by_words), reverse=True)
+    both = await found(project.http, key="owl", query="night hunt")
+    assert both[0]["id"] == owl["id"]
+    assert await found(project.http, query="zebra") == []
+    assert [one["id"] for one in await found(project.http, kind="note")] == [note["id"]]
+    assert len(await found(project.http, limit=2)) == 2
+    odd = """'); drop table jobs; -- "quotes" \\ & | ! <-> :* (((  """
+    assert await found(project.http, query=odd) == []
+
+
+async def test_pinned_important_and_new_records_count_more_and_stale_ones_are_marked(
+    project: Project, database: Database
+) -> None:
+    async def place(**over: Any) -> Any:
+        return await put(
+            project, entity_key=None, record={"text": "same words"}, title="", summary="", **over
+        )
+
+    plain, pinned, important = await place(), await place(pinned=True), await place(importance=1)
+    stale = await place(stale_at="2020-01-01T00:00:00Z", mtype="episodic")
+    async with database.transaction() as session:
+        await session.execute(
+            text("update memory_records set updated_at = now() - interval '1 year' where id = :id"),
+            {"id": plain["id"]},
+        )
+    results = {one["id"]: one for one in await found(project.http, query="same words", kind="bird")}
+    ranked = [one["id"] for one in results.values()]
+    assert (ranked[0], ranked[-1]) == (important["id"], plain["id"])
+    assert results[pinned["id"]]["fresh"]
+    assert not results[stale["id"]]["fresh"]
+    assert [one["id"] for one in await listed(project, "?state=stale")] == [stale["id"]]
+
+
+def test_orders_are_fused_by_reciprocal_ranks_and_weighed_by_age_importance_and_pin() -> None:
+    a, b = uuid4(), uuid4()
+    scores = fused([Order("exact", [a]), Order("words", [b, a]), Order("vector", [b])])
+    assert scores[a] == pytest.approx(1.0 / 61 + 0.7 / 62)
+    assert scores[b] == pytest.approx((0.7 + 0.9) / 61)
+    assert WEIGHTS["exact"] > WEIGHTS["vector"] > WEIGHTS["words"]
+
+    def row(mtype: str, days: float, **over: Any) -> MemoryRecord:
+        given = {"importance": 0.5, "pinned": False, **over}
+        return MemoryRecord(mtype=mtype, updated_at=at - timedelta(days=days), **given)
+
+    at = now()
+    for mtype, half_life in (("episodic", 14), ("semantic", 60), ("procedural", 90)):
+        assert weight_of(row(mtype, half_life), at) == pytest.approx(0.5)
+        assert weight_of(row(mtype, 10_000), at) == pytest.approx(0.35)
+    assert weight_of(row("semantic", 0, importance=1.0, pinned=True), at) == pytest.approx(1.5 * PINNED)
+
+
+async def test_what_is_superseded_or_forgotten_is_not_found_any_more_and_the_audit_tells_who_did_it(
+    project: Project, database: Database
+) -> None:
+    old = await put(project, entity_key=None)
+    new = await put(project, entity_key=None, supersedes=old["id"])
+    assert [one["id"] for one in await found(project.http, query="night")] == [new["id"]]
+    assert [one["superseded_by"] for one in await listed(project, "?state=superseded")] == [new["id"]]
+    gone = await project.http.delete(f"/v1/memory/{new['id']}?reason=wrong")
+    assert gone.status_code == 204
+    assert await found(project.http, query="night") == []
+    assert (await project.http.get(f"/v1/memory/{new['id']}")).status_code == 404
+    (kept,) = await listed(project, "?state=forgotten")
+    assert (kept["id"], kept["forgotten_why"]) == (new["id"], "wrong")
+    assert (await project.http.delete(f"/v1/memory/{new['id']}?erase=true")).status_code == 204
+    assert (await project.http.delete(f"/v1/memory/{new['id']}?erase=true")).status_code == 404
+    acts = (await project.http.get("/v1/audit?action=memory")).json()
+    assert [act["action"] for act in acts] == [
+        "memory.erased",
+        "memory.forgotten",
+        "memory.put",
+        "memory.put",
+    ]
+    async with database.transaction() as session:
+        usage = (await session.execute(text("select records, bytes from memory_usage"))).one()
+        left = (await session.execute(text("select count(*), sum(size_bytes) from memory_records"))).one()
+    assert tuple(usage) == tuple(left)
+
+
+async def test_lists_come_in_pages_and_can_be_narrowed(project: Project) -> None:
+    ids = [(await put(project, entity_key=f"k{n}", kind=("a", "b")[n % 2]))["id"] for n in range(5)]
+    first = await project.http.get("/v1/memory?limit=2")
+    assert [one["id"] for one in first.json()] == ids[:-3:-1]
+    rest = await project.http.get(f"{first.links['next']['url']}")
+    assert [one["id"] for one in rest.json()] == ids[2:0:-1]
+    assert len(await listed(project, "?kind=a")) == 3
+    assert [one["id"] for one in await listed(project, "?key=k1")] == [ids[1]]
+    assert (await project.http.get("/v1/memory?state=odd")).status_code == 422
+
+
+async def test_nobody_reaches_what_another_project_remembers(
+    make_project: Projects, instance: Instance
+) -> None:
+    ours, theirs = await make_project.make("Ours"), await make_project.make("Theirs")
+    secret = await put(theirs, record={"plan": "zanzibar"}, pinned=True, content_hash="h1", title="zanzibar")
+    mine = await put(ours)
+    for asked in ({"query": "zanzibar"}, {"key": "owl"}, {"content_hash": "h1"}, {}, {"kind": "bird"}):
+        assert secret["id"] not in [one["id"] for one in await found(ours.http, **asked)]
+    marked = {"query": f"project:{theirs.id} zanzibar"}
+    assert await found(ours.http, **marked) == []
+    assert await found(ours.http, key=f"{theirs.id}|owl") == []
+    for method, path, body in (
+        ("GET", f"/v1/memory/{secret['id']}", None),
+        ("GET", f"/v1/memory/{secret['id']}/changes", None),
+        ("DELETE", f"/v1/memory/{secret['id']}", None),
+        ("DELETE", f"/v1/memory/{secret['id']}?erase=true", None),
+        ("POST", "/v1/memory/get", {"id": secret["id"]}),
+        ("POST", "/v1/memory/forget", {"id": secret["id"]}),
+        ("POST", "/v1/memory", {**OWL, "entity_key": None, "supersedes": secret["id"]}),
+        ("POST", "/v1/memory", {**OWL, "entity_key": None, "scope": "skillpack", "skillpack": str(uuid4())}),
+    ):
+        answer = await ours.http.request(method, path, json=body)
+        assert answer.status_code == 404, (method, path, answer.text)
+    cursor = (await theirs.http.get("/v1/memory?limit=1")).headers.get("link", "")
+    assert "zanzibar" not in (await ours.http.get(f"/v1/memory?limit=1&{cursor[:0]}")).text
+    assert "zanzibar" not in (await ours.http.get("/v1/memory/export")).text
+    assert [one["id"] for one in await listed(ours, "?state=all")] == [mine["id"]]
+    _, job = await job_of(ours, instance)
+    for path, body in (("get", {"id": secret["id"]}), ("forget", {"id": secret["id"]})):
+        assert (await ours.http.post(f"/v1/memory/{path}", json=body, headers=job)).status_code == 404
+    assert secret["id"] not in [
+        one["id"]
+        for one in (await ours.http.post("/v1/memory/search", json={}, headers=job)).json()["results"]
+    ]
+    assert (await theirs.http.get(f"/v1/memory/{secret['id']}")).json()["version"] == 1
+
+
+async def test_a_job_reaches_its_own_skillpack_and_what_is_for_all_and_writes_once_per_call(
+    project: Project, instance: Instance
+) -> None:
+    job_id, job = await job_of(project, instance)
+    _, other = await job_of(project, instance, slug="other")
+
+    async def call(path: str, headers: dict[str, str], **body: Any) -> httpx.Response:
+        return await project.http.post(f"/v1/memory/{path}", json=body, headers=headers)
+
+    given = {"kind": "lesson", "record": {"text": "measure twice"}, "key": "call-1"}
+    written = (await call("put", job, **given)).json()
+    again = await call("put", job, **{**given, "record": {"text": "cut once"}})
+    assert (again.status_code, again.json()) == (200, written)
+    record = (await call("get", job, id=written["id"])).json()
+    assert (record["scope"], record["version"], record["record"]) == (
+        "skillpack",
+        1,
+        {"text": "measure twice"},
+    )
+    assert record["job_id"] == str(job_id)
+    assert (await call("get", other, id=written["id"])).status_code == 404
+    assert (await call("search", other, query="measure")).json()["count"] == 0
+    assert (await call("forget", other, id=written["id"])).status_code == 404
+    assert (await call("put", other, **{**given, "key": "x", "supersedes": written["id"]})).status_code == 404
+    named = await call(
+        "put", other, **{**given, "key": "y", "scope": "skillpack", "skillpack": record["skillpack_id"]}
+    )
+    assert (named.status_code, named.json()["code"]) == (422, "bad_memory")
+    shared = (await call("put", job, kind="lesson", record={"text": "for all"}, scope="workspace")).json()
+    assert (await call("get", other, id=shared["id"])).status_code == 200
+    assert [one["id"] for one in await listed(project, f"?job_id={job_id}")] == [shared["id"], written["id"]]
+    assert (await project.http.get("/v1/memory", headers=job)).status_code == 401
+    async with instance.database.transaction() as session:
+        await session.execute(text("update jobs set listing_id = :id where id = :id"), {"id": job_id})
+    listed_one = await call("search", job)
+    assert (listed_one.status_code, listed_one.json()["code"]) == (403, "listing_has_no_memory")
+    assert (await call("put", job, **{**given, "key": "z"})).status_code == 403
+    async with instance.database.transaction() as session:
+        await session.execute(text("update jobs set attempt = 2 where id = :id"), {"id": job_id})
+    assert (await call("put", job, **{**given, "key": "late"})).status_code == 401
+    assert job_principal(job_id=job_id, project_id=project.id, attempt=1).scopes == {
+        "memory:read",
+        "memory:write",
+    }
+
+
+async def test_keys_with_scopes_reach_only_what_they_say(
+    project: Project, database: Database, make_project: Projects
+) -> None:
+    written = await put(project)
+    reader = await key_with(project, database, limits=Limits(scopes=["memory:read"]))
+    writer = await key_with(project, database, limits=Limits(scopes=["memory:write"]))
+    public = await key_with(project, database, kind="publishable")
+    async with reader, writer, public:
+        assert len(await found(reader, query="owl")) == 1
+        assert (await reader.post("/v1/memory", json=OWL)).status_code == 403
+        assert (await reader.delete(f"/v1/memory/{written['id']}")).status_code == 403
+        assert (await writer.post("/v1/memory", json=OWL)).status_code == 201
+        assert (await writer.get("/v1/memory/export")).status_code == 403
+        for path in ("", "/export", f"/{written['id']}"):
+            assert (await public.get(f"/v1/memory{path}")).status_code == 403
+        assert (await public.post("/v1/memory/search", json={})).status_code == 403
+
+
+async def test_secrets_are_taken_out_before_anything_is_stored(project: Project, instance: Instance) -> None:
+    value = "s3cr3t-value-of-the-project"
+    await project.http.put("/v1/secrets", json={"name": "API_KEY", "value": value})
+    await put(
+        project,
+        record={"note": f"the key is {value}", value: [value.encode().hex()]},
+        title=f"key {value}",
+        summary=value,
+        tags=[value],
+        aliases=[value],
+    )
+    refused = await project.http.post("/v1/memory", json={**OWL, "kind": value})
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "kind")
+    assert value not in refused.text
+    async with instance.database.transaction() as session:
+        dumped = (
+            await session.execute(text("select memory_records::text || words::text from memory_records"))
+        ).scalar_one()
+    assert value not in dumped
+    assert value.encode().hex() not in dumped
+    assert "[secret]" in dumped
+
+
+async def test_a_project_remembers_no_more_than_its_quota_and_erasing_makes_room(
+    project: Project, database: Database
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text("""update projects set limits = '{"memory_records": 2, "memory_mb": 1}'""")
+        )
+    kept = [await put(project, entity_key=f"k{n}") for n in range(2)]
+    full = await project.http.post("/v1/memory", json={**OWL, "entity_key": "k9"})
+    assert (full.status_code, full.json()["code"], full.json()["quota"]) == (
+        409,
+        "quota_reached",
+        "memory_records",
+    )
+    assert (await put(project, entity_key="k1"))["version"] == 2
+    await project.http.delete(f"/v1/memory/{kept[0]['id']}")
+    assert (await project.http.post("/v1/memory", json={**OWL, "entity_key": "k9"})).status_code == 409
+    await project.http.delete(f"/v1/memory/{kept[0]['id']}?erase=true")
+    await put(project, entity_key="k9")
+    async with database.transaction() as session:
+        await session.execute(
+            text("""update projects set limits = '{"memory_records": 100, "memory_mb": 0}'""")
+        )
+    full = await project.http.post("/v1/memory", json={**OWL, "entity_key": "k10"})
+    assert (full.status_code, full.json()["quota"]) == (409, "memory_mb")
+
+
+async def test_what_cannot_be_remembered_is_refused_with_its_place(project: Project) -> None:
+    for over, place in (
+        ({"record": {"text": "x" * 70_000}}, "record"),
+        ({"entity_key": "img:123"}, "entity_key"),
+        ({"aliases": ["fp:xyz"]}, "aliases[0]"),
+        ({"entity_key": None, "scope": "entity"}, "entity_key"),
+        ({"importance": 2}, "importance"),
+        ({"record": "text"}, "record"),
+        ({"mtype": "odd"}, "mtype"),
+        ({"record": {"text": "a\u0000b"}}, ""),
+        ({"tags": ["x" * 200]}, "tags"),
+    ):
+        answer = await project.http.post("/v1/memory", json={**OWL, **over})
+        assert answer.status_code == 422, (over, answer.text)
+        assert place in answer.text
+    assert await listed(project) == []
+
+
+async def test_a_write_with_an_idempotency_key_is_done_once_and_an_export_has_every_record(
+    project: Project,
+) -> None:
+    headers = {"Idempotency-Key": "one"}
+    first = await project.http.post("/v1/memory", json=OWL, headers=headers)
+    second = await project.http.post("/v1/memory", json=OWL, headers=headers)
+    assert (second.json(), second.headers["Idempotent-Replayed"]) == (first.json(), "true")
+    await put(project, entity_key="cat")
+    lines = (await project.http.get("/v1/memory/export")).text.splitlines()
+    assert sorted(json.loads(line)["entity_key"] for line in lines) == ["cat", "owl"]
+    assert not {"words", "names", "embedded_version"} & json.loads(lines[0]).keys()
+    assert (await project.http.get("/v1/audit?action=memory.exported")).json()[0][
+        "action"
+    ] == "memory.exported"
+
+
+async def test_what_was_forgotten_or_is_stale_goes_after_its_time_and_is_counted_off(
+    project: Project, instance: Instance
+) -> None:
+    kept = await put(project)
+    for name in ("forgotten_at", "stale_at"):
+        old = await put(project, entity_key=name)
+        async with instance.database.transaction() as session:
+            await session.execute(
+                text(f"update memory_records set {name} = now() - interval '40 days' where id = :id"),
+                {"id": old["id"]},
+            )
+    rules = Rules.of(instance.settings.model_copy(update={"keep_stale_memory_days": 30}))
+    assert not await sweep.sweep(instance.database, rules, may_go_on=lambda: True)
+    assert [one["id"] for one in await listed(project, "?state=all")] == [kept["id"]]
+    async with instance.database.transaction() as session:
+        assert (await session.execute(text("select records from memory_usage"))).scalar_one() == 1

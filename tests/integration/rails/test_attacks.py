@@ -1,0 +1,110 @@
+"""Fifty attacks on the rails at the door, each with its decision; and what is kept of what they let in."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.ledger import service as ledger
+from tests.integration.deployments.conftest import Project, make_project, project
+from tests.integration.rails.attacks import ATTACKS, HIDDEN, SKILL, Attack
+
+__all__ = ["make_project", "project"]
+
+BUNDLE = {
+    "skills/guarded/skill.yaml": SKILL.encode(),
+    "skills/guarded/main.py": b"def run(**inputs):\n    return inputs\n",
+}
+
+
+@pytest_asyncio.fixture
+async def guarded(app: FastAPI, project: Project, database: Database) -> Project:
+    """A project with a function behind rails."""
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    return project
+
+
+async def submit(project: Project, attack: Attack) -> httpx.Response:
+    return await project.http.post("/v1/jobs", json={"skill": "guarded", "inputs": attack.inputs})
+
+
+async def kept(database: Database) -> str:
+    """Everything that the database holds of jobs, their events, and answers that are kept for repeats."""
+    query = text("""
+    select coalesce(string_agg(t, ' '), '') from (
+      select inputs::text as t from jobs union all select payload::text from job_events
+      union all select a.facts::text from audit_rows a
+    ) all_of_it
+    """)
+    async with database.transaction() as session:
+        return str((await session.execute(query)).scalar_one())
+
+
+async def test_each_of_fifty_attacks_ends_as_the_table_says(guarded: Project, database: Database) -> None:
+    assert len(ATTACKS) >= 50
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+    ended = {attack.name: await _decision(guarded, database, attack) for attack in ATTACKS}
+    assert ended == {attack.name: attack.decision for attack in ATTACKS}
+
+
+async def _decision(project: Project, database: Database, attack: Attack) -> str:
+    answer = await submit(project, attack)
+    if answer.status_code == 422:
+        body = answer.json()
+        assert body["code"] == "rail_blocked", body
+        assert body["where"] == "input"
+        words = json.dumps(body).lower()
+        assert not any(one in words for one in ("zanzibar", "sk-abc", "4111")), body
+        return "blocks"
+    assert answer.status_code == 201, answer.text
+    job = answer.json()
+    events = (await project.http.get(f"/v1/jobs/{job['id']}/events")).json()
+    decided = [event["payload"] for event in events if event["type"] == "rail"]
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    if not decided:
+        assert job["inputs"] == attack.inputs
+        return "passes"
+    actions = {one["action"] for one in decided}
+    assert all(set(one) == {"rail", "where", "action", "matched"} for one in decided), decided
+    assert all(isinstance(count, int) and count > 0 for one in decided for count in one["matched"].values())
+    if "redact" in actions:
+        stored = await kept(database)
+        assert HIDDEN in json.dumps(job["inputs"])
+        assert attack.leaks not in stored
+        assert json.dumps(attack.leaks)[1:-1] not in stored
+        return "redacts"
+    assert actions == {"flag"}
+    assert job["inputs"] == attack.inputs
+    return "flags"
+
+
+@pytest.mark.parametrize(
+    ("rails", "sentence"),
+    [
+        ("{name: r, on: input, criteria: is it kind}", "No model judges rails here"),
+        ("{name: r, on: input}", "exactly one of 'pattern', 'pii', 'words', 'schema', 'entrypoint'"),
+        ("{name: r, on: input, pattern: '(a)\\1'}", "back-references are not taken"),
+        ("{name: r, on: tool, pattern: x}", "it has no tools"),
+        ("{name: r, on: output, action: approve, pattern: x}", "would run again"),
+        ("{name: r, on: input, action: redact, schema: {type: object}}", "can redact"),
+        ("{name: r, on: input, pii: [emial]}", "Did you mean 'email'?"),
+        ("{name: r, on: input, entrypoint: 'main.py:nothing'}", "has no function 'nothing'"),
+        ("{name: r, on: input, pattern: x, timeout_s: 900}", "'timeout_s' has to be"),
+        ("{name: r, on: [], pattern: x}", "'on' is missing"),
+    ],
+)
+async def test_a_rail_that_could_not_hold_is_refused_at_the_push(
+    project: Project, rails: str, sentence: str
+) -> None:
+    written = SKILL[: SKILL.index("rails:")] + f"rails: [{rails}]\n"
+    refused = await project.push({**BUNDLE, "skills/guarded/skill.yaml": written.encode()})
+    assert refused.status_code == 422, refused.text
+    assert sentence in refused.text

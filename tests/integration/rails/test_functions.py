@@ -1,0 +1,168 @@
+"""Rails around a function, with checks in the real sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.instance import Instance
+from backend.ledger import service as ledger
+from tests.integration.deployments.conftest import Project, make_project, project
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.house import House
+from workers.supervisor import Supervisor
+
+__all__ = ["make_project", "project"]
+
+HEAD = """
+entrypoint: main.py:run
+input_schema: {type: object, properties: {text: {type: text}}, required: [text]}
+output_schema: {type: object, properties: {text: {type: text}}}
+rails:
+"""
+MAIN = b"""
+def run(text):
+    print("about to say", text)
+    print("half", end="")
+    print(text)
+    return {"text": text, "more": text}
+"""
+CHECKS = b"""
+import os, time
+from pathlib import Path
+
+def kind(value):
+    return "unkind" not in value["text"]
+
+def details(value, on, tool):
+    return {"ok": (on, tool) == ("output", None)}
+
+def breaks(value):
+    raise ValueError(value["text"])
+
+def sleeps(value):
+    time.sleep(60)
+
+def nonsense(value):
+    return "yes"
+
+def dies(value):
+    os._exit(0)
+"""
+
+
+class Jobs:
+    """Runs jobs of functions behind rails."""
+
+    def __init__(self, project: Project, instance: Instance, runner: DeterministicRunner) -> None:
+        self.project, self.instance, self.runner = project, instance, runner
+
+    async def push(self, *rails: str) -> None:
+        written = HEAD + "".join(f"  - {{{rail}}}\n" for rail in rails)
+        files = {"main.py": MAIN, "rails.py": CHECKS, "skill.yaml": written.encode()}
+        await self.project.pushed({f"skills/guarded/{name}": content for name, content in files.items()})
+
+    async def run(self, words: str) -> tuple[Any, list[Any]]:
+        """A job, once it has ended or waits, and its events."""
+        supervisor = Supervisor(self.instance, {"deterministic": self.runner}, lanes=["default"], capacity=1)
+        await supervisor.join([])
+        working = asyncio.create_task(supervisor.run(drain_s=5))
+        body = {"skill": "guarded", "inputs": {"text": words}}
+        job_id = (await self.project.http.post("/v1/jobs", json=body)).json()["id"]
+        async with asyncio.timeout(60):
+            while True:
+                job = (await self.project.http.get(f"/v1/jobs/{job_id}")).json()
+                if job["finished_at"] is not None or job["status"] == "waiting":
+                    break
+                await asyncio.sleep(0.02)
+        supervisor.stop()
+        await working
+        return job, (await self.project.http.get(f"/v1/jobs/{job_id}/events")).json()
+
+
+@pytest_asyncio.fixture
+async def jobs(app: FastAPI, project: Project, database: Database, instance: Instance) -> AsyncIterator[Jobs]:
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
+    runner = DeterministicRunner(
+        House(instance.settings.home, sandbox="auto", api_base="http://127.0.0.1:1", idle_s=60, pool_mb=512)
+    )
+    yield Jobs(project, instance, runner)
+    await runner.close()
+
+
+def decided(events: list[Any]) -> list[Any]:
+    return [event["payload"] for event in events if event["type"] == "rail"]
+
+
+async def test_a_function_s_result_is_redacted_and_nothing_of_it_is_in_its_log(
+    jobs: Jobs, database: Database
+) -> None:
+    await jobs.push("name: people, on: output, action: redact, pii: [email]")
+    job, events = await jobs.run("write to ada@example.org")
+    assert (job["status"], job["result"]) == ("succeeded", {"text": "write to [redacted]"})
+    assert [one["where"] for one in decided(events)] == ["output"]
+    printed = "".join(event["payload"]["text"] for event in events if event["type"] == "log")
+    assert printed == "about to say write to [redacted]\nhalfwrite to [redacted]\n"
+    async with database.transaction() as session:
+        kept = (
+            await session.execute(text("select string_agg(payload::text, '') from job_events"))
+        ).scalar_one()
+    assert "ada@" not in kept
+
+
+async def test_a_result_that_is_blocked_fails_the_job_and_is_told_nowhere(jobs: Jobs) -> None:
+    await jobs.push("name: no-plan, on: output, words: [zanzibar], message: That is secret.")
+    job, events = await jobs.run("off to Zanzibar")
+    assert (job["status"], job["error_code"], job["result"]) == ("failed", "rail_blocked", None)
+    assert "That is secret." in job["error"]
+    assert "zanzibar" not in json.dumps([job["error"], job["outputs"], events]).lower()
+
+
+async def test_a_check_decides_in_the_sandbox_before_and_behind_the_function(jobs: Jobs) -> None:
+    await jobs.push(
+        "name: kind, on: input, entrypoint: 'rails.py:kind'",
+        "name: all, on: output, entrypoint: 'rails.py:details'",
+    )
+    job, events = await jobs.run("be kind")
+    assert (job["status"], decided(events)) == ("succeeded", [])
+    job, events = await jobs.run("be unkind")
+    assert (job["status"], job["error_code"]) == ("failed", "rail_blocked")
+    assert decided(events) == [{"rail": "kind", "where": "input", "action": "block", "matched": {"check": 1}}]
+    assert "function_start" not in [event["type"] for event in events]
+
+
+async def test_a_check_that_breaks_sleeps_or_says_nonsense_blocks(jobs: Jobs) -> None:
+    for name, failed in (
+        ("breaks", "broken"),
+        ("sleeps", "timeout"),
+        ("nonsense", "broken"),
+        ("dies", "broken"),
+    ):
+        await jobs.push(f"name: {name}, on: input, action: flag, entrypoint: 'rails.py:{name}', timeout_s: 1")
+        job, events = await jobs.run("hello")
+        assert (job["status"], job["error_code"]) == ("failed", "rail_blocked"), name
+        (one,) = decided(events)
+        assert (one["action"], one["failed"], one["matched"]) == ("block", failed, {}), name
+
+
+async def test_a_function_waits_for_a_person_before_it_runs(jobs: Jobs) -> None:
+    await jobs.push("name: ask, on: input, action: approve, words: [owls]")
+    job, events = await jobs.run("owls")
+    assert (job["status"], job["result"]) == ("waiting", None)
+    (asked,) = (await jobs.project.http.get("/v1/approvals?status=pending")).json()
+    assert asked["input"] == {"on": "input", "rails": {"ask": {"words": 1}}}
+    await jobs.project.http.post(f"/v1/approvals/{asked['id']}/approve")
+    await jobs.run("cats")
+    async with asyncio.timeout(30):
+        while (job := (await jobs.project.http.get(f"/v1/jobs/{job['id']}")).json())["finished_at"] is None:
+            await jobs.run("cats")
+    assert (job["status"], job["result"]) == ("succeeded", {"text": "owls"})
+    assert len(decided(events)) == 1
