@@ -1,0 +1,119 @@
+"""Routes of the marketplace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.idempotency.dependencies import OnceDep
+from backend.marketplace import catalogue, service
+from backend.marketplace.catalogue import Wanted
+from backend.marketplace.schemas import (
+    ListingAsked,
+    ListingChanges,
+    ListingStatus,
+    ListingSummary,
+    ListingView,
+    SalesView,
+    VersionAsked,
+    VersionView,
+)
+from backend.paging import PageDep, linked
+
+router = APIRouter(prefix="/marketplace", tags=["marketplace"])
+
+
+@router.get("/listings", summary="Search what other projects offer")
+async def list_listings(
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Words of its name, description or marketing.")
+    ] = None,
+    mine: Annotated[bool, Query(description="The project's own, drafts and those taken down too.")] = False,
+    status: Annotated[ListingStatus | None, Query(description="Of the project's own.")] = None,
+) -> Sequence[ListingSummary]:
+    """Those that are published, newest first; with `mine=true` the project's own."""
+    wanted = Wanted(q, is_own=mine, status=status)
+    return linked(request, response, await catalogue.list_some(session, principal, page, wanted))
+
+
+@router.post(
+    "/listings", status_code=201, summary="Offer a skill to other projects", response_model=ListingView
+)
+async def create_listing(
+    asked: ListingAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+) -> Response:
+    """Make a draft, which nobody else sees; publish it with a PATCH of its status."""
+
+    async def make() -> ListingView:
+        listing = await service.create(session, principal, asked)
+        return await catalogue.get(session, principal, listing.slug, instance.prices)
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("/listings/{listing}", summary="Read a listing")
+async def get_listing(
+    listing: str, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
+) -> ListingView:
+    """By id or slug: what it takes and gives, what a run costs, and what its code is given."""
+    return await catalogue.get(session, principal, listing, instance.prices)
+
+
+@router.patch("/listings/{listing}", summary="Change, publish or take down a listing")
+async def change_listing(
+    listing: str,
+    asked: ListingChanges,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+) -> ListingView:
+    """Jobs that exist keep the price and the version at which they were submitted."""
+    changed = await service.change(session, principal, listing, asked)
+    return await catalogue.get(session, principal, changed.slug, instance.prices)
+
+
+@router.delete("/listings/{listing}", status_code=204, summary="Forget a draft")
+async def delete_listing(listing: str, principal: PrincipalDep, session: SessionDep) -> None:
+    """For drafts that were never published; others are taken down."""
+    await service.delete(session, principal, listing)
+
+
+@router.get("/listings/{listing}/versions", summary="List the versions of a listing")
+async def list_listing_versions(
+    listing: str, principal: PrincipalDep, session: SessionDep
+) -> Sequence[VersionView]:
+    """Newest first, each with what changed for callers. A job pins one with `?version=`."""
+    return await catalogue.versions(session, principal, listing)
+
+
+@router.post(
+    "/listings/{listing}/versions",
+    status_code=201,
+    summary="Add a version to a listing",
+    response_model=VersionView,
+)
+async def add_listing_version(
+    listing: str, asked: VersionAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
+) -> Response:
+    """Callers who pin none get it from now on."""
+
+    async def make() -> VersionView:
+        await service.add_version(session, principal, listing, asked)
+        return (await catalogue.versions(session, principal, listing))[0]
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("/listings/{listing}/sales", summary="What has come of a listing")
+async def get_listing_sales(listing: str, principal: PrincipalDep, session: SessionDep) -> SalesView:
+    """For its publisher: runs, earnings and callers, as sums."""
+    return await catalogue.sales(session, principal, listing)

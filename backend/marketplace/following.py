@@ -1,0 +1,126 @@
+"""The versions of listings: added by hand, or with each activation of the skillpack that a listing follows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth import audit
+from backend.auth.principal import Principal, visible
+from backend.bundles.manifest import Manifest
+from backend.clock import now
+from backend.deployments import manifests
+from backend.deployments.tables import Deployment
+from backend.errors import Problem
+from backend.marketplace import listable
+from backend.marketplace.errors import NotListable
+from backend.marketplace.tables import Listing, ListingVersion
+
+_TAKE_DOWN: Final = text("""
+update listings set status = 'taken_down', taken_down_at = now(), updated_at = now()
+where project_id = :project_id and status = 'published' returning slug
+""")
+_USES: Final = text("""
+select l.slug from listings l
+join listing_versions v on v.listing_id = l.id and v.number = l.last_version
+where v.project_id = :project_id and v.deployment_id = :deployment_id and l.status <> 'taken_down'
+order by l.slug limit 1
+""")
+
+
+async def add_version(
+    session: AsyncSession, principal: Principal, listing: Listing, deployment: Deployment, *, notes: str = ""
+) -> ListingVersion:
+    """Make the deployment the newest version of the listing, whose row is held.
+
+    Raises:
+        NotListable: the deployment has no such skill, or it cannot be offered.
+    """
+    before = await current_version(session, principal, listing)
+    wanted = [deployment.id, *([before.deployment_id] if before is not None else [])]
+    known = {found: one.manifest for found, one in (await manifests.of(session, wanted)).items()}
+    manifest = known[deployment.id]
+    _require_listable(listing.skill_name, manifest)
+    old = known.get(before.deployment_id) if before is not None else None
+    changed = listable.difference(listing.skill_name, old, manifest)
+    listing.last_version += 1
+    listing.updated_at = now()
+    version = ListingVersion(
+        listing_id=listing.id,
+        number=listing.last_version,
+        project_id=listing.project_id,
+        deployment_id=deployment.id,
+        deployment_version=deployment.version or 0,
+        notes=notes,
+        is_breaking=changed.is_breaking,
+        changes=changed.changes,
+    )
+    session.add(version)
+    await session.flush()
+    return version
+
+
+async def current_version(
+    session: AsyncSession, principal: Principal, listing: Listing
+) -> ListingVersion | None:
+    """What callers get now who name no version."""
+    query = visible(ListingVersion, principal).where(
+        col(ListingVersion.listing_id) == listing.id, col(ListingVersion.number) == listing.last_version
+    )
+    found: ListingVersion | None = (await session.scalars(query)).one_or_none()
+    return found
+
+
+async def follow(session: AsyncSession, principal: Principal, deployment: Deployment) -> None:
+    """Give the listings that follow the skillpack its newly activated version.
+
+    One whose skill is gone from it, or cannot be offered as it is now, stays on what it has: the audit says so.
+    """
+    query = (
+        visible(Listing, principal)
+        .where(
+            col(Listing.skillpack_id) == deployment.skillpack_id,
+            col(Listing.follows_active),
+            col(Listing.status) != "taken_down",
+        )
+        .order_by(col(Listing.id))
+    )
+    for listing in (await session.scalars(query.with_for_update())).all():
+        current = await current_version(session, principal, listing)
+        if current is not None and current.deployment_id == deployment.id:
+            continue
+        facts: dict[str, Any] = {"deployment_version": deployment.version}
+        try:
+            version = await add_version(session, principal, listing, deployment)
+        except NotListable as problem:
+            action, facts["reason"] = "listing.version_refused", problem.detail
+        else:
+            action, facts["version"] = "listing.version_added", version.number
+        await audit.record(session, principal, action, listing.slug, **facts)
+
+
+async def listing_on(session: AsyncSession, principal: Principal, deployment_id: UUID) -> str | None:
+    """The slug of a listing that runs the deployment now, if one does."""
+    values = {"project_id": principal.project_id, "deployment_id": deployment_id}
+    found: str | None = (await session.execute(_USES, values)).scalar_one_or_none()
+    return found
+
+
+async def take_down_all(session: AsyncSession, principal: Principal) -> None:
+    """End the offers of a project that is deleted; runs of them that are there end as they would."""
+    rows = await session.execute(_TAKE_DOWN, {"project_id": principal.project_id})
+    for slug in rows.scalars().all():
+        await audit.record(session, principal, "listing.taken_down", slug, reason="its project was deleted")
+
+
+def _require_listable(name: str, manifest: Manifest) -> None:
+    skill = manifest.find(name)
+    found = [] if skill is None else listable.problems(skill)
+    if skill is None:
+        found = [Problem("version", "This version has no such skill.")]
+    if found:
+        raise NotListable(name, found)

@@ -1,0 +1,173 @@
+"""From the name of a listing to what a job of it runs, and what that costs: on the path of such a job's submit."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.auth import skill_allowlist
+from backend.auth.principal import Principal
+from backend.db import AnySession
+from backend.deployments import manifests
+from backend.deployments.active import MAX_VERSION, ResolvedSkill
+from backend.errors import Problem
+from backend.jobs.errors import SkillNotOnKey
+from backend.jobs.schemas import JobRequest
+from backend.ledger.pricing import PriceList, usd_to_micros
+from backend.marketplace.errors import (
+    BadListingJob,
+    ListingNotCallable,
+    ListingNotFound,
+    ListingVersionNotFound,
+    PriceOverLimit,
+    WalletTooSmall,
+)
+from backend.skillpacks.service import as_id
+
+_FIND: Final = text("""
+select l.id, l.slug, l.project_id, l.skillpack_id, l.skill_name, l.price_micros, l.last_version, v.number,
+       d.id as deployment_id, d.version as deployment_version, p.slug as skillpack_slug, p.is_default,
+       exists (select from budgets b where b.project_id = :project_id and b.enforce) as has_budgets
+from listings l
+join projects o on o.id = l.project_id and o.deleted_at is null
+join skillpacks p on p.id = l.skillpack_id
+left join listing_versions v on v.listing_id = l.id and v.number = coalesce(cast(:version as int), l.last_version)
+left join deployments d on d.id = v.deployment_id and d.deleted_at is null
+where (l.id = cast(:listing_id as uuid) or l.slug = cast(:slug as text))
+  and (l.status = 'published' or (l.status = 'draft' and l.project_id = :project_id))
+""")
+_BALANCE: Final = text("select balance_micros from wallets where project_id = :project_id")
+
+
+class Offer(NamedTuple):
+    """What a job of a listing runs, and what is owed to whom for it."""
+
+    resolved: ResolvedSkill
+    listing_id: UUID
+    slug: str
+    version: int
+    publisher_id: UUID | None
+    """None: it is the caller's own, which costs no price and hides nothing from it."""
+    price_micros: int = 0
+    earning_micros: int = 0
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Of the job's row."""
+        return {
+            "listing_id": self.listing_id,
+            "listing": self.slug,
+            "listing_version": self.version,
+            "publisher_id": self.publisher_id,
+            "price_micros": self.price_micros,
+            "earning_micros": self.earning_micros,
+        }
+
+
+NO_LISTING: Final[dict[str, Any]] = {
+    "listing_id": None,
+    "listing": "",
+    "listing_version": None,
+    "publisher_id": None,
+    "price_micros": 0,
+    "earning_micros": 0,
+}
+"""The same of a job that names no listing."""
+
+
+async def find(
+    session: AnySession, principal: Principal, ref: str, *, version: int | None, prices: PriceList
+) -> Offer:
+    """The listing of that id or slug, in the version that is asked for, else in its newest.
+
+    Raises:
+        NotAllowed: a running job asks, or a key that may not run it.
+        ListingNotFound: it is not offered to the caller.
+        ListingVersionNotFound: it has no such version, or what that ran was deleted.
+    """
+    if principal.kind == "job":
+        raise ListingNotCallable.by_skill()
+    listing_id = as_id(ref)
+    values = {
+        "listing_id": listing_id,
+        "slug": ref if listing_id is None and "\0" not in ref else None,
+        "version": version if version is None or version <= MAX_VERSION else 0,
+        "project_id": principal.project_id,
+    }
+    row = (await session.execute(_FIND, values)).one_or_none()
+    if row is None:
+        raise ListingNotFound(ref)
+    _check_key(principal, row.slug)
+    known = None
+    if row.deployment_id is not None:
+        known = (await manifests.of(session, (row.deployment_id,))).get(row.deployment_id)
+    skill = known.manifest.find(row.skill_name) if known is not None else None
+    if known is None or skill is None:
+        raise ListingVersionNotFound(row.slug, version or row.last_version, row.last_version)
+    resolved = ResolvedSkill(
+        skill=skill,
+        skillpack_id=row.skillpack_id,
+        skillpack_slug=row.skillpack_slug,
+        deployment_id=row.deployment_id,
+        version=row.deployment_version,
+        sha256=known.sha256,
+        is_default=row.is_default,
+        has_budgets=row.has_budgets,
+    )
+    if row.project_id == principal.project_id:
+        return Offer(resolved, row.id, row.slug, row.number, None)
+    fee = row.price_micros * prices.market_fee_pct // 100
+    return Offer(
+        resolved, row.id, row.slug, row.number, row.project_id, row.price_micros, row.price_micros - fee
+    )
+
+
+def check_request(offer: Offer, request: JobRequest, *, skillpack: str | None) -> None:
+    """Refuse what a job of a listing cannot ask for: how it is run is its publisher's to say.
+
+    Raises:
+        BadListingJob: it does.
+    """
+    lane = offer.resolved.skill.lane or "default"
+    own = {
+        "skillpack": skillpack is not None,
+        "model": request.model is not None,
+        "lane": request.lane not in (None, lane),
+    }
+    for name, is_given in own.items():
+        if is_given:
+            raise BadListingJob(offer.slug, Problem(name, "Its publisher decides about this. Leave it out."))
+
+
+async def cap_micros(
+    session: AnySession, principal: Principal, offer: Offer, request: JobRequest, prices: PriceList
+) -> int:
+    """The most that the job may cost, its price included; the job's own limit counts it too.
+
+    Raises:
+        PriceOverLimit: that limit is below the price.
+        WalletTooSmall: all that is in the wallet would not do.
+    """
+    skill, price, limits = offer.resolved.skill, offer.price_micros, request.limits
+    if not price:
+        return prices.cap_micros(skill, limits)
+    most = price + prices.cap_micros(skill, limits.model_copy(update={"cost_usd": None}))
+    if limits.cost_usd is not None:
+        own = usd_to_micros(limits.cost_usd)
+        if own < price:
+            raise PriceOverLimit(offer.slug, price, own)
+        most = min(most, own)
+    balance: int = (await session.execute(_BALANCE, {"project_id": principal.project_id})).scalar_one()
+    if balance < most:
+        raise WalletTooSmall(offer.slug, price, most, balance)
+    return most
+
+
+def _check_key(principal: Principal, slug: str) -> None:
+    """A key in public hands runs only listings that its list names: others may cost what nobody has thought of."""
+    name = f"{skill_allowlist.LISTING}{slug}"
+    is_open = not principal.skill_allowlist and principal.kind != "publishable_key"
+    if not is_open and name not in principal.skill_allowlist:
+        raise SkillNotOnKey(name, principal.skill_allowlist)

@@ -1,0 +1,125 @@
+"""What a schedule runs: a skill of its project, or a listing of the marketplace at no more than an agreed price."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from backend.auth.principal import Principal
+from backend.bundles.manifest import Skill
+from backend.db import AnySession
+from backend.deployments.active import resolve_skill
+from backend.jobs.schemas import JobLimits, JobRequest
+from backend.jobs.submit import JobSpec, checked_inputs
+from backend.ledger.pricing import PriceList
+from backend.marketplace import offers
+from backend.schedules.errors import PriceRose
+from backend.schedules.schemas import ScheduleAsked
+from backend.schedules.tables import Schedule
+
+
+class Subject(NamedTuple):
+    """What is run, as it stands now."""
+
+    skill: Skill
+    skillpack_id: UUID | None
+    """None: it is a listing's."""
+    listing: str = ""
+    price_micros: int = 0
+
+
+async def asked_for(session: AnySession, principal: Principal, asked: ScheduleAsked) -> Subject:
+    """What a new schedule names.
+
+    Raises:
+        Missing: there is no such skill, version or listing.
+        BadListingJob: it says something that the listing's publisher decides about.
+    """
+    if asked.listing_id is not None:
+        return await _offered(
+            session, principal, asked.listing_id, version=asked.version, skillpack=asked.skillpack
+        )
+    assert asked.skill is not None, "a schedule names a skill or a listing"  # noqa: S101 - the schema holds it
+    return await _own(session, principal, asked.skill, skillpack=asked.skillpack, version=asked.version)
+
+
+async def of(session: AnySession, principal: Principal, schedule: Schedule) -> Subject:
+    """What the schedule would run now.
+
+    Raises:
+        Missing: there is no such skill, version or listing any more.
+    """
+    if schedule.listing:
+        return await _offered(session, principal, schedule.listing, version=schedule.version)
+    pack = str(schedule.skillpack_id)
+    return await _own(session, principal, schedule.skill_name, skillpack=pack, version=schedule.version)
+
+
+def request(schedule: Schedule, **metadata: str) -> JobRequest:
+    """What it submits."""
+    return JobRequest(
+        skill=None if schedule.listing else schedule.skill_name,
+        listing_id=schedule.listing or None,
+        inputs=schedule.inputs,
+        source="schedule",
+        limits=JobLimits.model_validate(schedule.limits),
+        metadata={**schedule.job_metadata, **metadata},
+    )
+
+
+async def spec(
+    session: AnySession,
+    principal: Principal,
+    schedule: Schedule,
+    metadata: dict[str, str],
+    *,
+    prices: PriceList,
+    most_queued: int,
+) -> JobSpec:
+    """The job that it submits now.
+
+    Raises:
+        PriceRose: a run of its listing costs more than was agreed.
+        Missing: there is no such listing any more.
+    """
+    if schedule.listing:
+        subject = await of(session, principal, schedule)
+        if subject.price_micros > schedule.most_price_micros:
+            raise PriceRose(schedule.listing, subject.price_micros, schedule.most_price_micros)
+    return JobSpec(
+        request(schedule, **metadata),
+        skillpack=None if schedule.listing else str(schedule.skillpack_id),
+        version=schedule.version,
+        prices=prices,
+        most_queued=most_queued,
+    )
+
+
+async def check_inputs(session: AnySession, principal: Principal, schedule: Schedule) -> None:
+    """Refuse what would be refused at its moment.
+
+    Raises:
+        Invalid: the inputs do not fit the skill; carries every problem.
+        Missing: there is no such skill, version or listing.
+    """
+    checked_inputs((await of(session, principal, schedule)).skill, request(schedule))
+
+
+async def _own(
+    session: AnySession, principal: Principal, skill: str, *, skillpack: str | None, version: int | None
+) -> Subject:
+    found = await resolve_skill(session, principal, skill=skill, skillpack=skillpack, version=version)
+    return Subject(found.skill, found.skillpack_id)
+
+
+async def _offered(
+    session: AnySession,
+    principal: Principal,
+    listing: str,
+    *,
+    version: int | None,
+    skillpack: str | None = None,
+) -> Subject:
+    offer = await offers.find(session, principal, listing, version=version, prices=PriceList())
+    offers.check_request(offer, JobRequest(listing_id=listing), skillpack=skillpack)
+    return Subject(offer.resolved.skill, None, offer.slug, offer.price_micros)

@@ -1,0 +1,93 @@
+"""Tables of schedules and of what their moments came to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+OVERLAPS = ("skip", "queue", "cancel_previous")
+MISSED = ("skip", "run_once")
+OUTCOMES = ("submitted", "skipped", "missed", "refused")
+
+
+class Schedule(SQLModel, table=True):
+    """A job that submits itself by the clock of a place."""
+
+    __tablename__: ClassVar[str] = "schedules"
+    __table_args__ = (
+        CheckConstraint(f"overlap in {OVERLAPS}", name="overlap"),
+        CheckConstraint(f"missed in {MISSED}", name="missed"),
+        CheckConstraint("(listing = '') = (skillpack_id is not null)", name="of_one"),
+        UniqueConstraint("project_id", "name"),
+        Index("ix_schedules_next_at_due", "next_at", postgresql_where=text("next_at is not null")),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    name: str = Field(max_length=100)
+    skillpack_id: UUID | None = Field(default=None, foreign_key="skillpacks.id", ondelete="CASCADE")
+    skill_name: str = Field(max_length=200)
+    listing: str = Field(default="", max_length=100)
+    """Slug of what it runs in the place of a skill of the project."""
+    most_price_micros: int = Field(default=0, sa_type=BigInteger)
+    """A run of the listing that has a higher price is refused: nobody is there to see it."""
+    version: int | None = None
+    """None: the one that is active when it comes; of a listing, its newest."""
+    inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    limits: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    job_metadata: dict[str, Any] = Field(sa_column=Column("metadata", JSON, nullable=False))
+    cron: str = Field(max_length=200)
+    time_zone: str = Field(max_length=100)
+    overlap: str = "skip"
+    missed: str = "skip"
+    catch_up_s: int = 86_400
+    enabled: bool = True
+    next_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    """The next moment that something is done about; none while it is off."""
+    created_by: str = Field(default="", max_length=200)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+
+class ScheduleRun(SQLModel, table=True):
+    """What one due moment came to: there is one row for each, whoever looked."""
+
+    __tablename__: ClassVar[str] = "schedule_runs"
+    __table_args__ = (
+        CheckConstraint(f"outcome in {OUTCOMES}", name="outcome"),
+        UniqueConstraint("schedule_id", "due_at"),
+        Index(
+            "ix_schedule_runs_schedule_id_job",
+            "schedule_id",
+            text("due_at DESC"),
+            postgresql_where=text("job_id is not null"),
+        ),
+        Index(
+            "ix_schedule_runs_project_id_schedule_id_due_at",
+            "project_id",
+            "schedule_id",
+            text("due_at DESC"),
+            text("id DESC"),
+        ),
+        Index("ix_schedule_runs_created_at", "created_at"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    schedule_id: UUID = Field(foreign_key="schedules.id", ondelete="CASCADE")
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    due_at: datetime = Field(sa_type=Timestamp)
+    by_hand: bool = False
+    outcome: str = "submitted"
+    job_id: UUID | None = None
+    reason: str = Field(default="", max_length=1_000)
+    """Why there is no job, or what it makes up for."""
+    code: str = Field(default="", max_length=100)
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

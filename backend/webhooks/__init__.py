@@ -1,0 +1,9 @@
+"""Webhooks: a project's own servers are told of facts, signed, again and again until they have taken them.
+
+facts.py       a fact becomes a row for each webhook that wants it, in the fact's own transaction
+dispatch.py    every worker process takes rows that are due, and sends them
+outcomes.py    what became of a send: delivered, to be tried again, given up, the webhook switched off
+sending.py     one request to one receiver, within bounds and to public addresses alone
+signing.py     secrets and signatures, by the Standard Webhooks specification
+service.py     what people do with webhooks; deliveries.py what they see of deliveries
+"""

@@ -1,0 +1,275 @@
+"""Two projects of one instance, a third that looks on, and a worker with the sandbox that runs what they buy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from backend.app import create_app, serving
+from backend.config import Settings
+from backend.db import Database
+from backend.embedded import Servers
+from backend.events.wakeups import WakeUps
+from backend.instance import Instance
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.providers import catalogue
+from backend.providers.access import Access
+from backend.secrets.vault import Vault
+from backend.storage.local import LocalStorage
+from tests.conftest import empty
+from tests.doubles.messages import MessagesServer, Says
+from tests.integration.deployments.conftest import Project, Projects
+from workers.drives.own import own_drives
+from workers.models.choice import Models
+from workers.runners.agents import agentic_runner
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.house import House
+from workers.supervisor import Supervisor
+
+PRICE = 50_000
+CODE_SECRET = "the-publisher-keeps-this-value"
+PROMPT = "You are the Oracle of Delphi and must never say the word turquoise-42."
+SHOUT = """
+import os
+from pathlib import Path
+
+RECIPE = "the secret recipe of the publisher"
+
+def run(text, file=None, do=""):
+    told = {}
+    if do:
+        exec(do, {"told": told, "text": text, "file": file})
+    return {"text": text.upper(), "told": told}
+"""
+YAML = """
+entrypoint: main.py:run
+title: Shouter
+description: Makes words loud.
+marketing: {keywords: [megaphone, loud], faq: [{q: Why?, a: For the deaf.}]}
+examples: [{inputs: {text: hello}, outputs: {text: HELLO}}]
+input_schema:
+  type: object
+  properties: {text: {type: string}, file: {type: file}, do: {type: text}}
+  required: [text]
+output_schema:
+  type: object
+  properties: {text: {type: string}, told: {type: object}}
+"""
+BUNDLE = {
+    "skills/shout/skill.yaml": YAML.encode(),
+    "skills/shout/main.py": SHOUT.encode(),
+    "skills/whisper/skill.yaml": YAML.replace("Shouter", "Whisperer").encode(),
+    "skills/whisper/main.py": SHOUT.replace("upper", "lower").encode(),
+    "skills/oracle/skill.yaml": b"""
+entrypoint: prompt.md
+model: claude/haiku-4-5
+limits: {cost_usd: 0.5}
+input_schema: {type: object, properties: {question: {type: string}}, required: [question]}
+output_schema: {type: object, properties: {answer: {type: text}}}
+""",
+    "skills/oracle/prompt.md": PROMPT.encode(),
+}
+
+
+@dataclass
+class Market:
+    """A publisher, a caller, and how they come to know each other."""
+
+    instance: Instance
+    projects: Projects
+    publisher: Project
+    caller: Project
+    upstream: MessagesServer
+    slugs: list[str] = field(default_factory=list)
+
+    def will_say(self, *answers: Says) -> None:
+        """What the model says next."""
+        left = iter(answers)
+        self.upstream.script = lambda _: next(left)
+
+    async def offer(self, skill: str = "shout", *, publish: bool = True, **over: Any) -> str:
+        """A listing of the skill; gives its slug."""
+        slug = f"{skill}-{len(self.slugs)}-{self.publisher.slug[-6:]}"
+        self.slugs.append(slug)
+        body = {"slug": slug, "skill": skill, "price_micros": PRICE, **over}
+        made = await self.publisher.http.post("/v1/marketplace/listings", json=body)
+        assert made.status_code == 201, made.text
+        if publish:
+            await self.change(slug, status="published")
+        return slug
+
+    async def change(self, slug: str, **changes: Any) -> Any:
+        """Change a listing of the publisher's."""
+        answer = await self.publisher.http.patch(f"/v1/marketplace/listings/{slug}", json=changes)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def submit(
+        self, slug: str, *, by: Project | None = None, version: int | None = None, **over: Any
+    ) -> httpx.Response:
+        """Submit a run of it."""
+        body = {"listing_id": slug, "inputs": {"text": "hello"}, **over}
+        params = {"version": version} if version else {}
+        return await (by or self.caller).http.post("/v1/jobs", json=body, params=params)
+
+    async def run(self, slug: str, **over: Any) -> Any:
+        """The job of a run, once it has ended."""
+        submitted = await self.submit(slug, **over)
+        assert submitted.status_code == 201, submitted.text
+        return await self.ended(submitted.json()["id"], by=over.get("by"))
+
+    async def ended(self, job_id: str, *, by: Project | None = None) -> Any:
+        """The job, once it has ended."""
+        async with asyncio.timeout(40):
+            while True:
+                job = (await (by or self.caller).http.get(f"/v1/jobs/{job_id}")).json()
+                if job["finished_at"] is not None:
+                    return job
+                await asyncio.sleep(0.02)
+
+    async def until(self, job_id: str, status: str) -> None:
+        """Wait until the caller's job has the status."""
+        async with asyncio.timeout(20):
+            while True:
+                if (await self.caller.http.get(f"/v1/jobs/{job_id}")).json()["status"] == status:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def balance(self, project: Project) -> int:
+        """What the project's wallet holds."""
+        return int((await project.http.get("/v1/billing/balance")).json()["balance_micros"])
+
+    async def everything(self, job_id: str) -> str:
+        """All that the caller can read of a job, as text."""
+        http = self.caller.http
+        paths = ("", "/events", "/spans", "/receipt", "/outputs", "/stream")
+        answers = [await http.get(f"/v1/jobs/{job_id}{path}") for path in paths]
+        lists = [
+            "/v1/jobs?limit=200",
+            "/v1/billing/ledger",
+            "/v1/usage?group_by=day,skill,listing",
+            "/v1/audit",
+        ]
+        lists += ["/v1/usage?group_by=model", "/v1/approvals", "/v1/drive"]
+        answers += [await http.get(path) for path in lists]
+        assert all(answer.status_code in (200, 403) for answer in answers), [a.text for a in answers]
+        return "\n".join(answer.text for answer in answers)
+
+    async def proven(self) -> bool:
+        """Whether the books add up."""
+        async with self.instance.database.transaction() as session:
+            return await audit.prove(session) == []
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An instance with the application that serves it, a worker, and the models' upstream."""
+
+    app: FastAPI
+    instance: Instance
+    upstream: MessagesServer
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[MessagesServer]:
+    """The server behind every model."""
+    with MessagesServer().running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(
+    database_url: str, servers: Servers, upstream: MessagesServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Served]:
+    """One instance with one worker for the tests of a file: each of them has projects of its own."""
+    home = tmp_path_factory.mktemp("market")
+    database, redis = Database(database_url), Redis.from_url(servers.redis_url)
+    await empty(database)
+    settings = Settings(home=home, port=8123, public_url=None, market_fee_pct=10)
+    instance = Instance(
+        settings=settings,
+        database=database,
+        redis=redis,
+        storage=LocalStorage(home / "storage"),
+        vault=Vault.open(home, None),
+        wakeups=WakeUps(redis),
+    )
+    app = create_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    async with serving(app, instance):
+        listening = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        working = _worker(instance, upstream, f"http://127.0.0.1:{port}")
+        async for _ in working:
+            yield Served(app, instance, upstream)
+        server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await listening
+    await redis.aclose()
+    await database.close()
+
+
+async def _worker(instance: Instance, upstream: MessagesServer, api_base: str) -> AsyncIterator[None]:
+    endpoints = catalogue.current().endpoints
+    endpoint = endpoints["anthropic"].model_copy(update={"base_url": upstream.url})
+    models = Models(
+        Access({**endpoints, "anthropic": endpoint}, {"anthropic": "key"}),
+        margin_pct=20,
+        default_model="claude/haiku-4-5",
+    )
+    functions = DeterministicRunner(
+        House(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
+    )
+    runners = {"deterministic": functions, "agentic": agentic_runner(instance, functions.house, models)}
+    drives = own_drives(instance)
+    supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
+    await supervisor.join([])
+    running = asyncio.create_task(supervisor.run(drain_s=5))
+    ringing = asyncio.create_task(_ring(supervisor, instance.database))
+    try:
+        yield
+    finally:
+        ringing.cancel()
+        supervisor.stop()
+        await running
+        await functions.close()
+        await models.close()
+        await asyncio.to_thread(drives.close)
+
+
+async def _ring(supervisor: Supervisor, database: Database) -> None:
+    """In the place of tickets, and of the thread that beats."""
+    while True:
+        async with database.transaction() as session:
+            await session.execute(text("update workers set beat_at = now()"))
+        for _ in range(20):
+            supervisor.ring()
+            await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def market(served: Served) -> AsyncIterator[Market]:
+    """A publisher with a bundle, and a caller with money."""
+    made = Projects(served.app, served.instance.database, [])
+    publisher, caller = await made.make("Publisher"), await made.make("Caller")
+    async with served.instance.database.transaction() as session:
+        await ledger.top_up(session, project_id=caller.id, amount_micros=5_000_000, created_by="test")
+        await ledger.top_up(session, project_id=publisher.id, amount_micros=1_000_000, created_by="test")
+    await publisher.pushed(BUNDLE)
+    yield Market(served.instance, made, publisher, caller, served.upstream)
+    for client in made.clients:
+        await client.aclose()

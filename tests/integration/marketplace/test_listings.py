@@ -1,0 +1,168 @@
+"""Offering a skill: drafts that nobody sees, search, versions that say what they break, and the end of an offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.integration.marketplace.conftest import BUNDLE, PRICE, YAML, Market
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def found(market: Market, **params: Any) -> list[str]:
+    answer = await market.caller.http.get("/v1/marketplace/listings", params=params)
+    assert answer.status_code == 200, answer.text
+    return [one["slug"] for one in answer.json()]
+
+
+async def test_a_draft_is_its_publishers_alone_until_it_is_published(market: Market) -> None:
+    slug = await market.offer(publish=False)
+    assert slug not in await found(market)
+    refused = await market.caller.http.get(f"/v1/marketplace/listings/{slug}")
+    assert (refused.status_code, refused.json()["code"]) == (404, "listing_not_found")
+    assert (await market.submit(slug)).status_code == 404
+    await market.change(slug, status="published")
+    assert slug in await found(market)
+    seen = (await market.caller.http.get(f"/v1/marketplace/listings/{slug}")).json()
+    assert (seen["title"], seen["publisher"], seen["is_own"]) == ("Shouter", "Publisher", False)
+    assert (seen["price_micros"], seen["price_usd"], seen["version"]) == (PRICE, 0.05, 1)
+    assert seen["marketing"]["keywords"] == ["megaphone", "loud"]
+    assert seen["input_schema"]["required"] == ["text"]
+    assert seen["examples"][0]["inputs"] == {"text": "hello"}
+    assert (seen["access"]["network"], seen["deployment_version"]) == ("public", None)
+    assert seen["cap_micros"] == PRICE
+    own = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}")).json()
+    assert (own["is_own"], own["deployment_version"]) == (True, 1)
+
+
+async def test_listings_are_found_by_any_of_their_words_and_listed_in_pages(market: Market) -> None:
+    slugs = [await market.offer(skill) for skill in ("shout", "whisper", "oracle")]
+    word = f"zebra{market.publisher.slug[-6:]}"
+    await market.change(slugs[1], description=f"For a {word} only.")
+    assert await found(market, q=word.upper()) == [slugs[1]]
+    assert await found(market, q=f"{word} -only") == []
+    assert slugs[0] in await found(market, q="megaphone", limit=200)
+    assert slugs[2] not in await found(market, q="megaphone", limit=200)
+    assert await found(market, q="' or 1=1 --%\\") == []
+    first = await market.caller.http.get("/v1/marketplace/listings", params={"limit": 2})
+    assert [one["slug"] for one in first.json()] == [slugs[2], slugs[1]]
+    second = await market.caller.http.get(first.links["next"]["url"])
+    assert second.json()[0]["slug"] == slugs[0]
+    mine = await market.publisher.http.get(
+        "/v1/marketplace/listings", params={"mine": True, "status": "draft"}
+    )
+    assert mine.json() == []
+
+
+async def test_a_new_version_says_what_it_breaks_and_callers_may_stay_on_the_old_one(market: Market) -> None:
+    pinned, following = await market.offer(), await market.offer(follows_active=True)
+    older = YAML.replace("required: [text]", "required: [text, voice]").replace(
+        "do: {type", "voice: {type: string}, do: {type"
+    )
+    older = older.replace("inputs: {text: hello}", "inputs: {text: hello, voice: high}")
+    await market.publisher.pushed({**BUNDLE, "skills/shout/skill.yaml": older.encode()})
+    path = f"/v1/marketplace/listings/{following}/versions"
+    newest, first = (await market.caller.http.get(path)).json()
+    assert (newest["number"], newest["is_breaking"], first["is_breaking"]) == (2, True, False)
+    assert newest["changes"][0]["place"] == "shout.input_schema.voice"
+    assert newest["deployment_version"] is None
+    assert len((await market.caller.http.get(path.replace(following, pinned))).json()) == 1
+    assert (await market.submit(following)).json()["code"] == "invalid"
+    assert (await market.run(following, version=1))["result"]["text"] == "HELLO"
+    assert (await market.run(pinned))["listing_version"] == 1
+    gone = await market.submit(following, version=9)
+    assert (gone.status_code, gone.json()["code"]) == (404, "listing_version_not_found")
+    added = await market.publisher.http.post(
+        path.replace(following, pinned), json={"version": 2, "notes": "Now with voices."}
+    )
+    assert (added.status_code, added.json()["is_breaking"], added.json()["notes"]) == (
+        201,
+        True,
+        "Now with voices.",
+    )
+
+
+async def test_what_a_listing_runs_cannot_be_deleted_and_a_lost_skill_leaves_it_as_it_is(
+    market: Market,
+) -> None:
+    slug = await market.offer(follows_active=True)
+    without = {name: text for name, text in BUNDLE.items() if "shout" not in name}
+    await market.publisher.pushed(without)
+    assert (await market.run(slug))["listing_version"] == 1
+    refused = await market.publisher.http.delete("/v1/deployments/1")
+    assert (refused.status_code, refused.json()["code"]) == (409, "deployment_listed")
+    acts = (await market.publisher.http.get("/v1/audit", params={"action": "listing.version_refused"})).json()
+    assert acts[0]["target"] == slug
+    await market.change(slug, status="taken_down")
+    assert (await market.publisher.http.delete("/v1/deployments/1")).status_code == 204
+    again = await market.publisher.http.patch(
+        f"/v1/marketplace/listings/{slug}", json={"status": "published"}
+    )
+    assert (again.status_code, again.json()["code"]) == (409, "listing_not_ready")
+
+
+async def test_a_listing_that_was_taken_down_starts_nothing_more(market: Market) -> None:
+    slug = await market.offer()
+    job = await market.run(slug)
+    await market.change(slug, status="taken_down")
+    assert slug not in await found(market, limit=200)
+    assert (await market.submit(slug)).status_code == 404
+    replayed = await market.caller.http.post(f"/v1/jobs/{job['id']}/replay")
+    assert (replayed.status_code, replayed.json()["code"]) == (404, "listing_not_found")
+    kept = await market.publisher.http.delete(f"/v1/marketplace/listings/{slug}")
+    assert (kept.status_code, kept.json()["code"]) == (409, "listing_in_use")
+    async with market.instance.database.transaction() as session:
+        acts = (
+            await session.scalars(
+                text("select action from audit_rows where project_id = :id and target = :slug order by id"),
+                {"id": market.publisher.id, "slug": slug},
+            )
+        ).all()
+    assert acts == ["listing.created", "listing.published", "listing.taken_down"]
+
+
+async def test_a_deleted_project_takes_its_listings_with_it(market: Market) -> None:
+    slug = await market.offer()
+    deleted = await market.publisher.http.delete(f"/v1/projects/{market.publisher.slug}")
+    if deleted.status_code == 403:  # a key cannot: its owner does
+        from backend.projects import deletion
+
+        async with market.instance.database.transaction() as session:
+            await deletion.delete(session, market.publisher.principal)
+    assert slug not in await found(market, limit=200)
+    assert (await market.submit(slug)).status_code == 404
+    async with market.instance.database.transaction() as session:
+        status = await session.scalar(text("select status from listings where slug = :slug"), {"slug": slug})
+    assert status == "taken_down"
+
+
+async def test_offers_are_for_admins_and_wrong_ones_are_told_why(market: Market) -> None:
+    http = market.publisher.http
+    weak = await http.post("/v1/api-keys", json={"name": "reader", "scopes": ["marketplace:read"]})
+    assert weak.status_code == 201, weak.text
+    body = {"slug": "mine", "skill": "shout"}
+    as_reader = {"Authorization": f"Bearer {weak.json()['key']}"}
+    refused = await http.post("/v1/marketplace/listings", json=body, headers=as_reader)
+    assert (refused.status_code, refused.json()["scope"]) == (403, "marketplace:write")
+    assert (await http.get("/v1/marketplace/listings", headers=as_reader)).status_code == 200
+    slug = await market.offer()
+    wrong = {
+        "listing_slug_taken": {**body, "slug": slug},
+        "skill_not_found": {**body, "skill": "nothing"},
+        "invalid": {**body, "price_micros": -1},
+    }
+    for code, one in wrong.items():
+        answer = await http.post("/v1/marketplace/listings", json=one)
+        assert answer.json()["code"] == code, answer.text
+    for bad in ("Not A Slug", "0" * 65, str(market.caller.id), "a\0"):
+        assert (await http.post("/v1/marketplace/listings", json={**body, "slug": bad})).status_code == 422
+    trap = YAML.replace("file: {type: file}", "file: {type: file, default: drive/private.txt}")
+    await market.publisher.pushed({**BUNDLE, "skills/shout/skill.yaml": trap.encode()})
+    answer = await http.post("/v1/marketplace/listings", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_listable")
+    assert answer.json()["errors"][0]["path"] == "input_schema.properties.file.default"
+    other = await market.caller.http.patch(f"/v1/marketplace/listings/{slug}", json={"price_micros": 0})
+    assert other.status_code == 404

@@ -1,0 +1,158 @@
+"""Running a listing: who pays what to whom, when nobody pays, and what the caller's limits count."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doubles.messages import calls, says
+from tests.integration.marketplace.conftest import PRICE, Market
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FEE = PRICE // 10
+FAILS = "raise ValueError('no')"
+
+
+async def test_a_run_costs_its_price_once_and_its_publisher_gets_it_less_the_operators_share(
+    market: Market,
+) -> None:
+    slug, before, earned = (
+        await market.offer(),
+        await market.balance(market.caller),
+        await market.balance(market.publisher),
+    )
+    job = await market.run(slug)
+    assert (job["status"], job["result"]["text"], job["cost_micros"]) == ("succeeded", "HELLO", PRICE)
+    assert (job["listing"], job["listing_version"], job["price_micros"]) == (slug, 1, PRICE)
+    assert await market.balance(market.caller) == before - PRICE
+    assert await market.balance(market.publisher) == earned + PRICE - FEE
+    receipt = (await market.caller.http.get(f"/v1/jobs/{job['id']}/receipt")).json()
+    [line] = receipt["lines"]
+    assert (line["kind"], line["billed_micros"], line["charged_micros"]) == ("listing", PRICE, PRICE)
+    assert line["quantity"] == {"runs": 1, "listing": slug, "version": 1}
+    sale, *_ = (await market.publisher.http.get("/v1/billing/ledger")).json()
+    assert (sale["kind"], sale["amount_micros"], sale["note"]) == ("listing_sale", PRICE - FEE, slug)
+    [usage] = (await market.caller.http.get("/v1/usage", params={"group_by": "listing"})).json()
+    assert (usage["group"], usage["cost_micros"]) == (slug, PRICE)
+    sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
+    assert (sales["callers"], sales["runs"], sales["succeeded"]) == (1, 1, 1)
+    assert (sales["charged_micros"], sales["earned_micros"]) == (PRICE, PRICE - FEE)
+    assert (await market.caller.http.get(f"/v1/marketplace/listings/{slug}/sales")).status_code == 404
+    assert (await market.publisher.http.get(f"/v1/jobs/{job['id']}")).status_code == 404
+    assert await market.proven()
+
+
+async def test_a_run_that_fails_or_is_cancelled_owes_no_price(market: Market) -> None:
+    slug, before = await market.offer(), await market.balance(market.caller)
+    failed = await market.run(slug, inputs={"text": "x", "do": FAILS})
+    assert (failed["status"], failed["cost_micros"], failed["error_code"]) == ("failed", 0, "exception")
+    slow = await market.submit(slug, inputs={"text": "x", "do": "import time; time.sleep(30)"})
+    await market.until(slow.json()["id"], "running")
+    reserved = (await market.caller.http.get("/v1/billing/balance")).json()["reserved_micros"]
+    assert reserved == PRICE
+    await market.caller.http.post(f"/v1/jobs/{slow.json()['id']}/cancel")
+    assert (await market.ended(slow.json()["id"]))["status"] == "cancelled"
+    assert await market.balance(market.caller) == before
+    receipt = (await market.caller.http.get(f"/v1/jobs/{failed['id']}/receipt")).json()
+    assert (receipt["lines"], "for runs that succeed alone" in receipt["notes"][0]) == ([], True)
+    sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
+    assert (sales["runs"], sales["succeeded"], sales["earned_micros"]) == (2, 0, 0)
+    assert await market.proven()
+
+
+async def test_an_agents_run_pays_upstream_with_margin_and_the_price(market: Market) -> None:
+    slug = await market.offer("oracle")
+    market.will_say(says(calls("set_output", answer="yes"), input_tokens=1000, output_tokens=100))
+    job = await market.run(slug, inputs={"question": "Will it rain?"})
+    assert (job["status"], job["result"]) == ("succeeded", {"answer": "yes"})
+    lines = (await market.caller.http.get(f"/v1/jobs/{job['id']}/receipt")).json()["lines"]
+    assert [line["kind"] for line in lines] == ["listing", "model"]
+    model_micros = lines[1]["charged_micros"]
+    assert model_micros > 0
+    assert job["cost_micros"] == PRICE + model_micros
+    assert await market.proven()
+
+
+async def test_a_wallet_or_limit_that_cannot_hold_price_and_cap_starts_nothing(market: Market) -> None:
+    slug, dear = await market.offer("oracle"), await market.offer(price_micros=6_000_000)
+    poor = await market.submit(dear)
+    assert (poor.status_code, poor.json()["code"], poor.json()["price_micros"]) == (
+        402,
+        "wallet_too_small",
+        6_000_000,
+    )
+    low = await market.submit(slug, inputs={"question": "?"}, limits={"cost_usd": 0.04})
+    assert (low.status_code, low.json()["code"]) == (402, "price_over_limit")
+    asked = market.upstream.asked
+    capped = await market.run(slug, inputs={"question": "?"}, limits={"cost_usd": 0.05})
+    assert (capped["status"], capped["error_code"], capped["cost_micros"]) == ("failed", "cost_capped", 0)
+    assert market.upstream.asked == asked
+    limited = await market.caller.http.post(
+        "/v1/budgets", json={"name": "All", "scope": "project", "window": "day", "limit_usd": 0.06}
+    )
+    assert limited.status_code == 201, limited.text
+    plain = await market.offer()
+    assert (await market.run(plain))["status"] == "succeeded"
+    second = await market.run(plain)
+    assert (second["status"], second["error_code"]) == ("failed", "budget_reached")
+    assert await market.proven()
+
+
+async def test_a_submitted_job_keeps_its_price(market: Market) -> None:
+    slug = await market.offer()
+    later = {"run_at": "2999-01-01T00:00:00Z"}
+    waiting = (await market.submit(slug, **later)).json()
+    await market.change(slug, price_micros=PRICE * 4)
+    assert (await market.caller.http.get(f"/v1/jobs/{waiting['id']}")).json()["price_micros"] == PRICE
+    assert (await market.submit(slug, **later)).json()["price_micros"] == PRICE * 4
+    [changed] = (await market.publisher.http.get("/v1/audit", params={"action": "listing.changed"})).json()
+    assert (changed["facts"]["price_micros"], changed["facts"]["price_micros_before"]) == (PRICE * 4, PRICE)
+
+
+async def test_a_publisher_runs_its_own_listing_for_nothing_and_sees_all_of_it(market: Market) -> None:
+    slug, before = await market.offer(publish=False), await market.balance(market.publisher)
+    job = await market.run(slug, by=market.publisher, inputs={"text": "x", "do": "print('seen')"})
+    assert (job["status"], job["price_micros"], job["cost_micros"]) == ("succeeded", 0, 0)
+    events = (await market.publisher.http.get(f"/v1/jobs/{job['id']}/events")).json()
+    assert any(event["payload"].get("text") == "seen\n" for event in events)
+    assert await market.balance(market.publisher) == before
+    sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
+    assert (sales["runs"], sales["callers"]) == (0, 0)
+
+
+async def test_keys_run_the_listings_that_their_lists_name(market: Market) -> None:
+    slug, other = await market.offer(price_micros=0), await market.offer(price_micros=0)
+
+    async def submitted(kind: str, allowed: list[str], which: str) -> tuple[int, str]:
+        body = {"name": kind, "kind": kind, "skill_allowlist": allowed}
+        made = await market.caller.http.post("/v1/api-keys", json=body)
+        assert made.status_code == 201, made.text
+        headers = {"Authorization": f"Bearer {made.json()['key']}"}
+        answer = await market.caller.http.post(
+            "/v1/jobs", json={"listing_id": which, "inputs": {"text": "a"}}, headers=headers
+        )
+        return answer.status_code, answer.json().get("code", "")
+
+    assert await submitted("publishable", [], slug) == (403, "skill_not_on_key")
+    assert await submitted("publishable", [f"listing:{slug}"], slug) == (201, "")
+    assert await submitted("publishable", [f"listing:{slug}"], other) == (403, "skill_not_on_key")
+    assert await submitted("secret", ["*/shout"], slug) == (403, "skill_not_on_key")
+    assert await submitted("secret", [], other) == (201, "")
+
+
+async def test_a_job_names_a_skill_or_a_listing_and_leaves_how_it_runs_to_the_publisher(
+    market: Market,
+) -> None:
+    slug = await market.offer()
+    both = await market.caller.http.post("/v1/jobs", json={"skill": "shout", "listing_id": slug})
+    assert both.status_code == 422
+    for over in ({"model": "claude/opus-4-8"}, {"lane": "gpu"}):
+        answer = await market.submit(slug, **over)
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_listing_job")
+    bad = await market.submit(slug, inputs={"txt": 1})
+    assert (bad.status_code, bad.json()["code"]) == (422, "invalid")
+    same = {"Idempotency-Key": "one"}
+    body = {"listing_id": slug, "inputs": {"text": "a"}}
+    first = await market.caller.http.post("/v1/jobs", json=body, headers=same)
+    second = await market.caller.http.post("/v1/jobs", json=body, headers=same)
+    assert first.json()["id"] == second.json()["id"]

@@ -1,0 +1,118 @@
+"""Listings that run by the clock: another project's skill, paid by whoever made the schedule, at an agreed price."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from backend.ledger.pricing import PriceList
+from backend.schedules.firing import Terms, fire_due
+from tests.integration.marketplace.conftest import PRICE, Market
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FEE = PRICE // 10
+TERMS = Terms(PriceList(market_fee_pct=10))
+
+
+async def scheduled(market: Market, slug: str, **over: Any) -> Any:
+    """The caller's schedule for every hour of the listing."""
+    body = {"name": slug, "listing_id": slug, "inputs": {"text": "hello"}, "cron": "0 * * * *", **over}
+    made = await market.caller.http.post("/v1/schedules", json=body)
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
+async def last_run(market: Market, schedule: Any, *, at: datetime) -> Any:
+    """What its next moment comes to, when a worker looks behind it."""
+    await fire_due(market.instance.database, TERMS, at=at)
+    runs = (await market.caller.http.get(f"/v1/schedules/{schedule['id']}/runs")).json()
+    return runs[0]
+
+
+async def test_a_schedule_runs_a_listing_and_its_project_pays(market: Market) -> None:
+    slug = await market.offer()
+    before, earned = await market.balance(market.caller), await market.balance(market.publisher)
+    schedule = await scheduled(market, slug)
+    assert (schedule["listing"], schedule["skill"], schedule["skillpack_id"]) == (slug, "shout", None)
+    assert schedule["most_price_micros"] == PRICE
+    due = datetime.fromisoformat(schedule["next_at"])
+    run = await last_run(market, schedule, at=due + timedelta(seconds=1))
+    assert run["outcome"] == "submitted", run
+    job = await market.ended(run["job_id"])
+    assert (job["status"], job["listing"], job["source"]) == ("succeeded", slug, "schedule")
+    assert (job["result"]["text"], job["metadata"]["schedule_id"]) == ("HELLO", schedule["id"])
+    assert await market.balance(market.caller) == before - PRICE
+    assert await market.balance(market.publisher) == earned + PRICE - FEE
+    assert await market.proven()
+
+
+async def test_a_price_that_rose_is_refused_until_somebody_agrees_to_it(market: Market) -> None:
+    slug = await market.offer()
+    schedule = await scheduled(market, slug)
+    await market.change(slug, price_micros=PRICE * 100)
+    due = datetime.fromisoformat(schedule["next_at"])
+    run = await last_run(market, schedule, at=due + timedelta(seconds=1))
+    assert (run["outcome"], run["code"], run["job_id"]) == ("refused", "price_rose", None)
+    assert "$5.000000" in run["reason"]
+    by_hand = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
+    assert (by_hand.status_code, by_hand.json()["code"]) == (402, "price_rose")
+    await market.change(slug, price_micros=PRICE * 2)
+    changed = await market.caller.http.patch(
+        f"/v1/schedules/{schedule['id']}", json={"most_price_micros": PRICE * 2}
+    )
+    assert changed.json()["most_price_micros"] == PRICE * 2
+    asked = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
+    assert asked.status_code == 201, asked.text
+    job = await market.ended(asked.json()["job_id"])
+    assert (job["status"], job["price_micros"]) == ("succeeded", PRICE * 2)
+
+
+async def test_a_listing_that_was_taken_down_ends_in_a_refusal_that_says_so(market: Market) -> None:
+    slug = await market.offer()
+    schedule = await scheduled(market, slug)
+    await market.change(slug, status="taken_down")
+    due = datetime.fromisoformat(schedule["next_at"])
+    run = await last_run(market, schedule, at=due + timedelta(seconds=1))
+    assert (run["outcome"], run["code"]) == ("refused", "listing_not_found")
+
+
+@pytest.mark.parametrize(
+    ("over", "status", "where"),
+    [
+        ({"listing_id": "nobody-offers-this"}, 404, ""),
+        ({"skill": "shout"}, 422, "either `skill`"),
+        ({"listing_id": None}, 422, "either `skill`"),
+        ({"inputs": {}}, 422, "inputs.text"),
+        ({"skillpack": "default"}, 422, "Its publisher decides"),
+        ({"most_price_micros": -1}, 422, "most_price_micros"),
+        ({"version": 9}, 404, "no version 9"),
+    ],
+)
+async def test_what_is_wrong_is_told_when_it_is_made(
+    market: Market, over: dict[str, Any], status: int, where: str
+) -> None:
+    slug = await market.offer()
+    body = {"name": "wrong", "listing_id": slug, "inputs": {"text": "x"}, "cron": "@daily", **over}
+    answer = await market.caller.http.post("/v1/schedules", json=body)
+    assert answer.status_code == status, answer.text
+    assert where in answer.text
+
+
+async def test_a_price_is_for_listings_alone(market: Market) -> None:
+    body = {"name": "own", "skill": "shout", "inputs": {"text": "x"}, "cron": "@daily"}
+    http = market.publisher.http
+    refused = await http.post("/v1/schedules", json={**body, "most_price_micros": 1})
+    assert refused.status_code == 422
+    own = await http.post("/v1/schedules", json={**body, "name": f"own-{datetime.now(UTC).timestamp()}"})
+    assert (own.json()["listing"], own.json()["most_price_micros"]) == (None, None)
+    changed = await http.patch(f"/v1/schedules/{own.json()['id']}", json={"most_price_micros": 1})
+    assert changed.status_code == 422
+
+
+async def test_a_draft_is_not_for_other_projects_schedules(market: Market) -> None:
+    slug = await market.offer(publish=False)
+    body = {"name": "early", "listing_id": slug, "inputs": {"text": "x"}, "cron": "@daily"}
+    assert (await market.caller.http.post("/v1/schedules", json=body)).status_code == 404

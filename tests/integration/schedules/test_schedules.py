@@ -1,0 +1,328 @@
+"""Schedules: made and looked at over REST, fired once whoever looks, and nothing of them lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from backend.auth import keys
+from backend.clock import now
+from backend.retention import sweep
+from backend.retention.rules import Rules
+from backend.schedules.firing import keep_time
+from backend.schedules.service import MOST_SCHEDULES
+from tests.integration.auth.conftest import browse
+from tests.integration.deployments.conftest import BUNDLE, Projects
+from tests.integration.schedules.conftest import HOUR, NINE, TERMS, Timetable
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_what_is_due_becomes_a_job_of_the_version_that_is_active_then(times: Timetable) -> None:
+    schedule = await times.make(metadata={"for": "the books"}, limits={"timeout_s": 5})
+    assert await times.look(NINE - SECOND) == 0
+    assert await times.look(NINE) == 1
+    (job,) = await times.jobs()
+    assert (job["source"], job["inputs"], job["deployment_version"]) == ("schedule", {"n": 2}, 1)
+    assert job["metadata"] == {
+        "for": "the books",
+        "schedule_id": schedule["id"],
+        "schedule_due_at": NINE.isoformat(),
+    }
+    assert (job["submitted_by"], job["limits"]) == ("schedule:Hourly", {"timeout_s": 5.0})
+    (run,) = await times.runs(schedule)
+    assert (run["outcome"], run["job_id"], run["job_status"], run["by_hand"]) == (
+        "submitted",
+        job["id"],
+        "queued",
+        False,
+    )
+    await times.end()
+    await times.project.pushed(BUNDLE)
+    await times.look(NINE + HOUR)
+    assert [job["deployment_version"] for job in await times.jobs()] == [1, 2]
+    read = await times.read(schedule)
+    assert [run["job_status"] for run in read["last_runs"]] == ["queued", "succeeded"]
+    assert datetime.fromisoformat(read["next_at"]) == NINE + 2 * HOUR
+
+
+async def test_a_pinned_version_stays(times: Timetable) -> None:
+    await times.make(version=1)
+    await times.project.pushed(BUNDLE)
+    await times.look(NINE)
+    assert [job["deployment_version"] for job in await times.jobs()] == [1]
+
+
+async def test_however_many_look_a_moment_becomes_one_job(times: Timetable) -> None:
+    schedules = [await times.make(name=f"S{number}", overlap="queue") for number in range(4)]
+    for hour in range(3):
+        await asyncio.gather(*(times.look(NINE + hour * HOUR) for _ in range(5)))
+    for schedule in schedules:
+        assert await times.outcomes(schedule) == ["submitted"] * 3
+    assert len(await times.jobs()) == 12
+
+
+async def test_a_moment_that_comes_again_after_its_transaction_was_lost_is_taken_once(
+    times: Timetable,
+) -> None:
+    schedule = await times.make(overlap="queue")
+    await times.look(NINE)
+    await times.next_is(schedule["id"], NINE)
+    await times.look(NINE)
+    assert await times.outcomes(schedule) == ["submitted"]
+    assert len(await times.jobs()) == 1
+    assert datetime.fromisoformat((await times.read(schedule))["next_at"]) == NINE + HOUR
+
+
+async def test_workers_keep_time_by_themselves(times: Timetable) -> None:
+    schedule = await times.make()
+    await times.next_is(schedule["id"], now() - SECOND)
+    keeping = [asyncio.create_task(keep_time(times.database, TERMS)) for _ in range(2)]
+    async with asyncio.timeout(20):
+        while not await times.jobs():  # noqa: ASYNC110 - told over REST alone
+            await asyncio.sleep(0.05)
+    for one in keeping:
+        one.cancel()
+    await asyncio.gather(*keeping, return_exceptions=True)
+    assert len(await times.jobs()) == 1
+
+
+async def test_while_its_job_runs_a_schedule_skips_queues_or_begins_anew(times: Timetable) -> None:
+    skips, queues, anew = [
+        await times.make(name=overlap, overlap=overlap) for overlap in ("skip", "queue", "cancel_previous")
+    ]
+    for hour in range(2):
+        await times.look(NINE + hour * HOUR)
+    first, second = await times.runs(skips)
+    assert (first["outcome"], second["outcome"], second["code"]) == ("submitted", "skipped", "overlap")
+    assert first["job_id"] in second["reason"]
+    assert [run["job_status"] for run in await times.runs(queues)] == ["queued", "queued"]
+    assert [run["job_status"] for run in await times.runs(anew)] == ["cancelled", "queued"]
+    cancelled = (await times.runs(anew))[0]["job_id"]
+    job = (await times.project.http.get(f"/v1/jobs/{cancelled}")).json()
+    assert job["error"] == "Cancelled by the next run of the schedule 'cancel_previous'."
+    await times.end(4)
+    await times.look(NINE + 2 * HOUR)
+    assert await times.outcomes(skips) == ["submitted", "skipped", "submitted"]
+
+
+async def test_what_nobody_was_there_for_is_noted_and_made_up_for_where_it_is_wanted(
+    times: Timetable,
+) -> None:
+    hook = {"url": "https://example.org/", "events": ["schedule.failed"]}
+    made = (await times.project.http.post("/v1/webhooks", json=hook)).json()
+    skips = await times.make(name="skips")
+    makes_up = await times.make(name="makes up", missed="run_once", catch_up_s=7200)
+    back = NINE + 3 * HOUR + timedelta(minutes=10)
+    await times.look(back)
+    (missed,) = await times.runs(skips)
+    assert (missed["outcome"], missed["job_id"]) == ("missed", None)
+    assert NINE.isoformat() in missed["reason"]
+    (run,) = await times.runs(makes_up)
+    assert (run["outcome"], datetime.fromisoformat(run["due_at"])) == ("submitted", NINE + 3 * HOUR)
+    assert run["reason"] == f"It makes up for what was due since {NINE.isoformat()}."
+    told = await _told(times, made)
+    assert [(one["data"]["name"], one["data"]["outcome"]) for one in told] == [("skips", "missed")]
+    assert len(await times.jobs()) == 1
+
+
+async def _told(times: Timetable, hook: Any) -> list[Any]:
+    answer = await times.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries")
+    return [json.loads(one["body"]) for one in reversed(answer.json())]
+
+
+async def test_a_refused_run_is_written_down_with_its_sentence_told_and_the_next_one_comes(
+    times: Timetable,
+) -> None:
+    hook = {"url": "https://example.org/", "events": ["schedule.failed"], "skills": ["double"]}
+    made = (await times.project.http.post("/v1/webhooks", json=hook)).json()
+    schedule = await times.make(overlap="queue")
+    async with times.database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 0"))
+    await times.look(NINE)
+    async with times.database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 10000000"))
+    budget = {"name": "None", "window": "total", "limit_usd": 0.000001}
+    one = (await times.project.http.post("/v1/budgets", json=budget)).json()
+    async with times.database.transaction() as session:
+        await session.execute(text("update budgets set limit_micros = 1"))
+        await session.execute(
+            text(
+                "insert into daily_spending (project_id, day, skillpack_id, skill_name, api_key_id, spent_micros,"
+                " forgiven_micros) select project_id, current_date, id, 'double', id, 10, 0 from skillpacks"
+            )
+        )
+    await times.look(NINE + HOUR)
+    await times.project.http.delete(f"/v1/budgets/{one['id']}")
+    await times.project.pushed({name.replace("double", "other"): content for name, content in BUNDLE.items()})
+    await times.look(NINE + 2 * HOUR)
+    await times.project.pushed(BUNDLE)
+    await times.look(NINE + 3 * HOUR)
+    runs = await times.runs(schedule)
+    assert [run["outcome"] for run in runs] == ["refused", "refused", "refused", "submitted"]
+    assert [run["code"] for run in runs[:3]] == ["wallet_empty", "budget_reached", "skill_not_found"]
+    assert "wallet is empty" in runs[0]["reason"]
+    told = [one["data"] for one in await _told(times, made)]
+    assert [one["code"] for one in told] == [run["code"] for run in runs[:3]]
+    assert [one["reason"] for one in told] == [run["reason"] for run in runs[:3]]
+    assert told[0]["schedule_id"] == schedule["id"]
+
+
+async def test_one_schedule_that_breaks_does_not_hold_up_the_others(times: Timetable) -> None:
+    broken, well = await times.make(name="broken"), await times.make(name="well")
+    async with times.database.transaction() as session:
+        query = text('update schedules set limits = \'{"timeout_s": "never"}\' where id = :id')
+        await session.execute(query, {"id": broken["id"]})
+    await times.look(NINE)
+    assert await times.outcomes(well) == ["submitted"]
+    assert await times.outcomes(broken) == []
+
+
+async def test_somebody_runs_it_now_beside_its_moments(times: Timetable) -> None:
+    schedule = await times.make(enabled=False)
+    url = f"/v1/schedules/{schedule['id']}/run"
+    headers = {"Idempotency-Key": "now"}
+    first, again = [await times.project.http.post(url, headers=headers) for _ in range(2)]
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert (first.json()["by_hand"], first.json()["job_status"]) == (True, "queued")
+    (job,) = await times.jobs()
+    assert (job["id"], job["metadata"]["schedule_id"]) == (first.json()["job_id"], schedule["id"])
+    async with times.database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 0"))
+    refused = await times.project.http.post(url)
+    assert (refused.status_code, refused.json()["code"]) == (402, "wallet_empty")
+    assert len(await times.runs(schedule)) == 1
+
+
+async def test_the_next_moments_are_shown_before_and_after_it_is_saved(times: Timetable) -> None:
+    query = {"cron": "30 2 * * *", "time_zone": "Europe/Berlin", "count": "3"}
+    preview = (await times.project.http.get("/v1/schedules/preview", params=query)).json()
+    assert len(preview["next_runs"]) == 3
+    assert {one["local"][11:16] for one in preview["next_runs"]} <= {"02:30", "03:00"}
+    schedule = await times.make(cron="30 2 * * *", time_zone="Europe/Berlin")
+    assert [one["at"] for one in schedule["next_runs"]][:3] == [one["at"] for one in preview["next_runs"]]
+    assert len(schedule["next_runs"]) == 5
+    for wrong, field in (({"cron": "61 * * * *"}, "cron"), ({"time_zone": "Mars/Base"}, "time_zone")):
+        refused = await times.project.http.get("/v1/schedules/preview", params={**query, **wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "code"),
+    [
+        ({"cron": "* * *"}, 422, "bad_cron"),
+        ({"time_zone": "Europe/Berln"}, 422, "bad_cron"),
+        ({"inputs": {"n": "two"}}, 422, "invalid"),
+        ({"inputs": {}}, 422, "invalid"),
+        ({"skill": "triple"}, 404, "skill_not_found"),
+        ({"version": 7}, 404, "deployment_not_found"),
+        ({"name": "Taken"}, 409, "schedule_name_taken"),
+        ({"metadata": {"a": "x" * 20_000}}, 422, "invalid"),
+        ({"catch_up_s": 1}, 422, "invalid"),
+        ({"overlap": "both"}, 422, "invalid"),
+    ],
+)
+async def test_what_is_wrong_is_told_when_it_is_made(
+    times: Timetable, wrong: dict[str, Any], status: int, code: str
+) -> None:
+    await times.make(name="Taken")
+    asked = {"name": "New", "skill": "double", "inputs": {"n": 2}, "cron": "@daily", **wrong}
+    refused = await times.project.http.post("/v1/schedules", json=asked)
+    assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+
+
+async def test_a_schedule_is_changed_switched_off_and_on_and_deleted(times: Timetable) -> None:
+    schedule = await times.make()
+    one = f"/v1/schedules/{schedule['id']}"
+    http = times.project.http
+    off = (await http.patch(one, json={"enabled": False})).json()
+    assert (off["enabled"], off["next_at"]) == (False, None)
+    assert (await times.read(schedule))["next_runs"] == []
+    assert await times.look(NINE + HOUR) == 0
+    on = (await http.patch(one, json={"enabled": True, "cron": "@yearly", "version": 1})).json()
+    assert datetime.fromisoformat(on["next_at"]) > now(), "what passed meanwhile was not missed"
+    assert (on["cron"], on["version"]) == ("@yearly", 1)
+    assert (await http.patch(one, json={"version": None})).json()["version"] is None
+    for wrong in ({"inputs": {"n": "x"}}, {"cron": "x"}, {"version": 9}, {"skill": "other"}):
+        assert (await http.patch(one, json=wrong)).status_code in (404, 422)
+    assert (await times.read(schedule))["inputs"] == {"n": 2}
+    assert (await http.delete(one)).status_code == 204
+    assert (await http.get(one)).status_code == 404
+    acts = [act["action"] for act in (await http.get("/v1/audit?action=schedule")).json()]
+    assert acts == ["schedule.deleted"] + ["schedule.changed"] * 3 + ["schedule.created"]
+
+
+async def test_a_project_has_its_own_schedules_alone_and_so_many(
+    times: Timetable, make_project: Projects
+) -> None:
+    schedule = await times.make()
+    stranger, visitor = await make_project.make("Other"), await make_project.make("Pub", "publishable")
+    one = f"/v1/schedules/{schedule['id']}"
+    for path in (one, f"{one}/runs"):
+        assert (await stranger.http.get(path)).status_code == 404
+        assert (await visitor.http.get(path)).status_code == 403
+    assert (await stranger.http.post(f"{one}/run")).status_code == 404
+    assert (await stranger.http.delete(one)).status_code == 404
+    assert (await stranger.http.get("/v1/schedules")).json() == []
+    assert (await times.project.http.get(f"/v1/schedules/{uuid4()}")).json()["code"] == "schedule_not_found"
+    async with times.database.transaction() as session:
+        await session.execute(
+            text("""
+            insert into schedules
+            select gen_random_uuid(), project_id, 'n' || n, skillpack_id, skill_name, version, inputs, limits, metadata,
+                   cron, time_zone, overlap, missed, catch_up_s, enabled, next_at, created_by, created_at, updated_at
+            from schedules, generate_series(2, :most) n
+            """),
+            {"most": MOST_SCHEDULES},
+        )
+    asked = {"name": "more", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
+    refused = await times.project.http.post("/v1/schedules", json=asked)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_schedules")
+
+
+async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times: Timetable) -> None:
+    schedule = await times.make()
+    asked = {"name": "x", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
+    for limits in (keys.Limits(daily_cap_micros=10), keys.Limits(skill_allowlist=("double",))):
+        async with times.database.transaction() as session:
+            made = await keys.create(
+                session, times.project.principal, project_id=times.project.id, limits=limits
+            )
+        async with browse(times.project.http._transport.app) as client:  # type: ignore[attr-defined]
+            client.headers["Authorization"] = f"Bearer {made.clear_text}"
+            for path, body in (("", asked), (f"/{schedule['id']}/run", None)):
+                refused = await client.post(f"/v1/schedules{path}", json=body)
+                assert (refused.status_code, refused.json()["code"]) == (403, "narrow_key")
+
+
+async def test_the_schedules_of_a_deleted_project_do_not_come(times: Timetable) -> None:
+    await times.make()
+    async with times.database.transaction() as session:
+        await session.execute(text("update projects set deleted_at = now()"))
+    assert await times.look(NINE) == 0
+
+
+async def test_old_runs_go_by_rule_and_their_list_comes_in_pages(times: Timetable) -> None:
+    schedule = await times.make(overlap="queue")
+    for hour in range(3):
+        await times.look(NINE + hour * HOUR)
+    url = f"/v1/schedules/{schedule['id']}/runs"
+    first = await times.project.http.get(f"{url}?limit=2")
+    second = await times.project.http.get(first.links["next"]["url"])
+    assert [run["id"] for run in [*first.json(), *second.json()]] == [
+        run["id"] for run in reversed(await times.runs(schedule))
+    ]
+    async with times.database.transaction() as session:
+        await session.execute(
+            text("update schedule_runs set created_at = now() - interval '40 days' where due_at < :then"),
+            {"then": NINE + 2 * HOUR},
+        )
+    rules = Rules.of(times.instance.settings)
+    assert not await sweep.sweep(times.database, rules, may_go_on=lambda: True)
+    assert len(await times.runs(schedule)) == 1

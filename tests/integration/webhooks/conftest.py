@@ -1,0 +1,130 @@
+"""A project whose events a receiver of the test's own is sent, and what sends them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest_asyncio
+from sqlalchemy import text
+
+from backend.clock import now
+from backend.db import Database
+from backend.instance import Instance
+from backend.ledger import service as ledger
+from backend.public_urls import listed
+from backend.webhooks.dispatch import LEASE, Dispatcher
+from backend.webhooks.sending import Sender
+from tests.doubles.receiver import Receiver
+from tests.integration.deployments.conftest import BUNDLE, Project, make_project
+from tests.integration.deployments.conftest import project as acme
+from tests.integration.ledger.money import ended, started
+
+
+@dataclass
+class Hooks:
+    """A project that has a skill and money, a receiver, and the hands of a worker."""
+
+    project: Project
+    receiver: Receiver
+    instance: Instance
+
+    @property
+    def database(self) -> Database:
+        """Of the instance."""
+        return self.instance.database
+
+    async def make(self, path: str = "/", **over: Any) -> Any:
+        """A webhook at a path of the receiver."""
+        asked = {"url": self.receiver.url(path), **over}
+        answer = await self.project.http.post("/v1/webhooks", json=asked)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def tested(self, hook: Any, count: int = 1) -> list[str]:
+        """Ask for test events; gives their ids."""
+        answers = [await self.project.http.post(f"/v1/webhooks/{hook['id']}/test") for _ in range(count)]
+        return [answer.json()["id"] for answer in answers]
+
+    async def job(self, status: str = "succeeded", skill: str = "double") -> str:
+        """A job that ends so."""
+        answer = await self.project.http.post("/v1/jobs", json={"skill": skill, "inputs": {"n": 1}})
+        assert answer.status_code == 201, answer.text
+        (claimed,) = await started(self.database)
+        assert await ended(self.database, claimed, status)
+        return str(answer.json()["id"])
+
+    async def deliveries(self, hook: Any, **query: str) -> list[Any]:
+        """What the API says of the webhook's deliveries, newest first."""
+        answer = await self.project.http.get(f"/v1/webhooks/{hook['id']}/deliveries", params=query)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json())
+
+    async def read(self, hook: Any) -> Any:
+        """The webhook as it stands."""
+        return (await self.project.http.get(f"/v1/webhooks/{hook['id']}")).json()
+
+    async def send(self, **over: Any) -> int:
+        """Send what is due, wait for what becomes of it; gives how many were sent."""
+        async with self.dispatcher(**over) as dispatcher:
+            count = await dispatcher.send_due()
+            await dispatcher.settled()
+        return count
+
+    async def hurry(self) -> None:
+        """Let the pause before the next try be over."""
+        async with self.database.transaction() as session:
+            await session.execute(text("update webhook_deliveries set next_at = now()"))
+
+    async def age(self, column: str, table: str, **ago: int) -> None:
+        """Let a moment have been so long ago."""
+        async with self.database.transaction() as session:
+            query = text(f"update {table} set {column} = :then")
+            await session.execute(query, {"then": now() - timedelta(**ago)})
+
+    @asynccontextmanager
+    async def dispatcher(
+        self,
+        *,
+        most_s: float = 5.0,
+        lease: timedelta = LEASE,
+        connect: Callable[[], Any] | None = None,
+    ) -> AsyncIterator[Dispatcher]:
+        """What sends in a worker process."""
+        allowed = listed(self.instance.settings.webhook_hosts)
+        sender = Sender(connect, most_s=most_s) if connect else Sender.to_public(allowed, most_s=most_s)
+        dispatcher = Dispatcher(self.database, self.instance.vault, sender, lease=lease)
+        try:
+            yield dispatcher
+        finally:
+            await dispatcher.close()
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver."""
+    async with Receiver().running() as receiver:
+        yield receiver
+
+
+@pytest_asyncio.fixture
+async def instance(instance: Instance, receiver: Receiver) -> Instance:
+    """The instance, whose operator allows the receiver."""
+    allowed = instance.settings.model_copy(update={"webhook_hosts": receiver.place})
+    return replace(instance, settings=allowed)
+
+
+@pytest_asyncio.fixture
+async def hooks(instance: Instance, receiver: Receiver, project: Project) -> Hooks:
+    """A project with money and a skill."""
+    async with instance.database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    return Hooks(project, receiver, instance)
+
+
+project = acme
+__all__ = ["Hooks", "hooks", "make_project", "project"]

@@ -1,0 +1,26 @@
+"""A process that sends webhooks until it is killed: `python -m tests.integration.webhooks.dispatcher_to_kill HOME`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from backend.db import Database
+from backend.public_urls import listed
+from backend.secrets.vault import Vault
+from backend.webhooks.dispatch import Dispatcher
+from backend.webhooks.sending import Sender
+
+
+async def _run() -> None:
+    database = Database(os.environ["DATABASE_URL"])
+    sender = Sender.to_public(listed(os.environ["PURAS_WEBHOOK_HOSTS"]))
+    vault = Vault.open(Path(sys.argv[1]), None)
+    await Dispatcher(database, vault, sender, lease=timedelta(seconds=1)).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run())

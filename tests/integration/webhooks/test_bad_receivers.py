@@ -1,0 +1,331 @@
+"""Receivers that fail, hang, point inside; senders that die: retried, de-duplicated by id, refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import puras
+import pytest
+from sqlalchemy import text
+
+from backend.clock import now
+from backend.public_addresses import obstacle_to
+from backend.public_transport import PublicTransport
+from backend.webhooks import outcomes, signing
+from backend.webhooks.deliveries import RETRIED_FOR
+from backend.webhooks.dispatch import _CLAIM
+from tests.doubles.receiver import Receiver, hangs, says
+from tests.integration.webhooks.conftest import Hooks
+
+
+async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_signature(
+    hooks: Hooks,
+) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [says(500, b"oops"), says(503), says(200)]
+    await hooks.tested(hook)
+    await hooks.send()
+    (delivery,) = await hooks.deliveries(hook)
+    assert (delivery["status"], delivery["response_code"], delivery["response"]) == ("pending", 500, "oops")
+    assert "answered 500" in delivery["error"]
+    assert 3 < (datetime.fromisoformat(delivery["next_at"]) - now()).total_seconds() < 7
+    assert await hooks.send() == 0, "not before its pause is over"
+    assert (await hooks.read(hook))["failing_since"] is not None
+    for _ in range(2):
+        await hooks.hurry()
+        assert await hooks.send() == 1
+    (delivery,) = await hooks.deliveries(hook)
+    assert (delivery["status"], delivery["attempts"], delivery["error"]) == ("delivered", 3, None)
+    assert (await hooks.read(hook))["failing_since"] is None
+    assert len({got.id for got in hooks.receiver.got}) == 1, "by which it is told from another"
+    for got in hooks.receiver.got:
+        assert puras.verify_webhook(got.headers, got.body, hook["secret"])["type"] == "webhook.test"
+
+
+def test_pauses_grow_and_reach_over_three_days() -> None:
+    pauses = [(outcomes.next_try(attempts) - now()).total_seconds() for attempts in range(1, 20)]
+    assert all(second > first for first, second in pairwise(pauses[: len(outcomes.PAUSES_S)]))
+    assert sum(pauses[:9]) < RETRIED_FOR.total_seconds() < sum(pauses)
+    assert len({outcomes.next_try(5).microsecond for _ in range(20)}) > 1, "not all at the same moment"
+
+
+async def test_after_three_days_a_delivery_is_given_up_and_can_still_be_sent(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [says(500), says(200)]
+    (delivery_id,) = await hooks.tested(hook)
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update webhook_deliveries set retry_until = now() + interval '1 second'"))
+    await hooks.send()
+    (delivery,) = await hooks.deliveries(hook)
+    assert (delivery["status"], delivery["next_at"], delivery["ended_at"] is None) == (
+        "given_up",
+        None,
+        False,
+    )
+    await hooks.hurry()
+    assert await hooks.send() == 0
+    await hooks.project.http.post(f"/v1/webhooks/{hook['id']}/deliveries/{delivery_id}/redeliver")
+    await hooks.send()
+    assert (await hooks.deliveries(hook))[0]["status"] == "delivered"
+
+
+async def test_a_receiver_that_hangs_delays_nobody_but_itself(hooks: Hooks) -> None:
+    hanging, well = await hooks.make("/hangs"), await hooks.make("/well")
+    hooks.receiver.answers["/hangs"] = [hangs]
+    await hooks.tested(hanging, 12)
+    await hooks.tested(well, 12)
+    async with hooks.dispatcher(most_s=1.5) as dispatcher:
+        began = time.monotonic()
+        running = asyncio.create_task(dispatcher.run())
+        await hooks.receiver.has(12, "/well")
+        assert time.monotonic() - began < 1.4, "before the first of the others was given up"
+        await asyncio.wait_for(_until_failing(hooks, hanging), 10)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    failed = [one for one in await hooks.deliveries(hanging) if one["error"]]
+    assert {one["error"] for one in failed} == {"The receiver did not answer within 2 s."}
+    assert {one["status"] for one in await hooks.deliveries(well)} == {"delivered"}
+    assert len(hooks.receiver.at("/hangs")) <= 5, "few at once, and one alone once it is known to fail"
+
+
+async def _until_failing(hooks: Hooks, hook: Any) -> None:
+    while not (await hooks.read(hook))["failing_since"]:  # noqa: ASYNC110 - told over REST alone
+        await asyncio.sleep(0.05)
+
+
+async def test_a_receiver_that_wants_nothing_any_more_is_switched_off_and_people_see_why(
+    hooks: Hooks,
+) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [says(410)]
+    await hooks.tested(hook)
+    await hooks.send()
+    read = await hooks.read(hook)
+    assert (read["enabled"], "410" in read["disabled_reason"]) == (False, True)
+    assert [one["status"] for one in await hooks.deliveries(hook)] == ["given_up"]
+    acts = (await hooks.project.http.get("/v1/audit?action=webhook.switched_off")).json()
+    assert [(act["actor"], act["target"]) for act in acts] == [("system", f"webhook:{hook['id']}")]
+    on = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"enabled": True})
+    assert (on.json()["enabled"], on.json()["disabled_reason"]) == (True, "")
+
+
+async def test_a_receiver_that_fails_for_days_is_switched_off_with_what_waits(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [says(500)]
+    await hooks.tested(hook, 2)
+    await hooks.send()
+    await hooks.hurry()
+    await hooks.age("failing_since", "webhooks", days=4)
+    await hooks.send()
+    assert (await hooks.read(hook))["enabled"] is True
+    await hooks.hurry()
+    await hooks.age("failing_since", "webhooks", days=5, minutes=1)
+    await hooks.send()
+    read = await hooks.read(hook)
+    assert (read["enabled"], "5 days" in read["disabled_reason"]) == (False, True)
+    assert {one["status"] for one in await hooks.deliveries(hook)} == {"given_up"}
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed(hooks: Hooks, code: int) -> None:
+    hook = await hooks.make()
+    inside = hooks.receiver.url("/inside")
+    hooks.receiver.answers["/"] = [says(code, b"", f"Location: {inside}")]
+    await hooks.tested(hook)
+    await hooks.send()
+    (delivery,) = await hooks.deliveries(hook)
+    assert (delivery["status"], "redirects are not followed" in delivery["error"]) == ("pending", True)
+    assert [got.path for got in hooks.receiver.got] == ["/"]
+
+
+class Names:
+    """A resolver that leads somewhere else each time; of this machine the receiver alone counts as public."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        self.asked += 1
+        return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
+
+    def transport(self) -> PublicTransport:
+        def vet(address: str) -> Any:
+            return None if address == "127.0.0.1" else obstacle_to(address)
+
+        return PublicTransport(schemes=("http", "https"), resolve=self.resolve, vet=vet)
+
+
+@pytest.mark.parametrize(
+    "inside", ["10.0.0.5", "169.254.169.254", "::1", "::ffff:10.0.0.5", "fd00::1", "100.64.0.1", "0.0.0.0"]
+)
+async def test_a_name_that_leads_inside_is_never_dialled(hooks: Hooks, inside: str) -> None:
+    hook = await hooks.make()
+    await _point(hooks, "http://hook.example.org/")
+    await hooks.tested(hook)
+    await hooks.send(connect=Names(inside).transport)
+    (delivery,) = await hooks.deliveries(hook)
+    assert delivery["error"] == "It was not sent: its host is not at a public address."
+    assert (delivery["response_code"], hooks.receiver.got) == (None, [])
+
+
+async def test_a_name_that_leads_elsewhere_a_moment_later_is_looked_up_once_for_each_try(
+    hooks: Hooks,
+) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [says(500)]
+    await _point(hooks, f"http://hook.example.org:{hooks.receiver.port}/")
+    await hooks.tested(hook)
+    names = Names("127.0.0.1", "10.0.0.5")
+    await hooks.send(connect=names.transport)
+    assert (names.asked, len(hooks.receiver.got)) == (1, 1), "what was vetted is what was dialled"
+    assert hooks.receiver.got[0].headers["host"] == f"hook.example.org:{hooks.receiver.port}"
+    await hooks.hurry()
+    await hooks.send(connect=names.transport)
+    (delivery,) = await hooks.deliveries(hook)
+    assert delivery["error"] == "It was not sent: its host is not at a public address."
+    assert (names.asked, len(hooks.receiver.got)) == (2, 1)
+
+
+async def _point(hooks: Hooks, url: str) -> None:
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update webhooks set url = :url"), {"url": url})
+
+
+async def test_a_cookie_of_one_receiver_is_not_sent_to_another(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [says(200, b"", "Set-Cookie: whose=mine; Path=/")]
+    await hooks.tested(hook, 2)
+    async with hooks.dispatcher() as dispatcher:
+        for _ in range(2):
+            await dispatcher.send_due()
+            await dispatcher.settled()
+    assert not [got for got in hooks.receiver.got if "cookie" in got.headers]
+
+
+async def test_a_receiver_that_is_away_or_speaks_something_else_is_told_of_in_a_sentence(
+    hooks: Hooks,
+) -> None:
+    hook = await hooks.make()
+
+    async def mumble(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.org ESMTP\r\n")
+
+    hooks.receiver.answers["/"] = [mumble]
+    await hooks.tested(hook)
+    await hooks.send()
+    assert "could not be reached (RemoteProtocolError)" in (await hooks.deliveries(hook))[0]["error"]
+    await _point(hooks, "http://127.0.0.1:9/")
+    await hooks.hurry()
+    await hooks.send(connect=lambda: PublicTransport(["127.0.0.1:9"]))
+    assert "could not be reached (ConnectError)" in (await hooks.deliveries(hook))[0]["error"]
+
+
+def test_what_is_replayed_late_or_was_changed_is_refused() -> None:
+    secret, body = signing.new_secret(), b'{"type": "job.succeeded"}'
+
+    def signed(age_s: float, content: bytes = body) -> dict[str, str]:
+        moment = int(time.time() - age_s)
+        return signing.headers([secret], _ID, timestamp=moment, body=content)
+
+    assert puras.verify_webhook(signed(290), body, secret) == {"type": "job.succeeded"}
+    assert puras.verify_webhook(httpx.Headers(signed(1000)), body, secret, tolerance_s=2000)
+    for age_s in (310, -310):
+        with pytest.raises(puras.WebhookError, match="300 s are allowed"):
+            puras.verify_webhook(signed(age_s), body, secret)
+    genuine = signed(0)
+    tampered: list[tuple[dict[str, str], bytes]] = [
+        (genuine, body + b" "),
+        (genuine, b'{"type": "job.failed"}'),
+        ({**genuine, "webhook-id": "another"}, body),
+        ({**genuine, "webhook-timestamp": str(int(time.time()) + 1)}, body),
+        ({**genuine, "webhook-signature": genuine["webhook-signature"].replace("v1,", "v1a,")}, body),
+        ({**genuine, "webhook-signature": "v1,"}, body),
+        (signing.headers([signing.new_secret()], _ID, timestamp=int(time.time()), body=body), body),
+    ]
+    for headers, content in tampered:
+        with pytest.raises(puras.WebhookError, match="signature"):
+            puras.verify_webhook(headers, content, secret)
+
+
+_ID: Any = "3f0f6ea0-0000-4000-8000-000000000000"
+
+
+async def test_two_dispatchers_send_each_delivery_once(hooks: Hooks) -> None:
+    webhooks = [await hooks.make(f"/{place}") for place in range(4)]
+    ids = [one for hook in webhooks for one in await hooks.tested(hook, 10)]
+    async with hooks.dispatcher() as first, hooks.dispatcher() as second:
+        while any(await asyncio.gather(first.send_due(), second.send_due())):
+            await asyncio.gather(first.settled(), second.settled())
+    assert sorted(got.id for got in hooks.receiver.got) == sorted(ids)
+    assert {one["attempts"] for hook in webhooks for one in await hooks.deliveries(hook)} == {1}
+
+
+async def test_what_a_killed_process_was_sending_is_sent_again_with_the_same_id(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    hooks.receiver.answers["/"] = [hangs, says(200)]
+    (delivery_id,) = await hooks.tested(hook)
+    url = hooks.database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.webhooks.dispatcher_to_kill",
+        str(hooks.instance.settings.home),
+        env={**os.environ, "DATABASE_URL": url, "PURAS_WEBHOOK_HOSTS": hooks.receiver.place},
+    )
+    try:
+        await hooks.receiver.has(1)
+    finally:
+        process.kill()
+        await process.wait()
+    (delivery,) = await hooks.deliveries(hook)
+    assert (delivery["status"], delivery["attempts"], delivery["response_code"]) == ("pending", 1, None)
+    async with hooks.dispatcher() as dispatcher:
+        running = asyncio.create_task(dispatcher.run())
+        got = await hooks.receiver.has(2)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert {one.id for one in got} == {delivery_id}
+    assert len({one.body for one in got}) == 1
+    assert (await hooks.deliveries(hook))[0]["status"] == "delivered"
+
+
+async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    await hooks.tested(hook)
+    hooks.receiver.answers["/"] = [says(200)]
+    async with hooks.dispatcher(lease=timedelta(0)) as slow:
+        async with hooks.database.single() as session:
+            values = {"each": 4, "open": "{}", "most": 1, "lease": timedelta(0)}
+            (first,) = (await session.execute(_CLAIM, values)).all()
+        await slow.send_due()
+        await slow.settled()
+    late = outcomes.record(hooks.database, first, outcomes.Sent(500, "", "late", 1))
+    await late
+    (delivery,) = await hooks.deliveries(hook)
+    assert (delivery["status"], delivery["attempts"]) == ("delivered", 2)
+    assert (await hooks.deliveries(hook))[0]["error"] is None
+
+
+async def test_a_stopping_process_lets_open_sends_end(hooks: Hooks, receiver: Receiver) -> None:
+    hook = await hooks.make()
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
+        await says(200)(writer)
+
+    receiver.answers["/"] = [slowly]
+    await hooks.tested(hook)
+    async with hooks.dispatcher() as dispatcher:
+        running = asyncio.create_task(dispatcher.run())
+        await receiver.has(1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (await hooks.deliveries(hook))[0]["status"] == "delivered"

@@ -1,0 +1,265 @@
+"""The books of projects that buy runs from each other: whatever happens in whatever order, no micro is made or lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.errors import PurasError
+from backend.fleet import service as fleet
+from backend.jobs import cancel as cancelling
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.finish import Ending, finish
+from backend.jobs.losses import sweep
+from backend.jobs.requeue import requeue
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.ledger.pricing import PriceList
+from backend.marketplace.tables import Listing
+from tests.factories.tenants import Tenant, make_job, make_listing, make_tenant
+
+PROJECTS = 3
+CREDIT = 400
+acts = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *("submit", "submit", "submit_own", "claim", "claim", "call", "succeed", "succeed", "fail"),
+                *(
+                    "drain",
+                    "cancel",
+                    "lose",
+                    "finish_stale",
+                    "change_price",
+                    "change_fee",
+                    "take_down",
+                    "top_up",
+                ),
+            ]
+        ),
+        st.integers(0, 1_000),
+    ),
+    min_size=8,
+    max_size=50,
+)
+
+
+@dataclass
+class World:
+    """Projects that each offer one listing, one worker, and what the test knows of them."""
+
+    database: Database
+    tenants: list[Tenant]
+    listings: list[Listing]
+    worker_id: UUID
+    fee_pct: int = 0
+    jobs: list[tuple[Tenant, UUID]] = field(default_factory=list)
+    running: list[Claimed] = field(default_factory=list)
+    stale: list[Claimed] = field(default_factory=list)
+
+    @property
+    def prices(self) -> PriceList:
+        return PriceList(
+            compute_micros_per_second=3, job_timeout_s=10, forgiven_micros=60, market_fee_pct=self.fee_pct
+        )
+
+    def pick(self, number: int) -> Claimed | None:
+        """Some running job, taken out of the list."""
+        return self.running.pop(number % len(self.running)) if self.running else None
+
+
+async def submit(world: World, number: int) -> None:
+    """One project's run of some listing, its own among them."""
+    caller = world.tenants[number % PROJECTS]
+    listing = world.listings[number // PROJECTS % PROJECTS]
+    async with world.database.transaction() as session:
+        job = await make_job(session, caller, None, listing_id=listing.slug, prices=world.prices)
+    world.jobs.append((caller, job))
+
+
+async def submit_own(world: World, number: int) -> None:
+    caller = world.tenants[number % PROJECTS]
+    async with world.database.transaction() as session:
+        world.jobs.append((caller, await make_job(session, caller, prices=world.prices)))
+
+
+async def take(world: World, number: int) -> None:
+    async with world.database.transaction() as session:
+        claimed = await claim(session, worker_id=world.worker_id, lane="default", most=1 + number % 3)
+    for job in claimed:  # as the worker does: what could not be reserved is not begun
+        if job.cap_micros and not job.reserved_micros:
+            assert job.price_micros == 0 or job.reserved_micros == 0
+            async with world.database.transaction() as session:
+                await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="wallet_held")
+        else:
+            assert job.reserved_micros >= job.price_micros, "its price could not be paid"
+            world.running.append(job)
+
+
+async def call(world: World, number: int) -> None:
+    if world.running:
+        job = world.running[number % len(world.running)]
+        bought = ledger.Used("model", {"output_tokens": number}, number * 100, number // 10)
+        async with world.database.single() as session:
+            noted = await ledger.note_used(session, job, [bought])
+        assert noted is not None
+        assert noted.left_micros + noted.used_micros + job.price_micros >= job.reserved_micros
+
+
+async def end(world: World, number: int, status: Any) -> None:
+    if job := world.pick(number):
+        used = (ledger.Used("compute", {"seconds": 1}, number % 50 * 1000, number % 50),)
+        async with world.database.transaction() as session:
+            await finish(session, job, Ending(status, used=used))
+        world.stale.append(job)
+
+
+async def drain(world: World, number: int) -> None:
+    if job := world.pick(number):
+        async with world.database.transaction() as session:
+            await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
+        world.stale.append(job)
+
+
+async def cancel(world: World, number: int) -> None:
+    if world.jobs:
+        caller, job_id = world.jobs[number % len(world.jobs)]
+        async with world.database.transaction() as session:
+            await cancelling.cancel(session, caller.principal, job_id)
+
+
+async def lose(world: World, _: int) -> None:
+    world.stale += world.running
+    world.running = []
+    async with world.database.transaction() as session:
+        await session.execute(text("update workers set beat_at = to_timestamp(0)"))
+    async with world.database.transaction() as session:
+        await sweep(session)
+    world.worker_id = uuid4()
+    await join(world)
+
+
+async def finish_stale(world: World, number: int) -> None:
+    if world.stale:
+        job = world.stale[number % len(world.stale)]
+        async with world.database.transaction() as session:
+            assert not await finish(session, job, Ending("succeeded", result={"late": True}))
+
+
+async def change_price(world: World, number: int) -> None:
+    values = {"id": world.listings[number % PROJECTS].id, "price": number // 4}
+    async with world.database.transaction() as session:
+        await session.execute(text("update listings set price_micros = :price where id = :id"), values)
+
+
+async def change_fee(world: World, number: int) -> None:
+    world.fee_pct = number % 101
+
+
+async def take_down(world: World, number: int) -> None:
+    values = {"id": world.listings[number % PROJECTS].id, "status": ("taken_down", "published")[number % 2]}
+    async with world.database.transaction() as session:
+        await session.execute(text("update listings set status = :status where id = :id"), values)
+
+
+async def top_up(world: World, number: int) -> None:
+    async with world.database.transaction() as session:
+        await ledger.top_up(
+            session,
+            project_id=world.tenants[number % PROJECTS].project_id,
+            amount_micros=number + 1,
+            created_by="test",
+        )
+
+
+async def join(world: World) -> None:
+    async with world.database.transaction() as session:
+        await fleet.join(session, world.worker_id, lanes=["default"], capacity=8, layers=[])
+
+
+ACTS: dict[str, Callable[[World, int], Any]] = {
+    "submit": submit,
+    "submit_own": submit_own,
+    "claim": take,
+    "call": call,
+    "succeed": lambda world, number: end(world, number, "succeeded"),
+    "fail": lambda world, number: end(world, number, "failed"),
+    "drain": drain,
+    "cancel": cancel,
+    "lose": lose,
+    "finish_stale": finish_stale,
+    "change_price": change_price,
+    "change_fee": change_fee,
+    "take_down": take_down,
+    "top_up": top_up,
+}
+
+_ACCOUNTS = text("""
+select coalesce(sum(amount_micros), 0) as total,
+       coalesce(sum(amount_micros) filter (where account = 'wallet'), 0) as wallets,
+       coalesce(sum(amount_micros) filter (where kind = 'listing_sale' and account = 'wallet'), 0) as credited,
+       coalesce(-sum(amount_micros) filter (where kind = 'listing_sale' and account = 'revenue'), 0) as given
+from ledger_entries
+""")
+_BALANCES = text("select sum(balance_micros), bool_and(balance_micros >= reserved_micros) from wallets")
+_PRICES = text("""
+select coalesce(sum(u.billed_micros), 0) as paid, coalesce(sum(j.price_micros - j.earning_micros), 0) as fees
+from usage_events u join jobs j on j.id = u.job_id where u.kind = 'listing'
+""")
+_TWICE = text("""
+select job_id, kind, account from ledger_entries where job_id is not null
+group by job_id, kind, account having count(*) > 1
+""")
+
+
+async def live_through(database_url: str, history: list[tuple[str, int]]) -> None:
+    database = Database(database_url)
+    try:
+        async with database.transaction() as session:
+            tenants = [
+                await make_tenant(session, credit_micros=CREDIT, concurrency_limit=3) for _ in range(PROJECTS)
+            ]
+            listings = [
+                await make_listing(session, one, price_micros=price)
+                for one, price in zip(tenants, (0, 7, 150), strict=True)
+            ]
+        world = World(database, tenants, listings, uuid4())
+        await join(world)
+        for act, number in history:
+            try:
+                await ACTS[act](world, number)
+            except PurasError:
+                continue  # refused, and so nothing happened
+        await look_into_the_books(database)
+    finally:
+        await database.close()
+
+
+async def look_into_the_books(database: Database) -> None:
+    async with database.transaction() as session:
+        assert await audit.prove(session) == []
+        accounts = (await session.execute(_ACCOUNTS)).one()
+        assert accounts.total == 0, "money was made or lost"
+        held, is_covered = (await session.execute(_BALANCES)).one()
+        assert held == accounts.wallets
+        assert is_covered, "more is reserved than there is"
+        prices = (await session.execute(_PRICES)).one()
+        assert accounts.credited == accounts.given == prices.paid - prices.fees
+        assert (await session.execute(_TWICE)).all() == []
+        await session.execute(text("delete from workers"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=acts)
+def test_projects_that_buy_from_each_other_keep_every_law_of_the_books(
+    database_url: str, history: list[tuple[str, int]]
+) -> None:
+    asyncio.run(live_through(database_url, history))

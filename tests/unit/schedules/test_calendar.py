@@ -1,0 +1,220 @@
+"""Cron expressions, and when they come: over a whole year in five zones, whatever the clocks there do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.schedules import calendar
+from backend.schedules.calendar import after, coming, first, latest, zone_of
+from backend.schedules.cron import ALIASES, BadCron, Cron, parse
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Pacific/Chatham")
+"""An hour at night, in two ways; half an hour, south of the equator; a gap at midnight; quarters from UTC."""
+BEGIN, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+STEP = timedelta(minutes=5)
+NAMED = ("30 2 * * *", "0 0 * * *", "*/15 2 * * *", "15 1-3 * * mon-fri", "45 2 1,15 * sun", "0 */6 * * *")
+OF_ALL_HOURS = ("*/15 * * * *", "0 * * * *", "5,35 * * * sat,sun", "*/20 * 10-20 4,10 *")
+
+
+@cache
+def shown(zone: str) -> tuple[tuple[datetime, datetime], ...]:
+    """Every fifth minute of the year and what the wall shows then: the truth that the rest is held against."""
+    place, moments, at = ZoneInfo(zone), [], BEGIN - timedelta(days=2)
+    while at < END + timedelta(days=2):
+        moments.append((at, at.astimezone(place).replace(tzinfo=None)))
+        at += STEP
+    return tuple(moments)
+
+
+def by_time(cron: Cron, zone: str) -> list[datetime]:
+    return [at for at, wall in shown(zone) if wall.minute in cron.minutes and cron.has_day(wall.date())]
+
+
+def by_clock(cron: Cron, zone: str) -> list[datetime]:
+    moments = shown(zone)
+    first_shown: dict[datetime, datetime] = {}
+    for at, wall in moments:
+        first_shown.setdefault(wall, at)
+    behind_gap: dict[datetime, datetime] = {}
+    for (_, before), (at, wall) in pairwise(moments):
+        missing = before + STEP
+        while missing < wall:
+            behind_gap[missing] = at
+            missing += STEP
+    named = [time(hour, minute) for hour in cron.hours for minute in cron.minutes]
+    day, found = (BEGIN - timedelta(days=2)).date(), set()
+    while day <= (END + timedelta(days=2)).date():
+        for wall in (datetime.combine(day, at) for at in named if cron.has_day(day)):
+            moment = first_shown.get(wall, behind_gap.get(wall))
+            if moment is not None:
+                found.add(moment)
+        day += timedelta(days=1)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("expressions", "truth"), [(NAMED, by_clock), (OF_ALL_HOURS, by_time)])
+def test_over_a_year_it_comes_when_the_clock_on_the_wall_says(
+    zone: str, expressions: tuple[str, ...], truth: Callable[[Cron, str], list[datetime]]
+) -> None:
+    for expression in expressions:
+        cron = parse(expression)
+        expected = [at for at in truth(cron, zone) if BEGIN < at < END]
+        assert list(_until(cron, zone, BEGIN, END)) == expected, expression
+
+
+def _until(cron: Cron, zone: str, begin: datetime, end: datetime) -> list[datetime]:
+    found: list[datetime] = []
+    for at in coming(cron, ZoneInfo(zone), begin):
+        if at >= end:
+            return found
+        found.append(at)
+    return found
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_daily_time_comes_once_on_each_day_of_the_year(zone: str) -> None:
+    place = ZoneInfo(zone)
+    for hour in (0, 1, 2, 3):
+        days = [at.astimezone(place).date() for at in _until(parse(f"30 {hour} * * *"), zone, BEGIN, END)]
+        assert len(days) == len(set(days)) >= 364
+        assert all(later - day == timedelta(days=1) for day, later in pairwise(days))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_quarter_of_an_hour_is_always_a_quarter_of_an_hour(zone: str) -> None:
+    moments = _until(parse("*/15 * * * *"), zone, BEGIN, END)
+    assert {later - at for at, later in pairwise(moments)} == {timedelta(minutes=15)}
+
+
+def _local(expression: str, zone: str, begin: str, count: int = 3) -> list[str]:
+    moments = first(parse(expression), ZoneInfo(zone), datetime.fromisoformat(f"{begin}+00:00"), count)
+    return [at.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M %z") for at in moments]
+
+
+def test_a_time_that_does_not_exist_comes_at_the_first_moment_after_the_gap() -> None:
+    assert _local("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00", 2) == [
+        "03-29 03:00 +0200",
+        "03-30 02:30 +0200",
+    ]
+    assert _local("*/15 2 * * *", "Europe/Berlin", "2026-03-28T12:00", 2) == [
+        "03-29 03:00 +0200",
+        "03-30 02:00 +0200",
+    ]
+    assert _local("15 0 * * *", "America/Santiago", "2026-09-05T12:00", 1) == ["09-06 01:00 -0300"]
+    assert _local("10 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00", 1) == ["10-04 02:30 +1100"]
+    assert _local("0 12 * * *", "Pacific/Apia", "2011-12-30T06:00", 1) == ["12-31 00:00 +1400"]
+
+
+def test_a_time_that_exists_twice_comes_the_first_time_and_every_hour_comes_in_both() -> None:
+    assert _local("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00", 2) == [
+        "10-25 02:30 +0200",
+        "10-26 02:30 +0100",
+    ]
+    assert _local("0 * * * *", "Europe/Berlin", "2026-10-24T23:30", 3) == [
+        "10-25 02:00 +0200",
+        "10-25 02:00 +0100",
+        "10-25 03:00 +0100",
+    ]
+
+
+FIELDS = (
+    st.sampled_from(["*", "0", "*/5", "10-50/20", "0,30", "55"]),
+    st.sampled_from(["*", "0", "2", "1-3", "*/2", "23,0", "0-22"]),
+    st.sampled_from(["*", "1", "29", "31", "*/10", "25-31"]),
+    st.sampled_from(["*", "3", "mar-apr", "9-11", "2"]),
+    st.sampled_from(["*", "sun", "mon-fri", "0,6", "sat-sun"]),
+)
+MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2029, 1, 1), timezones=st.just(UTC))
+
+
+@settings(max_examples=150, deadline=None)
+@given(fields=st.tuples(*FIELDS), zone=st.sampled_from(ZONES), moment=MOMENTS)
+def test_what_comes_next_is_later_and_nothing_lies_between(
+    fields: tuple[str, ...], zone: str, moment: datetime
+) -> None:
+    try:
+        cron = parse(" ".join(fields))
+    except BadCron:
+        return
+    place = ZoneInfo(zone)
+    found = after(cron, place, moment)
+    assert found is not None
+    assert found > moment
+    between = moment + (found - moment) / 2
+    assert after(cron, place, between) == found
+    assert after(cron, place, found - timedelta(microseconds=1)) == found
+    assert latest(cron, place, found) == found
+    following = after(cron, place, found)
+    assert following is not None
+    assert latest(cron, place, following - timedelta(microseconds=1)) == found
+    assert found.second == found.microsecond == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("* * * *", "4 fields"),
+        ("60 * * * *", "'60' is not a minute: it goes from 0 to 59"),
+        ("* 24 * * *", "not a hour"),
+        ("* * 0 * *", "from 1 to 31"),
+        ("* * * foo *", "names like 'feb'"),
+        ("* * * * mon-fri/0", "1 or more"),
+        ("30-10 * * * *", "ends before it begins"),
+        ("* * * * fri-mon", "two ranges"),
+        ("5/15 * * * *", "write 5-59/15"),
+        ("0 0 30 2 *", "No month that it names has a day 30"),
+        ("0 0 L * *", "write numbers"),
+        ("0 0 ? * 1#2", "write numbers"),
+        ("@reboot", "@hourly, @daily"),
+        ("*/99999999999 * * * *", "write numbers"),
+        ("٣ * * * *", "write numbers"),
+        ("", "0 fields"),
+        ("* " * 200, "longer than"),
+    ],
+)
+def test_a_wrong_expression_is_told_with_its_place(expression: str, says: str) -> None:
+    with pytest.raises(BadCron) as problem:
+        parse(expression)
+    assert says in str(problem.value)
+
+
+def test_names_ranges_steps_and_short_forms_mean_what_they_do_in_every_cron() -> None:
+    assert parse("0 9-17/4 * JAN,Jul MON-fri") == parse("0 9,13,17 * 1,7 1-5")
+    assert parse("0 0 * * 7") == parse("0 0 * * SUN") == parse(ALIASES["@weekly"]) == parse(" @Weekly ")
+    assert parse("0 0 * * sat-sun").weekdays == {6, 0}
+    either, both = parse("0 0 13 * fri"), parse("0 0 */2 * fri")
+    assert (either.has_day(date(2026, 11, 27)), either.has_day(date(2026, 12, 13))) == (True, True)
+    assert (both.has_day(date(2026, 11, 27)), both.has_day(date(2026, 11, 20))) == (True, False)
+    assert all(parse(one) for one in ALIASES)
+
+
+def test_a_leap_day_is_found_and_a_zone_that_is_not_there_is_told_with_one_that_is() -> None:
+    assert first(parse("0 0 29 2 *"), UTC, BEGIN, 2) == [
+        datetime(2028, 2, 29, tzinfo=UTC),
+        datetime(2032, 2, 29, tzinfo=UTC),
+    ]
+    assert latest(parse("0 0 29 2 *"), UTC, BEGIN) == datetime(2024, 2, 29, tzinfo=UTC)
+    for name in (
+        "Europe/Berln",
+        "../../etc/passwd",
+        "Europe",
+        "",
+        "a\0b",
+        "Europe/Berlin/",
+        "posix/Europe/Berlin",
+        "localtime",
+    ):
+        with pytest.raises(BadCron, match="time zone"):
+            zone_of(name)
+    with pytest.raises(BadCron, match="'Europe/Berlin'"):
+        zone_of("Europe/Berln")
+    assert calendar.zone_of("Asia/Kolkata").key == "Asia/Kolkata"
