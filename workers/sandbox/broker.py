@@ -20,7 +20,13 @@ ROUTES: Final = frozenset(
     {
         "/v1/media/generate",
         "/v1/drive/sign",
+        "/v1/memory/forget",
+        "/v1/memory/get",
+        "/v1/memory/put",
+        "/v1/memory/search",
+        "/v1/subagent/describe",
         "/v1/subagent/invoke",
+        "/v1/web/image-search",
         "/v1/web/search",
         "/v1/web/fetch",
     }
@@ -72,6 +78,11 @@ class Broker:
         self._is_closed = False
         asyncio.get_running_loop().add_reader(listener, self._accept)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody is being answered."""
+        return bool(self._connections)
+
     def close(self) -> None:
         """Stop serving and end what is under way."""
         if self._is_closed:
@@ -112,8 +123,7 @@ class Broker:
             async with asyncio.timeout(_ANSWER_S):
                 await self._forward(request, reader, writer)
         except _Refused as refusal:
-            writer.write(_own_answer(refusal))
-            await writer.drain()
+            await _send(writer, _own_answer(refusal))
 
     def _parse(self, head: bytes) -> _Request:
         lines = head.decode("latin-1").split("\r\n")
@@ -159,7 +169,7 @@ class Broker:
                 "503 Service Unavailable", "unavailable", "The API does not answer: try again."
             ) from None
         try:
-            upstream.write(self._request_bytes(request, host))
+            await _send(upstream, self._request_bytes(request, host))
             async with asyncio.timeout(_REQUEST_S):
                 await _pass(body, upstream, request.length)
             most_bytes = _MAX_FILE_BYTES if request.method == "GET" else _MAX_ANSWER_BYTES
@@ -184,8 +194,15 @@ async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter, most_b
     """Pass on what comes, up to an amount, without holding it all."""
     while most_bytes and (data := await source.read(min(_CHUNK_BYTES, most_bytes))):
         most_bytes -= len(data)
-        sink.write(data)
-        await sink.drain()
+        await _send(sink, data)
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Write to who may have gone already, which some event loops do not tell as a broken connection."""
+    if writer.is_closing():
+        raise ConnectionResetError
+    writer.write(data)
+    await writer.drain()
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:

@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_MAX_FILES: Final = 100_000  # of one job's folder: empty files fill a disk too
-_MAX_DRIVE_FILES: Final = 1_000_000
+MOST_FILES: Final = 100_000
+"""Of one job, in its folder or made in the drive: empty files fill a disk too."""
+_MOST_SEEN: Final = 1_000_000  # of a drive that others have filled, too
 
 
 def folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
@@ -22,7 +23,7 @@ def folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
 
     What cannot be counted, because it is too deep, too much or closed by its owner, counts as too much.
     """
-    total = count = 0
+    total = seen = counted = 0
     pending = [str(folder)]
     while pending and total <= enough:
         path = pending.pop()
@@ -33,14 +34,23 @@ def folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
                 return enough + 1
             continue
         for name, status in listing:
-            count += 1
+            seen += 1
             if stat.S_ISDIR(status.st_mode):
                 pending.append(f"{path}/{name}")
             if since is None or status.st_ctime >= since:
+                counted += 1
                 total += status.st_blocks * 512
-        if count > (_MAX_FILES if since is None else _MAX_DRIVE_FILES):
-            return enough + 1 if since is None else total
+        if counted > MOST_FILES or seen > _MOST_SEEN:
+            return enough + 1 if counted > MOST_FILES else total
     return total
+
+
+def free_files(folder: Path | None) -> int:
+    """How many more the file system of a folder has room for; 0 where there is no such bound."""
+    try:
+        return 0 if folder is None else os.statvfs(folder).f_ffree
+    except OSError:
+        return 0
 
 
 def _entries(path: str) -> list[tuple[str, os.stat_result]]:

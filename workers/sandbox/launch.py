@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -127,7 +127,7 @@ async def launch(spec: ParentSpec, ground: Ground, host: HostPlaces, *, cold: bo
         for descriptor in (plan_end.detach(), their_control.detach(), stdout_end, stderr_end):
             os.close(descriptor)
     with suppress(OSError), ours:
-        plan = json.dumps(asdict(_plan(spec, ground, places, cold=cold))).encode()
+        plan = json.dumps(_plan(spec, ground, places, cold=cold)._asdict()).encode()
         await asyncio.get_running_loop().sock_sendall(ours, plan)
     return Launched(process, control, stdout, stderr)
 

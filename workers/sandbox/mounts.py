@@ -14,6 +14,7 @@ from .places import (
     INSIDE_DRIVE,
     INSIDE_ENVIRONMENT,
     INSIDE_JOBS,
+    INSIDE_KERNEL,
     INSIDE_OURS,
     KIT,
     RUNTIME,
@@ -97,9 +98,16 @@ def build_command(
 
 
 def shell_command(
-    bwrap: Path, places: HostPlaces, work: Work, *, uid: int, as_root: bool, program: Sequence[str]
+    bwrap: Path,
+    places: HostPlaces,
+    work: Work,
+    *,
+    uid: int,
+    as_root: bool,
+    program: Sequence[str],
+    packages: Sequence[Path] = (),
 ) -> Command:
-    """The same for a command of an agent: of all work folders it sees only its own.
+    """The same for a command of an agent: of all work folders it sees only its own, and the packages of a kernel.
 
     That one is mounted by its descriptor, since code of the tenant's may have changed what its path leads to. Old
     versions of bubblewrap hand the descriptor on: `program` has to close it before anything of the tenant's runs.
@@ -107,6 +115,9 @@ def shell_command(
     descriptor = os.dup(work.descriptor)
     mounted = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT, "--perms", "0755", "--dir", INSIDE_JOBS]
     mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_drive_and_environment(places)]
+    mounted += ["--perms", "0755", "--dir", INSIDE_KERNEL] if packages else []
+    for package in packages:
+        mounted += ["--ro-bind", str(package), f"{INSIDE_KERNEL}/{package.name}"]
     command = _command(bwrap, mounted, uid=uid, as_root=as_root, program=program, tmp=f"{work.inside}/{TMP}")
     return Command(command.argv, [*command.descriptors, descriptor])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +15,14 @@ from .house import House
 from .inside import shell
 from .inside.filters import AF_INET, AF_INET6, AF_UNIX
 from .launch import MEMORY_ROOM_BYTES, USER_PROCESSES, VARIABLES
-from .places import JobPlaces
+from .places import INSIDE_KERNEL, JobPlaces
 from .spec import ParentSpec
 
 MOST_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
+
+
+Hear = Callable[[str, bytes], Coroutine[Any, Any, None]]
+"""Takes what a command prints, by stream; reading waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,11 @@ class Order:
     """Of the work folder."""
     limits: RunLimits
     timeout_s: float
-    hear: Callable[[str, bytes], Coroutine[Any, Any, None]]
-    """Takes what it prints, by stream; reading waits for it."""
+    hear: Hear
+    channel: int | None = None
+    """A descriptor that the command keeps, under the same number."""
+    packages: Sequence[Path] = ()
+    """What it sees beside the skill's own, below `/kernel`."""
 
 
 def plan_of(house: House, order: Order, places: JobPlaces) -> shell.Plan:
@@ -56,7 +63,7 @@ def plan_of(house: House, order: Order, places: JobPlaces) -> shell.Plan:
         environment=_environment(spec, places, folder),
         uid=spec.uid if os.geteuid() == 0 and house.layers.confines else None,
         limits=limits,
-        readable=places.readable,
+        readable=[*places.readable, *([INSIDE_KERNEL] if order.packages else [])],
         writable=[*places.writable, folder],
         landlock=house.layers.landlock_abi > 0,
         seccomp=house.layers.seccomp,

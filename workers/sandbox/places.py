@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import puras
 
@@ -19,6 +20,7 @@ INSIDE_DEPLOYMENT: Final = "/deployment"
 INSIDE_ENVIRONMENT: Final = "/environment"
 INSIDE_DRIVE: Final = "/drive"
 INSIDE_OURS: Final = "/puras"
+INSIDE_KERNEL: Final = "/kernel"
 
 RUNTIME: Final = Path(inside.__file__).resolve().parent
 KIT: Final = Path(puras.__file__).resolve().parent
@@ -69,8 +71,7 @@ def prepare_links(folder: Path) -> None:
     for name, target in (("puras", KIT), ("puras_inside", RUNTIME)):
         link = folder / name
         if not link.is_symlink() or link.readlink() != target:
-            fresh = folder / f".{name}.{os.getpid()}"
-            fresh.unlink(missing_ok=True)
+            fresh = folder / f".{name}.{uuid4().hex}"
             fresh.symlink_to(target)
             fresh.replace(link)
 

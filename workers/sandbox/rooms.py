@@ -21,7 +21,7 @@ class RoomKey(NamedTuple):
     """Agents with the same key share a room."""
 
     project_id: UUID
-    deployment_id: UUID
+    deployment_id: UUID | None
     skill_name: str
 
 

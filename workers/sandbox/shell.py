@@ -99,13 +99,14 @@ class _Running:
         ground = self._house.ground
         host, places = self._places()
         command = self._command(host, places)
+        kept = [] if self._order.channel is None else [self._order.channel]
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command.argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=[*command.descriptors, self._theirs.fileno()],
+                pass_fds=[*command.descriptors, self._theirs.fileno(), *kept],
                 env={} if ground.is_mounted else {name: VARIABLES[name] for name in ("PATH", "LANG")},
                 cwd="/",
                 start_new_session=True,
@@ -179,7 +180,7 @@ class _Running:
     def _command(self, host: HostPlaces, places: JobPlaces) -> mounts.Command:
         code = (
             f"import sys; sys.path.insert(0, {places.kit!r}); from puras_inside import shell; del sys.path[0]; "
-            f"shell.main({self._theirs.fileno()})"
+            f"shell.main({self._theirs.fileno()}, {self._order.channel})"
         )
         program = [str(BASE_PYTHON), *_PYTHON, code]
         bwrap, spec = self._house.layers.bwrap, self._order.spec
@@ -187,7 +188,15 @@ class _Running:
             return mounts.Command(program, [])
         uid = spec.uid if spec.uid is not None else os.getuid()
         work = mounts.Work(self._order.descriptor, f"{places.jobs}/{self._order.name}")
-        return mounts.shell_command(bwrap, host, work, uid=uid, as_root=os.geteuid() == 0, program=program)
+        return mounts.shell_command(
+            bwrap,
+            host,
+            work,
+            uid=uid,
+            as_root=os.geteuid() == 0,
+            program=program,
+            packages=self._order.packages,
+        )
 
     async def _message(self) -> wire.Message:
         """The next message of the process that waits for the command."""

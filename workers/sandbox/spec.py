@@ -14,7 +14,7 @@ class ParentKey(NamedTuple):
     """Jobs with the same key can share one warm parent."""
 
     project_id: UUID
-    deployment_id: UUID
+    deployment_id: UUID | None
     skill_name: str
     secrets_version: str
     environment: Path | None

@@ -17,7 +17,8 @@ from typing import Final, Literal, NamedTuple
 
 from backend import duties
 
-from .disk_use import folder_bytes, nameless_bytes, written_bytes
+from .disk_use import MOST_FILES, folder_bytes, free_files, nameless_bytes, written_bytes
+from .kernel_memory import kernel_bytes
 
 TICK_S: Final = 0.2
 _WALK_SHARE: Final = 20  # a walk that took a second is repeated after twenty
@@ -46,6 +47,15 @@ class Watched:
     is_over: bool = False
     is_tree: bool = False
     """It is the first of a namespace: all that descends from it counts, whatever groups they are in."""
+    free_files: int = field(init=False)
+    """That the drive's file system had room for when the watch began."""
+
+    def __post_init__(self) -> None:
+        self.free_files = free_files(self.drive)
+
+    def may_have_made_files(self) -> bool:
+        """Whether somebody has made so many since then that it is worth a look at the drive: empty ones fill it too."""
+        return self.free_files - free_files(self.drive) > MOST_FILES
 
 
 class Watchdog:
@@ -101,10 +111,11 @@ class Over(NamedTuple):
 class _Usage:
     """What the processes of a group use together."""
 
-    __slots__ = ("cpu_ticks", "pids", "resident_bytes")
+    __slots__ = ("address_spaces", "cpu_ticks", "resident_bytes")
 
     def __init__(self) -> None:
-        self.pids: list[int] = []
+        self.address_spaces: dict[int, int] = {}
+        """Bytes, by the number of the process."""
         self.resident_bytes = 0
         self.cpu_ticks = 0
 
@@ -132,7 +143,7 @@ def _usages(groups: set[int], trees: set[int]) -> dict[int, _Usage]:
         group = members.get(pid, int(fields[2]))
         if group in groups or pid in members:
             usage = usages.setdefault(group, _Usage())
-            usage.pids.append(pid)
+            usage.address_spaces[pid] = int(fields[20])
             usage.resident_bytes += int(fields[21]) * _PAGE_BYTES
             usage.cpu_ticks += sum(map(int, fields[11:15]))
     return usages
@@ -167,7 +178,7 @@ def _members(trees: set[int], parents: dict[int, int]) -> dict[int, int]:
 
 def _over(watched: Watched, usage: _Usage) -> Over | None:
     watched.cpu_s = max(watched.cpu_s, usage.cpu_ticks / _TICKS_PER_S)
-    count = len(usage.pids)
+    count = len(usage.address_spaces)
     if count > watched.processes:  # first, since measuring a thousand processes takes long
         return Over(
             "process_limit", f"ran {count} processes at once, more than its limit of {watched.processes}"
@@ -175,17 +186,22 @@ def _over(watched: Watched, usage: _Usage) -> Over | None:
     memory_bytes = usage.resident_bytes
     if memory_bytes > watched.memory_bytes:
         memory_bytes = _proportional_bytes(usage)
+    kernel = kernel_bytes(usage.address_spaces)
+    memory_bytes += kernel
     watched.peak_memory_bytes = max(watched.peak_memory_bytes, memory_bytes)
     if memory_bytes > watched.memory_bytes:
         used, limit = memory_bytes >> 20, watched.memory_bytes >> 20
-        return Over("memory_limit", f"used {used} MiB of memory, more than its limit of {limit} MiB")
+        of_these = f", {kernel >> 20} of them in page tables, sockets and pipes" if kernel else ""
+        return Over(
+            "memory_limit", f"used {used} MiB of memory{of_these}, more than its limit of {limit} MiB"
+        )
     return _over_disk(watched, usage)
 
 
 def _proportional_bytes(usage: _Usage) -> int:
     """Memory with shared pages split between those who share them: forks share most of theirs."""
     total = 0
-    for pid in usage.pids:
+    for pid in usage.address_spaces:
         try:
             with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
                 line = next((line for line in file if line.startswith(b"Pss:")), b"Pss: 0 kB")
@@ -202,9 +218,11 @@ def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
     if started < watched.walk_at:
         return None
     used = folder_bytes(watched.folder, watched.disk_bytes, since=None)
-    if used <= watched.disk_bytes and written_bytes(usage.pids) > watched.disk_bytes:
+    if used <= watched.disk_bytes and (
+        written_bytes(usage.address_spaces) > watched.disk_bytes or watched.may_have_made_files()
+    ):
         # It wrote more than its folder shows: into the drive, or into files without a name.
-        used += nameless_bytes(usage.pids)
+        used += nameless_bytes(usage.address_spaces)
         if watched.drive is not None:
             used += folder_bytes(watched.drive, watched.disk_bytes, since=watched.since)
     watched.walk_at = started + _WALK_SHARE * (time.monotonic() - started)
@@ -222,7 +240,8 @@ def memory_of(parent: int | None) -> int:
         return 0
     try:
         with open(f"/proc/{parent}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * _PAGE_BYTES
+            size, resident = map(int, file.read().split()[:2])
+        return resident * _PAGE_BYTES + kernel_bytes({parent: size * _PAGE_BYTES})
     except (OSError, IndexError, ValueError):
         return 0
 

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
+from backend.egress.refusals import Reason
 from backend.metrics.instruments import REGISTRY
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.egress.proxy import Proxy
-from workers.sandbox.egress.refusals import Reason
 from workers.sandbox.egress.visit import MOST_RECORDED, Visit
 from workers.sandbox.layers import Layers
 

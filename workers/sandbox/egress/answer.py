@@ -6,8 +6,9 @@ import asyncio
 import re
 from typing import Final
 
+from backend.egress.refusals import Failed
+
 from .body import Count, pipe
-from .refusals import Failed
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r]")
 _MOST_INTERIM: Final = 16

@@ -9,13 +9,14 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
+from backend.egress.dialing import Dialer, Streams
+from backend.egress.refusals import Failed, Malformed, Refused, Turned
+from backend.egress.rules import Rule
+
 from .answer import pass_answer
 from .body import IDLE_S, pipe, send_body
-from .dialing import Dialer, Streams
 from .hearing import heard_apart
-from .refusals import Failed, Malformed, Refused, Turned
 from .request import MOST_HEAD_BYTES, Request, label_of, read_request, said_host
-from .rules import Rule
 from .traffic import Books, Tell, Traffic
 
 MOST_CONNECTIONS: Final = 64  # of one job at once

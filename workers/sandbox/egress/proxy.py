@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from backend import logs
+from backend.egress.rules import Rule
 from backend.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from workers.sandbox.inside import wire
 
 from .doorway import Doorway
-from .rules import Rule
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time

@@ -16,12 +16,12 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from backend.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.egress.rules import Rule
 from workers.sandbox.inside import confine, filters, wire
 from workers.sandbox.inside.syscalls import ARCHITECTURES
 
-from .dialing import LOOKUPS_PER_TENANT, Dialer
 from .door import MOST_OF_A_DOOR, Door
-from .rules import Rule
 
 _NOBODY: Final = 65534
 _AF_NETLINK: Final = 16  # the C library asks for this machine's addresses when it sorts those of a name

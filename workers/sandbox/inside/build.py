@@ -77,6 +77,7 @@ def main() -> None:
 
 
 def _confine(plan: Plan) -> None:
+    confine.end_first()
     if plan.uid is not None:
         confine.become(plan.uid)
     confine.set_dumpable(False)

@@ -3,26 +3,30 @@
 # ruff: noqa: PTH102, PTH118, PTH211
 # (every call runs before a job; pathlib costs)
 
+# Most of what a fork costs are the pages that it touches, each copied; to count a reference is a touch. So whatever can
+# be made ahead is made by the parent, and no more of the standard library is walked through than is needed.
+
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` without its enumerations
 import errno
 import json
 import os
 import resource
-import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
-from . import confine, doors, filters, values, wire
+from . import confine, doors, values, wire
 from .entry import BadEntrypoint, Loaded, call, find, load, own_trace
 from .plan import Plan
-from .syscalls import Architecture
 
 _MAX_LINKS: Final = 1000
+_PATTERNS: Final = "links"  # no slot is called so
 _MAX_MESSAGE: Final = 4000
+_READ_JSON: Final = json.JSONDecoder().raw_decode  # `loads` looks for white space around it
 _NICENESS: Final = 5  # the worker must get to run among a hundred busy processes to end them
 
 
@@ -37,24 +41,35 @@ class Seat(NamedTuple):
     """Private, stdout, stderr, events."""
 
 
+class Link(NamedTuple):
+    """A link in the folder of every job: the skill's files may be opened relative to it, and the drive is there."""
+
+    name: str
+    target: str
+    pattern: str
+    """The same link, made once by the parent: a second name of it costs each job less than a link of its own."""
+
+
 class Ground(NamedTuple):
     """What a parent prepares once for all of its children."""
 
     plan: Plan
-    architecture: Architecture | None
-    landlock_abi: int
-    readable: list[confine.Opened]
-    writable: list[confine.Opened]
+    filters: Sequence[confine.Compiled]
+    fence: confine.Fence | None
     doors: doors.Doors
-    private_to_parent: list[int]
-    """Descriptors that a child must not keep."""
+    private: socket.socket
+    """The number that every child gives to its way to the worker; in the parent it is the control socket."""
+    private_to_parent: Sequence[tuple[int, int]]
+    """First and last of descriptors that a child must not keep."""
+    links: Sequence[Link]
     loaded: Loaded | None
     """None: each child imports by itself."""
 
 
 def run(ground: Ground, seat: Seat) -> NoReturn:
     """Be the process of one job, from right after the fork to its end."""
-    private = _take_seat(ground, seat)
+    _take_seat(ground, seat)
+    private = ground.private
     try:
         loaded, refusal = ground.loaded or _load_here(ground.plan, private), None
     except BadEntrypoint as error:
@@ -64,9 +79,13 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     if job is None or inputs is None:
         os._exit(0)
     private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
-    assignment = json.loads(job)
+    assignment, _ = _READ_JSON(job.decode())
     _begin(assignment, b"" if seat.shares else inputs)
-    answer = _refused(refusal) if loaded is None else _answer(ground, loaded, assignment, json.loads(inputs))
+    answer = (
+        _refused(refusal)
+        if loaded is None
+        else _answer(ground, loaded, assignment, _READ_JSON(inputs.decode())[0])
+    )
     flush()
     try:
         private.sendall(answer)
@@ -80,11 +99,29 @@ def _load_here(plan: Plan, private: socket.socket) -> Loaded:
     return load(plan)
 
 
-def _take_seat(ground: Ground, seat: Seat) -> socket.socket:
+def make_links(plan: Plan) -> list[Link]:
+    """The links that each job's folder is to have, with their patterns."""
+    patterns = f"{plan.jobs}/{_PATTERNS}"
+    os.mkdir(patterns, 0o700)
+    skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
+    with os.scandir(skill) as entries:
+        targets = {entry.name: entry.path for _, entry in zip(range(_MAX_LINKS), entries, strict=False)}
+    links = [
+        Link(name, target, f"{patterns}/{name}")
+        for name, target in targets.items()
+        if name not in ("drive", "tmp") and not name.startswith("_")
+    ]
+    if plan.drive:
+        links.append(Link("drive", plan.drive, f"{patterns}/drive"))
+    for link in links:
+        os.symlink(link.target, link.pattern)
+    return links
+
+
+def _take_seat(ground: Ground, seat: Seat) -> None:
     os.setsid()
-    signal.set_wakeup_fd(-1)
-    for awaited in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM):
-        signal.signal(awaited, signal.SIG_DFL)
+    _signal.set_wakeup_fd(-1)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     private, stdout, stderr, events = seat.descriptors
     for descriptor, number in (
         (stdout, 1),
@@ -98,55 +135,47 @@ def _take_seat(ground: Ground, seat: Seat) -> socket.socket:
         confine.die_with_parent()
     folder = f"{ground.plan.jobs}/{seat.slot}"
     if not seat.shares:
-        _make_folder(ground.plan, folder)
+        os.mkdir(folder, 0o700)
     os.chdir(folder)
-    _narrow(ground, folder)
-    os.environ.update(
-        HOME=folder, TMPDIR=os.path.join(folder, "tmp"), PWD=folder, PURAS_EVENTS_FD=str(wire.EVENTS_FD)
-    )
-    os.environ.update(ground.doors.variables_of(seat.number))
+    if not seat.shares:
+        _fill_folder(ground)
+    _narrow(ground)
+    _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, "tmp"), "PWD": folder})
+    _set_variables(ground.doors.variables_of(seat.number))
     _reseed()
-    return socket.socket(fileno=wire.PRIVATE_FD)
 
 
-def _make_folder(plan: Plan, folder: str) -> None:
-    """The job's folder: `tmp`, `drive`, and links to the skill's files, which may be opened relative to it."""
-    os.mkdir(folder, 0o700)
-    os.mkdir(os.path.join(folder, "tmp"), 0o700)
-    if plan.drive:
-        os.symlink(plan.drive, f"{folder}/drive")
-    else:
-        os.mkdir(f"{folder}/drive", 0o700)
-    skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
-    with os.scandir(skill) as entries:
-        for count, entry in enumerate(entries):
-            if count >= _MAX_LINKS:
-                break
-            if entry.name not in ("drive", "tmp") and not entry.name.startswith("_"):
-                os.symlink(entry.path, f"{folder}/{entry.name}")
+def _fill_folder(ground: Ground) -> None:
+    """What the job's folder has from the beginning: `tmp`, `drive`, and links to the skill's files."""
+    os.mkdir("tmp", 0o700)
+    if not ground.plan.drive:
+        os.mkdir("drive", 0o700)
+    for link in ground.links:
+        try:
+            os.link(link.pattern, link.name, follow_symlinks=False)
+        except (OSError, NotImplementedError):  # no second names of links here
+            os.symlink(link.target, link.name)
 
 
-def _narrow(ground: Ground, folder: str) -> None:
-    if ground.landlock_abi:
-        own = confine.open_existing([folder, *([] if ground.plan.namespaced else ["/proc/self"])])
-        confine.landlock(
-            ground.landlock_abi,
-            readable=ground.readable + own[1:],
-            writable=ground.writable + own[:1],
-            connect_ports=ground.doors.ports,
-        )
+def _narrow(ground: Ground) -> None:
+    if ground.fence is not None:
+        own = confine.open_existing([".", *([] if ground.plan.namespaced else ["/proc/self"])])
+        confine.enclose(ground.fence, writable=own[:1], readable=own[1:])
         for place in own:
             os.close(place.descriptor)
-    for descriptor in ground.private_to_parent:
-        with suppress(OSError):
-            os.close(descriptor)
-    if ground.architecture is not None:
-        if not ground.plan.namespaced:
-            confine.seccomp(filters.confinement(ground.architecture, ground.plan.families))
-        confine.seccomp(filters.one_group(ground.architecture))
+    for first, last in ground.private_to_parent:
+        os.closerange(first, last + 1)
+    for program in ground.filters:
+        confine.put_on(program)
     if sys.platform == "linux":
         # Landlock keeps siblings out; without it nobody of the same user may look in.
-        confine.set_dumpable(bool(ground.landlock_abi) or not ground.plan.seccomp)
+        confine.set_dumpable(ground.fence is not None or not ground.plan.seccomp)
+
+
+def _set_variables(variables: Mapping[str, str]) -> None:
+    """As `os.environ.update` does, without asking first what kind of mapping it is."""
+    for name, value in variables.items():
+        os.environ[name] = value
 
 
 def _reseed() -> None:
@@ -159,7 +188,7 @@ def _reseed() -> None:
 
 
 def _begin(assignment: dict[str, Any], inputs: bytes) -> None:
-    os.environ.update(assignment["environment"])
+    _set_variables(assignment["environment"])
     if inputs:
         _write_inputs(inputs)
     confine.limit(assignment["limits"])

@@ -10,12 +10,14 @@ import stat
 import struct
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from . import filters
 from .syscalls import CAPSET, LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_OOM_SCORE_ADJ, _MOST_OOM_SCORE_ADJ = "/proc/self/oom_score_adj", b"1000"
 _PR_SET_CHILD_SUBREAPER, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 36, 22, 2
 _CREATE_RULESET_VERSION = 1
 _CAPABILITY_VERSION = 0x20080522
@@ -30,7 +32,9 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 
-class _FilterProgram(ctypes.Structure):
+class Compiled(ctypes.Structure):
+    """A filter as the kernel takes it: made once, put on by many."""
+
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
@@ -39,6 +43,16 @@ class Opened(NamedTuple):
 
     descriptor: int
     is_dir: bool
+
+
+class Fence(NamedTuple):
+    """What processes may reach, as the kernel takes it: made once, put up by many, each with a place of its own."""
+
+    filesystem: int
+    """Every right that is fenced."""
+    attributes: bytes
+    rules: Sequence[tuple[int, bytes]]
+    """Kind and body."""
 
 
 def landlock_abi() -> int:
@@ -65,21 +79,36 @@ def landlock(
     abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int]
 ) -> None:
     """Leave to this process and its descendants only the given paths, and these TCP ports to connect to."""
+    enclose(fence_around(abi, readable=readable, writable=writable, connect_ports=connect_ports))
+
+
+def fence_around(
+    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int]
+) -> Fence:
+    """The fence around the given paths, which stay open, and these TCP ports to connect to."""
     filesystem = _rights_of(abi)
     network = 3 if abi >= 4 else 0
     scope = 3 if abi >= 6 else 0  # no abstract sockets and no signals to processes outside
     size = 8 if abi < 4 else 16 if abi < 6 else 24
     attributes = struct.pack("QQQ", filesystem, network, scope)[:size]
+    rules = [_rule_for(place, _READ & filesystem) for place in readable]
+    rules += [_rule_for(place, filesystem) for place in writable]
+    rules += [
+        (_RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port)) for port in (connect_ports if network else ())
+    ]
+    return Fence(filesystem, attributes, rules)
+
+
+def enclose(fence: Fence, *, readable: Sequence[Opened] = (), writable: Sequence[Opened] = ()) -> None:
+    """Put up the fence around this process and its descendants, with places of their own inside of it."""
+    size = ctypes.c_size_t(len(fence.attributes))
     ruleset = _checked(
-        "landlock_create_ruleset",
-        _libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0),
+        "landlock_create_ruleset", _libc.syscall(LANDLOCK_CREATE_RULESET, fence.attributes, size, 0)
     )
-    for places, rights in ((readable, _READ), (writable, filesystem)):
-        for place in places:
-            granted = rights & filesystem if place.is_dir else rights & filesystem & _OF_FILES
-            _add_rule(ruleset, _RULE_PATH, struct.pack("=Qi", granted, place.descriptor))
-    for port in connect_ports if network else ():
-        _add_rule(ruleset, _RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
+    own = [_rule_for(place, _READ & fence.filesystem) for place in readable]
+    own += [_rule_for(place, fence.filesystem) for place in writable]
+    for kind, rule in (*fence.rules, *own):
+        _checked("landlock_add_rule", _libc.syscall(LANDLOCK_ADD_RULE, ruleset, kind, rule, 0))
     no_new_privileges()
     _checked("landlock_restrict_self", _libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
@@ -87,10 +116,19 @@ def landlock(
 
 def seccomp(program: filters.Program) -> None:
     """Put every later system call of this process and its descendants through the program."""
-    code = filters.encode(program)
-    structure = _FilterProgram(len(program), code)
+    put_on(compiled(program))
+
+
+def compiled(program: filters.Program) -> Compiled:
+    """The program, ready for `put_on`."""
+    return Compiled(len(program), filters.encode(program))
+
+
+def put_on(program: Compiled) -> None:
+    """Put every later system call of this process and its descendants through the program."""
     no_new_privileges()
-    _checked("seccomp", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(structure), 0, 0))
+    answer = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
+    _checked("seccomp", answer)
 
 
 def no_new_privileges() -> None:
@@ -124,6 +162,16 @@ def adopt_orphans() -> None:
     _checked("subreaper", _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 
 
+def end_first() -> None:
+    """Have a machine without memory end this process and its descendants before any other: no worker, no database."""
+    with suppress(OSError):
+        descriptor = os.open(_OOM_SCORE_ADJ, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, _MOST_OOM_SCORE_ADJ)
+        finally:
+            os.close(descriptor)
+
+
 def set_dumpable(dumpable: bool) -> None:
     """Say whether processes of the same user may look into this one."""
     _checked("dumpable", _libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
@@ -148,8 +196,9 @@ def _rights_of(abi: int) -> int:
     return rights
 
 
-def _add_rule(ruleset: int, kind: int, rule: bytes) -> None:
-    _checked("landlock_add_rule", _libc.syscall(LANDLOCK_ADD_RULE, ruleset, kind, rule, 0))
+def _rule_for(place: Opened, rights: int) -> tuple[int, bytes]:
+    granted = rights if place.is_dir else rights & _OF_FILES
+    return _RULE_PATH, struct.pack("=Qi", granted, place.descriptor)
 
 
 def _checked(what: str, answer: int) -> int:

@@ -21,6 +21,8 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
 _PR_SET_PDEATHSIG = 1
+_SOL_SOCKET = 1
+_SIZES_OF_BUFFERS: Final = (7, 8, 32, 33)  # SO_{SND,RCV}BUF and their forms for the privileged
 
 
 class Instruction(NamedTuple):
@@ -47,6 +49,8 @@ def confinement(architecture: Architecture, families: Sequence[int]) -> Program:
         *_when(architecture, "socket", _only(families, otherwise=errno.EAFNOSUPPORT)),
         # A sandbox must not outlive the worker, nor one job change the limits of another.
         *_when(architecture, "prctl", _refused_if_equal(_PR_SET_PDEATHSIG)),
+        # What lies in a socket is memory of no process; the watchdog counts on the size that they are made with.
+        *_when(architecture, "setsockopt", _ignored(_SOL_SOCKET, _SIZES_OF_BUFFERS)),
         *_when(architecture, "prlimit64", _only([0], otherwise=errno.EPERM)),
         *_when(architecture, "move_pages", _only([0], otherwise=errno.EPERM)),
         *_when(architecture, "migrate_pages", _only([0], otherwise=errno.EPERM)),
@@ -110,6 +114,19 @@ def _refused_if_equal(value: int) -> Program:
         Instruction(_EQUAL, 0, 1, value),
         *_answer(errno.EPERM),
         Instruction(_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def _ignored(first: int, seconds: Sequence[int]) -> Program:
+    """Let the call "succeed" and do nothing if its second argument is `first` and its third one of `seconds`."""
+    tests = [Instruction(_EQUAL, len(seconds) - place, 0, value) for place, value in enumerate(seconds)]
+    return [
+        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + 8),
+        Instruction(_EQUAL, 0, 1 + len(tests), first),
+        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + 16),
+        *tests,
+        Instruction(_RETURN, 0, 0, _ALLOW),
+        *_answer(0),
     ]
 
 

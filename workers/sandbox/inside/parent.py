@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import platform
 import select
 import signal
 import site
@@ -77,6 +76,7 @@ def _take_control(descriptor: int) -> socket.socket:
 
 def _confine(plan: Plan) -> None:
     """From here on this process can do no more than its tenant may."""
+    confine.end_first()
     if plan.uid is not None:
         confine.become(plan.uid)
     if sys.platform == "linux":
@@ -84,7 +84,7 @@ def _confine(plan: Plan) -> None:
         confine.set_dumpable(False)
         confine.die_with_parent()
     if plan.seccomp and plan.namespaced:
-        confine.seccomp(filters.confinement(ARCHITECTURES[platform.machine()], plan.families))
+        confine.seccomp(filters.confinement(ARCHITECTURES[os.uname().machine], plan.families))
     confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
 
 
@@ -111,17 +111,20 @@ def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, doors: Doo
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    for inherited in (signal.SIGPIPE, signal.SIGTERM):
+        signal.signal(inherited, signal.SIG_DFL)
+    os.environ["PURAS_EVENTS_FD"] = str(wire.EVENTS_FD)
     readable = confine.open_existing(plan.readable) if plan.landlock else []
     writable = confine.open_existing(plan.writable) if plan.landlock else []
     opened = [place.descriptor for place in (*readable, *writable)]
     ground = child.Ground(
         plan=plan,
-        architecture=ARCHITECTURES[platform.machine()] if plan.seccomp else None,
-        landlock_abi=confine.landlock_abi() if plan.landlock else 0,
-        readable=readable,
-        writable=writable,
+        filters=_filters_of_children(plan),
+        fence=_fence(plan, readable, writable, doors),
         doors=doors,
-        private_to_parent=[*opened, woken.fileno(), wake.fileno()],
+        private=socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, wire.PRIVATE_FD),
+        private_to_parent=_ranges([*opened, woken.fileno(), wake.fileno()]),
+        links=child.make_links(plan) if plan.function else [],  # elsewhere the folders are there
         loaded=loaded,
     )
     wire.send(control, {"type": "ready"})
@@ -137,6 +140,35 @@ def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, doors: Doo
                 _reap(control, children)
             elif not _obey(control, ground, children):
                 return
+
+
+def _filters_of_children(plan: Plan) -> list[confine.Compiled]:
+    """What every child puts on beside the filter that it inherits, if it inherits one."""
+    if not plan.seccomp:
+        return []
+    architecture = ARCHITECTURES[os.uname().machine]
+    programs = [] if plan.namespaced else [filters.confinement(architecture, plan.families)]
+    return [confine.compiled(program) for program in (*programs, filters.one_group(architecture))]
+
+
+def _fence(
+    plan: Plan, readable: list[confine.Opened], writable: list[confine.Opened], doors: Doors
+) -> confine.Fence | None:
+    abi = confine.landlock_abi() if plan.landlock else 0
+    if not abi:
+        return None
+    return confine.fence_around(abi, readable=readable, writable=writable, connect_ports=doors.ports)
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """The numbers as ranges of neighbours, first and last."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges
 
 
 def _obey(control: socket.socket, ground: child.Ground, children: dict[int, int]) -> bool:

@@ -45,9 +45,9 @@ class Plan(NamedTuple):
     egress: bool
 
 
-def main(control_fd: int) -> NoReturn:
-    """Serve one command."""
-    _close_all_but(control_fd)
+def main(control_fd: int, channel_fd: int | None = None) -> NoReturn:
+    """Serve one command, which keeps the channel if there is one."""
+    _close_all_but(control_fd, *(() if channel_fd is None else (channel_fd,)))
     os.set_inheritable(control_fd, False)
     control = socket.socket(fileno=control_fd)
     wire.send(control, {"type": "seated"})  # tells the worker whom to watch
@@ -67,15 +67,16 @@ def main(control_fd: int) -> NoReturn:
     os._exit(0)
 
 
-def _close_all_but(control_fd: int) -> None:
+def _close_all_but(*kept: int) -> None:
     """Among what was handed on may be a descriptor of the work folder, and from that one leads a way out."""
     for name in os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"):
-        if int(name) not in (0, 1, 2, control_fd):
+        if int(name) not in (0, 1, 2, *kept):
             with suppress(OSError):  # the one that listed them is closed already
                 os.close(int(name))
 
 
 def _confine(plan: Plan, doors: Doors) -> None:
+    confine.end_first()
     if plan.uid is not None:
         confine.become(plan.uid)
     if sys.platform == "linux":

@@ -82,6 +82,7 @@ NUMBERS: Final[dict[str, tuple[int, int]]] = {
     "setpgid": (109, 154),
     "setpriority": (141, 140),
     "setsid": (112, 157),
+    "setsockopt": (54, 208),
     "shmat": (30, 196),
     "shmget": (29, 194),
     "socket": (41, 198),

@@ -30,6 +30,11 @@ _MENDS: Final = {
 }
 
 
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+)
+
+
 class NotJson(ValueError):
     """A value that JSON cannot hold; the message says where it is and what to do."""
 
@@ -43,8 +48,7 @@ def encode(value: Any) -> bytes:
     problem = problem_of(value)
     if problem is not None:
         raise NotJson(problem)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
-    return text.encode()
+    return _ENCODER.encode(value).encode()
 
 
 def decode(raw: bytes | bytearray) -> Any:

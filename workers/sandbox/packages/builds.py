@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import platform
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from backend.storage.shelf import touch
 
@@ -78,7 +77,7 @@ class Builder:
         box = BuildBox(
             bwrap, self.shop.layers, self.shop.watchdog, self.shop.limits, self.uid, work, self.log
         )
-        environment = self.shop.wheels / f".{target.name}.{os.getpid()}"
+        environment = self.shop.wheels / f".{target.name}.{uuid4().hex}"
         try:
             await downloads.fetch(source, work / build.ARCHIVE)
             await self._build(source, box, environment)

@@ -13,6 +13,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from ..errors import EnvironmentFailed
 from ..inside import build
@@ -51,8 +52,7 @@ def take_wheel(work: Path, source: Source, target: Path) -> None:
         raise EnvironmentFailed(f"the wheel of {source.name} cannot be taken: {error}") from None
     finally:
         os.close(folder)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.wheel")
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = target.with_name(f".{target.name}.{uuid4().hex}.wheel")
     draft.mkdir(mode=0o755)
     (draft / names[0]).write_bytes(data)
     with suppress(OSError):  # another process was first, with the same source

@@ -1,0 +1,123 @@
+"""Reading kernels of notebooks: how they are, and what their cells have given since one last looked."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth.principal import Principal, Role, visible
+from backend.db import Database
+from backend.events.wakeups import WakeUps
+from backend.jobs import queries as jobs
+from backend.jobs.schemas import JobView
+from backend.jobs.tables import Job
+from backend.notebooks.kernels import find
+from backend.notebooks.schemas import CellView, EndReason, KernelStatus, KernelView
+from backend.notebooks.tables import NotebookCell, NotebookKernel
+
+REREAD_S: Final = 1.0
+"""A kernel is looked at again at least this often, whether Redis rings or not."""
+MOST_LISTED: Final = 200
+_OVER: Final = frozenset({"succeeded", "failed", "cancelled"})
+_ENDED_BY: Final[dict[str, EndReason]] = {"succeeded": "idle", "cancelled": "stopped", "failed": "failed"}
+_LOST: Final = frozenset({"worker_lost", "kernel_lost"})
+
+
+async def list_(session: AsyncSession, principal: Principal) -> list[KernelView]:
+    """The project's kernels that live, newest first, without their cells."""
+    principal.require(Role.VIEWER, "jobs:read")
+    query = visible(NotebookKernel, principal).join(
+        Job, (col(Job.id) == NotebookKernel.id) & col(Job.finished_at).is_(None)
+    )
+    query = query.order_by(col(NotebookKernel.created_at).desc()).limit(MOST_LISTED)
+    kernels = (await session.scalars(query)).all()
+    return [await _view(session, principal, kernel, after=kernel.revision) for kernel in kernels]
+
+
+async def look(session: AsyncSession, principal: Principal, kernel_id: UUID, *, after: int = 0) -> KernelView:
+    """The kernel, with the cells that have changed since its revision was `after`.
+
+    Raises:
+        KernelNotFound: the project has none such.
+    """
+    principal.require(Role.VIEWER, "jobs:read")
+    return await _view(session, principal, await find(session, principal, kernel_id), after=after)
+
+
+async def wait(
+    database: Database,
+    wakeups: WakeUps,
+    principal: Principal,
+    kernel_id: UUID,
+    *,
+    seen: KernelView | None,
+    after: int,
+    wait_s: float,
+) -> KernelView:
+    """The kernel as soon as there is something new, or as it is after `wait_s`; holds no connection meanwhile."""
+    with wakeups.bell(kernel_id) as bell:
+        while True:
+            async with database.transaction() as session:
+                view = await look(session, principal, kernel_id, after=after)
+            seen = seen or view
+            is_new = view.revision > after or (view.status, view.reason) != (seen.status, seen.reason)
+            if is_new or wait_s <= 0 or view.status == "ended":
+                return view
+            left_s = min(wait_s, REREAD_S)
+            await bell.wait(left_s)
+            wait_s -= left_s
+
+
+async def _view(
+    session: AsyncSession, principal: Principal, kernel: NotebookKernel, *, after: int
+) -> KernelView:
+    job = await jobs.get_job(session, principal, kernel.id)
+    query = visible(NotebookCell, principal).where(
+        col(NotebookCell.kernel_id) == kernel.id,
+        (col(NotebookCell.revision) > after) | col(NotebookCell.status).in_(("queued", "running")),
+    )
+    rows = (await session.scalars(query.order_by(col(NotebookCell.number)))).all()
+    is_over = job.status in _OVER
+    is_busy = any(row.status in ("queued", "running") for row in rows)
+    shown = [row for row in rows if row.revision > after or is_over]
+    same = ("id", "project_id", "skillpack_id", "path", "owner", "boots", "said", "revision", "created_at")
+    return KernelView(
+        **{name: getattr(kernel, name) for name in same},
+        status=_status(job, kernel, is_busy=is_busy),
+        reason=_reason(job),
+        ended_by=_ended_by(job) if is_over else None,
+        cells=[_cell(row, is_over=is_over) for row in shown],
+    )
+
+
+def _status(job: JobView, kernel: NotebookKernel, *, is_busy: bool) -> KernelStatus:
+    if job.status in _OVER:
+        return "ended"
+    if job.status != "running" or kernel.boots == 0:
+        return "starting"
+    return "busy" if is_busy else "idle"
+
+
+def _reason(job: JobView) -> str:
+    if job.status == "succeeded":
+        return str((job.result or {}).get("why", ""))
+    return job.error or job.waiting_reason or ""
+
+
+def _ended_by(job: JobView) -> EndReason:
+    return "lost" if job.error_code in _LOST else _ENDED_BY[job.status]
+
+
+def _cell(row: NotebookCell, *, is_over: bool) -> CellView:
+    is_lost = is_over and row.status in ("queued", "running")
+    same: Any = {name: getattr(row, name) for name in ("id", "cell", "number", "outputs", "revision")}
+    return CellView(
+        **same,
+        status="lost" if is_lost else row.status,
+        execution_count=row.count,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

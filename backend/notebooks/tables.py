@@ -1,0 +1,78 @@
+"""Tables of the kernels of notebooks, and of the cells that they run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Column, Field, SQLModel
+
+from backend.clock import now
+from backend.db import Timestamp
+
+CELL_STATUSES = ("queued", "running", "ok", "error", "interrupted", "dropped")
+
+
+class NotebookKernel(SQLModel, table=True):
+    """The kernel of one notebook for one person. It is a job: whether it lives, that one says."""
+
+    __tablename__: ClassVar[str] = "notebook_kernels"
+    __table_args__ = (
+        Index("ix_notebook_kernels_project_id_created_at", "project_id", text("created_at DESC")),
+        Index("ix_notebook_kernels_skillpack_id", "skillpack_id"),
+    )
+
+    id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
+    """Of its job."""
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    skillpack_id: UUID = Field(foreign_key="skillpacks.id", ondelete="CASCADE")
+    path: str = Field(max_length=1024)
+    """Of the notebook in the working copy, when the kernel was started."""
+    owner: str = Field(max_length=200)
+    """Who started it."""
+    boots: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How often a Python process has begun in it, each without the variables of the one before."""
+    said: str = Field(default="", max_length=2_000, sa_column_kwargs={"server_default": text("''")})
+    """What has happened to it last, in a sentence."""
+    interrupts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How often somebody asked to interrupt it."""
+    restarts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """How often somebody asked to begin it anew."""
+    revision: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """Counts what has changed in it and its cells."""
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+
+
+class NotebookCell(SQLModel, table=True):
+    """One run of one cell."""
+
+    __tablename__: ClassVar[str] = "notebook_cells"
+    __table_args__ = (
+        CheckConstraint(f"status in {CELL_STATUSES}", name="status"),
+        UniqueConstraint("kernel_id", "number"),
+        Index("ix_notebook_cells_project_id", "project_id"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    kernel_id: UUID = Field(foreign_key="notebook_kernels.id", ondelete="CASCADE")
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    number: int
+    """1, 2, 3… in the order in which they are run."""
+    cell: str = Field(max_length=64)
+    """Id of the cell in its notebook."""
+    code: str
+    status: str = "queued"
+    count: int | None = None
+    """What stands before it in brackets."""
+    outputs: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    """As nbformat 4 has them."""
+    revision: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """Of the kernel when it was changed last."""
+    created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
+    started_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    ended_at: datetime | None = Field(default=None, sa_type=Timestamp)

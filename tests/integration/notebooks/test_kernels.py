@@ -1,0 +1,260 @@
+"""Kernels of notebooks: cells run in order in a sandbox, and what they give is stored as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from tests.integration.notebooks.conftest import KERNELS, Kernel, Lab
+from workers.notebooks.gathered import MOST_CHARACTERS, MOST_TEXT_CHARACTERS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+def text_of(cell: Any) -> str:
+    return "".join(one.get("text", "") for one in cell["outputs"])
+
+
+async def test_variables_stay_and_the_last_value_is_shown(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run("x = 20", "print('hi')\nx + 1")
+    assert (cell["status"], cell["execution_count"]) == ("ok", 2)
+    assert cell["outputs"] == [
+        {"output_type": "stream", "name": "stdout", "text": "hi\n"},
+        {
+            "output_type": "execute_result",
+            "data": {"text/plain": "21"},
+            "metadata": {},
+            "execution_count": 2,
+        },
+    ]
+
+
+async def test_whoever_looks_is_told_what_has_changed_and_no_more(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    await kernel.run("1")
+    seen = await kernel.look()
+    assert (await kernel.look(after=seen["revision"]))["cells"] == []
+    waiting = asyncio.create_task(kernel.look(after=seen["revision"], wait_s=20))
+    (cell_id,) = await kernel.queue("2")
+    newer = await waiting
+    assert newer["revision"] > seen["revision"]
+    assert [one["id"] for one in newer["cells"]] == [cell_id]
+    await kernel.ended([cell_id])
+
+
+async def test_output_is_there_while_the_cell_still_runs(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    (cell_id,) = await kernel.queue("import time\nprint('begun', flush=True)\ntime.sleep(600)")
+    await kernel.until_running(cell_id)
+    assert (await kernel.look())["status"] == "busy"
+    await kernel.post("interrupt")
+    await kernel.ended([cell_id])
+
+
+async def test_a_picture_and_html_are_kept_as_the_notebook_has_them(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run(
+        "import base64\nfrom IPython.display import HTML, Image, display\n"
+        f"display(Image(data=base64.b64decode('{PNG}'), format='png'))\ndisplay(HTML('<b>hello</b>'))"
+    )
+    picture, html = (one["data"] for one in cell["outputs"])
+    assert picture["image/png"].strip() == PNG
+    assert html["text/html"] == "<b>hello</b>"
+
+
+async def test_an_error_has_its_traceback_and_what_waits_behind_it_is_dropped(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    failed, behind = await kernel.ended(await kernel.queue("1 / 0", "y = 1"))
+    assert (failed["status"], behind["status"]) == ("error", "dropped")
+    (error,) = failed["outputs"]
+    assert (error["output_type"], error["ename"]) == ("error", "ZeroDivisionError")
+    plain = re.sub("\x1b\\[[0-9;]*m", "", "".join(error["traceback"]))
+    assert "1 / 0" in plain
+    assert (await kernel.run("'y' in dir()"))["outputs"][0]["data"]["text/plain"] == "False"
+
+
+async def test_an_endless_loop_is_interrupted_and_variables_stay(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    await kernel.run("x = 7")
+    looping, behind = await kernel.queue("print('looping', flush=True)\nwhile True: pass", "x = 8")
+    await kernel.until_running(looping)
+    await kernel.post("interrupt")
+    first, second = await kernel.ended([looping, behind])
+    assert (first["status"], second["status"]) == ("interrupted", "dropped")
+    assert (await kernel.run("x"))["outputs"][0]["data"]["text/plain"] == "7"
+
+
+async def test_a_restart_forgets_everything_even_under_a_cell_that_is_deaf(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    await kernel.run("x = 7")
+    (deaf,) = await kernel.queue(
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\n"
+        "while True: time.sleep(1)"
+    )
+    await kernel.until_running(deaf)
+    await kernel.post("restart")
+    seen = await kernel.until(lambda one: one["boots"] == 2 and one["status"] == "idle")
+    assert "begun anew" in seen["said"]
+    assert [one["status"] for one in seen["cells"]] == ["ok", "interrupted"]
+    cell = await kernel.run("x")
+    assert (cell["status"], cell["execution_count"]) == ("error", 1)
+
+
+async def test_a_kernel_that_dies_is_told_and_begun_anew(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run("import os; os._exit(3)")
+    assert cell["status"] == "error"
+    assert "the kernel is gone" in text_of(cell)
+    seen = await kernel.until(lambda one: one["boots"] == 2)
+    assert "begun anew" in seen["said"]
+    assert (await kernel.run("2 + 2"))["outputs"][0]["data"]["text/plain"] == "4"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "for _ in range(3000): print('x' * 1000)",
+        "from IPython.display import HTML, display\nfor n in range(2000): display(HTML(str(n)))",
+        "from IPython.display import HTML, display\nfor n in range(8): display(HTML('x' * 900_000))",
+        "from IPython.display import HTML\nHTML('x' * 9_000_000)",
+        "raise ValueError('x' * 3_000_000)",
+    ],
+    ids=["prints", "outputs", "large ones", "one huge", "an error"],
+)
+async def test_a_bomb_of_output_is_bounded_and_said(lab: Lab, bomb: str) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run(bomb)
+    size = sum(len(str(one)) for one in cell["outputs"])
+    assert size < MOST_CHARACTERS + MOST_TEXT_CHARACTERS + 10_000
+    assert "left out" in text_of(cell) or "too large" in text_of(cell) or cell["status"] == "error"
+    assert (await kernel.run("1"))["status"] == "ok"
+
+
+async def test_a_progress_bar_leaves_its_last_state(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run("for n in range(5): print(f'\\r{n}/4', end='', flush=True)\nprint('\\ndone')")
+    assert text_of(cell) == "4/4\ndone\n"
+
+
+async def test_what_is_cleared_and_shown_anew_is_there_once(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run(
+        "from IPython.display import clear_output, display\nprint('before'); clear_output(wait=True); print('after')\n"
+        "shown = display('one', display_id=True); shown.update('two')"
+    )
+    assert cell["outputs"][0]["text"] == "after\n"
+    assert cell["outputs"][1]["data"]["text/plain"] == "'two'"
+    assert len(cell["outputs"]) == 2
+
+
+async def test_characters_that_no_database_stores_are_replaced(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run("print('a\\0b')\n'\\ud800'")
+    assert cell["status"] == "ok"
+    assert text_of(cell) == "a\ufffdb\n"
+
+
+async def test_it_has_the_files_of_the_working_copy_and_the_drive(lab: Lab) -> None:
+    project = await lab.project()
+    await project.http.get("/v1/drafts")
+    await project.http.put("/v1/drafts/files/skills/double/words.py", content=b"WORD = 'owl'\n")
+    await project.http.put("/v1/drive/files/seen.txt", content=b"in the drive")
+    kernel = await lab.kernel(project)
+    cell = await kernel.run("import sys; sys.path.append('skills/double')\nimport words; words.WORD")
+    assert cell["outputs"][0]["data"]["text/plain"] == "'owl'"
+    assert text_of(await kernel.run("import os; print(sorted(os.listdir('drive')))")) != ""
+
+
+async def test_nothing_of_the_host_of_others_or_of_secrets_is_within_its_reach(lab: Lab) -> None:
+    mine, other = await lab.project(), await lab.project("Other")
+    await mine.http.put("/v1/secrets/API_TOKEN", json={"value": "a-secret-of-the-project"})
+    beside = await lab.kernel(other)
+    await beside.run("open('theirs.txt', 'w').write('theirs'); open('drive/theirs.txt', 'w').write('theirs')")
+    kernel = await lab.kernel(mine)
+    home = lab.instance.settings.home
+    look = (
+        "import glob, os\n"
+        "found = []\n"
+        f"for place in ('/root', '/home', '/etc/shadow', {str(home)!r}, {str(home / 'storage')!r}):\n"
+        "    try: found += os.listdir(place) if os.path.isdir(place) else [open(place).read()]\n"
+        "    except OSError: pass\n"
+        "found += [path for path in glob.glob('/**/theirs.txt', recursive=True)]\n"
+        "found += [name for name in os.environ if 'TOKEN' in name or 'DATABASE' in name or 'SECRET' in name]\n"
+        "print(found)"
+    )
+    assert text_of(await kernel.run(look)) == "[]\n"
+
+
+async def test_the_instance_itself_cannot_be_reached_over_the_network(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run(
+        "import urllib.request\n"
+        "for place in ('http://127.0.0.1:8123/v1/jobs', 'http://169.254.169.254/'):\n"
+        "    try: urllib.request.urlopen(place, timeout=5); print('open')\n"
+        "    except OSError: print('closed')"
+    )
+    assert text_of(cell) == "closed\nclosed\n"
+
+
+async def test_it_is_a_job_that_can_be_cancelled(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    job = (await kernel.project.http.get(f"/v1/jobs/{kernel.id}")).json()
+    assert (job["type"], job["skill_name"], job["source"]) == ("kernel", "@notebook", "notebook")
+    (cell_id,) = await kernel.queue("print('on', flush=True)\nwhile True: pass")
+    await kernel.until_running(cell_id)
+    assert (await kernel.project.http.post(f"/v1/jobs/{kernel.id}/cancel")).is_success
+    seen = await kernel.until(lambda one: one["status"] == "ended")
+    assert seen["ended_by"] == "stopped"
+    assert seen["cells"][-1]["status"] == "lost"
+    refused = await kernel.project.http.post(
+        f"{KERNELS}/{kernel.id}/cells", json={"cells": [{"cell": "a", "code": "1"}]}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (409, "kernel_ended")
+    replayed = await kernel.project.http.post(f"/v1/jobs/{kernel.id}/replay")
+    assert (replayed.status_code, replayed.json()["code"]) == (409, "kernel_not_replayed")
+
+
+async def test_the_same_notebook_has_one_kernel_and_a_new_one_after_its_end(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    again = await lab.kernel(kernel.project)
+    assert again.id == kernel.id
+    assert (await kernel.project.http.delete(f"{KERNELS}/{kernel.id}")).status_code == 204
+    await kernel.until(lambda one: one["status"] == "ended")
+    assert (await kernel.project.http.get(KERNELS)).json() == []
+    fresh: Kernel = await lab.kernel(kernel.project)
+    assert fresh.id != kernel.id
+
+
+async def test_a_working_copy_without_a_skill_is_no_obstacle(lab: Lab) -> None:
+    project = await lab.projects.make("Empty")
+    await lab.top_up(project)
+    kernel = await lab.kernel(project)
+    assert (await kernel.run("1 + 1"))["status"] == "ok"
+
+
+async def test_a_skill_cell_says_its_files_and_what_is_wrong_with_it(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run(
+        "%load_ext puras",
+        '%%skill word-count --requires "httpx==0.28"\n@puras.skill(network="none")\n'
+        'def word_count(text: str) -> dict[str, int]:\n    """Counts words."""\n'
+        '    return {"words": len(text.split())}',
+    )
+    (told,) = [
+        one["data"]["application/vnd.puras.skill+json"] for one in cell["outputs"] if "data" in one
+    ]
+    assert (told["name"], told["kind"]) == ("word-count", "function")
+    assert set(told["files"]) == {"main.py", "skill.yaml", "requirements.txt"}
+    assert "network: none" in told["files"]["skill.yaml"]
+    assert text_of(await kernel.run("print(word_count('a b'))")) == "{'words': 2}\n"
+    prompt = await kernel.run("%%skill answer\nAnswer in one sentence.")
+    files = prompt["outputs"][0]["data"]["application/vnd.puras.skill+json"]["files"]
+    assert files["prompt.md"] == "Answer in one sentence.\n"
+    wrong = await kernel.run("%%skill Bad Name\nx")
+    assert "%%skill NAME" in str(wrong["outputs"])

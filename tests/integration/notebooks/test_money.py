@@ -1,0 +1,31 @@
+"""A kernel that costs something: it holds no more of the wallet than a job may, and ends when that is used up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.notebooks.conftest import Lab
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def notebook_settings() -> dict[str, Any]:
+    return {"compute_micros_per_second": 50_000, "job_cap_usd": 0.4}
+
+
+async def test_a_kernel_leaves_the_wallet_to_other_jobs_and_ends_with_what_it_holds(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    money = (await kernel.project.http.get("/v1/billing/balance")).json()
+    assert money["reserved_micros"] == 400_000, "of a dollar; eight hours would cost 1,440"
+    (cell,) = await kernel.queue("print('on', flush=True)\nwhile True: pass")
+    seen = await kernel.until(lambda one: one["status"] == "ended")
+    assert "is used up" in seen["reason"]
+    (run,) = [one for one in seen["cells"] if one["id"] == cell]
+    assert (run["status"], run["outputs"][0]["text"]) == ("interrupted", "on\n")
+    job = (await kernel.project.http.get(f"/v1/jobs/{kernel.id}")).json()
+    assert (job["status"], job["cost_micros"]) == ("succeeded", 400_000)
+    money = (await kernel.project.http.get("/v1/billing/balance")).json()
+    assert (money["balance_micros"], money["reserved_micros"]) == (600_000, 0)

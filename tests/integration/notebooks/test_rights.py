@@ -1,0 +1,148 @@
+"""Who may have a kernel, and whose."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from backend.auth import keys, sessions, users
+from backend.auth.keys import Limits
+from backend.auth.principal import Role
+from backend.projects import members
+from tests.integration.deployments.conftest import Project
+from tests.integration.notebooks.conftest import KERNELS, PATH, Lab
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CELLS = {"cells": [{"cell": "a", "code": "1"}]}
+
+
+async def queued(project: Project) -> str:
+    """A kernel that no worker has begun."""
+    answer = await project.http.post(KERNELS, json={"path": PATH})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def requests(kernel_id: str) -> list[tuple[str, str, Any]]:
+    return [
+        ("GET", f"{KERNELS}/{kernel_id}", None),
+        ("POST", f"{KERNELS}/{kernel_id}/cells", CELLS),
+        ("POST", f"{KERNELS}/{kernel_id}/interrupt", None),
+        ("POST", f"{KERNELS}/{kernel_id}/restart", None),
+        ("DELETE", f"{KERNELS}/{kernel_id}", None),
+    ]
+
+
+async def asked(http: httpx.AsyncClient, kernel_id: str) -> list[int]:
+    """What each request of a kernel is answered."""
+    return [
+        (await http.request(method, path, json=body)).status_code
+        for method, path, body in requests(kernel_id)
+    ]
+
+
+async def test_a_kernel_of_another_project_is_not_there(served: Lab) -> None:
+    mine, other = await served.project(), await served.project("Other")
+    kernel_id = await queued(mine)
+    assert set(await asked(other.http, kernel_id)) == {404}
+    assert (await other.http.get(KERNELS)).json() == []
+    assert set(await asked(mine.http, str(uuid4()))) == {404}
+
+
+async def test_a_viewer_reads_and_runs_nothing(served: Lab) -> None:
+    project = await served.project()
+    await project.http.get("/v1/drafts")
+    kernel_id = await queued(project)
+    async with served.instance.database.transaction() as session:
+        person = await users.create(
+            session, email=f"{uuid4().hex}@example.org", password="three words make one"
+        )
+        await members.add(session, project.principal, email=person.email, role=Role.VIEWER)
+        begun = await sessions.begin(session, person)
+    cookies = {sessions.cookie_name("http://127.0.0.1:8123"): begun.token}
+    headers = {"X-CSRF-Token": begun.signed_in.csrf_token, "X-Puras-Project": project.slug}
+    transport = httpx.ASGITransport(served.app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8123", cookies=cookies, headers=headers
+    ) as viewer:
+        assert await asked(viewer, kernel_id) == [200, 403, 403, 403, 403]
+        assert len((await viewer.get(KERNELS)).json()) == 1
+        assert (await viewer.post(KERNELS, json={"path": PATH})).status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["publishable", "narrow"])
+async def test_a_key_that_may_run_only_some_skills_runs_no_code_of_its_own(served: Lab, kind: str) -> None:
+    project = await served.project()
+    kernel_id = await queued(project)
+    limits = Limits(skill_allowlist=("double",)) if kind == "narrow" else None
+    async with served.instance.database.transaction() as session:
+        made = await keys.create(
+            session,
+            None,
+            project_id=project.id,
+            kind="publishable" if kind == "publishable" else "secret",
+            limits=limits,
+        )
+    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    for method, path, body in [*requests(kernel_id)[1:], ("POST", KERNELS, {"path": PATH})]:
+        answer = await project.http.request(method, path, json=body, headers=headers)
+        assert answer.status_code == 403, path
+        assert answer.json()["code"] in ("kernel_not_on_key", "not_allowed")
+
+
+async def test_a_project_has_only_so_many_kernels(served: Lab) -> None:
+    project = await served.project()
+    most = served.instance.settings.notebook_kernels
+    for number in range(most):
+        assert (await project.http.post(KERNELS, json={"path": f"{number}.ipynb"})).status_code == 201
+    refused = await project.http.post(KERNELS, json={"path": "more.ipynb"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_kernels")
+    assert "0.ipynb" in refused.json()["detail"]
+    assert (await project.http.post(KERNELS, json={"path": "0.ipynb"})).status_code == 201
+
+
+async def test_why_a_kernel_has_not_begun_is_told(served: Lab) -> None:
+    project = await served.project()
+    seen = (await project.http.get(f"{KERNELS}/{await queued(project)}")).json()
+    assert (seen["status"], seen["reason"]) == ("starting", "no worker in lane default")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"path": "notes.md"},
+        {"path": ""},
+        {"path": "a.ipynb", "kind": "x"},
+        {},
+    ],
+    ids=["no notebook", "nothing", "more", "empty"],
+)
+async def test_what_is_no_notebook_has_no_kernel(served: Lab, body: dict[str, Any]) -> None:
+    project = await served.project()
+    assert (await project.http.post(KERNELS, json=body)).status_code == 422
+
+
+async def test_an_empty_wallet_has_no_kernel(served: Lab) -> None:
+    project = await served.projects.make("Poor")
+    answer = await project.http.post(KERNELS, json={"path": PATH})
+    assert answer.status_code == 402
+
+
+async def test_a_request_for_a_job_cannot_name_a_kernel(served: Lab) -> None:
+    project = await served.project()
+    answer = await project.http.post("/v1/jobs", json={"skill": "@notebook", "inputs": {}})
+    assert answer.status_code == 404
+
+
+async def test_more_cells_than_may_wait_are_refused(served: Lab) -> None:
+    project = await served.project()
+    kernel_id = await queued(project)
+    many = {"cells": [{"cell": "a", "code": "1"}] * 200}
+    assert (await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)).status_code == 201
+    assert (await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)).status_code == 201
+    refused = await project.http.post(f"{KERNELS}/{kernel_id}/cells", json=many)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_cells")

@@ -1,0 +1,122 @@
+"""What a job makes the kernel hold counts as its own: memory in no process, and files of no size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from workers.runners import Assignment, Failure, Success
+from workers.runners.deterministic import DeterministicRunner
+
+Skill = Callable[..., Assignment]
+
+HOSTILE = """
+import asyncio, ctypes, mmap, os, socket, time
+
+def run(inputs):
+    return globals()[inputs["do"]]()
+
+def fill(pairs):
+    held = []
+    for _ in range(pairs):
+        pair = socket.socketpair()
+        held += pair
+        for one in pair:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 20)
+            one.setblocking(False)
+            try:
+                while True:
+                    one.send(bytes(1 << 16))
+            except BlockingIOError:
+                pass
+    return held
+
+def fills_sockets():
+    for _ in range(3):
+        if os.fork() == 0:
+            break
+    held = fill(500)
+    time.sleep(60)
+
+def fills_page_tables():
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *3 * [ctypes.c_int], ctypes.c_long]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    size, step = 2 << 40, 2 << 20
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # and nothing is set aside for it
+    start = libc.mmap(None, size, mmap.PROT_READ, flags, -1, 0)
+    libc.madvise(start, size, 15)  # no huge pages, which need no tables
+    for place in range(start, start + size, step):
+        ctypes.c_char.from_address(place).value
+    time.sleep(60)
+
+def has_an_ordinary_number():
+    held = [socket.socketpair() for _ in range(100)] + [os.pipe() for _ in range(50)]
+    async def waits():
+        await asyncio.sleep(1)
+    asyncio.run(waits())
+    size = held[0][0].getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    held[0][0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * size)
+    return held[0][0].getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == size
+
+def is_ended_first():
+    return open("/proc/self/oom_score_adj").read().strip()
+
+def makes_empty_files():
+    for number in range(8):
+        os.mkdir(f"drive/{number}")
+        if number < 3 and os.fork() == 0:
+            break
+    while True:
+        for place in range(1_000_000):
+            os.mknod(f"drive/{number}/{place}")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _needs_mounts(runner: DeterministicRunner) -> None:
+    if "mounts" not in runner.layers:
+        pytest.skip(f"this machine has only these layers: {runner.layers}")
+
+
+@pytest.mark.parametrize("do", ["fills_sockets", "fills_page_tables"])
+async def test_memory_that_only_the_kernel_sees_counts_and_the_neighbours_go_on(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
+) -> None:
+    bad = skill(HOSTILE, inputs={"do": do})
+    neighbour = asyncio.create_task(
+        runner.run(replace(bad, inputs={"do": "has_an_ordinary_number"}), notebook)
+    )
+    outcome = await runner.run(bad, notebook)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "memory_limit", outcome
+    assert "in page tables, sockets and pipes" in outcome.message
+    done = await neighbour
+    assert isinstance(done, Success), done
+    assert done.value is True, "a job has made the buffer of its socket larger"
+
+
+async def test_a_machine_without_memory_ends_jobs_first(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    outcome = await runner.run(skill(HOSTILE, inputs={"do": "is_ended_first"}), notebook)
+    assert isinstance(outcome, Success), outcome
+    assert outcome.value == "1000"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_job_makes_no_more_files_in_the_drive_than_one_may(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    assignment = skill(HOSTILE, inputs={"do": "makes_empty_files"})
+    patient = replace(assignment, limits=replace(assignment.limits, timeout_s=250))
+    outcome = await runner.run(patient, notebook)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "disk_limit", outcome
+    assert "too many files" in outcome.message

@@ -1,0 +1,38 @@
+"""An assignment for the kernel of a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field, fields
+
+from backend.bundles.manifest import Skill
+from backend.jobs.claim import Claimed
+from backend.ledger.pricing import PriceList
+from workers.runners import Assignment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelAssignment(Assignment):
+    """One kernel, from its start to its end."""
+
+    skill: Skill
+    leaving: asyncio.Event = field(repr=False)
+    """Set when this worker leaves: the kernel ends, and says so."""
+    paid_s: float
+    """So many seconds of it can be paid from what is held for it."""
+
+
+def for_kernel(
+    assignment: Assignment,
+    claimed: Claimed,
+    prices: PriceList,
+    *,
+    skill: Skill,
+    leaving: asyncio.Event,
+) -> KernelAssignment:
+    """The assignment with what a kernel needs beside it."""
+    shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
+    a_second = prices.compute_micros_per_second
+    paid_s = claimed.reserved_micros / a_second if a_second else math.inf
+    return KernelAssignment(**shared, skill=skill, leaving=leaving, paid_s=paid_s)

@@ -1,0 +1,94 @@
+"""Memory that the kernel keeps for the processes of a job, which stands in none of their sizes.
+
+A control group counts it; where there is none, it is bounded from what can be seen. Page tables are known exactly, what
+lies in sockets and pipes at most: nobody tells how full they are.
+"""
+
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208
+# (descriptors, links and /proc are the matter here)
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+_FREE_DESCRIPTORS: Final = 256
+"""Of a job: with fewer than these nothing is counted, since no honest one fills them all."""
+_PAGE_TABLES_SHARE: Final = 512  # a page of 4 KiB holds as many entries, each for one page
+_FREE_TABLES_BYTES: Final = 16 << 20
+_PIPE_BYTES: Final = 8 << 10  # beyond the 64 MiB that the kernel gives to all pipes of a user
+
+
+def kernel_bytes(sizes: Mapping[int, int]) -> int:
+    """Bytes at most that the kernel keeps for processes, given with the bytes of their address spaces."""
+    return _tables_bytes(sizes) + _held_bytes(sizes)
+
+
+def _tables_bytes(sizes: Mapping[int, int]) -> int:
+    """Page tables: memory that was only looked at has them, too, and is of no size itself."""
+    return sum(
+        _tables_of(pid)
+        for pid, address_space in sizes.items()
+        if address_space // _PAGE_TABLES_SHARE > _FREE_TABLES_BYTES
+    )
+
+
+def _tables_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            line = next((line for line in file if line.startswith(b"VmPTE:")), b"VmPTE: 0 kB")
+    except OSError:
+        return 0
+    return int(line.split()[1]) << 10
+
+
+def _held_bytes(pids: Iterable[int]) -> int:
+    """What sockets and pipes can hold; those that processes share count once."""
+    counts = {pid: _count_descriptors(pid) for pid in pids}
+    if sum(counts.values()) <= _FREE_DESCRIPTORS:
+        return 0
+    sockets, pipes, unknown = set(), set(), 0
+    for pid, count in counts.items():
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except PermissionError:
+            unknown += count
+            continue
+        except OSError:
+            continue
+        for name in names:
+            target = _target(f"/proc/{pid}/fd/{name}")
+            if target.startswith("socket:"):
+                sockets.add(target)
+            elif target.startswith("pipe:"):
+                pipes.add(target)
+    held = max(0, len(sockets) + unknown - _FREE_DESCRIPTORS)
+    return held * _SOCKET_BYTES + len(pipes) * _PIPE_BYTES
+
+
+def _count_descriptors(pid: int) -> int:
+    """As the kernel tells it from Linux 6.2 on; else they are listed."""
+    try:
+        return os.stat(f"/proc/{pid}/fd").st_size or len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
+
+
+def _target(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _setting(name: str) -> int:
+    try:
+        with open(f"/proc/sys/net/core/{name}", encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 212_992  # what kernels have when nobody has changed it
+
+
+_SOCKET_BYTES: Final = _setting("wmem_default") + _setting("rmem_default")
+"""Of one socket: the filter of system calls lets no job make its buffers larger."""
