@@ -1,4 +1,4 @@
-"""What a Puras skill imports: `from puras import inputs, drive, secret, log, progress`.
+"""What a Puras skill imports: `from puras import inputs, drive, secret, log, progress`; and what runs skills: `Client`.
 
 Standard library only, so it works in any environment that a skill brings. Importing it costs next to nothing: each
 part is loaded when it is first used.
@@ -11,7 +11,10 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` itself would take longer to load than all of this
 if TYPE_CHECKING:
-    from puras import drive, inputs, log, media, skills, subagent
+    from typing import Any
+
+    from puras import client, drive, inputs, log, media, memory, notebook, skills, subagent, web
+    from puras.client import AsyncClient, Client, JobError, JobTimeout, PurasAPIError
     from puras.drive import DriveError, SignedFile
     from puras.inputs import InputError, load_bytes, load_path
     from puras.media import (
@@ -22,18 +25,33 @@ if TYPE_CHECKING:
         generate_video,
         transcribe,
     )
+    from puras.memory import MemoryProblem
+    from puras.notebook.runs import attach
     from puras.progress import progress
     from puras.secret import SecretError, secret
+    from puras.skill import skill
     from puras.subagent import SubagentRunError
+    from puras.web import WebError
+    from puras.webhooks import WebhookError, verify_webhook
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "DriveError",
     "InputError",
+    "JobError",
+    "JobTimeout",
     "MediaError",
     "MediaResult",
+    "MemoryProblem",
+    "PurasAPIError",
     "SecretError",
     "SignedFile",
     "SubagentRunError",
+    "WebError",
+    "WebhookError",
+    "attach",
+    "client",
     "drive",
     "generate_audio",
     "generate_image",
@@ -43,15 +61,28 @@ __all__ = [
     "load_path",
     "log",
     "media",
+    "memory",
+    "notebook",
     "progress",
     "secret",
+    "skill",
     "skills",
     "subagent",
     "transcribe",
+    "verify_webhook",
+    "web",
 ]
 
-_MODULES = frozenset({"drive", "inputs", "log", "media", "skills", "subagent"})
+_MODULES = frozenset(
+    {"client", "drive", "inputs", "log", "media", "memory", "notebook", "skills", "subagent", "web"}
+)
 _HOMES = {
+    "attach": "notebook.runs",
+    "AsyncClient": "client",
+    "Client": "client",
+    "JobError": "client",
+    "JobTimeout": "client",
+    "PurasAPIError": "client",
     "DriveError": "drive",
     "SignedFile": "drive",
     "InputError": "inputs",
@@ -63,10 +94,15 @@ _HOMES = {
     "generate_image": "media",
     "generate_video": "media",
     "transcribe": "media",
+    "MemoryProblem": "memory",
     "progress": "progress",
     "SecretError": "secret",
     "secret": "secret",
+    "skill": "skill",
     "SubagentRunError": "subagent",
+    "WebError": "web",
+    "WebhookError": "webhooks",
+    "verify_webhook": "webhooks",
 }
 
 
@@ -78,6 +114,11 @@ def __getattr__(name: str) -> object:
         globals()[name] = value
         return value
     raise AttributeError(f"module 'puras' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Called by `%load_ext puras`."""
+    import_module("puras.notebook").load(shell)
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from puras import _http
 
-__all__ = ["SubagentRunError", "run"]
+__all__ = ["SubagentRunError", "describe", "run"]
 
 _ASK_S: Final = 45.0
 """As long as one request waits; then it is asked again."""
@@ -37,18 +37,27 @@ class SubagentRunError(RuntimeError):
 
 
 def run(
-    target: str,
+    target: str | None = None,
     inputs: Mapping[str, object] | None = None,
     *,
+    prompt: str | None = None,
     version: int | None = None,
     timeout: float = 600.0,
 ) -> Any:
-    """What the skill returns: `skill` or `skillpack/skill`, of this skill's own deployment where that has it.
+    """What the target returns, or the agent that does what a prompt says.
+
+    A target is `skill` or `skillpack/skill`, of this skill's own deployment where that has it, or a text of the skill's
+    folder, `references/check.md`, which an agent follows.
 
     Raises:
         SubagentRunError: it cannot be called so, did not succeed, or did not end in time.
     """
+    if (target is None) == (prompt is None):
+        raise SubagentRunError(None, "refused", "Give either a target or a prompt.")
+    called = "The prompt" if target is None else f"The skill {target!r}"
     body: dict[str, Any] = {"target": target, "inputs": dict(inputs or {}), "version": version}
+    if prompt is not None:
+        body["prompt"] = prompt
     try:
         key = _key(json.dumps(body, sort_keys=True))
     except (TypeError, ValueError):
@@ -63,17 +72,30 @@ def run(
         if status == "succeeded":
             return answer["result"]
         if status in _ENDS:
-            told = f"The skill {target!r} {status} ({answer['error_code']}): {answer['error']}"
+            told = f"{called} {status} ({answer['error_code']}): {answer['error']}"
             raise SubagentRunError(job_id, status, told)
         if time.monotonic() >= deadline:
-            raise SubagentRunError(job_id, status, f"The skill {target!r} did not end within {timeout:g} s.")
+            raise SubagentRunError(job_id, status, f"{called} did not end within {timeout:g} s.")
+
+
+def describe(target: str) -> dict[str, Any]:
+    """What a target is for, takes and gives: `{target, summary, input_schema, required, output_schema}`.
+
+    Raises:
+        SubagentRunError: there is none such.
+    """
+    return _post("describe", {"target": target})
 
 
 def _ask(body: Mapping[str, object]) -> dict[str, Any]:
+    return _post("invoke", body)
+
+
+def _post(route: str, body: Mapping[str, object]) -> dict[str, Any]:
     headers = {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")}
     base = _environment("PURAS_API_BASE").rstrip("/")
     try:
-        return _http.post_json(f"{base}/v1/subagent/invoke", body, headers, within_s=_ASK_S + 15)
+        return _http.post_json(f"{base}/v1/subagent/{route}", body, headers, within_s=_ASK_S + 15)
     except _http.HttpError as error:
         raise SubagentRunError(None, "refused", str(error)) from error
 

@@ -1,0 +1,5605 @@
+// Generated from tests/contract/openapi.json by `make openapi`; changes here are lost.
+
+import type { CallOptions, Transport } from "./transport.js";
+import { escapedPath, newKey } from "./transport.js";
+
+/** What the publisher's code is given when somebody runs it. */
+export interface Access {
+  drive: string;
+  inputs: string;
+  /** Where the code may send what it is given. */
+  network: "none" | "public" | string[];
+  secrets: string;
+  /** MCP servers that its agent uses. */
+  servers: string[];
+}
+
+/** One call of an agent's tool, and what was said to it. */
+export interface ApprovalView {
+  created_at: string;
+  decided_at: string | null;
+  decided_by: string;
+  /** Undecided until then, it counts as refused. */
+  expires_at: string;
+  id: string;
+  /** All that the tool is given: exactly this runs when it is approved. */
+  input: Record<string, unknown>;
+  job_id: string;
+  /** What whoever decided said to it. */
+  reason: string;
+  status: "pending" | "approved" | "denied" | "expired" | "cancelled";
+  /** Of the reply that asks for the call. */
+  step: number;
+  tool: string;
+  tool_use_id: string;
+}
+
+/** Who did what. */
+export interface AuditAnswer {
+  action: string;
+  actor: string;
+  at: string;
+  facts: Record<string, unknown>;
+  id: number;
+  request_id: string;
+  target: string;
+}
+
+/** How long a retry waits: `initial_s`, then `factor` times as long each time, at most `max_s`. */
+export interface Backoff {
+  factor?: number;
+  initial_s?: number;
+  max_s?: number;
+}
+
+/** A project's wallet. */
+export interface Balance {
+  available_micros: number;
+  balance_micros: number;
+  balance_usd: number;
+  project_id: string;
+  /** Held for jobs that run now. */
+  reserved_micros: number;
+  /** The same as `project_id`. */
+  workspace_id: string;
+}
+
+/** The jobs that were submitted in one step. */
+export interface Bar {
+  begins_at: string;
+  /** What they have cost, each without what it called, which stands for itself. */
+  cost_micros: number;
+  failed: number;
+  jobs: number;
+  succeeded: number;
+}
+
+/** A budget and how it stands. */
+export interface BudgetAnswer {
+  alert_pct: number | null;
+  /** Day of the last alert. */
+  alerted_on: string | null;
+  api_key_id: string | null;
+  created_at: string;
+  created_by: string;
+  enforce: boolean;
+  /** Used by failed and cancelled jobs, which did not pay it. */
+  forgiven_micros: number;
+  id: string;
+  is_reached: boolean;
+  limit_micros: number;
+  limit_usd: number;
+  name: string;
+  /** Held for jobs that run now. */
+  reserved_micros: number;
+  /** When the window ends; for `rolling30`, when what was spent on its first day has been let go of for certain. */
+  resets_at: string | null;
+  scope: "project" | "skillpack" | "skill" | "key";
+  /** First day of the window (UTC); none for `total`. */
+  since: string | null;
+  skill: string | null;
+  skillpack_id: string | null;
+  /** In this window. */
+  spent_micros: number;
+  /** The three together: what the limit is compared with. */
+  used_micros: number;
+  used_usd: number;
+  window: "day" | "month" | "rolling30" | "total";
+}
+
+/** A new budget. */
+export interface BudgetAsked {
+  /** Percent of the limit from which on there is an alert, once per window; null: none. */
+  alert_pct?: number | null;
+  /** For the scope `key`. */
+  api_key_id?: string | null;
+  /** Refuse jobs once it is used up; false: only alert. */
+  enforce?: boolean;
+  limit_usd: number;
+  /** What people call it; a job that it does not allow is told this name. */
+  name: string;
+  /** Whose jobs it counts. */
+  scope?: "project" | "skillpack" | "skill" | "key";
+  /** For the scope `skill`. */
+  skill?: string | null;
+  /** Id or slug; for the scopes `skillpack` and `skill`. Default: the default one, or the one that has the skill. */
+  skillpack?: string | null;
+  /** `day` and `month` begin at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets. */
+  window: "day" | "month" | "rolling30" | "total";
+}
+
+/** What is to change; whose jobs it counts stays. */
+export interface BudgetChanges {
+  /** Null: no alerts any more. */
+  alert_pct?: number | null;
+  enforce?: boolean | null;
+  limit_usd?: number | null;
+  name?: string | null;
+  window?: "day" | "month" | "rolling30" | "total" | null;
+}
+
+/** What a call of a tool gave, as the agent was told it. */
+export interface CallResult {
+  /** Whether it is words alone. */
+  is_text: boolean;
+  /** False: it was told as an error. */
+  ok: boolean;
+  /** Its words; pictures and documents among them are told by their kind alone: `[image]`. */
+  text: string;
+  tool_use_id: string;
+}
+
+/** Body of `POST /v1/jobs/{id}/eval-case`. */
+export interface CaseRequest {
+  /** What the output has to be; left out: the job's own result, `null`: nothing is expected. */
+  expected?: unknown;
+  /** Default: `job-` and the first part of the job's id. */
+  id?: string | null;
+  tags?: string[];
+}
+
+/** A case that is kept here. */
+export interface CaseView {
+  /** Its name among the skill's cases; it stands in the place of one of the dataset with the same. */
+  case_id: string;
+  created_at: string;
+  created_by: string;
+  expected: unknown;
+  has_expected: boolean;
+  id: string;
+  inputs: Record<string, unknown>;
+  skill_name: string;
+  skillpack_id: string;
+  /** The job that it was made of, while that is kept. */
+  source_job_id: string | null;
+  tags: string[];
+}
+
+/** A cell to be run. */
+export interface CellAsked {
+  /** Its id in the notebook. */
+  cell: string;
+  code: string;
+}
+
+/** One run of a cell. */
+export interface CellView {
+  /** Its id in the notebook. */
+  cell: string;
+  ended_at: string | null;
+  execution_count: number | null;
+  id: string;
+  /** 1, 2, 3… in the order in which cells are run. */
+  number: number;
+  /** As a notebook has them (nbformat 4); HTML and pictures in them are what the cell says, not to be trusted. */
+  outputs: Record<string, unknown>[];
+  revision: number;
+  started_at: string | null;
+  /** `dropped`: one before it failed, or the kernel was interrupted; `lost`: the kernel ended. */
+  status: "queued" | "running" | "ok" | "error" | "interrupted" | "dropped" | "lost";
+}
+
+/** Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`. */
+export interface CellsAsked {
+  /** In the order in which they are run; after one that fails those behind it are dropped. */
+  cells: CellAsked[];
+}
+
+/** What publishing the working copy would say. */
+export interface CheckView {
+  problems: ProblemView[];
+  /** Of the manifest; empty while there are problems. */
+  skills: Record<string, unknown>[];
+  warnings: ProblemView[];
+}
+
+/** A moment to come. */
+export interface ComingAnswer {
+  at: string;
+  /** As the clock there shows it, with its distance from UTC. */
+  local: string;
+}
+
+/** Two suites of one skill, side by side. */
+export interface Comparison {
+  base: Side;
+  /** Cases that passed in every run of the base and not in every run of the head; at most 100. */
+  broken_cases: string[];
+  deltas: Deltas;
+  head: Side;
+  /** The other way round. */
+  mended_cases: string[];
+  /** The head passes less often, or its mean score is more than 2 points lower. */
+  regressed: boolean;
+  skill: string;
+}
+
+/** Body of `POST /v1/jobs/{id}/continue`. */
+export interface ContinueRequest {
+  /** What it goes on with; they fit the skill's `input_schema`, as any job's do. */
+  inputs?: Record<string, unknown>;
+}
+
+/** Body of a decision. */
+export interface DecisionRequest {
+  /** Why; a denial's is told to the model. */
+  reason?: string;
+}
+
+/** What was deleted of a folder. */
+export interface DeletedAnswer {
+  /** Files and folders. */
+  deleted: number;
+  /** If not, ask again: so many go at a time. */
+  is_done: boolean;
+}
+
+/** One event for one webhook. */
+export interface DeliveryAnswer {
+  attempted_at: string | null;
+  attempts: number;
+  /** What is signed and sent. */
+  body: string;
+  created_at: string;
+  duration_ms: number | null;
+  ended_at: string | null;
+  /** What was wrong with the last try. */
+  error: string | null;
+  event: string;
+  /** The `webhook-id` that the receiver is sent, the same with every try. */
+  id: string;
+  /** When it is tried next. */
+  next_at: string | null;
+  /** How the last answer began. */
+  response: string | null;
+  /** Of the last try. */
+  response_code: number | null;
+  /** `pending` until it is `delivered`, or after three days `given_up`. */
+  status: "pending" | "delivered" | "given_up";
+  webhook_id: string;
+}
+
+/** Head less base; `null` where one of them has no number. */
+export interface Deltas {
+  mean_cost_micros: number | null;
+  mean_latency_ms: number | null;
+  mean_score: number | null;
+  pass_rate_pct: number | null;
+}
+
+/** A version with all that it offers. */
+export interface DeploymentAnswer {
+  created_at: string;
+  created_by: string;
+  /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
+  gate: GateView | null;
+  id: string;
+  is_active: boolean;
+  manifest: Manifest;
+  notes: string;
+  project_id: string;
+  /** Of the zip: the same bytes have the same. */
+  sha256: string;
+  size_bytes: number;
+  /** Its slug. */
+  skillpack: string;
+  skillpack_id: string;
+  /** `null` for a draft. */
+  version: number | null;
+  warnings: ProblemAnswer[];
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** A version, as lists show it. */
+export interface DeploymentSummary {
+  created_at: string;
+  created_by: string;
+  /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
+  gate: GateView | null;
+  id: string;
+  is_active: boolean;
+  notes: string;
+  project_id: string;
+  /** Of the zip: the same bytes have the same. */
+  sha256: string;
+  size_bytes: number;
+  /** Its slug. */
+  skillpack: string;
+  skillpack_id: string;
+  /** `null` for a draft. */
+  version: number | null;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** Body of `POST /v1/subagent/describe`. */
+export interface DescribeAsked {
+  /** As in a call. */
+  target: string;
+}
+
+/** What a skill is for, takes and gives. */
+export interface Described {
+  /** In plain JSON Schema 2020-12, as is the other. */
+  input_schema: Record<string, unknown>;
+  output_schema: Record<string, unknown>;
+  required: string[];
+  summary: string;
+  target: string;
+}
+
+/** What `head` changes over `base`. */
+export interface DiffAnswer {
+  base: DeploymentSummary;
+  files: FileChangeAnswer[];
+  head: DeploymentSummary;
+  is_breaking: boolean;
+  skills: SkillChangeAnswer[];
+}
+
+/** A page of the documentation. */
+export interface DocumentView {
+  name: string;
+  section: string;
+  /** Markdown; in lists what is around the words that were looked for, else empty. */
+  text: string;
+  title: string;
+}
+
+/** A file of a working copy, without its content. */
+export interface DraftFileView {
+  /** It can be restored until the next publish. */
+  is_deleted: boolean;
+  is_executable: boolean;
+  path: string;
+  /** What `If-Match` names when it is written again. */
+  revision: number;
+  size_bytes: number;
+  updated_at: string;
+  updated_by: string;
+}
+
+/** Body of a run of the working copy: that of a job, and what is other in this run alone. */
+export interface DraftRunRequest {
+  /** Texts by path that stand in the place of what those files hold; nothing of it is kept in the working copy. */
+  files?: Record<string, string>;
+  /** Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any. */
+  inputs?: Record<string, unknown>;
+  /** Group of workers; default: the skill's, else `default`. */
+  lane?: string | null;
+  /** Narrower than the skill's own. */
+  limits?: JobLimits;
+  /**
+   * In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
+   * the listing's.
+   */
+  listing_id?: string | null;
+  /** Anything of the caller's own, given back with the job. */
+  metadata?: Record<string, unknown>;
+  /** Another model for an agentic skill. */
+  model?: string | null;
+  /** Order within the project's own queue; higher first. */
+  priority?: number;
+  /** In the place of a skill: what an agent with the built-in tools is to do. */
+  prompt?: string | null;
+  /** Not before this moment. */
+  run_at?: string | null;
+  /** Name of the skill: `resize`, or `skillpack/resize`. */
+  skill?: string | null;
+  /** A word of the caller's own for where the job comes from; jobs can be listed by it. */
+  source?: string;
+  /** The files of this version in the place of the working copy's. */
+  version?: number | null;
+}
+
+/** The job that runs the working copy. */
+export interface DraftRunView {
+  job_id: string;
+}
+
+/** A working copy. */
+export interface DraftView {
+  /** The version that it began with or was last published as. */
+  base_version: number | null;
+  files: DraftFileView[];
+  /** Counts the changes: as long as it is the same, so are the files. */
+  revision: number;
+  /** Its slug. */
+  skillpack: string;
+  skillpack_id: string;
+  updated_at: string;
+  updated_by: string;
+}
+
+/** One change: of a call (`tool_use_id` with `content`, `input` or both), or of words (`step` with `text`). */
+export interface Edit {
+  /** Which block, counted from 0, where there is more than one text. */
+  block?: number | null;
+  /** What the agent is told in the place of the call's result. */
+  content?: string | null;
+  /** Other arguments of the call. One of the last step is made again with them, unless `content` says what it gave. */
+  input?: Record<string, unknown> | null;
+  /** False: it is told as an error. */
+  ok?: boolean;
+  /** Of the reply whose words change; 0: the opening message. */
+  step?: number | null;
+  /** The words in the place of those that were there. */
+  text?: string | null;
+  /** Of a call, as the event `tool_use` tells it. */
+  tool_use_id?: string | null;
+}
+
+/** A file or a folder. */
+export interface EntryAnswer {
+  is_folder: boolean;
+  /** By its name; empty for a folder. */
+  mime: string;
+  modified_at: string;
+  /** From the root of the drive. */
+  path: string;
+  /** None while nobody has read the whole file for it; `GET /v1/drive/facts` does. */
+  sha256?: string | null;
+  size_bytes: number;
+  written_at?: string | null;
+  /** None when nobody knows. */
+  written_by?: Writer | null;
+}
+
+/** A fact about a job. */
+export interface EventView {
+  /** Its number within the job, from 1 without gaps. */
+  id: number;
+  job_id: string;
+  /** What belongs to the type. */
+  payload: Record<string, unknown>;
+  ts: string;
+  /** `queued`, `started`, `log`, `succeeded`…: what happened; a type is never renamed. */
+  type: string;
+}
+
+/** Inputs that fit the skill, for people and for the rehearsal. */
+export interface Example {
+  description?: string;
+  inputs: Record<string, unknown>;
+  outputs?: Record<string, unknown> | null;
+  title?: string;
+}
+
+/** Body of a new example. */
+export interface ExampleRequest {
+  description?: string;
+  inputs: Record<string, unknown>;
+  /** What the rehearsal answers to these inputs. */
+  outputs?: Record<string, unknown> | null;
+  skill: string;
+  title: string;
+}
+
+/** Body of `POST /v1/jobs/{id}/feedback`. */
+export interface FeedbackRequest {
+  comment?: string | null;
+  /** Of the person in your app who rates; each has one opinion of a job. */
+  end_user_id?: string | null;
+  /** -1: bad, 0: neither, 1: good. */
+  rating: number;
+}
+
+/** One person's opinion of a job, as it stands now. */
+export interface FeedbackView {
+  comment: string;
+  /** The end user, else who was signed in, or whose key it was. */
+  given_by: string;
+  job_id: string;
+  /** -1, 0 or 1. */
+  rating: number;
+  updated_at: string;
+}
+
+/** A file that differs; a size is `null` where the file is not. */
+export interface FileChangeAnswer {
+  base_bytes: number | null;
+  change: "added" | "removed" | "changed";
+  head_bytes: number | null;
+  path: string;
+}
+
+/** One thing that is worth a look, and the jobs that show it. */
+export interface Finding {
+  facts: Record<string, unknown>;
+  /** Up to five, the clearest first. */
+  job_ids: string[];
+  kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
+  /** What to do about it. */
+  recommendation: string;
+  severity: "high" | "medium" | "low";
+  /** What is so, with its numbers. */
+  title: string;
+}
+
+/** What the newest jobs of a skill say about it. */
+export interface Findings {
+  /** The gravest first; empty: nothing stands out. */
+  findings: Finding[];
+  /** There were more, and the older ones are not in these numbers. */
+  is_capped: boolean;
+  jobs_analyzed: number;
+  /** Of one job: a longer run is looked at up to there. */
+  most_events: number;
+  /** More than so many are not looked at, newest first. */
+  most_jobs: number;
+  /** Jobs that were submitted from then on. */
+  since: string;
+  skill: string;
+  skillpack: string;
+  /** The ten that cost most in all. */
+  steps: StepNumbers[];
+  /** The ten that took longest in all. */
+  tools: ToolNumbers[];
+  versions: VersionNumbers[];
+}
+
+/** A folder to make. */
+export interface FolderAsked {
+  /** From the root of the drive; folders around it are made too. */
+  path: string;
+}
+
+/** It is not found any more. */
+export interface Forgotten {
+  forgotten?: boolean;
+}
+
+/** Body of `POST /v1/jobs/{id}/fork`. */
+export interface ForkRequest {
+  /** Changes to what was said and done up to there. */
+  edits?: Edit[];
+  /** Other inputs: the opening message is written anew from them. They fit the skill's `input_schema`. */
+  inputs?: Record<string, unknown> | null;
+  /** Another model from there on; default: the one that the run had. */
+  model?: string | null;
+  /** The last step that is kept, with the results of its calls; 0: the opening alone. */
+  step: number;
+  /** Another version of the skill, with its own prompt and tools; default: the very deployment that it ran. */
+  version?: number | null;
+}
+
+/** A page that was found. */
+export interface FoundPage {
+  /** What the engine shows of it. */
+  text: string;
+  title: string;
+  url: string;
+}
+
+/** What an eval suite has to reach before a deployment is activated. */
+export interface Gate {
+  repeat?: number;
+  /** 0 to 100. */
+  threshold: number;
+}
+
+/** How a version stands with its gates. */
+export interface GateView {
+  asked_at: string;
+  asked_by?: string;
+  /** Why it was refused. */
+  reason?: string;
+  /** `gating`: its suites run, and it becomes active when they pass; `superseded`: another version was activated. */
+  state: "gating" | "passed" | "refused" | "superseded";
+  /** One per skill that has a gate. */
+  suites?: string[];
+}
+
+/** A case as a suite would run it. */
+export interface GivenCase {
+  case_id: string;
+  expected: unknown;
+  has_expected: boolean;
+  inputs: Record<string, unknown>;
+  /** The id by which one that is kept here is deleted; `null`: it is of the version's dataset. */
+  kept_id: string | null;
+  source_job_id: string | null;
+  tags: string[];
+}
+
+/** Judges the output of a run. */
+export interface Grader {
+  criteria?: string | null;
+  entrypoint?: string | null;
+  expected_schema?: Record<string, unknown> | null;
+  field?: string | null;
+  kind: "check" | "rubric" | "exact_match" | "schema";
+  levels?: Record<string, string> | null;
+  name: string;
+  weight?: number;
+}
+
+/** What one grader said of all runs that it judged. */
+export interface GraderNumbers {
+  kind: string;
+  /** 0 to 1. */
+  mean_score: number | null;
+  name: string;
+  /** 0 to 1. */
+  pass_rate: number | null;
+  /** That it judged. */
+  runs: number;
+}
+
+/** The process lives. */
+export interface Health {
+  status?: "ok";
+}
+
+export interface ImportIntoDraftForm {
+  /** A zip of skills, at most 64 MiB. */
+  bundle: Blob;
+}
+
+/** An invitation that can still be accepted. */
+export interface InvitationAnswer {
+  created_at: string;
+  created_by: string;
+  email: string;
+  expires_at: string;
+  id: string;
+  role: "owner" | "admin" | "developer" | "viewer";
+}
+
+/** Somebody to be invited into the project. */
+export interface InvitationAsked {
+  email: string;
+  role?: "owner" | "admin" | "developer" | "viewer";
+}
+
+/** Narrower limits for one job; what its skill declares is the most that it gets. */
+export interface JobLimits {
+  /** Most that the job may cost. */
+  cost_usd?: number | null;
+  memory_mb?: number | null;
+  output_mb?: number | null;
+  /** Replies of the model, for an agent. */
+  steps?: number | null;
+  /** Seconds of running time. */
+  timeout_s?: number | null;
+  /** Tokens of all calls of the model together, for an agent. */
+  tokens?: number | null;
+}
+
+/** Body of `POST /v1/jobs`. */
+export interface JobRequest {
+  /** Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any. */
+  inputs?: Record<string, unknown>;
+  /** Group of workers; default: the skill's, else `default`. */
+  lane?: string | null;
+  /** Narrower than the skill's own. */
+  limits?: JobLimits;
+  /**
+   * In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
+   * the listing's.
+   */
+  listing_id?: string | null;
+  /** Anything of the caller's own, given back with the job. */
+  metadata?: Record<string, unknown>;
+  /** Another model for an agentic skill. */
+  model?: string | null;
+  /** Order within the project's own queue; higher first. */
+  priority?: number;
+  /** In the place of a skill: what an agent with the built-in tools is to do. */
+  prompt?: string | null;
+  /** Not before this moment. */
+  run_at?: string | null;
+  /** Name of the skill: `resize`, or `skillpack/resize`. */
+  skill?: string | null;
+  /** A word of the caller's own for where the job comes from; jobs can be listed by it. */
+  source?: string;
+}
+
+/** A job as every way in shows it. */
+export interface JobView {
+  /** How many times it was started. */
+  attempt: number;
+  /** What of that the jobs cost that it has called; to add up jobs, leave out those that are `paid_with` another. */
+  called_cost_micros: number;
+  /** Millionths of a dollar that were billed, for the job and all that it has called. */
+  cost_micros: number;
+  cost_usd: number;
+  created_at: string;
+  /** What it runs, pinned when it was submitted; `null` for a prompt that runs without one. */
+  deployment_id: string | null;
+  /** `null` for a draft. */
+  deployment_version: number | null;
+  /** Why it failed, for a person. */
+  error: string | null;
+  /** The same, for a program. */
+  error_code: string | null;
+  /** 0 to 100, from the skill's evals. */
+  eval_score: number | null;
+  feedback: {
+    comment: string;
+    /** The end user, else who was signed in, or whose key it was. */
+    given_by: string;
+    /** -1, 0 or 1. */
+    rating: number;
+  }[];
+  finished_at: string | null;
+  /** What of that was not billed because it failed or was cancelled. */
+  forgiven_micros: number;
+  id: string;
+  /** With the defaults of the skill's `input_schema` filled in. */
+  inputs: Record<string, unknown>;
+  lane: string;
+  /** The narrower limits that were asked for. */
+  limits: Record<string, unknown>;
+  /** The slug of that; empty: none. */
+  listing: string;
+  /** The listing of the marketplace that it runs, or that what called it does. */
+  listing_id: string | null;
+  listing_version: number | null;
+  /** The caller's own. */
+  metadata: Record<string, unknown>;
+  /** The language model that was asked for, in the place of the skill's. */
+  model: string | null;
+  /** The files that the result names, each with a fresh address. */
+  outputs: {
+    drive_path: string;
+    mime: string;
+    /** Where the result names it: `thumbnail`, `pages[0].image`. */
+    name: string;
+    size_bytes: number;
+    /** Works without a key for an hour. */
+    url: string;
+  }[];
+  /** The job that called it, if it is paid with that: it costs nothing until that ends. */
+  paid_with: string | null;
+  /** The job that called it, for the job of a subagent. */
+  parent_job_id: string | null;
+  /** Of the listing: charged beside what it uses, if it succeeds. */
+  price_micros: number;
+  priority: number;
+  project_id: string;
+  /** Of a job that was submitted with one. */
+  prompt: string | null;
+  /** The job whose inputs it runs again. */
+  replay_of: string | null;
+  /** What the skill returned, as its `output_schema` says; `null` until it has succeeded. */
+  result: unknown;
+  /** `@inline` for a prompt, `@notebook` for the kernel of a notebook. */
+  skill_name: string;
+  skillpack_id: string;
+  /** Where it came from: `api`, `studio`, `cli`, `replay`, or what the caller said. */
+  source: string;
+  started_at: string | null;
+  /** `succeeded`, `failed` and `cancelled` are final. */
+  status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
+  /** Replies of the model so far, for an agent. */
+  steps: number;
+  /** The user or the key. */
+  submitted_by: string;
+  type: "agentic" | "deterministic" | "kernel";
+  /** What it used: seconds, memory, tokens. */
+  usage: Record<string, unknown>;
+  /** The price of what it and all that it called have used so far: what it costs when it succeeds within its cap. */
+  used_micros: number;
+  /** Why a queued job is not running yet. */
+  waiting_reason: string | null;
+  /** The same as `project_id`. */
+  workspace_id: string;
+}
+
+/** Body of `POST /v1/notebooks/kernels`. */
+export interface KernelAsked {
+  /** Of the notebook in the working copy. */
+  path: string;
+  /** Id or slug; without it the project's default one. */
+  skillpack?: string | null;
+}
+
+/** A kernel with what has changed. */
+export interface KernelView {
+  /** How often a Python process has begun in it, each without the variables of the one before. */
+  boots: number;
+  /** Those that have changed, in their order. */
+  cells: CellView[];
+  created_at: string;
+  ended_by: "idle" | "stopped" | "lost" | "failed" | null;
+  /** Also of its job. */
+  id: string;
+  owner: string;
+  path: string;
+  project_id: string;
+  /** Why it has not begun yet, or how it ended; in a sentence. */
+  reason: string;
+  /** What `after` names to be told of later changes alone. */
+  revision: number;
+  /** What has happened to it last. */
+  said: string;
+  skillpack_id: string;
+  status: "starting" | "idle" | "busy" | "ended";
+}
+
+/** An API key, without its secret. */
+export interface KeyAnswer {
+  created_at: string;
+  created_by: string;
+  daily_cap_micros: number | null;
+  expires_at: string | null;
+  id: string;
+  kind: "secret" | "publishable";
+  last_used_at: string | null;
+  name: string;
+  prefix: string;
+  requests_per_minute: number | null;
+  revoked_at: string | null;
+  scopes: string[];
+  skill_allowlist: string[];
+}
+
+/** What to change in a key. */
+export interface KeyChanges {
+  /** `null`: what every key may send. */
+  requests_per_minute: number | null;
+}
+
+/** One entry of a wallet. */
+export interface LedgerLine {
+  /** Positive: into the wallet. */
+  amount_micros: number;
+  amount_usd: number;
+  created_at: string;
+  created_by: string;
+  id: number;
+  job_id: string | null;
+  kind: string;
+  note: string;
+}
+
+/** How much of something a project may have. */
+export interface LimitAnswer {
+  /** Whether the operator set it for this project. */
+  is_own: boolean;
+  /** None: no limit. */
+  limit: number | null;
+}
+
+/** A project's own limits; `null` for the instance's again, and what is left out stays. */
+export interface LimitChanges {
+  api_keys?: number | null;
+  /** Versions and drafts that each of its skillpacks may keep. */
+  deployments?: number | null;
+  /** Files and folders that its drive may hold. */
+  drive_files?: number | null;
+  /** MiB that its drive may hold. */
+  drive_mb?: number | null;
+  members?: number | null;
+  /** MiB that its memory may hold. */
+  memory_mb?: number | null;
+  /** Records that its memory may hold. */
+  memory_records?: number | null;
+  /** Jobs that may wait outside of the project's window. */
+  queued_jobs?: number | null;
+  /** That all keys of the project may send together. */
+  requests_per_minute?: number | null;
+  /** Of the project, and again of each skillpack. */
+  secrets?: number | null;
+  skillpacks?: number | null;
+}
+
+/** What one job may use; `None`: what the instance allows. */
+export interface Limits {
+  cost_usd?: number | null;
+  memory_mb?: number | null;
+  output_mb?: number | null;
+  steps?: number | null;
+  tokens?: number | null;
+}
+
+/** Every limit that holds for a project. */
+export interface LimitsAnswer {
+  api_keys: LimitAnswer;
+  deployments: LimitAnswer;
+  drive_files: LimitAnswer;
+  drive_mb: LimitAnswer;
+  members: LimitAnswer;
+  memory_mb: LimitAnswer;
+  memory_records: LimitAnswer;
+  queued_jobs: LimitAnswer;
+  requests_per_minute: LimitAnswer;
+  secrets: LimitAnswer;
+  skillpacks: LimitAnswer;
+}
+
+/** A version among the others of its skillpack. */
+export interface ListedDeployment {
+  created_at: string;
+  created_by: string;
+  /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
+  gate: GateView | null;
+  /** Those of them of which a suite has to pass before the version becomes active. */
+  gated_skills: string[];
+  id: string;
+  is_active: boolean;
+  /** Jobs that have not ended, and stay on it whatever is activated. */
+  live_jobs: number;
+  notes: string;
+  project_id: string;
+  /** By skill; empty: no suite of it has finished. */
+  scores: SkillScoreAnswer[];
+  /** Of the zip: the same bytes have the same. */
+  sha256: string;
+  size_bytes: number;
+  /** Its slug. */
+  skillpack: string;
+  skillpack_id: string;
+  /** Those that jobs can name. */
+  skills: string[];
+  /** `null` for a draft. */
+  version: number | null;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** Body of `POST /v1/marketplace/listings`. */
+export interface ListingAsked {
+  /** Default: the skill's. */
+  description?: string | null;
+  /** Every version that the skillpack activates becomes one of the listing by itself. */
+  follows_active?: boolean;
+  /** Default: what the skill's `skill.yaml` says under `marketing`. */
+  marketing?: Record<string, unknown> | null;
+  /** About its first version. */
+  notes?: string;
+  /** For each run that succeeds, in millionths of a dollar. */
+  price_micros?: number;
+  /** What is offered: `resize`, or `skillpack/resize`. */
+  skill: string;
+  /** Id or slug, when several have the skill. */
+  skillpack?: string | null;
+  /** Its name in the whole instance: letters, digits, `-`, `_`. It stays. */
+  slug: string;
+  /** Default: the skill's. */
+  title?: string | null;
+  /** The skillpack's version that callers get, until another one is added; default: the active one. */
+  version?: number | null;
+}
+
+/** Body of `PATCH /v1/marketplace/listings/{listing}`: what is left out stays. */
+export interface ListingChanges {
+  description?: string | null;
+  follows_active?: boolean | null;
+  marketing?: Record<string, unknown> | null;
+  /** For jobs that are submitted from now on. */
+  price_micros?: number | null;
+  /** `published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end. */
+  status?: "published" | "taken_down" | null;
+  title?: string | null;
+}
+
+/** A listing in a list. */
+export interface ListingSummary {
+  description: string;
+  /** Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose. */
+  follows_active: boolean;
+  id: string;
+  /** Whether it is the project's own: its runs of it cost no price. */
+  is_own: boolean;
+  /** Beside what a run costs, for each that succeeds. */
+  price_micros: number;
+  price_usd: number;
+  published_at: string | null;
+  /** Name of the project that offers it. */
+  publisher: string;
+  slug: string;
+  status: "draft" | "published" | "taken_down";
+  title: string;
+  updated_at: string;
+  /** The newest one. */
+  version: number;
+}
+
+/** A listing, as those who may run it see it. */
+export interface ListingView {
+  access: Access;
+  /**
+   * The most that a run may cost, its price included; `limits.cost_usd` of a job lowers it. The wallet has to hold
+   * it before a run begins.
+   */
+  cap_micros: number;
+  /** For the publisher alone. */
+  deployment_version: number | null;
+  description: string;
+  examples: Record<string, unknown>[];
+  /** Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose. */
+  follows_active: boolean;
+  id: string;
+  input_schema: Record<string, unknown>;
+  /** Whether it is the project's own: its runs of it cost no price. */
+  is_own: boolean;
+  marketing: Record<string, unknown>;
+  /** What it may buy from media models. */
+  media_kinds: string[];
+  /** Of an agent; none: the instance's own choice. */
+  model: string | null;
+  output_schema: Record<string, unknown>;
+  /** Beside what a run costs, for each that succeeds. */
+  price_micros: number;
+  price_usd: number;
+  published_at: string | null;
+  /** Name of the project that offers it. */
+  publisher: string;
+  skill: string;
+  slug: string;
+  status: "draft" | "published" | "taken_down";
+  timeout_s: number | null;
+  title: string;
+  type: "agentic" | "deterministic";
+  updated_at: string;
+  /** The newest one. */
+  version: number;
+}
+
+/** All skills of a bundle. */
+export interface Manifest {
+  description?: string | null;
+  marketing?: Record<string, unknown> | null;
+  skills: Skill[];
+  /** Of the skillpack, from `puras.yaml`. */
+  title?: string | null;
+}
+
+/** Who the request was authenticated as, and what that allows. */
+export interface Me {
+  /** Of a session: to be sent back in `X-CSRF-Token` with every write. */
+  csrf_token?: string | null;
+  kind: "user" | "secret_key" | "publishable_key" | "job" | "system";
+  label: string;
+  project_id?: string | null;
+  projects: ProjectMembership[];
+  /** Of a key; empty: all that its kind may do. */
+  scopes?: string[];
+  skill_allowlist?: string[];
+  user?: UserAnswer | null;
+  workspace_id?: string | null;
+}
+
+/** What was made. */
+export interface MediaAnswer {
+  billed_micros: number;
+  billed_usd: number;
+  /** None: a transcript has no file. */
+  drive_path?: string | null;
+  /** Of several images, all. */
+  drive_paths?: string[];
+  kind: "image" | "video" | "audio";
+  /** `local`: made on this machine, by no model. */
+  label?: string;
+  language_code?: string | null;
+  meta?: MediaMeta;
+  model: string;
+  /** Opens the first file for an hour. */
+  output_url?: string | null;
+  /** Of the provider. */
+  request_id?: string;
+  /** Of a transcript. */
+  text?: string | null;
+  words?: Record<string, unknown>[] | null;
+}
+
+/** One call of a model for media. */
+export interface MediaAsked {
+  /**
+   * By verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame, refs,
+   * lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
+   * similarity_boost, style, speed. `transcribe`: audio, keyterms, language.
+   */
+  inputs?: Record<string, unknown> | null;
+  /** Has to be the job that the token is of; may be left out. */
+  job_id?: string | null;
+  /** The same as `verb`, from older clients; `auto` and what is no verb says nothing. */
+  kind?: string | null;
+  /**
+   * A family (`google/nano-banana`), its last part alone, or `auto`, as without it: the skill's own choice, else the
+   * instance's.
+   */
+  model?: string | null;
+  /** A folder of the drive, where `output_path` names none. */
+  output_dir?: string | null;
+  /** Where the file goes in the drive; a folder with a slash at its end. */
+  output_path?: string | null;
+  /** Taken from older clients and not needed: what was made is found without it. */
+  output_url_path?: string | null;
+  /** Taken from older clients: what is made is always kept in the drive. */
+  persist?: boolean | null;
+  /** What to make; none: what the model makes. */
+  verb?: "image" | "video" | "audio" | "transcribe" | null;
+  /** Has to be the job's own project; may be left out. */
+  workspace_id?: string | null;
+}
+
+/** What else there is to say. */
+export interface MediaMeta {
+  warnings?: string[];
+}
+
+/** A model for media: what it can do and what it costs. */
+export interface MediaModelPrice {
+  /** Of resolutions that cost something else. */
+  at?: Record<string, MediaRateHere>;
+  kind: "image" | "video" | "audio";
+  /** Micro-dollars of a unit, the margin included. */
+  micros: number;
+  model: string;
+  /** `t2i` and `edit` of images; `t2v`, `i2v`, `r2v` and `lipsync` of videos; `tts` speaks, `stt` transcribes. */
+  modes: ("t2i" | "edit" | "t2v" | "i2v" | "r2v" | "lipsync" | "tts" | "stt")[];
+  /** What a price is for; none: it costs nothing. */
+  per: "image" | "second" | "1000_characters" | "audio_second" | null;
+  /** Of a video with sound. */
+  with_audio_micros?: number | null;
+}
+
+/** Micro-dollars of a unit, the margin included. */
+export interface MediaRateHere {
+  micros: number;
+  with_audio_micros?: number | null;
+}
+
+/** Somebody in a project. */
+export interface MemberAnswer {
+  created_at: string;
+  email: string;
+  name: string;
+  role: "owner" | "admin" | "developer" | "viewer";
+  user_id: string;
+}
+
+/** Another role for a member. */
+export interface MemberChanges {
+  role: "owner" | "admin" | "developer" | "viewer";
+}
+
+/** One writing of a record. */
+export interface MemoryChangeView {
+  action: "put" | "forget";
+  at: string;
+  created: boolean;
+  job_id: string | null;
+  reason: string;
+  version: number;
+  written_by: string;
+}
+
+/** One thing that was looked for. */
+export interface MemoryFound {
+  aliases: string[];
+  content_hash: string | null;
+  created_at: string;
+  entity_key: string | null;
+  forgotten_at: string | null;
+  forgotten_why: string;
+  /** False: it is past its `stale_at`. */
+  fresh: boolean;
+  id: string;
+  importance: number;
+  /** The job that wrote this version; it may be gone. */
+  job_id: string | null;
+  kind: string;
+  mtype: "semantic" | "episodic" | "procedural";
+  pinned: boolean;
+  record: Record<string, unknown>;
+  scope: "entity" | "skillpack" | "workspace";
+  /** Higher is better; it compares the results of one search alone. */
+  score: number;
+  skillpack_id: string | null;
+  source_url: string | null;
+  stale_at: string | null;
+  summary: string;
+  superseded_by: string | null;
+  tags: string[];
+  title: string;
+  updated_at: string;
+  version: number;
+  written_by: string;
+}
+
+/** Which record, and why it is forgotten. */
+export interface MemoryId {
+  id: string;
+  reason?: string;
+}
+
+/** Something to remember. */
+export interface MemoryPut {
+  /** Other keys of the same thing. */
+  aliases?: string[] | null;
+  /** Of the content that it was made from, to find it by. */
+  content_hash?: string | null;
+  /**
+   * What it is about: a name of your own, `url:<address>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind
+   * and key is replaced, its version one higher; without a key, and for episodes, there is a new record each time.
+   */
+  entity_key?: string | null;
+  /** Write only over this version; 0: only if there is none. */
+  if_version?: number | null;
+  /** Default 0.5. */
+  importance?: number | null;
+  /** In a job: the same key is the same call, which is done once. */
+  key?: string | null;
+  /** What sort of thing it is, in a word of your own: `customer`, `brand`, `lesson`. */
+  kind: string;
+  /** `semantic` what is so, `episodic` what happened, `procedural` how something is done. */
+  mtype?: "semantic" | "episodic" | "procedural";
+  /** Is in every digest, and found first. */
+  pinned?: boolean | null;
+  /** The thing itself, at most 64 KiB as JSON. */
+  record: Record<string, unknown>;
+  /**
+   * For whom: `entity` all skills, wherever they meet the key; `workspace` all skills; `skillpack` those of one.
+   * Default: `entity` with a key; without one `skillpack` for a job, and `workspace` for everybody else.
+   */
+  scope?: "entity" | "skillpack" | "workspace" | null;
+  /** Id or slug, for the scope `skillpack`; a job's is its own. */
+  skillpack?: string | null;
+  source_url?: string | null;
+  /** From then on it is shown as not fresh, and in no digest. */
+  stale_at?: string | null;
+  summary?: string | null;
+  /** A record that this one takes the place of: it is not found any more, but kept. */
+  supersedes?: string | null;
+  tags?: string[] | null;
+  /** This and what follows stays as it was when it is left out and the record is there. */
+  title?: string | null;
+}
+
+/** What a search found, best first. */
+export interface MemoryResults {
+  by_meaning: boolean;
+  count: number;
+  results: MemoryFound[];
+}
+
+/** What to look for: `kind`, `mtype` and `scope` have to fit; key, hash and query each find, and are fused. */
+export interface MemorySearch {
+  content_hash?: string | null;
+  /** A key or an alias. */
+  key?: string | null;
+  kind?: string | null;
+  limit?: number;
+  mtype?: "semantic" | "episodic" | "procedural" | null;
+  query?: string | null;
+  scope?: "entity" | "skillpack" | "workspace" | null;
+}
+
+/** What an agent has of its project's memory. */
+export interface MemoryUse {
+  /** Tell each run what is remembered of its inputs, and what is pinned. */
+  digest?: boolean;
+  /** Inputs that say what a job is about; empty: every address and every image. */
+  keys?: string[];
+  read_only?: boolean;
+  /** For whom it remembers what has no key. */
+  scope?: "skillpack" | "workspace";
+}
+
+/** One thing that is remembered. */
+export interface MemoryView {
+  aliases: string[];
+  content_hash: string | null;
+  created_at: string;
+  entity_key: string | null;
+  forgotten_at: string | null;
+  forgotten_why: string;
+  id: string;
+  importance: number;
+  /** The job that wrote this version; it may be gone. */
+  job_id: string | null;
+  kind: string;
+  mtype: "semantic" | "episodic" | "procedural";
+  pinned: boolean;
+  record: Record<string, unknown>;
+  scope: "entity" | "skillpack" | "workspace";
+  skillpack_id: string | null;
+  source_url: string | null;
+  stale_at: string | null;
+  summary: string;
+  superseded_by: string | null;
+  tags: string[];
+  title: string;
+  updated_at: string;
+  version: number;
+  written_by: string;
+}
+
+/** What was written. */
+export interface MemoryWritten {
+  created: boolean;
+  id: string;
+  version: number;
+}
+
+/** A language model: what it can do and what it costs. */
+export interface ModelPrice {
+  context_tokens: number;
+  long_prompts?: TokenPrices | null;
+  /** Calls with a longer prompt cost `long_prompts` for every token. */
+  long_prompts_above_tokens?: number | null;
+  model: string;
+  most_output_tokens: number;
+  /** Whether it reads PDF documents. */
+  pdf: boolean;
+  per_million_tokens: TokenPrices;
+  title: string;
+  /** Whether it sees images. */
+  vision: boolean;
+}
+
+/** Body of a move. */
+export interface MoveRequest {
+  /** A file, or a folder with `/` behind it. */
+  path: string;
+  to: string;
+}
+
+/** A new invitation, with its link. */
+export interface NewInvitationAnswer {
+  created_at: string;
+  created_by: string;
+  email: string;
+  expires_at: string;
+  id: string;
+  /** To be passed on to the person; told this once. It opens for who is signed in with the e-mail. */
+  link: string;
+  role: "owner" | "admin" | "developer" | "viewer";
+}
+
+/** A key that was just made; `key` is shown this once. */
+export interface NewKeyAnswer {
+  created_at: string;
+  created_by: string;
+  daily_cap_micros: number | null;
+  expires_at: string | null;
+  id: string;
+  key: string;
+  kind: "secret" | "publishable";
+  last_used_at: string | null;
+  name: string;
+  prefix: string;
+  requests_per_minute: number | null;
+  revoked_at: string | null;
+  scopes: string[];
+  skill_allowlist: string[];
+}
+
+/** A key to be made. */
+export interface NewKeyAsked {
+  /** Most micro-dollars that its jobs may spend in a day. */
+  daily_cap_micros?: number | null;
+  expires_at?: string | null;
+  /** `secret` for servers; `publishable` for browsers, which may submit and read their own jobs. */
+  kind?: "secret" | "publishable";
+  name?: string;
+  /** Most requests that it may send, where that is less than what every key may. */
+  requests_per_minute?: number | null;
+  /** Empty: everything that the kind may do. */
+  scopes?: string[];
+  /**
+   * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` in every one; empty:
+   * all.
+   */
+  skill_allowlist?: string[];
+}
+
+/** Another password for the person who asks. */
+export interface NewPassword {
+  current_password: string;
+  new_password: string;
+}
+
+/** A project to be made. */
+export interface NewProjectAsked {
+  name: string;
+  /** Its name in addresses; made from the name when left out. */
+  slug?: string | null;
+}
+
+/** A skillpack to be made. */
+export interface NewSkillpackAsked {
+  description?: string;
+  name: string;
+  /** Its name in addresses; made from the name when left out. */
+  slug?: string | null;
+}
+
+/** Body of `POST /v1/notebooks/opened`. */
+export interface OpenAsked {
+  /** Of a job that has ended. */
+  job_id: string;
+  /** In whose working copy the notebook is; id or slug, without it the project's default one. */
+  skillpack?: string | null;
+}
+
+/** A job that is a notebook now. */
+export interface OpenedView {
+  path: string;
+}
+
+/** A file of a result. */
+export interface OutputView {
+  drive_path: string;
+  mime: string;
+  /** Where the result names it: `thumbnail`, `pages[0].image`. */
+  name: string;
+  size_bytes: number;
+  /** Works without a key for an hour. */
+  url: string;
+}
+
+/** What a page says. */
+export interface PageAnswer {
+  content: string;
+  /** Characters of the whole text. */
+  length: number;
+  title: string;
+  /** Where it was found in the end. */
+  url: string;
+}
+
+/** An address whose text is wanted. */
+export interface PageAsked {
+  /** Characters of the text. */
+  max_chars?: number;
+  /** Scripts of pages are not run here: `true` is answered with 501. */
+  render_js?: boolean;
+  /** The whole address, with `https://`. */
+  url: string;
+}
+
+/** What publishing the working copy would change over the active version. */
+export interface PendingView {
+  /** The active version; `null`: none is. */
+  base_version: number | null;
+  files: FileChangeAnswer[];
+  /** Of the working copy: what is shown here is what a publish with this `revision` publishes. */
+  revision: number;
+  /** Empty while there are problems. */
+  skills: SkillChangeAnswer[];
+}
+
+/** Somebody with an account. */
+export interface PersonAnswer {
+  created_at: string;
+  disabled_at: string | null;
+  email: string;
+  id: string;
+  is_operator: boolean;
+  /** Of the sessions that there are. */
+  last_seen_at: string | null;
+  name: string;
+  /** In how many they are. */
+  projects: number;
+}
+
+/** What an expression comes to. */
+export interface PreviewAnswer {
+  cron: string;
+  next_runs: ComingAnswer[];
+  time_zone: string;
+}
+
+/** The instance's prices. */
+export interface PriceView {
+  compute_micros_per_second: number;
+  currency?: string;
+  margin_pct: number;
+  /** Models for images, video and speech, each with what a unit costs here. */
+  media: MediaModelPrice[];
+  /** Language models, each with what its tokens cost here. */
+  models: ModelPrice[];
+  text_margin_pct: number;
+}
+
+/** What the provider said when it was asked for its list of models. */
+export interface ProbeAnswer {
+  /** The same in a sentence. */
+  found: string;
+  /** `ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models. */
+  verdict: "ok" | "warn" | "fail";
+}
+
+/** An error: a sentence for people, a code for programs, and facts beside them. */
+export interface Problem {
+  /** For programs; never changes its meaning. */
+  code: string;
+  /** What went wrong, with which thing, and what to do next. */
+  detail: string;
+  /** Of a 422: everything that is wrong, each with its place. */
+  errors?: {
+    message: string;
+    /** `inputs.size`, `query.limit`, `items[0].name`. */
+    path: string;
+  }[];
+  /** By which the operator finds the request in the log. */
+  request_id?: string;
+  [name: string]: unknown;
+}
+
+/** A place in the bundle, and what about it. */
+export interface ProblemAnswer {
+  column?: number | null;
+  line?: number | null;
+  message: string;
+  path: string;
+}
+
+/** One thing that is wrong, or works and is probably not meant. */
+export interface ProblemView {
+  column?: number | null;
+  line?: number | null;
+  message: string;
+  path: string;
+}
+
+/** What to change in a project; what is left out stays. */
+export interface ProjectChanges {
+  /** Most jobs that are ready or running at once. */
+  concurrency_limit?: number | null;
+  name?: string | null;
+  slug?: string | null;
+}
+
+/** A project with its limits. */
+export interface ProjectDetail {
+  concurrency_limit: number;
+  created_at: string;
+  id: string;
+  name: string;
+  /** The caller's. */
+  role: "owner" | "admin" | "developer" | "viewer";
+  slug: string;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** A project that the caller is in. */
+export interface ProjectMembership {
+  id: string;
+  name: string;
+  role: "owner" | "admin" | "developer" | "viewer";
+  slug: string;
+  workspace_id: string;
+}
+
+/** The prompt of an agent. */
+export interface PromptAnswer {
+  /** Of the file in its bundle: what `files` of a run of the working copy names to change it. */
+  path: string;
+  text: string;
+}
+
+/** A family of models, and who pays for it. */
+export interface ProviderAnswer {
+  /** Another address that the project named. */
+  base_url?: string | null;
+  /** The part of a model's name before the slash. */
+  family: string;
+  /** Whether the instance reaches the family by itself: calls cost what `/v1/pricing` says. */
+  has_instance_key: boolean;
+  /** Whether the project brought a key: calls are billed nothing then. */
+  has_own_key: boolean;
+  /** How the project's key begins: a few characters, to tell it from another one. */
+  key_begins?: string | null;
+  /** All of the family's. */
+  models: string[];
+  /** When the project's key was set. */
+  updated_at?: string | null;
+  updated_by?: string | null;
+}
+
+/** A key of the project's own. */
+export interface ProviderKeyAsked {
+  /** As the provider gave it; never shown again. */
+  api_key: string;
+  /** Another server that speaks the Messages API: its address in front of `/v1/messages`, https and public. */
+  base_url?: string | null;
+}
+
+/** Body of a publish. */
+export interface PublishRequest {
+  /** Whether new jobs get it at once. */
+  activate?: boolean;
+  /**
+   * The `base_version` of that diff, 0 where it was `null`: when another version is active, nothing is published.
+   * `null`: whichever is active.
+   */
+  active_version?: number | null;
+  /** What is new. */
+  notes?: string;
+  /**
+   * The `revision` of the diff that was looked at: when somebody has changed the working copy since, nothing is
+   * published. `null`: publish whatever is there.
+   */
+  revision?: number | null;
+}
+
+/** Where the bundle of the active version is, for a while. */
+export interface PullAnswer {
+  deployment_id: string;
+  download_url: string;
+  /** Seconds. */
+  expires_in: number;
+  sha256: string;
+  version: number | null;
+}
+
+export interface PushDeploymentForm {
+  /** Whether new jobs get it at once. */
+  activate?: "true" | "false" | "1" | "0";
+  /** The zip of the project's folder, at most 64 MiB. */
+  bundle: Blob;
+  /** What is new. */
+  notes?: string;
+}
+
+/** A guard on what goes in, comes out, or passes a tool. */
+export interface Rail {
+  action?: "block" | "redact" | "approve" | "flag";
+  /** Judged by a model, which nothing here does: such a rail blocks. */
+  criteria?: string | null;
+  /** A function of the bundle that says whether the value may pass. */
+  entrypoint?: string | null;
+  /** What the value has to fit. */
+  fits?: Record<string, unknown> | null;
+  /** What is said of what does not pass. */
+  message?: string;
+  name: string;
+  on: ("input" | "tool" | "output" | "retrieval")[];
+  pattern?: string | null;
+  /** Kinds of data about people. */
+  pii?: string[];
+  /** Of that function. */
+  timeout_s?: number;
+  /** Of which tools; empty: all. */
+  tools?: string[];
+  words?: string[];
+}
+
+/**
+ * What a job and all that it called cost, line by line. The bills of the lines add up to `used_micros`, and that is
+ * the cost, what was forgiven and what was over the cap together; while the job runs nothing is charged yet.
+ */
+export interface Receipt {
+  /** The most that the job may cost. */
+  cap_micros: number;
+  /** What the wallet paid. */
+  cost_micros: number;
+  cost_usd: number;
+  /** What was not charged because the job failed or was cancelled. */
+  forgiven_micros: number;
+  job_id: string;
+  lines: ReceiptLine[];
+  /** Why the job costs something else than it used, in words. */
+  notes: string[];
+  /** What was not charged because it was over what was reserved for the job. */
+  over_cap_micros: number;
+  /** The job that called it, if it is paid with that: its lines are a part of that bill. */
+  paid_with: string | null;
+  status: string;
+  /** The bills of all lines. */
+  used_micros: number;
+}
+
+/**
+ * One priced thing that a job used: a reply of a model, a generated file, a search, seconds of a function; or a job
+ * that it has called, with all that that has used.
+ */
+export interface ReceiptLine {
+  at: string;
+  attempt: number;
+  /** Its price here. */
+  billed_micros: number;
+  /** What of that the caller pays: less where it was forgiven, or was over what was reserved. */
+  charged_micros: number;
+  /** The job that was called: its own receipt has its lines. */
+  job_id?: string | null;
+  /** `compute`, `model`, `media`, `web`, `listing`; `subagent`: a job. */
+  kind: string;
+  /** `rehearsal`, `recording`, `local`; empty: bought upstream. */
+  label: string;
+  model: string;
+  provider: string;
+  /** What was measured, units in the names: tokens of a model with those of its cache, seconds, images… */
+  quantity: Record<string, unknown>;
+  /** Of the job that was called. */
+  skill?: string;
+  /** Of an agent's loop. */
+  step: number | null;
+  /** Shown to owners only. */
+  upstream_nanos: number | null;
+}
+
+/** Body of a reset; exactly one of both. */
+export interface ResetRequest {
+  /** Begin anew with a template: `GET /v1/templates` lists them. */
+  template?: string | null;
+  /** Begin anew with the files of this version. */
+  version?: number | null;
+}
+
+/** When a job is tried again; `max` counts tries after the first. */
+export interface Retries {
+  backoff?: Backoff;
+  max?: number;
+  on?: ("worker_lost" | "timeout" | "error")[];
+}
+
+/** How a secret is replaced. */
+export interface RotationAsked {
+  /** For so long the old secret signs beside the new one. */
+  overlap_hours?: number;
+}
+
+/** When a run moves to a stronger model. */
+export interface Routing {
+  after?: number;
+  escalate_to: string;
+  on?: "schema_fail"[];
+}
+
+/** What one moment came to. */
+export interface RunAnswer {
+  /** Somebody asked for it. */
+  by_hand: boolean;
+  /** Of the refusal, for a program. */
+  code: string;
+  created_at: string;
+  due_at: string;
+  id: string;
+  job_id: string | null;
+  /** None when there is no job, or none any more. */
+  job_status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
+  /** `submitted`: there is a job; `skipped`: another one ran; `missed`: nobody was there; `refused`: see `reason`. */
+  outcome: "submitted" | "skipped" | "missed" | "refused";
+  reason: string;
+  schedule_id: string;
+}
+
+/** How one run of a case ended. */
+export interface RunOutcome {
+  error: string | null;
+  job_id: string | null;
+  output: unknown;
+  passed: boolean | null;
+  score: number | null;
+  /** Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted. */
+  status: string;
+}
+
+/** One run of one case of a suite. */
+export interface RunView {
+  /** The same run of the suite that `?base=` names. */
+  base?: RunOutcome | null;
+  case_id: string;
+  cost_micros: number;
+  error: string | null;
+  expected: unknown;
+  graders: Record<string, unknown>[];
+  has_expected: boolean;
+  inputs: Record<string, unknown>;
+  job_id: string | null;
+  latency_ms: number | null;
+  number: number;
+  output: unknown;
+  passed: boolean | null;
+  /** Which of the `repeat` runs of the case. */
+  round: number;
+  score: number | null;
+  /** Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted. */
+  status: string;
+  tags: string[];
+}
+
+/** A job that a worker runs now. */
+export interface RunningJob {
+  id: string;
+  /** Slug. */
+  project: string;
+  skill: string;
+  started_at: string | null;
+}
+
+/** What has come of a listing: sums, and nobody's name. */
+export interface SalesView {
+  /** Projects that have run it. */
+  callers: number;
+  /** Prices that callers paid. */
+  charged_micros: number;
+  /** What of it the publisher's wallet got: the rest is the operator's share. */
+  earned_micros: number;
+  earned_usd: number;
+  listing_id: string;
+  /** That have ended, without those of the publisher's own. */
+  runs: number;
+  slug: string;
+  succeeded: number;
+}
+
+/** A schedule. */
+export interface ScheduleAnswer {
+  catch_up_s: number;
+  created_at: string;
+  created_by: string;
+  cron: string;
+  enabled: boolean;
+  id: string;
+  inputs: Record<string, unknown>;
+  limits: Record<string, unknown>;
+  /** Slug of what it runs in the place of a skill of the project. */
+  listing: string | null;
+  metadata: Record<string, unknown>;
+  missed: "skip" | "run_once";
+  /** Of a run of the listing. */
+  most_price_micros: number | null;
+  name: string;
+  /** None while it is off. */
+  next_at: string | null;
+  overlap: "skip" | "queue" | "cancel_previous";
+  skill: string;
+  /** None: it runs a listing. */
+  skillpack_id: string | null;
+  time_zone: string;
+  updated_at: string;
+  version: number | null;
+}
+
+/** A new schedule. */
+export interface ScheduleAsked {
+  /** Seconds after which a missed run is not made up for any more. */
+  catch_up_s?: number;
+  /** Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or `@daily` and its like. */
+  cron: string;
+  enabled?: boolean;
+  /** Checked now against the skill's `input_schema`, and again when it comes. */
+  inputs?: Record<string, unknown>;
+  /** Of each job; narrower than the skill's own. */
+  limits?: JobLimits;
+  /** In the place of a skill: a listing of the marketplace, by its id or slug. */
+  listing_id?: string | null;
+  /** Given back with each job, beside `schedule_id` and `schedule_due_at`. */
+  metadata?: Record<string, unknown>;
+  /** What nobody was there for, by a minute or more: `skip` it, or `run_once` for all that was missed. */
+  missed?: "skip" | "run_once";
+  /** Of a run of the listing; one that has a higher price is refused. Default: the price of now. */
+  most_price_micros?: number | null;
+  /** What people call it; once in a project. */
+  name: string;
+  /** When a job of it has not ended: `skip` this time, `queue` another job, or `cancel_previous`. */
+  overlap?: "skip" | "queue" | "cancel_previous";
+  /** Name of the skill: `report`, or `skillpack/report`. */
+  skill?: string | null;
+  /** Id or slug. Default: the default one, or the one that has the skill. */
+  skillpack?: string | null;
+  /** Of the IANA list: `Europe/Berlin`. */
+  time_zone?: string;
+  /** Default: the version that is active when it comes; of a listing, its newest. */
+  version?: number | null;
+}
+
+/** What is to change; which skill it runs stays. */
+export interface ScheduleChanges {
+  catch_up_s?: number | null;
+  cron?: string | null;
+  enabled?: boolean | null;
+  inputs?: Record<string, unknown> | null;
+  limits?: JobLimits | null;
+  metadata?: Record<string, unknown> | null;
+  missed?: "skip" | "run_once" | null;
+  most_price_micros?: number | null;
+  name?: string | null;
+  overlap?: "skip" | "queue" | "cancel_previous" | null;
+  time_zone?: string | null;
+  /** Null: the one that is active; of a listing, its newest. */
+  version?: number | null;
+}
+
+/** A schedule, what comes and what was. */
+export interface ScheduleDetailAnswer {
+  catch_up_s: number;
+  created_at: string;
+  created_by: string;
+  cron: string;
+  enabled: boolean;
+  id: string;
+  inputs: Record<string, unknown>;
+  /** The last ten, newest first. */
+  last_runs: RunAnswer[];
+  limits: Record<string, unknown>;
+  /** Slug of what it runs in the place of a skill of the project. */
+  listing: string | null;
+  metadata: Record<string, unknown>;
+  missed: "skip" | "run_once";
+  /** Of a run of the listing. */
+  most_price_micros: number | null;
+  name: string;
+  /** None while it is off. */
+  next_at: string | null;
+  /** The next five, while it is on. */
+  next_runs: ComingAnswer[];
+  overlap: "skip" | "queue" | "cancel_previous";
+  skill: string;
+  /** None: it runs a listing. */
+  skillpack_id: string | null;
+  time_zone: string;
+  updated_at: string;
+  version: number | null;
+}
+
+/** What a search found. */
+export interface SearchAnswer {
+  billed_micros: number;
+  billed_usd: number;
+  results: FoundPage[];
+}
+
+/** Words to search for. */
+export interface SearchAsked {
+  max_results?: number;
+  query: string;
+}
+
+/** A secret that exists; its value is not told. */
+export interface SecretAnswer {
+  name: string;
+  updated_at: string;
+}
+
+/** A secret to be set. */
+export interface SecretAsked {
+  /** Of the environment variable: capital letters, digits and `_`. */
+  name: string;
+  /** At most 64 KiB; never shown again. */
+  value: string;
+}
+
+/** One browser in which a person is signed in. */
+export interface SessionAnswer {
+  /** From which it was begun. */
+  address: string;
+  created_at: string;
+  /** When it ends at the latest; it ends before when it is not used for a week. */
+  expires_at: string;
+  id: string;
+  /** The one that asks. */
+  is_current: boolean;
+  last_seen_at: string;
+  /** How the browser named itself. */
+  user_agent: string;
+}
+
+/** What came of signing out everywhere else. */
+export interface SessionsEnded {
+  ended: number;
+}
+
+/** One side of a comparison. */
+export interface Side {
+  is_baseline: boolean;
+  mean_cost_micros: number | null;
+  mean_latency_ms: number | null;
+  mean_score: number | null;
+  pass_rate_pct: number | null;
+  suite_id: string;
+  version: number | null;
+}
+
+/** An address that opens the file without a key. */
+export interface SignAnswer {
+  /** Seconds. */
+  expires_in: number;
+  path: string;
+  signed_url: string;
+}
+
+/** A file to get an address for. */
+export interface SignAsked {
+  /** From the root of the drive. */
+  path: string;
+  /** Seconds that the address works. */
+  ttl?: number;
+  /** The project, as older clients name it; must be the caller's own. */
+  workspace_id?: string | null;
+}
+
+/** One skill of a bundle. */
+export interface Skill {
+  allowed_tools?: string[];
+  audio_model?: string | null;
+  cache_ttl?: "5m" | "1h";
+  description?: string;
+  disable_bash?: boolean;
+  entrypoint: string;
+  /** Path of the cases, relative to the skill's folder. */
+  eval_dataset?: string | null;
+  eval_gate?: Gate | null;
+  eval_mocks?: Record<string, unknown>;
+  evals?: Grader[];
+  examples?: Example[];
+  image_model?: string | null;
+  input_schema: Record<string, unknown>;
+  is_agentic: boolean;
+  lane?: string | null;
+  limits?: Limits;
+  marketing?: Record<string, unknown> | null;
+  media_kinds?: string[];
+  /** `None`: neither tools nor a digest. */
+  memory?: MemoryUse | null;
+  model?: string | null;
+  /** `resize`, or `parent/sub` for a subskill. */
+  name: string;
+  network?: "none" | "public" | string[];
+  origin?: "skill_yaml" | "agent_skill";
+  output_schema: Record<string, unknown>;
+  parent_skill?: string | null;
+  /** Its folder relative to the bundle's root: `skills/resize`; empty for a bundle that is one Agent Skill. */
+  path: string;
+  rails?: Rail[];
+  /** Path of the `requirements.txt` that applies, relative to the bundle's root. */
+  requirements?: string | null;
+  retries?: Retries;
+  routing?: Routing | null;
+  timeout_s?: number | null;
+  title?: string | null;
+  tool_limits?: Record<string, number>;
+  tools?: Tool[];
+  video_model?: string | null;
+}
+
+/** A skill with everything that a caller or a form needs. */
+export interface SkillAnswer {
+  deployment_id: string;
+  description: string;
+  examples: Example[];
+  /** What a job calls it by: its name, before it the skillpack's and a slash where that is not the default one. */
+  full_name: string;
+  /** The same in plain JSON Schema 2020-12. */
+  input_json_schema: Record<string, unknown>;
+  /** As its author wrote it, in the dialect. */
+  input_schema: Record<string, unknown>;
+  is_agentic: boolean;
+  lane: string | null;
+  limits: Limits;
+  marketing: Record<string, unknown> | null;
+  model: string | null;
+  name: string;
+  network: string | string[];
+  output_json_schema: Record<string, unknown>;
+  output_schema: Record<string, unknown>;
+  retries: Retries;
+  /** Slug of the skillpack that it is in. */
+  skillpack: string;
+  skillpack_id: string;
+  /** `null`: as the instance says. */
+  timeout_s: number | null;
+  title: string | null;
+  type: "agentic" | "deterministic";
+  version: number | null;
+}
+
+/** A skill that differs, and whether its callers can trip over it. */
+export interface SkillChangeAnswer {
+  is_breaking: boolean;
+  message: string;
+  path: string;
+  skill: string;
+}
+
+/** What the newest finished suite of a skill came to, on the skill's own model. */
+export interface SkillScoreAnswer {
+  /** 0 to 100. */
+  mean_score: number | null;
+  pass_rate_pct: number | null;
+  skill: string;
+  suite_id: string;
+}
+
+/** A skill that jobs can name. */
+export interface SkillSummary {
+  deployment_id: string;
+  description: string;
+  /** What a job calls it by: its name, before it the skillpack's and a slash where that is not the default one. */
+  full_name: string;
+  is_agentic: boolean;
+  name: string;
+  /** Slug of the skillpack that it is in. */
+  skillpack: string;
+  skillpack_id: string;
+  title: string | null;
+  type: "agentic" | "deterministic";
+  version: number | null;
+}
+
+/** A line of versions inside the project. */
+export interface SkillpackAnswer {
+  active_deployment_id: string | null;
+  created_at: string;
+  description: string;
+  id: string;
+  is_default: boolean;
+  /** Number of the newest version; 0 before the first. */
+  last_version: number;
+  name: string;
+  /** The one that was active before: activating it rolls back. */
+  previous_deployment_id: string | null;
+  project_id: string;
+  slug: string;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** A stretch of time of a job; the tree is made from `parent_span_id`. */
+export interface SpanView {
+  attributes: Record<string, unknown>;
+  /** `null` while it lasts. */
+  duration_ms: number | null;
+  /**
+   * `run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for a
+   * person).
+   */
+  kind: string;
+  name: string;
+  parent_span_id: string | null;
+  /** 16 hexadecimal digits. */
+  span_id: string;
+  started_at: string;
+  /** The job's id. */
+  trace_id: string;
+}
+
+/** A reply of an agent, and the results of the calls that it asked for. */
+export interface StepAnswer {
+  /** Of the reply, as the model gave it: `text`, `tool_use`, `thinking`. */
+  blocks: Record<string, unknown>[];
+  /** In the order of their calls; one that has not ended is not there. */
+  results: CallResult[];
+  step: number;
+}
+
+/** The replies of the model at one step of the run. */
+export interface StepNumbers {
+  billed_micros: number;
+  dearest_job_id: string;
+  mean_billed_micros: number;
+  mean_ms: number;
+  replies: number;
+  step: number;
+}
+
+/** A call as it stands. */
+export interface SubagentAnswer {
+  error: string | null;
+  error_code: string | null;
+  job_id: string;
+  /** What the skill returned, once it has succeeded. */
+  result: unknown;
+  status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
+  /** What it has used so far: the caller pays that with its own. */
+  used_micros: number;
+}
+
+/** Body of `POST /v1/subagent/invoke`. */
+export interface SubagentAsked {
+  inputs?: Record<string, unknown>;
+  /** The same key is the same call: ask again with it to wait on. */
+  key?: string | null;
+  /** Always refused: only jobs that somebody submits run a listing. */
+  listing_id?: string | null;
+  /** The job of the token; it may be left out. */
+  parent_job_id?: string | null;
+  /** In the place of a target: what an agent with the built-in tools is to do. */
+  prompt?: string | null;
+  /**
+   * `skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder:
+   * `references/check.md`.
+   */
+  target?: string | null;
+  /** Seconds to wait; the answer comes after 50 at the latest, with the call as it stands. */
+  timeout?: number;
+  /** Default: that of the caller where it has the skill, else the active one. */
+  version?: number | null;
+}
+
+/** Body of `POST /v1/skillpacks/{skillpack}/evals`. */
+export interface SuiteRequest {
+  /** Default: all of them. */
+  case_ids?: string[] | null;
+  /** Another model for an agentic skill; `recording`: what was answered in each case's earlier run, for nothing. */
+  model?: string | null;
+  /** How often each case is run. */
+  repeat?: number;
+  /** Whose cases are run. */
+  skill: string;
+  /** Percent of the runs that have to pass; default: that of the skill's gate, else none. */
+  threshold?: number | null;
+  /** Default: the active one. */
+  version?: number | null;
+}
+
+/** A suite, and how far it is. */
+export interface SuiteView {
+  completed_runs?: number;
+  created_at: string;
+  created_by: string;
+  deployment_id: string;
+  /** Why it ended without its numbers. */
+  error: string;
+  /** Without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0. */
+  failed_runs?: number;
+  finished_at: string | null;
+  /** Whether as many runs passed as the threshold says; `null` without one, and until it has ended. */
+  gate_passed: boolean | null;
+  graders?: GraderNumbers[];
+  id: string;
+  /** Later versions must not be worse. */
+  is_baseline: boolean;
+  /** It decides whether its version becomes the active one. */
+  is_gate: boolean;
+  /** `rehearsal` or `recording` when no language model answered in some of the runs. */
+  label?: string;
+  mean_cost_micros?: number | null;
+  /** From the start of a job to its end. */
+  mean_latency_ms?: number | null;
+  /** 0 to 100. */
+  mean_score?: number | null;
+  model: string | null;
+  pass_rate_pct?: number | null;
+  passed_runs?: number;
+  project_id: string;
+  repeat: number;
+  score_stddev?: number | null;
+  skill_name: string;
+  skillpack_id: string;
+  status: "preparing" | "running" | "succeeded" | "failed" | "cancelled";
+  threshold: number | null;
+  total_cost_micros?: number;
+  total_runs: number;
+  /** `null` for a draft. */
+  version: number | null;
+  /** Why no more jobs are submitted for now; empty while they are. */
+  waiting_reason: string;
+  /** The same as `project_id`. */
+  workspace_id: string;
+}
+
+/** A skillpack to begin with. */
+export interface TemplateView {
+  description: string;
+  name: string;
+  skills: string[];
+  title: string;
+}
+
+/** How one part of the instance is. */
+export interface TileAnswer {
+  part: string;
+  /** `wait`: it goes on without it, worse; `fail`: jobs do not run. */
+  state: "ok" | "wait" | "fail";
+  told: string;
+}
+
+/** Micro-dollars per million tokens, the margin included. */
+export interface TokenPrices {
+  cache_read_micros: number;
+  cache_write_1h_micros: number;
+  cache_write_5m_micros: number;
+  input_micros: number;
+  output_micros: number;
+}
+
+/** A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or one of ours. */
+export interface Tool {
+  /** Tools of the MCP server that are offered; `None`: all. */
+  allow?: string[] | null;
+  /** A tool of ours that a skill has to ask for. */
+  builtin?: "python" | null;
+  confirm?: boolean;
+  description?: string;
+  /** `file.py:function`, relative to the skill's folder. */
+  entrypoint?: string | null;
+  /** Sent to the MCP server; `${secret:NAME}` in a value stands for a secret, which is put in when a run begins. */
+  headers?: Record<string, string>;
+  idempotent?: boolean;
+  input_schema?: Record<string, unknown> | null;
+  /** Address of an MCP server. */
+  mcp?: string | null;
+  /** Every tool has one but those of an MCP server. */
+  name?: string | null;
+  output_schema?: Record<string, unknown> | null;
+  read_only?: boolean;
+  /** Full name of the skill that the tool runs. */
+  skill?: string | null;
+}
+
+/** The calls of one tool. */
+export interface ToolNumbers {
+  billed_micros: number;
+  calls: number;
+  errors: number;
+  name: string;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  slowest_job_id: string | null;
+  total_ms: number;
+}
+
+/** What the wallet holds now. */
+export interface TopUpAnswer {
+  balance_micros: number;
+  balance_usd: number;
+  project_id: string;
+}
+
+/** Money for a project's wallet. */
+export interface TopUpAsked {
+  amount_usd: number;
+  /** Why, for the ledger. */
+  note?: string;
+}
+
+/** A file or a folder, and the path that it is to have. */
+export interface TransferAsked {
+  /** Whether a file that has the path already goes; a folder never does. */
+  overwrite?: boolean;
+  source: string;
+  target: string;
+}
+
+/** A file that is in the drive now. */
+export interface UploadAnswer {
+  /** From the root of the drive; inputs of jobs and `sign` take it. */
+  drive_path: string;
+  mime: string;
+  sha256: string;
+  size_bytes: number;
+}
+
+/** How much a drive holds, and may. */
+export interface UsageAnswer {
+  /** When everything was last looked at; what was written over the API since is in the numbers. */
+  counted_at: string | null;
+  limit_bytes: number;
+  limit_files: number;
+  used_bytes: number;
+  /** And folders. */
+  used_files: number;
+  /** Held for uploads on their way, which count too. */
+  waiting_bytes: number;
+}
+
+/** What one group of jobs, or of their calls, cost. */
+export interface UsageRow {
+  cache_read_tokens?: number | null;
+  cache_write_tokens?: number | null;
+  /** Grouped by model: how often it was called. The numbers of tokens are given then, too. */
+  calls?: number | null;
+  /** What was charged. */
+  cost_micros: number;
+  cost_usd: number;
+  failed: number;
+  /** What was used and not charged. */
+  forgiven_micros: number;
+  /** What the group has in common; of several things, with ` / ` between them. */
+  group: string;
+  /** The same, by what was grouped by: `{"day": "2026-01-31", "skill": "resize"}`. */
+  groups: Record<string, string>;
+  input_tokens?: number | null;
+  jobs: number;
+  output_tokens?: number | null;
+}
+
+/** A person. */
+export interface UserAnswer {
+  email: string;
+  id: string;
+  is_operator: boolean;
+  name: string;
+}
+
+export interface ValidateBundleForm {
+  /** The zip of the project's folder, at most 64 MiB. */
+  bundle: Blob;
+}
+
+/** A bundle that may be pushed as it is. */
+export interface ValidationAnswer {
+  manifest: Manifest;
+  ok?: true;
+  sha256: string;
+  size_bytes: number;
+  warnings: ProblemAnswer[];
+}
+
+/** Body of `POST /v1/marketplace/listings/{listing}/versions`. */
+export interface VersionAsked {
+  /** What callers should know about it. */
+  notes?: string;
+  /** Of the skillpack; default: the active one. */
+  version?: number | null;
+}
+
+/** The runs of one version. */
+export interface VersionNumbers {
+  /** Of the runs that succeeded, as are the others. */
+  cost_p50_micros: number | null;
+  cost_p95_micros: number | null;
+  /** From the start of the last attempt to the end. */
+  duration_p50_ms: number | null;
+  duration_p95_ms: number | null;
+  failed: number;
+  mean_eval_score: number | null;
+  runs: number;
+  /** `null`: drafts. */
+  version: number | null;
+}
+
+/** What a listing runs from some moment on. */
+export interface VersionView {
+  /** Of its schemas, against the version before: `{place, message, is_breaking}`. */
+  changes: Record<string, unknown>[];
+  created_at: string;
+  /** For the publisher alone. */
+  deployment_version: number | null;
+  /** Whether it can still be run. */
+  is_available: boolean;
+  /** Callers of the version before may have to change something; `changes` say what. */
+  is_breaking: boolean;
+  notes: string;
+  number: number;
+}
+
+/** Jobs of one lane that wait for the same reason. */
+export interface WaitingAnswer {
+  jobs: number;
+  lane: string;
+  /** How long the oldest of them has waited, in seconds. */
+  oldest_s: number;
+  reason: "not_before" | "wallet_empty" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
+}
+
+/** A webhook; its secret is never told again. */
+export interface WebhookAnswer {
+  created_at: string;
+  created_by: string;
+  description: string;
+  /** Why the instance itself has switched it off; empty otherwise. */
+  disabled_reason: string;
+  enabled: boolean;
+  /** None: every one. */
+  events: string[];
+  /** The first failure since it last took something. */
+  failing_since: string | null;
+  id: string;
+  /** Until then the secret before this one signs, too. */
+  previous_until: string | null;
+  skills: string[];
+  updated_at: string;
+  url: string;
+}
+
+/** A new webhook. */
+export interface WebhookAsked {
+  description?: string;
+  enabled?: boolean;
+  /** Which events are sent; none named: every one. */
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[];
+  /** Of events that concern a skill, those of these skills alone; none named: every one. */
+  skills?: string[];
+  /** `https://…` or `http://…`, at a public address. Redirects are not followed. */
+  url: string;
+}
+
+/** What is to change; switching it on again forgets why it was off. */
+export interface WebhookChanges {
+  description?: string | null;
+  enabled?: boolean | null;
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[] | null;
+  skills?: string[] | null;
+  url?: string | null;
+}
+
+/** The same with its secret, which is shown this once. */
+export interface WebhookSecretAnswer {
+  created_at: string;
+  created_by: string;
+  description: string;
+  /** Why the instance itself has switched it off; empty otherwise. */
+  disabled_reason: string;
+  enabled: boolean;
+  /** None: every one. */
+  events: string[];
+  /** The first failure since it last took something. */
+  failing_since: string | null;
+  id: string;
+  /** Until then the secret before this one signs, too. */
+  previous_until: string | null;
+  /** `whsec_…`: what `puras.verify_webhook` takes. */
+  secret: string;
+  skills: string[];
+  updated_at: string;
+  url: string;
+}
+
+/** One worker process. */
+export interface WorkerAnswer {
+  beat_at: string;
+  /** Jobs that it can run at once. */
+  capacity: number;
+  host: string;
+  id: string;
+  /** Its last beat is not older than its lease; else its jobs are sent on. */
+  is_alive: boolean;
+  /** It takes no job any more. */
+  is_draining: boolean;
+  lanes: string[];
+  /** Of its sandbox. */
+  layers: string[];
+  pid: number;
+  running: RunningJob[];
+  started_at: string;
+}
+
+/** Who wrote a file. */
+export interface Writer {
+  /** Of the job, the key or the user. */
+  id?: string | null;
+  /** Of the jobs that it may have been. */
+  ids?: string[];
+  /** `jobs`: one of several, of which nobody can say which. */
+  kind: "job" | "jobs" | "key" | "user" | "system";
+  /** How people call it: `key:ab12cd34`. */
+  label?: string | null;
+}
+
+/** A project and its wallet. */
+export interface backend__operators__schemas__ProjectAnswer {
+  balance_micros: number;
+  created_at: string;
+  id: string;
+  members: number;
+  name: string;
+  /** Jobs that wait for their turn. */
+  queued: number;
+  /** Held for jobs that run now. */
+  reserved_micros: number;
+  slug: string;
+}
+
+/** A project. */
+export interface backend__projects__schemas__ProjectAnswer {
+  created_at: string;
+  id: string;
+  name: string;
+  /** The caller's. */
+  role: "owner" | "admin" | "developer" | "viewer";
+  slug: string;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** Every operation of the API, by its name there. */
+export class Api {
+  constructor(private readonly transport: Transport) {}
+
+  /**
+   * Download pulled bundle
+   *
+   * The bundle that a pull address opens.
+   */
+  downloadPulledBundle(given: {
+      token: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/bundles/${encodeURIComponent(given.token)}`, {}, options);
+  }
+
+  /**
+   * Health
+   *
+   * Whether this process lives.
+   */
+  health(options: CallOptions = {}): Promise<Health> {
+    return this.transport.json("GET", "/health", {}, options);
+  }
+
+  /**
+   * Metrics for Prometheus
+   *
+   * Counters, histograms and gauges of all processes, summed.
+   *
+   * The caller sends the value of `PURAS_METRICS_TOKEN` as `Authorization: Bearer …`; without that setting there is
+   * nothing here.
+   */
+  readMetrics(options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", "/metrics", {}, options);
+  }
+
+  /**
+   * Ready
+   *
+   * Whether the instance can run jobs: database, Redis and a live worker.
+   */
+  ready(options: CallOptions = {}): Promise<Health> {
+    return this.transport.json("GET", "/ready", {}, options);
+  }
+
+  /**
+   * Get skill schema
+   *
+   * The JSON Schema of skill.yaml, for editors.
+   */
+  getSkillSchema(options: CallOptions = {}): Promise<Record<string, unknown>> {
+    return this.transport.json("GET", "/schemas/skill.json", {}, options);
+  }
+
+  /**
+   * List keys
+   *
+   * The project's keys, newest first.
+   */
+  listApiKeys(given: {
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<KeyAnswer[]> {
+    return this.transport.json("GET", "/v1/api-keys", {
+      query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Make a key
+   *
+   * Make a key; its clear text is in this answer and nowhere else.
+   */
+  createApiKey(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: NewKeyAsked;
+    }, options: CallOptions = {}): Promise<NewKeyAnswer> {
+    return this.transport.json("POST", "/v1/api-keys", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Change a key
+   *
+   * Let a key send more or fewer requests a minute, up to what every key may.
+   */
+  changeApiKey(given: {
+      key_id: string;
+      body: KeyChanges;
+    }, options: CallOptions = {}): Promise<KeyAnswer> {
+    return this.transport.json("PATCH", `/v1/api-keys/${encodeURIComponent(given.key_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Revoke a key
+   *
+   * Revoke a key: it stops working at once.
+   */
+  revokeApiKey(given: {
+      key_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/api-keys/${encodeURIComponent(given.key_id)}`, {}, options);
+  }
+
+  /**
+   * List the calls that people were asked about
+   *
+   * Newest first; `status=pending` are those that somebody has to decide.
+   */
+  listApprovals(given: {
+      status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
+      job_id?: string | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<ApprovalView[]> {
+    return this.transport.json("GET", "/v1/approvals", {
+      query: { status: given.status, job_id: given.job_id, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Agree to a call
+   *
+   * The job goes back into the queue and makes exactly this call.
+   */
+  approve(given: {
+      approval_id: string;
+      body?: DecisionRequest | null;
+    }, options: CallOptions = {}): Promise<ApprovalView> {
+    return this.transport.json("POST", `/v1/approvals/${encodeURIComponent(given.approval_id)}/approve`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Refuse a call
+   *
+   * The call is not made; the agent is told, with the reason, and goes on without it.
+   */
+  deny(given: {
+      approval_id: string;
+      body?: DecisionRequest | null;
+    }, options: CallOptions = {}): Promise<ApprovalView> {
+    return this.transport.json("POST", `/v1/approvals/${encodeURIComponent(given.approval_id)}/deny`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Read the audit
+   *
+   * Who did what in the project, newest first.
+   */
+  listAudit(given: {
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+      /** `user:<e-mail>`, `key:<prefix>`, `operator`… */
+      actor?: string | null;
+      /** `secret.set`, or `secret` for every act on secrets. */
+      action?: string | null;
+      /** From this moment on; with its time zone. */
+      since?: string | null;
+      /** For operators: the acts that concern no project, like sign-ins. */
+      instance?: boolean;
+    } = {}, options: CallOptions = {}): Promise<AuditAnswer[]> {
+    return this.transport.json("GET", "/v1/audit", {
+      query: { limit: given.limit, cursor: given.cursor, actor: given.actor, action: given.action, since: given.since, instance: given.instance },
+    }, options);
+  }
+
+  /**
+   * Read the wallet
+   *
+   * What the project's wallet holds, and what of it is reserved for running jobs.
+   */
+  getBalance(options: CallOptions = {}): Promise<Balance> {
+    return this.transport.json("GET", "/v1/billing/balance", {}, options);
+  }
+
+  /**
+   * List the wallet's entries
+   *
+   * Every movement of the wallet, newest first; their sum is the balance.
+   */
+  listLedger(given: {
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<LedgerLine[]> {
+    return this.transport.json("GET", "/v1/billing/ledger", {
+      query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Download the wallet's entries
+   *
+   * Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar.
+   */
+  exportLedger(options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", "/v1/billing/ledger/export", {}, options);
+  }
+
+  /**
+   * List the budgets
+   *
+   * Every budget of the project and how it stands now, by name.
+   */
+  listBudgets(options: CallOptions = {}): Promise<BudgetAnswer[]> {
+    return this.transport.json("GET", "/v1/budgets", {}, options);
+  }
+
+  /**
+   * Make a budget
+   *
+   * Limit what the project, a skillpack, a skill or a key may cost in a window of time.
+   */
+  createBudget(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: BudgetAsked;
+    }, options: CallOptions = {}): Promise<BudgetAnswer> {
+    return this.transport.json("POST", "/v1/budgets", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read a budget
+   *
+   * A budget and how it stands now.
+   */
+  getBudget(given: {
+      budget_id: string;
+    }, options: CallOptions = {}): Promise<BudgetAnswer> {
+    return this.transport.json("GET", `/v1/budgets/${encodeURIComponent(given.budget_id)}`, {}, options);
+  }
+
+  /**
+   * Change a budget
+   *
+   * Change its name, window, limit or alert; jobs that are submitted from now on are held to it.
+   */
+  changeBudget(given: {
+      budget_id: string;
+      body: BudgetChanges;
+    }, options: CallOptions = {}): Promise<BudgetAnswer> {
+    return this.transport.json("PATCH", `/v1/budgets/${encodeURIComponent(given.budget_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a budget
+   *
+   * Forget a budget.
+   */
+  deleteBudget(given: {
+      budget_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/budgets/${encodeURIComponent(given.budget_id)}`, {}, options);
+  }
+
+  /**
+   * List deployments
+   *
+   * The versions of a skillpack, newest first, each with its jobs that have not ended and its scores.
+   */
+  listDeployments(given: {
+      skillpack?: string | null;
+      limit?: number;
+    } = {}, options: CallOptions = {}): Promise<ListedDeployment[]> {
+    return this.transport.json("GET", "/v1/deployments", {
+      query: { skillpack: given.skillpack, limit: given.limit },
+    }, options);
+  }
+
+  /**
+   * Push deployment
+   *
+   * Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+   */
+  pushDeployment(given: {
+      skillpack?: string | null;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: FormData;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("POST", "/v1/deployments", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Pull deployment
+   *
+   * An address of the active version's bundle that works without a key, for a while.
+   */
+  pullDeployment(given: {
+      skillpack?: string | null;
+      /** Seconds that the address works. */
+      ttl?: number;
+    } = {}, options: CallOptions = {}): Promise<PullAnswer> {
+    return this.transport.json("GET", "/v1/deployments/pull", {
+      query: { skillpack: given.skillpack, ttl: given.ttl },
+    }, options);
+  }
+
+  /**
+   * Validate bundle
+   *
+   * Check a bundle; nothing is stored and nothing of it is executed.
+   */
+  validateBundle(given: {
+      body: FormData;
+    }, options: CallOptions = {}): Promise<ValidationAnswer> {
+    return this.transport.json("POST", "/v1/deployments/validate", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Get deployment
+   *
+   * One version, by id or number.
+   */
+  getDeployment(given: {
+      deployment: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Delete deployment
+   *
+   * Delete a version that is not active and has no live jobs.
+   */
+  deleteDeployment(given: {
+      deployment: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/deployments/${encodeURIComponent(given.deployment)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Activate deployment
+   *
+   * Make a version the active one, newer or older; running jobs stay on theirs.
+   *
+   * One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+   */
+  activateDeployment(given: {
+      deployment: string;
+      skillpack?: string | null;
+      /** Without the gates of its skills; for admins. */
+      force?: boolean;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("POST", `/v1/deployments/${encodeURIComponent(given.deployment)}/activate`, {
+      query: { skillpack: given.skillpack, force: given.force },
+    }, options);
+  }
+
+  /**
+   * Download bundle
+   *
+   * The zip exactly as it was pushed.
+   */
+  downloadBundle(given: {
+      deployment: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}/bundle`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Diff deployment
+   *
+   * What a version changes over another one, with the changes that break callers marked.
+   */
+  diffDeployment(given: {
+      deployment: string;
+      skillpack?: string | null;
+      /** Id or number; without one the active version. */
+      base?: string | null;
+    }, options: CallOptions = {}): Promise<DiffAnswer> {
+    return this.transport.json("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}/diff`, {
+      query: { skillpack: given.skillpack, base: given.base },
+    }, options);
+  }
+
+  /**
+   * Read deployment file
+   *
+   * One file of a version as it was pushed.
+   */
+  readDeploymentFile(given: {
+      deployment: string;
+      path: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}/files/${escapedPath(given.path)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * List or search the documentation
+   *
+   * The pages in their order, or those that hold all the words, the best first.
+   */
+  listDocuments(given: {
+      /** Words that a page holds. */
+      q?: string;
+    } = {}, options: CallOptions = {}): Promise<DocumentView[]> {
+    return this.transport.json("GET", "/v1/docs", {
+      query: { q: given.q },
+    }, options);
+  }
+
+  /**
+   * Read a page of the documentation
+   *
+   * The page as Markdown, as it was written for this release.
+   */
+  getDocument(given: {
+      name: string;
+    }, options: CallOptions = {}): Promise<DocumentView> {
+    return this.transport.json("GET", `/v1/docs/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
+   * The working copy
+   *
+   * Its files without their contents; the first who asks begins it with the active version.
+   */
+  getDraft(given: {
+      skillpack?: string | null;
+    } = {}, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("GET", "/v1/drafts", {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Download draft
+   *
+   * The working copy as a zip.
+   */
+  downloadDraft(given: {
+      skillpack?: string | null;
+    } = {}, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", "/v1/drafts/bundle", {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Check draft
+   *
+   * Everything that is wrong with the working copy; nothing of it is executed.
+   */
+  checkDraft(given: {
+      skillpack?: string | null;
+    } = {}, options: CallOptions = {}): Promise<CheckView> {
+    return this.transport.json("GET", "/v1/drafts/check", {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Diff draft
+   *
+   * What publishing the working copy would change over the active version.
+   */
+  diffDraft(given: {
+      skillpack?: string | null;
+    } = {}, options: CallOptions = {}): Promise<PendingView> {
+    return this.transport.json("GET", "/v1/drafts/diff", {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Add example
+   *
+   * Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays.
+   */
+  addExample(given: {
+      skillpack?: string | null;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ExampleRequest;
+    }, options: CallOptions = {}): Promise<DraftFileView> {
+    return this.transport.json("POST", "/v1/drafts/examples", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read draft file
+   *
+   * A file as it is; its revision is the `ETag`.
+   */
+  readDraftFile(given: {
+      path: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/drafts/files/${escapedPath(given.path)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Write draft file
+   *
+   * Write a file with the bytes of the body; without `If-Match` it has to be a new one.
+   */
+  writeDraftFile(given: {
+      path: string;
+      skillpack?: string | null;
+      /** The revision of the file that you know; `*`: whatever is there. */
+      ifMatch?: string | null;
+    }, options: CallOptions = {}): Promise<DraftFileView> {
+    return this.transport.json("PUT", `/v1/drafts/files/${escapedPath(given.path)}`, {
+      query: { skillpack: given.skillpack },
+      headers: { "If-Match": given.ifMatch },
+    }, options);
+  }
+
+  /**
+   * Delete draft file
+   *
+   * Delete a file; it can be restored until the next publish.
+   */
+  deleteDraftFile(given: {
+      path: string;
+      skillpack?: string | null;
+      /** The revision of the file that you know; `*`: whatever is there. */
+      ifMatch?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/drafts/files/${escapedPath(given.path)}`, {
+      query: { skillpack: given.skillpack },
+      headers: { "If-Match": given.ifMatch },
+    }, options);
+  }
+
+  /**
+   * Import into draft
+   *
+   * Add the files of a zip, over those of the same path.
+   */
+  importIntoDraft(given: {
+      skillpack?: string | null;
+      body: FormData;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("POST", "/v1/drafts/import", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Move in draft
+   *
+   * Give a file or a folder another path.
+   */
+  moveInDraft(given: {
+      skillpack?: string | null;
+      body: MoveRequest;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("POST", "/v1/drafts/move", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Publish draft
+   *
+   * Make the working copy the next version.
+   */
+  publishDraft(given: {
+      skillpack?: string | null;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: PublishRequest;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("POST", "/v1/drafts/publish", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Reset draft
+   *
+   * Begin anew with the files of a version or a template; what was there can be restored until the next publish.
+   */
+  resetDraft(given: {
+      skillpack?: string | null;
+      body: ResetRequest;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("POST", "/v1/drafts/reset", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Restore draft file
+   *
+   * Bring a deleted file back.
+   */
+  restoreDraftFile(given: {
+      path: string;
+      skillpack?: string | null;
+    }, options: CallOptions = {}): Promise<DraftFileView> {
+    return this.transport.json("POST", `/v1/drafts/restore/${escapedPath(given.path)}`, {
+      query: { skillpack: given.skillpack },
+    }, options);
+  }
+
+  /**
+   * Run draft
+   *
+   * Run a skill of the working copy as it stands: a job like any other, of a version without a number.
+   *
+   * `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+   */
+  runDraft(given: {
+      skillpack?: string | null;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: DraftRunRequest;
+    }, options: CallOptions = {}): Promise<DraftRunView> {
+    return this.transport.json("POST", "/v1/drafts/run", {
+      query: { skillpack: given.skillpack },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * List drive
+   *
+   * Files and folders, in the order of their paths.
+   */
+  listDrive(given: {
+      /** A folder, or the beginning of paths. */
+      prefix?: string;
+      /** Also what is in the folders. */
+      recursive?: boolean;
+      /** Folders in the place of what is in them, as without it. */
+      delimiter?: "/" | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<EntryAnswer[]> {
+    return this.transport.json("GET", "/v1/drive", {
+      query: { prefix: given.prefix, recursive: given.recursive, delimiter: given.delimiter, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Copy a file
+   *
+   * Copy a file to another path.
+   */
+  copyInDrive(given: {
+      body: TransferAsked;
+    }, options: CallOptions = {}): Promise<EntryAnswer> {
+    return this.transport.json("POST", "/v1/drive/copy", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Read what is known of a file
+   *
+   * All that is known of a file or a folder; a file whose hash is not known is read for it.
+   */
+  getDriveFacts(given: {
+      /** From the root of the drive. */
+      path: string;
+    }, options: CallOptions = {}): Promise<EntryAnswer> {
+    return this.transport.json("GET", "/v1/drive/facts", {
+      query: { path: given.path },
+    }, options);
+  }
+
+  /**
+   * Download file
+   *
+   * A file, or the part of it that the Range header asks for.
+   */
+  downloadFile(given: {
+      path: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/drive/files/${escapedPath(given.path)}`, {}, options);
+  }
+
+  /**
+   * Put file
+   *
+   * Put the body into the drive as a file, in the place of one that was there.
+   */
+  putFile(given: {
+      path: string;
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      contentDigest?: string | null;
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      reprDigest?: string | null;
+      body: Blob | Uint8Array | string;
+    }, options: CallOptions = {}): Promise<UploadAnswer> {
+    return this.transport.json("PUT", `/v1/drive/files/${escapedPath(given.path)}`, {
+      headers: { "Content-Digest": given.contentDigest, "Repr-Digest": given.reprDigest },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete file
+   *
+   * Delete a file, or a folder that is empty.
+   */
+  deleteFile(given: {
+      path: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/drive/files/${escapedPath(given.path)}`, {}, options);
+  }
+
+  /**
+   * Make a folder
+   *
+   * Make a folder, and those around it; one that is there stays as it is.
+   */
+  makeFolder(given: {
+      body: FolderAsked;
+    }, options: CallOptions = {}): Promise<EntryAnswer> {
+    return this.transport.json("POST", "/v1/drive/folders", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a folder with everything in it
+   *
+   * Delete a folder with everything in it, some thousand things at a time: ask again until it is done.
+   */
+  deleteFolder(given: {
+      path: string;
+    }, options: CallOptions = {}): Promise<DeletedAnswer> {
+    return this.transport.json("DELETE", `/v1/drive/folders/${escapedPath(given.path)}`, {}, options);
+  }
+
+  /**
+   * Move or rename a file or a folder
+   *
+   * Give a file or a folder another path.
+   */
+  moveInDrive(given: {
+      body: TransferAsked;
+    }, options: CallOptions = {}): Promise<EntryAnswer> {
+    return this.transport.json("POST", "/v1/drive/move", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Sign file
+   *
+   * An address that opens a file for a while, to whoever has it, without a key.
+   */
+  signFile(given: {
+      body: SignAsked;
+    }, options: CallOptions = {}): Promise<SignAnswer> {
+    return this.transport.json("POST", "/v1/drive/sign", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Download signed file
+   *
+   * The file that a signed address opens.
+   */
+  downloadSignedFile(given: {
+      token: string;
+      name: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/drive/signed/${encodeURIComponent(given.token)}/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
+   * Upload file
+   *
+   * Put a file into the drive, in the place of one that was there.
+   */
+  uploadFile(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      contentDigest?: string | null;
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      reprDigest?: string | null;
+      body: FormData;
+    }, options: CallOptions = {}): Promise<UploadAnswer> {
+    return this.transport.json("POST", "/v1/drive/upload", {
+      headers: { "Content-Digest": given.contentDigest, "Repr-Digest": given.reprDigest },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Begin an upload
+   *
+   * Begin an upload that can be gone on with after any interruption, as the tus protocol says it.
+   */
+  beginUpload(given: {
+      /** `1.0.0`. */
+      tusResumable?: string | null;
+      /** Bytes of the whole file. */
+      uploadLength?: string | null;
+      /** `path` or `filename`, each with its value as base64. */
+      uploadMetadata?: string | null;
+    } = {}, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", "/v1/drive/uploads", {
+      headers: { "Tus-Resumable": given.tusResumable, "Upload-Length": given.uploadLength, "Upload-Metadata": given.uploadMetadata },
+    }, options);
+  }
+
+  /**
+   * Go on with an upload
+   *
+   * Send more bytes of an upload; with its last one the file is in the drive.
+   *
+   * 412: another version of the protocol. 423: another request is writing it. 460: the bytes have another checksum.
+   */
+  goOnWithUpload(given: {
+      upload_id: string;
+      /** `1.0.0`. */
+      tusResumable?: string | null;
+      /** Where the bytes go on. */
+      uploadOffset?: string | null;
+      /** `sha256 <base64>` or `sha1 <base64>` of the body. */
+      uploadChecksum?: string | null;
+      body: Blob | Uint8Array | string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("PATCH", `/v1/drive/uploads/${encodeURIComponent(given.upload_id)}`, {
+      headers: { "Tus-Resumable": given.tusResumable, "Upload-Offset": given.uploadOffset, "Upload-Checksum": given.uploadChecksum },
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Give an upload up
+   *
+   * Forget an upload; a file that it has brought into the drive stays.
+   */
+  giveUpUpload(given: {
+      upload_id: string;
+      /** `1.0.0`. */
+      tusResumable?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/drive/uploads/${encodeURIComponent(given.upload_id)}`, {
+      headers: { "Tus-Resumable": given.tusResumable },
+    }, options);
+  }
+
+  /**
+   * Read how much the drive holds
+   *
+   * How much the drive holds, and may hold.
+   */
+  getDriveUsage(options: CallOptions = {}): Promise<UsageAnswer> {
+    return this.transport.json("GET", "/v1/drive/usage", {}, options);
+  }
+
+  /**
+   * List the cases that are kept here
+   *
+   * Newest first; those of a dataset are in its bundle.
+   */
+  listCases(given: {
+      /** Id or slug. */
+      skillpack?: string | null;
+      skill?: string | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<CaseView[]> {
+    return this.transport.json("GET", "/v1/eval-cases", {
+      query: { skillpack: given.skillpack, skill: given.skill, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Delete a kept case
+   *
+   * Suites that have run it keep what they have.
+   */
+  deleteCase(given: {
+      case_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/eval-cases/${encodeURIComponent(given.case_id)}`, {}, options);
+  }
+
+  /**
+   * Read a suite
+   *
+   * The suite, how far it is, and what it has come to.
+   */
+  getSuite(given: {
+      suite_id: string;
+    }, options: CallOptions = {}): Promise<SuiteView> {
+    return this.transport.json("GET", `/v1/evals/${encodeURIComponent(given.suite_id)}`, {}, options);
+  }
+
+  /**
+   * Make a suite the baseline of its skill
+   *
+   * Somebody has looked at it and finds it good: gates refuse versions that are worse.
+   */
+  makeBaseline(given: {
+      suite_id: string;
+    }, options: CallOptions = {}): Promise<SuiteView> {
+    return this.transport.json("POST", `/v1/evals/${encodeURIComponent(given.suite_id)}/baseline`, {}, options);
+  }
+
+  /**
+   * Cancel a suite
+   *
+   * End the suite and its jobs.
+   */
+  cancelSuite(given: {
+      suite_id: string;
+    }, options: CallOptions = {}): Promise<SuiteView> {
+    return this.transport.json("POST", `/v1/evals/${encodeURIComponent(given.suite_id)}/cancel`, {}, options);
+  }
+
+  /**
+   * Read the runs of a suite
+   *
+   * Every run with its inputs, what was expected, what came out, and what each grader said of it.
+   */
+  listRuns(given: {
+      suite_id: string;
+      /** A suite to show each run beside. */
+      base?: string | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<RunView[]> {
+    return this.transport.json("GET", `/v1/evals/${encodeURIComponent(given.suite_id)}/cases`, {
+      query: { base: given.base, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Get analysis
+   *
+   * Not offered.
+   */
+  getAnalysis(given: {
+      analysis: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("GET", `/v1/hindsight/${encodeURIComponent(given.analysis)}`, {}, options);
+  }
+
+  /**
+   * How the parts of the instance are
+   *
+   * For operators: database, Redis, workers and disk, each with what it means for jobs.
+   */
+  listHealth(options: CallOptions = {}): Promise<TileAnswer[]> {
+    return this.transport.json("GET", "/v1/instance/health", {}, options);
+  }
+
+  /**
+   * List the projects of the instance
+   *
+   * For operators: every project with what its wallet holds, by slug.
+   */
+  listAllProjects(given: {
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<backend__operators__schemas__ProjectAnswer[]> {
+    return this.transport.json("GET", "/v1/instance/projects", {
+      query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Put money into a wallet
+   *
+   * For operators: money for the project with this id or slug; jobs that waited for it go on.
+   */
+  topUp(given: {
+      project: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: TopUpAsked;
+    }, options: CallOptions = {}): Promise<TopUpAnswer> {
+    return this.transport.json("POST", `/v1/instance/projects/${encodeURIComponent(given.project)}/top-ups`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * What waits, by lane and reason
+   *
+   * For operators: how many jobs wait in each lane, for what, and how long the oldest has.
+   */
+  listWaiting(options: CallOptions = {}): Promise<WaitingAnswer[]> {
+    return this.transport.json("GET", "/v1/instance/queue", {}, options);
+  }
+
+  /**
+   * List the people of the instance
+   *
+   * For operators: everybody with an account, by e-mail.
+   */
+  listUsers(given: {
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<PersonAnswer[]> {
+    return this.transport.json("GET", "/v1/instance/users", {
+      query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * List the workers
+   *
+   * For operators: every worker process, its beat, its lanes, and the jobs that it runs.
+   */
+  listWorkers(options: CallOptions = {}): Promise<WorkerAnswer[]> {
+    return this.transport.json("GET", "/v1/instance/workers", {}, options);
+  }
+
+  /**
+   * Drain a worker
+   *
+   * For operators: it takes no job any more, lets those that it runs end for `PURAS_DRAIN_S`, hands over what is
+   * left and ends; its pool starts another process in its place.
+   */
+  drainWorker(given: {
+      worker_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", `/v1/instance/workers/${encodeURIComponent(given.worker_id)}/drain`, {}, options);
+  }
+
+  /**
+   * List jobs
+   *
+   * The project's jobs, newest first.
+   */
+  listJobs(given: {
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+      status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
+      skill?: string | null;
+      source?: string | null;
+      version?: number | null;
+      since?: string | null;
+      until?: string | null;
+      /** Id of the API key that submitted them. */
+      key?: string | null;
+      /** With what they called. */
+      min_cost_usd?: number | null;
+      /** From start to end, or to now. */
+      min_seconds?: number | null;
+      /** Found in id, skill, error, metadata. */
+      q?: string | null;
+    } = {}, options: CallOptions = {}): Promise<JobView[]> {
+    return this.transport.json("GET", "/v1/jobs", {
+      query: { limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
+    }, options);
+  }
+
+  /**
+   * Submit a job
+   *
+   * Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds.
+   */
+  submitJob(given: {
+      /** Id or slug; default: the default one. */
+      skillpack?: string | null;
+      /** The same, by id. */
+      skillpack_id?: string | null;
+      /** Default: the active one. */
+      version?: number | null;
+      /** Answer when the job has ended. */
+      wait?: boolean;
+      /** To wait at most; the cap is 55. */
+      timeout?: number;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: JobRequest;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("POST", "/v1/jobs", {
+      query: { skillpack: given.skillpack, skillpack_id: given.skillpack_id, version: given.version, wait: given.wait, timeout: given.timeout },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * How much the jobs did of late
+   *
+   * The jobs submitted in the last hours, in steps of equal time, oldest first.
+   */
+  getActivity(given: {
+      hours?: number;
+      bars?: number;
+    } = {}, options: CallOptions = {}): Promise<Bar[]> {
+    return this.transport.json("GET", "/v1/jobs/activity", {
+      query: { hours: given.hours, bars: given.bars },
+    }, options);
+  }
+
+  /**
+   * Read a job
+   *
+   * The job as it is now; with `wait=true` as it is when it has ended.
+   */
+  getJob(given: {
+      job_id: string;
+      /** Answer when the job has ended. */
+      wait?: boolean;
+      /** To wait at most; the cap is 55. */
+      timeout?: number;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}`, {
+      query: { wait: given.wait, timeout: given.timeout },
+    }, options);
+  }
+
+  /**
+   * A file of a job's result
+   *
+   * Go to the file with this name.
+   */
+  getJobAsset(given: {
+      job_id: string;
+      name: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/assets/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
+   * Cancel a job
+   *
+   * End a job: at once while it is queued, within seconds while it runs.
+   */
+  cancelJob(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/cancel`, {}, options);
+  }
+
+  /**
+   * Go on behind the end of an agent
+   *
+   * A new job with the whole conversation, which is told the new inputs.
+   */
+  continueJob(given: {
+      job_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ContinueRequest;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/continue`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Keep a job as a case
+   *
+   * The job's inputs, and its result or `expected`, become a case of its skill; secrets are left out.
+   */
+  keepCase(given: {
+      job_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body?: CaseRequest | null;
+    }, options: CallOptions = {}): Promise<CaseView> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/eval-case`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Events of a job
+   *
+   * The job's events with numbers above `after`, in order.
+   */
+  listJobEvents(given: {
+      job_id: string;
+      /** Number of the last event that you have; 0: from the first. */
+      after?: number;
+      limit?: number;
+    }, options: CallOptions = {}): Promise<EventView[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/events`, {
+      query: { after: given.after, limit: given.limit },
+    }, options);
+  }
+
+  /**
+   * Rate a job
+   *
+   * Say what somebody thinks of the result; a later word of the same person replaces it.
+   */
+  giveFeedback(given: {
+      job_id: string;
+      body: FeedbackRequest;
+    }, options: CallOptions = {}): Promise<FeedbackView> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/feedback`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Go on from a step of an agent
+   *
+   * A new job with all that was said and done up to the step, and with other results of calls where you give them.
+   */
+  forkJob(given: {
+      job_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ForkRequest;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/fork`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Files of a job's result
+   *
+   * The files that the result names, each with a fresh address.
+   */
+  listJobOutputs(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<OutputView[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/outputs`, {}, options);
+  }
+
+  /**
+   * What a job cost
+   *
+   * Line by line, what the job used and what was billed.
+   */
+  getJobReceipt(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<Receipt> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/receipt`, {}, options);
+  }
+
+  /**
+   * Run a job's inputs again
+   *
+   * Submit the same inputs as a new job, with the same deployment or another version.
+   */
+  replayJob(given: {
+      job_id: string;
+      /** Default: the one that it ran. */
+      version?: number | null;
+      /** Answer when the job has ended. */
+      wait?: boolean;
+      /** To wait at most; the cap is 55. */
+      timeout?: number;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/replay`, {
+      query: { version: given.version, wait: given.wait, timeout: given.timeout },
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Spans of a job
+   *
+   * What the job spent its time on, as a flat list.
+   */
+  listJobSpans(given: {
+      job_id: string;
+    }, options: CallOptions = {}): Promise<SpanView[]> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/spans`, {}, options);
+  }
+
+  /**
+   * Read a step of an agent
+   *
+   * A reply and the results of its calls, whole: events tell long ones only in part.
+   */
+  getStep(given: {
+      job_id: string;
+      /** Number of the reply, from 1 on. */
+      step: number;
+    }, options: CallOptions = {}): Promise<StepAnswer> {
+    return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps/${encodeURIComponent(given.step)}`, {}, options);
+  }
+
+  /**
+   * Live events of a job
+   *
+   * The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat.
+   */
+  streamJobEvents(given: {
+      job_id: string;
+      /** Number of the last event that you have; 0: from the first. */
+      after?: number;
+      /** Goes before `after`. */
+      lastEventID?: number | null;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/stream`, {
+      query: { after: given.after },
+      headers: { "Last-Event-ID": given.lastEventID },
+    }, options);
+  }
+
+  /**
+   * Search what other projects offer
+   *
+   * Those that are published, newest first; with `mine=true` the project's own.
+   */
+  listListings(given: {
+      /** Words of its name, description or marketing. */
+      q?: string | null;
+      /** The project's own, drafts and those taken down too. */
+      mine?: boolean;
+      /** Of the project's own. */
+      status?: "draft" | "published" | "taken_down" | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<ListingSummary[]> {
+    return this.transport.json("GET", "/v1/marketplace/listings", {
+      query: { q: given.q, mine: given.mine, status: given.status, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Offer a skill to other projects
+   *
+   * Make a draft, which nobody else sees; publish it with a PATCH of its status.
+   */
+  createListing(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ListingAsked;
+    }, options: CallOptions = {}): Promise<ListingView> {
+    return this.transport.json("POST", "/v1/marketplace/listings", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read a listing
+   *
+   * By id or slug: what it takes and gives, what a run costs, and what its code is given.
+   */
+  getListing(given: {
+      listing: string;
+    }, options: CallOptions = {}): Promise<ListingView> {
+    return this.transport.json("GET", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}`, {}, options);
+  }
+
+  /**
+   * Change, publish or take down a listing
+   *
+   * Jobs that exist keep the price and the version at which they were submitted.
+   */
+  changeListing(given: {
+      listing: string;
+      body: ListingChanges;
+    }, options: CallOptions = {}): Promise<ListingView> {
+    return this.transport.json("PATCH", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Forget a draft
+   *
+   * For drafts that were never published; others are taken down.
+   */
+  deleteListing(given: {
+      listing: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}`, {}, options);
+  }
+
+  /**
+   * What has come of a listing
+   *
+   * For its publisher: runs, earnings and callers, as sums.
+   */
+  getListingSales(given: {
+      listing: string;
+    }, options: CallOptions = {}): Promise<SalesView> {
+    return this.transport.json("GET", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}/sales`, {}, options);
+  }
+
+  /**
+   * List the versions of a listing
+   *
+   * Newest first, each with what changed for callers. A job pins one with `?version=`.
+   */
+  listListingVersions(given: {
+      listing: string;
+    }, options: CallOptions = {}): Promise<VersionView[]> {
+    return this.transport.json("GET", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}/versions`, {}, options);
+  }
+
+  /**
+   * Add a version to a listing
+   *
+   * Callers who pin none get it from now on.
+   */
+  addListingVersion(given: {
+      listing: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: VersionAsked;
+    }, options: CallOptions = {}): Promise<VersionView> {
+    return this.transport.json("POST", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}/versions`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Who am I
+   *
+   * Who you are, in which projects, and what you may do.
+   */
+  getMe(options: CallOptions = {}): Promise<Me> {
+    return this.transport.json("GET", "/v1/me", {}, options);
+  }
+
+  /**
+   * Change my password
+   *
+   * Set another password; you are signed out everywhere but here.
+   */
+  changePassword(given: {
+      body: NewPassword;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", "/v1/me/password", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * List my sessions
+   *
+   * Where you are signed in, the last used first.
+   */
+  listSessions(options: CallOptions = {}): Promise<SessionAnswer[]> {
+    return this.transport.json("GET", "/v1/me/sessions", {}, options);
+  }
+
+  /**
+   * End my other sessions
+   *
+   * Sign out everywhere but here.
+   */
+  endOtherSessions(options: CallOptions = {}): Promise<SessionsEnded> {
+    return this.transport.json("DELETE", "/v1/me/sessions", {}, options);
+  }
+
+  /**
+   * End one of my sessions
+   *
+   * Sign out one browser, wherever it is.
+   */
+  endSession(given: {
+      session_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/me/sessions/${encodeURIComponent(given.session_id)}`, {}, options);
+  }
+
+  /**
+   * Make an image, a video, speech or a transcript
+   *
+   * Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt.
+   */
+  generateMedia(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: MediaAsked;
+    }, options: CallOptions = {}): Promise<MediaAnswer> {
+    return this.transport.json("POST", "/v1/media/generate", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * List what is remembered
+   *
+   * The newest writing first; `job_id`: what that job wrote last.
+   */
+  listMemory(given: {
+      state?: "live" | "stale" | "superseded" | "forgotten" | "all";
+      kind?: string | null;
+      mtype?: "semantic" | "episodic" | "procedural" | null;
+      scope?: "entity" | "skillpack" | "workspace" | null;
+      skillpack?: string | null;
+      /** A key or an alias. */
+      key?: string | null;
+      /** Those that this job wrote last. */
+      job_id?: string | null;
+      pinned?: boolean | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<MemoryView[]> {
+    return this.transport.json("GET", "/v1/memory", {
+      query: { state: given.state, kind: given.kind, mtype: given.mtype, scope: given.scope, skillpack: given.skillpack, key: given.key, job_id: given.job_id, pinned: given.pinned, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Remember something
+   *
+   * A record of the same kind and key is replaced, its version one higher; secrets are taken out before.
+   */
+  putMemory(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: MemoryPut;
+    }, options: CallOptions = {}): Promise<MemoryWritten> {
+    return this.transport.json("POST", "/v1/memory", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Export what is remembered
+   *
+   * Every record as a line of JSON, forgotten ones that are still kept included; it is audited.
+   */
+  exportMemory(options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", "/v1/memory/export", {}, options);
+  }
+
+  /**
+   * Forget a record, in a job
+   *
+   * Nothing finds it any more.
+   */
+  forgetInJob(given: {
+      body: MemoryId;
+    }, options: CallOptions = {}): Promise<Forgotten> {
+    return this.transport.json("POST", "/v1/memory/forget", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Read a record, in a job
+   *
+   * One thing that is remembered.
+   */
+  getInJob(given: {
+      body: MemoryId;
+    }, options: CallOptions = {}): Promise<MemoryView> {
+    return this.transport.json("POST", "/v1/memory/get", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Remember something, in a job
+   *
+   * As `POST /v1/memory`; a call with the same `key` is made once, whichever attempt of the job makes it again.
+   */
+  putInJob(given: {
+      body: MemoryPut;
+    }, options: CallOptions = {}): Promise<MemoryWritten> {
+    return this.transport.json("POST", "/v1/memory/put", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Search what is remembered
+   *
+   * By keys, by words and, where a model of embeddings is configured, by meaning; best first.
+   */
+  searchMemory(given: {
+      body: MemorySearch;
+    }, options: CallOptions = {}): Promise<MemoryResults> {
+    return this.transport.json("POST", "/v1/memory/search", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Read a record
+   *
+   * One thing that is remembered.
+   */
+  getMemory(given: {
+      memory_id: string;
+    }, options: CallOptions = {}): Promise<MemoryView> {
+    return this.transport.json("GET", `/v1/memory/${encodeURIComponent(given.memory_id)}`, {}, options);
+  }
+
+  /**
+   * Forget a record
+   *
+   * Nothing finds it any more, and it is removed after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`; it is audited.
+   */
+  deleteMemory(given: {
+      memory_id: string;
+      reason?: string;
+      /** Leave nothing of it, at once. */
+      erase?: boolean;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/memory/${encodeURIComponent(given.memory_id)}`, {
+      query: { reason: given.reason, erase: given.erase },
+    }, options);
+  }
+
+  /**
+   * See who wrote a record
+   *
+   * The last 100 writings with the jobs that made them, the newest first.
+   */
+  listMemoryChanges(given: {
+      memory_id: string;
+    }, options: CallOptions = {}): Promise<MemoryChangeView[]> {
+    return this.transport.json("GET", `/v1/memory/${encodeURIComponent(given.memory_id)}/changes`, {}, options);
+  }
+
+  /**
+   * List kernels
+   *
+   * The kernels of the project's notebooks that live, newest first, without their cells.
+   */
+  listKernels(options: CallOptions = {}): Promise<KernelView[]> {
+    return this.transport.json("GET", "/v1/notebooks/kernels", {}, options);
+  }
+
+  /**
+   * Start kernel
+   *
+   * Start the caller's kernel for a notebook of the working copy, or get the one that lives.
+   *
+   * It is a job, with the limits and the sandbox of one. It has the working copy's files and packages as they are now.
+   */
+  startKernel(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: KernelAsked;
+    }, options: CallOptions = {}): Promise<KernelView> {
+    return this.transport.json("POST", "/v1/notebooks/kernels", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Get kernel
+   *
+   * The kernel, and the cells that have changed after that revision.
+   */
+  getKernel(given: {
+      kernel_id: string;
+      /** The revision that is known. */
+      after?: number;
+      /** Seconds to wait for something newer. */
+      wait_s?: number;
+    }, options: CallOptions = {}): Promise<KernelView> {
+    return this.transport.json("GET", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}`, {
+      query: { after: given.after, wait_s: given.wait_s },
+    }, options);
+  }
+
+  /**
+   * Stop kernel
+   *
+   * End the kernel for good.
+   */
+  stopKernel(given: {
+      kernel_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}`, {}, options);
+  }
+
+  /**
+   * Run cells
+   *
+   * Have the kernel run cells, behind those that wait already.
+   */
+  runCells(given: {
+      kernel_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: CellsAsked;
+    }, options: CallOptions = {}): Promise<KernelView> {
+    return this.transport.json("POST", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}/cells`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Interrupt kernel
+   *
+   * Interrupt the cell that runs, and drop those that wait; variables stay.
+   */
+  interruptKernel(given: {
+      kernel_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}/interrupt`, {}, options);
+  }
+
+  /**
+   * Restart kernel
+   *
+   * Begin with a new Python process: variables are gone, and cells that wait are dropped.
+   */
+  restartKernel(given: {
+      kernel_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}/restart`, {}, options);
+  }
+
+  /**
+   * Open job as notebook
+   *
+   * Put a job that has ended into the working copy as a notebook: its inputs and its steps, as cells.
+   */
+  openJobAsNotebook(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: OpenAsked;
+    }, options: CallOptions = {}): Promise<OpenedView> {
+    return this.transport.json("POST", "/v1/notebooks/opened", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Prices of this instance
+   *
+   * What the instance charges by itself, its margins, and what each model costs with them.
+   */
+  getPricing(options: CallOptions = {}): Promise<PriceView> {
+    return this.transport.json("GET", "/v1/pricing", {}, options);
+  }
+
+  /**
+   * List projects
+   *
+   * Every project that you are in; a key is in one.
+   */
+  listProjects(options: CallOptions = {}): Promise<backend__projects__schemas__ProjectAnswer[]> {
+    return this.transport.json("GET", "/v1/projects", {}, options);
+  }
+
+  /**
+   * Make a project
+   *
+   * Make a project; you become its owner.
+   */
+  createProject(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: NewProjectAsked;
+    }, options: CallOptions = {}): Promise<ProjectDetail> {
+    return this.transport.json("POST", "/v1/projects", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read a project
+   *
+   * One project.
+   */
+  getProject(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<ProjectDetail> {
+    return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}`, {}, options);
+  }
+
+  /**
+   * Change a project
+   *
+   * Change its name, its slug or its limits.
+   */
+  changeProject(given: {
+      project: string;
+      body: ProjectChanges;
+    }, options: CallOptions = {}): Promise<ProjectDetail> {
+    return this.transport.json("PATCH", `/v1/projects/${encodeURIComponent(given.project)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a project
+   *
+   * Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later.
+   */
+  deleteProject(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/projects/${encodeURIComponent(given.project)}`, {}, options);
+  }
+
+  /**
+   * Take a project along
+   *
+   * Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it.
+   */
+  exportProject(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/projects/${encodeURIComponent(given.project)}/export`, {}, options);
+  }
+
+  /**
+   * List invitations
+   *
+   * Who was invited and has not joined yet, by e-mail.
+   */
+  listInvitations(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<InvitationAnswer[]> {
+    return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/invitations`, {}, options);
+  }
+
+  /**
+   * Withdraw an invitation
+   *
+   * Its link stops working.
+   */
+  withdrawInvitation(given: {
+      invitation_id: string;
+      project: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/projects/${encodeURIComponent(given.project)}/invitations/${encodeURIComponent(given.invitation_id)}`, {}, options);
+  }
+
+  /**
+   * Read a project's limits
+   *
+   * How much of everything the project may have.
+   */
+  getLimits(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<LimitsAnswer> {
+    return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/limits`, {}, options);
+  }
+
+  /**
+   * Change a project's limits
+   *
+   * Give the project limits of its own; for operators of the instance.
+   */
+  changeLimits(given: {
+      project: string;
+      body: LimitChanges;
+    }, options: CallOptions = {}): Promise<LimitsAnswer> {
+    return this.transport.json("PATCH", `/v1/projects/${encodeURIComponent(given.project)}/limits`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * List members
+   *
+   * Everybody in the project, by e-mail.
+   */
+  listMembers(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<MemberAnswer[]> {
+    return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/members`, {}, options);
+  }
+
+  /**
+   * Invite somebody
+   *
+   * Make a link with which whoever has this e-mail joins. It never tells whether there is such an account.
+   */
+  inviteMember(given: {
+      project: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: InvitationAsked;
+    }, options: CallOptions = {}): Promise<NewInvitationAnswer> {
+    return this.transport.json("POST", `/v1/projects/${encodeURIComponent(given.project)}/members`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Change a member's role
+   *
+   * Give a member another role.
+   */
+  changeMember(given: {
+      user_id: string;
+      project: string;
+      body: MemberChanges;
+    }, options: CallOptions = {}): Promise<MemberAnswer> {
+    return this.transport.json("PATCH", `/v1/projects/${encodeURIComponent(given.project)}/members/${encodeURIComponent(given.user_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Remove a member
+   *
+   * Take a member out of the project; everybody may leave.
+   */
+  removeMember(given: {
+      user_id: string;
+      project: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/projects/${encodeURIComponent(given.project)}/members/${encodeURIComponent(given.user_id)}`, {}, options);
+  }
+
+  /**
+   * Describe a project's skills as OpenAPI
+   *
+   * One operation per skill of the active versions, with the types of its inputs and of its result.
+   */
+  getProjectOpenapi(given: {
+      project: string;
+    }, options: CallOptions = {}): Promise<Record<string, unknown>> {
+    return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/openapi.json`, {}, options);
+  }
+
+  /**
+   * List families of models and keys for them
+   *
+   * Every family of models that is reached with a key, and whose key that is; keys are never told.
+   */
+  listProviders(options: CallOptions = {}): Promise<ProviderAnswer[]> {
+    return this.transport.json("GET", "/v1/providers", {}, options);
+  }
+
+  /**
+   * Read one family of models
+   *
+   * The models of a family, and whose key they are reached with.
+   */
+  getProvider(given: {
+      family: string;
+    }, options: CallOptions = {}): Promise<ProviderAnswer> {
+    return this.transport.json("GET", `/v1/providers/${encodeURIComponent(given.family)}`, {}, options);
+  }
+
+  /**
+   * Bring a key for a family of models
+   *
+   * Set the project's own key; jobs that start from now on use it, and their calls are billed nothing.
+   */
+  putProvider(given: {
+      family: string;
+      body: ProviderKeyAsked;
+    }, options: CallOptions = {}): Promise<ProviderAnswer> {
+    return this.transport.json("PUT", `/v1/providers/${encodeURIComponent(given.family)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Forget a key
+   *
+   * Forget the project's own key; models of the family are then reached with the instance's, if it has one.
+   */
+  deleteProvider(given: {
+      family: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/providers/${encodeURIComponent(given.family)}`, {}, options);
+  }
+
+  /**
+   * Try the project's own key
+   *
+   * Ask the provider for the list of its models with the project's key, which costs nothing.
+   */
+  probeProvider(given: {
+      family: string;
+    }, options: CallOptions = {}): Promise<ProbeAnswer> {
+    return this.transport.json("POST", `/v1/providers/${encodeURIComponent(given.family)}/probe`, {}, options);
+  }
+
+  /**
+   * List the schedules
+   *
+   * Every schedule of the project, by name.
+   */
+  listSchedules(options: CallOptions = {}): Promise<ScheduleAnswer[]> {
+    return this.transport.json("GET", "/v1/schedules", {}, options);
+  }
+
+  /**
+   * Make a schedule
+   *
+   * Have a skill run by the clock of a place. Its inputs are checked now.
+   */
+  createSchedule(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ScheduleAsked;
+    }, options: CallOptions = {}): Promise<ScheduleDetailAnswer> {
+    return this.transport.json("POST", "/v1/schedules", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * When a cron expression comes
+   *
+   * The next moments of an expression in a time zone, or what is wrong with it; nothing is kept.
+   */
+  previewSchedule(given: {
+      cron: string;
+      time_zone?: string;
+      count?: number;
+    }, options: CallOptions = {}): Promise<PreviewAnswer> {
+    return this.transport.json("GET", "/v1/schedules/preview", {
+      query: { cron: given.cron, time_zone: given.time_zone, count: given.count },
+    }, options);
+  }
+
+  /**
+   * Read a schedule
+   *
+   * A schedule with its next five moments, and what the last ten came to.
+   */
+  getSchedule(given: {
+      schedule_id: string;
+    }, options: CallOptions = {}): Promise<ScheduleDetailAnswer> {
+    return this.transport.json("GET", `/v1/schedules/${encodeURIComponent(given.schedule_id)}`, {}, options);
+  }
+
+  /**
+   * Change a schedule
+   *
+   * Change when it comes, with what, or switch it off or on; moments that passed meanwhile are not missed.
+   */
+  changeSchedule(given: {
+      schedule_id: string;
+      body: ScheduleChanges;
+    }, options: CallOptions = {}): Promise<ScheduleAnswer> {
+    return this.transport.json("PATCH", `/v1/schedules/${encodeURIComponent(given.schedule_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a schedule
+   *
+   * Forget a schedule; its jobs stay.
+   */
+  deleteSchedule(given: {
+      schedule_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/schedules/${encodeURIComponent(given.schedule_id)}`, {}, options);
+  }
+
+  /**
+   * Run a schedule now
+   *
+   * Submit its job at once, beside its moments.
+   */
+  runSchedule(given: {
+      schedule_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+    }, options: CallOptions = {}): Promise<RunAnswer> {
+    return this.transport.json("POST", `/v1/schedules/${encodeURIComponent(given.schedule_id)}/run`, {
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * List the runs of a schedule
+   *
+   * What its moments came to, the latest first.
+   */
+  listScheduleRuns(given: {
+      schedule_id: string;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<RunAnswer[]> {
+    return this.transport.json("GET", `/v1/schedules/${encodeURIComponent(given.schedule_id)}/runs`, {
+      query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * List secrets
+   *
+   * The names of the project's secrets; values are never told.
+   */
+  listSecrets(options: CallOptions = {}): Promise<SecretAnswer[]> {
+    return this.transport.json("GET", "/v1/secrets", {}, options);
+  }
+
+  /**
+   * Put secret
+   *
+   * Set a secret of the whole project; jobs that start from now on get it.
+   */
+  putSecret(given: {
+      body: SecretAsked;
+    }, options: CallOptions = {}): Promise<SecretAnswer> {
+    return this.transport.json("PUT", "/v1/secrets", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete secret
+   *
+   * Forget a secret of the project.
+   */
+  deleteSecret(given: {
+      name: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/secrets/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
+   * List skillpacks
+   *
+   * The project's skillpacks, the default one first.
+   */
+  listSkillpacks(given: {
+      limit?: number;
+    } = {}, options: CallOptions = {}): Promise<SkillpackAnswer[]> {
+    return this.transport.json("GET", "/v1/skillpacks", {
+      query: { limit: given.limit },
+    }, options);
+  }
+
+  /**
+   * Create skillpack
+   *
+   * Make a skillpack.
+   */
+  createSkillpack(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: NewSkillpackAsked;
+    }, options: CallOptions = {}): Promise<SkillpackAnswer> {
+    return this.transport.json("POST", "/v1/skillpacks", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Get skillpack
+   *
+   * One skillpack.
+   */
+  getSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<SkillpackAnswer> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}`, {}, options);
+  }
+
+  /**
+   * List deployments
+   *
+   * The versions of a skillpack, newest first, each with its jobs that have not ended and its scores.
+   */
+  listDeploymentsOfSkillpack(given: {
+      skillpack: string;
+      limit?: number;
+    }, options: CallOptions = {}): Promise<ListedDeployment[]> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments`, {
+      query: { limit: given.limit },
+    }, options);
+  }
+
+  /**
+   * Push deployment
+   *
+   * Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+   */
+  pushDeploymentOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: FormData;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Pull deployment
+   *
+   * An address of the active version's bundle that works without a key, for a while.
+   */
+  pullDeploymentOfSkillpack(given: {
+      skillpack: string;
+      /** Seconds that the address works. */
+      ttl?: number;
+    }, options: CallOptions = {}): Promise<PullAnswer> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/pull`, {
+      query: { ttl: given.ttl },
+    }, options);
+  }
+
+  /**
+   * Get deployment
+   *
+   * One version, by id or number.
+   */
+  getDeploymentOfSkillpack(given: {
+      deployment: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}`, {}, options);
+  }
+
+  /**
+   * Delete deployment
+   *
+   * Delete a version that is not active and has no live jobs.
+   */
+  deleteDeploymentOfSkillpack(given: {
+      deployment: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}`, {}, options);
+  }
+
+  /**
+   * Activate deployment
+   *
+   * Make a version the active one, newer or older; running jobs stay on theirs.
+   *
+   * One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+   */
+  activateDeploymentOfSkillpack(given: {
+      deployment: string;
+      skillpack: string;
+      /** Without the gates of its skills; for admins. */
+      force?: boolean;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/activate`, {
+      query: { force: given.force },
+    }, options);
+  }
+
+  /**
+   * Download bundle
+   *
+   * The zip exactly as it was pushed.
+   */
+  downloadBundleOfSkillpack(given: {
+      deployment: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/bundle`, {}, options);
+  }
+
+  /**
+   * Diff deployment
+   *
+   * What a version changes over another one, with the changes that break callers marked.
+   */
+  diffDeploymentOfSkillpack(given: {
+      deployment: string;
+      skillpack: string;
+      /** Id or number; without one the active version. */
+      base?: string | null;
+    }, options: CallOptions = {}): Promise<DiffAnswer> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/diff`, {
+      query: { base: given.base },
+    }, options);
+  }
+
+  /**
+   * Read deployment file
+   *
+   * One file of a version as it was pushed.
+   */
+  readDeploymentFileOfSkillpack(given: {
+      deployment: string;
+      path: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/files/${escapedPath(given.path)}`, {}, options);
+  }
+
+  /**
+   * The working copy of a skillpack
+   *
+   * Its files without their contents; the first who asks begins it with the active version.
+   */
+  getDraftOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts`, {}, options);
+  }
+
+  /**
+   * Download draft
+   *
+   * The working copy as a zip.
+   */
+  downloadDraftOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/bundle`, {}, options);
+  }
+
+  /**
+   * Check draft
+   *
+   * Everything that is wrong with the working copy; nothing of it is executed.
+   */
+  checkDraftOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<CheckView> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/check`, {}, options);
+  }
+
+  /**
+   * Diff draft
+   *
+   * What publishing the working copy would change over the active version.
+   */
+  diffDraftOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<PendingView> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/diff`, {}, options);
+  }
+
+  /**
+   * Add example
+   *
+   * Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays.
+   */
+  addExampleOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: ExampleRequest;
+    }, options: CallOptions = {}): Promise<DraftFileView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/examples`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read draft file
+   *
+   * A file as it is; its revision is the `ETag`.
+   */
+  readDraftFileOfSkillpack(given: {
+      path: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<Response> {
+    return this.transport.response("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/files/${escapedPath(given.path)}`, {}, options);
+  }
+
+  /**
+   * Write draft file
+   *
+   * Write a file with the bytes of the body; without `If-Match` it has to be a new one.
+   */
+  writeDraftFileOfSkillpack(given: {
+      path: string;
+      skillpack: string;
+      /** The revision of the file that you know; `*`: whatever is there. */
+      ifMatch?: string | null;
+    }, options: CallOptions = {}): Promise<DraftFileView> {
+    return this.transport.json("PUT", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/files/${escapedPath(given.path)}`, {
+      headers: { "If-Match": given.ifMatch },
+    }, options);
+  }
+
+  /**
+   * Delete draft file
+   *
+   * Delete a file; it can be restored until the next publish.
+   */
+  deleteDraftFileOfSkillpack(given: {
+      path: string;
+      skillpack: string;
+      /** The revision of the file that you know; `*`: whatever is there. */
+      ifMatch?: string | null;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/files/${escapedPath(given.path)}`, {
+      headers: { "If-Match": given.ifMatch },
+    }, options);
+  }
+
+  /**
+   * Import into draft
+   *
+   * Add the files of a zip, over those of the same path.
+   */
+  importIntoDraftOfSkillpack(given: {
+      skillpack: string;
+      body: FormData;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/import`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Move in draft
+   *
+   * Give a file or a folder another path.
+   */
+  moveInDraftOfSkillpack(given: {
+      skillpack: string;
+      body: MoveRequest;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/move`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Publish draft
+   *
+   * Make the working copy the next version.
+   */
+  publishDraftOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: PublishRequest;
+    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/publish`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Reset draft
+   *
+   * Begin anew with the files of a version or a template; what was there can be restored until the next publish.
+   */
+  resetDraftOfSkillpack(given: {
+      skillpack: string;
+      body: ResetRequest;
+    }, options: CallOptions = {}): Promise<DraftView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/reset`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Restore draft file
+   *
+   * Bring a deleted file back.
+   */
+  restoreDraftFileOfSkillpack(given: {
+      path: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<DraftFileView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/restore/${escapedPath(given.path)}`, {}, options);
+  }
+
+  /**
+   * Run draft
+   *
+   * Run a skill of the working copy as it stands: a job like any other, of a version without a number.
+   *
+   * `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+   */
+  runDraftOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: DraftRunRequest;
+    }, options: CallOptions = {}): Promise<DraftRunView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/run`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * List suites
+   *
+   * The suites of a skillpack, newest first.
+   */
+  listSuitesOfSkillpack(given: {
+      skillpack: string;
+      skill?: string | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<SuiteView[]> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals`, {
+      query: { skill: given.skill, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Run a suite
+   *
+   * Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders.
+   */
+  startSuiteOfSkillpack(given: {
+      skillpack: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: SuiteRequest;
+    }, options: CallOptions = {}): Promise<SuiteView> {
+    return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * List the cases of a suite
+   *
+   * Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here.
+   */
+  listDatasetOfSkillpack(given: {
+      skillpack: string;
+      skill: string;
+      /** Default: the active one. */
+      version?: number | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<GivenCase[]> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals/dataset`, {
+      query: { skill: given.skill, version: given.version, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Compare two suites
+   *
+   * Two versions of a skill by their newest finished suites; without a base, the baseline or the version before.
+   */
+  compareSuitesOfSkillpack(given: {
+      skillpack: string;
+      skill: string;
+      /** A version number, or the id of a suite. */
+      base?: string | null;
+      /** A version number, or the id of a suite. */
+      head?: string | null;
+    }, options: CallOptions = {}): Promise<Comparison> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals/diff`, {
+      query: { skill: given.skill, base: given.base, head: given.head },
+    }, options);
+  }
+
+  /**
+   * List analyses
+   *
+   * Not offered.
+   */
+  listAnalysesOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/hindsight`, {}, options);
+  }
+
+  /**
+   * Analyse runs
+   *
+   * Not offered.
+   */
+  analyseRunsOfSkillpack(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/hindsight`, {}, options);
+  }
+
+  /**
+   * Read the prompt of an agent
+   *
+   * What a skill tells its model, and in which file of the bundle it stands.
+   */
+  getPromptOfSkillpack(given: {
+      skillpack: string;
+      skill: string;
+      /** Without one the active version. */
+      version?: number | null;
+    }, options: CallOptions = {}): Promise<PromptAnswer> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/prompts/${encodeURIComponent(given.skill)}`, {
+      query: { version: given.version },
+    }, options);
+  }
+
+  /**
+   * List skillpack secrets
+   *
+   * The names of one skillpack's own secrets.
+   */
+  listSkillpackSecrets(given: {
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<SecretAnswer[]> {
+    return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets`, {}, options);
+  }
+
+  /**
+   * Put skillpack secret
+   *
+   * Set a secret of one skillpack; it goes before one of the same name of the project.
+   */
+  putSkillpackSecret(given: {
+      skillpack: string;
+      body: SecretAsked;
+    }, options: CallOptions = {}): Promise<SecretAnswer> {
+    return this.transport.json("PUT", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete skillpack secret
+   *
+   * Forget a secret of one skillpack.
+   */
+  deleteSkillpackSecret(given: {
+      name: string;
+      skillpack: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets/${encodeURIComponent(given.name)}`, {}, options);
+  }
+
+  /**
+   * List skills
+   *
+   * Every skill of the active versions: the default skillpack's first.
+   */
+  listSkills(options: CallOptions = {}): Promise<SkillSummary[]> {
+    return this.transport.json("GET", "/v1/skills", {}, options);
+  }
+
+  /**
+   * Get skill
+   *
+   * One skill: schemas, examples, limits. The name may be full: `skillpack/skill`.
+   */
+  getSkill(given: {
+      name: string;
+      /** Id or slug, when several have the skill. */
+      skillpack?: string | null;
+      /** Without one the active version. */
+      version?: number | null;
+    }, options: CallOptions = {}): Promise<SkillAnswer> {
+    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}`, {
+      query: { skillpack: given.skillpack, version: given.version },
+    }, options);
+  }
+
+  /**
+   * What a skill's jobs say about it
+   *
+   * Slow and dear steps and tools, repeated errors, cache misses, misfits, numbers by version, each with its jobs.
+   */
+  getFindings(given: {
+      name: string;
+      /** Id or slug; default: the default one. */
+      skillpack?: string | null;
+      /** Jobs from then on; default: a week, at most 90 days. */
+      since?: string | null;
+    }, options: CallOptions = {}): Promise<Findings> {
+    return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/findings`, {
+      query: { skillpack: given.skillpack, since: given.since },
+    }, options);
+  }
+
+  /**
+   * Run a skill and wait for its result
+   *
+   * The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
+   *
+   * The name may be full: `skillpack/skill`.
+   */
+  runSkill(given: {
+      name: string;
+      /** Id or slug; default: the default one. */
+      skillpack?: string | null;
+      /** Default: the active one. */
+      version?: number | null;
+      /** To wait at most; the cap is 55. */
+      timeout?: number;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: Record<string, unknown>;
+    }, options: CallOptions = {}): Promise<JobView> {
+    return this.transport.json("POST", `/v1/skills/${encodeURIComponent(given.name)}/run`, {
+      query: { skillpack: given.skillpack, version: given.version, timeout: given.timeout },
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * What another skill takes and gives
+   *
+   * With the token of a running job: the skill that it would call by that name.
+   */
+  describeSubagent(given: {
+      body: DescribeAsked;
+    }, options: CallOptions = {}): Promise<Described> {
+    return this.transport.json("POST", "/v1/subagent/describe", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Call another skill
+   *
+   * With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money.
+   */
+  invokeSubagent(given: {
+      body: SubagentAsked;
+    }, options: CallOptions = {}): Promise<SubagentAnswer> {
+    return this.transport.json("POST", "/v1/subagent/invoke", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * List the templates
+   *
+   * Skillpacks to begin with.
+   */
+  listTemplates(options: CallOptions = {}): Promise<TemplateView[]> {
+    return this.transport.json("GET", "/v1/templates", {}, options);
+  }
+
+  /**
+   * Usage by day, skill, model, key, version or listing
+   *
+   * What jobs that ended between two moments cost; by model, what their calls of that time cost.
+   */
+  getUsage(given: {
+      /** One or more of day, skill, model, key, version, listing, with commas. */
+      group_by?: string;
+      /** Default: 30 days before `until`. */
+      since?: string | null;
+      /** Default: now. */
+      until?: string | null;
+      /** Most groups of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    } = {}, options: CallOptions = {}): Promise<UsageRow[]> {
+    return this.transport.json("GET", "/v1/usage", {
+      query: { group_by: given.group_by, since: given.since, until: given.until, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Read a page
+   *
+   * With the token of a running job: the text of a page, a text or a PDF, from where its `network:` allows.
+   */
+  fetchPage(given: {
+      body: PageAsked;
+    }, options: CallOptions = {}): Promise<PageAnswer> {
+    return this.transport.json("POST", "/v1/web/fetch", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Search for pictures
+   *
+   * Not offered by the engines of this instance; the answer says what there is instead.
+   */
+  searchImages(given: {
+      body: SearchAsked;
+    }, options: CallOptions = {}): Promise<SearchAnswer> {
+    return this.transport.json("POST", "/v1/web/image-search", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Search the web
+   *
+   * With the token of a running job: pages that the instance's search engine finds, on the job's receipt.
+   */
+  searchWeb(given: {
+      body: SearchAsked;
+    }, options: CallOptions = {}): Promise<SearchAnswer> {
+    return this.transport.json("POST", "/v1/web/search", {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * List the webhooks
+   *
+   * Every webhook of the project, the oldest first.
+   */
+  listWebhooks(options: CallOptions = {}): Promise<WebhookAnswer[]> {
+    return this.transport.json("GET", "/v1/webhooks", {}, options);
+  }
+
+  /**
+   * Make a webhook
+   *
+   * Have a server told of events. The answer shows the signing secret, this once.
+   */
+  createWebhook(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: WebhookAsked;
+    }, options: CallOptions = {}): Promise<WebhookSecretAnswer> {
+    return this.transport.json("POST", "/v1/webhooks", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Read a webhook
+   *
+   * A webhook, and whether it works.
+   */
+  getWebhook(given: {
+      webhook_id: string;
+    }, options: CallOptions = {}): Promise<WebhookAnswer> {
+    return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}`, {}, options);
+  }
+
+  /**
+   * Change a webhook
+   *
+   * Change its address or what it is told of, or switch it off or on.
+   */
+  changeWebhook(given: {
+      webhook_id: string;
+      body: WebhookChanges;
+    }, options: CallOptions = {}): Promise<WebhookAnswer> {
+    return this.transport.json("PATCH", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}`, {
+      body: given.body,
+    }, options);
+  }
+
+  /**
+   * Delete a webhook
+   *
+   * Forget a webhook and its deliveries.
+   */
+  deleteWebhook(given: {
+      webhook_id: string;
+    }, options: CallOptions = {}): Promise<void> {
+    return this.transport.nothing("DELETE", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}`, {}, options);
+  }
+
+  /**
+   * List the deliveries of a webhook
+   *
+   * What it was and will be sent, newest first, each with its last answer.
+   */
+  listWebhookDeliveries(given: {
+      webhook_id: string;
+      status?: "pending" | "delivered" | "given_up" | null;
+      /** Most rows of one page. */
+      limit?: number;
+      /** From the `Link` header of the page before. */
+      cursor?: string | null;
+    }, options: CallOptions = {}): Promise<DeliveryAnswer[]> {
+    return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries`, {
+      query: { status: given.status, limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Read a delivery
+   *
+   * One delivery, as it stands.
+   */
+  getWebhookDelivery(given: {
+      webhook_id: string;
+      delivery_id: string;
+    }, options: CallOptions = {}): Promise<DeliveryAnswer> {
+    return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries/${encodeURIComponent(given.delivery_id)}`, {}, options);
+  }
+
+  /**
+   * Send a delivery again
+   *
+   * Send it now, with the same `webhook-id` and body; it is tried for three days more.
+   */
+  redeliver(given: {
+      webhook_id: string;
+      delivery_id: string;
+    }, options: CallOptions = {}): Promise<DeliveryAnswer> {
+    return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries/${encodeURIComponent(given.delivery_id)}/redeliver`, {}, options);
+  }
+
+  /**
+   * Replace a signing secret
+   *
+   * Show a new secret, this once. Until `overlap_hours` are over, both sign.
+   */
+  rotateWebhookSecret(given: {
+      webhook_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body?: RotationAsked | null;
+    }, options: CallOptions = {}): Promise<WebhookSecretAnswer> {
+    return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/rotate`, {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Send a test event
+   *
+   * Send `webhook.test`; the delivery tells what became of it within seconds.
+   */
+  testWebhook(given: {
+      webhook_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+    }, options: CallOptions = {}): Promise<DeliveryAnswer> {
+    return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/test`, {
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+}

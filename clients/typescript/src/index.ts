@@ -1,0 +1,5 @@
+export * from "./errors.js";
+export * from "./generated.js";
+export * from "./puras.js";
+export type { Delta, StreamOptions } from "./stream.js";
+export type { CallOptions } from "./transport.js";

@@ -1,0 +1,113 @@
+import { PurasAPIError } from "./errors.js";
+import type { EventView } from "./generated.js";
+import { pause, refusal, type Transport } from "./transport.js";
+
+/** A piece of a model's reply as it is written; some may be missed. */
+export interface Delta {
+  type: "delta";
+  job_id: string;
+  payload: { step?: number; text?: string; [name: string]: unknown };
+}
+
+/** Which events of a job are wanted. */
+export interface StreamOptions {
+  /** Number of the event behind which to begin; default: from the first. */
+  after?: number;
+  /** Pieces of a model's reply, too. */
+  deltas?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Longer than this without even a heartbeat (15 s), and the line is dead. */
+const SILENCE_MS = 45_000;
+
+interface Frame {
+  id: number | undefined;
+  event: string;
+  data: string;
+}
+
+/** The events of a job in order, without gap or repeat, until it has ended; a broken line is taken up again. */
+export async function* follow(
+  transport: Transport,
+  jobId: string,
+  options: StreamOptions,
+): AsyncGenerator<EventView | Delta> {
+  let last = options.after ?? 0;
+  let failures = 0;
+  for (;;) {
+    let broken: unknown = new Error("the line ended before the job did");
+    try {
+      for await (const frame of frames(transport, jobId, last, options.signal)) {
+        failures = 0;
+        if (frame.event === "end") return;
+        if (frame.event === "delta") {
+          if (options.deltas) yield { type: "delta", job_id: jobId, payload: JSON.parse(frame.data) };
+        } else if (frame.id !== undefined && frame.id > last) {
+          last = frame.id;
+          yield JSON.parse(frame.data) as EventView;
+        }
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof PurasAPIError && (error.status ?? 0) < 500 && error.status !== 429) throw error;
+      broken = error;
+    }
+    const pauseMs = transport.pausesMs[failures++];
+    if (pauseMs === undefined) throw broken instanceof PurasAPIError ? broken : transport.noAnswer(broken);
+    await pause(pauseMs, options.signal);
+  }
+}
+
+/** The whole frames of one connection. */
+async function* frames(
+  transport: Transport,
+  jobId: string,
+  after: number,
+  outer: AbortSignal | undefined,
+): AsyncGenerator<Frame> {
+  const silence = new AbortController();
+  let timer = setTimeout(() => silence.abort(new Error("silence on the line")), SILENCE_MS);
+  const signal = outer ? AbortSignal.any([outer, silence.signal]) : silence.signal;
+  try {
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": String(after) };
+    const path = `/v1/jobs/${encodeURIComponent(jobId)}/stream`;
+    const response = await transport.once("GET", path, { headers }, signal);
+    if (!response.ok || response.body === null) throw await refusal(response);
+    const decoder = new TextDecoder();
+    let text = "";
+    const reader = response.body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(new Error("silence on the line")), SILENCE_MS);
+        text += decoder.decode(value, { stream: true });
+        for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+          const frame = parsed(text.slice(0, end));
+          text = text.slice(end + 2);
+          if (frame) yield frame;
+        }
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parsed(block: string): Frame | undefined {
+  const frame: Frame = { id: undefined, event: "message", data: "" };
+  const data: string[] = [];
+  for (const line of block.split("\n")) {
+    const colon = line.indexOf(":");
+    const [name, value] = [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, "")];
+    if (name === "id") frame.id = Number(value);
+    else if (name === "event") frame.event = value;
+    else if (name === "data") data.push(value);
+  }
+  frame.data = data.join("\n");
+  return data.length ? frame : undefined;
+}

@@ -1,0 +1,7 @@
+"""`python -m puras.cli`."""
+
+import sys
+
+from puras.cli.main import main
+
+sys.exit(main())

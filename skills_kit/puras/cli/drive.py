@@ -1,0 +1,100 @@
+"""`puras drive ls`, `cp`, `rm`: the project's files. A path that begins with `drive:` is there, any other is here."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from puras.cli import exits, printing
+from puras.cli.exits import UsageProblem
+from puras.cli.session import Session, command, confirmed, group
+from puras.client import files
+
+_THERE: Final = "drive:"
+
+
+def add(commands: Any) -> None:
+    """Add these commands."""
+    drive = group(commands, "drive", "List, copy and delete the project's files.")
+    ls = command(drive, "ls", _list, "List the files of a folder of the drive.")
+    ls.add_argument("path", nargs="?", default="", help="the folder; default: the drive's root")
+    ls.add_argument("-r", "--recursive", action="store_true", help="with everything below it")
+    cp = command(
+        drive, "cp", _copy, "Copy a file to the drive, or from it: one of the two paths begins with `drive:`."
+    )
+    cp.add_argument("source", help="photo.jpg, or drive:uploads/photo.jpg")
+    cp.add_argument("target", help="the other way round; a folder with a slash at its end")
+    rm = command(drive, "rm", _delete, "Delete a file of the drive.")
+    rm.add_argument("path", help="the file, with or without `drive:`")
+    rm.add_argument("-y", "--yes", action="store_true", help="without asking")
+
+
+def _list(arguments: Namespace, session: Session) -> int:
+    folder = _there(arguments.path)
+    prefix = f"{folder.rstrip('/')}/" if folder else ""
+    query = {"prefix": prefix, "limit": 200, "recursive": arguments.recursive}
+    entries = list(session.client.pages("/v1/drive", query=query))
+    rows = [
+        (
+            "" if one["is_folder"] else printing.size(one["size_bytes"]),
+            one["modified_at"][:16].replace("T", " "),
+            one["path"] + ("/" if one["is_folder"] and not one["path"].endswith("/") else ""),
+        )
+        for one in entries
+    ]
+    session.show(entries, lambda: printing.table(("SIZE", "MODIFIED", "PATH"), rows))
+    return exits.OK
+
+
+def _copy(arguments: Namespace, session: Session) -> int:
+    source, target = arguments.source, arguments.target
+    if source.startswith(_THERE) == target.startswith(_THERE):
+        raise UsageProblem("One of the two paths begins with `drive:`, and the other does not.")
+    told = (
+        _up(session, Path(source), _there(target))
+        if target.startswith(_THERE)
+        else _down(session, source, target)
+    )
+    session.show(told, lambda: printing.answer(f"{told['from']} → {told['to']}"))
+    return exits.OK
+
+
+def _up(session: Session, source: Path, target: str) -> dict[str, Any]:
+    if not source.is_file():
+        raise UsageProblem(f"There is no file {str(source)!r}.")
+    found = files.Source.of(source)
+    progress = printing.Progress(source.name, found.size_bytes)
+    try:
+        path = session.client.send(found, target or f"{found.name}", told=progress)
+    finally:
+        progress.end()
+    return {"from": str(source), "to": f"{_THERE}{path}", "drive_path": path, "size_bytes": found.size_bytes}
+
+
+def _down(session: Session, source: str, target: str) -> dict[str, Any]:
+    path = _there(source)
+    to = Path(target)
+    if target.endswith("/") or to.is_dir():
+        to = to / path.rpartition("/")[2]
+    to.parent.mkdir(parents=True, exist_ok=True)
+    facts = session.client.request("GET", "/v1/drive/facts", query={"path": path})
+    progress = printing.Progress(to.name, facts["size_bytes"])
+    try:
+        session.client.download(path, to, told=progress)
+    finally:
+        progress.end()
+    return {"from": f"{_THERE}{path}", "to": str(to), "drive_path": path, "size_bytes": facts["size_bytes"]}
+
+
+def _delete(arguments: Namespace, session: Session) -> int:
+    path = _there(arguments.path)
+    confirmed(f"Delete {path} from the drive?", yes=arguments.yes)
+    session.client.request("DELETE", f"/v1/drive/files/{quote(path)}")
+    session.show({"deleted": path}, lambda: printing.answer(f"Deleted drive:{path}"))
+    return exits.OK
+
+
+def _there(path: str) -> str:
+    return path.removeprefix(_THERE).removeprefix("./").strip("\n").lstrip("/")

@@ -1,0 +1,221 @@
+"""`puras serve`, and `puras run --local`: an instance of one's own, which `puras-studio` runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from puras import bundles
+from puras.cli import exits, printing
+from puras.cli.exits import UsageProblem
+from puras.cli.session import Session, command
+from puras.client import Client, Invalid, NotSignedIn, connecting
+from puras.client.forms import bundle
+from puras.client.messages import new_key
+
+_HINT: Final = (
+    "This runs `puras-studio`, which is not installed here. Install the package `puras-studio` beside `puras-kit`, or "
+    "use `make run` in a checkout of it; `puras login` and `puras deploy` need neither."
+)
+_PROJECT: Final = "Local"
+_CREDIT_USD: Final = "10"
+_START_S: Final = 180.0
+_END_S: Final = 40.0
+_LOOK_S: Final = 1.0
+_FIRST_PORT: Final = "8787"
+
+Say = Callable[[str], None]
+
+
+class Served(NamedTuple):
+    """An instance, and the bundle that it was given."""
+
+    client: Client
+    content: bytes
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    serve = command(
+        commands,
+        "serve",
+        _serve,
+        "Run an instance here with the skills of a folder, deployed as they change.",
+    )
+    serve.add_argument("--dir", default=".", metavar="FOLDER", help="the skillpack; default: this folder")
+    serve.add_argument("--port", help=f"where it listens; default: PURAS_PORT, else {_FIRST_PORT}")
+    serve.add_argument("--no-watch", action="store_true", help="deploy once, not each time a file changes")
+
+
+def _serve(arguments: Namespace, session: Session) -> int:
+    with instance(arguments.dir, say=printing.say, port=arguments.port) as (client, content):
+        told = {"api_base": client.api_base, "skills": client.request("GET", "/v1/skills")}
+        names = ", ".join(skill["name"] for skill in told["skills"])
+        session.show(told, lambda: printing.answer(f"Serving {names} at {client.api_base}. Ctrl-C ends it."))
+        sys.stdout.flush()
+        _watch(client, Path(arguments.dir), content, is_watching=not arguments.no_watch)
+    return exits.OK
+
+
+@contextmanager
+def instance(folder: str, *, say: Say, port: str | None = None) -> Iterator[Served]:
+    """An instance with the folder's skills; started for it, and ended with it, unless one is there.
+
+    Raises:
+        UsageProblem: it cannot be started here.
+        PurasAPIError: the skills are not good.
+    """
+    content = _packed(Path(folder))
+    program = _program()
+    environment = os.environ | {"PURAS_PORT": port or os.environ.get("PURAS_PORT") or _FIRST_PORT}
+    base = f"http://127.0.0.1:{environment['PURAS_PORT']}"
+    with _running(program, environment, base, say):
+        client = _client(program, environment, base)
+        told = client.request(
+            "POST", "/v1/deployments", body=bundle(content, activate="true"), idempotency_key=new_key()
+        )
+        say(f"Deployed v{told['version']} at {base}")
+        yield Served(client, content)
+
+
+@contextmanager
+def _running(program: str, environment: Mapping[str, str], base: str, say: Say) -> Iterator[None]:
+    if _is_ready(base):
+        say(f"An instance is there already, at {base}")
+        yield
+        return
+    log = connecting.path().with_name("local.log")
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    say(f"Starting an instance at {base}; its log is {log}")
+    before = signal.signal(signal.SIGTERM, _end)
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [program, "up"],
+            env=dict(environment),
+            stdout=sink,
+            stderr=sink,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+    try:
+        _wait_ready(process, base, log)
+        yield
+    finally:
+        _stop(process)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait_ready(process: subprocess.Popen[bytes], base: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while not _is_ready(base):
+        if process.poll() is not None or time.monotonic() > deadline:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+            raise UsageProblem("The instance did not start. Its log ends with:\n" + "\n".join(lines))
+        time.sleep(0.2)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _client(program: str, environment: Mapping[str, str], base: str) -> Client:
+    """With the key of the project that earlier runs have made, else of a new one."""
+    file = connecting.path().with_name("local.json")
+    home = f"{base} {environment.get('PURAS_HOME', '')}"
+    kept = _kept(file)
+    if key := kept.get(home):
+        client = Client(str(key), api_base=base)
+        try:
+            client.request("GET", "/v1/me")
+        except NotSignedIn:
+            pass  # the instance was made anew
+        else:
+            return client
+    made = subprocess.run(
+        [program, "project", "create", _PROJECT, "--credit-usd", _CREDIT_USD, "--json"],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_START_S,
+    )
+    if made.returncode != 0:
+        raise UsageProblem(f"No project could be made: {made.stderr.strip()}")
+    key = json.loads(made.stdout)["api_key"]
+    connecting.write_private(file, {**kept, home: key})
+    return Client(str(key), api_base=base)
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _watch(client: Client, folder: Path, before: bytes, *, is_watching: bool) -> None:
+    """Deploy the folder each time it has changed, until somebody ends this."""
+    while True:
+        time.sleep(_LOOK_S)
+        if not is_watching or (content := _packed(folder)) == before:
+            continue
+        before = content
+        try:
+            body = bundle(content, activate="true")
+            told = client.request("POST", "/v1/deployments", body=body, idempotency_key=new_key())
+            printing.say(f"Deployed v{told['version']}")
+        except Invalid as error:
+            for one in error.errors:
+                printing.say(printing.problem(one))
+            printing.say(printing.plain_lines(error.detail))
+
+
+def _packed(folder: Path) -> bytes:
+    if not folder.is_dir():
+        raise UsageProblem(f"There is no folder {str(folder)!r}.")
+    try:
+        return bundles.pack(folder)
+    except bundles.BundleError as error:
+        raise UsageProblem(str(error)) from error
+
+
+def _program() -> str:
+    beside = Path(sys.executable).with_name("puras-studio")
+    program = shutil.which("puras-studio") or (str(beside) if beside.is_file() else None)
+    if program is None:
+        raise UsageProblem(_HINT)
+    return program
+
+
+def _is_ready(base: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{base}/ready", timeout=5):  # noqa: S310 - on this machine
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except OSError:
+        return False

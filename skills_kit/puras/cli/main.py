@@ -1,0 +1,95 @@
+"""The command itself: its parts, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from importlib.metadata import PackageNotFoundError, version
+
+from puras.cli import (
+    account,
+    completion,
+    deployments,
+    drive,
+    evals,
+    exits,
+    jobs,
+    local,
+    printing,
+    secrets,
+    starting,
+)
+from puras.cli.exits import NoKey, UsageProblem
+from puras.cli.session import Session
+from puras.client import JobError, PurasAPIError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; what a person can mend is a sentence on stderr, and the exit code says of which kind it is."""
+    arguments = parser().parse_args(argv)
+    session = Session(arguments)
+    try:
+        code: int = arguments.handle(arguments, session)
+        sys.stdout.flush()
+        return code
+    except PurasAPIError as error:
+        return _refused(error, session)
+    except NoKey as error:
+        return _ended(str(error), "no_key", exits.AUTH, session)
+    except (UsageProblem, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads has had enough
+            return exits.OK
+        return _ended(str(error), "usage", exits.USAGE, session)
+    except JobError as error:
+        return _ended(str(error), error.error_code or "job_failed", exits.FAILED, session)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+
+
+def parser() -> ArgumentParser:
+    """All commands and their options."""
+    whole = ArgumentParser(
+        prog="puras",
+        description="Write, deploy and run the skills of a project.",
+        epilog="exit codes:\n"
+        + "\n".join(f"  {code}  {meaning}" for code, meaning in exits.MEANINGS.items()),
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    whole.add_argument("--version", action="version", version=f"puras {_version()}")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for part in (account, starting, deployments, jobs, local, drive, secrets, evals):
+        part.add(commands)
+    completion.add(commands, parser)
+    return whole
+
+
+def _refused(error: PurasAPIError, session: Session) -> int:
+    code = exits.code_of(error)
+    if session.as_json:
+        printing.answer_json({"detail": error.detail, "status": error.status, **error.facts})
+        return code
+    for one in error.errors:
+        printing.say(printing.problem(one))
+    return _told(error.detail, code)
+
+
+def _ended(text: str, reason: str, code: int, session: Session) -> int:
+    if not session.as_json:
+        return _told(text, code)
+    printing.answer_json({"detail": text, "code": reason})
+    return code
+
+
+def _told(text: str, code: int) -> int:
+    printing.say(f"puras: {printing.plain_lines(text)}")
+    return code
+
+
+def _version() -> str:
+    try:
+        return version("puras-kit")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,143 @@
+"""What commands have in common: the options of every one, the client, the skillpack that the folder belongs to."""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from puras.cli import printing
+from puras.cli.exits import NoKey, UsageProblem
+from puras.client import Client
+
+PACK_FILE: Final = "puras.yaml"
+_RETRIES: Final = 3
+"""A person waits: after a second and a half, the command says that nobody answers."""
+
+
+class Pack(NamedTuple):
+    """What `puras.yaml` says of the folder that it lies in."""
+
+    folder: Path
+    slug: str | None
+    title: str | None
+
+
+class Session:
+    """One command's way to the instance."""
+
+    def __init__(self, arguments: Namespace) -> None:
+        self.as_json: bool = getattr(arguments, "json", False) is True
+        self._base: str | None = getattr(arguments, "api_base", None)
+        self._skillpack: str | None = getattr(arguments, "skillpack", None)
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the instance that the options, the environment or `puras login` name.
+
+        Raises:
+            NoKey: there is no key.
+        """
+        try:
+            return Client(skillpack=self.skillpack, api_base=self._base, retries=_RETRIES)
+        except ValueError as error:
+            raise NoKey(str(error)) from error
+
+    @cached_property
+    def skillpack(self) -> str | None:
+        """The option, else the slug in the folder's puras.yaml, else None: the project's default one."""
+        if self._skillpack:
+            return self._skillpack
+        pack = pack_of(Path.cwd())
+        return pack.slug if pack else None
+
+    @cached_property
+    def named_skillpack(self) -> str:
+        """The same, by the name of the default one where none is given."""
+        if self.skillpack:
+            return self.skillpack
+        packs = self.client.request("GET", "/v1/skillpacks")
+        return next((str(pack["slug"]) for pack in packs if pack["is_default"]), "default")
+
+    def route(self, path: str) -> str:
+        """`/v1/deployments…` of the skillpack, or of the default one."""
+        return f"/v1/skillpacks/{quote(self.skillpack, safe='')}{path}" if self.skillpack else f"/v1{path}"
+
+    def show(self, value: object, text: Callable[[], object]) -> None:
+        """The value as JSON when that is wanted, else what `text` prints."""
+        if self.as_json:
+            printing.answer_json(value)
+        else:
+            text()
+
+
+Handler = Callable[[Namespace, Session], int]
+
+
+def command(commands: Any, name: str, handler: Handler, summary: str, **options: Any) -> ArgumentParser:
+    """A new command, with the options that every one has."""
+    parser: ArgumentParser = commands.add_parser(
+        name, help=_first_lower(summary), description=summary, allow_abbrev=False, **options
+    )
+    parser.add_argument("--api-base", metavar="URL", help="address of the instance")
+    if name not in ("run",):
+        parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.set_defaults(handle=handler)
+    return parser
+
+
+def group(commands: Any, name: str, summary: str) -> Any:
+    """A command that has commands of its own."""
+    parser: ArgumentParser = commands.add_parser(
+        name, help=_first_lower(summary), description=summary, allow_abbrev=False
+    )
+    return parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+
+
+def of_a_skillpack(parser: ArgumentParser) -> None:
+    """The option that names a skillpack."""
+    parser.add_argument(
+        "--skillpack",
+        "--app",
+        metavar="SLUG",
+        help="the skillpack, by slug or id; default: the one in puras.yaml, else the project's default one",
+    )
+
+
+def pack_of(folder: Path) -> Pack | None:
+    """The nearest puras.yaml, in the folder or above it."""
+    for place in (folder.resolve(), *folder.resolve().parents):
+        file = place / PACK_FILE
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
+            return Pack(place, _value(text, "slug"), _value(text, "title"))
+    return None
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Ask a person before something goes for good; a script has said what it wants.
+
+    Raises:
+        UsageProblem: the person does not want it.
+    """
+    if yes or not sys.stdin.isatty():
+        return
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageProblem("Nothing was done.")
+
+
+def _value(text: str, key: str) -> str | None:
+    """A line `key: word` of puras.yaml, which we write ourselves; the instance reads the rest."""
+    found = re.search(rf"^{key}:[ \t]*(['\"]?)([^'\"#\n]*?)\1[ \t]*(?:#.*)?$", text, re.MULTILINE)
+    return found[2].strip() or None if found else None
+
+
+def _first_lower(summary: str) -> str:
+    return summary[0].lower() + summary[1:].rstrip(".")

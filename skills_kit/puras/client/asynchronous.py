@@ -1,0 +1,210 @@
+"""`AsyncClient`: the same for programs on an event loop. Requests wait in threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, Unpack
+
+from puras.client.batch import Mapped
+from puras.client.shapes import Event, Job, JobOptions, Opinion
+from puras.client.synchronous import Client
+from puras.client.transport import PAUSES_S
+
+Value = TypeVar("Value")
+
+
+class AsyncClient:
+    """`Client` with awaitable methods, `async for` over `stream` and `map`; close it, or use `async with`.
+
+    At most `concurrency` requests are under way at once. Who is cancelled while a request is under way stops waiting
+    for it; the request itself is not called back.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        skillpack: str | None = None,
+        *,
+        api_base: str | None = None,
+        timeout: float = 120.0,
+        retries: int = len(PAUSES_S),
+        concurrency: int = 64,
+    ) -> None:
+        """As `Client` is made.
+
+        Raises:
+            ValueError: there is no key, or the address is none.
+        """
+        self._client = Client(api_key, skillpack, api_base=api_base, timeout=timeout, retries=retries)
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="puras-client")
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Free the threads; requests that are under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(
+        self,
+        skill: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        prompt: str | None = None,
+        version: int | None = None,
+        timeout: float = 600.0,  # noqa: ASYNC109 - of the job, as the synchronous client has it
+        poll_interval: float = 2.0,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Any:
+        """See `Client.run`."""
+        return await self._in_thread(
+            partial(
+                self._client.run,
+                skill,
+                inputs,
+                prompt=prompt,
+                version=version,
+                timeout=timeout,
+                poll_interval=poll_interval,
+                idempotency_key=idempotency_key,
+                **options,
+            )
+        )
+
+    async def run_job(
+        self,
+        skill: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        prompt: str | None = None,
+        version: int | None = None,
+        timeout: float = 600.0,  # noqa: ASYNC109
+        poll_interval: float = 2.0,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """See `Client.run_job`."""
+        return await self._in_thread(
+            partial(
+                self._client.run_job,
+                skill,
+                inputs,
+                prompt=prompt,
+                version=version,
+                timeout=timeout,
+                poll_interval=poll_interval,
+                idempotency_key=idempotency_key,
+                **options,
+            )
+        )
+
+    async def submit(
+        self,
+        skill: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        prompt: str | None = None,
+        version: int | None = None,
+        wait: bool = False,
+        timeout: float = 60.0,  # noqa: ASYNC109
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """See `Client.submit`."""
+        return await self._in_thread(
+            partial(
+                self._client.submit,
+                skill,
+                inputs,
+                prompt=prompt,
+                version=version,
+                wait=wait,
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+                **options,
+            )
+        )
+
+    async def get(self, job_id: str) -> Job:
+        """See `Client.get`."""
+        return await self._in_thread(partial(self._client.get, job_id))
+
+    async def wait(self, job_id: str, *, timeout: float = 600.0, poll_interval: float = 2.0) -> Job:  # noqa: ASYNC109
+        """See `Client.wait`."""
+        return await self._in_thread(
+            partial(self._client.wait, job_id, timeout=timeout, poll_interval=poll_interval)
+        )
+
+    async def events(self, job_id: str, *, after: int = 0) -> list[Event]:
+        """See `Client.events`."""
+        return await self._in_thread(partial(self._client.events, job_id, after=after))
+
+    async def stream(self, job_id: str, *, after: int = 0, deltas: bool = False) -> AsyncIterator[Event]:
+        """See `Client.stream`; leaving the loop hangs up."""
+        with self._client.stream(job_id, after=after, deltas=deltas) as events:
+            while (event := await self._in_thread(lambda: next(events, None))) is not None:
+                yield event
+
+    async def cancel(self, job_id: str) -> Job:
+        """See `Client.cancel`."""
+        return await self._in_thread(partial(self._client.cancel, job_id))
+
+    async def feedback(
+        self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
+    ) -> Opinion:
+        """See `Client.feedback`."""
+        return await self._in_thread(
+            partial(self._client.feedback, job_id, rating=rating, comment=comment, end_user_id=end_user_id)
+        )
+
+    async def map(
+        self,
+        skill: str,
+        inputs: Iterable[Mapping[str, Any]],
+        *,
+        concurrency: int = 8,
+        budget: float | None = None,
+        version: int | None = None,
+        timeout: float = 600.0,  # noqa: ASYNC109
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> AsyncIterator[Mapped]:
+        """See `Client.map`; leaving the loop submits nothing more."""
+        with self._client.map(
+            skill,
+            inputs,
+            concurrency=concurrency,
+            budget=budget,
+            version=version,
+            timeout=timeout,
+            idempotency_key=idempotency_key,
+            **options,
+        ) as results:
+            while (result := await self._in_thread(lambda: next(results, None))) is not None:
+                yield result
+
+    async def upload(
+        self, content: str | os.PathLike[str] | bytes, path: str | None = None, *, name: str | None = None
+    ) -> str:
+        """See `Client.upload`."""
+        return await self._in_thread(partial(self._client.upload, content, path, name=name))
+
+    async def download(self, drive_path: str, to: str | os.PathLike[str]) -> Path:
+        """See `Client.download`."""
+        return await self._in_thread(partial(self._client.download, drive_path, to))
+
+    async def request(self, method: str, path: str, **given: Any) -> Any:
+        """See `Client.request`."""
+        return await self._in_thread(partial(self._client.request, method, path, **given))
+
+    async def _in_thread(self, work: Callable[[], Value]) -> Value:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

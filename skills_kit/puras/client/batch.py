@@ -1,0 +1,161 @@
+"""Many jobs of one skill: so many at once, within one budget."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from puras.client.errors import JobError, PurasAPIError
+from puras.client.shapes import ENDS, Job
+
+_MICROS: Final = 1_000_000
+_LEAST_MICROS: Final = 1_000
+"""A job with less than a tenth of a cent cannot call a model even once."""
+
+
+class BudgetSpent(Exception):
+    """What is left of the budget is not enough for another job; this one was not submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What came of one of the inputs."""
+
+    index: int
+    """Its place among the inputs, from 0."""
+    inputs: Mapping[str, Any]
+    job: Job | None
+    """None: no job was made of it."""
+    error: Exception | None
+    """JobError, PurasAPIError, BudgetSpent, or what went wrong with a file; None when it succeeded."""
+
+    @property
+    def result(self) -> Any:
+        """What the skill returned.
+
+        Raises:
+            Exception: `error`, when there is one.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.job["result"] if self.job else None
+
+
+class Purse:
+    """A budget that jobs take their caps from before they are submitted: all of them together stay within it."""
+
+    def __init__(self, budget_usd: float | None, takers: int) -> None:
+        self._left_micros = None if budget_usd is None else int(budget_usd * _MICROS)
+        self._takers = takers
+        self._held = 0
+        self._changed = threading.Condition()
+
+    def take(self) -> int | None:
+        """Micros for one job, a fair part of what is left; None without a budget. Waits for others to give back.
+
+        Raises:
+            BudgetSpent: there is too little left, and nobody will give any back.
+        """
+        with self._changed:
+            if self._left_micros is None:
+                return None
+            while (cap := self._left_micros // max(1, self._takers - self._held)) < _LEAST_MICROS:
+                if self._held == 0:
+                    raise BudgetSpent("The budget is spent: this job was not submitted.")
+                self._changed.wait()
+            self._left_micros -= cap
+            self._held += 1
+            return cap
+
+    def give_back(self, cap: int | None, spent: int) -> None:
+        """What a job has not used of its cap."""
+        with self._changed:
+            if self._left_micros is None or cap is None:
+                return
+            self._left_micros += cap - spent
+            self._held -= 1
+            self._changed.notify_all()
+
+
+Run = Callable[[int, Mapping[str, Any], float | None], Job]
+"""Runs a job to its end: its place, its inputs, and the most dollars that it may cost."""
+
+
+class Batch(Iterator[Mapped]):
+    """Runs every one of the inputs, and gives what came of each, in their order.
+
+    Inputs are read as they are needed, at most twice the concurrency ahead. Close it to submit nothing more.
+    """
+
+    def __init__(
+        self, inputs: Iterable[Mapping[str, Any]], run: Run, *, concurrency: int, budget_usd: float | None
+    ) -> None:
+        self._inputs = enumerate(inputs)
+        self._run = run
+        self._most_waiting = 2 * concurrency
+        self._purse = Purse(budget_usd, concurrency)
+        self._waiting: deque[Future[Mapped]] = deque()
+        self._stopped = threading.Event()
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="puras-map")
+
+    def __next__(self) -> Mapped:
+        try:
+            self._fill()
+            return self._waiting.popleft().result()
+        except (IndexError, CancelledError):
+            self.close()
+            raise StopIteration from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Submit nothing more; jobs that were submitted go on."""
+        self._stopped.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _fill(self) -> None:
+        while not self._stopped.is_set() and len(self._waiting) < self._most_waiting:
+            following = next(self._inputs, None)
+            if following is None:
+                return
+            self._waiting.append(self._threads.submit(self._one, *following))
+
+    def _one(self, index: int, given: Mapping[str, Any]) -> Mapped:
+        job: Job | None = None
+        cap: int | None = None
+        try:
+            cap = self._purse.take()
+            if self._stopped.is_set():
+                raise BudgetSpent("Nobody waits for this job any more: it was not submitted.")
+            job = self._run(index, given, None if cap is None else cap / _MICROS)
+        except JobError as error:
+            job = error.job
+            return Mapped(index, given, job, error)
+        except (PurasAPIError, BudgetSpent, OSError, TypeError, ValueError) as error:
+            return Mapped(index, given, None, error)
+        finally:
+            self._purse.give_back(cap, _spent(job, cap))
+        return Mapped(index, given, job, None)
+
+
+def _spent(job: Job | None, cap: int | None) -> int:
+    """What the job has used; all of its cap while it may still go on."""
+    if job is None:
+        return 0
+    if job["status"] not in ENDS:
+        return cap or 0
+    return int(job.get("cost_micros", 0))

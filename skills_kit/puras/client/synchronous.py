@@ -1,0 +1,241 @@
+"""`Client`: an instance from any program, with an API key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Unpack
+from urllib.parse import quote
+
+from puras.client.batch import Batch
+from puras.client.errors import JobError, JobTimeout
+from puras.client.messages import Body, Request, new_key
+from puras.client.routes import Routes
+from puras.client.shapes import ENDS, Event, Job, JobOptions, Opinion
+from puras.client.streams import EventStream
+
+_LONGEST_WAIT_S: Final = 50.0
+"""Of one request; then it is asked again."""
+_PAGE: Final = 10_000
+
+
+class Client(Routes):
+    """Runs skills of a project and reads its jobs.
+
+    The key comes from `api_key`, else `PURAS_API_KEY`, else from `puras login`; the address from `api_base`, else
+    `PURAS_API_BASE`, else from `puras login`. Requests that break off are tried again, and every submit carries an
+    idempotency key: one call makes one job, wherever the line breaks. A client may be used by many threads.
+    """
+
+    def run(
+        self,
+        skill: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        prompt: str | None = None,
+        version: int | None = None,
+        timeout: float = 600.0,
+        poll_interval: float = 2.0,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Any:
+        """The result of a job of the skill, or of a prompt; `{}` when it returns nothing.
+
+        Raises:
+            JobError: it failed or was cancelled; JobTimeout: it has not ended within `timeout` seconds.
+            PurasAPIError: the instance refuses, or does not answer.
+        """
+        job = self.run_job(
+            skill,
+            inputs,
+            prompt=prompt,
+            version=version,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            idempotency_key=idempotency_key,
+            **options,
+        )
+        return {} if job["result"] is None else job["result"]
+
+    def run_job(
+        self,
+        skill: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        prompt: str | None = None,
+        version: int | None = None,
+        timeout: float = 600.0,
+        poll_interval: float = 2.0,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """As `run`, but gives the whole job: its id, its cost, its files.
+
+        Raises:
+            JobError, PurasAPIError: as `run` does.
+        """
+        began = time.monotonic()
+        job = self.submit(
+            skill,
+            inputs,
+            prompt=prompt,
+            version=version,
+            wait=True,
+            timeout=min(timeout, _LONGEST_WAIT_S),
+            idempotency_key=idempotency_key,
+            **options,
+        )
+        job = self._ended(job, began, timeout, poll_interval)
+        if job["status"] != "succeeded":
+            raise JobError.of(job)
+        return job
+
+    def submit(
+        self,
+        skill: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        prompt: str | None = None,
+        version: int | None = None,
+        wait: bool = False,
+        timeout: float = 60.0,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Submit a job; with `wait` it is given when it has ended, or as it stands after `timeout` s (at most 55).
+
+        Each `pathlib.Path` and each `bytes` among the inputs is uploaded to the drive, and named there. The same
+        `idempotency_key` with the same request gives the same job, for a day; without one, each call is a new job.
+
+        Raises:
+            PurasAPIError: the instance refuses, or does not answer.
+        """
+        body: dict[str, Any] = {
+            "skill": skill,
+            "prompt": prompt,
+            "inputs": self.with_files(inputs or {}),
+            **options,
+        }
+        if "run_at" in options:
+            body["run_at"] = str(options["run_at"])
+        is_of_a_skillpack = prompt is None and "listing_id" not in options
+        answer = self._transport.ask(
+            Request(
+                "POST",
+                "/v1/jobs",
+                query={
+                    "skillpack": self.skillpack if is_of_a_skillpack else None,
+                    "version": version,
+                    "wait": wait or None,
+                    "timeout": timeout if wait else None,
+                },
+                body=Body.json({name: value for name, value in body.items() if value is not None}),
+                headers={"Idempotency-Key": idempotency_key or new_key()},
+                timeout_s=self._patience_s(timeout if wait else 0.0),
+            )
+        )
+        job: Job = answer.json()
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """The job as it is now."""
+        return self._get(job_id, 0.0)
+
+    def wait(self, job_id: str, *, timeout: float = 600.0, poll_interval: float = 2.0) -> Job:
+        """The job when it has ended, however it did.
+
+        Raises:
+            JobTimeout: it has not ended within `timeout` seconds; it goes on.
+            PurasAPIError: the instance refuses, or does not answer.
+        """
+        began = time.monotonic()
+        return self._ended(self._get(job_id, min(timeout, _LONGEST_WAIT_S)), began, timeout, poll_interval)
+
+    def events(self, job_id: str, *, after: int = 0) -> list[Event]:
+        """What has happened so far, behind the event with the number `after`."""
+        events: list[Event] = []
+        while True:
+            query = {"after": events[-1]["id"] if events else after, "limit": _PAGE}
+            page: list[Event] = self.request("GET", f"/v1/jobs/{_segment(job_id)}/events", query=query)
+            events += page
+            if len(page) < _PAGE:
+                return events
+
+    def stream(self, job_id: str, *, after: int = 0, deltas: bool = False) -> EventStream:
+        """The events as they happen, from the one behind `after` to the last, without gap or repeat.
+
+        A line that breaks is taken up again. With `deltas`, pieces of a model's reply come in between as they are
+        written, as events of type `delta` without a number; some may be missed.
+        """
+        return EventStream(self._transport, _segment(job_id), after=after, deltas=deltas)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job: at once while it is queued, within seconds while it runs."""
+        job: Job = self.request("POST", f"/v1/jobs/{_segment(job_id)}/cancel", is_repeatable=True)
+        return job
+
+    def feedback(
+        self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
+    ) -> Opinion:
+        """Say what somebody thinks of the result: -1, 0 or 1. A later word of the same person replaces it."""
+        body = {"rating": rating, "comment": comment, "end_user_id": end_user_id}
+        body = {name: value for name, value in body.items() if value is not None}
+        path = f"/v1/jobs/{_segment(job_id)}/feedback"
+        opinion: Opinion = self.request("POST", path, body=body, is_repeatable=True)
+        return opinion
+
+    def map(
+        self,
+        skill: str,
+        inputs: Iterable[Mapping[str, Any]],
+        *,
+        concurrency: int = 8,
+        budget: float | None = None,
+        version: int | None = None,
+        timeout: float = 600.0,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Batch:
+        """One job for each of the inputs, `concurrency` at a time; gives what came of each, in their order.
+
+        `budget` is in dollars and for all of them together: each job gets a fair part of what is left as its cap, and
+        what it does not use goes to the next. Inputs for which nothing is left are not submitted, and say so. With an
+        `idempotency_key`, a second run within a day gets the jobs of the first for the same inputs at the same places.
+        """
+
+        def run(index: int, given: Mapping[str, Any], cap_usd: float | None) -> Job:
+            mine: JobOptions = {**options}
+            if cap_usd is not None:
+                mine["limits"] = {**options.get("limits", {}), "cost_usd": cap_usd}
+            key = None if idempotency_key is None else f"{idempotency_key}-{index}"
+            return self.run_job(skill, given, version=version, timeout=timeout, idempotency_key=key, **mine)
+
+        return Batch(inputs, run, concurrency=concurrency, budget_usd=budget)
+
+    def url(self, job: Job) -> str:
+        """Where a person looks at the job in the studio."""
+        return f"{self.api_base}/p/{job.get('project_id', '')}/jobs/{job['id']}"
+
+    def _ended(self, job: Job, began: float, timeout: float, poll_interval: float) -> Job:
+        while job["status"] not in ENDS:
+            left_s = timeout - (time.monotonic() - began)
+            if left_s <= 0:
+                raise JobTimeout(job, timeout)
+            asked = time.monotonic()
+            job = self._get(job["id"], min(left_s, _LONGEST_WAIT_S))
+            if job["status"] not in ENDS and time.monotonic() - asked < min(1.0, left_s / 2):
+                time.sleep(min(poll_interval, left_s))  # an instance that does not wait with us
+        return job
+
+    def _get(self, job_id: str, wait_s: float) -> Job:
+        query = {"wait": True, "timeout": round(wait_s, 3)} if wait_s > 0 else {}
+        path = f"/v1/jobs/{_segment(job_id)}"
+        job: Job = self._transport.ask(Request("GET", path, query, timeout_s=self._patience_s(wait_s))).json()
+        return job
+
+    def _patience_s(self, wait_s: float) -> float:
+        return max(self._transport.timeout_s, wait_s + 30.0)
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")

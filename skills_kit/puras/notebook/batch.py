@@ -1,0 +1,153 @@
+"""A skill over the rows of a table: some at once, within a total of money, the results beside the rows."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from puras.client.errors import PurasAPIError
+from puras.notebook.errors import CellRefused, RunFailed
+from puras.notebook.runs import JobRun, LocalRun
+from puras.notebook.show import Screen
+from puras.notebook.trace import Trace
+
+__all__ = ["run_rows"]
+
+Call = Callable[[Mapping[str, Any], Mapping[str, Any]], JobRun | LocalRun]
+"""Runs one row, with its inputs and the options of its job, to its end."""
+
+_NOT_PAID: Final = "not run: the rows before it have used up what all of it may cost"
+
+
+class _Purse:
+    """What is left of a total: each row that runs holds its share, and gives back what it does not spend."""
+
+    def __init__(self, total_usd: float | None, at_once: int) -> None:
+        self._left_micros = None if total_usd is None else round(total_usd * 1_000_000)
+        self._places = at_once
+        self._lock = threading.Lock()
+
+    def take(self) -> int | None:
+        """The cap of the next row in micros, 0 when nothing is left; None: there is no total."""
+        with self._lock:
+            if self._left_micros is None:
+                return None
+            cap = max(min(self._left_micros, 1), self._left_micros // max(1, self._places))
+            self._left_micros -= cap
+            self._places -= 1
+            return cap
+
+    def give_back(self, cap: int | None, spent_usd: float) -> None:
+        """Return the place of a row, and what it has not spent of its cap."""
+        with self._lock:
+            if self._left_micros is not None and cap is not None:
+                self._places += 1
+                self._left_micros += max(0, cap - round(spent_usd * 1_000_000))
+
+
+class _Board:
+    """What is shown while rows run."""
+
+    def __init__(self, count: int, *, show: bool) -> None:
+        self._count = count
+        self._good = 0
+        self._ended = 0
+        self._lock = threading.Lock()
+        self._trace = Trace(f"0 of {count} rows", status="running")
+        self._screen = Screen(self._trace) if show else None
+
+    def tell(self, row: Mapping[str, Any]) -> None:
+        """Take the end of a row."""
+        with self._lock:
+            self._ended += 1
+            self._trace.cost_micros += round(float(row["cost_usd"]) * 1_000_000)
+            if row["status"] == "succeeded":
+                self._good += 1
+            else:
+                self._trace.tell(
+                    "log", {"text": f"{row['run'] or 'a row'}: {row['error']}", "level": "error"}
+                )
+            self._trace.title = f"{self._ended} of {self._count} rows"
+            if self._ended == self._count:
+                self._trace.status = f"{self._good} succeeded"
+            if self._screen and self._ended == self._count:
+                self._screen.finish()
+            elif self._screen:
+                self._screen.refresh()
+
+
+def run_rows(
+    rows: Any,
+    schema: Mapping[str, Any],
+    call: Call,
+    *,
+    at_once: int,
+    cost_usd: float | None,
+    show: bool,
+) -> Any:
+    """A DataFrame of the rows, with a column for each field of the results and `status`, `cost_usd`, `run`, `error`.
+
+    Raises:
+        CellRefused: pandas is not there, or no column of the table is an input.
+    """
+    pandas = _pandas()
+    frame = rows if isinstance(rows, pandas.DataFrame) else pandas.DataFrame(list(rows))
+    names = [name for name in schema.get("properties") or {} if name in frame.columns]
+    if not names and len(frame):
+        raise CellRefused(
+            f"No column of the table is an input of the skill, which takes {', '.join(schema.get('properties') or {})}."
+        )
+    inputs = json.loads(frame[names].to_json(orient="records", date_format="iso")) if len(frame) else []
+    done = _run_all([_given(one) for one in inputs], call, at_once=at_once, cost_usd=cost_usd, show=show)
+    results = pandas.DataFrame(done, index=frame.index)
+    taken = {name: f"{name}_result" for name in results.columns if name in frame.columns}
+    return pandas.concat([frame, results.rename(columns=taken)], axis=1)
+
+
+def _run_all(
+    inputs: Sequence[Mapping[str, Any]], call: Call, *, at_once: int, cost_usd: float | None, show: bool
+) -> list[dict[str, Any]]:
+    purse = _Purse(cost_usd, at_once)
+    board = _Board(len(inputs), show=show)
+
+    def one(row: Mapping[str, Any]) -> dict[str, Any]:
+        cap = purse.take()
+        if cap == 0:
+            done: dict[str, Any] = {"status": "not_run", "cost_usd": 0.0, "run": None, "error": _NOT_PAID}
+        else:
+            done = _ran(row, {} if cap is None else {"limits": {"cost_usd": cap / 1_000_000}}, call)
+        purse.give_back(cap, float(done["cost_usd"]))
+        board.tell(done)
+        return done
+
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        return list(pool.map(one, inputs))
+
+
+def _ran(row: Mapping[str, Any], options: Mapping[str, Any], call: Call) -> dict[str, Any]:
+    try:
+        run = call(row, options)
+    except PurasAPIError as error:
+        return {"status": "refused", "cost_usd": 0.0, "run": None, "error": str(error)}
+    try:
+        result, error_text = run.result, None
+    except RunFailed as failure:
+        result, error_text = {}, str(failure)
+    fields = result if isinstance(result, dict) else {"result": result}
+    return {**fields, "status": run.status, "cost_usd": run.cost_usd, "run": run.id, "error": error_text}
+
+
+def _given(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell that is empty is an input that is not given."""
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise CellRefused("map() gives a DataFrame: pip install pandas.") from None
+    return pandas

@@ -1,0 +1,199 @@
+"""A skill in a notebook: call it, run it here or as a job, run it over the rows of a table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from puras.notebook.batch import run_rows
+from puras.notebook.bench import Bench
+from puras.notebook.cells import CellSkill
+from puras.notebook.errors import CellRefused
+from puras.notebook.instance import once
+from puras.notebook.runs import JobRun, LocalRun, run_here
+from puras.notebook.trace import Trace
+
+__all__ = ["NotebookSkill", "PublishedSkill"]
+
+Where = Literal["here", "server"]
+
+
+class NotebookSkill:
+    """A skill as its cell says it; where it runs, its files are what the cell was when it ran last."""
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        self._bench = bench
+        self.name = name
+
+    def __repr__(self) -> str:
+        skill = self.cell
+        return f"<skill {self.name} ({skill.kind}): {skill.variable}.run({_call_shown(skill)})>"
+
+    def _repr_html_(self) -> str:
+        return described(self.cell)
+
+    def __call__(self, *positional: Any, **named: Any) -> Any:
+        """Call the function, as Python does; a prompt is run as a job, and gives its result."""
+        skill = self.cell
+        if skill.function is not None:
+            return skill.function(*positional, **named)
+        if positional:
+            raise CellRefused(f"Give the inputs of {self.name} by name.")
+        return self.run(named, show=False).result
+
+    @property
+    def cell(self) -> CellSkill:
+        """What its cell says."""
+        return self._bench.skill(self.name)
+
+    def run(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        where: Where | None = None,
+        show: bool = True,
+        replace: bool = False,
+        on_change: Callable[[Trace], None] | None = None,
+        **named: Any,
+    ) -> JobRun | LocalRun:
+        """Run it and follow it to its end.
+
+        A function runs in this kernel unless `where="server"`; a prompt always runs as a job, in the sandbox and on the
+        models of the instance.
+
+        Raises:
+            CellRefused: an input is missing or unknown, or somebody else has changed the skill's files.
+            PurasAPIError: the instance refuses.
+        """
+        skill = self.cell
+        given = {**(inputs or {}), **named}
+        place = where or ("here" if skill.function is not None else "server")
+        if place == "here":
+            if skill.function is None:
+                raise CellRefused(
+                    'A prompt needs models and a sandbox: it runs on an instance, where="server".'
+                )
+            _require(skill, given)
+            return run_here(self.name, skill.function, given, show=show, on_change=on_change)
+        run = self.submit(given, replace=replace)
+        return run.follow(show=show, on_change=on_change)
+
+    def submit(
+        self, inputs: Mapping[str, Any] | None = None, *, replace: bool = False, **options: Any
+    ) -> JobRun:
+        """Start it as a job of the working copy and do not wait; options are fields of the request, like `limits`."""
+        skill = self.cell
+        self._bench.put(skill, replace=replace)
+        job_id = self._bench.run_draft(skill, inputs or {}, options)
+        return JobRun(self._bench.instance, job_id, f"{self.name} · job {job_id}")
+
+    def map(
+        self,
+        rows: Any,
+        *,
+        where: Where | None = None,
+        at_once: int = 8,
+        cost_usd: float | None = None,
+        show: bool = True,
+    ) -> Any:
+        """Run it for each row of a DataFrame, or of a list of objects; gives a DataFrame with the results beside them.
+
+        `cost_usd` is what all of it may cost: rows that it does not pay for any more are not run, and say so.
+        """
+        skill = self.cell
+        function = skill.function
+        if (where or ("here" if function else "server")) == "here":
+            if function is None:
+                raise CellRefused(
+                    'A prompt needs models and a sandbox: it runs on an instance, where="server".'
+                )
+
+            def here(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> LocalRun:
+                return run_here(self.name, function, inputs, show=False)
+
+            return run_rows(rows, skill.settings["input_schema"], here, at_once=1, cost_usd=None, show=show)
+        self._bench.put(skill)
+
+        def there(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
+            job_id = self._bench.run_draft(skill, inputs, options)
+            return JobRun(self._bench.instance, job_id).follow(show=False)
+
+        return run_rows(
+            rows, skill.settings["input_schema"], there, at_once=at_once, cost_usd=cost_usd, show=show
+        )
+
+    def at(self, version: int | None = None) -> PublishedSkill:
+        """The published skill: of a version, or of the one that is active when it is run."""
+        return PublishedSkill(self._bench, self.name, version)
+
+
+class PublishedSkill:
+    """A skill as a version has it, whatever its cell says now."""
+
+    def __init__(self, bench: Bench, name: str, version: int | None) -> None:
+        self._bench = bench
+        self.name = name
+        self.version = version
+
+    def __repr__(self) -> str:
+        return f"<skill {self.name} of {'the active version' if self.version is None else f'version {self.version}'}>"
+
+    def run(self, inputs: Mapping[str, Any] | None = None, *, show: bool = True, **named: Any) -> JobRun:
+        """Run it as a job and follow that to its end."""
+        job = self._submitted({**(inputs or {}), **named}, {})
+        return JobRun(self._bench.instance, job, f"{self.name} · job {job}").follow(show=show)
+
+    def map(self, rows: Any, *, at_once: int = 8, cost_usd: float | None = None, show: bool = True) -> Any:
+        """Run it for each row, as `NotebookSkill.map` does."""
+        query = {"version": self.version, "skillpack": self._bench.instance.skillpack}
+        described = self._bench.instance.ask("GET", f"/v1/skills/{self.name}", query=query)
+
+        def there(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
+            return JobRun(self._bench.instance, self._submitted(inputs, options)).follow(show=False)
+
+        return run_rows(rows, described["input_schema"], there, at_once=at_once, cost_usd=cost_usd, show=show)
+
+    def _submitted(self, inputs: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+        instance = self._bench.instance
+        query = {"version": self.version, "skillpack": instance.skillpack}
+        body = {"skill": self.name, "inputs": dict(inputs), "source": "notebook", **options}
+        return str(instance.ask("POST", "/v1/jobs", body, query=query, headers=once())["id"])
+
+
+def described(skill: CellSkill) -> str:
+    """The skill as a table of its inputs, for a notebook."""
+    schema = skill.settings["input_schema"]
+    rows = "".join(
+        f"<tr><td><code>{html.escape(name)}</code></td><td>{html.escape(_kind(one))}</td>"
+        f"<td>{'required' if name in schema.get('required', ()) else ''}</td>"
+        f"<td>{html.escape(str(one.get('description', '')))}</td></tr>"
+        for name, one in (schema.get("properties") or {}).items()
+    )
+    call = html.escape(f"{skill.variable}.run({_call_shown(skill)})")
+    about = html.escape(str(skill.settings.get("description") or ""))
+    return f"<strong>{html.escape(skill.name)}</strong> {about}<table>{rows}</table><code>{call}</code>"
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(repr(one) for one in schema["enum"])
+    return str(schema.get("type", "anything"))
+
+
+def _call_shown(skill: CellSkill) -> str:
+    example = next(iter(skill.examples), None)
+    if example:
+        return ", ".join(f"{name}={value!r}" for name, value in example.items())[:120]
+    return ", ".join(f"{name}=…" for name in skill.settings["input_schema"].get("properties") or {})
+
+
+def _require(skill: CellSkill, given: Mapping[str, Any]) -> None:
+    schema = skill.settings["input_schema"]
+    properties = schema.get("properties") or {}
+    missing = [name for name in schema.get("required", ()) if name not in given]
+    unknown = [name for name in given if name not in properties and not schema.get("additionalProperties")]
+    if missing:
+        raise CellRefused(f"{skill.name} needs {', '.join(missing)}.")
+    if unknown:
+        raise CellRefused(f"{skill.name} takes {', '.join(properties)}, and no {', '.join(unknown)}.")

@@ -1,0 +1,17 @@
+"""What a good answer to a customer is, as code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST_WORDS = 80
+
+
+def short(inputs: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
+    """Whether the answer is one that people read."""
+    words = len(str(output.get("answer", "")).split())
+    return {
+        "score": min(1.0, MOST_WORDS / max(1, words)),
+        "passed": 0 < words <= MOST_WORDS,
+        "detail": f"{words} words",
+    }

