@@ -1,0 +1,67 @@
+"""Bundles from a folder of this machine, or from files that came with a call."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+
+from puras.bundles import BundleError, pack, pack_files
+
+from puras_mcp.errors import Refused
+
+_NO_SKILL = (
+    "There is no skill.yaml and no SKILL.md: a skill is a folder with one of them, such as skills/greet/skill.yaml. "
+    "`init_project` makes one."
+)
+
+
+def of_folder(folder: Path) -> bytes:
+    """The zip of a project's folder, without caches, environments and dot-env files.
+
+    Raises:
+        Refused: it holds no skill, too much, or a link that leads out of it.
+    """
+    try:
+        return _with_a_skill(pack(folder))
+    except BundleError as error:
+        raise Refused(str(error)) from error
+
+
+def of_files(texts: Mapping[str, str], base64_files: Mapping[str, str]) -> bytes:
+    """The zip of files that came with a call: texts as they are, other bytes as base64.
+
+    Raises:
+        Refused: there are none, none is a skill's, or one is not base64.
+    """
+    files = {path: text.encode() for path, text in texts.items()}
+    for path, encoded in base64_files.items():
+        files[path] = decoded(encoded, path)
+    if not files:
+        raise Refused("`files` is empty. Give the files of the skills, for example from `init_project`.")
+    for path in files:
+        if "\0" in path:
+            raise Refused(f"The path {path!r} holds a NUL character. Use plain paths.")
+    return _with_a_skill(pack_files(files))
+
+
+def decoded(encoded: str, name: str) -> bytes:
+    """The bytes that a text stands for.
+
+    Raises:
+        Refused: it is not base64.
+    """
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise Refused(f"The content of {name!r} is not base64 ({error}).") from error
+
+
+def _with_a_skill(bundle: bytes) -> bytes:
+    names = zipfile.ZipFile(BytesIO(bundle)).namelist()
+    if not any(name.endswith(("skill.yaml", "SKILL.md")) for name in names):
+        raise Refused(_NO_SKILL)
+    return bundle

@@ -1,0 +1,134 @@
+"""Answers that fit into a context: what is long is cut, and says how to get the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from puras_mcp.errors import Refused
+
+MOST_CHARS: Final = 16_000
+"""Of one answer's values as JSON: about 4,000 tokens."""
+_STEPS: Final = ((4_000, 60), (1_000, 20), (200, 5), (40, 2))
+"""Longest text in characters, longest list in items: tried in turn until the answer fits."""
+
+
+class Cut(BaseModel):
+    """A place where the answer was cut."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    path: str
+    """JSON Pointer of the value: give it to `get_job` as `path`."""
+    kept: int
+    """Characters or items that are here: give it as `offset` to go on."""
+    total: int
+    """Characters or items that there are."""
+
+
+class Fitted(NamedTuple):
+    """A value that fits, and where it was cut."""
+
+    value: Any
+    cuts: list[Cut]
+
+
+class Part(BaseModel):
+    """A stretch of one value."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    path: str
+    """JSON Pointer of the value."""
+    value: Any
+    """The characters of a text, the items of a list, or the whole value."""
+    offset: int
+    """Where the stretch begins."""
+    next_offset: int | None
+    """Where the next one begins; null when this is the last."""
+    total: int
+    """Characters or items that there are."""
+
+
+def fit(value: Any, path: str = "") -> Fitted:
+    """The value with its long texts and lists cut, so that it fits into an answer."""
+    for longest_text, longest_list in _STEPS:
+        cuts: list[Cut] = []
+        fitted = _shorten(value, path, longest_text, longest_list, cuts)
+        if _size(fitted) <= MOST_CHARS:
+            return Fitted(fitted, cuts)
+    cuts = [Cut(path=path, kept=0, total=len(value) if hasattr(value, "__len__") else 1)]
+    return Fitted(f"[left out: {_size(value):,} characters of JSON; ask for parts of it by their path]", cuts)
+
+
+def part(value: Any, path: str, offset: int) -> Part:
+    """A stretch of the value at a JSON Pointer.
+
+    Raises:
+        Refused: there is no such place in the value.
+    """
+    found = _at(value, path)
+    if isinstance(found, str):
+        stretch: Any = found[offset : offset + MOST_CHARS]
+        return _part(path, stretch, offset, len(found))
+    if isinstance(found, list):
+        items: list[Any] = []
+        for item in found[offset:]:
+            one = fit(item, f"{path}/{offset + len(items)}").value
+            if items and _size(items) + _size(one) > MOST_CHARS:
+                break
+            items.append(one)
+        return _part(path, items, offset, len(found))
+    return Part(path=path, value=fit(found, path).value, offset=0, next_offset=None, total=1)
+
+
+def _part(path: str, stretch: Any, offset: int, total: int) -> Part:
+    end = offset + len(stretch)
+    return Part(
+        path=path, value=stretch, offset=offset, next_offset=end if end < total else None, total=total
+    )
+
+
+def _at(value: Any, path: str) -> Any:
+    found = value
+    for step in path.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        try:
+            found = found[int(name)] if isinstance(found, list) else found[name]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise Refused(
+                f"There is nothing at {path!r}. Paths are JSON Pointers such as '/result/text' or "
+                "'/result/items/3'; `cuts` of the answer before names those that were cut."
+            ) from None
+    return found
+
+
+def _shorten(value: Any, path: str, longest_text: int, longest_list: int, cuts: list[Cut]) -> Any:
+    if isinstance(value, str) and len(value) > longest_text:
+        cuts.append(Cut(path=path, kept=longest_text, total=len(value)))
+        return value[:longest_text] + f"… [cut: {len(value) - longest_text:,} more characters]"
+    if isinstance(value, list):
+        kept = [
+            _shorten(item, f"{path}/{index}", longest_text, longest_list, cuts)
+            for index, item in enumerate(value[:longest_list])
+        ]
+        if len(value) > longest_list:
+            cuts.append(Cut(path=path, kept=longest_list, total=len(value)))
+            kept.append(f"[cut: {len(value) - longest_list:,} more items]")
+        return kept
+    if isinstance(value, dict):
+        return {
+            key: _shorten(inner, f"{path}/{_escaped(key)}", longest_text, longest_list, cuts)
+            for key, inner in value.items()
+        }
+    return value
+
+
+def _escaped(key: object) -> str:
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, default=str))

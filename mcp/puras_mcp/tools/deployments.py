@@ -1,0 +1,146 @@
+"""Versions of a project's skills: push, look, switch, delete."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from puras_mcp import bundles, places
+from puras_mcp.api import segment
+from puras_mcp.offer import ADD, READ, REMOVE, SET, Offer
+from puras_mcp.paging import by_offset
+from puras_mcp.shapes import Checked, Deployment, Deployments, Done, Problem, Pushed
+from puras_mcp.tools.about import Limit, Offset, Skillpack
+from puras_mcp.world import Call, api_of
+
+Folder = Annotated[
+    str, Field(description="Absolute path of the folder that holds `skills/<name>/…` or `<name>/…`.")
+]
+Files = Annotated[
+    dict[str, str],
+    Field(
+        description="Texts by path, such as {'skills/greet/skill.yaml': '…', 'skills/greet/main.py': '…'}."
+    ),
+]
+Base64Files = Annotated[
+    dict[str, str], Field(description="Files that are no text: base64 by path. Mostly empty.")
+]
+Notes = Annotated[str, Field(description="What is new, for people who read the list of versions.")]
+Activate = Annotated[bool, Field(description="Whether new jobs use it at once.")]
+DeploymentId = Annotated[str, Field(description="Id or version number, from `list_deployments`.")]
+
+
+async def push(
+    call: Call, project_dir: Folder, notes: Notes = "", activate: Activate = True, skillpack: Skillpack = ""
+) -> Pushed:
+    """Deploy a folder of skills as a new version, and make it the active one unless told otherwise.
+
+    The folder is checked as a whole first: everything that is wrong comes back at once, with file, line and what to
+    write instead, and nothing is stored then. Versions never change: jobs that run go on with theirs.
+    Left out: .git, .venv, node_modules, caches, .env. Call `validate` to check without deploying.
+    """
+    bundle = await asyncio.to_thread(lambda: bundles.of_folder(places.folder(project_dir)))
+    return await _push(call, bundle, notes, activate, skillpack)
+
+
+async def push_files(
+    call: Call,
+    files: Files,
+    notes: Notes = "",
+    activate: Activate = True,
+    skillpack: Skillpack = "",
+    base64_files: Base64Files | None = None,
+) -> Pushed:
+    """Deploy files as a new version of the project's skills, and make it the active one unless told otherwise.
+
+    Give all files of all skills: what is not in the call is not in the version. They are checked as a whole first:
+    everything that is wrong comes back at once, with file, line and what to write instead, and nothing is stored then.
+    Versions never change: jobs that run go on with theirs. Call `validate` to check without deploying.
+    """
+    return await _push(call, bundles.of_files(files, base64_files or {}), notes, activate, skillpack)
+
+
+async def validate(call: Call, project_dir: Folder) -> Checked:
+    """Check a folder of skills as the instance reads it. Nothing is stored and nothing is executed.
+
+    Errors come with file, line and what to write instead; mend them all, then call `push`.
+    """
+    bundle = await asyncio.to_thread(lambda: bundles.of_folder(places.folder(project_dir)))
+    return await _validate(call, bundle)
+
+
+async def validate_files(call: Call, files: Files, base64_files: Base64Files | None = None) -> Checked:
+    """Check files of skills as the instance reads them. Nothing is stored and nothing is executed.
+
+    Errors come with file, line and what to write instead; mend them all, then call `push`.
+    """
+    return await _validate(call, bundles.of_files(files, base64_files or {}))
+
+
+async def list_deployments(
+    call: Call, skillpack: Skillpack = "", limit: Limit = 25, offset: Offset = 0
+) -> Deployments:
+    """List the versions of the project's skills, newest first, and which one is active."""
+    found = await api_of(call).get("/v1/deployments", skillpack=skillpack)
+    page = by_offset([Deployment(**one) for one in found], offset, limit=limit)
+    return Deployments(deployments=page.entries, next_offset=page.next_offset, total=len(found))
+
+
+async def activate_deployment(
+    call: Call, deployment_id: DeploymentId, skillpack: Skillpack = ""
+) -> Deployment:
+    """Make a version the active one: new jobs use it from now on. This is also the way back to an older version."""
+    found = await api_of(call).send(
+        "POST", f"/v1/deployments/{segment(deployment_id)}/activate", query={"skillpack": skillpack}
+    )
+    return Deployment(**found)
+
+
+async def delete_deployment(call: Call, deployment_id: DeploymentId, skillpack: Skillpack = "") -> Done:
+    """Delete a version for good. The active one is refused: activate another first. Ask the person before."""
+    await api_of(call).send(
+        "DELETE", f"/v1/deployments/{segment(deployment_id)}", query={"skillpack": skillpack}
+    )
+    return Done(done=f"Deployment {deployment_id} is deleted.")
+
+
+async def _push(call: Call, bundle: bytes, notes: str, activate: bool, skillpack: str) -> Pushed:
+    made = await api_of(call).send(
+        "POST",
+        "/v1/deployments",
+        query={"skillpack": skillpack},
+        form={"notes": notes, "activate": "true" if activate else "false"},
+        file=bundle,
+    )
+    if activate:
+        await call.notify_tools_changed()
+    return Pushed(**made | {"skills": _skills(made["manifest"]), "warnings": _problems(made["warnings"])})
+
+
+async def _validate(call: Call, bundle: bytes) -> Checked:
+    checked = await api_of(call).send("POST", "/v1/deployments/validate", file=bundle)
+    return Checked(
+        ok=checked["ok"],
+        skills=_skills(checked["manifest"]),
+        warnings=_problems(checked["warnings"]),
+        size_bytes=checked["size_bytes"],
+    )
+
+
+def _skills(manifest: dict[str, Any]) -> list[str]:
+    return [skill["name"] for skill in manifest["skills"]]
+
+
+def _problems(found: list[dict[str, Any]]) -> list[Problem]:
+    return [Problem(**one) for one in found]
+
+
+_BOTH = (
+    Offer(list_deployments, "List versions", READ),
+    Offer(activate_deployment, "Activate a version", SET),
+    Offer(delete_deployment, "Delete a version", REMOVE),
+)
+LOCAL = (Offer(validate, "Check skills", READ), Offer(push, "Deploy skills", ADD), *_BOTH)
+HOSTED = (Offer(validate_files, "Check skills", READ), Offer(push_files, "Deploy skills", ADD), *_BOTH)

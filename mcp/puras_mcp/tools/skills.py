@@ -1,0 +1,48 @@
+"""Which skills there are, and what they take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from puras_mcp.api import segment
+from puras_mcp.cutting import fit
+from puras_mcp.offer import READ, Offer
+from puras_mcp.paging import by_offset
+from puras_mcp.shapes import Skill, SkillLine, Skills
+from puras_mcp.tools.about import Offset, SkillName, Skillpack, Version
+from puras_mcp.world import Call, api_of
+
+
+async def list_skills(
+    call: Call,
+    query: Annotated[
+        str, Field(description="Words that name, title or description have; empty: all skills.")
+    ] = "",
+    offset: Offset = 0,
+) -> Skills:
+    """List the skills that can be run now: those of the active version of every skillpack.
+
+    Call `get_skill` for the schema of the inputs before `submit_job`.
+    """
+    found = [SkillLine(**one) for one in await api_of(call).get("/v1/skills")]
+    words = query.lower().split()
+    wanted = [one for one in found if all(word in _said(one) for word in words)]
+    page = by_offset(wanted, offset, limit=len(wanted))
+    return Skills(skills=page.entries, next_offset=page.next_offset, total=len(wanted))
+
+
+async def get_skill(call: Call, name: SkillName, skillpack: Skillpack = "", version: Version = None) -> Skill:
+    """Read one skill: the JSON Schema of its inputs and of its result, examples, model and limits."""
+    found = await api_of(call).get(f"/v1/skills/{segment(name)}", skillpack=skillpack, version=version)
+    schemas = {"input_schema": found["input_json_schema"], "output_schema": found["output_json_schema"]}
+    long = fit({**schemas, "examples": found["examples"]})
+    return Skill(**{**found, **long.value, "cuts": long.cuts})
+
+
+def _said(skill: SkillLine) -> str:
+    return f"{skill.name} {skill.title or ''} {skill.description}".lower()
+
+
+LOCAL = HOSTED = (Offer(list_skills, "List skills", READ), Offer(get_skill, "Read a skill", READ))

@@ -1,0 +1,41 @@
+"""Wherever the line between the server and the instance breaks, an agent's submit makes one job."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mcp import Client
+from tests.contract.clients.cutting import Cut, Way, cut_line, sample
+from tests.contract.mcp.conftest import Project, call
+
+CUTS_EACH_WAY = 8
+
+
+async def test_a_submit_of_an_agent_that_is_cut_at_any_byte_makes_exactly_one_job(project: Project) -> None:
+    submit = {"skill": "tally", "inputs": {"upto": 1}}
+    told: list[str] = []
+    with cut_line(project.up.port) as line:
+        through = project.with_key | {"PURAS_API_BASE": line.address}
+        async with project.over_stdio(environment=through) as client:
+            known = set(await _jobs(client))
+            told.append((await call(client, "submit_job", **submit))["id"])
+            lengths = dict(line.passed[-1])
+            ways: tuple[Way, Way] = ("request", "answer")
+            for cut in [Cut(way, at) for way in ways for at in sample(lengths[way], CUTS_EACH_WAY)]:
+                line.cuts.append(cut)
+                tries = len(line.passed)
+                told.append((await call(client, "submit_job", **submit))["id"])
+                assert len(line.passed) - tries >= 2, f"{cut} broke nothing"
+            made = await _jobs(client)
+    assert Counter(one for one in made if one not in known) == Counter(told)
+
+
+async def _jobs(client: Client) -> list[str]:
+    """The ids of all jobs of the project."""
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await call(client, "list_jobs", limit=200, cursor=cursor)
+        found += [one["id"] for one in page["jobs"]]
+        cursor = page["next_cursor"]
+    return found

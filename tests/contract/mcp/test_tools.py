@@ -1,0 +1,218 @@
+"""What the tools promise beyond the journey."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from mcp import MCPError
+from tests.contract.mcp.conftest import Project, call, refusal
+
+NAMES = {
+    *("configure", "show_config", "push", "list_deployments", "activate_deployment", "delete_deployment"),
+    *("submit_job", "get_job", "list_jobs", "tail_job", "cancel_job", "list_skills", "get_skill", "validate"),
+    *(
+        "set_secret",
+        "list_secrets",
+        "delete_secret",
+        "drive_upload",
+        "drive_list",
+        "drive_url",
+        "get_balance",
+    ),
+    *("get_usage", "replay_job", "get_spans", "approve", "run_eval", "init_project", "docs"),
+}
+
+
+async def test_every_tool_says_what_it_does_takes_and_gives(project: Project) -> None:
+    async with project.over_stdio() as client:
+        tools = (await client.list_tools()).tools
+    assert {tool.name for tool in tools} == NAMES
+    for tool in tools:
+        assert len(tool.description or "") > 40, tool.name
+        assert tool.title and tool.annotations and tool.output_schema, tool.name
+        for name, argument in tool.input_schema["properties"].items():
+            assert argument.get("description"), f"{tool.name}.{name}"
+
+
+async def test_the_hosted_server_has_the_same_tools_but_the_one_that_writes_its_configuration(
+    project: Project,
+) -> None:
+    async with project.over_http() as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == NAMES - {"configure"}
+
+
+async def test_a_key_is_saved_for_its_owner_alone_and_only_its_prefix_shown(project: Project) -> None:
+    async with project.over_stdio(environment=project.environment) as client:
+        assert "configure" in await refusal(client, "list_skills")
+        wrong = await refusal(client, "configure", api_base=project.address, api_key="puras_live_x")
+        assert "key" in wrong.lower()
+        done = await call(client, "configure", api_base=project.address, api_key=project.key)
+        shown = await call(client, "show_config")
+    file = project.home / ".purasbackend" / "config.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text())["api_key"] == project.key
+    for answer in (done, shown):
+        assert (answer["project_id"], answer["source"]) == (project.id, "file")
+        assert project.key not in json.dumps(answer)
+        assert project.key.startswith(answer["key"].rstrip("…"))
+    file.chmod(0o644)
+    async with project.over_stdio(environment=project.environment) as client:
+        assert "chmod 600" in await refusal(client, "list_skills")
+    file.unlink()
+
+
+async def test_a_saved_key_is_never_sent_to_an_address_from_elsewhere(project: Project) -> None:
+    """An address in the environment alone does not take the file's key along."""
+    async with project.over_stdio(environment=project.environment) as client:
+        await call(client, "configure", api_base=project.address, api_key=project.key)
+    lured = project.environment | {"PURAS_API_BASE": "http://127.0.0.1:9"}
+    async with project.over_stdio(environment=lured) as client:
+        assert (await call(client, "show_config"))["api_base"] == project.address
+    (project.home / ".purasbackend" / "config.json").unlink()
+
+
+async def test_what_does_not_fit_is_refused_with_every_mistake_and_what_to_do(project: Project) -> None:
+    async with project.over_stdio() as client:
+        inputs = await refusal(client, "submit_job", skill="tally", inputs={"upto": -1, "log": 5})
+        assert "upto" in inputs and "log" in inputs
+        assert "list_skills" in await refusal(client, "submit_job", skill="nothing-like-it")
+        assert "list_jobs" in await refusal(client, "get_job", job_id="00000000-0000-4000-8000-000000000000")
+    broken = {"skills/bad/skill.yaml": "entrypoint: main.py:run\ninputs_schema: {}\n"}
+    async with project.over_http() as client:
+        said = await refusal(client, "push", files=broken)
+        assert "inputs_schema" in said and "skill.yaml" in said
+
+
+async def test_a_long_result_is_cut_and_read_on_by_its_path(project: Project) -> None:
+    async with project.over_stdio() as client:
+        job = await call(client, "submit_job", skill="tally", inputs={"long": 50_000}, wait=True, timeout=50)
+        assert job["status"] == "succeeded"
+        (cut,) = job["cuts"]
+        assert (cut["path"], cut["total"]) == ("/result/text", 50_000)
+        assert len(json.dumps(job)) < 20_000
+        read, offset = "", 0
+        while offset is not None:
+            part = (await call(client, "get_job", job_id=job["id"], path=cut["path"], offset=offset))["part"]
+            read, offset = read + part["value"], part["next_offset"]
+        assert read == "x" * 50_000
+        assert "JSON Pointer" in await refusal(client, "get_job", job_id=job["id"], path="/result/none")
+
+
+async def test_a_tail_goes_on_from_its_cursor_without_gap_or_repeat(project: Project) -> None:
+    async with project.over_http() as client:
+        job = await call(client, "submit_job", skill="tally", inputs={"upto": 250}, wait=True, timeout=50)
+        seen: list[int] = []
+        after, timed_out = 0, True
+        while timed_out:
+            tail = await call(client, "tail_job", job_id=job["id"], after=after, max_seconds=30)
+            seen += [event["id"] for event in tail["events"]]
+            after, timed_out = tail["next_cursor"], tail["timed_out"]
+        assert seen == list(range(1, len(seen) + 1))
+        assert tail["events"][-1]["type"] == "succeeded"
+
+
+async def test_a_job_that_failed_says_why_and_is_run_again(project: Project) -> None:
+    async with project.over_stdio() as client:
+        job = await call(client, "submit_job", skill="tally", inputs={"fail": True}, wait=True, timeout=50)
+        assert job["status"] == "failed" and "asked to fail" in job["error"]
+        assert "get_spans" in job["next"]
+        again = await call(client, "replay_job", job_id=job["id"])
+        assert again["id"] != job["id"]
+        failed = await call(client, "list_jobs", status="failed", limit=1)
+        assert len(failed["jobs"]) == 1
+
+
+async def test_secrets_files_and_money(project: Project, tmp_path: Path) -> None:
+    async with project.over_stdio() as client:
+        await call(client, "set_secret", name="TOKEN", value="something long and secret")
+        listed = await client.call_tool("list_secrets", {})
+        assert "TOKEN" in str(listed) and "something long" not in str(listed)
+        await call(client, "delete_secret", name="TOKEN")
+        assert "list_secrets" in await refusal(client, "delete_secret", name="TOKEN")
+        file = tmp_path / "cat.txt"
+        file.write_text("meow")
+        uploaded = await call(client, "drive_upload", file=str(file), path="pets/cat.txt")
+        assert uploaded["drive_path"].endswith("pets/cat.txt")
+        entries = (await call(client, "drive_list", prefix="pets/"))["entries"]
+        assert [entry["path"] for entry in entries] == ["pets/cat.txt"]
+        signed = await call(client, "drive_url", path="pets/cat.txt", ttl=60)
+        assert signed["signed_url"].startswith("http")
+        assert (await call(client, "get_balance"))["balance_usd"] > 4
+        assert (await call(client, "get_usage", group_by="skill"))["rows"] is not None
+
+
+async def test_a_hosted_upload_takes_bytes(project: Project) -> None:
+    async with project.over_http() as client:
+        given = base64.b64encode(b"\x00\xff").decode()
+        assert (await call(client, "drive_upload", path="raw.bin", content_base64=given))["size_bytes"] == 2
+        assert "base64" in await refusal(client, "drive_upload", path="raw.bin", content_base64="%")
+        assert "either" in await refusal(client, "drive_upload", path="raw.bin")
+
+
+async def test_deployed_skills_are_tools_with_their_own_schema(project: Project) -> None:
+    async with project.over_stdio("--skills-as-tools") as client:
+        tool = next(one for one in (await client.list_tools()).tools if one.name == "skill_tally")
+        assert tool.input_schema["properties"]["upto"]["maximum"] == 1000
+        done = await call(client, "skill_tally", upto=2)
+        assert (done["status"], done["result"]) == ("succeeded", {"total": 2, "text": ""})
+        assert "asked to fail" in await refusal(client, "skill_tally", fail=True)
+        assert "uptoo" in await refusal(client, "skill_tally", uptoo=2)
+        long = await call(client, "skill_tally", long=40_000)
+        assert "get_job" in long["next"]
+
+
+async def test_the_documentation_is_listed_searched_and_read(project: Project) -> None:
+    async with project.over_http() as client:
+        names = {page["name"] for page in (await call(client, "docs"))["pages"]}
+        assert {"drive", "money", "settings"} <= names
+        found = (await call(client, "docs", query="fencing ledger"))["pages"]
+        assert all(page["text"] for page in found)
+        page = (await call(client, "docs", page="settings"))["pages"][0]
+        assert page["text"].startswith("# Settings")
+        assert "no page" in await refusal(client, "docs", page="nowhere")
+        assert "not a name" in await refusal(client, "docs", page="../README")
+
+
+async def test_a_tool_that_does_not_exist_is_said_so(project: Project) -> None:
+    async with project.over_stdio() as client:
+        try:
+            result = await client.call_tool("rm_rf", {})
+        except MCPError as error:
+            assert "rm_rf" in str(error)
+        else:
+            assert result.is_error
+
+
+@pytest.mark.parametrize("place", ["~/.ssh/id_rsa", "/", "~", ""])
+async def test_hidden_places_and_whole_machines_are_not_packed_or_uploaded(
+    project: Project, place: str
+) -> None:
+    (project.home / ".ssh").mkdir(exist_ok=True)
+    (project.home / ".ssh" / "id_rsa").write_text("private")
+    async with project.over_stdio() as client:
+        for tool, argument in (
+            ("push", "project_dir"),
+            ("validate", "project_dir"),
+            ("drive_upload", "file"),
+        ):
+            await refusal(client, tool, **{argument: place})
+
+
+async def test_links_and_roots_hold_what_is_outside(project: Project, tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside.txt", tmp_path / "inside"
+    outside.write_text("not yours")
+    inside.mkdir()
+    (inside / "skill.yaml").write_text("entrypoint: SKILL.md\n")
+    (inside / "link.txt").symlink_to(outside)
+    async with project.over_stdio() as client:
+        assert "leads out" in await refusal(client, "validate", project_dir=str(inside))
+    rooted = project.with_key | {"PURAS_MCP_ROOT": str(inside)}
+    async with project.over_stdio(environment=rooted) as client:
+        for path in (outside, inside / "link.txt"):
+            assert "PURAS_MCP_ROOT" in await refusal(client, "drive_upload", file=str(path))
+        assert "PURAS_MCP_ROOT" in await refusal(client, "init_project", project_dir=str(tmp_path / "new"))
