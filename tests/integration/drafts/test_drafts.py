@@ -1,0 +1,273 @@
+"""Working copies over REST: begun, written, checked, run, published; nobody overwrites what they have not seen."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from backend.auth import keys
+from backend.auth.keys import Limits
+from backend.bundles.pack import pack_files
+from backend.db import Database
+from backend.drafts.reading import MOST_FILE_BYTES
+from backend.ledger import service as ledger
+from tests.integration.deployments.conftest import BUNDLE, SKILL
+
+FILES = "/v1/drafts/files"
+MAIN = f"{FILES}/skills/double/main.py"
+YAML = f"{FILES}/skills/double/skill.yaml"
+
+
+@pytest.fixture
+async def project(make_project: Any, database: Database) -> Any:
+    """A project with money and the skill `double`."""
+    project = await make_project.make("Mine")
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    return project
+
+
+async def listed(project: Any, where: str = "/v1") -> dict[str, Any]:
+    answer = await project.http.get(f"{where}/drafts")
+    assert answer.status_code == 200, answer.text
+    return {file["path"]: file for file in answer.json()["files"] if not file["is_deleted"]}
+
+
+async def test_a_working_copy_begins_with_the_active_version(project: Any) -> None:
+    begun = (await project.http.get("/v1/drafts")).json()
+    assert (begun["base_version"], begun["skillpack"]) == (1, "default")
+    assert [file["path"] for file in begun["files"]] == sorted(BUNDLE)
+    read = await project.http.get(MAIN)
+    assert read.content == BUNDLE["skills/double/main.py"]
+    assert read.headers["etag"] == f'"{begun["revision"]}"'
+
+
+async def test_many_who_open_it_at_once_begin_one(project: Any) -> None:
+    answers = await asyncio.gather(*(project.http.get("/v1/drafts") for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert {len(answer.json()["files"]) for answer in answers} == {2}
+
+
+async def test_nobody_writes_over_what_they_have_not_seen(project: Any) -> None:
+    seen = (await project.http.get(MAIN)).headers["etag"]
+    mine = await project.http.put(MAIN, content=b"mine", headers={"If-Match": seen})
+    assert mine.status_code == 200
+    theirs = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": seen})
+    assert theirs.status_code == 409
+    assert theirs.json()["code"] == "draft_file_changed"
+    assert theirs.json()["revision"] == mine.json()["revision"]
+    assert (await project.http.get(MAIN)).content == b"mine"
+    anyway = await project.http.put(MAIN, content=b"theirs", headers={"If-Match": "*"})
+    assert anyway.json()["revision"] > mine.json()["revision"]
+
+
+async def test_a_file_without_a_seen_revision_has_to_be_new(project: Any) -> None:
+    assert (await project.http.put(MAIN, content=b"x")).json()["code"] == "draft_path_taken"
+    new = await project.http.put(f"{FILES}/skills/double/notes.md", content=b"x")
+    assert new.status_code == 200
+
+
+async def test_a_deleted_file_comes_back_until_the_next_publish(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    path = "skills/double/main.py"
+    assert (await project.http.delete(MAIN)).status_code == 204
+    assert path not in await listed(project)
+    assert (await project.http.get(MAIN)).status_code == 404
+    assert (await project.http.post(f"/v1/drafts/restore/{path}")).status_code == 200
+    assert (await project.http.get(MAIN)).content == BUNDLE[path]
+    await project.http.put(f"{FILES}/old.md", content=b"x")
+    await project.http.delete(f"{FILES}/old.md")
+    assert (await project.http.post("/v1/drafts/publish", json={})).status_code == 201
+    assert (await project.http.post("/v1/drafts/restore/old.md")).status_code == 404
+
+
+async def test_a_folder_is_moved_with_all_in_it(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    moved = await project.http.post("/v1/drafts/move", json={"path": "skills/double/", "to": "skills/twice"})
+    assert moved.status_code == 200, moved.text
+    assert set(await listed(project)) == {"skills/twice/main.py", "skills/twice/skill.yaml"}
+    clash = await project.http.post(
+        "/v1/drafts/move", json={"path": "skills/twice/main.py", "to": "skills/twice/skill.yaml"}
+    )
+    assert clash.status_code == 409
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../up.md",
+        "a//b",
+        "/abs",
+        "a\\b",
+        "C:/x",
+        "a/./b",
+        "a\nb",
+        "x" * 300,
+        "skills/DOUBLE/main.py",
+        "skills",
+    ],
+)
+async def test_a_path_that_no_bundle_may_have_is_refused(project: Any, path: str) -> None:
+    await project.http.get("/v1/drafts")
+    moved = await project.http.post("/v1/drafts/move", json={"path": "skills/double/main.py", "to": path})
+    assert moved.status_code in (409, 422), moved.text
+    assert set(await listed(project)) == set(BUNDLE)
+
+
+async def test_what_is_too_large_is_refused_and_nothing_is_lost(project: Any) -> None:
+    seen = (await project.http.get(MAIN)).headers["etag"]
+    answer = await project.http.put(MAIN, content=b"x" * (MOST_FILE_BYTES + 1), headers={"If-Match": seen})
+    assert answer.status_code == 413
+    bundle = pack_files({"big.bin": b"x" * (MOST_FILE_BYTES + 1)})
+    imported = await project.http.post("/v1/drafts/import", files={"bundle": ("b.zip", bundle)})
+    assert imported.status_code == 413
+    assert (await project.http.get(MAIN)).content == BUNDLE["skills/double/main.py"]
+
+
+async def test_problems_are_told_at_their_line_with_the_words_of_a_push(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    wrong = SKILL.replace(b"entrypoint:", b"entrypont:")
+    await project.http.put(YAML, content=wrong, headers={"If-Match": "*"})
+    checked = (await project.http.get("/v1/drafts/check")).json()
+    pushed = await project.push({**BUNDLE, "skills/double/skill.yaml": wrong})
+    assert checked["problems"] == pushed.json()["errors"]
+    assert checked["problems"][0]["line"] == 2
+    refused = await project.http.post("/v1/drafts/publish", json={})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bundle_invalid")
+
+
+async def test_the_working_copy_runs_as_a_job_without_a_number(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    await project.http.put(MAIN, content=b"def run(n):\n    return {'n': 3 * n}\n", headers={"If-Match": "*"})
+    run = await project.http.post("/v1/drafts/run", json={"skill": "double", "inputs": {"n": 2}})
+    assert run.status_code == 201, run.text
+    job = (await project.http.get(f"/v1/jobs/{run.json()['job_id']}")).json()
+    assert (job["deployment_version"], job["status"]) == (None, "queued")
+    assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [1]
+
+
+async def test_a_publish_is_the_next_version_and_what_the_draft_now_stands_on(project: Any) -> None:
+    await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
+    made = await project.http.post("/v1/drafts/publish", json={"notes": "with notes"})
+    assert (made.json()["version"], made.json()["is_active"], made.json()["notes"]) == (2, True, "with notes")
+    assert (await project.http.get("/v1/drafts")).json()["base_version"] == 2
+    back = await project.http.post("/v1/drafts/reset", json={"version": 1})
+    assert back.json()["base_version"] == 1
+    assert set(await listed(project)) == set(BUNDLE)
+
+
+async def test_what_a_publish_would_change_is_told_before(project: Any) -> None:
+    await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
+    await project.http.put(
+        YAML,
+        content=SKILL.replace(b"n: {type: integer}", b"m: {type: integer}", 1).replace(b"[n]", b"[m]"),
+        headers={"If-Match": "*"},
+    )
+    told = (await project.http.get("/v1/drafts/diff")).json()
+    assert {(one["path"], one["change"]) for one in told["files"]} == {
+        ("skills/double/notes.md", "added"),
+        ("skills/double/skill.yaml", "changed"),
+    }
+    assert any(one["is_breaking"] for one in told["skills"])
+    assert told["base_version"] == 1
+
+
+async def test_who_publishes_what_they_have_seen_publishes_nothing_else(project: Any) -> None:
+    await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
+    seen = (await project.http.get("/v1/drafts/diff")).json()
+    asked = {"revision": seen["revision"], "active_version": seen["base_version"]}
+
+    await project.http.put(f"{FILES}/skills/double/more.md", content=b"of somebody else")
+    refused = await project.http.post("/v1/drafts/publish", json=asked)
+    assert (refused.status_code, refused.json()["code"]) == (409, "draft_changed")
+    assert refused.json()["revision"] == (await project.http.get("/v1/drafts")).json()["revision"]
+
+    asked["revision"] = refused.json()["revision"]
+    assert (await project.http.post("/v1/drafts/publish", json={})).status_code == 201
+    refused = await project.http.post("/v1/drafts/publish", json=asked)
+    assert (refused.status_code, refused.json()["code"]) == (409, "active_version_changed")
+    assert refused.json()["active_version"] == 2
+    assert [one["version"] for one in (await project.http.get("/v1/deployments")).json()] == [2, 1]
+
+    made = await project.http.post("/v1/drafts/publish", json=asked | {"active_version": 2})
+    assert made.json()["version"] == 3
+
+
+async def test_of_two_who_publish_what_they_have_seen_at_once_one_is_told(project: Any) -> None:
+    await project.http.put(f"{FILES}/skills/double/notes.md", content=b"why")
+    seen = (await project.http.get("/v1/drafts/diff")).json()
+    asked = {"revision": seen["revision"], "active_version": seen["base_version"]}
+    answers = await asyncio.gather(*(project.http.post("/v1/drafts/publish", json=asked) for _ in range(5)))
+    assert sorted(one.status_code for one in answers) == [201, 409, 409, 409, 409]
+
+
+async def test_a_first_version_is_compared_with_none(project: Any) -> None:
+    await project.http.post("/v1/skillpacks", json={"name": "New", "slug": "new"})
+    await project.http.post("/v1/skillpacks/new/drafts/reset", json={"template": "starter"})
+    assert (await project.http.get("/v1/skillpacks/new/drafts/diff")).json()["base_version"] is None
+    publish = "/v1/skillpacks/new/drafts/publish"
+    refused = await project.http.post(publish, json={"active_version": 1})
+    assert "no version is active" in refused.json()["detail"]
+    assert (await project.http.post(publish, json={"active_version": 0})).json()["version"] == 1
+
+
+async def test_a_template_begins_a_working_copy(project: Any) -> None:
+    await project.http.post("/v1/skillpacks", json={"name": "New", "slug": "new"})
+    known = (await project.http.get("/v1/templates")).json()
+    assert "starter" in [template["name"] for template in known]
+    reset = await project.http.post("/v1/skillpacks/new/drafts/reset", json={"template": "starter"})
+    assert reset.status_code == 200, reset.text
+    checked = (await project.http.get("/v1/skillpacks/new/drafts/check")).json()
+    assert (checked["problems"], len(checked["skills"])) == ([], 3)
+    unknown = await project.http.post("/v1/skillpacks/new/drafts/reset", json={"template": "nope"})
+    assert unknown.status_code == 404
+    for body in ({}, {"template": "starter", "version": 1}):
+        assert (await project.http.post("/v1/drafts/reset", json=body)).status_code == 422
+
+
+async def test_agent_skills_are_imported_beside_what_is_there(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    folder = {"skills/owls/SKILL.md": b"---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"}
+    answer = await project.http.post("/v1/drafts/import", files={"bundle": ("s.zip", pack_files(folder))})
+    assert answer.status_code == 200, answer.text
+    assert set(await listed(project)) == {*BUNDLE, *folder}
+    checked = (await project.http.get("/v1/drafts/check")).json()
+    assert [skill["name"] for skill in checked["skills"]] == ["double", "owls"]
+
+
+async def test_the_export_is_what_was_imported(project: Any) -> None:
+    await project.http.get("/v1/drafts")
+    bundle = await project.http.get("/v1/drafts/bundle")
+    assert bundle.content == pack_files(BUNDLE)
+    assert bundle.headers["content-disposition"] == 'attachment; filename="draft.zip"'
+
+
+async def test_reading_alone_begins_no_working_copy(
+    project: Any, make_project: Any, database: Database
+) -> None:
+    async with database.transaction() as session:
+        made = await keys.create(
+            session, None, project_id=project.id, limits=Limits(scopes=("deployments:read",))
+        )
+    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    for path in ("", "/check", "/files/skills/double/main.py"):
+        answer = await project.http.get(f"/v1/drafts{path}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "draft_not_begun"), path
+    await project.http.get("/v1/drafts")
+    assert (await project.http.get("/v1/drafts", headers=headers)).status_code == 200
+
+
+async def test_nobody_else_sees_or_writes_it(project: Any, make_project: Any) -> None:
+    own = (await project.http.get("/v1/drafts")).json()
+    stranger, public = await make_project.make("Other"), await make_project.make("Shop", kind="publishable")
+    where = f"/v1/skillpacks/{own['skillpack_id']}/drafts"
+    for path in ("", "/files/skills/double/main.py", "/bundle", "/check"):
+        assert (await stranger.http.get(where + path)).status_code == 404, path
+    assert (await stranger.http.put(f"{where}/files/x.md", content=b"x")).status_code == 404
+    assert (await stranger.http.post(f"{where}/publish", json={})).status_code == 404
+    assert (await public.http.get("/v1/drafts")).status_code == 403
+    assert (await public.http.put(f"{FILES}/x.md", content=b"x")).status_code == 403
+    assert (await stranger.http.get("/v1/drafts")).json()["files"] == []
