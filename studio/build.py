@@ -96,6 +96,9 @@ def _build() -> None:
     started = time.monotonic()
     _say("Building the studio's pages; the first time fetches their packages and takes about half a minute.")
     STAMP.unlink(missing_ok=True)
+    shutil.rmtree(
+        WEB / "public", ignore_errors=True
+    )  # Reflex copies what is newer there, and leaves what is gone
     built_from = _digest(ROOT, _SOURCES)
     with _same_spelling(ROOT / "reflex.lock" / "package.json"):
         _export()

@@ -10,6 +10,7 @@ from typing import Final
 
 from reflex.utils.precompressed_staticfiles import PrecompressedStaticFiles
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 _POLICY: Final = (
@@ -26,6 +27,7 @@ _ALWAYS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_NOTHING: Final = "default-src 'none'"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
@@ -52,5 +54,26 @@ class Pages(PrecompressedStaticFiles):
         name = Path(full_path).relative_to(self._folder).as_posix()
         response.headers.update(_ALWAYS)
         response.headers["Cache-Control"] = _FOREVER if name.startswith("assets/") else _ASK_AGAIN
-        response.headers["Content-Security-Policy"] = self._policies.get(name, "default-src 'none'")
+        response.headers["Content-Security-Policy"] = self._policies.get(name, _NOTHING)
+        return response
+
+
+class Pictures(StaticFiles):
+    """The pictures of the documentation, and nothing else of their folder."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Where the picture is."""
+        return super().lookup_path(path) if path.endswith(".png") else ("", None)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """The picture; it is another one after an upgrade."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(_ALWAYS)
+        response.headers.update({"Cache-Control": _ASK_AGAIN, "Content-Security-Policy": _NOTHING})
         return response

@@ -8,16 +8,15 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from backend.answers import as_puras_error
 from backend.auth.schemas import MOST_MICROS
 from backend.errors import Invalid, Problem, PurasError
-from backend.schemas import Asked
 
 _MOST_DIGITS: Final = 18
 
-AskedT = TypeVar("AskedT", bound=Asked)
+AskedT = TypeVar("AskedT", bound=BaseModel)
 
 
 def parsed(schema: type[AskedT], values: Mapping[str, Any]) -> AskedT:

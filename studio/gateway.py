@@ -1,4 +1,4 @@
-"""One port for everything: the REST API, the events of the pages, and the pages.
+"""One port for everything: the REST API, the tools, the events of the pages, and the pages.
 
 Pages and their sockets are for people who are signed in; everybody else is sent to the sign-in form, and costs the
 instance neither a socket nor a page's state.
@@ -7,7 +7,7 @@ instance neither a socket nor a page's state.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
@@ -18,10 +18,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from studio.sockets import PersonBehind, StandingOf, WatchedSockets
 
 API_SEGMENT: Final = "v1"
+TOOLS_PATH: Final = "/mcp"
+"""Where agents call tools."""
 EVENTS_SEGMENT: Final = "_event"
 """Where the pages open their socket."""
-PAGE_SEGMENTS: Final = frozenset({"", "p", "account"})
+FOLLOW_SEGMENT: Final = "_follow"
+"""Where they open the one that brings the events of jobs."""
+ROOM_PATH: Final = f"/{EVENTS_SEGMENT}/room"
+"""Where a page whose socket was refused asks whether that is for the number of pages that are open."""
+PAGE_SEGMENTS: Final = frozenset({"", "p", "account", "_components", "docs", "operator"})
 FILE_SEGMENTS: Final = frozenset({"assets"})
+
+
+class Parts(NamedTuple):
+    """The applications behind the port."""
+
+    lifespan: ASGIApp
+    api: ASGIApp
+    tools: ASGIApp
+    events: ASGIApp
+    following: ASGIApp
+    pages: ASGIApp
 
 
 class Gateway:
@@ -32,23 +49,24 @@ class Gateway:
 
     def __init__(
         self,
+        parts: Parts,
         *,
-        lifespan: ASGIApp,
-        api: ASGIApp,
         api_routes: Sequence[BaseRoute],
-        events: ASGIApp,
-        pages: ASGIApp,
         public_url: str,
         standing_of: StandingOf,
         person_behind: PersonBehind,
         most_pages: int,
     ) -> None:
-        self._lifespan = lifespan
-        self._api = api
+        self._lifespan = parts.lifespan
+        self._api = parts.api
         self._api_routes = api_routes
-        self._events = events
-        self._sockets = WatchedSockets(events, standing_of, person_behind, most=most_pages)
-        self._pages = pages
+        self._tools = parts.tools
+        self._events = parts.events
+        self._sockets = {
+            EVENTS_SEGMENT: WatchedSockets(parts.events, standing_of, person_behind, most=most_pages),
+            FOLLOW_SEGMENT: WatchedSockets(parts.following, standing_of, person_behind, most=most_pages),
+        }
+        self._pages = parts.pages
         self._public_host = _host(public_url)
         self._standing_of = standing_of
 
@@ -58,8 +76,12 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         segment = scope["path"].lstrip("/").partition("/")[0]
-        if segment == EVENTS_SEGMENT or scope["type"] == "websocket":
+        if scope["path"] == ROOM_PATH and scope["type"] == "http":
+            await (await self._room(scope))(scope, receive, send)
+        elif segment == EVENTS_SEGMENT or scope["type"] == "websocket":
             await (await self._socket(scope, segment))(scope, receive, send)
+        elif scope["path"].rstrip("/") == TOOLS_PATH:
+            await self._tools(scope, receive, send)
         elif segment in PAGE_SEGMENTS:
             await (await self._page(scope))(scope, receive, send)
         elif self._is_of_api(scope, segment):
@@ -69,10 +91,15 @@ class Gateway:
 
     async def _socket(self, scope: Scope, segment: str) -> ASGIApp:
         headers = Headers(scope=scope)
-        is_ours = segment == EVENTS_SEGMENT and self._is_from_us(headers)
+        is_socket = scope["type"] == "websocket"
+        is_ours = segment in self._sockets and self._is_from_us(headers)
         if not is_ours or await self._standing_of(headers.get("cookie")) != "signed_in":
             return _refuse
-        return self._sockets if scope["type"] == "websocket" else self._events
+        return self._sockets[segment] if is_socket else self._events
+
+    async def _room(self, scope: Scope) -> ASGIApp:
+        has_room = await self._sockets[EVENTS_SEGMENT].has_room(Headers(scope=scope).get("cookie"))
+        return Response(status_code=204 if has_room else 429, headers={"Cache-Control": "no-store"})
 
     async def _page(self, scope: Scope) -> ASGIApp:
         if await self._standing_of(Headers(scope=scope).get("cookie")) != "signed_out":

@@ -20,6 +20,7 @@ class JobFacts:
     error: str = ""
     error_code: str = ""
     skill: str = ""
+    """Its whole name."""
     version: str = ""
     attempt: int = 0
     submitted_by: str = ""
@@ -28,18 +29,27 @@ class JobFacts:
     started_at: str = ""
     finished_at: str = ""
     cost: str = ""
+    called_cost: str = ""
+    """What of the cost the jobs are that it called; empty where there are none."""
+    parent: str = ""
+    """Id of the job that called it."""
+    is_paid_with_parent: bool = False
+    replay_of: str = ""
     is_over: bool = False
+    is_agentic: bool = False
+    is_kernel: bool = False
+    """Of a notebook."""
 
 
-def facts_of(job: JobView) -> JobFacts:
-    """The facts of a job."""
+def facts_of(job: JobView, skill: str = "") -> JobFacts:
+    """The facts of a job; `skill` is the whole name, where its own is not."""
     return JobFacts(
         id=str(job.id),
         status=job.status,
         reason="" if job.status == "failed" else reason_of(job),
         error=job.error or "",
         error_code=job.error_code or "",
-        skill=job.skill_name,
+        skill=skill or job.skill_name,
         version=version_of(job),
         attempt=job.attempt,
         submitted_by=job.submitted_by,
@@ -48,7 +58,13 @@ def facts_of(job: JobView) -> JobFacts:
         started_at=job.started_at.isoformat() if job.started_at else "",
         finished_at=job.finished_at.isoformat() if job.finished_at else "",
         cost=usd(job.cost_micros),
+        called_cost=usd(job.called_cost_micros) if job.called_cost_micros else "",
+        parent=str(job.parent_job_id or ""),
+        is_paid_with_parent=job.paid_with is not None,
+        replay_of=str(job.replay_of or ""),
         is_over=job.status in _ENDED,
+        is_agentic=job.type == "agentic",
+        is_kernel=job.type == "kernel",
     )
 
 

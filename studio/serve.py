@@ -1,4 +1,4 @@
-"""Serves API and studio on one port: `python -m studio.serve`."""
+"""Serves API, tools and studio on one port: `python -m studio.serve`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import uvicorn
+from puras_mcp.hosted import Hosted
 from reflex.route import get_router
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from backend import app as backend_app
 from backend import logs
+from backend.boundary import Boundary
 from backend.config import Settings, settings
+from backend.documents import html, pages
 from backend.slow_clients import BoundedHttp
 from studio import build, session
-from studio.files import Pages
-from studio.gateway import Gateway
+from studio.files import Pages, Pictures
+from studio.following import following
+from studio.gateway import Gateway, Parts
 from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
 
 GRACE_S: Final = 3
@@ -53,23 +57,35 @@ def main() -> int:
 
 
 def compose(options: Settings) -> Gateway:
-    """API and studio as one application, whose lifespan opens the instance first and closes it last."""
+    """API, tools and studio as one application, whose lifespan opens the instance first and closes it last."""
     api = backend_app.create_app(options)
+    tools = Hosted(api, public_url=options.url)
     events = _reflex_app()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with backend_app.lifespan(api), events.router.lifespan_context(events):
+        async with backend_app.lifespan(api), tools.running(), events.router.lifespan_context(events):
             with session.serving(api.state.instance, api.state.last_use):
                 log.info("serving the studio and the API", url=options.url)
                 yield
 
-    return Gateway(
+    is_https = options.url.startswith("https://")
+    parts = Parts(
         lifespan=Starlette(lifespan=lifespan),
         api=api,
-        api_routes=api.routes,
+        tools=Boundary(tools, is_https=is_https, proxies=options.proxy_networks),
         events=events,
-        pages=Starlette(routes=[Mount("/", app=_pages())]),
+        following=following,
+        pages=Starlette(
+            routes=[
+                Mount(html.PICTURES, app=Pictures(directory=pages.FOLDER / "images")),
+                Mount("/", app=_pages()),
+            ]
+        ),
+    )
+    return Gateway(
+        parts,
+        api_routes=api.routes,
         public_url=options.url,
         standing_of=session.standing,
         person_behind=session.person_behind,

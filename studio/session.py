@@ -96,12 +96,8 @@ async def visiting(state: rx.State) -> AsyncIterator[Visit]:
     Raises:
         NotSignedIn: the session has ended, or there never was one.
     """
-    served = _parts()
-    async with served.instance.database.transaction() as session:
-        token = sessions.token_from(state.router.headers.cookie, served.instance.settings.url)
-        person = await sessions.find(session, token)
-        served.last_use.of_session(person.session_id)
-        yield Visit(session, person)
+    async with _visiting(state.router.headers.cookie) as visit:
+        yield visit
 
 
 @asynccontextmanager
@@ -112,9 +108,31 @@ async def acting(state: rx.State, project: str) -> AsyncIterator[Act]:
         NotSignedIn: the session has ended.
         ProjectNotFound: there is no such project, or it is not theirs.
     """
-    async with visiting(state) as visit:
+    async with acting_by(state.router.headers.cookie, project) as act:
+        yield act
+
+
+@asynccontextmanager
+async def acting_by(cookie_header: str | None, project: str) -> AsyncIterator[Act]:
+    """The same for the person whose cookies these are.
+
+    Raises:
+        NotSignedIn: the session has ended, or there never was one.
+        ProjectNotFound: there is no such project, or it is not theirs.
+    """
+    async with _visiting(cookie_header) as visit:
         principal = await membership.act_in(visit.session, visit.person, project)
         yield Act(visit.session, visit.person, principal)
+
+
+@asynccontextmanager
+async def _visiting(cookie_header: str | None) -> AsyncIterator[Visit]:
+    served = _parts()
+    async with served.instance.database.transaction() as session:
+        token = sessions.token_from(cookie_header, served.instance.settings.url)
+        person = await sessions.find(session, token)
+        served.last_use.of_session(person.session_id)
+        yield Visit(session, person)
 
 
 def _parts() -> _Served:

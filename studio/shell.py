@@ -11,6 +11,7 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from backend import logs
 from backend.answers import as_puras_error
+from backend.auth.actors import SignedIn
 from backend.auth.errors import ProjectNotFound
 from backend.auth.membership import memberships, role_name
 from backend.auth.principal import Role
@@ -18,7 +19,7 @@ from backend.errors import NotSignedIn
 from backend.ledger.queries import balance
 from studio import session
 from studio.components.elements import button, link, note
-from studio.components.live import SignOut, StaySignedIn, ToSignIn
+from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
 from studio.wording import usd
 
 log = logs.get(__name__)
@@ -43,6 +44,7 @@ class Shell(rx.State):
     can_write: bool = False
     can_manage: bool = False
     is_owner: bool = False
+    is_operator: bool = False
     balance: str = ""
     is_wallet_empty: bool = False
     is_ready: bool = False
@@ -60,7 +62,7 @@ class Shell(rx.State):
         self._begin()
         self._address = ""
         async with session.visiting(self) as visit:
-            self.email, self.csrf = visit.person.email, visit.person.csrf_token
+            self._meet(visit.person)
         self.project_slug = self.project_name = ""
         self.is_ready = True
 
@@ -75,7 +77,7 @@ class Shell(rx.State):
             yield
         try:
             async with session.acting(self, slug) as act:
-                self.email, self.csrf = act.person.email, act.person.csrf_token
+                self._meet(act.person)
                 mine = {one.project.id: one.project for one in await memberships(act.session, act.person)}
                 project = mine[act.principal.project_id]
                 self.project_slug, self.project_name = project.slug, project.name
@@ -107,6 +109,9 @@ class Shell(rx.State):
     def leave(self):
         """The session has ended: the page goes to the sign-in form."""
         self.is_signed_out = True
+
+    def _meet(self, person: SignedIn) -> None:
+        self.email, self.csrf, self.is_operator = person.email, person.csrf_token, person.is_operator
 
     def _may(self, role: Role) -> None:
         self.role = role_name(role)
@@ -164,9 +169,18 @@ def _sidebar(here: str) -> rx.Component:
     in_project = rx.fragment(
         rx.el.div("Build", class_name="cap section"),
         _nav("Skills", "blocks", base, is_here=here == "project"),
+        _nav("Editor", "file-code-2", base + "/editor", is_here=here == "editor"),
+        _nav("Notebook", "notebook-pen", base + "/notebook", is_here=here == "notebook"),
+        _nav("Deployments", "rocket", base + "/deployments", is_here=here == "deployments"),
+        _nav("Evals", "list-checks", base + "/evals", is_here=here == "evals"),
         rx.el.div("Run", class_name="cap section"),
         _nav("Jobs", "activity", base + "/jobs", is_here=here == "jobs"),
         rx.el.div("Project", class_name="cap section"),
+        _nav("Drive", "folder-open", base + "/drive", is_here=here == "drive"),
+        _nav("Memory", "brain", base + "/memory", is_here=here == "memory"),
+        _nav("Marketplace", "store", base + "/marketplace", is_here=here == "marketplace"),
+        _nav("API", "braces", base + "/api", is_here=here == "api"),
+        _nav("Usage", "chart-column", base + "/usage", is_here=here == "usage"),
         _nav("Settings", "settings", base + "/settings", is_here=here == "settings"),
     )
     return rx.el.nav(
@@ -181,6 +195,8 @@ def _sidebar(here: str) -> rx.Component:
         ),
         rx.cond(is_in_project, in_project, _nav("Projects", "layout-grid", "/", is_here=here == "home")),
         rx.el.div(class_name="grow"),
+        rx.cond(Shell.is_operator, _nav("Operator", "server-cog", "/operator", is_here=here == "operator")),
+        _nav("Documentation", "book-open", "/docs", is_here=here == "docs"),
         _person(is_here=here == "account"),
         SignOut.create(csrf=Shell.csrf),
         class_name="side",
@@ -238,20 +254,57 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
         ),
         rx.el.span(
             rx.el.i(),
-            rx.cond(has_connection_errors, "Reconnecting…", "Live"),
+            rx.el.span(rx.cond(has_connection_errors, "Reconnecting…", "Live"), class_name="label"),
             class_name="live",
             role="status",
             custom_attrs={"data-off": rx.cond(has_connection_errors, "true", "false")},
         ),
         *actions,
+        Commands.create(places=_places(), project=Shell.project_slug),
         rx.el.button(
             rx.color_mode_cond(light=rx.icon("moon", size=15), dark=rx.icon("sun", size=15)),
             type="button",
             class_name="btn quiet icon",
             aria_label="Switch between light and dark",
             on_click=rx.toggle_color_mode,
+            custom_attrs={"data-key": "t", "data-label": "Switch between light and dark"},
         ),
         class_name="bar",
+    )
+
+
+def _places() -> rx.Var[list[dict[str, str]]]:
+    """Where the palette and the keys lead."""
+    base = "/p/" + Shell.project_slug
+    anywhere = [
+        {"label": "Projects", "group": "Go to", "keys": "g h", "href": "/"},
+        {"label": "Your account", "group": "Go to", "keys": "g a", "href": "/account"},
+        {"label": "Documentation", "group": "Go to", "keys": "g m", "href": "/docs"},
+    ]
+    in_project = [
+        {"label": label, "group": "Go to", "keys": keys, "href": base + path}
+        for label, keys, path in (
+            ("Skills", "g k", ""),
+            ("Editor", "g e", "/editor"),
+            ("Notebook", "g n", "/notebook"),
+            ("Deployments", "g d", "/deployments"),
+            ("Evals", "g v", "/evals"),
+            ("Jobs", "g j", "/jobs"),
+            ("Drive", "g f", "/drive"),
+            ("Memory", "g m", "/memory"),
+            ("Marketplace", "g x", "/marketplace"),
+            ("API reference", "g r", "/api"),
+            ("Usage", "g u", "/usage"),
+            ("Settings", "g s", "/settings"),
+        )
+    ]
+    for_operators = [{"label": "Operator", "group": "Go to", "keys": "g o", "href": "/operator"}]
+    nowhere: list[dict[str, str]] = []
+    places = rx.cond(
+        Shell.project_slug != "", rx.Var.create([*in_project, *anywhere]), rx.Var.create(anywhere)
+    ).to(list[dict[str, str]])
+    return places + rx.cond(Shell.is_operator, rx.Var.create(for_operators), rx.Var.create(nowhere)).to(
+        list[dict[str, str]]
     )
 
 
@@ -269,9 +322,12 @@ def _notices() -> rx.Component:
         rx.cond(
             Shell.is_wallet_empty & (Shell.project_slug != ""),
             note(
-                "This project's wallet is empty, so no job starts. The operator puts money in with ",
-                rx.el.span("puras-studio topup " + Shell.project_slug + " 5", class_name="mono"),
-                ".",
+                "This project's wallet is empty, so no job starts. ",
+                rx.cond(
+                    Shell.is_operator,
+                    link("Put money in.", href="/p/" + Shell.project_slug + "/usage"),
+                    "An operator of the instance puts money in.",
+                ),
                 state="wait",
                 style={"margin": "12px 16px 0"},
             ),

@@ -10,9 +10,8 @@ from uuid import UUID
 from backend.bundles.manifest import Skill
 from backend.deployments import service as deployments
 from backend.deployments.active import load_deployed_skill
-from studio.components.snippets import curl, python
+from backend.skillpacks.tables import Skillpack, full_name
 from studio.session import Act
-from studio.wording import sample_inputs
 
 
 @dataclass
@@ -35,60 +34,51 @@ class SkillView:
     version: str = ""
     skillpack: str = ""
     """Empty: the default one."""
-    play: str = ""
-    """The end of its playground's address."""
+    pack: str = ""
+    """The slug of the skillpack, whichever it is."""
     input_schema: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] = field(default_factory=dict)
     examples: list[ExampleView] = field(default_factory=list)
+    full_name: str = field(init=False)
+    """What it is called by: `resize`, or `images/resize` of another skillpack than the default one."""
+    play: str = field(init=False)
+    """The end of its playground's address."""
+
+    def __post_init__(self) -> None:
+        """Both follow from its own name and its skillpack's."""
+        self.full_name = full_name(self.name, self.skillpack, is_default=not self.skillpack)
+        self.play = f"{self.name}?{urlencode({'skillpack': self.skillpack})}" if self.skillpack else self.name
 
 
-class Schemas(NamedTuple):
-    """The schemas of one skill of one version, as its author wrote them."""
+class Written(NamedTuple):
+    """What one skill of one version says, as its author wrote it."""
 
     inputs: dict[str, Any]
+    """The schema of them."""
     outputs: dict[str, Any]
+    limits: dict[str, float]
+    """Of a job: `memory_mb`, `timeout_s`; none where the instance's hold."""
 
 
 async def active_skills(act: Act) -> list[SkillView]:
     """Every skill that a job can name now."""
     found = await deployments.active_skills(act.session, act.principal)
-    return [
-        _view(one.skill, one.deployment.version, "" if one.skillpack.is_default else one.skillpack.slug)
-        for one in found
-    ]
+    return [_view(one.skill, one.deployment.version, one.skillpack) for one in found]
 
 
-async def active_skill(act: Act, name: str, skillpack: str) -> SkillView:
-    """The active version of one skill; of the default skillpack when none is named.
-
-    Raises:
-        Missing: no active version has it, or it is not one for jobs.
-    """
-    resolved = await deployments.get_skill(act.session, act.principal, name, skillpack=skillpack or None)
-    return _view(resolved.skill, resolved.version, skillpack)
+async def written_in(act: Act, deployment_id: UUID | None, skill_name: str) -> Written:
+    """What a job of this deployment ran with."""
+    skill = (await load_deployed_skill(act.session, deployment_id, skill_name)).skill
+    limits = {"memory_mb": skill.limits.memory_mb, "timeout_s": skill.timeout_s}
+    declared = {name: value for name, value in limits.items() if value is not None}
+    return Written(skill.input_schema, skill.output_schema, declared)
 
 
-async def schemas_of(act: Act, deployment_id: UUID, skill_name: str) -> Schemas:
-    """The schemas that a job of this deployment ran with."""
-    deployed = await load_deployed_skill(act.session, deployment_id, skill_name)
-    return Schemas(deployed.skill.input_schema, deployed.skill.output_schema)
-
-
-def snippet_texts(origin: str, skills: list[SkillView]) -> dict[str, str]:
-    """The snippets for the first skill, or for a name to fill in."""
-    first = skills[0] if skills else SkillView(name="my-skill")
-    inputs = sample_inputs(first.input_schema, [example.inputs for example in first.examples])
-    return {
-        "curl": curl(origin, first.name, inputs),
-        "python": python(origin, first.name, inputs),
-    }
-
-
-def _view(skill: Skill, version: int | None, skillpack: str) -> SkillView:
+def _view(skill: Skill, version: int | None, pack: Skillpack) -> SkillView:
     return SkillView(
         name=skill.name,
-        skillpack=skillpack,
-        play=f"{skill.name}?{urlencode({'skillpack': skillpack})}" if skillpack else skill.name,
+        skillpack="" if pack.is_default else pack.slug,
+        pack=pack.slug,
         title=skill.title or "",
         description=skill.description,
         kind="agent" if skill.is_agentic else "function",

@@ -52,6 +52,11 @@ class WatchedSockets:
             await receive()  # its wish to open
             await send({"type": "websocket.close", "code": TOO_MANY})
 
+    async def has_room(self, cookie: str | None) -> bool:
+        """Whether the person behind the cookie may open one more: a refused socket cannot tell its page."""
+        person = await self._person_behind(cookie)
+        return person is None or self._open.has_room(person)
+
     async def _serve(self, scope: Scope, socket: _Socket, cookie: str | None) -> None:
         watching = asyncio.create_task(self._watch(socket, cookie), name="socket of a page")
         try:

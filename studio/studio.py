@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import reflex as rx
 
-from studio.pages import account, home, job, jobs, not_found, play, project, settings
+from studio.pages import (
+    account,
+    deployments,
+    docs,
+    drive,
+    editor,
+    evals,
+    gallery,
+    home,
+    job,
+    jobs,
+    marketplace,
+    memory,
+    not_found,
+    notebook,
+    operator,
+    play,
+    project,
+    reference,
+    settings,
+    usage,
+)
 from studio.shell import Shell, on_error
 from studio.theme import STYLESHEETS
 
@@ -12,12 +33,42 @@ app = rx.App(stylesheets=list(STYLESHEETS), backend_exception_handler=on_error, 
 
 _PAGES = [
     ("/", "Projects", home.page, [Shell.visit, home.Home.load]),
+    ("/_components", "Components", gallery.page, [Shell.visit, gallery.Gallery.load]),
     ("/account", "Your account", account.page, [Shell.visit, account.Account.load]),
+    ("/operator", "Operator", operator.page, [Shell.visit, operator.Operator.load]),
+    ("/docs", "Documentation", docs.page, [Shell.visit, docs.Docs.load]),
+    ("/docs/[document]", "Documentation", docs.page, [Shell.visit, docs.Docs.load]),
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
+    ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
+    ("/p/[project]/drive", "Drive", drive.page, [Shell.enter]),
+    ("/p/[project]/editor", "Editor", editor.page, [Shell.enter, editor.Editing.load]),
+    (
+        "/p/[project]/notebook",
+        "Notebook",
+        notebook.page,
+        [Shell.enter, notebook.Notebooks.load],
+    ),
+    (
+        "/p/[project]/deployments",
+        "Deployments",
+        deployments.page,
+        [Shell.enter, deployments.Deployments.load],
+    ),
+    ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load]),
     ("/p/[project]/jobs", "Jobs", jobs.page, [Shell.enter, jobs.Jobs.load]),
     ("/p/[project]/jobs/[job]", "Job", job.page, [Shell.enter, job.JobPage.load]),
+    ("/p/[project]/marketplace", "Marketplace", marketplace.page, [Shell.enter, marketplace.Market.load]),
+    (
+        "/p/[project]/marketplace/[listing]",
+        "Listing",
+        marketplace.listing_page,
+        [Shell.enter, marketplace.Listing.load],
+    ),
+    ("/p/[project]/memory", "Memory", memory.page, [Shell.enter, memory.Remembered.load]),
     ("/p/[project]/play/[skill]", "Playground", play.page, [Shell.enter, play.Play.load]),
+    ("/p/[project]/usage", "Usage", usage.page, [Shell.enter, usage.Usage.load]),
     ("/p/[project]/settings", "Settings", settings.page, [Shell.enter, settings.Settings.load]),
+    ("/p/[project]/settings/[section]", "Settings", settings.page, [Shell.enter, settings.Settings.load]),
 ]
 
 app.add_page(not_found.page, route="404", title="Not found · Puras Studio")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-STYLESHEETS: Final = ["/ps.css", "/ui.css"]
+STYLESHEETS: Final = ["/ps.css", "/ui.css", "/pages.css"]
 
 STATUS_WORDS: Final = {
     "queued": "Queued",

@@ -36,12 +36,12 @@ async function toClipboard(text) {
 
 /** A button that asks first, and wants `typed` to be typed where it is given.
  *  The dialog is the browser's own: it keeps the focus in and gives it back. */
-export function Confirm({ label, title, text, confirm, kind = "", typed = "", disabled = false, onConfirm }) {
+export function Confirm({ label, title, text, confirm, kind = "", typed = "", keys, disabled = false, onConfirm }) {
   const dialog = useRef(null), field = useId(), [written, setWritten] = useState("");
   const open = () => { setWritten(""); dialog.current.showModal(); };
   return (
     <>
-      <button type="button" className={`btn above ${kind}`} disabled={disabled} onClick={open}>{label}</button>
+      <button type="button" className={`btn above ${kind}`} disabled={disabled} data-key={keys} onClick={open}>{label}</button>
       <dialog className="dlg" ref={dialog} aria-label={title} onClick={(e) => e.target === dialog.current && dialog.current.close()}>
         <form method="dialog" className="in-dlg" onSubmit={() => onConfirm?.()}>
           <h2>{title}</h2>
@@ -60,21 +60,32 @@ export function Confirm({ label, title, text, confirm, kind = "", typed = "", di
   );
 }
 
-/** Tabs with arrow keys; `items` is a list of {id, label, count}. */
-export function Tabs({ items, current, label, onPick }) {
+/** A box that shows at once what was chosen, though the server that keeps the choice answers later. */
+export function Check({ checked, label, onChange }) {
+  const [shown, setShown] = useState(checked);
+  useEffect(() => setShown(checked), [checked]);
+  return <input type="checkbox" checked={shown} aria-label={label} onChange={() => { setShown(!shown); onChange?.(); }} />;
+}
+
+/** Tabs with arrow keys; `items` is a list of {id, label}. With `param` the address names the picked one, without a visit. */
+export function Tabs({ items, current, label, param, onPick }) {
+  const pick = (id) => {
+    if (param) { const url = new URL(location.href); url.searchParams.set(param, id); history.replaceState(history.state, "", url); }
+    onPick?.(id);
+  };
   const step = (event, index) => {
     const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!move) return;
     event.preventDefault();
     const next = (index + move + items.length) % items.length;
     event.currentTarget.parentNode.children[next].focus();
-    onPick?.(items[next].id);
+    pick(items[next].id);
   };
   return (
     <div className="tabs"><div role="tablist" aria-label={label}>
       {items.map((item, index) => (
         <button key={item.id} role="tab" type="button" aria-selected={item.id === current} tabIndex={item.id === current ? 0 : -1}
-          onClick={() => onPick?.(item.id)} onKeyDown={(event) => step(event, index)}>{item.label}</button>
+          onClick={() => pick(item.id)} onKeyDown={(event) => step(event, index)}>{item.label}</button>
       ))}
     </div></div>
   );

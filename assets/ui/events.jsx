@@ -1,53 +1,23 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
 import { duration, usd } from "./format";
-import { Json } from "./value";
+import { isGone, Line, useEvents, useFollowing } from "./stream";
 import { tell } from "./telling";
+import { Json } from "./value";
 
 const SHOWN = 500; // rows in the document; the rest is a click away
 
-/** The events of a job and what its line does. */
-function useEvents(src) {
-  const [events, setEvents] = useState([]), [state, setState] = useState({ phase: "connecting" });
-  useEffect(() => {
-    setEvents([]);
-    if (!src) return undefined;
-    return follow(src, { onEvents: (fresh) => setEvents((past) => past.concat(fresh)), onState: setState });
-  }, [src]);
-  return [events, state];
-}
-
-const isGone = (state) => state.phase === "refused" && state.code === "events_gone";
-
-/** Says when the line is down or refused; silent while all is well. */
-function Line({ state }) {
-  if (state.phase === "retrying") return <div className="note" data-s="wait" role="status" style={{ margin: 12 }}>Connection lost. Catching up from the last event…</div>;
-  if (isGone(state)) return <div className="note" role="status" style={{ margin: 12 }}>What happened in this job, step by step, is no longer kept: this instance removes it some time after a job has ended. Inputs, result and cost are still here.</div>;
-  if (state.phase === "refused") return <div className="note" data-s="fail" role="alert" style={{ margin: 12 }}>{state.detail}</div>;
-  return null;
-}
-
-/** Scrolls along with the newest row until the person scrolls away. */
-function useFollowing(count) {
-  const box = useRef(null), pinned = useRef(true);
-  useEffect(() => { if (pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight; }, [count]);
-  const onScroll = () => { const b = box.current; pinned.current = b.scrollHeight - b.scrollTop - b.clientHeight < 40; };
-  return { ref: box, onScroll };
-}
-
 /** What happened to a job, as it happens; a row opens to its facts. */
-export function Timeline({ src }) {
+export function EventList({ src }) {
   const [all, state] = useEvents(src), [open, setOpen] = useState(null), [whole, setWhole] = useState(false);
   const events = useMemo(() => gathered(all), [all]);
   const shown = whole ? events : events.slice(-SHOWN), start = events.length ? Date.parse(events[0].ts) : 0;
   const scroller = useFollowing(events.length);
-  const progress = all.findLast?.((event) => event.type === "progress");
   const isOver = state.phase === "ended";
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <Line state={state} />
-      {progress && !isOver && <Progress payload={progress.payload} />}
-      <div className="scroll grow" {...scroller} tabIndex={0} role="log" aria-label="Timeline" style={{ padding: "6px 0" }}>
+      <div className="scroll grow" {...scroller} tabIndex={0} role="log" aria-label="Events" style={{ padding: "6px 0" }}>
         {shown.length < events.length && <button type="button" className="btn quiet" style={{ margin: "0 12px 6px" }} onClick={() => setWhole(true)}>Show {events.length - shown.length} earlier events</button>}
         {shown.map((event) => <Row key={event.id} event={event} start={start} isOpen={open === event.id} onToggle={() => setOpen(open === event.id ? null : event.id)} />)}
         {!isOver && state.phase !== "refused" && <div className="ev" aria-hidden="true" style={{ cursor: "default" }}><span /><span className="spin" /><span className="t3">{events.length ? "waiting for the next event" : "connecting"}</span></div>}
@@ -84,21 +54,11 @@ function Row({ event, start, isOpen, onToggle }) {
   );
 }
 
-function Progress({ payload }) {
-  const percent = Math.round(100 * Math.min(1, Math.max(0, payload.fraction ?? 0)));
-  return (
-    <div style={{ padding: "10px 16px 4px" }}>
-      <div className="progress" role="progressbar" aria-label="Progress" aria-valuenow={percent} aria-valuemin={0} aria-valuemax={100}><i style={{ width: `${percent}%` }} /></div>
-      <div className="cap" style={{ marginTop: 4 }}>{percent} % {payload.text}</div>
-    </div>
-  );
-}
-
 /** What a job printed and logged, as it happens. */
 export function Logs({ src }) {
   const [all, state] = useEvents(src), [query, setQuery] = useState(""), [whole, setWhole] = useState(false);
   const lines = all.filter((event) => event.type === "log"), wanted = query.toLowerCase();
-  const found = wanted ? lines.filter((line) => String(line.payload.text).toLowerCase().includes(wanted)) : lines;
+  const found = wanted ? lines.filter((line) => `${line.payload.text} ${JSON.stringify(line.payload.fields ?? "")}`.toLowerCase().includes(wanted)) : lines;
   const shown = whole ? found : found.slice(-SHOWN), start = all.length ? Date.parse(all[0].ts) : 0;
   const scroller = useFollowing(lines.length);
   return (
@@ -110,12 +70,15 @@ export function Logs({ src }) {
       <Line state={state} />
       <div className="scroll grow log" {...scroller} tabIndex={0} role="log" aria-label="Log">
         {shown.length < found.length && <button type="button" className="btn quiet" style={{ margin: "0 12px 6px" }} onClick={() => setWhole(true)}>Show {found.length - shown.length} earlier lines</button>}
-        {shown.map((line) => <div key={line.id} data-l={line.payload.level ?? line.payload.stream}><span className="t3 num">{duration(Date.parse(line.ts) - start)}</span><span className="t3">{line.payload.level ?? line.payload.stream}</span><span className="line">{line.payload.text}</span></div>)}
+        {shown.map((line) => <div key={line.id} data-l={line.payload.level ?? line.payload.stream}><span className="t3 num">{duration(Date.parse(line.ts) - start)}</span><span className="t3">{line.payload.level ?? line.payload.stream}</span><span className="line">{line.payload.text}<Fields of={line.payload.fields} /></span></div>)}
         {!shown.length && state.phase !== "refused" && <p className="t3" style={{ padding: "10px 16px", fontFamily: "var(--sans)" }}>{lines.length ? "No line has that." : "Nothing printed or logged so far."}</p>}
       </div>
     </div>
   );
 }
+
+/** What a line says beside its words: `log.info("indexed", page=3)`. */
+const Fields = ({ of: fields = {} }) => Object.entries(fields).map(([name, value]) => <span key={name} className="t3"> {name}=<span className="t2">{typeof value === "string" ? value : JSON.stringify(value)}</span></span>);
 
 const TURNING_POINTS = new Set(["started", "requeued", "waiting", "resumed", "succeeded", "failed", "cancelled"]);
 

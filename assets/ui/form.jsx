@@ -4,11 +4,12 @@ import { JsonControl, Properties, startOf } from "./fields";
 /** A form made from an input schema, with the same inputs as raw JSON beside it.
  *
  *  `value` is taken anew whenever `rev` changes; `errors` maps JSON paths to the API's sentences. `onRun(value)` gets
- *  the inputs as they are at that moment. */
-export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, busy, onRun }) {
+ *  the inputs as they are at that moment, `onChange(value)` whenever they change. */
+export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, busy, label = "Run", onChange, onRun }) {
   const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
   useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
   useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, schema]);
+  useEffect(() => onChange?.(inputs), [inputs]);
   const context = { project, csrf }, isBlocked = busy || (isRaw && Boolean(broken));
   const run = () => isBlocked || onRun?.(inputs);
   const onKey = (event) => { if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) { event.preventDefault(); run(); } };
@@ -28,7 +29,7 @@ export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, bus
         </div>
       </div>
       <div className="run-bar">
-        <button type="submit" className="btn pri" disabled={isBlocked}>{busy ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : "Run"}<kbd>{keys}</kbd></button>
+        <button type="submit" className="btn pri" disabled={isBlocked}>{busy ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : label}<kbd>{keys}</kbd></button>
         <span className="grow" /><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
       </div>
     </form>

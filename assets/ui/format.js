@@ -22,9 +22,10 @@ export const size = (bytes) => {
   return `${bytes} B`;
 };
 
-/** `3 min ago` of a moment in milliseconds. */
+/** `3 min ago`, or `in 29 m 50 s`, of a moment in milliseconds. */
 export const ago = (moment, now = Date.now()) => {
   const seconds = Math.round((now - moment) / 1000);
+  if (seconds < -5) return `in ${duration(-1000 * seconds).replace(/ 00 s$|\.\d+(?= s)/, "")}`;
   if (seconds < 0) return "in a moment";
   if (seconds < 5) return "just now";
   if (seconds < 60) return `${seconds} s ago`;

@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 
 const ASK_AGAIN_MS = 3000;
 
@@ -12,9 +12,11 @@ export function ToSignIn() {
 
 /**
  * While the page's line is `off`, asks whether the session has ended, which a refused socket cannot tell, and leaves
- * for the sign-in form when it has. A tab that was asleep asks as soon as somebody looks at it.
+ * for the sign-in form when it has. A tab that was asleep asks as soon as somebody looks at it. Where as many pages are
+ * open as one may have, it says so: the line comes back by itself when another one is closed.
  */
 export function StaySignedIn({ off }) {
+  const [isFull, setIsFull] = useState(false);
   useEffect(() => {
     if (!off) return undefined;
     let timer = 0, isGone = false;
@@ -22,15 +24,23 @@ export function StaySignedIn({ off }) {
       clearTimeout(timer);
       const answer = await fetch("/v1/me", { cache: "no-store" }).catch(() => null);
       if (isGone) return;
-      if (answer?.status === 401) toSignIn();
-      else timer = setTimeout(ask, ASK_AGAIN_MS);
+      if (answer?.status === 401) return toSignIn();
+      const room = answer && await fetch("/_event/room", { cache: "no-store" }).catch(() => null);
+      if (isGone) return;
+      setIsFull(room?.status === 429);
+      timer = setTimeout(ask, ASK_AGAIN_MS);
     };
     const onVisibility = () => document.hidden || ask();
     document.addEventListener("visibilitychange", onVisibility);
     ask();
     return () => { isGone = true; clearTimeout(timer); document.removeEventListener("visibilitychange", onVisibility); };
   }, [off]);
-  return null;
+  if (!off || !isFull) return null;
+  return (
+    <p role="alert" className="note" data-s="wait" style={{ margin: "12px 16px 0" }}>
+      You have as many pages of the studio open as one person may. Close another one: this page goes on by itself.
+    </p>
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import { size } from "./format";
+import { step } from "./play/differ";
 
 const MEDIA = new Set(["image", "video", "audio", "file"]);
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;
@@ -7,8 +8,11 @@ const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(
 export const driveUrl = (path, project) =>
   `/v1/drive/files/${path.replace(/^(\.?\/)?drive\//, "").split("/").map(encodeURIComponent).join("/")}?project=${encodeURIComponent(project)}`;
 
-/** JSON with its names, texts, numbers and words told apart. */
-export function Json({ value }) {
+const NONE = new Set();
+
+/** JSON with its names, texts, numbers and words told apart; what lies at the paths in `marks` is tinted. */
+export function Json({ value, marks = NONE }) {
+  if (marks.size) return <pre className="code fold" tabIndex={0}><Marked value={value} path="" pad="" marks={marks} /></pre>;
   const text = JSON.stringify(value, null, 2) ?? "null", parts = [];
   let at = 0;
   for (const found of text.matchAll(TOKEN)) {
@@ -21,16 +25,33 @@ export function Json({ value }) {
   return <pre className="code fold" tabIndex={0}>{parts}</pre>;
 }
 
-/** A value as its schema says it should be seen: media shown, files linked, the rest as text and numbers. */
-export function Value({ value, schema, project, outputs = [] }) {
-  return <div className="value"><Shown value={value} schema={schema ?? {}} project={project} outputs={outputs} /></div>;
+function Marked({ value, path, pad, marks }) {
+  if (marks.has(path)) return <mark className="differs">{JSON.stringify(value, null, 2)?.replaceAll("\n", `\n${pad}`) ?? "nothing"}</mark>;
+  const names = value !== null && typeof value === "object" ? Object.keys(value) : [], isList = Array.isArray(value);
+  if (!names.length) return JSON.stringify(value) ?? "null";
+  return (
+    <>{isList ? "[" : "{"}{names.map((name, index) => (
+      <span key={name}>{`\n${pad}  `}{!isList && <><span className="tok-key">{JSON.stringify(name)}</span>: </>}<Marked value={value[name]} path={step(path, name, value)} pad={`${pad}  `} marks={marks} />{index < names.length - 1 && ","}</span>
+    ))}{`\n${pad}`}{isList ? "]" : "}"}</>
+  );
 }
 
-function Shown({ value, schema, project, outputs }) {
+/** A value as its schema says it should be seen: media shown, files linked, the rest as text and numbers. What lies at the
+ *  paths in `marks` is tinted. */
+export function Value({ value, schema, project, outputs = [], marks = NONE }) {
+  return <div className="value"><Shown value={value} schema={schema ?? {}} project={project} outputs={outputs} path="" marks={marks} /></div>;
+}
+
+function Shown({ path, marks, ...props }) {
+  if (marks.has(path)) return <div className="differs" role="mark"><Plain {...props} path={path} marks={NONE} /></div>;
+  return <Plain {...props} path={path} marks={marks} />;
+}
+
+function Plain({ value, schema, project, outputs, path, marks }) {
   if (value === null || value === undefined) return <span className="t3">nothing</span>;
   if (MEDIA.has(schema.type)) return <Media value={value} kind={schema.type} project={project} outputs={outputs} />;
-  if (Array.isArray(value)) return <Items value={value} schema={schema} project={project} outputs={outputs} />;
-  if (typeof value === "object") return <Fields value={value} schema={schema} project={project} outputs={outputs} />;
+  if (Array.isArray(value)) return <Items {...{ value, schema, project, outputs, path, marks }} />;
+  if (typeof value === "object") return <Fields {...{ value, schema, project, outputs, path, marks }} />;
   if (schema.type === "color") return <span className="mono"><i className="swatch" style={{ background: colour(value) }} />{value}</span>;
   if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <Away url={value} /> : <span className="text">{value === "" ? <span className="t3">empty text</span> : value}</span>;
   return <span className="mono">{String(value)}</span>;
@@ -38,7 +59,7 @@ function Shown({ value, schema, project, outputs }) {
 
 const colour = (text) => (/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text) ? `#${text.replace("#", "")}` : "transparent");
 
-function Fields({ value, schema, project, outputs }) {
+function Fields({ value, schema, project, outputs, path, marks }) {
   const names = Object.keys(value), isMedia = (name) => MEDIA.has(schema.properties?.[name]?.type);
   names.sort((one, other) => isMedia(other) - isMedia(one)); // what there is to see comes first
   if (!names.length) return <span className="t3">an empty object</span>;
@@ -46,15 +67,15 @@ function Fields({ value, schema, project, outputs }) {
     <dl>{names.map((name) => {
       const field = schema.properties?.[name] ?? {};
       return [<dt key={`${name}:`} title={field.description}>{field.title ?? name}</dt>,
-        <dd key={name}><Shown value={value[name]} schema={field} project={project} outputs={outputs} /></dd>];
+        <dd key={name}><Shown value={value[name]} schema={field} path={step(path, name, value)} {...{ project, outputs, marks }} /></dd>];
     })}</dl>
   );
 }
 
-function Items({ value, schema, project, outputs }) {
+function Items({ value, schema, project, outputs, path, marks }) {
   if (!value.length) return <span className="t3">an empty list</span>;
   if (value.length > 200) return <Json value={value} />;
-  return <ol className="items">{value.map((item, index) => <li key={index}><Shown value={item} schema={schema.items ?? {}} project={project} outputs={outputs} /></li>)}</ol>;
+  return <ol className="items">{value.map((item, index) => <li key={index}><Shown value={item} schema={schema.items ?? {}} path={step(path, index, value)} {...{ project, outputs, marks }} /></li>)}</ol>;
 }
 
 function Media({ value, kind, project, outputs }) {

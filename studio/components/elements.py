@@ -36,11 +36,11 @@ def link_button(label: Text, *, href: Text, icon: str = "", kind: str = "", **pr
     return link(*drawn, label, href=href, class_name=f"btn {kind}", **props)
 
 
-def status(state: Text, reason: Text = "", *, is_big: bool = False) -> rx.Component:
-    """A job's state: shape, word and reason."""
-    word = (
-        STATUS_WORDS[state] if isinstance(state, str) else rx.match(state, *STATUS_WORDS.items(), "Unknown")
-    )
+def status(state: Text, reason: Text = "", *, is_big: bool = False, word: Any = None) -> rx.Component:
+    """A job's state: shape, word and reason; `word` is for what is no job, and drawn like one."""
+    if word is None:
+        is_known = isinstance(state, str)
+        word = STATUS_WORDS[state] if is_known else rx.match(state, *STATUS_WORDS.items(), "Unknown")
     return rx.el.span(
         rx.el.b(rx.el.i(), word),
         rx.el.em(reason, class_name="cut", title=reason),
@@ -95,6 +95,18 @@ def field(
     made = control(*children, **{"id": place, "name": name, "class_name": "in", **described, **props})
     told = [rx.el.span(hint, class_name="hint", id=f"{place}-hint")] if hint else []
     return rx.el.div(rx.el.label(label, html_for=place, class_name="label"), made, *told, class_name="field")
+
+
+def form_end(problem: rx.Var[str], label: Any, on_cancel: Any) -> tuple[rx.Component, ...]:
+    """The end of a form: why it was refused, the button that sends it, and the way out."""
+    return (
+        rx.cond(problem != "", note(problem, state="fail")),
+        rx.el.div(
+            button(label, kind="pri", type="submit"),
+            button("Cancel", kind="quiet", on_click=on_cancel),
+            class_name="row",
+        ),
+    )
 
 
 def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:

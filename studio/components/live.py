@@ -52,7 +52,10 @@ class Copy(rx.Component):
 
 
 class Confirm(rx.Component):
-    """A button that asks before it acts; `typed` is what must be typed first, where that is not empty."""
+    """A button that asks before it acts; `typed` is what must be typed first, where that is not empty.
+
+    `keys` is the key that presses it.
+    """
 
     library = "$/public/ui/controls.jsx"
     tag = "Confirm"
@@ -62,19 +65,31 @@ class Confirm(rx.Component):
     confirm: rx.Var[str]
     kind: rx.Var[str]
     typed: rx.Var[str]
+    keys: rx.Var[str]
     disabled: rx.Var[bool]
     on_confirm: rx.EventHandler[_no_arguments]
 
 
 class Tabs(rx.Component):
-    """A list of tabs with arrow keys; `items` are `{id, label}`."""
+    """Tabs with arrow keys; `items` are `{id, label}`. The address names the picked one as `param`, if given."""
 
     library = "$/public/ui/controls.jsx"
     tag = "Tabs"
     items: rx.Var[list[dict[str, str]]]
     current: rx.Var[str]
     label: rx.Var[str]
+    param: rx.Var[str]
     on_pick: rx.EventHandler[_one]
+
+
+class Split(rx.Component):
+    """Two panes side by side, with a bar between them that is moved; `name` is what its place is kept under."""
+
+    library = "$/public/ui/split.jsx"
+    tag = "Split"
+    name: rx.Var[str]
+    label: rx.Var[str]
+    initial: rx.Var[int]
 
 
 class Json(rx.Component):
@@ -111,6 +126,82 @@ class SchemaForm(rx.Component):
     on_run: rx.EventHandler[_one]
 
 
+class JobList(rx.Component):
+    """The jobs of a project as they come and go, with filters that are in the address."""
+
+    library = "$/public/ui/jobs/list.jsx"
+    tag = "JobList"
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    can_write: rx.Var[bool]
+
+
+class Playground(rx.Component):
+    """A skill with one form, run in up to four columns side by side."""
+
+    library = "$/public/ui/play/playground.jsx"
+    tag = "Playground"
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    skill: rx.Var[str]
+    skillpack: rx.Var[str]
+    full_name: rx.Var[str]
+    can_write: rx.Var[bool]
+
+
+class Editor(rx.Component):
+    """The editor of a skillpack's working copy, with the skill under the cursor to try."""
+
+    library = "$/public/ui/editor/editor.jsx"
+    tag = "Editor"
+    lib_dependencies: list[str] = [  # pinned; the build takes them into reflex.lock
+        "codemirror@6.0.2",
+        "@codemirror/autocomplete@6.20.4",
+        "@codemirror/language@6.13.1",
+        "@codemirror/lang-json@6.0.2",
+        "@codemirror/lang-markdown@6.5.2",
+        "@codemirror/lang-python@6.2.1",
+        "@codemirror/lang-yaml@6.1.3",
+        "@codemirror/lint@6.9.8",
+        "@codemirror/state@6.7.6",
+        "@codemirror/view@6.43.15",
+        "@lezer/highlight@1.2.5",
+    ]
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    skillpack: rx.Var[str]
+    can_write: rx.Var[bool]
+    can_manage: rx.Var[bool]
+
+
+class Notebook(Editor):
+    """The notebooks of a skillpack's working copy, run in the project's kernels."""
+
+    library = "$/public/ui/notebook/notebook.jsx"
+    tag = "Notebook"
+    email: rx.Var[str]
+
+
+class Drive(rx.Component):
+    """The files of a project; the address names the folder and the file that is looked at."""
+
+    library = "$/public/ui/drive/drive.jsx"
+    tag = "Drive"
+    lib_dependencies: list[str] = ["pdfjs-dist@6.5.438"]
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    can_write: rx.Var[bool]
+
+
+class Commands(rx.Component):
+    """The palette, the keys and their sheet; `places` are `{label, group, keys, href}`."""
+
+    library = "$/public/ui/commands.jsx"
+    tag = "Commands"
+    places: rx.Var[list[dict[str, str]]]
+    project: rx.Var[str]
+
+
 class BundleDrop(rx.Component):
     """Where a bundle is dropped to be published."""
 
@@ -122,10 +213,75 @@ class BundleDrop(rx.Component):
 
 
 class Timeline(rx.Component):
+    """What a job did and when: a waterfall of its spans, with an inspector; `src` is `project/job`."""
+
+    library = "$/public/ui/timeline.jsx"
+    tag = "Timeline"
+    src: rx.Var[str]
+    skill: rx.Var[str]
+    csrf: rx.Var[str]
+    can_fork: rx.Var[bool]
+
+
+class Waterfall(rx.Component):
+    """Spans as a tree beside their time; `now` is where those end that still last, in their milliseconds."""
+
+    library = "$/public/ui/waterfall.jsx"
+    tag = "Waterfall"
+    spans: rx.Var[list[dict[str, Any]]]
+    now: rx.Var[float]
+    selected: rx.Var[str]
+    on_select: rx.EventHandler[_one]
+
+
+class Transcript(rx.Component):
+    """What an agent and its tools said to each other, as it comes."""
+
+    library = "$/public/ui/transcript.jsx"
+    tag = "Transcript"
+    src: rx.Var[str]
+
+
+class Sandbox(rx.Component):
+    """What held each attempt of a job."""
+
+    library = "$/public/ui/sandbox.jsx"
+    tag = "Sandbox"
+    src: rx.Var[str]
+    usage: rx.Var[dict[str, Any]]
+    most: rx.Var[dict[str, float]]
+
+
+class LiveCost(rx.Component):
+    """What a job has cost so far, then what it was `charged`."""
+
+    library = "$/public/ui/live.jsx"
+    tag = "LiveCost"
+    src: rx.Var[str]
+    charged: rx.Var[str]
+
+
+class LiveSteps(rx.Component):
+    """The steps and tokens of an agent so far."""
+
+    library = "$/public/ui/live.jsx"
+    tag = "LiveSteps"
+    src: rx.Var[str]
+
+
+class LiveProgress(rx.Component):
+    """How far a function says that it is, while it runs."""
+
+    library = "$/public/ui/live.jsx"
+    tag = "LiveProgress"
+    src: rx.Var[str]
+
+
+class EventList(rx.Component):
     """A job's events as they happen."""
 
     library = "$/public/ui/events.jsx"
-    tag = "Timeline"
+    tag = "EventList"
     src: rx.Var[str]
 
 

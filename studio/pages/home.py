@@ -1,26 +1,36 @@
-"""`/`: the person's projects, and a new one."""
+"""`/`: the person's projects and how they do, what failed of late, and a new one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import reflex as rx
 
 from backend.auth.membership import Membership, act_in, memberships
+from backend.auth.principal import Principal
+from backend.deployments import service as deployments
+from backend.drafts import publishing, templates
+from backend.jobs import activity
+from backend.jobs.activity import Bar
 from backend.jobs.queries import JobFilter, list_jobs
 from backend.ledger.queries import balance
 from backend.projects import service as projects
+from backend.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import button, empty, link, section, tag
 from studio.components.job_rows import JobRow, framed_job_table, row_of
 from studio.components.live import Ago
+from studio.packs import JobNames, job_names
 from studio.session import Visit
 from studio.shell import Crumb, shell
 from studio.wording import usd
 
 _MOST_FAILURES = 6
 _FAILURES_OF_EACH = 3
+_MOST_CARDS = 6
+"""More projects are rows."""
+_SPARKS = 24
 
 
 @dataclass
@@ -30,8 +40,32 @@ class ProjectCard:
     slug: str
     name: str
     role: str
+    version: str
+    """Active in the default skillpack; empty: nothing yet."""
     balance: str
+    jobs: str
+    """Of the last day, as are those that follow."""
+    rate: str
+    """Of those that have ended; empty where none has."""
+    spent: str
     last_job_at: str
+    sparks: list[str] = field(default_factory=list)
+    """Heights, hour by hour."""
+
+
+@dataclass
+class TemplateCard:
+    """What a new project can begin with."""
+
+    name: str
+    title: str
+    text: str
+    skills: str
+
+
+class _Looked(NamedTuple):
+    card: ProjectCard
+    failed: list[JobRow]
 
 
 class Home(rx.State):
@@ -39,56 +73,98 @@ class Home(rx.State):
 
     cards: list[ProjectCard] = []
     failures: list[JobRow] = []
+    templates: list[TemplateCard] = []
     is_naming: bool = False
+    is_loaded: bool = False
 
     @rx.event
     async def load(self):
         """Read the person's projects and what failed in them of late."""
         self.is_naming = False
-        cards: list[ProjectCard] = []
-        failures: list[JobRow] = []
+        if not self.cards:
+            self.is_loaded = False  # what the tab remembers may be from before the first project
+            yield
         async with session.visiting(self) as visit:
-            for one in await memberships(visit.session, visit.person):
-                card, failed = await _look_into(visit, one)
-                cards.append(card)
-                failures += failed
-        self.cards = cards
+            looked = [await _look_into(visit, one) for one in await memberships(visit.session, visit.person)]
+        self.cards = [one.card for one in looked]
+        failures = [row for one in looked for row in one.failed]
         self.failures = sorted(failures, key=lambda row: row.created_at, reverse=True)[:_MOST_FAILURES]
+        self.templates = [
+            TemplateCard(one.name, one.title, one.description, ", ".join(one.skills))
+            for one in templates.all_()
+        ]
+        self.is_loaded = True
 
     @rx.event
     def name_one(self):
-        """Show the form for a new project."""
-        self.is_naming = True
+        """Show the form for a new project, or put it away."""
+        self.is_naming = not self.is_naming
 
     @rx.event
     async def create(self, form: dict[str, Any]):
-        """Make a project and go to it."""
+        """Make a project, with the skills of a template if one was chosen, and go to it."""
+        instance, template = session.instance(), str(form.get("template", ""))
         async with session.visiting(self) as visit:
             project = await projects.create(
                 visit.session,
                 name=str(form.get("name", "")),
                 created_by=visit.person,
-                concurrency_limit=session.instance().settings.project_concurrency,
-                most_of_person=session.instance().settings.most_projects,
+                concurrency_limit=instance.settings.project_concurrency,
+                most_of_person=instance.settings.most_projects,
             )
+            if template:
+                principal = await act_in(visit.session, visit.person, str(project.id))
+                await publishing.publish_template(
+                    visit.session,
+                    principal,
+                    template,
+                    storage=instance.storage,
+                    quotas=instance.settings.quotas,
+                )
+        self.is_loaded = False
         return rx.redirect(f"/p/{project.slug}")
 
 
-async def _look_into(visit: Visit, one: Membership) -> tuple[ProjectCard, list[JobRow]]:
+async def _look_into(visit: Visit, one: Membership) -> _Looked:
     principal = await act_in(visit.session, visit.person, str(one.project.id))
     wallet = await balance(visit.session, principal)
     newest = await list_jobs(visit.session, principal, which=JobFilter(), limit=1)
     failed = await list_jobs(
         visit.session, principal, which=JobFilter(status="failed"), limit=_FAILURES_OF_EACH
     )
+    bars = await activity.bars(visit.session, principal, count=_SPARKS)
+    succeeded, ended = sum(bar.succeeded for bar in bars), sum(bar.succeeded + bar.failed for bar in bars)
     card = ProjectCard(
         slug=one.project.slug,
         name=one.project.name,
         role=one.role.name.lower(),
+        version=await _active_version(visit, principal),
         balance=usd(wallet.available_micros),
+        jobs=f"{sum(bar.jobs for bar in bars):,}",
+        rate=f"{100 * succeeded / ended:.1f} %" if ended else "",
+        spent=usd(sum(bar.cost_micros for bar in bars)),
         last_job_at=newest[0].created_at.isoformat() if newest else "",
+        sparks=_heights(bars),
     )
-    return card, [row_of(job, one.project.slug) for job in failed]
+    names = await job_names(visit.session, principal) if failed else JobNames({})
+    return _Looked(card, [row_of(job, one.project.slug, one.project.name, names.of(job)) for job in failed])
+
+
+async def _active_version(visit: Visit, principal: Principal) -> str:
+    pack = await skillpacks.get(visit.session, principal)
+    if pack.active_deployment_id is None:
+        return ""
+    active = await deployments.get(visit.session, principal, str(pack.active_deployment_id))
+    return f"v{active.version}"
+
+
+def _heights(bars: Any) -> list[str]:
+    most = max((bar.jobs for bar in bars), default=0)
+    return [_height(bar, most) for bar in bars] if most else []
+
+
+def _height(bar: Bar, most: int) -> str:
+    return f"{max(6, round(100 * bar.jobs / most)) if bar.jobs else 0}%"
 
 
 def page() -> rx.Component:
@@ -98,27 +174,46 @@ def page() -> rx.Component:
         [Crumb("Projects")],
         rx.el.h1("Projects", class_name="hidden-label"),
         rx.cond(
-            Home.cards.length() > 0,
-            rx.el.div(
-                section(
-                    "Projects",
-                    rx.cond(Home.is_naming, _new_project()),
-                    rx.el.div(rx.foreach(Home.cards, _card), class_name="cards"),
-                    actions=[button("New project", icon="plus", kind="pri", on_click=Home.name_one)],
-                ),
-                rx.cond(
-                    Home.failures.length() > 0,
-                    section("Recent failures", framed_job_table(Home.failures)),
-                ),
-                class_name="scroll grow column",
-            ),
-            empty(
-                "blocks",
-                "Make your first project",
-                "A project holds your skills and their versions, its jobs, its files, its keys and its money.",
-                _new_project(),
-            ),
+            Home.is_loaded,
+            rx.cond(Home.cards.length() > 0, _projects(), _first()),
+            rx.el.p("Loading…", class_name="skeleton"),
         ),
+    )
+
+
+def _projects() -> rx.Component:
+    return rx.el.div(
+        section(
+            "Projects",
+            rx.cond(Home.is_naming, _new_project()),
+            rx.el.div(
+                rx.foreach(Home.cards, _card),
+                class_name=rx.cond(Home.cards.length() > _MOST_CARDS, "cards rows", "cards"),
+            ),
+            actions=[
+                button(
+                    "New project",
+                    icon="plus",
+                    kind="pri",
+                    on_click=Home.name_one,
+                    custom_attrs={
+                        "data-key": "n",
+                        "aria-expanded": rx.cond(Home.is_naming, "true", "false"),
+                    },
+                )
+            ],
+        ),
+        rx.cond(Home.failures.length() > 0, section("Recent failures", framed_job_table(Home.failures))),
+        class_name="scroll grow column",
+    )
+
+
+def _first() -> rx.Component:
+    return empty(
+        "blocks",
+        "Make your first project",
+        "A project holds your skills and their versions, its jobs, its files, its keys and its money.",
+        _new_project(),
     )
 
 
@@ -127,20 +222,30 @@ def _card(card: rx.Var[ProjectCard]) -> rx.Component:
         rx.el.div(
             rx.el.span(card.name[:1], class_name="mark"),
             rx.el.span(card.name, class_name="strong cut grow"),
+            rx.cond(card.version != "", tag(card.version)),
             tag(card.role),
             class_name="row",
         ),
         rx.el.div(
-            rx.el.span(card.balance, class_name="num"),
-            rx.el.span("free in the wallet", class_name="t3"),
-            rx.el.span(class_name="grow"),
-            rx.cond(
-                card.last_job_at != "",
-                rx.el.span("last job ", Ago.create(moment=card.last_job_at), class_name="t3"),
-                rx.el.span("no jobs yet", class_name="t3"),
+            rx.el.dl(
+                _fact("Jobs, last day", card.jobs),
+                _fact("Succeeded", rx.cond(card.rate != "", card.rate, "none yet")),
+                _fact("Spent", card.spent),
+                _fact("Free", card.balance),
+                class_name="card-facts",
+            ),
+            rx.el.div(
+                rx.foreach(card.sparks, lambda height: rx.el.i(style={"height": height})),
+                class_name="sparks",
+                aria_hidden="true",
             ),
             class_name="row",
-            style={"margin_top": "12px"},
+            style={"margin_top": "12px", "gap": "16px"},
+        ),
+        rx.cond(
+            card.last_job_at != "",
+            rx.el.span("last job ", Ago.create(moment=card.last_job_at), class_name="t3"),
+            rx.el.span("no jobs yet", class_name="t3"),
         ),
         href="/p/" + card.slug,
         class_name="card",
@@ -148,22 +253,63 @@ def _card(card: rx.Var[ProjectCard]) -> rx.Component:
     )
 
 
+def _fact(name: str, value: Any) -> rx.Component:
+    return rx.el.div(rx.el.dt(name), rx.el.dd(value))
+
+
 def _new_project() -> rx.Component:
     return rx.el.form(
-        rx.el.label("Name", html_for="new-project", class_name="hidden-label"),
-        rx.el.input(
-            id="new-project",
-            name="name",
-            class_name="in",
-            placeholder="Name of the project",
-            max_length=200,
-            required=True,
-            auto_focus=True,
-            auto_complete="off",
-            style={"max_width": "320px"},
+        rx.el.div(
+            rx.el.label("Name", html_for="new-project", class_name="hidden-label"),
+            rx.el.input(
+                id="new-project",
+                name="name",
+                class_name="in",
+                placeholder="Name of the project",
+                max_length=200,
+                required=True,
+                auto_focus=True,
+                auto_complete="off",
+                style={"max_width": "320px"},
+            ),
+            button("Create project", kind="pri", type="submit"),
+            class_name="row",
         ),
-        button("Create project", kind="pri", type="submit"),
+        rx.el.fieldset(
+            rx.el.legend("Begin with", class_name="label"),
+            rx.el.div(
+                _beginning(
+                    "", "Nothing", "An empty project: write skills in the editor, or upload a zip.", ""
+                ),
+                rx.foreach(Home.templates, lambda one: _beginning(one.name, one.title, one.text, one.skills)),
+                class_name="cards beginnings",
+            ),
+            class_name="field",
+        ),
         on_submit=Home.create,
-        class_name="row",
-        style={"margin_bottom": "14px"},
+        class_name="col",
+        style={"margin_bottom": "18px", "gap": "12px"},
+    )
+
+
+def _beginning(name: Any, title: Any, text: Any, skills: Any) -> rx.Component:
+    place = rx.Var.create("begin-") + name
+    chosen = {"default_checked": True} if isinstance(name, str) else {}
+    return rx.el.div(
+        rx.el.label(
+            rx.el.input(
+                type="radio",
+                name="template",
+                value=name,
+                id=place,
+                aria_describedby=place + "-text",
+                **chosen,
+            ),
+            title,
+            class_name="check strong",
+            html_for=place,
+        ),
+        rx.el.p(text, class_name="t2", id=place + "-text"),
+        rx.el.p(skills, class_name="t3 mono"),
+        class_name="card",
     )

@@ -1,53 +1,32 @@
-"""`/p/{project}`: the skills of the active version, publishing the next one, and all versions."""
+"""`/p/{project}`: the skills of the active version, and publishing the next one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import reflex as rx
 
-from backend.bundles.manifest import Manifest
 from backend.deployments import service as deployments
-from backend.deployments.tables import Deployment
-from backend.skillpacks import service as skillpacks
 from studio import session
-from studio.components.elements import framed_table, link, note, section, tag
-from studio.components.live import Ago, BundleDrop, Confirm
+from studio.calls import first_of
+from studio.components.elements import link, note, section, tag
+from studio.components.live import BundleDrop
 from studio.components.snippets import LANGUAGES, snippets
 from studio.shell import Crumb, Shell, shell
-from studio.skills import SkillView, active_skills, snippet_texts
-from studio.wording import size
-
-_MOST_VERSIONS = 50
-
-
-@dataclass
-class VersionRow:
-    """What the list shows of a deployment."""
-
-    id: str
-    version: str
-    is_active: bool
-    notes: str
-    created_by: str
-    created_at: str
-    size: str
-    skills: str
+from studio.skills import SkillView, active_skills
 
 
 class Overview(rx.State):
-    """A project's skills and versions."""
+    """A project's skills."""
 
     skills: list[SkillView] = []
-    versions: list[VersionRow] = []
-    published: int = 0
+    published: str = ""
+    """What became of the bundle that was sent last."""
     texts: dict[str, str] = {}
     language: str = LANGUAGES[0]["id"]
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the project's skills and versions."""
+        """Read the project's skills."""
         self.reset()
         await self._read()
         self.is_loaded = True
@@ -55,15 +34,14 @@ class Overview(rx.State):
     @rx.event
     async def show_published(self, version: int):
         """A bundle has just become a version."""
-        await self._read()
-        self.published = version
-
-    @rx.event
-    async def activate(self, deployment_id: str):
-        """Make a version the active one."""
         async with session.acting(self, self.project) as act:
-            await deployments.activate(act.session, act.principal, deployment_id)
-        self.published = 0
+            made = await deployments.get(act.session, act.principal, str(version))
+            waits = (made.gate or {}).get("state") == "gating"
+        self.published = (
+            f"Version {version} is published. It becomes active when the suites of its gate have passed."
+            if waits
+            else f"Version {version} is active. Jobs that run go on with the version they began with."
+        )
         await self._read()
 
     @rx.event
@@ -74,28 +52,11 @@ class Overview(rx.State):
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
-            rows = await deployments.list_(act.session, act.principal, limit=_MOST_VERSIONS)
-            active_id = (await skillpacks.get(act.session, act.principal)).active_deployment_id
-        self.versions = [_row(one, is_active=one.id == active_id) for one in rows]
-        self.texts = snippet_texts(session.instance().settings.url, self.skills)
-
-
-def _row(deployment: Deployment, *, is_active: bool) -> VersionRow:
-    names = [skill.name for skill in Manifest.model_validate(deployment.manifest).submittable]
-    return VersionRow(
-        id=str(deployment.id),
-        version=f"v{deployment.version}",
-        is_active=is_active,
-        notes=deployment.notes,
-        created_by=deployment.created_by,
-        created_at=deployment.created_at.isoformat(),
-        size=size(deployment.size_bytes),
-        skills=", ".join(names),
-    )
+        self.texts = first_of(session.instance().settings.url, self.skills)
 
 
 def page() -> rx.Component:
-    """What can be run, how to publish, and what was published."""
+    """What can be run, and how to publish."""
     return shell(
         "project",
         [Crumb("Projects", "/"), Crumb(Shell.project_name)],
@@ -109,10 +70,6 @@ def page() -> rx.Component:
                     _first_steps(),
                 ),
                 rx.cond(Shell.can_write, section("Publish", _publish())),
-                rx.cond(
-                    Overview.versions.length() > 0,
-                    section("Versions", _versions()),
-                ),
                 rx.cond(
                     Overview.skills.length() > 0,
                     section(
@@ -145,13 +102,14 @@ def _skill(skill: rx.Var[SkillView]) -> rx.Component:
     return link(
         rx.el.div(
             rx.icon(rx.cond(skill.kind == "agent", "bot", "square-function"), size=15, color="var(--t3)"),
-            rx.el.span(skill.name, class_name="strong cut grow"),
+            rx.el.span(skill.full_name, class_name="strong cut grow", title=skill.full_name),
             tag(skill.version),
             class_name="row",
         ),
         rx.el.p(
             rx.cond(skill.description != "", skill.description, skill.title),
             class_name="t2 two-lines",
+            title=skill.description,
             style={"margin_top": "6px"},
         ),
         href="/p/" + Shell.project_slug + "/play/" + skill.play,
@@ -164,55 +122,13 @@ def _publish() -> rx.Component:
     return rx.fragment(
         BundleDrop.create(project=Shell.project_slug, csrf=Shell.csrf, on_published=Overview.show_published),
         rx.cond(
-            Overview.published > 0,
+            Overview.published != "",
             note(
-                rx.el.span("Version ", Overview.published, " is active.", class_name="strong"),
-                " Jobs that run go on with the version they began with.",
+                Overview.published,
+                " ",
+                link("All versions", href="/p/" + Shell.project_slug + "/deployments"),
                 state="ok",
                 style={"margin_top": "10px"},
             ),
         ),
-    )
-
-
-def _versions() -> rx.Component:
-    columns = [
-        ("Version", "14%", ""),
-        ("Skills", "24%", ""),
-        ("Notes", "17%", ""),
-        ("Published by", "15%", ""),
-        ("Size", "9%", "num"),
-        ("When", "11%", "num"),
-        (rx.el.span("Action", class_name="hidden-label"), "10%", "num"),
-    ]
-    return framed_table("Versions", columns, rx.foreach(Overview.versions, _version))
-
-
-def _version(row: rx.Var[VersionRow]) -> rx.Component:
-    return rx.el.tr(
-        rx.el.td(
-            rx.el.span(tag(row.version), rx.cond(row.is_active, tag("active", state="ok")), class_name="row"),
-        ),
-        rx.el.td(row.skills, title=row.skills),
-        rx.el.td(row.notes, class_name="t2", title=row.notes),
-        rx.el.td(row.created_by, class_name="t2", title=row.created_by),
-        rx.el.td(row.size, class_name="num t2"),
-        rx.el.td(Ago.create(moment=row.created_at), class_name="num t3"),
-        rx.el.td(
-            rx.cond(
-                Shell.can_write & ~row.is_active,
-                Confirm.create(
-                    label="Activate",
-                    kind="small",
-                    title="Make " + row.version + " active?",
-                    text="New jobs run "
-                    + row.version
-                    + " from now on. Jobs that run go on with the version they began with.",
-                    confirm="Activate " + row.version,
-                    on_confirm=Overview.activate(row.id),
-                ),
-            ),
-            class_name="num",
-        ),
-        key=row.id,
     )

@@ -14,21 +14,23 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.bundles.pack import pack_files
 from studio import build
 from studio.prerender import ROOT
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
 ENDED_WITHIN_S = 30.0
+SHOWN_WITHIN_MS = 20_000
+"""What a page is to show, it shows at once; a machine that does other things besides takes longer."""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EMAIL, PASSWORD = "grace@example.org", "a long and private sentence"
 COUNTING = b"""
@@ -69,6 +71,10 @@ class RunningInstance:
 
     url: str
     environment: dict[str, str] = field(repr=False)
+    hook_port: int = 0
+    """On this machine: where its webhooks may lead though that is not the internet."""
+    up: int = 0
+    """Id of the process that holds all others."""
 
     def operate(self, *arguments: str, typed: str = "") -> str:
         """What `puras-studio` prints for these arguments and this standard input."""
@@ -95,6 +101,7 @@ class Settled:
     slug: str
     api: httpx.Client
     """With a key of the project."""
+    _cookies: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
@@ -110,6 +117,18 @@ class Settled:
         assert client.post("/sign-in", data=typed).status_code == 303
         client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
         return client
+
+    def let_in(self, page: Page, email: str) -> None:
+        """Sign somebody into the browser of a page, with the session that they have: sign-ins are rationed."""
+        with httpx.Client(base_url=self.running.url, cookies=self._cookies.get(email), timeout=30) as known:
+            is_in = email in self._cookies and known.get("/v1/me").status_code == 200
+        if not is_in:
+            with closing(self.sign_in(email)) as client:
+                self._cookies[email] = {one.name: one.value or "" for one in client.cookies.jar}
+        page.context.clear_cookies()
+        page.context.add_cookies(
+            [{"name": n, "value": v, "url": self.running.url} for n, v in self._cookies[email].items()]
+        )
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +147,14 @@ def running(pages: None) -> Iterator[RunningInstance]:
 @pytest.fixture(scope="session")
 def settled(pages: None) -> Iterator[Settled]:
     """An instance for several tests: it has an owner, and a project with money and skills."""
-    with _instance() as running:
+    with settled_instance() as settled:
+        yield settled
+
+
+@contextmanager
+def settled_instance(**environment: str) -> Iterator[Settled]:
+    """The same, with more in its environment."""
+    with _instance(**environment) as running:
         running.operate("user", "create", EMAIL, "--operator", "--password-stdin", typed=f"{PASSWORD}\n")
         made = json.loads(running.operate("project", "create", "Atelier", "--credit-usd", "5", "--json"))
         api = httpx.Client(
@@ -141,12 +167,12 @@ def settled(pages: None) -> Iterator[Settled]:
 
 
 @contextmanager
-def _instance() -> Iterator[RunningInstance]:
+def _instance(**more: str) -> Iterator[RunningInstance]:
     """A fresh instance, which ends with the block and leaves nothing running."""
     # Outside pytest's own folder, which is private: the embedded database runs as a user of its own.
     with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        port = _free_port()
+        port, hook_port = _free_port(), _free_port()
         # Databases of its own, whatever this machine offers the other tests.
         outside = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
@@ -154,7 +180,10 @@ def _instance() -> Iterator[RunningInstance]:
         environment = outside | {
             "PURAS_HOME": f"{folder}/home",
             "PURAS_PORT": str(port),
+            "PURAS_WEBHOOK_HOSTS": f"127.0.0.1:{hook_port}",
+            "PURAS_COMPUTE_MICROS_PER_SECOND": "100",  # so that functions cost something
             "PURAS_DRAIN_S": "0",  # jobs that still run are of no use to anybody
+            **more,
         }
         log = Path(folder, "up.log")
         with log.open("wb") as sink:
@@ -168,7 +197,7 @@ def _instance() -> Iterator[RunningInstance]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(url, process, log)
-            yield RunningInstance(url, environment)
+            yield RunningInstance(url, environment, hook_port, process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(ENDED_WITHIN_S)
@@ -177,6 +206,7 @@ def _instance() -> Iterator[RunningInstance]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium: the machine's own, else Playwright's."""
+    expect.set_options(timeout=SHOWN_WITHIN_MS)
     with sync_playwright() as playwright:
         if CHROMIUM is None and not Path(playwright.chromium.executable_path).exists():
             pytest.skip("no Chromium on this machine: install the package `chromium`")
@@ -195,14 +225,45 @@ def page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
 @pytest.fixture
 def signed_in(browser: Browser, settled: Settled) -> Iterator[Page]:
     """An empty page of the settled instance, in whose browser its owner is signed in."""
-    with _strict_page(browser, settled.running) as page, closing(settled.sign_in(EMAIL)) as client:
-        page.context.add_cookies(
-            [
-                {"name": one.name, "value": one.value or "", "url": settled.running.url}
-                for one in client.cookies.jar
-            ]
-        )
+    with page_of(browser, settled, EMAIL) as page:
         yield page
+
+
+@contextmanager
+def page_of(browser: Browser, settled: Settled, email: str) -> Iterator[Page]:
+    """An empty page of the settled instance, in whose browser somebody is signed in."""
+    with _strict_page(browser, settled.running) as page:
+        settled.let_in(page, email)
+        yield page
+
+
+@pytest.fixture
+def as_viewer(settled: Settled) -> Callable[[Page], None]:
+    """Signs a member who may only look into the browser of a page."""
+
+    def sign_in(page: Page) -> None:
+        email = "vera@example.org"
+        with closing(settled.sign_in(EMAIL)) as owner:
+            members = owner.get(f"/v1/projects/{settled.slug}/members").json()
+            if not any(one["email"] == email for one in members):
+                settled.running.operate("user", "create", email, "--password-stdin", typed=f"{PASSWORD}\n")
+                _join(settled, owner, email)
+        settled.let_in(page, email)
+
+    return sign_in
+
+
+def _join(settled: Settled, owner: httpx.Client, email: str) -> None:
+    """Invite somebody as a viewer, and let them take it."""
+    asked = {"email": email, "role": "viewer"}
+    invited = owner.post(f"/v1/projects/{settled.slug}/members", json=asked)
+    assert invited.status_code == 201, invited.text
+    with closing(settled.sign_in(email)) as invitee:
+        link = invited.json()["link"]
+        csrf = re.search(r'name="csrf" value="([^"]+)"', invitee.get(link).text)
+        assert csrf
+        joined = invitee.post("/join", data={"csrf": csrf[1], "token": link.partition("=")[2]})
+        assert joined.status_code == 303, joined.text
 
 
 @contextmanager

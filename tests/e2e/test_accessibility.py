@@ -9,8 +9,28 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+from backend.bundles.pack import pack_files
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+AGENT = {
+    "skills/look/skill.yaml": b"""entrypoint: prompt.md
+description: Looks something up.
+input_schema: {type: object, properties: {order: {type: string}}, required: [order]}
+output_schema: {type: object, properties: {said: {type: string}}}
+tools:
+  - name: lookup
+    description: Reads an order.
+    entrypoint: tools.py:lookup
+    input_schema: {type: object, properties: {number: {type: string}}, required: [number]}
+    output_schema: {type: object, properties: {status: {type: string}}}
+    read_only: true
+examples:
+  - {inputs: {order: "7"}, outputs: {said: On its way.}}
+""",
+    "skills/look/prompt.md": b"Look it up.\n",
+    "skills/look/tools.py": b"def lookup(number):\n    return {'status': 'sent'}\n",
+}
 GRAVE = ("serious", "critical")
 SETTLE = """
 async () => {
@@ -59,17 +79,52 @@ def test_the_pages_of_the_studio(signed_in: Page, settled: Any) -> None:
         f"{settled.running.url}/": lambda: signed_in.get_by_role("link", name="Atelier"),
         settled.url: lambda: signed_in.get_by_label("Bundle"),
         f"{settled.url}/jobs": lambda: signed_in.get_by_role("table", name="Jobs"),
-        f"{settled.url}/jobs?status=failed": lambda: signed_in.get_by_text("No job matches these filters."),
+        f"{settled.url}/jobs?status=failed&source=nobody": lambda: signed_in.get_by_text(
+            "No job matches these filters."
+        ),
         f"{settled.url}/jobs/{ended}": lambda: signed_in.get_by_text("Succeeded").first,
         f"{settled.url}/jobs/{cancelled}": lambda: signed_in.get_by_text("Cancelled").first,
         f"{settled.url}/jobs/{running}": lambda: signed_in.get_by_role("progressbar", name="Progress"),
         f"{settled.url}/jobs/123": lambda: signed_in.get_by_role("alert"),
         f"{settled.url}/play/count": lambda: signed_in.get_by_label("seconds"),
+        f"{settled.url}/editor": lambda: signed_in.get_by_role("textbox", name="skills/count/skill.yaml"),
+        f"{settled.url}/deployments": lambda: signed_in.get_by_role("table", name="Versions"),
+        f"{settled.url}/deployments?base=1&head=1": lambda: signed_in.get_by_text(
+            "are the same, file by file"
+        ),
+        f"{settled.url}/evals": lambda: signed_in.get_by_role("heading", name="count has no graders"),
+        f"{settled.url}/usage": lambda: signed_in.get_by_role("region", name="Movements of the wallet").first,
         f"{settled.url}/settings": lambda: signed_in.get_by_label("Slug"),
-        f"{settled.url}/settings?tab=members": lambda: signed_in.get_by_role("table", name="Members"),
-        f"{settled.url}/settings?tab=limits": lambda: signed_in.get_by_role("table", name="Limits"),
+        f"{settled.url}/settings/members": lambda: signed_in.get_by_role("table", name="Members"),
+        f"{settled.url}/settings/limits": lambda: signed_in.get_by_role("table", name="Limits"),
+        f"{settled.url}/settings/secrets": lambda: signed_in.get_by_role("button", name="New secret"),
+        f"{settled.url}/settings/providers": lambda: signed_in.get_by_role("list", name="Families of models"),
+        f"{settled.url}/settings/webhooks": lambda: signed_in.get_by_role("button", name="New webhook"),
+        f"{settled.url}/settings/schedules": lambda: signed_in.get_by_role("button", name="New schedule"),
+        f"{settled.url}/settings/audit": lambda: signed_in.get_by_role("table", name="Audit log"),
+        f"{settled.running.url}/operator": lambda: signed_in.get_by_role("table", name="People"),
         f"{settled.running.url}/account": lambda: signed_in.get_by_role("table", name="Sessions"),
         f"{settled.running.url}/no/such/page": lambda: signed_in.get_by_role("heading").first,
+    }
+    for url, sign in pages.items():
+        signed_in.goto(url)
+        expect(sign()).to_be_visible()
+        assert_usable(signed_in, url)
+
+
+def test_the_pages_of_what_a_project_has(signed_in: Page, settled: Any) -> None:
+    settled.api.put("/v1/drive/files/drive/seen/table.csv", content=b"a,b\n1,2\n")
+    settled.api.post("/v1/memory", json={"kind": "lesson", "title": "Seen", "record": {"a": 1}})
+    seen = f"{settled.url}/drive?folder=seen/&file=seen/table.csv"
+    pages = {
+        f"{settled.running.url}/_components": lambda: signed_in.get_by_role("heading", name="Waterfall"),
+        f"{settled.url}/drive": lambda: signed_in.get_by_role("table", name="Files"),
+        seen: lambda: signed_in.get_by_role("region", name="Table", exact=True),
+        f"{settled.url}/drive?folder=empty/": lambda: signed_in.get_by_role("heading", name="empty").first,
+        f"{settled.url}/memory": lambda: signed_in.get_by_role("table", name="Records"),
+        f"{settled.url}/marketplace": lambda: signed_in.get_by_role("tab", name="Offers"),
+        f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("What this project offers"),
+        f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="What it takes"),
     }
     for url, sign in pages.items():
         signed_in.goto(url)
@@ -87,10 +142,25 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
     signed_in.get_by_role("button", name="Cancel").click()
     expect(signed_in.get_by_role("button", name="Cancel the job")).to_be_visible()
     assert_usable(signed_in, "job, asked whether to cancel")
-    signed_in.goto(f"{settled.url}/settings?tab=keys")
+    signed_in.goto(f"{settled.url}/settings/keys")
     signed_in.get_by_role("button", name="New key").click()
     expect(signed_in.get_by_label("Expires after")).to_be_visible()
     assert_usable(signed_in, "settings, a new key")
+    for section, opened in (
+        ("secrets", "New secret"),
+        ("webhooks", "New webhook"),
+        ("schedules", "New schedule"),
+    ):
+        signed_in.goto(f"{settled.url}/settings/{section}")
+        signed_in.get_by_role("button", name=opened).click()
+        expect(signed_in.get_by_role("button", name="Cancel")).to_be_visible()
+        assert_usable(signed_in, f"settings, {opened}")
+    signed_in.goto(f"{settled.url}/usage")
+    for opened in ("Top up", "New budget"):
+        signed_in.get_by_role("button", name=opened).click()
+        expect(signed_in.get_by_role("button", name="Cancel")).to_be_visible()
+        assert_usable(signed_in, f"usage, {opened}")
+        signed_in.get_by_role("button", name="Cancel").click()
     signed_in.goto(f"{settled.url}/play/count")
     signed_in.get_by_label("seconds").fill("600")
     signed_in.get_by_role("button", name="Run").click()
@@ -100,6 +170,73 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
     signed_in.get_by_role("button", name="Run").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=30_000)
     assert_usable(signed_in, "play, succeeded")
+
+
+def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) -> None:
+    body = {"skill": f"{agent}/look", "inputs": {"order": "7"}}
+    job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
+    assert job["status"] == "succeeded", job
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}?tab=timeline")
+    signed_in.get_by_role("treeitem", name="Step 1", exact=False).first.click()
+    signed_in.get_by_role("button", name="Fork behind this step…").click()
+    result = signed_in.get_by_role("dialog").get_by_label("Result of lookup")
+    expect(result).to_be_editable()
+    result.fill("no such order")
+    assert_usable(signed_in, "job, fork behind a step")
+
+    signed_in.goto(f"{settled.url}/play/look?skillpack={agent}&from={job['id']}")
+    signed_in.get_by_role("button", name="Compare…").click()
+    signed_in.get_by_label("Version of column 2").select_option("draft")
+    expect(signed_in.get_by_label("order")).to_have_value("7")
+    signed_in.get_by_role("button", name="Run all").click()
+    expect(signed_in.get_by_role("article").get_by_text("On its way.")).to_have_count(2, timeout=60_000)
+    assert_usable(signed_in, "play, two columns")
+    signed_in.get_by_role("button", name="Prompt of column 1").click()
+    expect(signed_in.get_by_label("Prompt", exact=True)).to_be_visible()
+    assert_usable(signed_in, "play, the prompt of a column")
+    signed_in.get_by_role("button", name="Not now").click()
+    for keeping in ("Save example…", "Save eval case…", "Code…"):
+        signed_in.get_by_role("button", name=keeping).click()
+        assert_usable(signed_in, f"play, {keeping}")
+        signed_in.keyboard.press("Escape")
+
+    signed_in.goto(f"{settled.url}/editor?skillpack={agent}")
+    signed_in.get_by_role("button", name="Publish…").click()
+    dialog = signed_in.get_by_role("dialog", name="Publish")
+    dialog.get_by_role("button", name="prompt.md").click()
+    expect(dialog.get_by_role("region", name="Lines of")).to_be_visible()
+    assert_usable(signed_in, "editor, publish")
+
+
+def test_the_pages_of_the_documentation(signed_in: Page, settled: Any) -> None:
+    pages = {
+        "/docs": lambda: signed_in.get_by_role("heading", name="Documentation"),
+        "/docs/quickstart": lambda: signed_in.get_by_role("navigation", name="On this page"),
+        "/docs/errors": lambda: signed_in.get_by_role("table").first,
+        "/docs?q=schedule": lambda: signed_in.get_by_role("heading", name="Schedules"),
+        "/docs?q=nosuchwordanywhere": lambda: signed_in.get_by_text("No page has all of these words"),
+    }
+    for path, sign in pages.items():
+        signed_in.goto(settled.running.url + path)
+        expect(sign().first).to_be_visible()
+        assert_usable(signed_in, path)
+
+
+@pytest.fixture(scope="module")
+def agent(settled: Any) -> str:
+    """The slug of a skillpack with an agent that has a tool, and another prompt in its working copy."""
+    assert settled.api.post("/v1/skillpacks", json={"slug": "usable", "name": "Usable"}).status_code == 201
+    pushed = settled.api.post(
+        "/v1/skillpacks/usable/deployments", files={"bundle": ("skills.zip", pack_files(AGENT))}
+    )
+    assert pushed.status_code == 201, pushed.text
+    edited = settled.api.put(
+        "/v1/skillpacks/usable/drafts/files/skills/look/prompt.md",
+        content=b"Look it up, and be brief.\n",
+        headers={"If-Match": "*"},
+    )
+    assert edited.is_success, edited.text
+    return "usable"
 
 
 def submit(settled: Any, seconds: int) -> str:

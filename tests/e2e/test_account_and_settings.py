@@ -56,15 +56,15 @@ def test_a_person_finds_their_sessions_and_ends_one(
 def test_a_page_that_nobody_touches_leaves_for_the_form_when_its_session_ends(
     signed_in: Page, settled: Any, phone: httpx.Client
 ) -> None:
-    signed_in.goto(f"{settled.url}/settings?tab=limits")
+    signed_in.goto(f"{settled.url}/settings/limits")
     expect(signed_in.get_by_role("table", name="Limits")).to_be_visible()
     assert phone.delete("/v1/me/sessions").status_code == 200
-    wanted = "%2Fp%2Fatelier%2Fsettings%3Ftab%3Dlimits"
+    wanted = "%2Fp%2Fatelier%2Fsettings%2Flimits"
     expect(signed_in).to_have_url(f"{settled.running.url}/sign-in?next={wanted}", timeout=30_000)
 
 
 def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, settled: Any) -> None:
-    signed_in.goto(f"{settled.url}/settings?tab=keys")
+    signed_in.goto(f"{settled.url}/settings/keys")
     signed_in.get_by_role("button", name="New key").click()
     signed_in.get_by_label("Name").fill("the shop")
     signed_in.get_by_label("jobs:read").check()
@@ -89,9 +89,18 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, sett
     assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 401
 
 
+def members_of(settled: Any) -> dict[str, str]:
+    """The roles of the project's members, by e-mail."""
+    return {
+        one["email"]: one["role"] for one in settled.api.get(f"/v1/projects/{settled.slug}/members").json()
+    }
+
+
 def test_members_are_invited_change_and_go_and_an_owner_stays(signed_in: Page, settled: Any) -> None:
+    before = members_of(settled)
+    assert before[EMAIL] == "owner"
     settled.running.operate("user", "create", "ada@example.org", "--password-stdin", typed=f"{PASSWORD}\n")
-    signed_in.goto(f"{settled.url}/settings?tab=members")
+    signed_in.goto(f"{settled.url}/settings/members")
     for email in (EMAIL, "ada@example.org"):
         signed_in.get_by_label("E-mail").fill(email)
         signed_in.get_by_role("button", name="Invite").click()
@@ -108,10 +117,7 @@ def test_members_are_invited_change_and_go_and_an_owner_stays(signed_in: Page, s
     row = signed_in.get_by_role("table", name="Members").get_by_role("row").filter(has_text="ada@example.org")
     row.get_by_role("combobox").select_option("viewer")
     expect(row.get_by_role("combobox")).to_have_value("viewer")
-    members = {
-        one["email"]: one["role"] for one in settled.api.get(f"/v1/projects/{settled.slug}/members").json()
-    }
-    assert members == {EMAIL: "owner", "ada@example.org": "viewer"}
+    assert members_of(settled) == {**before, "ada@example.org": "viewer"}
     row.get_by_role("button", name="Remove").click()
     signed_in.get_by_role("button", name="Remove them").click()
     expect(row).to_have_count(0)

@@ -1,4 +1,4 @@
-"""`/p/{project}/settings`: the project itself, its members, its keys, its limits; each a tab of its own module."""
+"""`/p/{project}/settings/{section}`: the project, who is in it, what it may do and what it tells; each in a module."""
 
 from studio.pages.settings.page import Settings, page
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES
-from studio.components.elements import button, field, note
+from studio.components.elements import field, form_end
 
 SCOPE: Final = "scope:"
 """How the names of the boxes begin."""
@@ -86,12 +86,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             ),
             class_name="three",
         ),
-        rx.cond(problem != "", note(problem, state="fail")),
-        rx.el.div(
-            button("Make the key", kind="pri", type="submit"),
-            button("Cancel", kind="quiet", on_click=on_cancel),
-            class_name="row",
-        ),
+        *form_end(problem, "Make the key", on_cancel),
         on_submit=on_submit,
         class_name="form",
     )

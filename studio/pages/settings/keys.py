@@ -16,12 +16,13 @@ from backend.clock import now
 from backend.errors import Conflict, Invalid
 from backend.paging import MOST, Page
 from studio import session
-from studio.components.elements import button, framed_table, note, section, tag
+from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm
 from studio.forms import end_of_day, micros, number, parsed, said, text
+from studio.pages.settings.for_roles import for_admins
+from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.key_form import SCOPE, KeyForm, form
 from studio.pages.settings.shown_once import shown_once
-from studio.shell import Shell
 from studio.wording import usd
 
 
@@ -172,20 +173,15 @@ def pane() -> rx.Component:
             rx.cond(
                 Keys.rows.length() > 0,
                 _list(),
-                rx.el.p("No keys yet. A program that calls this project needs one.", class_name="t2"),
+                none_yet(
+                    "No keys yet. A program that calls this project needs one, as the Bearer of its requests. It can "
+                    "be narrowed to scopes, to skills, and to what it may spend in a day.",
+                ),
             ),
             actions=[new],
         ),
     )
-    return rx.cond(
-        Keys.is_loaded,
-        rx.cond(
-            Shell.can_manage,
-            shown,
-            note("Admins and owners of the project see and make its keys; your role is ", Shell.role, "."),
-        ),
-        rx.el.p("Loading…", class_name="skeleton"),
-    )
+    return for_admins(Keys.is_loaded, shown, "see and make its keys")
 
 
 def _fresh() -> rx.Component:

@@ -30,6 +30,8 @@ _WORDS: Final = {
     Quota.SKILLPACKS: "Skillpacks",
     Quota.DRIVE_MB: "Drive",
     Quota.DRIVE_FILES: "Files and folders in the drive",
+    Quota.MEMORY_RECORDS: "Records in the memory",
+    Quota.MEMORY_MB: "Memory, in MiB",
 }
 _NEARLY: Final = 80  # percent
 

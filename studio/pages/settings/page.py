@@ -1,69 +1,98 @@
-"""The tabs of the settings; which one is shown is in the address."""
+"""The sections of the settings; the address names the one that is shown."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import reflex as rx
 
-from studio.components.live import Tabs
-from studio.pages.settings import general, keys, limits, members
-from studio.pages.settings.general import General
-from studio.pages.settings.keys import Keys
-from studio.pages.settings.limits import Limits
-from studio.pages.settings.members import Members
+from studio.components.elements import link
+from studio.pages.settings import (
+    audit_log,
+    general,
+    keys,
+    limits,
+    members,
+    providers,
+    schedules,
+    secrets,
+    webhooks,
+)
+from studio.pages.settings.from_code import FromCode
 from studio.shell import Crumb, Shell, shell
 
-TABS = [
-    {"id": "general", "label": "General"},
-    {"id": "members", "label": "Members"},
-    {"id": "keys", "label": "API keys"},
-    {"id": "limits", "label": "Limits and usage"},
-]
-_LOADS: dict[str, Any] = {
-    "general": General.load,
-    "members": Members.load,
-    "keys": Keys.load,
-    "limits": Limits.load,
+
+class _Section(NamedTuple):
+    label: str
+    load: Any
+    pane: Any
+
+
+_SECTIONS: Final = {
+    "general": _Section("General", general.General.load, general.pane),
+    "members": _Section("Members", members.Members.load, members.pane),
+    "keys": _Section("API keys", keys.Keys.load, keys.pane),
+    "secrets": _Section("Secrets", secrets.Secrets.load, secrets.pane),
+    "providers": _Section("Model providers", providers.Providers.load, providers.pane),
+    "webhooks": _Section("Webhooks", webhooks.Webhooks.load, webhooks.pane),
+    "schedules": _Section("Schedules", schedules.Schedules.load, schedules.pane),
+    "limits": _Section("Limits and usage", limits.Limits.load, limits.pane),
+    "audit": _Section("Audit log", audit_log.AuditLog.load, audit_log.pane),
 }
+_FIRST: Final = next(iter(_SECTIONS))
 
 
 class Settings(rx.State):
-    """Which tab is shown."""
+    """Which section is shown."""
 
-    tab: str = TABS[0]["id"]
+    shown: str = _FIRST
 
     @rx.event
     def load(self):
-        """Show the tab of the address, and have it read what it shows."""
-        asked = self.router.url.query_parameters.get("tab", "")
-        self.tab = asked if asked in _LOADS else TABS[0]["id"]
-        return _LOADS[self.tab]
-
-    @rx.event
-    def pick_tab(self, tab: str):
-        """Go to one tab."""
-        return rx.redirect(f"/p/{self.project}/settings?tab={tab}", replace=True)
+        """Show the section of the address, and have it read what it shows."""
+        asked: str = self.section
+        if asked and asked not in _SECTIONS:
+            return Shell.close(f"The settings have no section {asked[:40]!r}.")
+        self.shown = asked or _FIRST
+        return [_SECTIONS[self.shown].load, FromCode.load]
 
 
 def page() -> rx.Component:
-    """The tabs, and what the one of the address shows."""
+    """The sections, and what the one of the address shows."""
     return shell(
         "settings",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Settings")],
         rx.el.h1("Settings", class_name="hidden-label"),
-        Tabs.create(items=TABS, current=Settings.tab, label="Settings", on_pick=Settings.pick_tab),
         rx.el.div(
-            rx.match(
-                Settings.tab,
-                ("general", general.pane()),
-                ("members", members.pane()),
-                ("keys", keys.pane()),
-                ("limits", limits.pane()),
-                rx.fragment(),
+            _navigation(),
+            rx.el.div(
+                rx.el.div(
+                    rx.match(
+                        Settings.shown,
+                        *[(name, one.pane()) for name, one in _SECTIONS.items()],
+                        rx.fragment(),
+                    ),
+                    class_name="column",
+                ),
+                class_name="scroll",
             ),
-            role="tabpanel",
-            aria_label="Settings",
-            class_name="scroll grow column",
+            class_name="sectioned",
         ),
+    )
+
+
+def _navigation() -> rx.Component:
+    base = "/p/" + Shell.project_slug + "/settings/"
+    return rx.el.nav(
+        *[
+            link(
+                one.label,
+                href=base + name,
+                class_name="nav",
+                custom_attrs={"aria-current": rx.cond(Settings.shown == name, "page", "false")},
+            )
+            for name, one in _SECTIONS.items()
+        ],
+        aria_label="Settings",
+        class_name="sections",
     )

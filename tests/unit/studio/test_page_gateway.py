@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 from starlette.applications import Starlette
@@ -11,8 +13,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from studio.gateway import Gateway
+from studio.gateway import Gateway, Parts
 from studio.session import Standing
+from studio.sockets import PersonBehind
 
 PUBLIC_URL = "https://studio.example.org"
 
@@ -41,16 +44,24 @@ async def _nobody(_: str | None) -> None:
 
 @pytest.fixture
 def gateway() -> Gateway:
+    return gateway_of(saying("events"), _nobody)
+
+
+def gateway_of(events: ASGIApp, person_behind: PersonBehind) -> Gateway:
     api_routes = [Route("/health", _health), Route("/sign-in", _health)]
     return Gateway(
-        lifespan=Starlette(),
-        api=saying("api"),
+        Parts(
+            lifespan=Starlette(),
+            api=saying("api"),
+            tools=saying("tools"),
+            events=events,
+            following=saying("following"),
+            pages=saying("pages"),
+        ),
         api_routes=api_routes,
-        events=saying("events"),
-        pages=saying("pages"),
         public_url=PUBLIC_URL,
         standing_of=_standing_of,
-        person_behind=_nobody,
+        person_behind=person_behind,
         most_pages=1,
     )
 
@@ -83,6 +94,7 @@ async def ask(gateway: Gateway, path: str, kind: str = "http", **headers: str) -
         ("/assets/app.js", b"pages"),
         ("/nowhere", b"pages"),
         ("/v1/jobs", b"api"),
+        ("/mcp", b"tools"),
         ("/v1/nowhere", b"api"),
         ("/health", b"api"),
         ("/sign-in", b"api"),
@@ -101,6 +113,18 @@ async def test_a_socket_of_our_own_page_is_let_in(gateway: Gateway, origin: str,
     assert sent[0]["subprotocol"] == "events"
 
 
+async def test_the_socket_that_follows_jobs_is_for_pages_of_ours_too(gateway: Gateway) -> None:
+    ours = {"origin": PUBLIC_URL, "host": "10.0.0.7:8000"}
+    opened = await ask(gateway, "/_follow", "websocket", cookie="signed_in", **ours)
+    assert opened[0]["subprotocol"] == "following"
+    for headers in (
+        {**ours, "cookie": "signed_out"},
+        {**ours, "origin": "https://evil.example", "cookie": "signed_in"},
+    ):
+        refused = await ask(gateway, "/_follow", "websocket", **headers)
+        assert [message["type"] for message in refused] == ["websocket.close"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -117,6 +141,34 @@ async def test_a_socket_of_anybody_else_is_closed_before_it_opens(
 ) -> None:
     sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", **headers)
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+async def test_a_page_that_is_one_too_many_can_ask_why_and_when_there_is_room_again() -> None:
+    ends, person = asyncio.Event(), uuid4()
+
+    async def until_it_ends(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await ends.wait()
+
+    async def somebody(_: str | None) -> UUID:
+        return person
+
+    async def room() -> int:
+        return int((await ask(gateway, "/_event/room", cookie="signed_in"))[0]["status"])
+
+    gateway = gateway_of(until_it_ends, somebody)
+    ours = {"cookie": "signed_in", "origin": PUBLIC_URL, "host": "studio.example.org"}
+    assert await room() == 204
+    first = asyncio.create_task(ask(gateway, "/_event/", "websocket", **ours))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while await room() == 204:  # noqa: ASYNC110 - a place is taken without a word
+            await asyncio.sleep(0)
+    assert await ask(gateway, "/_event/", "websocket", **ours) == [{"type": "websocket.close", "code": 4429}]
+    assert await room() == 429
+    ends.set()
+    await first
+    assert await room() == 204
 
 
 @pytest.mark.parametrize("standing", ["signed_out", "unknown"])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import shlex
 
 import pytest
 
-from studio.components.snippets import curl, python
 from studio.wording import duration, sample_inputs, size, usd
 
 
@@ -51,22 +48,4 @@ def test_sample_inputs_without_an_example_give_what_is_required() -> None:
     assert json.loads(sample_inputs(schema, [])) == {
         "photo": {"drive_path": "uploads/photo.jpg"},
         "size": 512,
-    }
-
-
-def test_the_curl_snippet_survives_the_shell_whatever_the_inputs_hold() -> None:
-    inputs = json.dumps({"text": 'it\'s "quoted" $HOME `x` \\ end'})
-    words = shlex.split(curl("http://127.0.0.1:8000", "greet", inputs).replace("\\\n", " "))
-    assert json.loads(words[-1]) == {"skill": "greet", "inputs": json.loads(inputs)}
-
-
-def test_the_python_snippet_sends_what_curl_sends() -> None:
-    inputs = sample_inputs({"type": "object"}, [{"name": "Ada", "loud": True, "more": None}])
-    tree = ast.parse(python("https://studio.example.org", "greet", inputs))
-    body = next(
-        node for node in ast.walk(tree) if isinstance(node, ast.Dict) and "'skill'" in ast.unparse(node)
-    )
-    assert ast.literal_eval(body) == {
-        "skill": "greet",
-        "inputs": {"name": "Ada", "loud": True, "more": None},
     }

@@ -1,0 +1,111 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import { ask } from "./api";
+import { called, namesOf } from "./names";
+
+const SEQUENCE_MS = 900;
+const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const EVERYWHERE = [
+  { label: "Go to anything, do anything", keys: "mod k" }, { label: "These keys", keys: "?" }, { label: "Next / previous row", keys: "j k" },
+  { label: "Walk the timeline", keys: "↑ ↓ ← →" }, { label: "Zoom to the span, show all", keys: "z 0" },
+];
+const isTyping = (target) => target?.closest?.("input, textarea, select, [contenteditable=true], .cm-editor");
+const isMac = () => typeof navigator !== "undefined" && /Mac|iP(hone|ad)/.test(navigator.platform);
+
+/** One list of commands for the palette, the keys and the sheet of keys: the places of the studio (`places`: `{label, group, keys, href}`)
+ *  and what the page offers: every control that says its key in `data-key`. A control that asks before it acts still asks. */
+export function Commands({ places, project }) {
+  const palette = useRef(null), sheet = useRef(null), sequence = useRef(""), timer = useRef(0), navigate = useNavigate();
+  const [here, setHere] = useState([]), [found, setFound] = useState([]);
+  const all = useRef([]);
+  all.current = [...here, ...places];
+  const run = (command) => { palette.current.close(); sheet.current.close(); if (command.href) navigate(command.href); else command.element.click(); };
+  const open = (dialog) => { setHere(ofPage()); dialog.current?.showModal(); };
+  useEffect(() => {
+    const act = (event, keys) => {
+      const command = [...ofPage(), ...places].find((one) => one.keys === keys);
+      if (!command) return false;
+      event.preventDefault();
+      event.stopPropagation();
+      run(command);
+      return true;
+    };
+    const onKey = (event) => {
+      if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") { event.preventDefault(); return palette.current?.open ? palette.current.close() : open(palette); }
+      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return undefined;
+      const keys = sequence.current ? `${sequence.current} ${event.key}` : event.key, wasOpen = Boolean(sequence.current);
+      sequence.current = "";
+      clearTimeout(timer.current);
+      if ((wasOpen || !event.target.closest?.("[role=tree]")) && act(event, keys)) return undefined;
+      if (wasOpen) return undefined;
+      if (event.key === "?") { event.preventDefault(); return open(sheet); }
+      if (event.key === "/" ) return focusFilter(event);
+      if (event.key === "j" || event.key === "k") return walk(event);
+      if (places.some((one) => one.keys?.startsWith(`${event.key} `))) { sequence.current = event.key; timer.current = setTimeout(() => { sequence.current = ""; }, SEQUENCE_MS); }
+      return undefined;
+    };
+    addEventListener("keydown", onKey, true); // before a focused widget, which would eat the second key of a sequence
+    return () => removeEventListener("keydown", onKey, true);
+  }, [places, project]);
+  const [isOpen, setIsOpen] = useState(false);
+  const look = async () => {
+    const [skills, jobs, slugs] = await Promise.all([ask("GET", "/v1/skills", { project }).catch(() => []), ask("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
+    setFound([...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${job.id.slice(0, 8)}`, hint: job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
+  };
+  useEffect(() => { if (isOpen && project) look(); }, [isOpen, project]); // the project may become known while it is open
+  return (
+    <>
+      <button type="button" className="btn quiet find" onClick={() => open(palette)} aria-label="Go to anything"><span className="wide-only">Go to…</span><span className="narrow-only" aria-hidden="true">⌕</span><kbd>{isMac() ? "⌘" : "Ctrl"} K</kbd></button>
+      <dialog className="dlg palette" ref={palette} aria-label="Commands" onClick={(event) => event.target === palette.current && palette.current.close()} onToggle={(event) => setIsOpen(event.newState === "open")}>
+        <Palette commands={[...all.current, ...found]} project={project} onRun={run} />
+      </dialog>
+      <dialog className="dlg" ref={sheet} aria-label="Keys" onClick={(event) => event.target === sheet.current && sheet.current.close()}>
+        <div className="in-dlg"><h2>Keys</h2><dl className="keys">{[...all.current.filter((one) => one.keys), ...EVERYWHERE].map((one) => <div key={one.label + one.keys}><dt>{one.label}</dt><dd><Keys keys={one.keys} /></dd></div>)}</dl>
+          <div className="acts"><button type="button" className="btn" onClick={() => sheet.current.close()}>Close</button></div></div>
+      </dialog>
+    </>
+  );
+}
+
+function Palette({ commands, project, onRun }) {
+  const [words, setWords] = useState(""), [at, setAt] = useState(0), list = useRef(null);
+  const shown = useMemo(() => {
+    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = commands.filter((one) => wanted.every((word) => `${one.label} ${one.group}`.toLowerCase().includes(word)));
+    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${words.trim().slice(0, 8)}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fits.slice(0, 60);
+  }, [commands, words, project]);
+  useEffect(() => setAt(0), [words]);
+  useEffect(() => { list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }); }, [at]);
+  const onKeyDown = (event) => {
+    const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (move) { event.preventDefault(); setAt((at + move + shown.length) % Math.max(1, shown.length)); }
+    if (event.key === "Enter" && shown[at]) { event.preventDefault(); onRun(shown[at]); }
+  };
+  return (
+    <div className="col">
+      <input className="in" autoFocus role="combobox" aria-expanded="true" aria-controls="commands" aria-activedescendant={shown[at] ? `command-${at}` : undefined} aria-label="Go to a page, a job, a skill, or do something" placeholder="Go to a page, a job, a skill, or do something…" value={words} onChange={(event) => setWords(event.target.value)} onKeyDown={onKeyDown} />
+      <ul ref={list} id="commands" role="listbox" aria-label="Commands">
+        {shown.map((one, index) => <li key={`${one.group} ${one.label} ${index}`} id={`command-${index}`} role="option" aria-selected={index === at} onMouseMove={() => setAt(index)} onClick={() => onRun(one)}><span className="t3 group">{one.group}</span><span className="cut grow">{one.label}</span>{one.hint && <span className="t3">{one.hint}</span>}{one.keys && <Keys keys={one.keys} />}</li>)}
+        {!shown.length && <li className="t3">Nothing matches. The whole id of a job opens it.</li>}
+      </ul>
+    </div>
+  );
+}
+
+const Keys = ({ keys }) => <span className="row" style={{ gap: 3 }}>{keys.split(" ").map((key) => <kbd key={key}>{key === "mod" ? (isMac() ? "⌘" : "Ctrl") : key}</kbd>)}</span>;
+
+/** What the page offers, from the controls that say their key. */
+const ofPage = () => [...document.querySelectorAll("[data-key]:not(:disabled)")].filter((element) => element.offsetParent).map((element) => ({ element, label: element.dataset.label ?? element.textContent.replace(/…$/, "").trim(), group: "This page", keys: element.dataset.key }));
+
+function focusFilter(event) {
+  const filter = document.querySelector("main input[type=search], main input[data-filter]");
+  if (filter) { event.preventDefault(); filter.focus(); }
+}
+
+function walk(event) {
+  const rows = [...document.querySelectorAll("main a.whole")], at = rows.indexOf(document.activeElement), next = rows[event.key === "j" ? at + 1 : Math.max(0, at - 1)];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}

@@ -1,0 +1,37 @@
+import { useRef, useState } from "react";
+
+/** A button that opens a form. `onConfirm` is awaited: what it throws is told in the form, which then stays open;
+ *  `children` are its fields, made anew each time it opens. Without `confirm` there is nothing to confirm. */
+export function Dialog({ label, name, title, confirm, kind = "", tone = "pri", keys, disabled = false, broad = false, onConfirm, children }) {
+  const dialog = useRef(null), [isOpen, setOpen] = useState(false), [isBusy, setBusy] = useState(false), [failure, setFailure] = useState("");
+  const open = () => { setFailure(""); setOpen(true); dialog.current.showModal(); };
+  const submit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure("");
+    try {
+      await onConfirm?.();
+      dialog.current.close();
+    } catch (error) {
+      setFailure(error.detail ?? String(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      <button type="button" className={`btn above ${kind}`} disabled={disabled} data-key={keys} aria-label={name} title={name} onClick={open}>{label}</button>
+      <dialog className={`dlg above ${broad ? "broad" : ""}`} ref={dialog} aria-label={title} onClose={() => setOpen(false)} onClick={(event) => event.target === dialog.current && dialog.current.close()}>
+        {isOpen && <form className="in-dlg" onSubmit={submit}>
+          <h2>{title}</h2>
+          {children}
+          {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
+          <div className="acts">
+            <button type="button" className="btn" onClick={() => dialog.current.close()}>{confirm ? "Not now" : "Close"}</button>
+            {confirm && <button className={`btn ${tone}`} disabled={isBusy}>{isBusy && <span className="spin" />}{confirm}</button>}
+          </div>
+        </form>}
+      </dialog>
+    </>
+  );
+}

@@ -1,0 +1,47 @@
+import { useEffect, useRef, useState } from "react";
+import { size } from "../format";
+
+const MOST_BYTES = 50_000_000, WIDTH = 900; // px of the drawing, whatever the pane shows of it
+
+/** A PDF, drawn page by page by the studio's own reader: nothing in it is run, and the browser's reader never opens it here. */
+export function Pdf({ url, bytes, onBroken }) {
+  const canvas = useRef(null), [pdf, setPdf] = useState(null), [at, setAt] = useState(1), [lock, setLock] = useState(false);
+  const isLarge = bytes > MOST_BYTES;
+  useEffect(() => {
+    if (isLarge) return undefined;
+    let isGone = false, task = null;
+    (async () => {
+      const reader = await import("pdfjs-dist"), worker = new Worker(new URL("pdfjs-dist/build/pdf.worker.min.mjs", import.meta.url), { type: "module" });
+      const data = new Uint8Array(await (await fetch(url)).arrayBuffer());
+      if (isGone) { worker.terminate(); return; }
+      const own = new reader.PDFWorker({ port: worker });
+      task = reader.getDocument({ data, worker: own, enableXfa: false, isEvalSupported: false, useWasm: false });
+      task.ended = () => { own.destroy(); worker.terminate(); };
+      const opened = await task.promise;
+      if (!isGone) setPdf(opened);
+    })().catch((error) => { if (isGone) return; if (error.name === "PasswordException") setLock(true); else onBroken(); });
+    return () => { isGone = true; task?.destroy().finally(task.ended); };
+  }, [url, isLarge]);
+  useEffect(() => {
+    if (!pdf) return undefined;
+    let drawing = null, isGone = false;
+    pdf.getPage(at).then((page) => {
+      if (isGone) return;
+      const plain = page.getViewport({ scale: 1 }), viewport = page.getViewport({ scale: WIDTH / plain.width }), to = canvas.current;
+      to.width = viewport.width;
+      to.height = viewport.height;
+      drawing = page.render({ canvas: to, viewport });
+      return drawing.promise;
+    }).catch((error) => { if (!isGone && error.name !== "RenderingCancelledException") onBroken(); });
+    return () => { isGone = true; drawing?.cancel(); };
+  }, [pdf, at]);
+  if (isLarge) return <p className="t2">It is larger than {size(MOST_BYTES)}: download it to read it.</p>;
+  if (lock) return <p className="t2">It opens with a password only. Download it to read it.</p>;
+  if (!pdf) return <p className="skeleton">Opening the document…</p>;
+  return (
+    <div className="col pdf" style={{ gap: 8 }}>
+      <div className="row"><button type="button" className="btn small" disabled={at === 1} onClick={() => setAt(at - 1)}>Previous</button><span className="t2" role="status">Page {at} of {pdf.numPages}</span><button type="button" className="btn small" disabled={at === pdf.numPages} onClick={() => setAt(at + 1)}>Next</button></div>
+      <canvas ref={canvas} role="img" aria-label={`Page ${at} of ${pdf.numPages}`} />
+    </div>
+  );
+}

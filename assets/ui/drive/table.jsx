@@ -1,0 +1,53 @@
+import { useState } from "react";
+import { Link, useSearchParams } from "react-router";
+import { Confirm } from "../controls";
+import { size } from "../format";
+import { Ago } from "../time";
+import { nameOf, remove } from "./files";
+import { Move } from "./moving";
+import { Writer } from "./writer";
+
+/** What is in a folder: folders open, files are looked at. */
+export function Table({ rows, current, who, canWrite, onLook, onChanged, hasMore, onMore }) {
+  const [failure, setFailure] = useState("");
+  return (
+    <div className="scroll grow" tabIndex={0} role="region" aria-label="Files">
+      {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
+      <table className="tbl files-table" aria-label="Files">
+        <thead><tr><th scope="col">Name</th><th scope="col" className="num size">Size</th><th scope="col" className="by">Written by</th><th scope="col" className="num when">Changed</th>{canWrite && <th scope="col" className="num acts"><span className="hidden-label">Actions</span></th>}</tr></thead>
+        <tbody>{rows.map((entry) => <Row key={entry.path} {...{ entry, who, canWrite, onLook, onChanged, onFailed: setFailure }} isCurrent={entry.path === current} />)}</tbody>
+      </table>
+      {hasMore && <div className="pad"><button type="button" className="btn" onClick={onMore}>Show more</button></div>}
+    </div>
+  );
+}
+
+function Row({ entry, who, canWrite, isCurrent, onLook, onChanged, onFailed }) {
+  const [place] = useSearchParams(), name = nameOf(entry.path);
+  const to = entry.is_folder ? `?folder=${encodeURIComponent(`${entry.path}/`)}` : fileAddress(place, entry.path);
+  const open = (event) => { if (!entry.is_folder && !event.metaKey && !event.ctrlKey) { event.preventDefault(); onLook(entry); } };
+  const drop = () => { onFailed(""); remove(entry, who).then(onChanged, (error) => { onFailed(error.detail); onChanged(); }); };
+  return (
+    <tr aria-current={isCurrent || undefined}>
+      <td title={name}><span className="row"><Icon isFolder={entry.is_folder} /><Link className="whole cut" to={to} onClick={open}>{name}</Link></span></td>
+      <td className="num t2 size">{entry.is_folder ? "" : size(entry.size_bytes)}</td>
+      <td className="t2 by"><Writer by={entry.written_by} project={who.project} isFolder={entry.is_folder} /></td>
+      <td className="num t3 when"><Ago moment={entry.modified_at} /></td>
+      {canWrite && <td className="num acts">{entry.is_folder && <span className="row">
+        <Move entry={entry} who={who} kind="small quiet" label="Rename…" onMoved={onChanged} />
+        <Confirm kind="small quiet danger" label="Delete…" title={`Delete ${name} and all that is in it?`} text="Files that are deleted cannot be brought back. Jobs that have them as inputs fail." confirm="Delete the folder" onConfirm={drop} />
+      </span>}</td>}
+    </tr>
+  );
+}
+
+function fileAddress(place, path) {
+  const next = new URLSearchParams(place);
+  next.set("file", path);
+  return `?${next}`;
+}
+
+export function Icon({ isFolder }) {
+  const drawn = isFolder ? "M3 7a2 2 0 0 1 2-2h4l2 2.5h8a2 2 0 0 1 2 2V17a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2z" : "M14 3H6a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V9zM14 3v6h6";
+  return <svg width="15" height="15" viewBox="0 0 24 24" fill={isFolder ? "var(--acc-bg)" : "none"} stroke={isFolder ? "var(--acc-t)" : "var(--t3)"} strokeWidth="1.7" aria-hidden="true"><path d={drawn} /></svg>;
+}

@@ -1,0 +1,52 @@
+import { Json } from "../value";
+
+const MOST_ROWS = 200, MOST_COLUMNS = 40, MOST_JSON = 200_000;
+const SEPARATORS = { "text/csv": ",", "text/tab-separated-values": "\t" };
+
+/** A text as its kind is read best; never as markup. */
+export function TextPreview({ text, isWhole, mime }) {
+  const rest = !isWhole && <p className="t3">This is its beginning. Download it for the rest.</p>;
+  if (text === "") return <p className="t2">The file is empty.</p>;
+  if (mime in SEPARATORS) return <>{<Sheet rows={rowsOf(text, SEPARATORS[mime])} isWhole={isWhole} />}{rest}</>;
+  const value = isWhole && /json$/.test(mime) && text.length < MOST_JSON ? parsed(text) : undefined;
+  if (value !== undefined) return <Json value={value} />;
+  return <><pre className="code fold" tabIndex={0}>{text}</pre>{rest}</>;
+}
+
+function parsed(text) {
+  try { return JSON.parse(text); } catch { return undefined; }
+}
+
+function Sheet({ rows, isWhole }) {
+  const [head = [], ...body] = rows, columns = Math.min(MOST_COLUMNS, Math.max(...rows.map((row) => row.length))), shown = body.slice(0, MOST_ROWS);
+  const all = [...Array(columns).keys()];
+  return (
+    <>
+      <div className="sheet" tabIndex={0} role="region" aria-label="Table"><table>
+        <thead><tr>{all.map((at) => <th key={at} scope="col">{head[at]}</th>)}</tr></thead>
+        <tbody>{shown.map((row, line) => <tr key={line}>{all.map((at) => <td key={at}>{row[at]}</td>)}</tr>)}</tbody>
+      </table></div>
+      <p className="t3">{shown.length < body.length || !isWhole ? `The first ${shown.length.toLocaleString()} rows` : `${body.length.toLocaleString()} ${body.length === 1 ? "row" : "rows"}`}, {columns.toLocaleString()} {columns === 1 ? "column" : "columns"}</p>
+    </>
+  );
+}
+
+/** The rows of a text with separators; quoted fields may hold separators, line ends and doubled quotes. */
+export function rowsOf(text, separator, most = MOST_ROWS + 2) {
+  const rows = [];
+  let row = [], field = "", isQuoted = false;
+  const end = () => { row.push(field); field = ""; };
+  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length && rows.length < most; at += 1) {
+    const one = text[at];
+    if (isQuoted) {
+      if (one !== '"') field += one;
+      else if (text[at + 1] === '"') { field += one; at += 1; }
+      else isQuoted = false;
+    } else if (one === '"' && field === "") isQuoted = true;
+    else if (one === separator) end();
+    else if (one === "\n") { end(); rows.push(row); row = []; }
+    else if (one !== "\r") field += one;
+  }
+  if (field || row.length) { end(); rows.push(row); }
+  return rows;
+}

@@ -1,0 +1,12 @@
+import { Link } from "react-router";
+
+/** Who wrote a file; jobs are linked. Nothing where nobody knows, and for folders, which nobody writes. */
+export function Writer({ by, project, isFolder = false }) {
+  if (isFolder) return null;
+  if (!by) return <span className="t3" title="Several may have written it, or it was written before anybody counted.">not known</span>;
+  if (by.kind === "job") return <Job id={by.id} project={project} />;
+  if (by.kind === "jobs") return <span>one of {by.ids.length ? by.ids.map((id, index) => <span key={id}>{index > 0 && ", "}<Job id={id} project={project} /></span>) : "several jobs"}</span>;
+  return <span className="cut" title={by.label ?? by.kind}>{by.label ?? by.kind}</span>;
+}
+
+const Job = ({ id, project }) => <Link className="mono above" to={`/p/${project}/jobs/${id}`} title={`Job ${id}`}>job {id.slice(0, 8)}</Link>;

@@ -1,0 +1,52 @@
+// What may stand at a place of a skill.yaml: from the JSON Schema that the instance serves.
+
+let schema = null;
+
+const load = () => (schema ??= fetch("/schemas/skill.json").then((answer) => (answer.ok ? answer.json() : {})).catch(() => { schema = null; return {}; }));
+
+/** Keys, and the values of those that have a fixed set, for CodeMirror. */
+export async function completeSkill(context) {
+  const line = context.state.doc.lineAt(context.pos), before = line.text.slice(0, context.pos - line.from);
+  const value = before.match(/^\s*(?:- )?(\w+):\s*([^#]*)$/), key = before.match(/^(\s*(?:- )*)(\w*)$/);
+  if (!value && !key) return null;
+  const root = await load(), above = keysAbove(context.state.doc, line.number, key ? key[1].length : indent(before));
+  const found = within(root, root, above);
+  if (value) {
+    const field = resolve(root, found?.properties?.[value[1]]), options = field?.enum ?? (field?.type === "boolean" ? [true, false] : []);
+    return options.length ? { from: context.pos - value[2].trimStart().length, options: options.map((one) => ({ label: String(one), type: "enum" })) } : null;
+  }
+  if (!key[2] && !context.explicit) return null;
+  const names = Object.entries(found?.properties ?? {});
+  return names.length ? { from: context.pos - key[2].length, options: names.map(([name, field]) => ({ label: name, type: "property", apply: `${name}: `, info: resolve(root, field)?.description })) } : null;
+}
+
+const indent = (text) => text.match(/^(\s*(?:- )*)/)[1].length;
+
+/** The keys in which the line lies, outermost first. */
+function keysAbove(doc, number, depth) {
+  const keys = [];
+  for (let at = number - 1, least = depth; at > 0 && least > 0; at -= 1) {
+    const text = doc.line(at).text, found = text.match(/^(\s*(?:- )*)(\w+):\s*$/);
+    if (found && indent(text) < least) { keys.unshift(found[2]); least = found[1].replace(/- $/, "").length; }
+  }
+  return keys;
+}
+
+function within(root, node, keys) {
+  let at = resolve(root, node);
+  for (const key of keys) {
+    at = resolve(root, at?.properties?.[key] ?? at?.additionalProperties);
+    if (at?.items) at = resolve(root, at.items);
+  }
+  return at;
+}
+
+/** The schema behind a reference, and of several possible ones the one that has properties. */
+function resolve(root, node) {
+  if (!node || typeof node !== "object") return null;
+  if (node.$ref) return resolve(root, node.$ref.slice(2).split("/").reduce((at, name) => at?.[name], root));
+  const several = node.anyOf ?? node.oneOf;
+  if (!several) return node;
+  const all = several.map((one) => resolve(root, one)).filter(Boolean);
+  return { ...all[0], ...node, properties: Object.assign({}, ...all.map((one) => one.properties ?? {})), items: all.find((one) => one.items)?.items };
+}

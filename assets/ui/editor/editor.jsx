@@ -1,0 +1,90 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import { Split } from "../split";
+import { Begin } from "./begin";
+import { Code } from "./code";
+import { Conflict } from "./conflict";
+import { useDraft } from "./draft";
+import { Preview } from "./preview";
+import { Publish } from "./publish";
+import { Tree } from "./tree";
+import { Try } from "./try";
+
+/** The editor of a skillpack's working copy: files, code with problems at their lines, and the skill under the cursor to try. */
+export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
+  const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
+  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, onError: setNotice }), goTo = useRef(null);
+  const files = draft.view?.files ?? [], file = draft.open[current];
+  const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
+  const skill = skillOf(draft.check.skills, current);
+  const show = async (path, line) => { setCurrent(path); if (!draft.open[path]) await draft.load(path); if (line) setTimeout(() => goTo.current?.(line), 50); };
+  useEffect(() => {
+    const first = files.find((one) => !one.is_deleted && /(^|\/)(skill\.yaml|SKILL\.md)$/.test(one.path));
+    if (!current && first) show(first.path);
+  }, [draft.view?.revision === undefined, files.length]);
+  useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted)) setCurrent(null); }, [draft.view]);
+  if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Opening the working copy…</p>}</>;
+  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Set(Object.entries(draft.open).filter(([, one]) => one.text !== one.saved).map(([path]) => path));
+  return (
+    <div className="col grow" style={{ minHeight: 0 }}>
+      <div className="row editor-bar">
+        <span className="t2">{draft.view.base_version ? `Began with v${draft.view.base_version}` : "Never published"}</span>
+        <span className="t3" role="status">{changed.size ? "Saving…" : "All changes are saved"}</span><span className="grow" />
+        <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
+        {canWrite && <><Begin draft={draft} project={project} onCreated={show} /><Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
+      </div>
+      <Notice text={notice} onClose={() => setNotice("")} />
+      <div className="editor">
+        <Tree files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
+          onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
+        <Split name="try" label="Width of the playground" initial={432}>
+          <div className="col grow" style={{ minHeight: 0 }}>
+            <Tabs open={Object.keys(draft.open)} current={current} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
+            {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.takeTheirs(current)} />}
+            <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
+              {file && !file.isBinary && <Code path={current} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveAll} onReady={(go) => { goTo.current = go; }} />}
+              {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
+            </div>
+            {file?.isBinary && <p className="pad t2">This file is no text. It goes along with the skill as it is.</p>}
+            {!file && <p className="pad t2">{files.length ? "Choose a file." : "This working copy is empty. Make a new skill, or begin with a template."}</p>}
+            <Problems problems={problems} onPick={(one) => show(one.path, one.line)} />
+          </div>
+          <div className="col grow" style={{ minHeight: 0 }}>
+            <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && <span className="tag" title="The form is that of the last state without problems">before the problems</span>}</div>
+            <Try skill={skill} base={base} project={project} csrf={csrf} beforeRun={draft.saveAll} />
+          </div>
+        </Split>
+      </div>
+    </div>
+  );
+}
+
+/** The skill in whose folder a file lies; the first where it lies in none. */
+function skillOf(skills, path) {
+  const holding = skills.filter((skill) => path?.startsWith(`${skill.path}/`) && !skill.parent_skill);
+  return holding.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
+}
+
+function Tabs({ open, current, isRead, onRead, onPick, onClose }) {
+  const here = useRef(null);
+  useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [current]);
+  if (!open.length) return null;
+  return (
+    <div className="files row" role="group" aria-label="Open files">
+      {open.map((path) => <span key={path} ref={path === current ? here : null} className="file" data-current={path === current}><button type="button" aria-pressed={path === current} title={path} onClick={() => onPick(path)}>{path.split("/").slice(-2).join("/")}</button><button type="button" className="close" aria-label={`Close ${path}`} onClick={() => onClose(path)}>✕</button></span>)}
+      {onRead && <><span className="grow" /><button type="button" className="btn quiet small" aria-pressed={isRead} onClick={onRead}>Preview</button></>}
+    </div>
+  );
+}
+
+function Problems({ problems, onPick }) {
+  if (!problems.length) return <div className="problem-list ok" role="status">No problems</div>;
+  return (
+    <ul className="problem-list" aria-label="Problems">
+      {problems.map((one, index) => <li key={index}><button type="button" data-s={one.severity} onClick={() => onPick(one)}><span className="mono">{one.path.split("/").slice(-2).join("/")}{one.line ? `:${one.line}` : ""}</span> {one.message}</button></li>)}
+    </ul>
+  );
+}
+
+function Notice({ text, onClose }) {
+  return text ? <div className="note line-note row" data-s="fail" role="alert"><span className="grow">{text}</span><button type="button" className="btn quiet small" onClick={onClose}>Dismiss</button></div> : null;
+}

@@ -1,0 +1,53 @@
+import { useMemo, useState } from "react";
+
+/** The files of a working copy as a tree: folders fold, files open, and each can be renamed or deleted and brought back. */
+export function Tree({ files, current, changed, problems, canWrite, onOpen, onCreate, onMove, onRemove, onRestore }) {
+  const [closed, setClosed] = useState(() => new Set()), [naming, setNaming] = useState(null);
+  const rows = useMemo(() => rowsOf(files.filter((file) => !file.is_deleted), closed), [files, closed]);
+  const gone = files.filter((file) => file.is_deleted);
+  const fold = (path) => setClosed((before) => { const after = new Set(before); if (!after.delete(path)) after.add(path); return after; });
+  const folder = current?.includes("/") ? current.slice(0, current.lastIndexOf("/") + 1) : "";
+  return (
+    <nav className="tree col" aria-label="Files of the working copy">
+      <div className="pane-head"><span className="grow">Files</span>{canWrite && <button type="button" className="btn quiet small" onClick={() => setNaming({ from: null, path: folder })}>New file</button>}</div>
+      {naming && <Name {...naming} onDone={(path) => { setNaming(null); if (path && path !== naming.from) (naming.from ? onMove(naming.from, path) : onCreate(path)); }} />}
+      <ul className="scroll grow">
+        {rows.map(({ path, name, depth, isFolder }) => (
+          <li key={path} style={{ paddingLeft: 8 + depth * 14 }} aria-current={path === current ? "true" : undefined}>
+            <button type="button" className="cut grow" title={path} aria-expanded={isFolder ? !closed.has(path) : undefined} onClick={() => (isFolder ? fold(path) : onOpen(path))}>
+              <span className="t3" aria-hidden="true">{isFolder ? (closed.has(path) ? "▸" : "▾") : " "}</span> {name}
+              {problems.has(path) && <b className="fail-text" title="Has problems"> •<span className="hidden-label"> has problems</span></b>}{changed.has(path) && <i className="t3"> saving</i>}
+            </button>
+            {canWrite && <span className="acts"><button type="button" className="btn quiet small" aria-label={`Rename ${path}`} onClick={() => setNaming({ from: path, path })}>✎</button>{!isFolder && <button type="button" className="btn quiet small" aria-label={`Delete ${path}`} onClick={() => onRemove(path)}>✕</button>}</span>}
+          </li>
+        ))}
+        {!rows.length && <li className="t3 pad">Nothing yet. Begin with a template, a new skill, or a zip.</li>}
+      </ul>
+      {canWrite && gone.length > 0 && <details className="gone"><summary>Deleted ({gone.length})</summary><ul>{gone.map((file) => <li key={file.path}><span className="cut grow t3" title={file.path}>{file.path}</span><button type="button" className="btn quiet small" onClick={() => onRestore(file.path)}>Restore</button></li>)}</ul></details>}
+    </nav>
+  );
+}
+
+function Name({ from, path, onDone }) {
+  const [text, setText] = useState(path);
+  return (
+    <form className="naming" onSubmit={(event) => { event.preventDefault(); onDone(text.trim()); }}>
+      <input className="in" autoFocus aria-label={from ? `New path of ${from}` : "Path of the new file"} placeholder="skills/my-skill/notes.md" value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Escape" && onDone(null)} onBlur={() => onDone(null)} />
+    </form>
+  );
+}
+
+/** Folders before files, each by name; what lies in a closed folder is left out. */
+function rowsOf(files, closed) {
+  const rows = [], walk = (inside, prefix, depth) => {
+    const names = [...new Set(inside.map((path) => path.slice(prefix.length).split("/")[0] + (path.slice(prefix.length).includes("/") ? "/" : "")))];
+    names.sort((one, other) => other.endsWith("/") - one.endsWith("/") || one.localeCompare(other));
+    for (const name of names) {
+      const path = prefix + name, isFolder = name.endsWith("/");
+      rows.push({ path, name: name.replace("/", ""), depth, isFolder });
+      if (isFolder && !closed.has(path)) walk(inside.filter((one) => one.startsWith(path)), path, depth + 1);
+    }
+  };
+  walk(files.map((file) => file.path), "", 0);
+  return rows;
+}

@@ -1,0 +1,62 @@
+import { useEffect, useMemo, useState } from "react";
+import { ask } from "../api";
+import { EventList } from "../events";
+import { SchemaForm } from "../form";
+import { LiveCost } from "../live";
+import { modelsOf } from "../play/choices";
+import { Model } from "../play/model";
+import { useEvents } from "../stream";
+import { Value } from "../value";
+
+const INPUTS = "inputs.";
+
+/** Runs a skill of the working copy as it stands, and shows the run as it happens. */
+export function Try({ skill, base, project, csrf, beforeRun }) {
+  const [errors, setErrors] = useState({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState({ at: 0, inputs: {} });
+  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill?.is_agentic);
+  useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
+  useEffect(() => { setModel(""); setErrors({}); setProblem(""); setJob(""); setExample((before) => ({ at: before.at + 1, inputs: {} })); }, [skill?.name]);
+  if (!skill) return <p className="pad t2">Open a file of a skill to try it here.</p>;
+  const run = async (inputs) => {
+    setErrors({});
+    setProblem("");
+    try {
+      await beforeRun();
+      const made = await ask("POST", `${base}/run`, { project, csrf, json: { skill: skill.name, inputs, source: "studio", ...(isAgent && model && { model }) } });
+      setJob(made.job_id);
+    } catch (error) {
+      const of_fields = (error.errors ?? []).filter((one) => one.path.startsWith(INPUTS));
+      setErrors(Object.fromEntries(of_fields.map((one) => [one.path.slice(INPUTS.length), one.message])));
+      if (!of_fields.length) setProblem(error.detail ?? "That did not work.");
+    }
+  };
+  return (
+    <div className="col grow" style={{ minHeight: 0 }}>
+      {(skill.examples ?? []).length > 0 && <div className="row wrap chips">{skill.examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => setExample((before) => ({ at: before.at + 1, inputs: one.inputs }))}>{one.title || `Example ${index + 1}`}</button>)}</div>}
+      {isAgent && <div className="row chips"><Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} /></div>}
+      <div className="col" style={{ minHeight: 0, flex: job ? "0 1 45%" : "1" }}>
+        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} onRun={run} />
+      </div>
+      {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
+      {job && <Run key={job} job={job} project={project} schema={skill.output_schema} />}
+    </div>
+  );
+}
+
+function Run({ job, project, schema }) {
+  const src = `${project}/${job}`, [events] = useEvents(src), [ended, setEnded] = useState(null), last = events.at(-1)?.type;
+  const isOver = ["succeeded", "failed", "cancelled"].includes(last);
+  useEffect(() => { if (isOver) ask("GET", `/v1/jobs/${job}`, { project }).then(setEnded, () => {}); }, [isOver, job, project]);
+  const word = useMemo(() => (last ? last[0].toUpperCase() + last.slice(1) : "Queued"), [last]);
+  return (
+    <div className="col grow trying" style={{ minHeight: 0 }}>
+      <div className="pane-head" style={{ fontWeight: 400 }}>
+        <span className="strong" role="status">{isOver ? word : "Running"}</span><LiveCost src={src} charged={ended ? `$${ended.cost_usd}` : ""} />
+        <span className="grow" /><a href={`/p/${project}/jobs/${job}`}>Open the job</a>
+      </div>
+      {ended?.error && <div className="note line-note" data-s="fail" role="alert">{ended.error}</div>}
+      {ended?.status === "succeeded" && <div className="pad scroll" tabIndex={0} role="region" aria-label="Result" style={{ flex: "0 1 50%" }}><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs} /></div>}
+      <EventList src={src} />
+    </div>
+  );
+}

@@ -1,0 +1,62 @@
+import { useDeferredValue, useEffect, useMemo, useState } from "react";
+
+/** Markdown as people read it. Nothing in it is taken for HTML, and nothing that it names is loaded. */
+export function Markdown({ text }) {
+  const [parser, setParser] = useState(null), late = useDeferredValue(text);
+  useEffect(() => { import("@codemirror/lang-markdown").then((module) => setParser(module.markdownLanguage.parser)); }, []);
+  const shown = useMemo(() => parser && blocks(parser.parse(late).topNode, late), [parser, late]);
+  return <>{shown ?? <p className="as-written">{late}</p>}</>;
+}
+
+const HIDDEN = new Set(["HeaderMark", "QuoteMark", "ListMark", "EmphasisMark", "CodeMark", "CodeInfo", "LinkMark", "LinkTitle", "StrikethroughMark", "TableDelimiter", "LinkReference"]);
+const BLOCKS = { BulletList: "ul", Blockquote: "blockquote", ListItem: "li", TableRow: "tr" };
+const INLINE = { Paragraph: "p", Emphasis: "em", StrongEmphasis: "strong", Strikethrough: "del", InlineCode: "code", TableCell: "td" };
+
+function children(node) {
+  const found = [];
+  for (let child = node.firstChild; child; child = child.nextSibling) found.push(child);
+  return found;
+}
+
+/** What a node holds, without the text between its children. */
+const blocks = (node, text) => children(node).filter((child) => !HIDDEN.has(child.name)).map((child) => drawn(child, text));
+
+/** What a node holds, with the text between its children. */
+function words(node, text, hidden = HIDDEN) {
+  const parts = [];
+  let at = node.from;
+  for (const child of children(node)) {
+    if (child.from > at) parts.push(text.slice(at, child.from));
+    if (!hidden.has(child.name)) parts.push(drawn(child, text));
+    at = child.to;
+  }
+  return at < node.to ? [...parts, text.slice(at, node.to)] : parts;
+}
+
+function drawn(node, text) {
+  const { name, from: key } = node, said = text.slice(node.from, node.to), heading = /^(?:ATX|Setext)Heading(\d)$/.exec(name);
+  if (heading) return <Named as={`h${heading[1]}`} key={key}>{words(node, text)}</Named>;
+  if (BLOCKS[name]) return <Named as={BLOCKS[name]} key={key}>{blocks(node, text)}</Named>;
+  if (INLINE[name]) return <Named as={INLINE[name]} key={key}>{words(node, text)}</Named>;
+  if (name === "OrderedList") return <ol key={key} start={Number.parseInt(said, 10) || 1}>{blocks(node, text)}</ol>;
+  if (name === "FencedCode" || name === "CodeBlock") return <pre key={key} tabIndex={0}><code>{children(node).filter((one) => one.name === "CodeText").map((one) => text.slice(one.from, one.to)).join("\n")}</code></pre>;
+  if (name === "Link") return <Named as="a" key={key} {...target(node, text)}>{words(node, text, new Set([...HIDDEN, "URL", "LinkLabel"]))}</Named>;
+  if (name === "Image") return <span key={key} className="tag">picture: {words(node, text, new Set([...HIDDEN, "URL"]))}</span>;
+  if (name === "Table") return <table key={key}><tbody>{blocks(node, text)}</tbody></table>;
+  if (name === "TableHeader") return <tr key={key}>{children(node).filter((one) => one.name === "TableCell").map((one) => <th key={one.from}>{words(one, text)}</th>)}</tr>;
+  if (name === "Task") return <p key={key}>{words(node, text)}</p>;
+  if (name === "TaskMarker") return <span key={key}>{/x/i.test(said) ? "☑" : "☐"}</span>;
+  if (name === "HorizontalRule") return <hr key={key} />;
+  if (name === "HardBreak") return <br key={key} />;
+  if (name === "Escape") return said.slice(1);
+  if (name === "HTMLBlock" || name === "CommentBlock") return <pre key={key} tabIndex={0}><code>{said}</code></pre>;
+  return said;
+}
+
+const Named = ({ as: Name, children: inside, ...rest }) => <Name {...rest}>{inside}</Name>;
+
+/** Where a link leads; one to a file of the working copy is told and leads nowhere. */
+function target(node, text) {
+  const url = children(node).find((one) => one.name === "URL"), href = url ? text.slice(url.from, url.to) : "";
+  return /^https?:\/\//.test(href) ? { href, target: "_blank", rel: "noreferrer noopener" } : { title: href };
+}

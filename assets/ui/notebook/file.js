@@ -1,0 +1,46 @@
+// A notebook as its file has it (nbformat 4), and as the page holds it: `{cells: [{id, type, source, outputs, count, metadata}], metadata}`.
+
+export const MOST_BYTES = 4 << 20;
+const KERNEL = { name: "python3", display_name: "Python 3", language: "python" };
+const joined = (text) => (Array.isArray(text) ? text.join("") : String(text ?? ""));
+
+export const newId = () => crypto.randomUUID().slice(0, 8);
+export const newCell = (type = "code", source = "") => ({ id: newId(), type, source, outputs: [], count: null, metadata: {} });
+export const blank = () => written({ cells: [newCell()], metadata: {} });
+
+/** The notebook of a file's text. Throws a sentence where it is none. */
+export function parsed(text) {
+  let file;
+  try { file = JSON.parse(text || "{}"); } catch { throw "This file is no notebook: it is no JSON. Mend it in the editor."; }
+  if (text && (file.nbformat !== 4 || !Array.isArray(file.cells))) throw "This file is no notebook of format 4. Open it in Jupyter and save it there.";
+  const taken = new Set(), cells = (file.cells ?? []).map((cell) => {
+    const id = /^[A-Za-z0-9_-]{1,64}$/.test(cell.id ?? "") && !taken.has(cell.id) ? cell.id : newId();
+    taken.add(id);
+    return { id, type: cell.cell_type === "code" ? "code" : cell.cell_type === "markdown" ? "markdown" : "raw", source: joined(cell.source), outputs: (cell.outputs ?? []).map(whole), count: cell.execution_count ?? null, metadata: cell.metadata ?? {}, ...(cell.attachments ? { attachments: cell.attachments } : {}) };
+  });
+  return { cells: cells.length ? cells : [newCell()], metadata: file.metadata ?? {} };
+}
+
+/** An output whose texts are strings, in whatever pieces the file has them. */
+function whole(output) {
+  const data = Object.fromEntries(Object.entries(output.data ?? {}).map(([kind, value]) => [kind, Array.isArray(value) && value.every((one) => typeof one === "string") ? value.join("") : value]));
+  return { ...output, ...(output.text === undefined ? {} : { text: joined(output.text) }), ...(output.data ? { data } : {}) };
+}
+
+/** The text of its file; valid nbformat 4.5. */
+export function written({ cells, metadata }) {
+  const file = { cells: cells.map(ofFile), metadata: { ...metadata, kernelspec: metadata.kernelspec ?? KERNEL, language_info: metadata.language_info ?? { name: "python" } }, nbformat: 4, nbformat_minor: 5 };
+  return `${JSON.stringify(file, null, 1)}\n`;
+}
+
+function ofFile({ id, type, source, outputs, count, metadata, attachments }) {
+  const shared = { cell_type: type, id, metadata, source };
+  if (type === "code") return { ...shared, execution_count: count, outputs };
+  return attachments ? { ...shared, attachments } : shared;
+}
+
+/** The same without what its cells gave. */
+export const cleared = (notebook) => ({ ...notebook, cells: notebook.cells.map((cell) => ({ ...cell, outputs: [], count: null })) });
+
+/** The skill that a cell defines, by its first line. */
+export const skillOf = (source) => /^%%skill[ \t]+([a-z0-9][a-z0-9_-]{0,63})(?=[ \t\n]|$)/.exec(source)?.[1] ?? null;

@@ -1,0 +1,29 @@
+import { useRef, useState } from "react";
+import { Confirm } from "../controls";
+
+/** The notebooks of the working copy: opened, made, brought, renamed, deleted. */
+export function List({ paths, current, canWrite, onOpen, onNew, onBring, onMove, onRemove }) {
+  const [naming, setNaming] = useState(null), file = useRef(null);
+  const done = (text) => { const from = naming; setNaming(null); if (text) (from ? onMove(from, suffixed(text)) : onNew(suffixed(text))); };
+  return (
+    <nav className="nb-list" aria-label="Notebooks of the working copy">
+      {canWrite && <div className="row wrap"><button type="button" className="btn" data-key="n" data-label="New notebook" onClick={() => setNaming("")}>New</button><button type="button" className="btn quiet" onClick={() => file.current.click()}>Upload</button>
+        <input ref={file} type="file" accept=".ipynb" hidden aria-label="Notebook to upload" onChange={(event) => { const [one] = event.target.files; event.target.value = ""; if (one) onBring(one); }} /></div>}
+      {naming !== null && <Name path={naming} onDone={done} />}
+      <ul>{paths.map((path) => <li key={path} className="row" data-current={path === current}><button type="button" className="grow cut" aria-current={path === current ? "page" : undefined} title={path} onClick={() => onOpen(path)}>{path.replace(/^notebooks\//, "").replace(/\.ipynb$/, "")}</button></li>)}</ul>
+      {!paths.length && <p className="t3">There is no notebook yet.</p>}
+      {canWrite && current && <div className="row wrap nb-file"><button type="button" className="btn small quiet" onClick={() => setNaming(current)}>Rename</button><Confirm label="Delete" kind="small quiet" title={`Delete ${current}?`} text="The editor can restore it until the next publish." confirm="Delete it" onConfirm={() => onRemove(current)} /></div>}
+    </nav>
+  );
+}
+
+const suffixed = (text) => { const path = text.endsWith(".ipynb") ? text : `${text}.ipynb`; return path.includes("/") ? path : `notebooks/${path}`; };
+
+function Name({ path, onDone }) {
+  const [text, setText] = useState(path);
+  return (
+    <form className="naming" onSubmit={(event) => { event.preventDefault(); onDone(text.trim()); }}>
+      <input className="in" autoFocus aria-label={path ? `New name of ${path}` : "Name of the new notebook"} placeholder="first" value={text} maxLength={200} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Escape" && onDone("")} />
+    </form>
+  );
+}

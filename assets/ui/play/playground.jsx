@@ -1,0 +1,121 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import { ask } from "../api";
+import { SchemaForm } from "../form";
+import { MOST_COLUMNS, readAddress, writeAddress } from "./address";
+import { submit, useChoices } from "./choices";
+import { Column } from "./column";
+import { differing } from "./differ";
+import { Keep } from "./keep";
+
+const INPUTS = "inputs.";
+const VIEWS = [["steps", "Steps"], ["result", "Result"], ["json", "JSON"]];
+const ATTACHMENTS = { type: "array", title: "Attachments", description: "Files for the model to look at.", items: { type: "file" } };
+let made = 0;
+const column = (facts) => ({ version: "", model: "", job: "", prompt: null, refusal: null, ...facts, key: (made += 1) });
+
+/** A skill with one form of inputs, run in up to four columns side by side: each of another version, model or prompt. */
+export function Playground({ project, csrf, skill, skillpack, fullName, canWrite }) {
+  const [columns, setColumns] = useState([]), [form, setForm] = useState({ value: {}, rev: 0 }), [errors, setErrors] = useState({}), [problem, setProblem] = useState("");
+  const [view, setView] = useState("result"), [ended, setEnded] = useState({}), inputs = useRef({}), started = useRef({}), session = { project, csrf };
+  const choices = useChoices({ project, skill, skillpack, canWrite }), first = choices.skills[columns[0]?.version ?? ""];
+  const fill = (value) => { inputs.current = value; setForm((before) => ({ value, rev: before.rev + 1 })); setErrors({}); };
+
+  useEffect(() => {
+    const asked = readAddress(location.search), source = asked.columns.find((one) => one.job)?.job || asked.from;
+    setColumns(asked.columns.map(column));
+    if (source) ask("GET", `/v1/jobs/${source}`, { project }).then((job) => fill(job.inputs), (failure) => setProblem(failure.detail));
+  }, [project, skill, skillpack]);
+  useEffect(() => { if (columns.length) writeAddress(columns); columns.forEach((one) => choices.load(one.version)); }, [columns]);
+
+  const change = (key, facts) => {
+    if ("version" in facts) fill(inputs.current); // another version may have another form: what is in it stays
+    setColumns((before) => before.map((one) => (one.key === key ? { ...one, ...facts } : one)));
+  };
+  const refuse = (key, refusal) => {
+    const ofFields = (refusal.errors ?? []).filter((one) => one.path.startsWith(INPUTS));
+    setErrors((before) => ({ ...before, ...Object.fromEntries(ofFields.map((one) => [one.path.slice(INPUTS.length), one.message])) }));
+    change(key, { refusal });
+  };
+  const run = async (one) => {
+    if (started.current[one.key]) return;
+    started.current[one.key] = true;
+    change(one.key, { job: "", refusal: null });
+    setProblem("");
+    try {
+      const job = await submit(one, { ...session, skill, skillpack, active: choices.active, inputs: inputs.current });
+      change(one.key, { job });
+    } catch (refusal) { refuse(one.key, refusal); }
+    started.current[one.key] = false;
+  };
+  const isBusy = columns.some((one) => one.job && !ended[one.job]), isMany = columns.length > 1;
+  const runAll = () => { if (isBusy) return; setErrors({}); columns.forEach(run); };
+  const latest = useRef(runAll);
+  latest.current = runAll;
+  useEffect(() => {
+    const onKey = (event) => {
+      if (event.key !== "Enter" || !(event.metaKey || event.ctrlKey) || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      latest.current();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
+
+  const results = columns.map((one) => ended[one.job]).filter((job) => job?.status === "succeeded");
+  const marks = useMemo(() => differing(results.map((job) => job.result)), [results.map((job) => job.id).join()]);
+  if (!columns.length || !first) return <p className="skeleton">Loading…</p>;
+  const remove = (key) => setColumns((before) => before.filter((one) => one.key !== key));
+  return (
+    <div className="play">
+      <section aria-label="Inputs">
+        <Head skill={first} name={fullName} problem={problem || first.failure} onPick={fill} />
+        {!first.failure && <SchemaForm schema={schemaOf(first)} value={form.value} rev={form.rev} errors={errors} project={project} csrf={csrf} busy={isBusy} label={isMany ? "Run all" : "Run"} onChange={(value) => { inputs.current = value; }} onRun={runAll} />}
+      </section>
+      <section aria-label="Run">
+        <div className="pane-head" style={{ fontWeight: 400 }}>
+          <div className="seg" role="tablist" aria-label="What is shown of a run">{VIEWS.map(([id, label]) => <button key={id} type="button" role="tab" aria-selected={view === id} tabIndex={view === id ? 0 : -1} onClick={() => setView(id)} onKeyDown={(event) => turn(event, setView)}>{label}</button>)}</div>
+          {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are the same"}</span>}
+          <span className="grow" />
+          <Keep {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
+          <button type="button" className="btn" disabled={columns.length >= MOST_COLUMNS} title={columns.length >= MOST_COLUMNS ? "Four columns are the most" : "Another column beside these"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
+        </div>
+        <div className="columns" style={{ "--count": columns.length }}>
+          {columns.map((one, index) => (
+            <Column key={one.key} column={one} number={index + 1} isMany={isMany} choices={choices} view={view} marks={marks} {...{ project, csrf, skill, skillpack, canWrite }}
+              onChange={(facts) => change(one.key, facts)} onRun={() => { setErrors({}); run(one); }} onRemove={() => remove(one.key)} onEnded={(job) => setEnded((before) => ({ ...before, [job.id]: job }))} />
+          ))}
+        </div>
+      </section>
+    </div>
+  );
+}
+
+/** Agents take files to look at whether their schema says so or not. */
+function schemaOf(skill) {
+  const { input_schema: schema } = skill;
+  if (!skill.is_agentic || schema.properties?.attachments) return schema;
+  return (skill.withAttachments ??= { ...schema, properties: { ...schema.properties, attachments: ATTACHMENTS } });
+}
+
+function turn(event, setView) {
+  const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key], tabs = [...event.currentTarget.parentNode.children];
+  if (!move) return;
+  event.preventDefault();
+  const at = (tabs.indexOf(event.currentTarget) + move + tabs.length) % tabs.length;
+  tabs[at].focus();
+  setView(VIEWS[at][0]);
+}
+
+function Head({ skill, name, problem, onPick }) {
+  return (
+    <div className="head" style={{ borderBottom: "1px solid var(--line)" }}>
+      <h1 className="cut">{skill.title || name}</h1>
+      {skill.description && <p className="t2 three-lines" title={skill.description} style={{ marginTop: 4 }}>{skill.description}</p>}
+      {(skill.examples ?? []).length > 0 && <div className="row wrap" style={{ marginTop: 10, gap: 6 }}>
+        <span className="cap">Examples</span>
+        {skill.examples.map((one, index) => <button key={index} type="button" className="chip cut" title={one.description} onClick={() => onPick(one.inputs)}>{one.title || `Example ${index + 1}`}</button>)}
+      </div>}
+      {problem && <div className="note" data-s="fail" role="alert" style={{ marginTop: 10 }}>{problem}</div>}
+    </div>
+  );
+}

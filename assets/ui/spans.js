@@ -1,0 +1,161 @@
+// The spans of a job: a reading of its events, as `backend/events/spans.py` reads them, for events that still come.
+//
+// A span is `{id, parent, kind, name, hint, start, end, cost, tokens, state, event}`: moments in milliseconds, `end` null while it
+// lasts, `cost` in micros with that of all spans within, `state` one of "", "failed", "lost", "replayed".
+
+const TERMINAL = ["succeeded", "failed", "cancelled"];
+const OPENS = {
+  queued: ["queue", "In the queue"],
+  started: ["attempt", "Attempt"],
+  environment_started: ["environment", "Environment"],
+  function_start: ["function", "Function"],
+  waiting: ["waiting", "Waits for a person"],
+};
+const WITHIN_ATTEMPT = ["function", "environment", "attempt"];
+const CLOSES = {
+  started: ["queue", "waiting"],
+  waiting: WITHIN_ATTEMPT,
+  requeued: WITHIN_ATTEMPT,
+  environment_ready: ["environment"],
+  environment_failed: ["environment"],
+  ...Object.fromEntries(TERMINAL.map((type) => [type, [...WITHIN_ATTEMPT, "waiting", "queue", "run"]])),
+};
+const PARENT = { queue: "run", waiting: "run", attempt: "run", environment: "attempt", function: "attempt" };
+
+/** The spans that a job's events tell of, each behind its parent. */
+export function spansOf(events, skill = "") {
+  const fold = { spans: [], open: {}, step: null, tools: new Map(), children: new Map(), isAgent: false };
+  for (const event of events) {
+    if (!fold.spans.length) fold.open.run = add(fold, event, { kind: "run", name: event.payload.skill ?? skill, parent: null });
+    take(fold, event, Date.parse(event.ts));
+  }
+  if (events.length) thinking(fold, Date.parse(events.at(-1).ts), events.at(-1));
+  price(fold.spans);
+  return fold.spans;
+}
+
+function add(fold, event, facts) {
+  const start = facts.start ?? Date.parse(event.ts);
+  const span = { hint: "", end: null, cost: null, tokens: null, state: "", event: event.id, ...facts, start, id: `${facts.kind}-${event.id}${facts.suffix ?? ""}` };
+  fold.spans.push(span);
+  return span;
+}
+
+function take(fold, event, at) {
+  const { type, payload } = event;
+  if (CLOSES[type]) close(fold, type, payload, at);
+  if (OPENS[type]) begin(fold, event);
+  if (type === "requeued") fold.open.queue = add(fold, event, { kind: "queue", name: "In the queue again", hint: payload.reason, parent: fold.open.run?.id });
+  if (type === "agent_start") fold.isAgent = true;
+  READS[type]?.(fold, event, at);
+}
+
+function begin(fold, event) {
+  const [kind, name] = OPENS[event.type], { payload } = event;
+  const parent = fold.open[PARENT[kind]] ?? fold.open.run;
+  const hint = { queue: payload.source && `from ${payload.source}`, attempt: payload.worker && `worker ${String(payload.worker).slice(0, 8)}`, waiting: payload.tool ?? payload.reason, function: payload.module && `${payload.module}:${payload.func}` }[kind];
+  fold.open[kind] = add(fold, event, { kind, name: payload.attempt ? `${name} ${payload.attempt}` : payload.name ?? name, hint: hint ?? "", parent: parent?.id ?? null });
+}
+
+function close(fold, type, payload, at) {
+  const ending = CLOSES[type].filter((kind) => fold.open[kind]);
+  if (ending.includes("attempt")) {
+    endStep(fold, at);
+    if (type === "requeued") Object.assign(fold.open.attempt, { state: payload.reason?.includes("lost") ? "lost" : "", hint: payload.reason ?? "" });
+    if (type === "failed") Object.assign(fold.open.attempt, { state: "failed", hint: payload.error_code ?? "" });
+  }
+  for (const kind of ending) {
+    fold.open[kind].end = at;
+    if (kind === "run" && type !== "succeeded") fold.open.run.state = type === "failed" ? "failed" : "";
+    delete fold.open[kind];
+  }
+}
+
+const READS = {
+  model_response(fold, event, at) {
+    const { payload } = event, start = at - (payload.duration_ms ?? 0);
+    endStep(fold, start);
+    fold.step = add(fold, event, { kind: "step", name: `Step ${payload.step ?? 0}`, start, parent: (fold.open.attempt ?? fold.open.run)?.id });
+    add(fold, event, { kind: "llm", name: payload.model ?? "model", hint: payload.label ?? (payload.cache_hit ? "from the cache" : ""), start, end: at, parent: fold.step.id, cost: payload.billed_micros ?? null, tokens: tokensOf(payload) });
+  },
+  tool_use: beginTool,
+  tool_started: beginTool,
+  tool_result(fold, event, at) {
+    const { payload } = event, tool = fold.tools.get(payload.tool_use_id);
+    if (!tool) return;
+    fold.tools.delete(payload.tool_use_id);
+    Object.assign(tool, { end: at, result: event.id, state: payload.ok === false ? "failed" : "", cost: payload.billed_micros ?? null });
+  },
+  media(fold, event, at) {
+    const { payload } = event;
+    add(fold, event, { kind: "tool", name: payload.verb ?? "media", hint: payload.model ?? "", start: at - (payload.duration_ms ?? 1000 * (payload.took_s ?? 0)), end: at, parent: innermost(fold), cost: payload.billed_micros ?? null });
+  },
+  subagent_start(fold, event) {
+    const { payload } = event, key = payload.job_id ?? payload.sid;
+    const within = [...fold.tools.values()].at(-1);
+    fold.children.set(key, add(fold, event, { kind: "child", name: payload.label ?? payload.skill ?? "skill", hint: payload.skill ?? "", parent: within?.id ?? innermost(fold), job: payload.job_id }));
+  },
+  subagent_end(fold, event, at) {
+    const { payload } = event, child = fold.children.get(payload.job_id ?? payload.sid);
+    if (child) Object.assign(child, { end: at, state: payload.status === "succeeded" ? "" : "failed", cost: payload.cost_micros ?? null });
+  },
+  resumed(fold, event, at) {
+    const { from_step: step } = event.payload;
+    if (step) add(fold, event, { kind: "ghost", name: step > 1 ? `Steps 1–${step}` : "Step 1", hint: "from the journal, not bought again", end: at, cost: 0, state: "replayed", parent: innermost(fold) });
+  },
+  model_retry(fold, event, at) {
+    add(fold, event, { kind: "mark", name: "Tried again", hint: event.payload.reason ?? event.payload.error ?? "", end: at, state: "failed", parent: innermost(fold) });
+  },
+  network_refused(fold, event, at) {
+    add(fold, event, { kind: "mark", name: "Network refused", hint: event.payload.host ?? "", end: at, state: "failed", parent: innermost(fold) });
+  },
+  rail(fold, event, at) {
+    add(fold, event, { kind: "mark", name: `Rail ${event.payload.rail ?? ""}`, hint: event.payload.action ?? "", end: at, state: event.payload.action === "block" ? "failed" : "", parent: innermost(fold) });
+  },
+};
+
+function beginTool(fold, event, at) {
+  const { payload } = event, known = fold.tools.get(payload.tool_use_id);
+  if (known) known.start = at;
+  else fold.tools.set(payload.tool_use_id, add(fold, event, { kind: "tool", name: payload.name ?? payload.tool, hint: payload.label ?? "", parent: fold.step?.id ?? innermost(fold), call: payload.tool_use_id }));
+}
+
+const innermost = (fold) => (fold.open.function ?? fold.step ?? fold.open.attempt ?? fold.open.run)?.id ?? null;
+
+function endStep(fold, at) {
+  fold.tools.forEach((tool) => { tool.end = at; });
+  fold.tools.clear();
+  if (fold.step) fold.step.end = at;
+  fold.step = null;
+}
+
+/** The reply that is being given right now: no event tells of it before it is whole. */
+function thinking(fold, at, event) {
+  if (!fold.isAgent || !fold.open.attempt || fold.tools.size) return;
+  add(fold, event, { kind: "llm", name: "Model", hint: "replying", parent: fold.open.attempt.id, suffix: "-now" });
+}
+
+const tokensOf = (p) => (p.output_tokens == null ? null : (p.input_tokens ?? 0) + p.output_tokens + (p.cache_creation_input_tokens ?? 0) + (p.cache_read_input_tokens ?? 0));
+
+/** Each span gets what those within it have cost and used; children stand behind their parents, so from the end. */
+function price(spans) {
+  const known = new Map(spans.map((span) => [span.id, span]));
+  for (const span of spans.toReversed()) {
+    const parent = known.get(span.parent);
+    if (!parent) continue;
+    if (span.cost != null) parent.cost = (parent.cost ?? 0) + span.cost;
+    if (span.tokens != null) parent.tokens = (parent.tokens ?? 0) + span.tokens;
+  }
+}
+
+/** Rows as a tree shows them: `{span, depth, hasChildren}`, without what lies in a closed one. */
+export function rowsOf(spans, closed) {
+  const children = new Map(), rows = [];
+  for (const span of spans) children.set(span.parent, [...(children.get(span.parent) ?? []), span]);
+  const walk = (parent, depth) => (children.get(parent) ?? []).toSorted((one, other) => one.start - other.start).forEach((span) => {
+    rows.push({ span, depth, hasChildren: children.has(span.id) });
+    if (!closed.has(span.id)) walk(span.id, depth + 1);
+  });
+  walk(null, 0);
+  return rows;
+}

@@ -1,0 +1,34 @@
+import { useEffect, useRef, useState } from "react";
+
+const STEP = 24, LEAST = 220; // px
+
+/** Two panes side by side; a person moves what divides them, with the pointer or the arrow keys, and finds it so the next time. */
+export function Split({ name, label, initial = 372, children }) {
+  const [main, side] = children, box = useRef(null), [width, setWidth] = useState(initial);
+  useEffect(() => { const kept = Number(localStorage.getItem(`pane:${name}`)); if (kept) setWidth(kept); }, [name]);
+  const keep = (wanted) => {
+    const most = (box.current?.clientWidth ?? 1200) - LEAST, next = Math.round(Math.max(LEAST, Math.min(most, wanted)));
+    setWidth(next);
+    localStorage.setItem(`pane:${name}`, String(next));
+  };
+  const drag = (event) => {
+    const bar = event.currentTarget, edge = box.current.getBoundingClientRect().right;
+    const move = (moved) => keep(edge - moved.clientX);
+    bar.setPointerCapture(event.pointerId);
+    bar.addEventListener("pointermove", move);
+    bar.addEventListener("pointerup", () => bar.removeEventListener("pointermove", move), { once: true });
+  };
+  const onKeyDown = (event) => {
+    const by = { ArrowLeft: STEP, ArrowRight: -STEP }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    keep(width + by);
+  };
+  return (
+    <div className="split" ref={box} style={{ "--side": `${width}px` }}>
+      <div className="col" style={{ minHeight: 0 }}>{main}</div>
+      <div className="split-bar" role="separator" aria-orientation="vertical" aria-label={label} tabIndex={0} aria-valuenow={width} aria-valuemin={LEAST} aria-valuemax={2000} onPointerDown={drag} onKeyDown={onKeyDown} />
+      <div className="col" style={{ minHeight: 0 }}>{side}</div>
+    </div>
+  );
+}

@@ -1,0 +1,39 @@
+import { useEffect, useState } from "react";
+import { useFamily } from "./family";
+import { Inspector } from "./inspector";
+import { Split } from "./split";
+import { Line, useEvents, useNow } from "./stream";
+import { firstToSee, useSpanClock, Waterfall } from "./waterfall";
+
+/** What a job did and when, as a waterfall with an inspector; the chosen span is in the address. */
+export function Timeline({ src, skill, csrf, canFork = false }) {
+  const [events, state] = useEvents(src), [chosen, setChosen] = useState(() => spanOfAddress());
+  const { spans, eventsOf } = useFamily(src, events, skill);
+  const isOver = state.phase === "ended", clock = useNow(!isOver && state.phase !== "refused");
+  const now = useSpanClock(spans, isOver, clock);
+  const [project, job] = src.split("/");
+  const selected = spans.some((span) => span.id === chosen) ? chosen : firstToSee(spans);
+  const select = (id) => { setChosen(id); history.replaceState(history.state, "", `#${id}`); };
+  useEffect(() => {
+    const look = () => setChosen(spanOfAddress());
+    addEventListener("hashchange", look);
+    return () => removeEventListener("hashchange", look);
+  }, []);
+  if (!spans.length) return <><Line state={state} />{["connecting", "live"].includes(state.phase) && <p className="skeleton">Loading the timeline…</p>}</>;
+  return (
+    <>
+      <Line state={state} />
+      <Split name="inspector" label="Width of the inspector">
+        <Waterfall spans={spans} now={now} selected={selected} onSelect={select} />
+        <Seen span={spans.find((span) => span.id === selected)} {...{ eventsOf, project, csrf, job, canFork }} />
+      </Split>
+    </>
+  );
+}
+
+const spanOfAddress = () => (typeof location === "undefined" ? null : decodeURIComponent(location.hash.slice(1)) || null);
+
+/** The inspector of a span, with the events of the job that it is of; only the page's own job is forked here. */
+function Seen({ span, eventsOf, project, csrf, job, canFork }) {
+  return <Inspector span={span} events={eventsOf(span)} project={project} csrf={csrf} job={job} canFork={canFork && !span?.of} />;
+}

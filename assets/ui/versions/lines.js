@@ -1,0 +1,63 @@
+// Two texts line by line: which lines went, which came, which stayed (Myers' shortest edit script).
+
+const MOST_EDITS = 2000; // beyond that the rest reads as written anew: nobody follows so many single lines
+
+/** Every line of both texts in order: `{kind: "same" | "removed" | "added", text, before, after}`, numbers from 1. */
+export function compareLines(before, after) {
+  const old = split(before), now = split(after);
+  let head = 0, tail = 0;
+  while (head < old.length && head < now.length && old[head] === now[head]) head += 1;
+  while (tail < old.length - head && tail < now.length - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
+  const kinds = [...Array(head).fill("same"), ...edits(old.slice(head, old.length - tail), now.slice(head, now.length - tail)), ...Array(tail).fill("same")];
+  let at = 0, to = 0;
+  return kinds.map((kind) => {
+    if (kind === "removed") return { kind, text: old[at], before: ++at };
+    if (kind === "added") return { kind, text: now[to], after: ++to };
+    return { kind, text: old[at], before: ++at, after: ++to };
+  });
+}
+
+/** The lines in pieces: changes with `around` lines beside them, and between them `{kind: "fold", lines}`. */
+export function folded(lines, around = 3) {
+  const isNear = new Uint8Array(lines.length);
+  lines.forEach((line, index) => { if (line.kind !== "same") isNear.fill(1, Math.max(0, index - around), index + around + 1); });
+  const pieces = [];
+  for (let at = 0; at < lines.length;) {
+    const from = at;
+    while (at < lines.length && !isNear[at] === !isNear[from]) at += 1;
+    const run = lines.slice(from, at);
+    if (isNear[from] || run.length < 3) pieces.push(...run); else pieces.push({ kind: "fold", lines: run });
+  }
+  return pieces;
+}
+
+const split = (text) => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
+
+/** The kinds of lines that lead from one list to the other. `furthest[k + zero]` is how far the first list is read on diagonal k. */
+function edits(old, now) {
+  const most = Math.min(MOST_EDITS, old.length + now.length), zero = most + 1, furthest = new Int32Array(2 * most + 3).fill(-1), traces = [];
+  furthest[zero + 1] = 0;
+  for (let depth = 0; depth <= most; depth += 1) {
+    traces.push(furthest.slice(zero - depth - 1, zero + depth + 2));
+    for (let k = -depth; k <= depth; k += 2) {
+      let x = comesDown(furthest, zero + k, k, depth) ? furthest[zero + k + 1] : furthest[zero + k - 1] + 1, y = x - k;
+      while (x < old.length && y < now.length && old[x] === now[y]) { x += 1; y += 1; }
+      furthest[zero + k] = x;
+      if (x >= old.length && y >= now.length) return walkedBack(traces, old.length, now.length);
+    }
+  }
+  return [...Array(old.length).fill("removed"), ...Array(now.length).fill("added")];
+}
+
+const comesDown = (furthest, at, k, depth) => k === -depth || (k !== depth && furthest[at - 1] < furthest[at + 1]);
+
+function walkedBack(traces, toX, toY) {
+  const kinds = [];
+  let x = toX, y = toY;
+  for (let depth = traces.length - 1; depth >= 0; depth -= 1) {
+    const k = x - y, zero = depth + 1, from = comesDown(traces[depth], zero + k, k, depth) ? k + 1 : k - 1, wasX = traces[depth][zero + from], wasY = wasX - from;
+    while (x > wasX && y > wasY && x > 0 && y > 0) { kinds.push("same"); x -= 1; y -= 1; }
+    if (depth) { kinds.push(x === wasX ? "added" : "removed"); x = wasX; y = wasY; }
+  }
+  return kinds.reverse();
+}

@@ -1,0 +1,133 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import { duration, usd } from "./format";
+import { Minimap } from "./minimap";
+import { rowsOf } from "./spans";
+import { useInSight } from "./stream";
+
+const ROW = 28; // px
+const PAGE = 15;
+const COLOURS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", environment: "sandbox", waiting: "approval" };
+const LEGEND = [["model", "model"], ["tool", "tool"], ["sandbox", "code"], ["approval", "waits for a person"]];
+
+export const colourOf = (span) => COLOURS[span.kind] ?? "group";
+const shortTokens = (count) => (count == null ? "" : count >= 1000 ? `${(count / 1000).toFixed(1)}k` : String(count));
+
+/** The spans of a run as a tree beside its time; a person walks it with the arrow keys and zooms with `z`, `+`, `-`, `0`. */
+export function Waterfall({ spans, now, selected, onSelect }) {
+  const [closed, setClosed] = useState(() => new Set()), [view, setView] = useState(null), list = useRef(null);
+  const rows = useMemo(() => rowsOf(spans, closed), [spans, closed]);
+  const from = spans[0]?.start ?? now, total = Math.max(1, (spans[0]?.end ?? now) - from);
+  const [left, right] = view ?? [0, total];
+  const [first, last] = useInSight(list, rows.length, ROW);
+  const at = rows.findIndex(({ span }) => span.id === selected);
+
+  const go = (index) => {
+    const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
+    if (!row) return;
+    onSelect(row.span.id);
+    show(list.current, rows.indexOf(row));
+  };
+  const fold = (id, isOpen) => setClosed((before) => { const after = new Set(before); if (isOpen) after.delete(id); else after.add(id); return after; });
+  const zoom = (factor) => {
+    const middle = rows[at] ? rows[at].span.start - from : (left + right) / 2, width = Math.min(total, Math.max(20, (right - left) * factor));
+    const begin = Math.max(0, Math.min(total - width, middle - (middle - left) * (width / (right - left))));
+    setView(width >= total ? null : [begin, begin + width]);
+  };
+  const row = rows[at];
+  const keys = {
+    ArrowDown: () => go(at + 1), ArrowUp: () => go(at - 1), Home: () => go(0), End: () => go(rows.length - 1), PageDown: () => go(at + PAGE), PageUp: () => go(at - PAGE),
+    ArrowRight: () => (row && closed.has(row.span.id) ? fold(row.span.id, true) : go(at + 1)),
+    ArrowLeft: () => (row?.hasChildren && !closed.has(row.span.id) ? fold(row.span.id, false) : go(rows.findIndex(({ span }) => span.id === row?.span.parent))),
+    e: () => setClosed(new Set()), w: () => setClosed(new Set(rowsOf(spans, new Set()).filter((one) => one.hasChildren && one.depth > 0).map((one) => one.span.id))),
+    "+": () => zoom(0.6), "=": () => zoom(0.6), "-": () => zoom(1.6), 0: () => setView(null),
+    z: () => row && setView([row.span.start - from, Math.max(row.span.start - from + 20, (row.span.end ?? now) - from)]),
+  };
+  const onKeyDown = (event) => {
+    if (event.metaKey || event.ctrlKey || event.altKey || !keys[event.key]) return;
+    event.preventDefault();
+    event.stopPropagation();
+    keys[event.key]();
+  };
+  return (
+    <div className="wf">
+      <div className="wf-top">
+        <div aria-hidden="true">Span</div><div className="num" aria-hidden="true">Tokens</div><div className="num" aria-hidden="true">Cost</div>
+        <div className="wf-axis" aria-hidden="true">
+          <Minimap spans={spans} from={from} total={total} now={now} view={view} colourOf={colourOf} onView={setView} />
+          {ticks(left, right).map((tick) => <span key={tick} className="wf-tick" style={{ left: `${((tick - left) / (right - left)) * 100}%` }}>{duration(tick)}</span>)}
+        </div>
+      </div>
+      <div ref={list} className="wf-list" role="tree" tabIndex={0} aria-label="Timeline" aria-activedescendant={row ? domId(row.span) : undefined} onKeyDown={onKeyDown}>
+        <div style={{ height: rows.length * ROW, position: "relative" }} role="presentation">
+          {rows.slice(first, last).map((one, index) => (
+            <Row key={one.span.id} {...one} top={(first + index) * ROW} isSelected={one.span.id === selected} isClosed={closed.has(one.span.id)} now={now} left={from + left} right={from + right}
+              onPick={() => { onSelect(one.span.id); list.current.focus({ preventScroll: true }); }} onFold={() => fold(one.span.id, closed.has(one.span.id))} />
+          ))}
+        </div>
+      </div>
+      <div className="wf-foot">
+        {LEGEND.map(([colour, label]) => <span key={colour}><i className="wf-k" data-k={colour} />{label}</span>)}
+        <span className="grow" />
+        <span className="num">{spans.length.toLocaleString("en")} spans</span>
+        <span className="wide-only"><kbd>↑</kbd> <kbd>↓</kbd> walk</span><span className="wide-only"><kbd>z</kbd> zoom to span</span><span className="wide-only"><kbd>0</kbd> all</span>
+      </div>
+    </div>
+  );
+}
+
+const domId = (span) => `span-${span.id}`;
+
+function show(box, index) {
+  const top = index * ROW;
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
+}
+
+/** Round moments between two, about five of them. */
+function ticks(left, right) {
+  const rough = (right - left) / 5, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough), found = [];
+  for (let tick = Math.ceil(left / step) * step; tick < right - step / 4; tick += step) if (tick > left) found.push(Math.round(tick));
+  return found;
+}
+
+function Row({ span, depth, hasChildren, top, isSelected, isClosed, now, left, right, onPick, onFold }) {
+  const end = span.end ?? now, isLive = span.end == null, width = right - left;
+  const from = ((span.start - left) / width) * 100, to = ((end - left) / width) * 100, isOut = end < left || span.start > right, toTheLeft = to > 78, isInside = toTheLeft && from < 22;
+  const twist = (event) => { event.stopPropagation(); onFold(); };
+  return (
+    <div id={domId(span)} role="treeitem" aria-level={depth + 1} aria-selected={isSelected} aria-expanded={hasChildren ? !isClosed : undefined} className="wf-row" data-state={span.state} style={{ transform: `translateY(${top}px)` }} onClick={onPick}>
+      <div className="wf-name" style={{ paddingLeft: 12 + depth * 16 }}>
+        <span className="wf-twist" onClick={hasChildren ? twist : undefined}>{hasChildren && <svg width="8" height="8" viewBox="0 0 8 8" aria-hidden="true" style={{ rotate: isClosed ? "0deg" : "90deg" }}><path d="M2 0l4 4-4 4z" fill="currentColor" /></svg>}</span>
+        <span className="wf-k" data-k={colourOf(span)} data-state={span.state} />
+        <span className="cut what">{span.name}</span>{span.hint && <span className="cut t3 hint">{span.hint}</span>}
+      </div>
+      <div className="num">{shortTokens(span.tokens)}</div>
+      <div className="num">{span.cost == null ? "" : usd(span.cost)}</div>
+      <div className="wf-bars">
+        {!isOut && <div className="wf-bar" data-k={colourOf(span)} data-live={isLive} data-state={span.state} style={{ left: `${from}%`, width: `${to - from}%` }} />}
+        {isOut && <span className="wf-off" style={end < left ? { left: 4 } : { right: 4 }}>{end < left ? "‹" : "›"}</span>}
+        {!isOut && <span className="wf-label" data-inside={isInside} style={isInside ? { left: `${Math.max(0, from)}%` } : toTheLeft ? { right: `${100 - from}%` } : { left: `${to}%` }}>{label(span, end)}{isLive && <span className="hidden-label"> running</span>}</span>}
+      </div>
+    </div>
+  );
+}
+
+function label(span, end) {
+  if (span.kind === "mark") return "";
+  if (span.state === "replayed") return "$0 · replayed";
+  return `${duration(end - span.start)}${span.state ? ` · ${span.state}` : ""}`;
+}
+
+/** Which span a person wants to see first: what failed, else what lasts, else the dearest or the run itself. */
+export function firstToSee(spans) {
+  const leaves = spans.filter((span) => !spans.some((other) => other.parent === span.id));
+  return (leaves.find((span) => span.state === "failed") ?? leaves.findLast((span) => span.end == null) ?? spans[0])?.id ?? null;
+}
+
+/** The `now` that open spans grow to, in step with the newest event. */
+export function useSpanClock(spans, isOver, clock) {
+  const [now, setNow] = useState(0);
+  useEffect(() => setNow(isOver ? Math.max(0, ...spans.map((span) => span.end ?? span.start)) : Math.max(clock, ...spans.slice(-3).map((span) => span.end ?? span.start))), [spans, isOver, clock]);
+  return now;
+}

@@ -1,0 +1,16 @@
+"""The wrapper of our own JSX in `assets/ui/evals`."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+
+class EvalBoard(rx.Component):
+    """The evals of a skillpack: suites by version and model, cases, gates, findings."""
+
+    library = "$/public/ui/evals/evals.jsx"
+    tag = "Evals"
+    project: rx.Var[str]
+    csrf: rx.Var[str]
+    skillpack: rx.Var[str]
+    can_write: rx.Var[bool]

@@ -1,0 +1,254 @@
+"""How the versions look: which one is active, the list, two of them side by side."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import reflex as rx
+
+from studio.components.elements import button, empty, link_button, note, table, tag, way_out
+from studio.components.live import Ago, Confirm, Pulse
+from studio.components.versions import Check, Comparison, Gate
+from studio.packs import pack_choice
+from studio.pages.deployments.versions import Deployments, VersionRow
+from studio.shell import Crumb, Shell, shell
+
+REFRESH_S: Final = 3.0
+_COLUMNS: Final[list[tuple[Any, str, str]]] = [
+    (rx.el.span("Compare", class_name="hidden-label"), "36px", ""),
+    ("Version", "14%", ""),
+    ("What is new", "33%", ""),
+    ("Published by", "14%", ""),
+    ("When", "10%", "num"),
+    ("Size", "9%", "num"),
+    ("Eval", "6%", "num"),
+    ("In flight", "7%", "num"),
+    (rx.el.span("Actions", class_name="hidden-label"), "224px", "num"),
+]
+
+
+def page() -> rx.Component:
+    """The versions, or what two of them differ in."""
+    return shell(
+        "deployments",
+        [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Deployments")],
+        rx.el.h1("Deployments", class_name="hidden-label"),
+        Pulse.create(seconds=REFRESH_S, on_beat=Deployments.refresh),
+        rx.cond(
+            Deployments.is_loaded,
+            rx.cond(
+                Deployments.base != "",
+                _comparison(),
+                rx.cond(Deployments.rows.length() > 0, rx.fragment(_head(), _list()), _none_yet()),
+            ),
+            rx.el.p("Loading…", class_name="skeleton"),
+        ),
+        actions=[pack_choice(Deployments.packs, Deployments.slug, Deployments.pick_pack)],
+    )
+
+
+def _head() -> rx.Component:
+    """Which version is active, the way back, and how the last act ended."""
+    active, previous = Deployments.active, Deployments.previous
+    return rx.el.div(
+        rx.el.div(
+            rx.cond(
+                active.id != "",
+                rx.el.span(
+                    rx.el.span(active.version, " is active. ", class_name="strong"), Deployments.staying
+                ),
+                rx.el.span("No version is active: no job can name a skill.", class_name="strong"),
+            ),
+            rx.el.span(class_name="grow"),
+            rx.cond(Deployments.chosen.length() > 0, _chosen()),
+            rx.cond(
+                Shell.can_write & (previous.id != "") & ~previous.is_active,
+                button(
+                    rx.cond(previous.number.to(int) < active.number.to(int), "Roll back to ", "Back to ")
+                    + previous.version,
+                    icon="undo-2",
+                    on_click=Deployments.roll_back,
+                    title="Makes the version active that was so before; the same button leads back",
+                ),
+            ),
+            class_name="row wrap",
+        ),
+        rx.cond(Deployments.done != "", note(Deployments.done, state="ok")),
+        rx.cond(
+            Deployments.gate_of != "",
+            Gate.create(
+                project=Shell.project_slug,
+                csrf=Shell.csrf,
+                skillpack=Deployments.slug,
+                deployment=Deployments.gate_of,
+                can_write=Shell.can_write,
+                can_manage=Shell.can_manage,
+                on_settled=Deployments.gate_settled,
+                key=Deployments.gate_of,
+            ),
+        ),
+        class_name="head col",
+        style={"gap": "10px", "border_bottom": "1px solid var(--line)"},
+    )
+
+
+def _chosen() -> rx.Component:
+    return rx.cond(
+        Deployments.chosen.length() == 2,
+        button(
+            "Compare both", kind="pri", on_click=Deployments.compare_chosen, custom_attrs={"data-key": "d"}
+        ),
+        rx.el.span("Choose one more to compare", class_name="t3", role="status"),
+    )
+
+
+def _list() -> rx.Component:
+    return rx.el.div(
+        table("Versions", _COLUMNS, rx.foreach(Deployments.rows, _row)),
+        rx.cond(
+            Deployments.has_more,
+            rx.el.div(button("Show more", on_click=Deployments.more), class_name="pad"),
+        ),
+        class_name="scroll grow versions",
+        role="region",
+        tab_index=0,
+        aria_label="Version list",
+    )
+
+
+def _row(row: rx.Var[VersionRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(
+            Check.create(
+                checked=row.is_chosen,
+                label="Compare " + row.version,
+                on_change=Deployments.choose(row.number),
+            )
+        ),
+        rx.el.td(
+            rx.el.div(
+                tag(row.version),
+                rx.cond(row.is_active, tag("active", state="ok")),
+                rx.cond(row.gate != "", _gate_tag(row)),
+                class_name="row",
+            )
+        ),
+        rx.el.td(
+            rx.el.div(
+                rx.cond(row.notes != "", row.notes, rx.el.span("no notes", class_name="t3")),
+                class_name="cut",
+                title=row.notes,
+            ),
+            rx.el.div(row.skills, class_name="cut cap", title=row.skills),
+        ),
+        rx.el.td(row.created_by, class_name="t2", title=row.created_by),
+        rx.el.td(Ago.create(moment=row.created_at), class_name="num t3"),
+        rx.el.td(row.size, class_name="num t2"),
+        rx.el.td(row.score, class_name="num", title=row.scores),
+        rx.el.td(row.live, class_name="num"),
+        rx.el.td(_actions(row), class_name="num"),
+        key=row.id,
+    )
+
+
+def _gate_tag(row: rx.Var[VersionRow]) -> rx.Component:
+    state = rx.match(row.gate_state, ("refused", "fail"), ("gating", "run"), "")
+    return rx.el.button(
+        row.gate,
+        type="button",
+        class_name="tag",
+        on_click=Deployments.show_gate(row.id),
+        custom_attrs={
+            "data-s": state,
+            "aria-pressed": rx.cond(Deployments.gate_of == row.id, "true", "false"),
+        },
+        aria_label=row.gate + ": show the gate of " + row.version,
+    )
+
+
+def _actions(row: rx.Var[VersionRow]) -> rx.Component:
+    return rx.el.div(
+        rx.cond(
+            ~row.is_active,
+            rx.fragment(
+                rx.cond(
+                    Deployments.active.id != "",
+                    button(
+                        "Compare", kind="small quiet", on_click=Deployments.compare_with_active(row.number)
+                    ),
+                ),
+                rx.cond(Shell.can_write, _activate(row)),
+            ),
+        ),
+        way_out(
+            rx.icon("download", size=14),
+            rx.el.span("Download " + row.version, class_name="hidden-label"),
+            href="/v1/deployments/" + row.id + "/bundle?project=" + Shell.project_slug,
+            class_name="btn quiet small",
+            title="Download " + row.version + " as a zip",
+        ),
+        rx.cond(
+            Shell.can_write & ~row.is_active,
+            Confirm.create(
+                label="Delete",
+                kind="quiet small danger",
+                title="Delete " + row.version + "?",
+                text="Nobody can activate, compare or download it any more. Jobs that ran on it stay, and so do their "
+                "results.",
+                confirm="Delete " + row.version,
+                on_confirm=Deployments.delete(row.id),
+            ),
+        ),
+        class_name="row",
+        style={"justify_content": "flex-end", "gap": "2px"},
+    )
+
+
+def _activate(row: rx.Var[VersionRow]) -> rx.Component:
+    return Confirm.create(
+        label="Activate",
+        kind="small",
+        title="Make " + row.version + " active?",
+        text=row.before + "New jobs get " + row.version + ". " + Deployments.staying,
+        confirm="Activate " + row.version,
+        on_confirm=Deployments.activate(row.id),
+    )
+
+
+def _comparison() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            rx.el.h2("From v", Deployments.base, " to v", Deployments.head, class_name="grow"),
+            button("Swap", icon="arrow-left-right", on_click=Deployments.swap),
+            button("All versions", on_click=Deployments.back_to_list, icon="arrow-left"),
+            class_name="row",
+        ),
+        Comparison.create(
+            project=Shell.project_slug,
+            skillpack=Deployments.slug,
+            base=Deployments.base,
+            head=Deployments.head,
+        ),
+        class_name="scroll grow column",
+        style={"gap": "16px"},
+    )
+
+
+def _none_yet() -> rx.Component:
+    return empty(
+        "rocket",
+        "Nothing is published yet",
+        "A version is your skills as they were when you published them. It never changes: a job that began on it ends "
+        "on it, and going back to an older one takes one click.",
+        rx.el.div(
+            link_button(
+                "Open the editor",
+                href="/p/" + Shell.project_slug + "/editor?skillpack=" + Deployments.slug,
+                icon="file-code-2",
+                kind="pri",
+            ),
+            rx.el.span("or, in the folder of your skills, ", class_name="t2"),
+            rx.el.span("puras deploy", class_name="mono"),
+            class_name="row wrap",
+        ),
+    )

@@ -1,0 +1,297 @@
+"""One section for each kind of component."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from backend.clock import now
+from studio.calls import of_skill
+from studio.components.elements import (
+    button,
+    code,
+    empty,
+    facts,
+    field,
+    framed_table,
+    identifier,
+    note,
+    section,
+    status,
+    tag,
+)
+from studio.components.live import (
+    Ago,
+    Confirm,
+    Copy,
+    Elapsed,
+    Json,
+    SchemaForm,
+    Split,
+    Tabs,
+    Value,
+    Waterfall,
+)
+from studio.components.snippets import LANGUAGES, snippets
+from studio.components.versions import Diff
+from studio.pages.gallery import samples
+from studio.shell import Crumb, Shell, shell
+from studio.skills import SkillView
+from studio.theme import STATUS_WORDS
+from studio.wording import duration, size, usd
+
+
+class Gallery(rx.State):
+    """What the components of the page remember."""
+
+    moments: dict[str, str] = {}
+    tab: str = LANGUAGES[0]["id"]
+    span: str = "reply"
+    said: str = ""
+
+    @rx.event
+    def load(self):
+        """Take the moments from the clock."""
+        self.reset()
+        self.moments = {name: (now() + away).isoformat() for name, away in samples.MOMENTS.items()}
+
+    @rx.event
+    def pick_tab(self, tab: str):
+        """Show one tab."""
+        self.tab = tab
+
+    @rx.event
+    def pick_span(self, span: str):
+        """Choose a span."""
+        self.span = span
+
+    @rx.event
+    def confirm(self):
+        """Say that somebody agreed."""
+        self.said = "Confirmed."
+
+    @rx.event
+    def run(self, inputs: dict[str, Any]):
+        """Say what the form holds."""
+        self.said = f"The form holds {len(inputs)} values."
+
+
+def page() -> rx.Component:
+    """All of them, one section each."""
+    return shell(
+        "components",
+        [Crumb("Projects", "/"), Crumb("Components")],
+        rx.el.div(
+            rx.el.h1("Components"),
+            section("Status", _statuses()),
+            section("Money, time and size", _amounts()),
+            section("Moments", _moments()),
+            section("Ids, tags and facts", _small()),
+            section("Buttons and questions", _buttons()),
+            section("Notices", _notices()),
+            section("Tables, empty and loading", _tables()),
+            section("Code", _code()),
+            section("Differences", _differences()),
+            section("Values", _values()),
+            section("Form made from a schema", _form()),
+            section("Fields of settings", _fields()),
+            section("Waterfall", _waterfall()),
+            section("Panes", _panes()),
+            class_name="scroll grow column gallery",
+        ),
+    )
+
+
+def _statuses() -> rx.Component:
+    rows = [status(state, samples.REASONS.get(state, "")) for state in STATUS_WORDS]
+    big = [status(state, is_big=True) for state in STATUS_WORDS]
+    return rx.fragment(
+        rx.el.div(*rows, class_name="col", style={"gap": "6px"}), rx.el.div(*big, class_name="row wrap")
+    )
+
+
+def _amounts() -> rx.Component:
+    def cell(text: str) -> rx.Component:
+        return rx.el.td(text, class_name="num")
+
+    rows = [
+        rx.el.tr(cell(usd(micros)), cell(duration(seconds)), cell(size(size_bytes)))
+        for micros, seconds, size_bytes in zip(samples.MICROS, samples.SECONDS, samples.BYTES, strict=False)
+    ]
+    columns = [("Money", "34%", "num"), ("Duration", "33%", "num"), ("Size", "33%", "num")]
+    return framed_table("Amounts", columns, rx.fragment(*rows))
+
+
+def _moments() -> rx.Component:
+    shown = [(name, Ago.create(moment=Gallery.moments[name])) for name in samples.MOMENTS]
+    running = ("still running", Elapsed.create(start=Gallery.moments["some time ago"], end=""))
+    return rx.cond(
+        Gallery.moments.length() > 0, facts(*shown, running), rx.el.p("Loading…", class_name="skeleton")
+    )
+
+
+def _small() -> rx.Component:
+    made = rx.Var.create("0192f0c1-7b6e-7c3a-9d55-0242ac120002")
+    return rx.el.div(
+        identifier(made),
+        Copy.create(text="copied"),
+        tag("v14"),
+        tag("active", state="ok"),
+        rx.el.span(rx.el.i(style={"width": "40%"}), class_name="share", style={"width": "120px"}),
+        rx.el.span(
+            rx.el.i(style={"width": "85%"}),
+            class_name="share",
+            style={"width": "120px"},
+            custom_attrs={"data-s": "wait"},
+        ),
+        rx.el.span(
+            rx.el.i(style={"width": "100%"}),
+            class_name="share",
+            style={"width": "120px"},
+            custom_attrs={"data-s": "fail"},
+        ),
+        rx.el.kbd("g"),
+        class_name="row wrap",
+    )
+
+
+def _buttons() -> rx.Component:
+    kinds = [button(kind or "plain", kind=kind) for kind in ("", "pri", "quiet", "danger", "small")]
+    return rx.el.div(
+        *kinds,
+        button("disabled", disabled=True),
+        button("with an icon", icon="plus"),
+        rx.el.button(
+            rx.el.span(class_name="spin"), "busy", type="button", class_name="btn pri", disabled=True
+        ),
+        Confirm.create(
+            label="Asks first…",
+            title="Do it?",
+            text="It can be done again.",
+            confirm="Do it",
+            on_confirm=Gallery.confirm,
+        ),
+        Confirm.create(
+            label="Wants a name…",
+            kind="danger",
+            title="Delete owls?",
+            text="It cannot be brought back.",
+            confirm="Delete it",
+            typed="owls",
+            on_confirm=Gallery.confirm,
+        ),
+        rx.el.span(Gallery.said, class_name="t2", role="status"),
+        class_name="row wrap",
+    )
+
+
+def _notices() -> rx.Component:
+    words = {
+        "": "Good to know.",
+        "ok": "It is done.",
+        "wait": "Somebody has to look.",
+        "fail": "It went wrong, and this is what to do.",
+    }
+    return rx.el.div(
+        *[note(text, state=state) for state, text in words.items()], class_name="col", style={"gap": "8px"}
+    )
+
+
+def _tables() -> rx.Component:
+    rows = [
+        rx.el.tr(rx.el.td(name), rx.el.td(usd(micros), class_name="num"))
+        for name, micros in (("owls", 61_200), ("bats", 0))
+    ]
+    return rx.fragment(
+        framed_table("Two rows", [("Name", "70%", ""), ("Cost", "30%", "num")], rx.fragment(*rows)),
+        rx.el.p("Loading…", class_name="skeleton"),
+        rx.el.div(
+            empty(
+                "blocks",
+                "Nothing yet",
+                "What this is, and how the first one is made.",
+                button("Make one", kind="pri"),
+            ),
+            class_name="pane",
+        ),
+    )
+
+
+def _code() -> rx.Component:
+    texts = of_skill("https://studio.example.com", SkillView("resize"))
+    return rx.fragment(code("puras deploy"), snippets(rx.Var.create(texts), Gallery.tab, Gallery.pick_tab))
+
+
+def _differences() -> rx.Component:
+    return rx.fragment(
+        *[
+            rx.el.div(
+                rx.el.div(title, class_name="pane-head"),
+                Diff.create(before=before, after=after, label=title),
+                class_name="pane",
+            )
+            for title, before, after in samples.DIFFERENCES
+        ]
+    )
+
+
+def _values() -> rx.Component:
+    return rx.fragment(
+        Value.create(
+            value=samples.VALUE, schema=samples.VALUE_SCHEMA, project=Shell.project_slug, outputs=[]
+        ),
+        Json.create(value=samples.VALUE),
+    )
+
+
+def _form() -> rx.Component:
+    return rx.el.div(
+        SchemaForm.create(
+            schema=samples.FORM,
+            value={"count": 61},
+            rev=0,
+            errors={"count": "At most 60."},
+            project="",
+            csrf="",
+            busy=False,
+            on_run=Gallery.run,
+        ),
+        class_name="pane col",
+        style={"max_width": "480px", "height": "640px"},
+    )
+
+
+def _fields() -> rx.Component:
+    return rx.el.form(
+        field("Name", "sample-name", rx.el.input, hint="What people call it.", placeholder="Owls"),
+        field("Kind", "sample-kind", rx.el.select, rx.el.option("secret"), rx.el.option("publishable")),
+        field("Locked", "sample-locked", rx.el.input, default_value="nobody changes it", disabled=True),
+        class_name="form",
+    )
+
+
+def _waterfall() -> rx.Component:
+    names = ("id", "parent", "kind", "name", "start", "end", "cost", "state")
+    spans = [
+        {**dict(zip(names, span, strict=True)), "hint": "", "tokens": None, "event": 1}
+        for span in samples.SPANS
+    ]
+    return rx.el.div(
+        Waterfall.create(spans=spans, now=4_200, selected=Gallery.span, on_select=Gallery.pick_span),
+        class_name="pane col",
+        style={"height": "340px"},
+    )
+
+
+def _panes() -> rx.Component:
+    sides = [
+        rx.el.div(words, class_name="pad", tab_index=0, role="region", aria_label=words)
+        for words in ("The main pane", "Its side")
+    ]
+    return rx.el.div(
+        Tabs.create(items=LANGUAGES, current=Gallery.tab, label="Tabs", on_pick=Gallery.pick_tab),
+        Split.create(*sides, name="sample", label="Width of the side", initial=260),
+        class_name="pane col",
+        style={"height": "180px"},
+    )

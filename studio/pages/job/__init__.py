@@ -1,0 +1,8 @@
+"""One job, in tabs."""
+
+from __future__ import annotations
+
+from studio.pages.job.page import page
+from studio.pages.job.state import JobPage
+
+__all__ = ["JobPage", "page"]

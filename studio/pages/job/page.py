@@ -1,0 +1,122 @@
+"""`/p/{project}/jobs/{job}`: one job, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from studio.components.live import (
+    EventList,
+    Json,
+    LiveProgress,
+    Logs,
+    Pulse,
+    Sandbox,
+    Tabs,
+    Timeline,
+    Transcript,
+    Turns,
+    Value,
+)
+from studio.pages.job.asking import asking
+from studio.pages.job.head import head
+from studio.pages.job.receipt import receipt_tab
+from studio.pages.job.state import JobPage
+from studio.shell import Crumb, Shell, shell
+
+
+def page() -> rx.Component:
+    """Head, tabs, and what the tab shows."""
+    base = "/p/" + Shell.project_slug
+    return shell(
+        "jobs",
+        [Crumb(Shell.project_name, base), Crumb("Jobs", base + "/jobs"), Crumb(JobPage.facts.id[:8])],
+        rx.cond(
+            JobPage.is_loaded,
+            rx.fragment(
+                _watch(),
+                head(),
+                LiveProgress.create(src=JobPage.stream, key=JobPage.stream),
+                rx.cond(JobPage.facts.status == "waiting", asking()),
+                Tabs.create(
+                    items=JobPage.tabs,
+                    current=JobPage.tab,
+                    label="Job",
+                    on_pick=JobPage.pick_tab,
+                    param="tab",
+                ),
+                rx.el.div(
+                    _tab(),
+                    class_name="col grow",
+                    role="tabpanel",
+                    aria_label="Tab",
+                    style={"min_height": "0"},
+                ),
+            ),
+            rx.el.p("Loading…", class_name="skeleton"),
+        ),
+    )
+
+
+def _watch() -> rx.Component:
+    """What keeps the facts true: turns of the job's state, and its reason for waiting."""
+    return rx.fragment(
+        Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
+        rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_beat=JobPage.look)),
+    )
+
+
+def _tab() -> rx.Component:
+    return rx.match(
+        JobPage.tab,
+        (
+            "timeline",
+            Timeline.create(
+                src=JobPage.stream,
+                skill=JobPage.facts.skill,
+                csrf=Shell.csrf,
+                can_fork=Shell.can_write & JobPage.facts.is_agentic,
+                key=JobPage.stream,
+            ),
+        ),
+        ("transcript", Transcript.create(src=JobPage.stream)),
+        ("logs", Logs.create(src=JobPage.stream)),
+        ("result", _scroller("Result", _result())),
+        (
+            "inputs",
+            _scroller(
+                "Inputs",
+                Value.create(value=JobPage.inputs, schema=JobPage.input_schema, project=Shell.project_slug),
+                rx.el.h2("As JSON", style={"margin": "24px 0 8px"}),
+                Json.create(value=JobPage.inputs),
+            ),
+        ),
+        ("receipt", _scroller("Receipt", receipt_tab(JobPage.receipt))),
+        ("sandbox", Sandbox.create(src=JobPage.stream, usage=JobPage.usage, most=JobPage.most)),
+        ("events", EventList.create(src=JobPage.stream)),
+        rx.fragment(),
+    )
+
+
+def _result() -> rx.Component:
+    none = rx.cond(
+        JobPage.facts.is_over,
+        rx.el.p("This job has no result: it did not succeed.", class_name="t2"),
+        rx.el.p("The result is shown here as soon as the job has succeeded.", class_name="t2"),
+    )
+    shown = rx.fragment(
+        Value.create(
+            value=JobPage.result["value"],
+            schema=JobPage.output_schema,
+            project=Shell.project_slug,
+            outputs=JobPage.outputs,
+        ),
+        rx.el.h2("As JSON", style={"margin": "24px 0 8px"}),
+        Json.create(value=JobPage.result["value"]),
+    )
+    return rx.cond(JobPage.has_result, shown, none)
+
+
+def _scroller(label: str, *children: Any) -> rx.Component:
+    return rx.el.div(*children, class_name="scroll grow pad", tab_index=0, role="region", aria_label=label)

@@ -1,0 +1,342 @@
+"""The listings of all projects, and the project's own with what came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import reflex as rx
+
+from backend.errors import Conflict, Invalid, Missing
+from backend.marketplace import catalogue, service
+from backend.marketplace.catalogue import Wanted
+from backend.marketplace.schemas import ListingSummary
+from backend.paging import Page
+from studio import session
+from studio.components.elements import button, code, empty, framed_table, link, section, tag
+from studio.components.live import Ago, Tabs
+from studio.forms import said
+from studio.pages.marketplace import offering
+from studio.session import Act
+from studio.shell import Crumb, Shell, shell
+from studio.skills import active_skills
+from studio.wording import usd
+
+_ROWS: Final = 48
+_MOST_OWN: Final = 100
+TABS: Final = [{"id": "offers", "label": "Offers"}, {"id": "own", "label": "Yours"}]
+STATUS_WORDS: Final = {"draft": "draft", "published": "published", "taken_down": "taken down"}
+
+
+@dataclass
+class Card:
+    """A listing among others."""
+
+    slug: str
+    title: str
+    description: str
+    publisher: str
+    price: str
+    version: str
+    at: str
+    is_own: bool
+
+
+@dataclass
+class OwnRow:
+    """One of the project's own listings."""
+
+    slug: str
+    title: str
+    status: str
+    price: str
+    version: str
+    runs: str
+    callers: str
+    earned: str
+
+
+class Market(rx.State):
+    """What is offered, and what the project offers."""
+
+    tab: str = TABS[0]["id"]
+    words: str = ""
+    cards: list[Card] = []
+    own: list[OwnRow] = []
+    earned: str = ""
+    skills: list[str] = []
+    problem: str = ""
+    is_offering: bool = False
+    has_more: bool = False
+    is_loaded: bool = False
+    _limit: int = _ROWS
+
+    @rx.event
+    async def load(self):
+        """Read what the address asks for."""
+        self.reset()
+        asked = self.router.url.query_parameters
+        self.words = asked.get("q", "").strip()[:200]
+        self.tab = "own" if asked.get("tab") == "own" else "offers"
+        await self._read()
+        self.is_loaded = True
+
+    @rx.event
+    async def more(self):
+        """Show more of them."""
+        self._limit += _ROWS
+        await self._read()
+
+    @rx.event
+    def search(self, words: str):
+        """Look for a listing; what was typed just before the person went elsewhere leads nowhere."""
+        if not self.router.url.path.rstrip("/").endswith("/marketplace"):
+            return None
+        return self._go(q=words.strip(), tab="")
+
+    @rx.event
+    def pick_tab(self, tab: str):
+        """Show the offers, or the project's own."""
+        return self._go(tab=tab if tab == "own" else "", q="")
+
+    @rx.event
+    def begin(self):
+        """Show the form for an offer."""
+        self.is_offering, self.problem = True, ""
+
+    @rx.event
+    def stop(self):
+        """Offer nothing."""
+        self.is_offering = False
+
+    @rx.event
+    async def offer(self, typed: dict[str, Any]):
+        """Make a draft of an offer, and go to it."""
+        try:
+            asked = offering.asked(typed)
+            async with session.acting(self, self.project) as act:
+                made = await service.create(act.session, act.principal, asked)
+        except (Conflict, Invalid, Missing) as refused:
+            self.problem = said(refused)
+            return None
+        return rx.redirect(f"/p/{self.project}/marketplace/{made.slug}")
+
+    async def _read(self) -> None:
+        async with session.acting(self, self.project) as act:
+            if self.tab == "own":
+                page = Page(_MOST_OWN)
+                found = await catalogue.list_some(act.session, act.principal, page, Wanted(is_own=True))
+                await self._read_own(act, list(found.items))
+                return
+            wanted = Wanted(self.words or None)
+            found = await catalogue.list_some(act.session, act.principal, Page(self._limit), wanted)
+            self.cards, self.has_more = [_card(one) for one in found.items], found.next_cursor is not None
+
+    async def _read_own(self, act: Act, rows: list[ListingSummary]) -> None:
+        earned, shown = 0, []
+        for one in rows:
+            sales = await catalogue.sales(act.session, act.principal, one.slug)
+            earned += sales.earned_micros
+            shown.append(
+                OwnRow(
+                    slug=one.slug,
+                    title=one.title or one.slug,
+                    status=one.status,
+                    price=price_of(one.price_micros),
+                    version=f"v{one.version}",
+                    runs=f"{sales.succeeded:,} of {sales.runs:,}",
+                    callers=f"{sales.callers:,}",
+                    earned=usd(sales.earned_micros),
+                )
+            )
+        self.own, self.earned = shown, usd(earned)
+        self.skills = [one.full_name for one in await active_skills(act)]
+
+    def _go(self, **change: str) -> Any:
+        asked = {"q": self.words, "tab": "" if self.tab == "offers" else self.tab, **change}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return rx.redirect(f"/p/{self.project}/marketplace{'?' + query if query else ''}", replace=True)
+
+
+def price_of(micros: int) -> str:
+    """`$0.05`, or `free`."""
+    return usd(micros) if micros else "free"
+
+
+def _card(one: ListingSummary) -> Card:
+    return Card(
+        slug=one.slug,
+        title=one.title or one.slug,
+        description=one.description,
+        publisher=one.publisher,
+        price=price_of(one.price_micros),
+        version=f"v{one.version}",
+        at=one.published_at.isoformat() if one.published_at else "",
+        is_own=one.is_own,
+    )
+
+
+def page() -> rx.Component:
+    """The offers of everybody, or the project's own."""
+    return shell(
+        "marketplace",
+        [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Marketplace")],
+        rx.el.h1("Marketplace", class_name="hidden-label"),
+        rx.cond(
+            Market.is_loaded,
+            rx.fragment(
+                Tabs.create(items=TABS, current=Market.tab, label="Marketplace", on_pick=Market.pick_tab),
+                rx.el.div(
+                    rx.cond(Market.tab == "own", _own(), _offers()),
+                    role="tabpanel",
+                    aria_label="Listings",
+                    class_name="col grow",
+                    style={"min_height": "0"},
+                ),
+            ),
+            rx.el.p("Loading…", class_name="skeleton"),
+        ),
+    )
+
+
+def _offers() -> rx.Component:
+    search = rx.el.input(
+        placeholder="Find a skill…",
+        aria_label="Find a listing",
+        type="search",
+        default_value=Market.words,
+        on_change=Market.search.debounce(350),
+        class_name="in",
+        style={"max_width": "320px"},
+    )
+    return rx.cond(
+        (Market.cards.length() > 0) | (Market.words != ""),
+        rx.el.div(
+            search,
+            rx.cond(
+                Market.cards.length() > 0,
+                rx.el.div(rx.foreach(Market.cards, _card_link), class_name="cards"),
+                rx.el.p("No listing has these words.", class_name="t2"),
+            ),
+            rx.cond(Market.has_more, rx.el.div(button("Show more", on_click=Market.more))),
+            class_name="scroll grow column",
+            style={"gap": "16px"},
+        ),
+        empty(
+            "store",
+            "Nobody offers anything yet",
+            "A project offers one of its skills to all other projects of this instance, at a price for each run that "
+            "succeeds. Code, prompt and secrets stay with the project that offers it.",
+            rx.cond(
+                Shell.can_manage,
+                button("Offer a skill", icon="plus", kind="pri", on_click=Market.pick_tab("own")),
+            ),
+        ),
+    )
+
+
+def _card_link(card: rx.Var[Card]) -> rx.Component:
+    return link(
+        rx.el.div(
+            rx.el.span(card.title, class_name="strong cut grow"),
+            rx.cond(card.is_own, tag("yours", state="ok")),
+            rx.el.span(card.price, class_name="num strong"),
+            class_name="row",
+        ),
+        rx.el.p(
+            card.description, class_name="t2 two-lines", style={"margin_top": "6px", "min_height": "40px"}
+        ),
+        rx.el.div(
+            rx.el.span(card.publisher, class_name="t3 cut grow"),
+            tag(card.version),
+            rx.el.span(Ago.create(moment=card.at), class_name="t3 num"),
+            class_name="row",
+            style={"margin_top": "10px"},
+        ),
+        href="/p/" + Shell.project_slug + "/marketplace/" + card.slug,
+        class_name="card",
+        key=card.slug,
+    )
+
+
+def _own() -> rx.Component:
+    new = rx.cond(
+        Shell.can_manage & ~Market.is_offering,
+        button("Offer a skill", icon="plus", kind="pri", on_click=Market.begin),
+    )
+    return rx.el.div(
+        rx.cond(
+            Market.is_offering,
+            section("Offer a skill", offering.form(Market.skills, Market.offer, Market.stop, Market.problem)),
+        ),
+        section(
+            "What this project offers",
+            rx.cond(Market.own.length() > 0, rx.fragment(_earned(), _own_table()), _none_offered()),
+            actions=[new],
+        ),
+        class_name="scroll grow column",
+    )
+
+
+def _earned() -> rx.Component:
+    return rx.el.p(
+        "Earned so far: ",
+        rx.el.span(Market.earned, class_name="strong num"),
+        class_name="t2",
+        style={"margin_bottom": "10px"},
+    )
+
+
+def _none_offered() -> rx.Component:
+    return rx.fragment(
+        rx.el.p(
+            "Nothing yet. An offer begins as a draft that nobody else sees; publish it when it is as it should be. "
+            "Offering needs an admin of the project.",
+            class_name="t2",
+            style={"max_width": "62ch", "margin_bottom": "12px"},
+        ),
+        code(
+            'curl "$PURAS/v1/marketplace/listings" -H "Authorization: Bearer $PURAS_API_KEY" \\\n'
+            "  -H 'Content-Type: application/json' \\\n"
+            '  -d \'{"slug": "shouter", "skill": "shout", "price_micros": 50000, "follows_active": true}\''
+        ),
+    )
+
+
+def _own_table() -> rx.Component:
+    columns = [
+        ("Listing", "30%", ""),
+        ("Status", "14%", ""),
+        ("Price", "12%", "num"),
+        ("Version", "10%", ""),
+        ("Succeeded", "12%", "num"),
+        ("Callers", "10%", "num"),
+        ("Earned", "12%", "num"),
+    ]
+    return framed_table("Own listings", columns, rx.foreach(Market.own, _own_row))
+
+
+def _own_row(row: rx.Var[OwnRow]) -> rx.Component:
+    state = rx.match(row.status, *STATUS_WORDS.items(), "")
+    return rx.el.tr(
+        rx.el.td(
+            link(
+                row.title,
+                href="/p/" + Shell.project_slug + "/marketplace/" + row.slug,
+                class_name="whole cut",
+            ),
+            title=row.slug,
+        ),
+        rx.el.td(
+            rx.cond(
+                row.status == "published", tag("published", state="ok"), rx.el.span(state, class_name="t2")
+            )
+        ),
+        rx.el.td(row.price, class_name="num"),
+        rx.el.td(tag(row.version)),
+        rx.el.td(row.runs, class_name="num t2"),
+        rx.el.td(row.callers, class_name="num t2"),
+        rx.el.td(row.earned, class_name="num"),
+        key=row.slug,
+    )

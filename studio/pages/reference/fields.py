@@ -1,0 +1,77 @@
+"""What a schema takes, as rows of a table: one for each field, those of objects and lists within after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+_MOST_DEPTH: Final = 6
+_RULES: Final = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "pattern": "matches {}",
+    "format": "{}",
+    "multipleOf": "a multiple of {}",
+}
+
+
+@dataclass
+class FieldRow:
+    """A field of the inputs or of the result."""
+
+    path: str
+    """`customer.name`, `pages[].image`."""
+    type: str
+    is_required: bool
+    description: str
+    rules: str
+
+
+def rows_of(schema: dict[str, Any]) -> list[FieldRow]:
+    """The fields of an object."""
+    return list(_rows(schema, "", _MOST_DEPTH))
+
+
+def _rows(schema: dict[str, Any], before: str, depth: int) -> Iterator[FieldRow]:
+    required = schema.get("required", [])
+    for name, one in schema.get("properties", {}).items():
+        if not isinstance(one, dict):
+            continue
+        path = before + name
+        yield FieldRow(path, type_of(one), name in required, str(one.get("description", "")), _rules(one))
+        inner, suffix = one, "."
+        while isinstance(inner.get("items"), dict):
+            inner, suffix = inner["items"], f"[]{suffix}"
+        if depth > 1:
+            yield from _rows(inner, path + suffix, depth - 1)
+
+
+def type_of(schema: dict[str, Any]) -> str:
+    """`integer`, `image`, `string[]`, `"small" | "large"`."""
+    if schema.get("enum"):
+        return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
+    if "const" in schema:
+        return json.dumps(schema["const"], ensure_ascii=False)
+    named = schema.get("type") or ("object" if "properties" in schema else "any")
+    if isinstance(named, list):
+        return " | ".join(named)
+    if named == "array":
+        items = schema.get("items")
+        inner = type_of(items) if isinstance(items, dict) else "any"
+        return f"({inner})[]" if " | " in inner else f"{inner}[]"
+    return str(named)
+
+
+def _rules(schema: dict[str, Any]) -> str:
+    said = [words.format(schema[name]) for name, words in _RULES.items() if name in schema]
+    if "default" in schema:
+        said.append(f"default {json.dumps(schema['default'], ensure_ascii=False)}")
+    return ", ".join(said)

@@ -1,0 +1,289 @@
+"""The skills on the left, what one takes and gives in the middle, its call in code and a try of it on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from studio import session
+from studio.calls import of_skill, path_of
+from studio.components.elements import (
+    code,
+    empty,
+    framed_table,
+    link,
+    link_button,
+    note,
+    section,
+    tag,
+    way_out,
+)
+from studio.components.live import Copy, SchemaForm, Tabs
+from studio.components.snippets import LANGUAGES
+from studio.pages.reference.fields import FieldRow, rows_of
+from studio.running import Running, outcome
+from studio.shell import Crumb, Shell, shell
+from studio.skills import SkillView, active_skills
+
+
+class Reference(Running, rx.State):
+    """How the skills of a project are called."""
+
+    skills: list[SkillView] = []
+    current: SkillView = SkillView(name="")
+    path: str = ""
+    takes: list[FieldRow] = []
+    gives: list[FieldRow] = []
+    texts: dict[str, str] = {}
+    language: str = LANGUAGES[0]["id"]
+    is_trying: bool = False
+    is_loaded: bool = False
+
+    @rx.event
+    async def load(self):
+        """Show the skill of the address; without one the first."""
+        language = self.language
+        self.reset()
+        async with session.acting(self, self.project) as act:
+            self.skills = await active_skills(act)
+        asked = self.router.url.query_parameters.get("skill", "")
+        found = [one for one in self.skills if one.full_name == asked] or self.skills
+        if found:
+            self._take(found[0])
+        self.language = language
+        self.is_loaded = True
+
+    @rx.event
+    def pick_language(self, language: str):
+        """Show the call in one language."""
+        self.language = language
+
+    @rx.event
+    def begin(self):
+        """Show the form."""
+        self.is_trying = True
+
+    @rx.event
+    def stop(self):
+        """Show the code again."""
+        self.is_trying = False
+
+    @rx.event
+    async def start(self, inputs: dict[str, Any]):
+        """Run the skill with these inputs."""
+        await self._begin_run({"skill": self.current.full_name, "inputs": inputs})
+
+    def _take(self, skill: SkillView) -> None:
+        self.current, self.path = skill, path_of(skill)
+        self.takes, self.gives = rows_of(skill.input_schema), rows_of(skill.output_schema)
+        self.texts = of_skill(session.instance().settings.url, skill)
+
+
+def page() -> rx.Component:
+    """The reference of a project."""
+    base = "/p/" + Shell.project_slug
+    return shell(
+        "api",
+        [Crumb(Shell.project_name, base), Crumb("API reference")],
+        rx.el.h1("API reference", class_name="hidden-label"),
+        rx.cond(
+            Reference.is_loaded,
+            rx.cond(
+                Reference.skills.length() > 0,
+                rx.el.div(_skills(), _docs(), _code(), class_name="reference"),
+                empty(
+                    "braces",
+                    "No skill to call yet",
+                    "Each published skill has an endpoint of its own, with the types of its inputs and of its result.",
+                    link_button("Publish your first skills", href=base, icon="upload", kind="pri"),
+                ),
+            ),
+            rx.el.p("Loading…", class_name="skeleton"),
+        ),
+    )
+
+
+def _skills() -> rx.Component:
+    return rx.el.nav(
+        rx.el.div("Skills", class_name="cap", style={"padding": "4px 8px"}),
+        rx.foreach(Reference.skills, _skill_link),
+        rx.el.div("Everything else", class_name="cap", style={"padding": "16px 8px 4px"}),
+        way_out(
+            rx.el.span("These skills as OpenAPI", class_name="cut grow"),
+            href="/v1/projects/" + Shell.project_slug + "/openapi.json",
+            class_name="nav",
+        ),
+        way_out(
+            rx.el.span("The whole API as OpenAPI", class_name="cut grow"),
+            href="/openapi.json",
+            class_name="nav",
+        ),
+        link("Keys", href="/p/" + Shell.project_slug + "/settings?tab=keys", class_name="nav"),
+        class_name="skills scroll",
+        aria_label="Skills",
+    )
+
+
+def _skill_link(one: rx.Var[SkillView]) -> rx.Component:
+    return link(
+        rx.el.span(one.full_name, class_name="cut grow"),
+        href="/p/" + Shell.project_slug + "/api?skill=" + one.full_name,
+        class_name="nav",
+        key=one.full_name,
+        title=one.description,
+        custom_attrs={"aria-current": rx.cond(one.full_name == Reference.current.full_name, "page", "false")},
+    )
+
+
+def _docs() -> rx.Component:
+    one = Reference.current
+    return rx.el.div(
+        rx.el.div(
+            rx.el.div(
+                rx.el.h2(rx.cond(one.title != "", one.title, one.full_name), class_name="big"),
+                tag(one.version),
+                tag(one.kind),
+                class_name="row",
+            ),
+            rx.el.p(one.description, class_name="t2", style={"max_width": "72ch"}),
+            rx.el.div(
+                tag("POST", state="ok"),
+                rx.el.span(Reference.path, class_name="mono cut"),
+                Copy.create(text=Reference.path, label="Copy the path", bare=True),
+                class_name="row endpoint",
+            ),
+        ),
+        section("It takes", _fields("What it takes", Reference.takes, "It takes nothing.")),
+        section("It gives", _fields("What it gives", Reference.gives, "Its result has no schema.")),
+        section("Good to know", _rules()),
+        class_name="scroll docs",
+        tab_index=0,
+        role="region",
+        aria_label="Reference",
+    )
+
+
+def _fields(label: str, rows: rx.Var[list[FieldRow]], none: str) -> rx.Component:
+    columns = [("Field", "30%", ""), ("Type", "24%", ""), ("What it is", "46%", "")]
+    return rx.cond(
+        rows.length() > 0,
+        framed_table(label, columns, rx.foreach(rows, _field)),
+        rx.el.p(none, class_name="t2"),
+    )
+
+
+def _field(row: rx.Var[FieldRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(
+            rx.el.span(row.path, class_name="mono strong"),
+            rx.cond(row.is_required, rx.fragment(), rx.el.span(" optional", class_name="t3")),
+        ),
+        rx.el.td(rx.el.span(row.type, class_name="mono"), class_name="t2"),
+        rx.el.td(
+            row.description,
+            rx.cond((row.description != "") & (row.rules != ""), rx.el.br()),
+            rx.el.span(row.rules, class_name="t3"),
+        ),
+        key=row.path,
+    )
+
+
+def _rules() -> rx.Component:
+    lines = (
+        (
+            "The answer",
+            "is the job when it has ended, or as it stands after ?timeout= seconds, at most 55: see its status.",
+        ),
+        ("Twice", "does not run twice with the same Idempotency-Key."),
+        ("A version", "stays with ?version=; without it the active one runs."),
+        ("Files", "are paths of the project's drive, addresses, or data in base64."),
+        (
+            "Refusals",
+            "say in detail what is wrong and what to do; 422 names the field, 402 the money that is missing.",
+        ),
+    )
+    return rx.el.dl(
+        *[part for name, words in lines for part in (rx.el.dt(name), rx.el.dd(words))], class_name="kv"
+    )
+
+
+def _code() -> rx.Component:
+    return rx.el.div(
+        rx.cond(
+            Reference.is_trying,
+            _try(),
+            rx.fragment(
+                rx.el.div(
+                    rx.el.span("Call it", class_name="grow"),
+                    rx.el.button(
+                        "Try it",
+                        type="button",
+                        class_name="btn pri small",
+                        on_click=Reference.begin,
+                        custom_attrs={"data-key": "y"},
+                    ),
+                    class_name="pane-head",
+                ),
+                Tabs.create(
+                    items=LANGUAGES,
+                    current=Reference.language,
+                    label="Language",
+                    on_pick=Reference.pick_language,
+                ),
+                rx.el.div(
+                    code(Reference.texts[Reference.language], is_bare=True),
+                    rx.el.p(
+                        "The key stands in the environment as PURAS_API_KEY. ",
+                        link("Make one", href="/p/" + Shell.project_slug + "/settings?tab=keys"),
+                        ".",
+                        class_name="t3 pad",
+                    ),
+                    class_name="scroll grow",
+                    tab_index=0,
+                    role="region",
+                    aria_label="Code",
+                ),
+            ),
+        ),
+        class_name="col call-it",
+    )
+
+
+def _try() -> rx.Component:
+    return rx.fragment(
+        rx.el.div(
+            rx.el.span("Try ", Reference.current.full_name, class_name="grow"),
+            rx.el.button("Back to the code", type="button", class_name="btn small", on_click=Reference.stop),
+            class_name="pane-head",
+        ),
+        rx.cond(
+            Reference.problem != "",
+            note(Reference.problem, state="fail", style={"margin": "12px 16px 0"}),
+        ),
+        rx.el.div(
+            SchemaForm.create(
+                schema=Reference.current.input_schema,
+                value={},
+                rev=0,
+                errors=Reference.errors,
+                project=Shell.project_slug,
+                csrf=Shell.csrf,
+                busy=Reference.is_busy,
+                on_run=Reference.start,
+                key=Reference.path,
+            ),
+            class_name="col half",
+        ),
+        rx.el.div(
+            outcome(
+                Reference,
+                Reference.current.output_schema,
+                rx.el.p(
+                    "A try is an ordinary job of the active version, paid by this project.",
+                    class_name="t3 pad",
+                ),
+            ),
+            class_name="col half",
+        ),
+    )

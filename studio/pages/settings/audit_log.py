@@ -1,0 +1,211 @@
+"""Who did what in the project, newest first; the filters live in the address."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+from urllib.parse import urlencode
+
+import reflex as rx
+
+from backend.auth import audit
+from backend.auth.audit import AuditFilter
+from backend.auth.principal import Role
+from backend.auth.tables import AuditRow
+from backend.paging import Page
+from studio import session
+from studio.components.elements import button, framed_table, section
+from studio.components.live import Ago
+from studio.forms import text
+from studio.pages.settings.for_roles import for_admins
+from studio.shell import Shell
+
+_PAGE_ROWS = 50
+_MOST_ROWS = 500
+_MOST_FACTS_CHARACTERS = 300
+_ACTIONS = {
+    "": "Every act",
+    "api_key": "API keys",
+    "member": "Members",
+    "secret": "Secrets",
+    "provider_key": "Keys for models",
+    "webhook": "Webhooks",
+    "schedule": "Schedules",
+    "budget": "Budgets",
+    "wallet": "The wallet",
+    "deployment": "Deployments",
+    "draft": "Working copies",
+    "drive": "The drive",
+    "job": "Jobs",
+    "eval": "Evals",
+    "listing": "Listings",
+    "memory": "The memory",
+    "limits": "Limits",
+    "project": "The project",
+}
+
+
+@dataclass
+class ActRow:
+    """What the list shows of an act."""
+
+    id: str
+    actor: str
+    action: str
+    target: str
+    facts: str
+    request: str
+    at: str
+
+
+class AuditLog(rx.State):
+    """The audit of a project."""
+
+    rows: list[ActRow] = []
+    actor: str = ""
+    action: str = ""
+    since: str = ""
+    """A day; empty: from the beginning."""
+    next_cursor: str = ""
+    is_loaded: bool = False
+
+    @rx.event
+    async def load(self):
+        """Read the acts that the address asks for, where the person may."""
+        self.reset()
+        asked = self.router.url.query_parameters
+        self.actor, self.action = asked.get("actor", "")[:200], asked.get("action", "")[:100]
+        self.since = _day(asked.get("since", ""))
+        await self._read()
+        self.is_loaded = True
+
+    @rx.event
+    async def more(self):
+        """Read the next page."""
+        await self._read()
+
+    @rx.event
+    def narrow(self, typed: dict[str, Any]):
+        """The same page with these filters in its address."""
+        asked = {name: text(typed, name) for name in ("actor", "action", "since")}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return rx.redirect(f"/p/{self.project}/settings/audit{'?' + query if query else ''}", replace=True)
+
+    async def _read(self) -> None:
+        which = AuditFilter(
+            actor=self.actor or None,
+            action=self.action or None,
+            since=datetime.combine(date.fromisoformat(self.since), time(), UTC) if self.since else None,
+        )
+        async with session.acting(self, self.project) as act:
+            if act.principal.role < Role.ADMIN:
+                return
+            page = Page(_PAGE_ROWS, self.next_cursor or None)
+            found = await audit.list_rows(act.session, act.principal, which, page)
+        self.rows = [*self.rows, *map(_row, found.items)]
+        self.next_cursor = (found.next_cursor or "") if len(self.rows) < _MOST_ROWS else ""
+
+
+def _day(asked: str) -> str:
+    try:
+        return date.fromisoformat(asked).isoformat()
+    except ValueError:
+        return ""
+
+
+def _row(row: AuditRow) -> ActRow:
+    facts = ", ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in row.facts.items()
+    )
+    return ActRow(
+        id=str(row.id),
+        actor=row.actor,
+        action=row.action,
+        target=row.target,
+        facts=facts[:_MOST_FACTS_CHARACTERS],
+        request=row.request_id,
+        at=row.at.isoformat(),
+    )
+
+
+def pane() -> rx.Component:
+    """The filters and the acts."""
+    shown = section(
+        "Audit log",
+        _filters(),
+        rx.cond(
+            AuditLog.rows.length() > 0,
+            rx.fragment(
+                _list(),
+                rx.cond(
+                    AuditLog.next_cursor != "",
+                    rx.el.div(button("Show more", on_click=AuditLog.more), style={"margin_top": "10px"}),
+                ),
+            ),
+            rx.el.p("No act matches these filters.", class_name="t2"),
+        ),
+    )
+    return for_admins(AuditLog.is_loaded, shown, "read its audit")
+
+
+def _filters() -> rx.Component:
+    return rx.el.form(
+        rx.el.select(
+            *[rx.el.option(label, value=action) for action, label in _ACTIONS.items()],
+            name="action",
+            default_value=AuditLog.action,
+            aria_label="Acts on",
+            class_name="in",
+        ),
+        rx.el.input(
+            name="actor",
+            default_value=AuditLog.actor,
+            placeholder="user:ada@example.org",
+            aria_label="By whom",
+            max_length=200,
+            auto_complete="off",
+            class_name="in mono",
+            style={"max_width": "240px"},
+        ),
+        rx.el.label(
+            rx.el.span("since", class_name="t2"),
+            rx.el.input(
+                name="since",
+                default_value=AuditLog.since,
+                type="date",
+                class_name="in",
+                style={"max_width": "160px"},
+            ),
+            class_name="row",
+        ),
+        button("Filter", type="submit"),
+        on_submit=AuditLog.narrow,
+        key=Shell.project_slug + AuditLog.action + AuditLog.actor + AuditLog.since,
+        class_name="row wrap",
+        style={"margin_bottom": "12px"},
+    )
+
+
+def _list() -> rx.Component:
+    columns = [
+        ("Who", "22%", ""),
+        ("Did", "18%", ""),
+        ("To what", "22%", ""),
+        ("Details", "25%", ""),
+        ("When", "13%", "num"),
+    ]
+    return framed_table("Audit log", columns, rx.foreach(AuditLog.rows, _act))
+
+
+def _act(row: rx.Var[ActRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(row.actor, title=row.actor),
+        rx.el.td(row.action, class_name="mono", title=row.action),
+        rx.el.td(row.target, class_name="mono t2", title=row.target),
+        rx.el.td(row.facts, class_name="t2", title=row.facts),
+        rx.el.td(Ago.create(moment=row.at), class_name="num t3", title=row.request),
+        key=row.id,
+    )

@@ -1,0 +1,288 @@
+"""The log of one webhook: what it was and will be sent, how it answered, and sending it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, get_args
+from uuid import UUID
+
+import reflex as rx
+
+from backend.auth.principal import Role
+from backend.clock import now
+from backend.errors import Conflict, Missing
+from backend.paging import Page
+from backend.webhooks import deliveries
+from backend.webhooks.schemas import DeliveryStatus
+from backend.webhooks.tables import WebhookDelivery
+from studio import session
+from studio.components.elements import button, code, framed_table, note, status
+from studio.components.live import Ago
+from studio.forms import said
+from studio.wording import duration
+
+_PAGE_ROWS: Final = 25
+_MOST_ROWS: Final = 200
+_STATES: Final = {"pending": "queued", "delivered": "succeeded", "given_up": "failed"}
+"""As the states of a job they are drawn: waits to be sent, taken, given up."""
+_WORDS: Final = {"": "All", "pending": "Pending", "delivered": "Delivered", "given_up": "Given up"}
+
+
+@dataclass
+class DeliveryRow:
+    """What the log shows of a delivery."""
+
+    id: str
+    event: str
+    state: str
+    told: str
+    """What became of the last try, in words."""
+    attempts: int
+    next_at: str
+    """In how long it is tried again; empty: not."""
+    created_at: str
+
+
+@dataclass
+class DeliveryView:
+    """A delivery that is looked into."""
+
+    id: str = ""
+    request: str = ""
+    answer: str = ""
+    error: str = ""
+    took: str = ""
+    attempted_at: str = ""
+
+
+class Deliveries(rx.State):
+    """The log of the webhook that is open."""
+
+    webhook_id: str = ""
+    """Empty: none is open."""
+    status: str = ""
+    rows: list[DeliveryRow] = []
+    has_more: bool = False
+    shown: DeliveryView = DeliveryView()
+    problem: str = ""
+    _limit: int = _PAGE_ROWS
+
+    @rx.event
+    async def load(self):
+        """Open the log that the address names."""
+        self.reset()
+        asked = self.router.url.query_parameters.get("webhook", "")
+        if asked:
+            await self._open(asked)
+
+    @rx.event
+    def open(self, webhook_id: str):
+        """Show the log of one webhook, and name it in the address."""
+        return rx.redirect(f"/p/{self.project}/settings/webhooks?webhook={webhook_id}", replace=True)
+
+    @rx.event
+    def close(self):
+        """Show none."""
+        return rx.redirect(f"/p/{self.project}/settings/webhooks", replace=True)
+
+    @rx.event
+    async def refresh(self):
+        """Read it anew, for as long as somebody looks."""
+        if self.webhook_id:
+            await self._read()
+
+    @rx.event
+    async def more(self):
+        """Show older ones."""
+        self._limit = min(self._limit + _PAGE_ROWS, _MOST_ROWS)
+        await self._read()
+
+    @rx.event
+    async def pick(self, status: str):
+        """Show those of one state; the empty one is all."""
+        self.status = status if status in _WORDS else ""
+        await self._read()
+
+    @rx.event
+    async def look(self, delivery_id: str):
+        """Show request and answer of one, or put them away."""
+        if self.shown.id == delivery_id:
+            self.shown = DeliveryView()
+            return
+        async with session.acting(self, self.project) as act:
+            webhook_id = UUID(self.webhook_id)
+            found = await deliveries.get(act.session, act.principal, webhook_id, UUID(delivery_id))
+        self.shown = _view(found)
+
+    @rx.event
+    async def redeliver(self, delivery_id: str):
+        """Send one again, now."""
+        self.problem = ""
+        try:
+            async with session.acting(self, self.project) as act:
+                webhook_id = UUID(self.webhook_id)
+                await deliveries.redeliver(act.session, act.principal, webhook_id, UUID(delivery_id))
+        except (Conflict, Missing) as refused:
+            self.problem = said(refused)
+        await self._read()
+
+    async def _open(self, webhook_id: str) -> None:
+        try:
+            self.webhook_id = str(UUID(webhook_id))
+            await self._read()
+        except (Missing, ValueError):
+            self.webhook_id = ""
+
+    async def _read(self) -> None:
+        asked: DeliveryStatus | None = next(
+            (one for one in get_args(DeliveryStatus) if one == self.status), None
+        )
+        async with session.acting(self, self.project) as act:
+            if act.principal.role < Role.DEVELOPER:
+                self.webhook_id = ""
+                return
+            found = await deliveries.list_some(
+                act.session, act.principal, UUID(self.webhook_id), Page(self._limit), status=asked
+            )
+        rows = [_row(one) for one in found.items]
+        if rows != self.rows:
+            self.rows = rows
+        self.has_more = found.next_cursor is not None and self._limit < _MOST_ROWS
+
+
+def _row(one: WebhookDelivery) -> DeliveryRow:
+    return DeliveryRow(
+        id=str(one.id),
+        event=one.event,
+        state=_STATES[one.status],
+        told=one.error or (f"HTTP {one.response_code}" if one.response_code else ""),
+        attempts=one.attempts,
+        next_at=_in(one),
+        created_at=one.created_at.isoformat(),
+    )
+
+
+def _in(one: WebhookDelivery) -> str:
+    if one.status != "pending":
+        return ""
+    seconds = (one.next_at - now()).total_seconds()
+    return f"in {duration(seconds)}" if seconds > 1 else "now"
+
+
+def _view(one: WebhookDelivery) -> DeliveryView:
+    return DeliveryView(
+        id=str(one.id),
+        request=_pretty(one.body),
+        answer="\n".join(
+            part
+            for part in (f"HTTP {one.response_code}" if one.response_code else "", one.response or "")
+            if part
+        ),
+        error=one.error or "",
+        took=duration(one.duration_ms / 1000) if one.duration_ms is not None else "",
+        attempted_at=one.attempted_at.isoformat() if one.attempted_at else "",
+    )
+
+
+def _pretty(body: str) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body
+
+
+def log_of() -> rx.Component:
+    """The log of the webhook that is open."""
+    return rx.el.div(
+        rx.el.div(
+            *[
+                rx.el.button(
+                    word,
+                    type="button",
+                    on_click=Deliveries.pick(state),
+                    custom_attrs={"aria-pressed": rx.cond(Deliveries.status == state, "true", "false")},
+                )
+                for state, word in _WORDS.items()
+            ],
+            class_name="seg",
+            role="group",
+            aria_label="Deliveries that are",
+            style={"align_self": "flex-start"},
+        ),
+        rx.cond(Deliveries.problem != "", note(Deliveries.problem, state="fail")),
+        rx.cond(
+            Deliveries.rows.length() > 0,
+            _list(),
+            rx.el.p("Nothing was sent to it yet. Send a test to see whether it listens.", class_name="t2"),
+        ),
+        rx.cond(Deliveries.has_more, rx.el.div(button("Show more", on_click=Deliveries.more))),
+        class_name="col",
+        style={"gap": "8px", "margin_top": "6px"},
+    )
+
+
+def _list() -> rx.Component:
+    columns = [
+        ("Status", "36%", ""),
+        ("Event", "20%", ""),
+        ("Tries", "8%", "num"),
+        ("Next", "12%", "num"),
+        ("Written", "12%", "num"),
+        (rx.el.span("Actions", class_name="hidden-label"), "22%", "num"),
+    ]
+    return framed_table("Deliveries", columns, rx.foreach(Deliveries.rows, _delivery))
+
+
+def _delivery(row: rx.Var[DeliveryRow]) -> rx.Component:
+    is_shown = Deliveries.shown.id == row.id
+    word = rx.match(
+        row.state, ("succeeded", "Delivered"), ("failed", "Given up"), ("queued", "Pending"), "Pending"
+    )
+    return rx.fragment(
+        rx.el.tr(
+            rx.el.td(status(row.state, row.told, word=word)),
+            rx.el.td(row.event, class_name="mono"),
+            rx.el.td(row.attempts, class_name="num"),
+            rx.el.td(row.next_at, class_name="num t2"),
+            rx.el.td(Ago.create(moment=row.created_at), class_name="num t3"),
+            rx.el.td(
+                rx.el.span(
+                    button(
+                        "Look",
+                        kind="small",
+                        on_click=Deliveries.look(row.id),
+                        aria_expanded=rx.cond(is_shown, "true", "false"),
+                    ),
+                    button("Redeliver", kind="small", on_click=Deliveries.redeliver(row.id)),
+                    class_name="row acts",
+                ),
+                class_name="num",
+            ),
+        ),
+        rx.cond(is_shown, rx.el.tr(rx.el.td(_looked_into(), col_span=6, class_name="looked"))),
+        key=row.id,
+    )
+
+
+def _looked_into() -> rx.Component:
+    shown = Deliveries.shown
+    return rx.el.div(
+        rx.el.div(rx.el.h3("Request", class_name="cap"), code(shown.request)),
+        rx.el.div(
+            rx.el.h3("Answer", class_name="cap"),
+            rx.cond(shown.answer != "", code(shown.answer), rx.el.p("None.", class_name="t2")),
+            rx.cond(shown.error != "", note(shown.error, state="fail", style={"margin_top": "8px"})),
+            rx.cond(
+                shown.attempted_at != "",
+                rx.el.p(
+                    "Tried ",
+                    Ago.create(moment=shown.attempted_at),
+                    rx.cond(shown.took != "", "; it took " + shown.took, ""),
+                    ".",
+                    class_name="t3",
+                ),
+            ),
+        ),
+        class_name="two",
+    )

@@ -1,0 +1,76 @@
+"""The first secret, key, webhook or schedule from code, where a section of the settings has none yet."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import reflex as rx
+
+from studio import session
+from studio.calls import of_route
+from studio.components.snippets import LANGUAGES, snippets
+from studio.shell import Shell
+from studio.skills import SkillView, active_skills
+from studio.wording import sample_inputs
+
+
+class FromCode(rx.State):
+    """What the section of the address can be told from code."""
+
+    texts: dict[str, str] = {}
+    languages: list[dict[str, str]] = []
+    language: str = LANGUAGES[0]["id"]
+
+    @rx.event
+    async def load(self):
+        """Write the texts of the section, with the names of the project's own skill."""
+        section: str = self.section
+        skill = SkillView(name="my-skill")
+        if section == "schedules":
+            async with session.acting(self, self.project) as act:
+                skill = next(iter(await active_skills(act)), skill)
+        self.texts = _texts(section, session.instance().settings.url, skill)
+        self.languages = [one for one in LANGUAGES if one["id"] in self.texts]
+        if self.language not in self.texts:
+            self.language = LANGUAGES[0]["id"]
+
+    @rx.event
+    def pick(self, language: str):
+        """Show it in one language."""
+        self.language = language
+
+
+def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
+    secret = {"name": "STRIPE_KEY", "value": "…"}
+    bodies: dict[str, Any] = {
+        "keys": {"name": "website", "scopes": ["jobs:write", "jobs:read"], "daily_cap_micros": 2_000_000},
+        "webhooks": {"url": "https://app.example.org/puras", "events": ["job.succeeded", "job.failed"]},
+        "schedules": {
+            "name": "Each morning",
+            "skill": skill.full_name,
+            "inputs": json.loads(sample_inputs(skill.input_schema, [one.inputs for one in skill.examples])),
+            "cron": "30 9 * * mon-fri",
+            "time_zone": "Europe/Berlin",
+        },
+    }
+    if section == "secrets":
+        return of_route(origin, "PUT", "/v1/secrets", secret, tool="set_secret", arguments=secret)
+    if section not in bodies:
+        return {}
+    path = "/v1/api-keys" if section == "keys" else f"/v1/{section}"
+    return of_route(origin, "POST", path, bodies[section])
+
+
+def none_yet(*text: Any) -> rx.Component:
+    """What the section is for, and how its first one is made from code."""
+    return rx.el.div(
+        rx.el.p(*text, class_name="t2", style={"max_width": "68ch", "margin_bottom": "14px"}),
+        rx.cond(
+            Shell.can_write & (FromCode.texts.length() > 0),
+            rx.fragment(
+                rx.el.div("Or from your code", class_name="cap", style={"margin_bottom": "6px"}),
+                snippets(FromCode.texts, FromCode.language, FromCode.pick, FromCode.languages),
+            ),
+        ),
+    )

@@ -1,0 +1,143 @@
+"""What the moments of one schedule come to: those to come, and those that were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import reflex as rx
+
+from backend.clock import now
+from backend.errors import Missing
+from backend.paging import Page
+from backend.schedules import runs, service
+from backend.schedules.schemas import ComingAnswer, RunAnswer
+from studio import session
+from studio.components.elements import framed_table, link, status
+from studio.components.live import Ago, Pulse
+from studio.pages.settings.schedule_form import SHOWN, told
+
+REFRESH_S: Final = 3
+_LAST_SHOWN: Final = 20
+_WORDS: Final = {"skipped": "Skipped", "missed": "Missed", "refused": "Refused", "submitted": "Submitted"}
+_STATES: Final = {
+    "skipped": "cancelled",
+    "missed": "cancelled",
+    "refused": "failed",
+    "submitted": "succeeded",
+}
+"""As the states of a job those are drawn that have none."""
+
+
+@dataclass
+class RunRow:
+    """What one moment came to."""
+
+    id: str
+    state: str
+    word: str
+    reason: str
+    job: str
+    """Address of its job; empty: there is none."""
+    by_hand: bool
+    due_at: str
+
+
+class ScheduleRuns(rx.State):
+    """The moments of the schedule that is open."""
+
+    schedule_id: str = ""
+    """Empty: none is open."""
+    coming: list[str] = []
+    rows: list[RunRow] = []
+
+    @rx.event
+    async def load(self):
+        """Open the schedule that the address names."""
+        self.reset()
+        asked = self.router.url.query_parameters.get("schedule", "")
+        if asked:
+            await self._open(asked)
+
+    @rx.event
+    def open(self, schedule_id: str):
+        """Show the moments of one schedule, and name it in the address."""
+        return rx.redirect(f"/p/{self.project}/settings/schedules?schedule={schedule_id}", replace=True)
+
+    @rx.event
+    def close(self):
+        """Show none."""
+        return rx.redirect(f"/p/{self.project}/settings/schedules", replace=True)
+
+    @rx.event
+    async def refresh(self):
+        """Read them anew."""
+        if self.schedule_id:
+            await self._open(self.schedule_id)
+
+    async def _open(self, schedule_id: str) -> None:
+        try:
+            wanted = UUID(schedule_id)
+            async with session.acting(self, self.project) as act:
+                found = await service.get(act.session, act.principal, wanted)
+                last = await runs.list_some(act.session, act.principal, wanted, Page(_LAST_SHOWN))
+        except (Missing, ValueError):
+            self.schedule_id = ""
+            return
+        self.schedule_id = schedule_id
+        clock = service.read(found.cron, found.time_zone)
+        coming = ComingAnswer.first(clock, SHOWN, now()) if found.enabled else []
+        self.coming = [told(one.at, found.time_zone) for one in coming]
+        rows = [_row(one, self.project) for one in last.items]
+        if rows != self.rows:
+            self.rows = rows
+
+
+def _row(run: RunAnswer, project: str) -> RunRow:
+    return RunRow(
+        id=str(run.id),
+        state=run.job_status or _STATES[run.outcome],
+        word=(run.job_status or "").capitalize() or _WORDS[run.outcome],
+        reason=run.reason,
+        job=f"/p/{project}/jobs/{run.job_id}" if run.job_id and run.job_status else "",
+        by_hand=run.by_hand,
+        due_at=run.due_at.isoformat(),
+    )
+
+
+def runs_of() -> rx.Component:
+    """The moments of the schedule that is open."""
+    columns = [("What came of it", "58%", ""), ("Job", "18%", ""), ("Due", "24%", "num")]
+    return rx.el.div(
+        Pulse.create(seconds=REFRESH_S, on_beat=ScheduleRuns.refresh),
+        rx.cond(
+            ScheduleRuns.coming.length() > 0,
+            rx.el.div(
+                rx.el.span("Next", class_name="cap"),
+                rx.el.ol(
+                    rx.foreach(ScheduleRuns.coming, lambda at: rx.el.li(at, class_name="num")),
+                    class_name="moments",
+                    aria_label="Next runs",
+                ),
+            ),
+        ),
+        rx.cond(
+            ScheduleRuns.rows.length() > 0,
+            framed_table("Last runs", columns, rx.foreach(ScheduleRuns.rows, _run)),
+            rx.el.p("It has not come yet.", class_name="t2"),
+        ),
+        class_name="col",
+        style={"gap": "8px", "margin_top": "6px"},
+    )
+
+
+def _run(row: rx.Var[RunRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(status(row.state, row.reason, word=row.word)),
+        rx.el.td(
+            rx.cond(row.job != "", link("open it", href=row.job, class_name="whole"), "none"), class_name="t2"
+        ),
+        rx.el.td(Ago.create(moment=row.due_at), class_name="num t3"),
+        key=row.id,
+    )

@@ -1,0 +1,250 @@
+"""The secrets of the project and of its skillpacks; a value is written, and never shown again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from backend.auth.principal import Role
+from backend.errors import Conflict, Invalid, Missing
+from backend.secrets import service
+from backend.secrets.schemas import SecretAsked
+from backend.secrets.tables import Secret
+from backend.skillpacks import service as skillpacks
+from studio import session
+from studio.components.elements import button, field, framed_table, note, section
+from studio.components.live import Ago, Confirm
+from studio.forms import parsed, said, text
+from studio.pages.settings.for_roles import for_developers
+from studio.pages.settings.from_code import none_yet
+from studio.session import Act
+
+
+@dataclass
+class SecretRow:
+    """What the list shows of a secret."""
+
+    name: str
+    skillpack: str
+    """Slug of the one that has it to itself; empty: the whole project has it."""
+    updated_at: str
+    updated_by: str
+
+
+class Secrets(rx.State):
+    """The secrets of a project."""
+
+    rows: list[SecretRow] = []
+    skillpacks: list[str] = []
+    """Slugs."""
+    is_writing: bool = False
+    rotated: str = ""
+    """Name of the secret that gets another value; empty: a new one is made."""
+    place: str = ""
+    """Skillpack of the one that is written; empty: the project."""
+    problem: str = ""
+    told: str = ""
+    is_loaded: bool = False
+
+    @rx.event
+    async def load(self):
+        """Read the names, where the person may."""
+        self.reset()
+        await self._read()
+        self.is_loaded = True
+
+    @rx.event
+    def begin(self):
+        """Show the form for a new secret."""
+        self.is_writing, self.rotated, self.place, self.problem, self.told = True, "", "", "", ""
+
+    @rx.event
+    def rotate(self, name: str, skillpack: str):
+        """Show the form for another value of a secret."""
+        self.is_writing, self.rotated, self.place, self.problem, self.told = True, name, skillpack, "", ""
+
+    @rx.event
+    def cancel(self):
+        """Write nothing."""
+        self.is_writing, self.problem = False, ""
+
+    @rx.event
+    async def put(self, typed: dict[str, Any]):
+        """Set the secret; what was typed is kept nowhere but in the vault."""
+        self.problem = ""
+        instance = session.instance()
+        name = self.rotated or text(typed, "name").upper()
+        place = self.place if self.rotated else text(typed, "skillpack")
+        try:
+            asked = parsed(SecretAsked, {"name": name, "value": str(typed.get("value") or "")})
+            async with session.acting(self, self.project) as act:
+                act.principal.require(Role.DEVELOPER, "secrets:write")
+                await service.put(
+                    act.session,
+                    instance.vault,
+                    act.principal,
+                    name=asked.name,
+                    value=asked.value,
+                    skillpack_id=await _skillpack_id(act, place),
+                    quotas=instance.settings.quotas,
+                )
+        except (Conflict, Invalid, Missing) as refused:
+            self.problem = said(refused)
+            return
+        self.is_writing = False
+        self.told = f"{asked.name} is set. Jobs that start from now on get it."
+        await self._read()
+
+    @rx.event
+    async def delete(self, name: str, skillpack: str):
+        """Forget a secret."""
+        self.told = ""
+        async with session.acting(self, self.project) as act:
+            act.principal.require(Role.DEVELOPER, "secrets:write")
+            place = await _skillpack_id(act, skillpack)
+            await service.delete(act.session, act.principal, name, skillpack_id=place)
+        await self._read()
+
+    async def _read(self) -> None:
+        async with session.acting(self, self.project) as act:
+            if act.principal.role < Role.DEVELOPER:
+                return
+            packs = await skillpacks.list_(act.session, act.principal)
+            rows = [_row(one, "") for one in await service.names(act.session, act.principal)]
+            for pack in packs:
+                own = await service.names(act.session, act.principal, skillpack_id=pack.id)
+                rows += [_row(one, pack.slug) for one in own]
+        self.skillpacks = [pack.slug for pack in packs]
+        self.rows = sorted(rows, key=lambda row: (row.name, row.skillpack))
+
+
+async def _skillpack_id(act: Act, slug: str) -> Any:
+    return (await skillpacks.get(act.session, act.principal, slug)).id if slug else None
+
+
+def _row(secret: Secret, skillpack: str) -> SecretRow:
+    return SecretRow(secret.name, skillpack, secret.updated_at.isoformat(), secret.updated_by)
+
+
+def pane() -> rx.Component:
+    """The names, and the form that sets one."""
+    new = button("New secret", icon="plus", kind="pri", on_click=Secrets.begin, disabled=Secrets.is_writing)
+    title = rx.cond(Secrets.rotated != "", "Another value for " + Secrets.rotated, "New secret")
+    shown = rx.fragment(
+        rx.cond(Secrets.told != "", note(Secrets.told, state="ok")),
+        rx.cond(Secrets.is_writing, section(title, _form())),
+        section("Secrets", rx.cond(Secrets.rows.length() > 0, _list(), _none()), actions=[new]),
+    )
+    return for_developers(Secrets.is_loaded, shown, "see and set its secrets")
+
+
+def _none() -> rx.Component:
+    return none_yet(
+        "No secrets yet. Each becomes an environment variable of the project's functions and Python tools, in code "
+        "read with ",
+        rx.el.span('puras.secret("NAME")', class_name="mono"),
+        ". Models and their shells never see one, and values are taken out of logs and results.",
+    )
+
+
+def _form() -> rx.Component:
+    return rx.el.form(
+        rx.cond(
+            Secrets.rotated == "",
+            rx.fragment(
+                field(
+                    "Name",
+                    "name",
+                    rx.el.input,
+                    hint="Capital letters, digits and _: the environment variable that jobs read.",
+                    class_name="in mono",
+                    max_length=128,
+                    required=True,
+                    placeholder="STRIPE_KEY",
+                    auto_complete="off",
+                    spell_check=False,
+                    auto_focus=True,
+                ),
+                field(
+                    "For",
+                    "skillpack",
+                    rx.el.select,
+                    rx.el.option("The whole project", value=""),
+                    rx.foreach(
+                        Secrets.skillpacks,
+                        lambda slug: rx.el.option("Skillpack " + slug + " alone", value=slug),
+                    ),
+                    hint="A skillpack's own goes before one of the same name of the project.",
+                ),
+            ),
+        ),
+        field(
+            "Value",
+            "value",
+            rx.el.textarea,
+            hint="At most 64 KiB; line breaks are kept. It is encrypted at rest, and nobody can show it again.",
+            class_name="in code masked",
+            rows=3,
+            required=True,
+            auto_complete="off",
+            spell_check=False,
+        ),
+        rx.cond(Secrets.problem != "", note(Secrets.problem, state="fail")),
+        rx.el.div(
+            button(
+                rx.cond(Secrets.rotated != "", "Replace the value", "Set the secret"),
+                kind="pri",
+                type="submit",
+            ),
+            button("Cancel", kind="quiet", on_click=Secrets.cancel),
+            class_name="row",
+        ),
+        on_submit=Secrets.put,
+        key=Secrets.rotated + Secrets.place,
+        class_name="form",
+    )
+
+
+def _list() -> rx.Component:
+    columns = [
+        ("Name", "30%", ""),
+        ("For", "20%", ""),
+        ("Changed by", "20%", ""),
+        ("Changed", "11%", "num"),
+        (rx.el.span("Actions", class_name="hidden-label"), "19%", "num"),
+    ]
+    return framed_table("Secrets", columns, rx.foreach(Secrets.rows, _secret))
+
+
+def _secret(row: rx.Var[SecretRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(row.name, class_name="mono", title=row.name),
+        rx.el.td(
+            rx.cond(row.skillpack != "", "skillpack " + row.skillpack, "the whole project"), class_name="t2"
+        ),
+        rx.el.td(row.updated_by, class_name="t2", title=row.updated_by),
+        rx.el.td(Ago.create(moment=row.updated_at), class_name="num t3"),
+        rx.el.td(
+            rx.el.span(
+                button(
+                    "Rotate",
+                    kind="small",
+                    on_click=Secrets.rotate(row.name, row.skillpack),
+                    aria_label="Rotate " + row.name,
+                ),
+                Confirm.create(
+                    label="Delete",
+                    kind="small danger",
+                    title="Delete " + row.name + "?",
+                    text="Jobs that start from now on do not have it. Its value cannot be brought back.",
+                    confirm="Delete it",
+                    on_confirm=Secrets.delete(row.name, row.skillpack),
+                ),
+                class_name="row acts",
+            ),
+            class_name="num",
+        ),
+        key=row.name + row.skillpack,
+    )

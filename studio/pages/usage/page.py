@@ -1,0 +1,319 @@
+"""What the project has, spends and may spend; operators put money in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import reflex as rx
+
+from backend.errors import Invalid
+from backend.ledger import queries, usage
+from backend.ledger.schemas import LedgerLine, UsageRow
+from backend.operators import accounts
+from backend.paging import MOST, Page
+from studio import session
+from studio.components.elements import button, framed_table, link, section, way_out
+from studio.components.live import Ago
+from studio.forms import said
+from studio.pages import top_up
+from studio.pages.usage.budgets import Budgets, budgets
+from studio.shell import Crumb, Shell, shell
+from studio.wording import usd
+
+_DAYS: Final = 30
+_LEDGER_LINES: Final = 25
+_GROUPS: Final = {
+    "skill": "Skill",
+    "model": "Model",
+    "key": "Key",
+    "version": "Version",
+}
+_KINDS: Final = {"top_up": "Top-up", "charge": "Job", "adjustment": "Adjustment"}
+
+
+@dataclass
+class Bar:
+    """A day of the chart."""
+
+    day: str
+    label: str
+    height: str
+    """Of the dearest day, in percent."""
+
+
+@dataclass
+class Row:
+    """A row of the breakdown."""
+
+    name: str
+    jobs: str
+    failed: str
+    cost: str
+    percent: str
+
+
+@dataclass
+class Entry:
+    """A movement of the wallet."""
+
+    what: str
+    note: str
+    job: str
+    amount: str
+    by: str
+    at: str
+
+
+class Usage(rx.State):
+    """A project's money."""
+
+    balance: str = ""
+    available: str = ""
+    reserved: str = ""
+    today: str = ""
+    month: str = ""
+    bars: list[Bar] = []
+    group: str = "skill"
+    rows: list[Row] = []
+    entries: list[Entry] = []
+    is_operator: bool = False
+    is_topping_up: bool = False
+    problem: str = ""
+    is_loaded: bool = False
+
+    @rx.event
+    async def load(self):
+        """Read it all."""
+        self.reset()
+        asked = self.router.url.query_parameters.get("by", "")
+        self.group = asked if asked in _GROUPS else "skill"
+        async with session.acting(self, self.project) as act:
+            wallet = await queries.balance(act.session, act.principal)
+            self.balance, self.available = usd(wallet.balance_micros), usd(wallet.available_micros)
+            self.reserved = usd(wallet.reserved_micros)
+            days = await _usage(act, "day")
+            self.rows = _rows(await _usage(act, self.group))
+            self.is_operator = act.person.is_operator
+            lines = await queries.entries(act.session, act.principal, limit=_LEDGER_LINES)
+            self.entries = [_entry(line, self.project) for line in lines]
+        spent = {row.group: row.cost_micros for row in days}
+        last = datetime.now(UTC).date()
+        self.bars = _bars(spent, last)
+        self.today = usd(spent.get(last.isoformat(), 0))
+        this_month = last.isoformat()[:7]
+        self.month = usd(sum(micros for day, micros in spent.items() if day.startswith(this_month)))
+        self.is_loaded = True
+        return Budgets.load
+
+    @rx.event
+    def begin_top_up(self):
+        """Show the form that puts money into the wallet."""
+        self.is_topping_up, self.problem = True, ""
+
+    @rx.event
+    def cancel_top_up(self):
+        """Put in none."""
+        self.is_topping_up = False
+
+    @rx.event
+    async def put_money_in(self, typed: dict[str, Any]):
+        """Put money into the wallet, for an operator; jobs that waited for it go on."""
+        self.problem = ""
+        try:
+            asked = top_up.asked(typed)
+            async with session.acting(self, self.project) as act:
+                await accounts.top_up(act.session, act.person, self.project, asked)
+        except Invalid as refused:
+            self.problem = said(refused)
+            return None
+        return [Shell.enter, Usage.load]
+
+    @rx.event
+    def pick_group(self, group: str):
+        """Break the spending down by something else."""
+        return rx.redirect(f"/p/{self.project}/usage?by={group}", replace=True)
+
+
+async def _usage(act: session.Act, group: str) -> Sequence[UsageRow]:
+    asked = usage.UsageAsked.of(group, None, None)
+    return (await usage.usage(act.session, act.principal, asked, Page(MOST))).items
+
+
+def _bars(spent: dict[str, int], last: date) -> list[Bar]:
+    days = [last - timedelta(days=back) for back in reversed(range(_DAYS))]
+    most = max((spent.get(day.isoformat(), 0) for day in days), default=0)
+    return [
+        Bar(
+            day=day.isoformat(),
+            label=f"{day:%a} {day.day} {day:%b}: {usd(spent.get(day.isoformat(), 0))}",
+            height=f"{100 * spent.get(day.isoformat(), 0) / most if most else 0:.1f}%",
+        )
+        for day in days
+    ]
+
+
+def _rows(rows: Sequence[UsageRow]) -> list[Row]:
+    ordered = sorted(rows, key=lambda row: -row.cost_micros)
+    total = sum(row.cost_micros for row in rows) or 1
+    return [
+        Row(
+            name=row.group or "none",
+            jobs=f"{row.jobs:,}",
+            failed=f"{row.failed:,}" if row.failed else "",
+            cost=usd(row.cost_micros),
+            percent=f"{100 * row.cost_micros / total:.0f}%",
+        )
+        for row in ordered
+    ]
+
+
+def _entry(line: LedgerLine, project: str) -> Entry:
+    return Entry(
+        what=_KINDS.get(line.kind, line.kind.replace("_", " ").capitalize()),
+        note=line.note,
+        job=f"/p/{project}/jobs/{line.job_id}" if line.job_id else "",
+        amount=usd(line.amount_micros),
+        by=line.created_by,
+        at=line.created_at.isoformat(),
+    )
+
+
+def page() -> rx.Component:
+    """Numbers, days, what they went to, budgets, the wallet's movements."""
+    return shell(
+        "usage",
+        [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Usage")],
+        rx.cond(
+            Usage.is_loaded,
+            rx.el.div(
+                rx.el.h1("Usage and billing", class_name="hidden-label"),
+                _numbers(),
+                rx.cond(Usage.is_operator, _top_up()),
+                section("Spent by day", _chart()),
+                section("Where it went", _breakdown(), actions=[_groups()]),
+                budgets(),
+                section("Movements of the wallet", _ledger(), actions=[_download()]),
+                class_name="scroll grow column",
+            ),
+            rx.el.p("Loading…", class_name="skeleton"),
+        ),
+    )
+
+
+def _numbers() -> rx.Component:
+    pairs = (
+        ("Balance", Usage.balance),
+        ("Free", Usage.available),
+        ("Reserved for running jobs", Usage.reserved),
+        ("Spent today", Usage.today),
+        ("Spent this month", Usage.month),
+    )
+    return rx.el.dl(
+        *[rx.el.div(rx.el.dt(name), rx.el.dd(value, class_name="num")) for name, value in pairs],
+        class_name="numbers",
+    )
+
+
+def _top_up() -> rx.Component:
+    return rx.cond(
+        Usage.is_topping_up,
+        rx.el.div(
+            top_up.form(Shell.project_slug, Usage.put_money_in, Usage.cancel_top_up, Usage.problem),
+            class_name="card",
+        ),
+        rx.el.div(button("Top up", icon="plus", kind="pri", on_click=Usage.begin_top_up)),
+    )
+
+
+def _chart() -> rx.Component:
+    return rx.el.ol(
+        rx.foreach(
+            Usage.bars,
+            lambda bar: rx.el.li(
+                rx.el.i(style={"height": bar.height}, aria_hidden="true"),
+                rx.el.span(bar.label, class_name="hidden-label"),
+                title=bar.label,
+                key=bar.day,
+            ),
+        ),
+        class_name="bars",
+        aria_label="What was spent in each of the last 30 days",
+    )
+
+
+def _groups() -> rx.Component:
+    buttons = [
+        rx.el.button(
+            label,
+            type="button",
+            custom_attrs={"aria-pressed": rx.cond(Usage.group == group, "true", "false")},
+            on_click=Usage.pick_group(group),
+        )
+        for group, label in _GROUPS.items()
+    ]
+    return rx.el.div(*buttons, class_name="seg", role="group", aria_label="By what")
+
+
+def _breakdown() -> rx.Component:
+    columns = [
+        ("Name", "40%", ""),
+        ("Jobs", "12%", "num"),
+        ("Failed", "12%", "num"),
+        ("Cost", "14%", "num"),
+        ("Share", "22%", ""),
+    ]
+    return rx.cond(
+        Usage.rows.length() > 0,
+        framed_table("Where it went", columns, rx.foreach(Usage.rows, _row)),
+        rx.el.p("No job has ended in the last 30 days.", class_name="t2"),
+    )
+
+
+def _row(row: rx.Var[Row]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(row.name, title=row.name),
+        rx.el.td(row.jobs, class_name="num"),
+        rx.el.td(row.failed, class_name="num t2"),
+        rx.el.td(row.cost, class_name="num"),
+        rx.el.td(rx.el.span(rx.el.i(style={"width": row.percent}), class_name="share", title=row.percent)),
+        key=row.name,
+    )
+
+
+def _download() -> rx.Component:
+    return way_out(
+        rx.icon("download", size=14),
+        "Download as CSV",
+        href="/v1/billing/ledger/export?project=" + Shell.project_slug,
+        custom_attrs={"download": True},
+        class_name="btn",
+    )
+
+
+def _ledger() -> rx.Component:
+    columns = [
+        ("What", "16%", ""),
+        ("Note", "34%", ""),
+        ("By", "20%", ""),
+        ("Amount", "14%", "num"),
+        ("When", "16%", "num"),
+    ]
+    return rx.cond(
+        Usage.entries.length() > 0,
+        framed_table("Movements of the wallet", columns, rx.foreach(Usage.entries, _entry_row)),
+        rx.el.p("Nothing has moved yet.", class_name="t2"),
+    )
+
+
+def _entry_row(entry: rx.Var[Entry]) -> rx.Component:
+    what: Any = rx.cond(entry.job != "", link(entry.what, href=entry.job), entry.what)
+    return rx.el.tr(
+        rx.el.td(what),
+        rx.el.td(entry.note, class_name="t2", title=entry.note),
+        rx.el.td(entry.by, class_name="t2", title=entry.by),
+        rx.el.td(entry.amount, class_name="num"),
+        rx.el.td(Ago.create(moment=entry.at), class_name="num t3"),
+    )

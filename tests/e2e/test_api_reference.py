@@ -1,0 +1,68 @@
+"""The reference of a project's own API: what is on it is true, and its code works as it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
+
+
+def test_a_skill_is_read_called_and_tried(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/api")
+    signed_in.get_by_role("navigation", name="Skills").get_by_role("link", name="count", exact=True).click()
+    expect(signed_in.get_by_text("/v1/skills/count/run", exact=True)).to_be_visible()
+    row = signed_in.get_by_role("region", name="What it takes").get_by_role("row").filter(has_text="seconds")
+    expect(row).to_contain_text("integer")
+    expect(row).to_contain_text("at least 0, at most 60")
+    key = settled.api.headers["Authorization"].removeprefix("Bearer ")
+    assert key not in signed_in.content()
+    for language, begins, command in (
+        ("curl", "curl '", ["sh", "-c"]),
+        ("Python", "from puras", [sys.executable, "-c"]),
+    ):
+        tab = signed_in.get_by_role("tab", name=language)
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        expect(signed_in.get_by_role("region", name="Code")).to_contain_text(begins)
+        code = signed_in.get_by_role("region", name="Code").locator("pre").inner_text()
+        done = subprocess.run(
+            [*command, code],
+            env=os.environ | {"PURAS_API_KEY": key},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "succeeded" in done.stdout
+        if language == "curl":
+            assert json.loads(done.stdout)["status"] == "succeeded"
+    signed_in.get_by_role("tab", name="TypeScript").click()
+    code = signed_in.get_by_role("region", name="Code").locator("pre")
+    expect(code).to_contain_text("seconds: number;")
+    expect(code).to_contain_text("counted?: number;")
+
+    signed_in.get_by_role("button", name="Try it").click()
+    signed_in.get_by_label("seconds").fill("61")
+    signed_in.get_by_role("button", name="Run").click()
+    expect(signed_in.get_by_role("alert").first).to_be_visible()
+    signed_in.get_by_label("seconds").fill("0")
+    signed_in.get_by_role("button", name="Run").click()
+    expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=60_000)
+    expect(signed_in.get_by_role("region", name="Result")).to_contain_text("<b>not markup</b>")
+
+
+def test_the_description_of_the_skills_and_of_the_whole_api_are_linked(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/api")
+    for name, path in (
+        ("These skills as OpenAPI", "/v1/skills/count/run"),
+        ("The whole API as OpenAPI", "/v1/jobs"),
+    ):
+        address = signed_in.get_by_role("link", name=name).get_attribute("href")
+        described = signed_in.request.get(f"{settled.running.url}{address}").json()
+        assert path in described["paths"], list(described["paths"])

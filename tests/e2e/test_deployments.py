@@ -1,0 +1,196 @@
+"""Versions in the studio: compared, rolled back, refused by a gate and then let in, and only read by a viewer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.bundles.pack import pack_files
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+SKILL = b"""
+entrypoint: main.py:run
+description: Doubles a number.
+network: none
+input_schema: {type: object, required: [n], properties: {n: {type: integer}}}
+output_schema: {type: object, properties: {n: {type: integer}}}
+"""
+GATED = (
+    SKILL
+    + b"""
+evals:
+  dataset: cases.jsonl
+  gate: {threshold: 100}
+  graders: [{name: right, kind: exact_match}]
+"""
+)
+DOUBLE = {
+    "skills/double/skill.yaml": SKILL,
+    "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n}\n",
+}
+GOOD = {
+    **DOUBLE,
+    "skills/double/skill.yaml": GATED,
+    "skills/double/cases.jsonl": b'{"id": "three", "inputs": {"n": 3}, "expected": {"n": 6}}\n',
+}
+BAD = {**GOOD, "skills/double/main.py": b"def run(n):\n    return {'n': 3 * n}\n"}
+GATE_WITHIN_MS = 60_000
+
+
+@pytest.fixture
+def blank(settled: Any, request: pytest.FixtureRequest) -> str:
+    """The slug of a skillpack in which there is nothing yet."""
+    slug = request.node.name.removeprefix("test_")[:50].replace("_", "-").strip("-")
+    made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
+    assert made.status_code == 201, made.text
+    return slug
+
+
+def push(settled: Any, pack: str, files: dict[str, bytes], *, notes: str = "", activate: str = "true") -> Any:
+    where = f"/v1/skillpacks/{pack}/deployments"
+    form = {"notes": notes, "activate": activate}
+    pushed = settled.api.post(where, files={"bundle": ("skills.zip", pack_files(files))}, data=form)
+    assert pushed.status_code == 201, pushed.text
+    return pushed.json()
+
+
+def active_version(settled: Any, pack: str) -> int:
+    listed = settled.api.get(f"/v1/skillpacks/{pack}/deployments").json()
+    (version,) = [one["version"] for one in listed if one["is_active"]]
+    return int(version)
+
+
+def test_nothing_published_says_how_to_begin(signed_in: Page, settled: Any, blank: str) -> None:
+    signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
+    expect(signed_in.get_by_role("heading", name="Nothing is published yet")).to_be_visible()
+    signed_in.get_by_role("link", name="Open the editor").click()
+    expect(signed_in).to_have_url(f"{settled.url}/editor?skillpack={blank}")
+
+
+def test_two_versions_are_compared_what_breaks_callers_first(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    push(settled, blank, DOUBLE, notes="first light")
+    renamed = SKILL.replace(b"[n]", b"[m]").replace(b"{n: {type", b"{m: {type", 1)
+    push(
+        settled,
+        blank,
+        {
+            **DOUBLE,
+            "skills/double/skill.yaml": renamed,
+            "skills/double/main.py": b"def run(m):\n    return {'n': 2 * m}\n",
+        },
+    )
+    signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
+    row = signed_in.get_by_role("row").filter(has_text="first light")
+    expect(row).to_contain_text("v1")
+    row.get_by_role("checkbox").check()
+    expect(signed_in.get_by_text("Choose one more to compare")).to_be_visible()
+    signed_in.get_by_role("checkbox", name="Compare v2").check()
+    signed_in.get_by_role("button", name="Compare both").click()
+    expect(signed_in).to_have_url(re.compile(r"base=1&head=2$"))
+    expect(signed_in.get_by_role("heading", name="From v1 to v2")).to_be_visible()
+    breaking = signed_in.get_by_text(re.compile(r"^Breaks callers: \d changes?$"))
+    expect(breaking).to_be_visible()
+    signed_in.get_by_role("button", name=re.compile("main.py")).click()
+    lines = signed_in.get_by_role("region", name="Lines of skills/double/main.py")
+    expect(lines.get_by_role("row", name="removed def run(n):")).to_be_visible()
+    expect(lines.get_by_role("row", name="added def run(m):")).to_be_visible()
+    signed_in.get_by_role("button", name="Swap").click()
+    expect(signed_in.get_by_role("heading", name="From v2 to v1")).to_be_visible()
+    signed_in.get_by_role("button", name="All versions").click()
+    expect(signed_in.get_by_role("table", name="Versions")).to_be_visible()
+
+
+def test_one_click_rolls_back_and_forth_and_old_versions_go(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    push(settled, blank, DOUBLE)
+    push(settled, blank, {**DOUBLE, "skills/double/notes.md": b"two"})
+    push(settled, blank, {**DOUBLE, "skills/double/notes.md": b"three"}, activate="false")
+    signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
+    signed_in.get_by_role("button", name="Roll back to v1").click()
+    expect(signed_in.get_by_text("v1 is active. Jobs that run")).to_be_visible()
+    assert active_version(settled, blank) == 1
+    signed_in.get_by_role("button", name="Back to v2").click()
+    expect(signed_in.get_by_text("v2 is active. Jobs that run")).to_be_visible()
+    assert active_version(settled, blank) == 2
+    row = signed_in.get_by_role("row").filter(has_text="v3")
+    row.get_by_role("button", name="Activate").click()
+    dialog = signed_in.get_by_role("dialog", name="Make v3 active?")
+    expect(dialog).to_contain_text("No job runs on v2 now.")
+    dialog.get_by_role("button", name="Activate v3").click()
+    expect(signed_in.get_by_text("v3 is active. Jobs that run")).to_be_visible()
+    with signed_in.expect_download() as download:
+        row.get_by_role("link", name="Download v3").click()
+    assert download.value.suggested_filename == "v3.zip"
+    old = signed_in.get_by_role("row").filter(has_text="v1")
+    old.get_by_role("button", name="Delete").click()
+    signed_in.get_by_role("button", name="Delete v1").click()
+    expect(signed_in.get_by_role("checkbox", name="Compare v1")).to_have_count(0)
+
+
+def test_a_gate_refuses_with_the_runs_that_failed_and_then_lets_a_good_version_in(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    push(settled, blank, DOUBLE)
+    push(settled, blank, BAD, activate="false")
+    push(settled, blank, GOOD, activate="false")
+    signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
+    row = signed_in.get_by_role("row").filter(has_text="v2")
+    row.get_by_role("button", name="Activate").click()
+    expect(signed_in.get_by_role("dialog", name="Make v2 active?")).to_contain_text(
+        "the suites of double run"
+    )
+    signed_in.get_by_role("button", name="Activate v2").click()
+    expect(signed_in.get_by_text("The gate refused v2.")).to_be_visible(timeout=GATE_WITHIN_MS)
+    expect(signed_in.get_by_text("the gate asks for 100 %")).to_be_visible()
+    against = signed_in.get_by_role("list", name="Runs of double that did not pass")
+    expect(against).to_contain_text("three")
+    expect(signed_in.get_by_role("button", name="Run the gate again")).to_be_visible()
+    assert active_version(settled, blank) == 1
+    signed_in.get_by_role("row").filter(has_text="v3").get_by_role("button", name="Activate").click()
+    signed_in.get_by_role("button", name="Activate v3").click()
+    expect(signed_in.get_by_text("v3 has passed its gate and is the active version.")).to_be_visible(
+        timeout=GATE_WITHIN_MS
+    )
+    assert active_version(settled, blank) == 3
+    expect(signed_in.get_by_role("row").filter(has_text="v2")).to_contain_text("gate refused")
+
+
+def test_the_editor_publishes_through_the_gate(signed_in: Page, settled: Any, blank: str) -> None:
+    push(settled, blank, DOUBLE)
+    drafts = f"/v1/skillpacks/{blank}/drafts/files"
+    for path, content in GOOD.items():
+        written = settled.api.put(f"{drafts}/{path}", content=content, headers={"If-Match": "*"})
+        assert written.status_code == 200, written.text
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    signed_in.get_by_role("button", name="Publish…").click()
+    dialog = signed_in.get_by_role("dialog", name="Publish")
+    dialog.get_by_role("button", name=re.compile("skill.yaml")).click()
+    expect(dialog.get_by_role("region", name="Lines of skills/double/skill.yaml")).to_contain_text(
+        "threshold"
+    )
+    dialog.get_by_role("button", name="Publish and activate").click()
+    expect(dialog).to_contain_text("Version 2 is published and active", timeout=GATE_WITHIN_MS)
+    expect(dialog).to_contain_text("v2 has passed its gate")
+    assert active_version(settled, blank) == 2
+
+
+def test_a_viewer_reads_versions_and_changes_nothing(
+    signed_in: Page, settled: Any, blank: str, as_viewer: Any
+) -> None:
+    push(settled, blank, DOUBLE)
+    push(settled, blank, {**DOUBLE, "skills/double/notes.md": b"two"})
+    as_viewer(signed_in)
+    signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
+    expect(signed_in.get_by_role("link", name="Download v1")).to_be_visible()
+    for name in ("Activate", "Delete", "Roll back to v1"):
+        expect(signed_in.get_by_role("button", name=name)).to_have_count(0)
+    signed_in.get_by_role("row").filter(has_text="v1").get_by_role("button", name="Compare").click()
+    expect(signed_in.get_by_role("heading", name="From v2 to v1")).to_be_visible()
+    assert active_version(settled, blank) == 2

@@ -1,0 +1,167 @@
+"""The editor: from nothing to a published agent with a tool, problems at their lines, and two people in one file."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def blank(settled: Any, request: pytest.FixtureRequest) -> str:
+    """The slug of a skillpack in which there is nothing yet."""
+    slug = request.node.name.removeprefix("test_")[:50].replace("_", "-")
+    made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
+    assert made.status_code == 201, made.text
+    return slug
+
+
+def test_an_agent_with_a_tool_is_written_tried_and_published(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    signed_in.get_by_role("button", name="New skill…").click()
+    signed_in.get_by_label("Name").fill("Count words")
+    signed_in.get_by_label("Agent with a Python tool").check()
+    signed_in.get_by_role("button", name="Create").click()
+    code = signed_in.get_by_role("textbox", name="skills/count-words/skill.yaml")
+    code.click()
+    signed_in.keyboard.press("Control+Home")
+    signed_in.keyboard.type("entrypont: x")
+    signed_in.keyboard.press("Enter")
+    problems = signed_in.get_by_role("list", name="Problems")
+    expect(problems).to_contain_text("count-words/skill.yaml:1")
+    expect(problems).to_contain_text("'entrypoint'")
+    signed_in.keyboard.press("Control+Home")
+    signed_in.keyboard.press("Shift+ArrowDown")
+    signed_in.keyboard.press("Delete")
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+    expect(signed_in.get_by_label("Model")).to_have_value("")
+    signed_in.get_by_role("button", name="A first try").click()
+    signed_in.get_by_role("button", name="Run").click()
+    expect(signed_in.get_by_role("region", name="Result")).to_contain_text(
+        "Something about owls.", timeout=20_000
+    )
+    signed_in.get_by_role("button", name="Publish…").click()
+    dialog = signed_in.get_by_role("dialog", name="Publish")
+    expect(dialog).to_contain_text("skills/count-words/tools.py")
+    dialog.get_by_label("Notes").fill("The first one")
+    dialog.get_by_role("button", name="Publish and activate").click()
+    expect(dialog).to_contain_text("Version 1 is published and active")
+    expect(dialog).to_contain_text(f'"skill":"{blank}/count-words"')
+    body = {"skill": "count-words", "inputs": {"text": "Owls hunt at night."}}
+    job = settled.api.post("/v1/jobs", params={"skillpack": blank, "wait": "true"}, json=body).json()
+    assert (job["status"], job["deployment_version"]) == ("succeeded", 1)
+
+
+def test_two_people_in_one_file_lose_nothing(signed_in: Page, settled: Any, blank: str) -> None:
+    path = f"/v1/skillpacks/{blank}/drafts/files/skills/owls/SKILL.md"
+    text = b"---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"
+    assert settled.api.put(path, content=text).status_code == 200
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    code = signed_in.get_by_role("textbox", name="skills/owls/SKILL.md")
+    expect(code).to_contain_text("Tell of owls.")
+    theirs = settled.api.put(path, content=text + b"Theirs.\n", headers={"If-Match": "*"})
+    assert theirs.status_code == 200
+    code.click()
+    signed_in.keyboard.press("Control+End")
+    signed_in.keyboard.type("Mine.")
+    conflict = signed_in.get_by_role("alert").filter(has_text="changed this file")
+    expect(conflict).to_be_visible()
+    assert b"Theirs." in settled.api.get(path).content
+    conflict.get_by_role("button", name="Compare").click()
+    both = signed_in.get_by_role("dialog", name="Both texts")
+    expect(both.get_by_role("row", name="removed Theirs.")).to_be_visible()
+    expect(both.get_by_role("row", name="added Mine.")).to_be_visible()
+    both.get_by_role("button", name="Keep mine").click()
+    expect(conflict).to_have_count(0)
+    expect(signed_in.get_by_text("All changes are saved")).to_be_visible()
+    assert settled.api.get(path).content.endswith(b"Mine.")
+
+
+def test_a_deleted_file_is_restored(signed_in: Page, settled: Any, blank: str) -> None:
+    reset = settled.api.post(f"/v1/skillpacks/{blank}/drafts/reset", json={"template": "starter"})
+    assert reset.status_code == 200, reset.text
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    files = signed_in.get_by_role("navigation", name="Files of the working copy")
+    files.get_by_role("button", name="Delete skills/greet/main.py").click()
+    expect(signed_in.get_by_role("list", name="Problems")).to_contain_text("main.py")
+    files.get_by_text("Deleted (1)").click()
+    files.get_by_role("button", name="Restore").click()
+    expect(signed_in.get_by_text("No problems")).to_be_visible()
+
+
+def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/jobs")
+    live = signed_in.get_by_role("status").filter(has_text="Live")
+    expect(live).to_be_visible()  # the page is there before it hears keys
+    signed_in.keyboard.press("?")
+    expect(signed_in.get_by_role("dialog", name="Keys")).to_contain_text("Editor")
+    signed_in.keyboard.press("Escape")
+    signed_in.keyboard.press("g")
+    signed_in.keyboard.press("e")
+    expect(signed_in).to_have_url(f"{settled.url}/editor")
+    expect(
+        signed_in.get_by_role("heading", name="Editor")
+    ).to_be_attached()  # the address changes before the page
+    palette = signed_in.get_by_role("combobox", name="Go to a page")
+    for _ in range(10):  # a page hears keys a moment after it is seen
+        signed_in.keyboard.press("Control+k")
+        with suppress(PlaywrightTimeout):
+            palette.wait_for(timeout=3_000)
+            break
+    palette.fill("try count")
+    expect(signed_in.get_by_role("option", name="Skills Try count", exact=True)).to_be_visible()
+    signed_in.keyboard.press("Enter")
+    expect(signed_in).to_have_url(f"{settled.url}/play/count")
+
+
+def test_markdown_is_read_beside_what_is_written_and_nothing_of_it_is_taken_for_html(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    text = (
+        b"---\nname: owls\n---\n\n# Owls *hunt*\n\n- at **night**\n- see [the atlas](https://example.org/a)\n\n"
+        b"<script>alert(1)</script>\n\n| Bird | Legs |\n| --- | --- |\n| owl | 2 |\n\n![a wing](https://example.org/w.png)\n"
+    )
+    path = f"/v1/skillpacks/{blank}/drafts/files/skills/owls/SKILL.md"
+    assert settled.api.put(path, content=text).is_success
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    code = signed_in.get_by_role("textbox", name="skills/owls/SKILL.md")
+    expect(code).to_be_visible()
+    signed_in.get_by_role("button", name="Preview").click()
+    preview = signed_in.get_by_role("region", name="Preview")
+    expect(preview.get_by_role("heading", name="Owls hunt")).to_be_visible()
+    expect(preview.get_by_role("listitem")).to_have_count(2)
+    expect(preview.get_by_role("link", name="the atlas")).to_have_attribute("rel", "noreferrer noopener")
+    expect(preview.get_by_role("cell", name="owl")).to_be_visible()
+    expect(preview).to_contain_text("<script>alert(1)</script>")
+    assert preview.locator("script, img").count() == 0
+    code.click()
+    signed_in.keyboard.press("Control+End")
+    signed_in.keyboard.type("\nThey are *quiet*.")
+    expect(preview).to_contain_text("They are quiet.")
+
+
+def test_a_folder_of_skills_is_brought_in(signed_in: Page, settled: Any, blank: str, tmp_path: Path) -> None:
+    skill = tmp_path / "shop" / "skills" / "greet"
+    skill.mkdir(parents=True)
+    (skill / "skill.yaml").write_text("entrypoint: main.py:run\n", encoding="utf-8")
+    (skill / "main.py").write_text("def run():\n    return {}\n", encoding="utf-8")
+    (skill / "__pycache__").mkdir()
+    (skill / "__pycache__" / "main.pyc").write_bytes(b"\0")
+    (tmp_path / "shop" / "README.md").write_text("A shop.\n", encoding="utf-8")
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    signed_in.get_by_role("button", name="New skill…").click()
+    signed_in.get_by_label("A folder of skills").set_input_files(tmp_path / "shop")
+    expect(signed_in.get_by_role("textbox", name="skills/greet/skill.yaml")).to_be_visible()
+    files = settled.api.get(f"/v1/skillpacks/{blank}/drafts").json()["files"]
+    assert sorted(one["path"] for one in files) == ["skills/greet/main.py", "skills/greet/skill.yaml"]
+    signed_in.get_by_role("button", name="New skill…").click()
+    signed_in.get_by_label("A folder of skills").set_input_files(tmp_path / "shop")
+    expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_contain_text("is there already")

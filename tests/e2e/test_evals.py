@@ -1,0 +1,120 @@
+"""Evals in the studio: cases out of jobs, suites that fill a matrix, regressions with both outputs, a baseline."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.test_deployments import DOUBLE, SKILL, blank, push
+
+__all__ = ["blank"]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+GRADED = {
+    **DOUBLE,
+    "skills/double/skill.yaml": SKILL + b"evals: {graders: [{name: right, kind: exact_match}]}\n",
+}
+CASES = b"""
+{"id": "three", "inputs": {"n": 3}, "expected": {"n": 6}}
+{"id": "four", "inputs": {"n": 4}, "expected": {"n": 8}}
+"""
+WITH_CASES = {
+    **DOUBLE,
+    "skills/double/skill.yaml": SKILL
+    + b"evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match}]}\n",
+    "skills/double/cases.jsonl": CASES,
+}
+WORSE = {**WITH_CASES, "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n + (n == 4)}\n"}
+RUN_WITHIN_MS = 60_000
+
+
+def test_a_skill_without_graders_says_how_to_get_them(signed_in: Page, settled: Any, blank: str) -> None:
+    push(settled, blank, DOUBLE)
+    signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
+    expect(signed_in.get_by_role("heading", name="double has no graders")).to_be_visible()
+    signed_in.get_by_role("link", name="Open the editor").click()
+    expect(signed_in).to_have_url(f"{settled.url}/editor?skillpack={blank}")
+
+
+def test_cases_are_made_of_the_last_jobs_and_run(signed_in: Page, settled: Any, blank: str) -> None:
+    push(settled, blank, GRADED)
+    for n in (3, 4):
+        where = f"/v1/jobs?wait=true&skillpack={blank}"
+        job = settled.api.post(where, json={"skill": "double", "inputs": {"n": n}}).json()
+        assert job["status"] == "succeeded", job
+    signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
+    signed_in.get_by_role("button", name="Make cases from the last 20 jobs…").click()
+    dialog = signed_in.get_by_role("dialog", name="Cases from jobs")
+    expect(dialog.get_by_role("checkbox")).to_have_count(2)
+    dialog.get_by_role("button", name="Keep 2 cases").click()
+    signed_in.get_by_role("tab", name="Cases").click()
+    table = signed_in.get_by_role("table", name="Cases")
+    expect(table).to_contain_text('{"n":6}')
+    table.get_by_role("button", name="Delete").first.click()
+    signed_in.get_by_role("button", name="Delete it").click()
+    expect(table.get_by_role("row")).to_have_count(2)
+    signed_in.get_by_role("tab", name="Suites").click()
+    signed_in.get_by_role("button", name="Run v1", exact=True).click()
+    matrix = signed_in.get_by_role("table", name="Run matrix")
+    expect(matrix).to_contain_text("1 of 1 passed", timeout=RUN_WITHIN_MS)
+    expect(matrix).to_contain_text("100")
+
+
+def test_a_regression_shows_both_outputs_and_the_better_suite_becomes_the_baseline(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    push(settled, blank, WITH_CASES)
+    push(settled, blank, WORSE)
+    signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
+    signed_in.get_by_role("button", name="Run suites…").click()
+    dialog = signed_in.get_by_role("dialog", name="Run suites")
+    dialog.get_by_label("v1").check()
+    dialog.get_by_role("button", name="Run 2 suites").click()
+    matrix = signed_in.get_by_role("table", name="Run matrix")
+    expect(matrix.get_by_text("2 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
+    expect(matrix.get_by_text("1 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
+    matrix.get_by_role("button", name=re.compile("1 of 2 passed")).click()
+    suite = signed_in.get_by_role("region", name="Suite")
+    expect(suite.get_by_text("Worse than v1.")).to_be_visible()
+    expect(suite.get_by_text("Passed there and not here: four.")).to_be_visible()
+    suite.get_by_role("button", name="Worse than beside").click()
+    run = suite.get_by_role("list", name="Runs").get_by_role("listitem").filter(has_text="four")
+    run.get_by_role("button", name=re.compile("four")).click()
+    expect(run.get_by_text('"n": 8').first).to_be_visible()
+    expect(run.get_by_text('"n": 9').first).to_be_visible()
+    matrix.get_by_role("button", name=re.compile("2 of 2 passed")).click()
+    suite.get_by_role("button", name="Make it the baseline").click()
+    signed_in.get_by_role("button", name="I have looked: it is good").click()
+    expect(matrix.get_by_text("baseline")).to_be_visible()
+    signed_in.get_by_role("tab", name="Gate and baseline").click()
+    expect(signed_in.get_by_text("v1, which scored 100")).to_be_visible()
+    suites = settled.api.get(f"/v1/skillpacks/{blank}/evals?skill=double").json()
+    assert [one["version"] for one in suites if one["is_baseline"]] == [1]
+
+
+def test_every_tab_opens_for_a_viewer_who_can_change_nothing(
+    signed_in: Page, settled: Any, blank: str, as_viewer: Any
+) -> None:
+    push(settled, blank, WITH_CASES)
+    started = settled.api.post(f"/v1/skillpacks/{blank}/evals", json={"skill": "double"})
+    assert started.status_code == 201, started.text
+    as_viewer(signed_in)
+    signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
+    expect(signed_in.get_by_role("table", name="Run matrix")).to_contain_text(
+        "2 of 2 passed", timeout=RUN_WITHIN_MS
+    )
+    for name in ("Run suites…", "Make it the baseline", "Cases from jobs…"):
+        expect(signed_in.get_by_role("button", name=name)).to_have_count(0)
+    signed_in.get_by_role("tab", name="Cases").click()
+    signed_in.get_by_role("button", name="Open the case three").click()
+    expect(signed_in.get_by_role("dialog", name="Case three")).to_contain_text('"n": 6')
+    signed_in.keyboard.press("Escape")
+    signed_in.get_by_role("tab", name="Gate and baseline").click()
+    expect(
+        signed_in.get_by_text("None: a version becomes active as soon as somebody says so.")
+    ).to_be_visible()
+    signed_in.get_by_role("tab", name="Findings").click()
+    expect(signed_in.get_by_text("Nothing stands out.")).to_be_visible()

@@ -1,0 +1,135 @@
+"""A job goes on from one of its steps with other words, and what it called lies within it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.bundles.pack import pack_files
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+PACK = "forks"
+ENDED_WITHIN_MS = 40_000
+SKILLS = {
+    "skills/look/skill.yaml": b"""entrypoint: prompt.md
+description: Looks something up.
+input_schema: {type: object, properties: {order: {type: string}}, required: [order]}
+output_schema: {type: object, properties: {said: {type: string}}}
+tools:
+  - name: lookup
+    description: Reads an order.
+    entrypoint: tools.py:lookup
+    input_schema: {type: object, properties: {number: {type: string}}, required: [number]}
+    output_schema: {type: object, properties: {status: {type: string}}}
+    read_only: true
+  - {name: tell, skill: tell, description: Tells of it.}
+examples:
+  - {inputs: {order: "7"}, outputs: {said: On its way.}}
+""",
+    "skills/look/prompt.md": b"Look it up.\n",
+    "skills/look/tools.py": b"def lookup(number):\n    return {'status': 'sent ' * 400}\n",
+    "skills/tell/skill.yaml": b"""entrypoint: prompt.md
+description: Tells something.
+input_schema: {type: object, properties: {what: {type: string}}}
+output_schema: {type: object, properties: {tale: {type: string}}}
+examples:
+  - {inputs: {what: a tale}, outputs: {tale: Once.}}
+""",
+    "skills/tell/prompt.md": b"Tell it.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def ended(settled: Any) -> dict[str, Any]:
+    """A job of an agent that called a tool and another skill."""
+    settled.api.post("/v1/skillpacks", json={"slug": PACK, "name": "Forks"})
+    bundle = {"bundle": ("forks.zip", pack_files(SKILLS))}
+    pushed = settled.api.post(f"/v1/skillpacks/{PACK}/deployments", files=bundle)
+    assert pushed.status_code == 201, pushed.text
+    body = {"skill": "look", "inputs": {"order": "7"}}
+    job = settled.api.post("/v1/jobs", params={"skillpack": PACK, "wait": "true"}, json=body).json()
+    assert job["status"] == "succeeded", job
+    return dict(job)
+
+
+def events_of(settled: Any, job_id: str) -> list[dict[str, Any]]:
+    return list(settled.api.get(f"/v1/jobs/{job_id}/events").json())
+
+
+def test_a_tools_result_and_the_inputs_are_changed_in_a_dialog(
+    signed_in: Page, settled: Any, ended: dict[str, Any]
+) -> None:
+    signed_in.goto(f"{settled.url}/jobs/{ended['id']}?tab=timeline")
+    tree = signed_in.get_by_role("tree", name="Timeline")
+    tree.get_by_role("treeitem", name="Step 1", exact=False).first.click()
+    signed_in.get_by_role("button", name="Fork behind this step…").click()
+    dialog = signed_in.get_by_role("dialog", name="Fork behind step 1")
+    expect(dialog).to_contain_text("$0")
+    result = dialog.get_by_label("Result of lookup")
+    expect(result).to_have_value(re.compile("(sent ){400}"))  # of which its event tells a part
+    result.fill("no such order")
+    dialog.get_by_label("It failed").first.check()
+    dialog.get_by_text("Inputs", exact=True).click()
+    dialog.get_by_label("Inputs as JSON").fill("{not json")
+    dialog.get_by_role("button", name="Fork", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("not JSON")
+    dialog.get_by_label("Inputs as JSON").fill('{"order": "8"}')
+    dialog.get_by_role("button", name="Fork", exact=True).click()
+    expect(signed_in).not_to_have_url(re.compile(ended["id"]))
+    expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=ENDED_WITHIN_MS)
+    forked_id = signed_in.url.split("/jobs/")[1][:36]
+    forked = next(one for one in events_of(settled, forked_id) if one["type"] == "forked")
+    assert forked["payload"]["from_job_id"] == ended["id"]
+    assert [one["what"] for one in forked["payload"]["edits"]] == ["result"]
+    assert settled.api.get(f"/v1/jobs/{forked_id}").json()["inputs"] == {"order": "8"}
+
+
+def test_what_a_job_called_lies_within_its_timeline(
+    signed_in: Page, settled: Any, ended: dict[str, Any]
+) -> None:
+    called = next(one for one in events_of(settled, ended["id"]) if one["type"] == "subagent_start")
+    signed_in.goto(f"{settled.url}/jobs/{ended['id']}?tab=timeline")
+    tree = signed_in.get_by_role("tree", name="Timeline")
+    child = tree.get_by_role("treeitem", name="tell").last
+    expect(child).to_be_visible()
+    within = int(child.get_attribute("aria-level") or 0) + 1  # the deepest: nothing of the job's own is there
+    expect(tree.locator(f"[aria-level='{within}']").first).to_be_visible()
+    child.click()
+    signed_in.get_by_role("link", name="Open the job that was called").click()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs/{called['payload']['job_id']}")
+    expect(signed_in.get_by_text("Called by")).to_contain_text(ended["id"][:8])
+    expect(signed_in.get_by_text("Called by")).to_contain_text("pays for it")
+
+
+def test_a_thumb_and_a_word_stay(signed_in: Page, settled: Any, ended: dict[str, Any]) -> None:
+    signed_in.goto(f"{settled.url}/jobs/{ended['id']}")
+    group = signed_in.get_by_role("group", name="What you think of this job")
+    group.get_by_role("button", name="A bad result").click()
+    group.get_by_label("Why").fill("too short")
+    group.get_by_role("button", name="Save").click()
+    expect(group).to_contain_text("too short")
+    signed_in.reload()
+    expect(group.get_by_role("button", name="A bad result")).to_have_attribute("aria-pressed", "true")
+    given = settled.api.get(f"/v1/jobs/{ended['id']}").json()["feedback"]
+    assert [(one["rating"], one["comment"]) for one in given] == [(-1, "too short")]
+
+
+def test_a_job_is_replayed_on_its_version_or_the_active_one_and_opened_in_the_playground(
+    signed_in: Page, settled: Any, ended: dict[str, Any]
+) -> None:
+    newer = {**SKILLS, "skills/look/prompt.md": b"Look it up well.\n"}
+    bundle = {"bundle": ("forks.zip", pack_files(newer))}
+    pushed = settled.api.post(f"/v1/skillpacks/{PACK}/deployments", files=bundle).json()
+    for name, version in (("Replay", 1), ("Replay on the active version", pushed["version"])):
+        signed_in.goto(f"{settled.url}/jobs/{ended['id']}")
+        signed_in.get_by_role("button", name=name, exact=True).click()
+        expect(signed_in.get_by_text("Begins with the inputs of")).to_contain_text(ended["id"][:8])
+        replayed = settled.api.get(f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}").json()
+        assert (replayed["deployment_version"], replayed["replay_of"]) == (version, ended["id"])
+    signed_in.goto(f"{settled.url}/jobs/{ended['id']}")
+    signed_in.get_by_role("link", name="Playground").click()
+    expect(signed_in.get_by_label("order")).to_have_value("7")

@@ -1,0 +1,55 @@
+"""The first page: how each project does, what failed of late, and a new project with skills from the start."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+def test_a_card_says_how_a_project_does(signed_in: Page, settled: Any) -> None:
+    body = {"skill": "count", "inputs": {"seconds": 0}}
+    assert settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()["status"] == "succeeded"
+    failing = settled.api.post(
+        "/v1/jobs", json={**body, "inputs": {"seconds": 60}, "limits": {"timeout_s": 1}}
+    )
+    failed = settled.api.get(f"/v1/jobs/{failing.json()['id']}", params={"wait": "true"}).json()
+    assert failed["status"] == "failed", failed
+    signed_in.goto(settled.running.url)
+    card = signed_in.get_by_role("link", name="Atelier")
+    for fact in ("v1", "Jobs, last day", "Succeeded", "Spent", "Free"):
+        expect(card).to_contain_text(fact)
+    expect(card).to_contain_text(re.compile(r"\d+\.\d %"))
+    expect(card.locator(".sparks i")).to_have_count(24)
+    row = signed_in.get_by_role("region", name="Recent failures").get_by_role("row").nth(1)
+    expect(row).to_contain_text("Atelier")
+    row.get_by_role("link").click()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs/{failed['id']}")
+
+
+@pytest.mark.parametrize(
+    ("template", "skill"), [("Starter", "greet"), ("Support desk", "triage"), ("Figures", "figures")]
+)
+def test_a_project_begins_with_the_skills_of_a_template(
+    signed_in: Page, settled: Any, template: str, skill: str
+) -> None:
+    signed_in.goto(settled.running.url)
+    signed_in.get_by_role("button", name="New project").click()
+    signed_in.get_by_label("Name").fill(f"From {template}")
+    signed_in.get_by_label(template, exact=True).check()
+    signed_in.get_by_role("button", name="Create project").click()
+    slug = f"from-{template.lower().replace(' ', '-')}"
+    expect(signed_in).to_have_url(f"{settled.running.url}/p/{slug}")
+    signed_in.get_by_role("main").get_by_role("link", name=skill).first.click()
+    expect(signed_in).to_have_url(f"{settled.running.url}/p/{slug}/play/{skill}")
+    settled.running.operate("topup", slug, "1")
+    signed_in.reload()
+    signed_in.get_by_text("Examples").locator("..").get_by_role("button").first.click()
+    signed_in.keyboard.press("Control+Enter")
+    ran = signed_in.get_by_role("article", name="Column 1")
+    asked = ran.get_by_text("Waiting").or_(ran.get_by_text("Succeeded"))
+    expect(asked.first).to_be_visible(timeout=60_000)

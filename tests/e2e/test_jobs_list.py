@@ -1,0 +1,110 @@
+"""The list of jobs: narrowed by its address, still under the pointer, acted upon by the dozen, with keys alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+SOON_MS = 20_000
+
+
+def submit(settled: Any, seconds: int = 0, **more: Any) -> str:
+    body = {"skill": "count", "inputs": {"seconds": seconds}, **more}
+    answer = settled.api.post("/v1/jobs", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def ended(settled: Any, **more: Any) -> str:
+    job_id = submit(settled, **more)
+    assert settled.api.get(f"/v1/jobs/{job_id}", params={"wait": "true"}).json()["status"] == "succeeded"
+    return job_id
+
+
+def row(page: Page, job_id: str) -> Any:
+    return page.get_by_role("row").filter(has_text=job_id[:8])
+
+
+def test_rows_stay_where_they_are_under_the_pointer(signed_in: Page, settled: Any) -> None:
+    first = ended(settled, source="still")
+    signed_in.goto(f"{settled.url}/jobs?source=still")
+    expect(row(signed_in, first)).to_be_visible()
+    row(signed_in, first).hover()
+    second = submit(settled, source="still")
+    fresh = signed_in.get_by_role("button", name="1 new")
+    expect(fresh).to_be_visible(timeout=SOON_MS)
+    expect(row(signed_in, second)).to_have_count(0)
+    fresh.click()
+    expect(row(signed_in, second)).to_be_visible()
+    expect(row(signed_in, second)).to_contain_text("Succeeded", timeout=SOON_MS)
+
+
+def test_every_filter_is_in_the_address_and_narrows(signed_in: Page, settled: Any) -> None:
+    quick, slow = ended(settled, source="filters"), ended(settled, seconds=2, source="filters")
+    signed_in.goto(f"{settled.url}/jobs?source=filters")
+    expect(row(signed_in, quick)).to_be_visible()
+    signed_in.get_by_label("Time", exact=True).select_option("1")
+    expect(row(signed_in, quick)).to_have_count(0)
+    expect(row(signed_in, slow)).to_be_visible()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs?source=filters&min_seconds=1")
+    signed_in.reload()
+    expect(row(signed_in, slow)).to_be_visible()
+    signed_in.get_by_label("Cost").select_option("1")
+    expect(signed_in.get_by_text("No job matches these filters.")).to_be_visible()
+    signed_in.get_by_role("button", name="Show all jobs").click()
+    expect(row(signed_in, quick)).to_be_visible()
+    signed_in.get_by_label("Find jobs").fill(slow[:8])
+    expect(row(signed_in, quick)).to_have_count(0)
+    expect(row(signed_in, slow)).to_be_visible()
+
+
+def test_a_bar_shows_its_own_half_hour(signed_in: Page, settled: Any) -> None:
+    job_id = ended(settled)
+    signed_in.goto(f"{settled.url}/jobs")
+    bars = signed_in.get_by_role("group", name="Jobs of the last day").get_by_role("button")
+    expect(bars).to_have_count(48)
+    bars.first.click()
+    expect(signed_in.get_by_text("No job matches these filters.")).to_be_visible()
+    bars.first.click()
+    bars.last.click()
+    expect(row(signed_in, job_id)).to_be_visible()
+    assert "since=" in signed_in.url
+
+
+def test_chosen_jobs_are_cancelled_together_with_the_keys_alone(signed_in: Page, settled: Any) -> None:
+    jobs = [submit(settled, seconds=60, source="bulk") for _ in range(3)]
+    signed_in.goto(f"{settled.url}/jobs?source=bulk")
+    expect(row(signed_in, jobs[0])).to_be_visible()
+    for _ in range(2):
+        signed_in.keyboard.press("j")
+        signed_in.keyboard.press("x")
+    expect(signed_in.get_by_text("2 chosen")).to_be_visible()
+    signed_in.keyboard.press("c")
+    dialog = signed_in.get_by_role("dialog", name="Cancel 2 jobs?")
+    expect(dialog.get_by_role("button", name="Keep it as it is")).to_be_focused()
+    signed_in.keyboard.press("Tab")
+    signed_in.keyboard.press("Enter")
+    expect(dialog).to_contain_text("2 of 2")
+    dialog.get_by_role("button", name="Done").click()
+    for job_id in jobs[1:]:  # the newest two
+        expect(row(signed_in, job_id)).to_contain_text("Cancelled", timeout=SOON_MS)
+    assert settled.api.get(f"/v1/jobs/{jobs[0]}").json()["status"] in ("queued", "running")
+    settled.api.post(f"/v1/jobs/{jobs[0]}/cancel")
+
+
+def test_chosen_jobs_are_run_again(signed_in: Page, settled: Any) -> None:
+    job_id = ended(settled, source="again")
+    signed_in.goto(f"{settled.url}/jobs?source=again")
+    signed_in.get_by_role("button", name="Choose…").click()
+    signed_in.get_by_role("checkbox", name=f"Choose {job_id[:8]}").check()
+    signed_in.get_by_role("button", name="Replay…").click()
+    dialog = signed_in.get_by_role("dialog", name="Run 1 job again?")
+    dialog.get_by_role("button", name="Replay 1 job").click()
+    expect(dialog).to_contain_text("1 of 1")
+    dialog.get_by_role("button", name="Done").click()
+    newest = settled.api.get("/v1/jobs", params={"source": "replay", "limit": 1}).json()[0]
+    assert newest["replay_of"] == job_id

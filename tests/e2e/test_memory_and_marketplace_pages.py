@@ -1,0 +1,183 @@
+"""What people see and change of a project's memory, and how skills are offered and run between projects."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import PASSWORD, page_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
+
+BUYER = "bo@example.org"
+
+
+class Shop(NamedTuple):
+    """Another project of the instance, with money."""
+
+    slug: str
+    url: str
+    page: Page
+    """Of its owner."""
+    api: httpx.Client
+
+
+@pytest.fixture(scope="module")
+def bought(settled: Any) -> dict[str, str]:
+    """A second project with an owner of its own."""
+    settled.running.operate("user", "create", BUYER, "--password-stdin", typed=f"{PASSWORD}\n")
+    made: dict[str, str] = json.loads(
+        settled.running.operate("project", "create", "Buyer", "--credit-usd", "5", "--json")
+    )
+    settled.running.operate("project", "member", made["slug"], BUYER, "--role", "owner")
+    return made
+
+
+@pytest.fixture
+def buyer(browser: Browser, settled: Any, bought: dict[str, str]) -> Iterator[Shop]:
+    key = {"Authorization": f"Bearer {bought['api_key']}"}
+    with (
+        page_of(browser, settled, BUYER) as page,
+        httpx.Client(base_url=settled.running.url, headers=key, timeout=60) as api,
+    ):
+        yield Shop(bought["slug"], f"{settled.running.url}/p/{bought['slug']}", page, api)
+
+
+def test_a_record_is_made_found_changed_and_forgotten(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/memory")
+    signed_in.get_by_role("button", name="Remember something").click()
+    signed_in.get_by_label("Kind").fill("customer")
+    signed_in.get_by_label("About").fill("acme")
+    signed_in.get_by_label("Title").fill("How Acme writes")
+    signed_in.get_by_label("Record").fill("{tone}")
+    signed_in.get_by_role("button", name="Remember it").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("not JSON yet")
+    signed_in.get_by_label("Record").fill('{"tone": "<b>formal</b>"}')
+    signed_in.get_by_role("button", name="Remember it").click()
+    record = signed_in.get_by_role("region", name="Record", exact=True)
+    expect(record).to_contain_text("<b>formal</b>")
+    expect(record.get_by_text("version 1")).to_be_visible()
+
+    record.get_by_role("button", name="Change", exact=True).click()
+    record.get_by_label("Summary").fill("Acme wants formal letters.")
+    record.get_by_label("Record").fill('{"tone": "plain"}')
+    record.get_by_role("button", name="Save").click()
+    expect(record.get_by_text("version 2")).to_be_visible()
+    expect(record).to_contain_text("Acme wants formal letters.")
+    (stored,) = settled.api.get("/v1/memory?key=acme").json()
+    assert (stored["record"], stored["version"]) == ({"tone": "plain"}, 2)
+
+    signed_in.get_by_label("Search the memory").fill("letters")
+    expect(signed_in.get_by_role("link", name="How Acme writes")).to_be_visible()
+    signed_in.get_by_label("Search the memory").fill("zebra")
+    expect(signed_in.get_by_text("Nothing that is remembered fits.")).to_be_visible()
+    signed_in.get_by_label("Search the memory").fill("letters")
+    signed_in.get_by_role("link", name="How Acme writes").click()
+    record.get_by_role("button", name="Forget…").click()
+    signed_in.get_by_role("button", name="Forget it").click()
+    expect(signed_in.get_by_role("region", name="Record", exact=True)).to_have_count(0)
+    assert settled.api.get("/v1/memory?key=acme").json() == []
+    signed_in.goto(f"{settled.url}/memory?state=forgotten")
+    expect(signed_in.get_by_role("row").filter(has_text="How Acme writes")).to_be_visible()
+
+
+def test_a_record_that_moved_on_is_not_overwritten(signed_in: Page, settled: Any) -> None:
+    body = {"kind": "lesson", "entity_key": "glue", "record": {"use": "little"}}
+    written = settled.api.post("/v1/memory", json=body).json()
+    signed_in.goto(f"{settled.url}/memory?id={written['id']}")
+    signed_in.get_by_role("button", name="Change", exact=True).click()
+    settled.api.post("/v1/memory", json={**body, "record": {"use": "none"}})
+    signed_in.get_by_label("Record", exact=True).last.fill('{"use": "much"}')
+    signed_in.get_by_role("button", name="Save").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("version")
+    assert settled.api.get(f"/v1/memory/{written['id']}").json()["record"] == {"use": "none"}
+
+
+def test_nobody_sees_the_memory_of_another_project(settled: Any, buyer: Shop) -> None:
+    written = settled.api.post("/v1/memory", json={"kind": "secret plan", "record": {"of": "ours"}}).json()
+    buyer.page.goto(f"{buyer.url}/memory?id={written['id']}")
+    expect(buyer.page.get_by_text("never was such a record in this project")).to_be_visible()
+    buyer.page.goto(f"{buyer.url}/memory?q=plan")
+    expect(buyer.page.get_by_text("Nothing that is remembered fits.")).to_be_visible()
+    buyer.page.goto(f"{settled.url}/memory")
+    expect(buyer.page.get_by_text("There is no project")).to_be_visible()
+
+
+def test_a_skill_is_offered_run_by_another_project_paid_and_taken_down(
+    signed_in: Page, settled: Any, buyer: Shop
+) -> None:
+    signed_in.goto(f"{settled.url}/marketplace?tab=own")
+    signed_in.get_by_role("button", name="Offer a skill").click()
+    signed_in.get_by_label("Skill", exact=True).select_option("count")
+    signed_in.get_by_label("Name of the listing").fill("counter")
+    signed_in.get_by_label("Dollars for each run").fill("a lot")
+    signed_in.get_by_role("button", name="Make a draft").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("no amount of dollars")
+    signed_in.get_by_label("Dollars for each run").fill("0.05")
+    signed_in.get_by_role("button", name="Make a draft").click()
+    expect(signed_in.get_by_text("A draft: nobody else sees it.")).to_be_visible()
+    buyer.page.goto(f"{buyer.url}/marketplace/counter")
+    expect(buyer.page.get_by_text("is offered here: it never was")).to_be_visible()
+
+    signed_in.get_by_role("button", name="Publish…").click()
+    signed_in.get_by_role("button", name="Publish it").click()
+    expect(signed_in.get_by_text("Published: every project")).to_be_visible()
+
+    page = buyer.page
+    page.goto(f"{buyer.url}/marketplace")
+    page.get_by_label("Find a listing").fill("counter")
+    expect(page).to_have_url(re.compile("q=counter"))
+    page.get_by_role("link").filter(has_text="$0.05").click()
+    expect(page.get_by_text("for a run that succeeds")).to_contain_text("$0.05")
+    expect(page.get_by_text("neither secrets nor keys of models")).to_be_visible()
+    page.get_by_label("seconds").fill("0")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("region", name="Result")).to_contain_text("counted")
+    (job,) = buyer.api.get("/v1/jobs").json()
+    assert job["listing"] == "counter"
+    assert 50_000 <= job["cost_micros"] < 50_100  # the price, and what the seconds cost
+
+    page.goto(f"{buyer.url}/marketplace/counter")
+    page.get_by_role("link", name="Run it by the clock…").click()
+    expect(page.get_by_label("Skill", exact=True)).to_have_value("listing:counter")
+    page.get_by_role("textbox", name="Name").fill("Counted each day")
+    page.get_by_label("Most that a run's price may be").fill("0.06")
+    page.get_by_role("textbox", name="Inputs").fill('{"seconds": 0}')
+    page.get_by_text("Limits of each job").click()
+    page.get_by_label("Most cost, in dollars").fill("0.25")
+    page.get_by_label("Most memory, in MB").fill("1")
+    page.get_by_role("button", name="Make the schedule").click()
+    expect(page.get_by_role("alert")).to_contain_text("16")
+    page.get_by_label("Most memory, in MB").fill("")
+    page.get_by_label("Most time, in seconds").fill("30")
+    page.get_by_role("button", name="Make the schedule").click()
+    made = page.get_by_role("list", name="Schedules").get_by_role("listitem")
+    expect(made).to_contain_text("counter")
+    (schedule,) = buyer.api.get("/v1/schedules").json()
+    assert (schedule["listing"], schedule["most_price_micros"]) == ("counter", 60_000)
+    assert schedule["limits"] == {"cost_usd": 0.25, "timeout_s": 30.0}
+    made.get_by_role("button", name="Change").click()
+    expect(page.get_by_label("Most that a run's price may be")).to_have_value("0.06")
+    expect(page.get_by_label("Most time, in seconds")).to_have_value("30")
+    page.get_by_label("Most time, in seconds").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    (schedule,) = buyer.api.get("/v1/schedules").json()
+    assert schedule["limits"] == {"cost_usd": 0.25}
+    assert buyer.api.delete(f"/v1/schedules/{schedule['id']}").status_code == 204
+
+    signed_in.reload()
+    expect(signed_in.get_by_text("1 of 1")).to_be_visible()
+    expect(signed_in.locator(".numbers")).to_contain_text("$0.05")
+    signed_in.get_by_role("button", name="Take down…").click()
+    signed_in.get_by_role("button", name="Take it down").click()
+    expect(signed_in.get_by_text("Taken down: nobody begins a run.")).to_be_visible()
+    page.goto(f"{buyer.url}/marketplace?q=counter")
+    expect(page.get_by_text("No listing has these words.")).to_be_visible()

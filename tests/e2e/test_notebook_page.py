@@ -1,0 +1,260 @@
+"""The notebook page: from nothing to a skill that was written in a cell, published, and runs as a job."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.e2e.test_accessibility import assert_usable
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+SKILL = (
+    "%%skill shout\n@puras.skill(network='none')\ndef shout(text: str) -> dict[str, str]:\n"
+    "    return {'loud': text.upper()}"
+)
+
+
+@pytest.fixture
+def pack(settled: Any, request: pytest.FixtureRequest) -> str:
+    """The slug of a skillpack in which there is nothing yet."""
+    slug = request.node.name.removeprefix("test_")[:50].replace("_", "-")
+    made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
+    assert made.status_code == 201, made.text
+    return slug
+
+
+def write(page: Page, number: int, code: str, *, runs: bool = True) -> Locator:
+    """Write a cell and run it with the keyboard, which goes on to the next."""
+    text = page.get_by_role("textbox", name=f"Text of cell {number}", exact=True)
+    text.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+    if runs:
+        page.keyboard.press("Shift+Enter")
+    return page.get_by_role("article", name=re.compile(rf", cell {number}$"))
+
+
+def kept(settled: Any, pack: str, name: str = "first") -> Any:
+    """The notebook as the working copy has it; a sound one."""
+    answer = settled.api.get(f"/v1/skillpacks/{pack}/drafts/files/notebooks/{name}.ipynb")
+    assert answer.status_code == 200, answer.text
+    nbformat.validate(nbformat.reads(answer.text, as_version=4))
+    return json.loads(answer.text)
+
+
+def seen(page: Page, name: str) -> None:
+    """A picture for who looks at the pages with their own eyes."""
+    if folder := os.environ.get("PURAS_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder, f"{name}.png")))
+
+
+def begin(page: Page, settled: Any, pack: str) -> None:
+    page.goto(f"{settled.url}/notebook?skillpack={pack}")
+    page.get_by_role("button", name="New", exact=True).click()
+    page.get_by_label("Name of the new notebook").fill("first")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Text of cell 1", exact=True)).to_be_visible()
+
+
+def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
+    page = signed_in
+    begin(page, settled, pack)
+    write(page, 1, "x = 20\nprint('owls')")
+    second = write(page, 2, "x + 1")
+    expect(second).to_contain_text("21", timeout=60_000)
+    third = write(
+        page,
+        3,
+        "import base64\nfrom IPython.display import HTML, Image, display\n"
+        f"display(Image(data=base64.b64decode('{PNG}'), width=40))\n"
+        "display(HTML('<table><tr><th>owl</th></tr><tr><td>1</td></tr></table><script>parent.hacked = 1</script>'))",
+    )
+    expect(third.get_by_role("img")).to_be_visible(timeout=20_000)
+    frame = third.frame_locator("iframe")
+    expect(frame.get_by_text("owl")).to_be_visible()
+    assert page.evaluate("window.hacked === undefined")
+    looping = write(page, 4, "print('on', flush=True)\nwhile True: pass")
+    expect(looping).to_contain_text("on", timeout=20_000)
+    expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel busy")
+    seen(page, "busy")
+    page.get_by_role("button", name="Interrupt", exact=True).click()
+    expect(looping).to_contain_text("KeyboardInterrupt", timeout=20_000)
+    expect(looping).to_contain_text("was interrupted")
+    skill = write(page, 5, SKILL)
+    card = skill.get_by_role("region", name="Skill shout")
+    expect(card).to_contain_text("skills/shout/ of the working copy", timeout=20_000)
+    card.get_by_role("button", name="Try it").click()
+    card.get_by_role("textbox", name="text").fill("owls")
+    card.get_by_role("button", name=re.compile("^Run")).click()
+    expect(card.get_by_role("region", name="Result")).to_contain_text("OWLS", timeout=30_000)
+    seen(page, "skill")
+    card.get_by_role("button", name="Publish this skill…").click()
+    dialog = page.get_by_role("dialog", name="Publish").filter(visible=True)
+    expect(dialog).to_contain_text("skills/shout/main.py")
+    dialog.get_by_role("button", name="Publish and activate").click()
+    expect(dialog).to_contain_text("Version 1 is published and active")
+    dialog.get_by_role("button", name="Close").click()
+    body = {"skill": "shout", "inputs": {"text": "owls"}}
+    job = settled.api.post("/v1/jobs", params={"skillpack": pack, "wait": "true"}, json=body).json()
+    assert (job["status"], job["result"]) == ("succeeded", {"loud": "OWLS"}), job
+    expect(page.get_by_text("All changes are saved")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("article", name=re.compile(", cell 2$"))).to_contain_text("21")
+    expect(page.get_by_role("article", name=re.compile(", cell 3$")).get_by_role("img")).to_be_visible()
+    expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel idle")
+    notebook = kept(settled, pack)
+    assert notebook["cells"][1]["outputs"][0]["data"]["text/plain"] == "21"
+    assert notebook["metadata"]["puras"]["skills"] == ["shout"]
+    page.get_by_role("button", name="Restart").click()
+    page.get_by_role("dialog", name="Begin with a new Python?").get_by_role("button", name="Restart").click()
+    expect(page.get_by_text("The kernel was begun anew")).to_be_visible(timeout=30_000)
+    forgotten = write(page, 1, "x")
+    expect(forgotten).to_contain_text("NameError", timeout=20_000)
+    page.get_by_role("button", name="Clear outputs").click()
+    expect(forgotten).not_to_contain_text("NameError")
+    page.get_by_role("button", name="Stop the kernel").click()
+    expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel stopped", timeout=20_000)
+
+
+def test_a_job_is_opened_as_a_notebook(signed_in: Page, settled: Any) -> None:
+    body = {"skill": "count", "inputs": {"seconds": 0}}
+    job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    signed_in.get_by_role("link", name="Notebook", exact=True).and_(
+        signed_in.get_by_title("Open this job as a notebook of the working copy")
+    ).click()
+    expect(signed_in).to_have_url(re.compile(r"/notebook\?file=notebooks%2Fjob-"))
+    inputs = signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)
+    expect(inputs).to_contain_text("inputs = {'seconds': 0}")
+
+
+READ: dict[str, Any] = {
+    "cells": [
+        {
+            "cell_type": "markdown",
+            "id": "a",
+            "metadata": {},
+            "source": "# Owls\n\nThey <b>hunt** at *night*.",
+        },
+        {
+            "cell_type": "code",
+            "id": "b",
+            "metadata": {},
+            "source": "1 + 1",
+            "execution_count": 1,
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["two", "\n"]},
+                {"output_type": "stream", "name": "stderr", "text": "careful\n"},
+                {
+                    "output_type": "display_data",
+                    "metadata": {},
+                    "data": {"text/html": "<table><tr><th>kind</th></tr><tr><td>barn owl</td></tr></table>"},
+                },
+                {
+                    "output_type": "error",
+                    "ename": "ValueError",
+                    "evalue": "no owl",
+                    "traceback": ["\x1b[0;31mValueError\x1b[0m: no owl"],
+                },
+            ],
+        },
+    ],
+    "metadata": {},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+def given(settled: Any, pack: str) -> None:
+    """The working copy with a notebook that was run elsewhere."""
+    path = f"/v1/skillpacks/{pack}/drafts/files/notebooks/first.ipynb"
+    assert settled.api.put(path, content=json.dumps(READ)).status_code == 200
+
+
+def test_a_viewer_reads_a_notebook_and_runs_nothing(
+    signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
+) -> None:
+    given(settled, pack)
+    as_viewer(signed_in)
+    signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
+    expect(signed_in.get_by_role("heading", name="Owls")).to_be_visible()
+    expect(signed_in.get_by_text("They <b>hunt** at night.")).to_be_visible()
+    expect(signed_in.get_by_text("two", exact=True)).to_be_visible()
+    expect(signed_in.get_by_text("ValueError: no owl")).to_be_visible()
+    expect(signed_in.get_by_role("button", name="Run all")).to_have_count(0)
+    expect(signed_in.get_by_role("button", name="New", exact=True)).to_have_count(0)
+
+
+def test_everybody_can_use_a_notebook_in_light_and_dark_and_on_a_narrow_page(
+    signed_in: Page, settled: Any, pack: str
+) -> None:
+    given(settled, pack)
+    signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
+    expect(signed_in.get_by_text("two", exact=True)).to_be_visible()
+    assert_usable(signed_in, "a notebook")
+    seen(signed_in, "dark")
+    signed_in.set_viewport_size({"width": 390, "height": 844})
+    expect(signed_in.get_by_role("button", name="Run all")).to_be_visible()
+    assert signed_in.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    seen(signed_in, "narrow")
+    first = signed_in.get_by_role("article", name="Text, cell 1")
+    first.focus()
+    signed_in.keyboard.press("ArrowDown")
+    expect(signed_in.get_by_role("article", name="Code, cell 2")).to_be_focused()
+    signed_in.keyboard.press("b")
+    expect(signed_in.get_by_role("textbox", name="Text of cell 3", exact=True)).to_be_focused()
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.get_by_role("article", name="Code, cell 3")).to_be_focused()
+    signed_in.keyboard.press("m")
+    expect(signed_in.get_by_role("article", name="Text, cell 3")).to_be_visible()
+
+
+def test_two_people_in_one_notebook_lose_nothing(signed_in: Page, settled: Any, pack: str) -> None:
+    given(settled, pack)
+    signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
+    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_be_visible()
+    theirs = {**READ, "cells": [{**READ["cells"][1], "source": "theirs = 1"}]}
+    path = f"/v1/skillpacks/{pack}/drafts/files/notebooks/first.ipynb"
+    answer = settled.api.put(path, content=json.dumps(theirs), headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    write(signed_in, 2, "mine = 1", runs=False)
+    conflict = signed_in.get_by_role("alert").filter(has_text="changed this file")
+    expect(conflict).to_be_visible()
+    conflict.get_by_role("button", name="Take theirs").click()
+    expect(signed_in.get_by_role("textbox", name="Text of cell 1", exact=True)).to_contain_text("theirs = 1")
+
+
+def test_notebooks_are_brought_renamed_and_deleted(signed_in: Page, settled: Any, pack: str) -> None:
+    signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
+    listed = signed_in.get_by_role("navigation", name="Notebooks of the working copy")
+    expect(listed).to_contain_text("There is no notebook yet.")
+    assert_usable(signed_in, "no notebook yet")
+    wrong: FilePayload = {"name": "wrong.ipynb", "mimeType": "application/json", "buffer": b"no JSON"}
+    listed.get_by_label("Notebook to upload").set_input_files(files=[wrong])
+    expect(signed_in.get_by_role("alert")).to_contain_text("is no notebook")
+    right: FilePayload = {
+        "name": "owls.ipynb",
+        "mimeType": "application/json",
+        "buffer": json.dumps(READ).encode(),
+    }
+    listed.get_by_label("Notebook to upload").set_input_files(files=[right])
+    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("1 + 1")
+    listed.get_by_role("button", name="Rename").click()
+    listed.get_by_label("New name of notebooks/owls.ipynb").fill("barn-owls")
+    signed_in.keyboard.press("Enter")
+    expect(listed.get_by_role("button", name="barn-owls")).to_have_attribute("aria-current", "page")
+    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("1 + 1")
+    assert kept(settled, pack, "barn-owls")["cells"][1]["source"] == "1 + 1"
+    listed.get_by_role("button", name="Delete").click()
+    signed_in.get_by_role("dialog").filter(visible=True).get_by_role("button", name="Delete it").click()
+    expect(listed).to_contain_text("There is no notebook yet.")

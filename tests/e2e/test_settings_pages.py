@@ -1,0 +1,296 @@
+"""What a project's settings hold beside people and keys: secrets, keys for models, webhooks, schedules, the audit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import puras
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.bundles.pack import pack_files
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+READING = {
+    "skills/reading/main.py": b"""
+import hashlib, puras
+
+def run():
+    return {"sha256": hashlib.sha256(puras.secret("SHOP_TOKEN").encode()).hexdigest()}
+""",
+    "skills/reading/skill.yaml": b"""
+entrypoint: main.py:run
+network: none
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {sha256: {type: string}}}
+""",
+}
+
+
+@pytest.fixture
+def viewer(signed_in: Page, as_viewer: Callable[[Page], None]) -> Page:
+    """The owner's page, in whose browser a viewer of the project is signed in instead."""
+    as_viewer(signed_in)
+    return signed_in
+
+
+def test_a_secret_is_set_used_by_a_job_rotated_and_deleted_and_never_shown(
+    signed_in: Page, settled: Any
+) -> None:
+    pushed = settled.api.post("/v1/skillpacks", json={"name": "Reader"})
+    assert pushed.status_code == 201, pushed.text
+    bundle = {"bundle": ("skills.zip", pack_files(READING))}
+    assert settled.api.post("/v1/skillpacks/reader/deployments", files=bundle).status_code == 201
+    signed_in.goto(f"{settled.url}/settings/secrets")
+    signed_in.get_by_role("button", name="New secret").click()
+    signed_in.get_by_label("Name").fill("PATH")
+    signed_in.get_by_role("textbox", name="Value").fill("the first value")
+    signed_in.get_by_role("button", name="Set the secret").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("set by the platform")
+    signed_in.get_by_label("Name").fill("SHOP_TOKEN")
+    signed_in.get_by_role("textbox", name="Value").fill("the first value")
+    signed_in.get_by_role("button", name="Set the secret").click()
+    row = signed_in.get_by_role("row").filter(has_text="SHOP_TOKEN")
+    expect(row).to_contain_text("the whole project")
+    assert read_by_a_job(settled) == hashlib.sha256(b"the first value").hexdigest()
+    signed_in.get_by_role("button", name="Rotate SHOP_TOKEN").click()
+    signed_in.get_by_role("textbox", name="Value").fill("the second value")
+    signed_in.get_by_role("button", name="Replace the value").click()
+    expect(signed_in.get_by_text("SHOP_TOKEN is set.")).to_be_visible()
+    assert read_by_a_job(settled) == hashlib.sha256(b"the second value").hexdigest()
+    assert "second value" not in signed_in.content()
+    signed_in.get_by_role("button", name="New secret").click()
+    signed_in.get_by_label("Name").fill("shop_token")
+    signed_in.get_by_label("For").select_option("reader")
+    signed_in.get_by_role("textbox", name="Value").fill("its own value")
+    signed_in.get_by_role("button", name="Set the secret").click()
+    expect(row.filter(has_text="skillpack reader")).to_be_visible()
+    assert read_by_a_job(settled) == hashlib.sha256(b"its own value").hexdigest()
+    for left in (1, 0):
+        row.first.get_by_role("button", name="Delete").click()
+        signed_in.get_by_role("button", name="Delete it").click()
+        expect(row).to_have_count(left)
+
+
+def test_what_there_is_none_of_is_made_from_code_as_the_page_says(signed_in: Page, settled: Any) -> None:
+    with httpx.Client(base_url=settled.running.url, timeout=30) as client:
+        client.cookies.update({one["name"]: one["value"] for one in signed_in.context.cookies()})
+        client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
+        slug = client.post("/v1/projects", json={"name": "Nothing yet"}).json()["slug"]
+        client.headers["X-Puras-Project"] = slug
+        key = client.post("/v1/api-keys", json={}).json()["key"]
+    for section, route, languages in (
+        ("secrets", "/v1/secrets", ["curl", "Python", "MCP"]),
+        ("webhooks", "/v1/webhooks", ["curl", "Python"]),
+        ("schedules", "/v1/schedules", ["curl", "Python"]),
+    ):
+        signed_in.goto(f"{settled.running.url}/p/{slug}/settings/{section}")
+        code = signed_in.get_by_role("main").locator("pre")
+        expect(code).to_contain_text(route)
+        expect(signed_in.get_by_role("tab")).to_have_text(languages)
+        if section == "secrets":
+            done = subprocess.run(
+                ["sh", "-c", code.inner_text()],
+                env=os.environ | {"PURAS_API_KEY": key},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert json.loads(done.stdout)["name"] == "STRIPE_KEY", done.stdout
+            signed_in.reload()
+            expect(signed_in.get_by_role("row").filter(has_text="STRIPE_KEY")).to_be_visible()
+
+
+def test_a_key_for_models_shows_how_it_begins_is_tried_and_removed(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/settings/providers")
+    claude = signed_in.get_by_role("listitem").filter(has_text="sonnet-4-6")
+    expect(claude).to_contain_text("no key")
+    claude.get_by_role("button", name="Bring a key").click()
+    signed_in.get_by_role("textbox", name="Key").fill("sk-own-plainly-visible-0123456789")
+    signed_in.get_by_role("textbox", name="Address").fill("http://models.example.org")
+    signed_in.get_by_role("button", name="Save and test").click()
+    expect(claude.get_by_role("alert")).to_contain_text("not https")
+    signed_in.get_by_role("textbox", name="Address").fill("https://models.example.org")
+    signed_in.get_by_role("button", name="Save and test").click()
+    expect(claude).to_contain_text("sk-own-p…")
+    expect(claude.get_by_role("alert")).to_contain_text("does not answer", timeout=20_000)
+    assert "visible" not in signed_in.content()
+    assert settled.api.get("/v1/providers/claude").json()["has_own_key"]
+    claude.get_by_role("button", name="Remove").click()
+    signed_in.get_by_role("button", name="Remove it").click()
+    expect(claude).to_contain_text("no key")
+
+
+def test_the_audit_is_narrowed_by_its_address_and_read_page_by_page(signed_in: Page, settled: Any) -> None:
+    for number in range(60):
+        body = {"name": f"NUMBER_{number}", "value": "a value that nobody sees"}
+        assert settled.api.put("/v1/secrets", json=body).status_code == 200
+    signed_in.goto(f"{settled.url}/settings/audit?action=secret")
+    rows = signed_in.get_by_role("table", name="Audit log").get_by_role("row")
+    expect(rows).to_have_count(51)
+    expect(rows.nth(1)).to_contain_text("NUMBER_59")
+    signed_in.get_by_role("button", name="Show more").click()
+    expect(rows.filter(has_text="NUMBER_0")).to_have_count(1)
+    signed_in.get_by_label("By whom").fill("nobody")
+    signed_in.get_by_role("button", name="Filter").click()
+    expect(signed_in).to_have_url(f"{settled.url}/settings/audit?actor=nobody&action=secret")
+    expect(signed_in.get_by_text("No act matches these filters.")).to_be_visible()
+
+
+def test_a_viewer_is_told_who_may_and_sees_nothing_of_it(viewer: Page, settled: Any) -> None:
+    body = {"name": "HIDDEN_NAME", "value": "a value that nobody sees"}
+    assert settled.api.put("/v1/secrets", json=body).status_code == 200
+    for section in ("secrets", "providers", "webhooks", "audit"):
+        viewer.goto(f"{settled.url}/settings/{section}")
+        expect(viewer.get_by_text("your role is viewer")).to_be_visible()
+        expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
+        assert "HIDDEN_NAME" not in viewer.content()
+    viewer.goto(f"{settled.url}/settings/schedules")
+    expect(viewer.get_by_text("No schedules yet.")).to_be_visible()
+    expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
+
+
+def test_a_section_that_does_not_exist_says_so(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.url}/settings/nothing")
+    expect(signed_in.get_by_role("alert")).to_contain_text("no section 'nothing'")
+
+
+def test_a_webhook_is_made_told_refused_and_sent_again(signed_in: Page, settled: Any) -> None:
+    with receiver(settled.running.hook_port) as heard:
+        signed_in.goto(f"{settled.url}/settings/webhooks")
+        signed_in.get_by_role("button", name="New webhook").click()
+        signed_in.get_by_label("Address").fill("http://10.0.0.1/inside")
+        signed_in.get_by_role("button", name="Make the webhook").click()
+        expect(signed_in.get_by_role("alert")).to_contain_text("not on the internet")
+        signed_in.get_by_label("Address").fill(f"http://127.0.0.1:{settled.running.hook_port}/puras")
+        signed_in.get_by_label("job.succeeded").check()
+        signed_in.get_by_role("button", name="Make the webhook").click()
+        secret = signed_in.get_by_text(re.compile("^whsec_")).inner_text()
+        signed_in.get_by_role("button", name="Put it away").click()
+        signed_in.get_by_role("button", name="I have it").click()
+        expect(signed_in.get_by_text(secret)).to_have_count(0)
+        hook = signed_in.get_by_role("list", name="Webhooks").get_by_role("listitem")
+        expect(hook.get_by_text("enabled")).to_be_visible()
+        log = signed_in.get_by_role("table", name="Deliveries").get_by_role("row")
+        heard.status = 500
+        hook.get_by_role("button", name="Send a test").click()
+        expect(log.nth(1)).to_contain_text("The receiver answered 500", timeout=30_000)
+        expect(log.nth(1)).to_contain_text("Pending")
+        expect(log.nth(1)).to_contain_text(re.compile(r"in [\d.]+ s"))
+        expect(hook.get_by_text("failing")).to_be_visible(timeout=30_000)
+        log.nth(1).get_by_role("button", name="Look").click()
+        looked = signed_in.get_by_role("cell").filter(has_text="Request")
+        expect(looked).to_contain_text('"type": "webhook.test"')
+        expect(looked).to_contain_text("no room today")
+        log.nth(1).get_by_role("button", name="Look").click()
+        heard.status = 200
+        log.nth(1).get_by_role("button", name="Redeliver").click()
+        expect(log.nth(1)).to_contain_text("Delivered", timeout=30_000)
+        expect(hook.get_by_text("enabled")).to_be_visible(timeout=30_000)
+        assert settled.api.post("/v1/jobs", json={"skill": "count", "inputs": {"seconds": 0}}).is_success
+        expect(log.nth(1)).to_contain_text("job.succeeded", timeout=30_000)
+        expect(log.nth(1)).to_contain_text("Delivered", timeout=30_000)
+        ids = {headers["webhook-id"] for headers, _ in heard.got}
+        assert len(ids) == 2  # a test, sent several times with the same id, and the end of a job
+        headers, body = heard.got[-1]
+        assert puras.verify_webhook(headers, body, secret)["type"] == "job.succeeded"
+        hook.get_by_role("button", name="Pause").click()
+        signed_in.get_by_role("button", name="Pause it").click()
+        expect(hook.get_by_text("paused")).to_be_visible()
+        expect(hook.get_by_role("button", name="Send a test")).to_be_disabled()
+        hook.get_by_role("button", name="Delete").click()
+        signed_in.get_by_role("button", name="Delete it").click()
+        expect(hook).to_have_count(0)
+
+
+def test_a_schedule_shows_its_next_runs_as_it_is_typed_and_its_runs_lead_to_jobs(
+    signed_in: Page, settled: Any
+) -> None:
+    signed_in.goto(f"{settled.url}/settings/schedules")
+    signed_in.get_by_role("button", name="New schedule").click()
+    signed_in.get_by_label("Skill", exact=True).select_option("count")
+    signed_in.get_by_label("When, as cron").fill("30 9 * * monn")
+    expect(signed_in.get_by_role("alert")).to_contain_text("'monn' is not a day of the week")
+    signed_in.get_by_label("When, as cron").fill("30 9 * * mon")
+    coming = signed_in.get_by_role("list", name="Next runs").get_by_role("listitem")
+    expect(coming).to_have_count(5)
+    for moment in coming.all():
+        expect(moment).to_have_text(re.compile(r"^Mon .*, 09:30 UTC$"))
+    signed_in.get_by_label("By the clock of").fill("Asia/Kolkata")
+    expect(coming.first).to_have_text(re.compile("09:30 IST$"))
+    signed_in.get_by_role("textbox", name="Name").fill("Mondays")
+    signed_in.get_by_role("textbox", name="Inputs").fill('{"seconds": 900}')
+    signed_in.get_by_role("button", name="Make the schedule").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("60")
+    signed_in.get_by_role("textbox", name="Inputs").fill('{"seconds": 0}')
+    signed_in.get_by_role("button", name="Make the schedule").click()
+    schedule = (
+        signed_in.get_by_role("list", name="Schedules").get_by_role("listitem").filter(has_text="Mondays")
+    )
+    expect(schedule).to_contain_text("30 9 * * mon by the clock of Asia/Kolkata")
+    schedule.get_by_role("button", name="Run now").click()
+    signed_in.get_by_role("button", name="Run it").click()
+    run = signed_in.get_by_role("table", name="Last runs").get_by_role("row").nth(1)
+    expect(run).to_contain_text("Succeeded", timeout=60_000)
+    expect(run).to_contain_text("Asked for by user:grace@example.org")
+    schedule.get_by_role("button", name="Pause").click()
+    expect(schedule.get_by_text("paused")).to_be_visible()
+    run.get_by_role("link", name="open it").click()
+    expect(signed_in).to_have_url(re.compile(f"{settled.url}/jobs/[0-9a-f-]{{36}}"))
+    expect(signed_in.get_by_text("Succeeded").first).to_be_visible()
+    signed_in.goto(f"{settled.url}/settings/schedules")
+    schedule.get_by_role("button", name="Delete").click()
+    signed_in.get_by_role("button", name="Delete it").click()
+    expect(signed_in.get_by_text("No schedules yet.")).to_be_visible()
+
+
+class Heard:
+    """What a receiver of webhooks heard, and how it answers."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.got: list[tuple[dict[str, str], bytes]] = []
+
+
+@contextmanager
+def receiver(port: int) -> Iterator[Heard]:
+    """A server on this machine that takes webhooks, or refuses them."""
+    heard = Heard()
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            heard.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(heard.status)
+            self.end_headers()
+            self.wfile.write(b"thanks" if heard.status == 200 else b"no room today")
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Taking) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield heard
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def read_by_a_job(settled: Any) -> str:
+    """What a job finds as the secret."""
+    answer = settled.api.post("/v1/jobs?wait=true", json={"skill": "reader/reading", "inputs": {}})
+    assert answer.json()["status"] == "succeeded", answer.text
+    return str(answer.json()["result"]["sha256"])

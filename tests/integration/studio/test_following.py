@@ -1,0 +1,209 @@
+"""The socket of a page that follows jobs: everything once, for those alone who may see it, for as long as they may."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import delete
+from sqlmodel import col
+
+from backend.auth import sessions, users
+from backend.auth.last_use import LastUse
+from backend.db import Database
+from backend.instance import Instance
+from backend.jobs.cancel import cancel
+from backend.projects.tables import Member, Project
+from studio import session
+from studio.following import MOST_CHARACTERS, NONSENSE, following
+from tests.factories.tenants import Tenant, make_job, make_tenant
+
+PORT = 8123
+WITHIN_S = 10.0
+
+
+class Line:
+    """A page's end of the socket."""
+
+    def __init__(self, token: str) -> None:
+        self._to_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._to_page: asyncio.Queue[Any] = asyncio.Queue()
+        self._entries: list[list[Any]] = []
+        cookie = f"puras_session_{PORT}={token}".encode()
+        scope = {
+            "type": "websocket",
+            "path": "/_follow",
+            "headers": [(b"cookie", cookie)],
+            "subprotocols": [],
+        }
+        self._to_server.put_nowait({"type": "websocket.connect"})
+        self._serving = asyncio.create_task(following(scope, self._to_server.get, self._to_page.put))
+
+    async def say(self, text: str) -> None:
+        await self._to_server.put({"type": "websocket.receive", "text": text})
+
+    async def follow(self, project: str, job_id: UUID, *, key: str = "k", after: int = 0) -> None:
+        await self.say(json.dumps({"follow": key, "project": project, "job": str(job_id), "after": after}))
+
+    async def hear(self) -> list[Any]:
+        """The next entry: key, kind, body."""
+        while not self._entries:
+            async with asyncio.timeout(WITHIN_S):
+                message = await self._to_page.get()
+            if message["type"] == "websocket.close":
+                return ["", "closed", message["code"]]
+            if message["type"] == "websocket.send":
+                self._entries = json.loads(message["text"])
+        return self._entries.pop(0)
+
+    async def hear_until(self, kind: str) -> list[list[Any]]:
+        """All entries up to and with the first of that kind."""
+        heard = [await self.hear()]
+        while heard[-1][1] != kind:
+            heard.append(await self.hear())
+        return heard
+
+    async def close(self) -> None:
+        await self._to_server.put({"type": "websocket.disconnect", "code": 1001})
+        async with asyncio.timeout(WITHIN_S):
+            await self._serving
+
+
+@asynccontextmanager
+async def line(token: str) -> AsyncIterator[Line]:
+    opened = Line(token)
+    yield opened
+    await opened.close()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A project with a member who is signed in."""
+
+    database: Database
+    tenant: Tenant
+    slug: str
+    token: str
+
+    async def job(self) -> UUID:
+        async with self.database.transaction() as unit:
+            return await make_job(unit, self.tenant)
+
+    async def cancel(self, job_id: UUID) -> None:
+        async with self.database.transaction() as unit:
+            await cancel(unit, self.tenant.principal, job_id)
+
+
+@pytest_asyncio.fixture
+async def scene(instance: Instance) -> AsyncIterator[Scene]:
+    database = instance.database
+    async with database.transaction() as unit:
+        tenant = await make_tenant(unit)
+        slug = (await unit.get_one(Project, tenant.project_id)).slug
+    token = await sign_in(database, "ada", tenant)
+    last_use = LastUse(database)
+    with session.serving(instance, last_use):
+        yield Scene(database, tenant, slug, token)
+    await last_use.close()
+
+
+async def sign_in(database: Database, name: str, tenant: Tenant | None = None) -> str:
+    async with database.transaction() as unit:
+        user = await users.create(unit, email=f"{name}@example.org", password="three words make one")
+        if tenant is not None:
+            unit.add(Member(project_id=tenant.project_id, user_id=user.id, role="viewer"))
+        return (await sessions.begin(unit, user)).token
+
+
+async def test_a_page_gets_every_event_once_and_the_end(scene: Scene) -> None:
+    job_id = await scene.job()
+    async with line(scene.token) as page:
+        await page.follow(scene.slug, job_id)
+        assert (await page.hear())[2]["type"] == "queued"
+        await scene.cancel(job_id)
+        *events, end = await page.hear_until("end")
+    assert [event[2]["type"] for event in events] == ["cancelled"]
+    assert end == ["k", "end", None]
+
+
+async def test_who_comes_back_gets_what_came_meanwhile(scene: Scene) -> None:
+    job_id = await scene.job()
+    await scene.cancel(job_id)
+    async with line(scene.token) as page:
+        await page.follow(scene.slug, job_id, after=1)
+        heard = await page.hear_until("end")
+        await page.follow(scene.slug, job_id, key="again", after=2)
+        assert await page.hear() == ["again", "end", None]
+    assert [entry[2]["id"] for entry in heard[:-1]] == [2]
+
+
+async def test_two_jobs_come_over_one_line_and_one_can_be_left(scene: Scene) -> None:
+    one, other = await scene.job(), await scene.job()
+    async with line(scene.token) as page:
+        for key, job_id in (("one", one), ("other", other)):
+            await page.follow(scene.slug, job_id, key=key)
+        assert {(await page.hear())[0] for _ in range(2)} == {"one", "other"}
+        await page.say(json.dumps({"leave": "one"}))
+        await scene.cancel(one)
+        await scene.cancel(other)
+        assert {entry[0] for entry in await page.hear_until("end")} == {"other"}
+
+
+async def test_a_job_of_another_project_is_not_found(scene: Scene) -> None:
+    job_id = await scene.job()
+    async with line(await sign_in(scene.database, "eve")) as page:
+        await page.follow(scene.slug, job_id)
+        _, kind, body = await page.hear()
+    assert (kind, body["code"]) == ("refused", "project_not_found")
+
+
+async def test_an_unknown_job_and_an_ended_session_are_refused(scene: Scene) -> None:
+    async with line(scene.token) as page:
+        await page.follow(scene.slug, uuid4())
+        assert (await page.hear())[2]["code"] == "job_not_found"
+    async with line("made-up") as page:
+        await page.follow(scene.slug, await scene.job())
+        assert (await page.hear())[1] == "refused"
+
+
+async def test_who_leaves_a_project_soon_hears_no_more_of_its_jobs(scene: Scene) -> None:
+    job_id = await scene.job()
+    async with line(scene.token) as page:
+        await page.follow(scene.slug, job_id)
+        await page.hear()
+        async with scene.database.transaction() as unit:
+            await unit.execute(delete(Member).where(col(Member.project_id) == scene.tenant.project_id))
+        assert (await page.hear())[2]["code"] == "project_not_found"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "hello",
+        "[]",
+        '{"follow": "k"}',
+        '{"leave": 5}',
+        '{"follow":"k","project":"p","job":"x"}',
+        " " * (MOST_CHARACTERS + 1),
+    ],
+)
+async def test_what_no_page_says_closes_the_line(scene: Scene, said: str) -> None:
+    async with line(scene.token) as page:
+        await page.say(said)
+        assert await page.hear() == ["", "closed", NONSENSE]
+
+
+async def test_a_page_follows_a_bounded_number_of_jobs(scene: Scene) -> None:
+    job_id = await scene.job()
+    async with line(scene.token) as page:
+        for number in range(40):
+            await page.follow(scene.slug, job_id, key=f"k{number}")
+        assert (await page.hear_until("closed"))[-1] == ["", "closed", NONSENSE]

@@ -1,0 +1,63 @@
+"""What the pages say of calling a skill, or a route, from code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shlex
+
+import pytest
+
+from studio.calls import first_of, of_route, of_skill
+from studio.skills import ExampleView, SkillView
+
+ORIGIN = "https://studio.example.org"
+
+
+def skill(inputs: dict[str, object], *, skillpack: str = "") -> SkillView:
+    return SkillView(name="greet", skillpack=skillpack, examples=[ExampleView("One", "", inputs)])
+
+
+def argument(code: str, function: str, at: int) -> object:
+    """What Python code gives to a function at a place."""
+    calls = [one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call)]
+    found = next(one for one in calls if ast.unparse(one.func) == function)
+    return ast.literal_eval(found.args[at])
+
+
+def test_the_curl_snippet_survives_the_shell_whatever_the_inputs_hold() -> None:
+    inputs = {"text": 'it\'s "quoted" $HOME `x` \\ end'}
+    words = shlex.split(of_skill(ORIGIN, skill(inputs))["curl"].replace("\\\n", " "))
+    assert words[1] == f"{ORIGIN}/v1/skills/greet/run"
+    assert json.loads(words[-1]) == inputs
+
+
+def test_the_python_snippet_sends_what_curl_sends() -> None:
+    inputs = {"name": "Ada", "loud": True, "more": None}
+    assert argument(of_skill(ORIGIN, skill(inputs))["python"], "client.run_job", 1) == inputs
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "typescript", "mcp"])
+def test_a_skill_of_another_skillpack_is_called_with_its_whole_name(language: str) -> None:
+    assert "birds/greet" in of_skill(ORIGIN, skill({}, skillpack="birds"))[language]
+
+
+def test_skills_of_one_name_are_told_apart_in_lists_and_addresses() -> None:
+    own, others = skill({}), skill({}, skillpack="birds")
+    assert (own.full_name, others.full_name) == ("greet", "birds/greet")
+    assert (own.play, others.play) == ("greet", "greet?skillpack=birds")
+
+
+def test_a_project_without_skills_is_shown_a_name_to_fill_in() -> None:
+    assert "my-skill" in first_of(ORIGIN, [])["curl"]
+
+
+def test_a_route_is_asked_the_same_way_from_everywhere() -> None:
+    body = {"name": "STRIPE_KEY", "value": "it's"}
+    texts = of_route(ORIGIN, "PUT", "/v1/secrets", body, tool="set_secret", arguments=body)
+    words = shlex.split(texts["curl"].replace("\\\n", " "))
+    assert words[:4] == ["curl", "-X", "PUT", f"{ORIGIN}/v1/secrets"]
+    assert json.loads(words[-1]) == body
+    assert argument(texts["python"], "client.request", 1) == "/v1/secrets"
+    assert json.loads(texts["mcp"].split("then calls\n")[1]) == {"name": "set_secret", "arguments": body}
+    assert set(of_route(ORIGIN, "POST", "/v1/webhooks", {})) == {"curl", "python"}

@@ -1,0 +1,144 @@
+"""The timeline of a page reads a job's events as the API's spans do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from backend.events import spans
+from backend.events.schemas import EventView
+from rxconfig import BUN
+from studio.prerender import ROOT
+
+JOB: Final = UUID(int=7)
+BEGAN: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)
+SCRIPT: Final = """
+const { spansOf } = await import(process.argv[1]);
+const spans = spansOf(JSON.parse(await Bun.stdin.text()), "triage");
+const kinds = new Map(spans.map((span) => [span.id, span.kind]));
+const told = spans.map((span) => ({ ...span, parent: kinds.get(span.parent) ?? null }));
+console.log(JSON.stringify(told));
+"""
+
+
+def call(name: str, use: str, step: int) -> tuple[str, dict[str, Any]]:
+    return "tool_use", {"step": step, "name": name, "tool_use_id": use, "input": {}}
+
+
+def result(name: str, use: str, step: int, **facts: Any) -> tuple[str, dict[str, Any]]:
+    return "tool_result", {"step": step, "tool": name, "tool_use_id": use, "ok": True, "preview": "", **facts}
+
+
+def reply(step: int, billed_micros: int) -> tuple[str, dict[str, Any]]:
+    tokens = {"input_tokens": 10, "output_tokens": 5}
+    return "model_response", {
+        "step": step,
+        "model": "claude/haiku-4-5",
+        "duration_ms": 40.0,
+        "billed_micros": billed_micros,
+        **tokens,
+    }
+
+
+STARTED = ("started", {"attempt": 1, "worker": "w"})
+HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
+    "a function": [
+        ("queued", {"skill": "triage", "source": "api"}),
+        STARTED,
+        ("environment_started", {}),
+        ("environment_ready", {}),
+        ("function_start", {"name": "run", "module": "main", "func": "run"}),
+        ("log", {"stream": "stdout", "text": "hello"}),
+        ("succeeded", {}),
+    ],
+    "an agent that asks a person": [
+        ("queued", {"skill": "triage"}),
+        STARTED,
+        ("agent_start", {"model": "claude/haiku-4-5"}),
+        reply(1, 30),
+        call("lookup", "a", 1),
+        call("note", "b", 1),
+        result("lookup", "a", 1, billed_micros=12),
+        result("note", "b", 1),
+        reply(2, 20),
+        call("refund", "c", 2),
+        ("waiting", {"reason": "approval"}),
+        ("started", {"attempt": 2, "worker": "w"}),
+        ("resumed", {"from_step": 2}),
+        ("tool_started", {"tool": "refund", "tool_use_id": "c", "step": 2}),
+        result("refund", "c", 2),
+        reply(3, 10),
+        ("succeeded", {"steps": 3}),
+    ],
+    "a worker that was lost": [
+        ("queued", {"skill": "triage"}),
+        STARTED,
+        reply(1, 30),
+        call("lookup", "a", 1),
+        ("requeued", {"reason": "worker lost"}),
+        ("started", {"attempt": 2, "worker": "v"}),
+        ("failed", {"error_code": "worker_lost"}),
+    ],
+    "one that still runs": [("queued", {"skill": "triage"}), STARTED, reply(1, 30), call("lookup", "a", 1)],
+}
+
+
+def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventView]:
+    return [
+        EventView(
+            id=seq, job_id=JOB, ts=BEGAN + timedelta(milliseconds=100 * seq), type=kind, payload=payload
+        )
+        for seq, (kind, payload) in enumerate(history, start=1)
+    ]
+
+
+def in_the_browser(events: list[EventView]) -> list[dict[str, Any]]:
+    script = [str(BUN), "-e", SCRIPT, str(ROOT / "assets/ui/spans.js")]
+    said = f"[{','.join(event.model_dump_json() for event in events)}]"
+    done = subprocess.run(script, input=said, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    told: list[dict[str, Any]] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_pages_and_api_tell_the_same_spans(name: str) -> None:
+    events = events_of(HISTORIES[name])
+    of_api = spans.fold(JOB, "triage", events)
+    kinds = {span.span_id: span.kind for span in of_api}
+    wanted = [
+        (
+            span.kind,
+            kinds.get(span.parent_span_id or ""),
+            round(span.started_at.timestamp() * 1000),
+            None
+            if span.duration_ms is None
+            else round(span.started_at.timestamp() * 1000 + span.duration_ms),
+        )
+        for span in of_api
+    ]
+    drawn = [
+        (span["kind"], span["parent"], round(span["start"]), span["end"] and round(span["end"]))
+        for span in in_the_browser(events)
+        if span["kind"] != "ghost"
+    ]
+    assert sorted(drawn, key=str) == sorted(wanted, key=str)
+
+
+def test_every_span_costs_what_lies_within_it() -> None:
+    (run, *_) = in_the_browser(events_of(HISTORIES["an agent that asks a person"]))
+    assert (run["cost"], run["tokens"]) == (30 + 12 + 20 + 10, 45)
+
+
+def test_what_was_replayed_from_the_journal_is_told_as_free() -> None:
+    (ghost,) = [
+        span
+        for span in in_the_browser(events_of(HISTORIES["an agent that asks a person"]))
+        if span["kind"] == "ghost"
+    ]
+    assert (ghost["name"], ghost["cost"], ghost["state"]) == ("Steps 1–2", 0, "replayed")
