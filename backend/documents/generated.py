@@ -1,0 +1,24 @@
+"""Writes the pages of `docs/` that are made from code: `python -m backend.documents.generated`."""
+
+from __future__ import annotations
+
+import sys
+
+from backend.documents import error_page, rest_pages, skill_page
+from backend.documents.pages import FOLDER
+
+
+def main() -> int:
+    """Write them."""
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def pages() -> dict[str, str]:
+    """Their texts as they should be, by the names of their files."""
+    return {**rest_pages.pages(), "errors.md": error_page.page(), "skill-yaml.md": skill_page.page()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""Graders of the report."""
+
+
+def names_the_customer(inputs, output):
+    """Whether the headline says whom it is about."""
+    named = inputs["customer"].lower() in output["headline"].lower()
+    return {"score": float(named), "detail": "" if named else f"It does not name {inputs['customer']}."}

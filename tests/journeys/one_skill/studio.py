@@ -1,0 +1,63 @@
+"""Somebody who looks at the jobs in the studio, in a real Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from benchmarks.instance import Running, environment
+
+PATIENCE_MS = 60_000
+EMAIL, PASSWORD = "ada@example.org", "a long and private sentence"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def make_operator(running: Running) -> None:
+    """Somebody who owns the projects that are made from now on."""
+    command = [sys.executable, "-m", "backend.operations.cli", "user", "create", EMAIL, "--operator"]
+    subprocess.run(
+        [*command, "--password-stdin"],
+        env=environment(running.home, running.port),
+        input=f"{PASSWORD}\n",
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+
+@contextmanager
+def signed_in(running: Running) -> Iterator[Page]:
+    """A page of that person, who has typed their password."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(base_url=f"http://127.0.0.1:{running.port}")
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto("/sign-in")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+        yield page
+        browser.close()
+
+
+def see_in_the_list(page: Page, project: str, job_ids: list[str]) -> None:
+    """Look for each of the jobs on the page of all jobs."""
+    page.goto(f"/p/{project}/jobs")
+    for job_id in job_ids:
+        expect(page.locator(f'a[href*="{job_id}"]').first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def see_its_page(page: Page, project: str, job_id: str, *words: str) -> None:
+    """Open a job from the list, and read the words on its page."""
+    page.goto(f"/p/{project}/jobs")
+    page.locator(f'a[href*="{job_id}"]').first.click()
+    page.wait_for_url(f"**/jobs/{job_id}*")
+    for word in words:
+        expect(page.get_by_text(word).first).to_be_visible(timeout=PATIENCE_MS)
