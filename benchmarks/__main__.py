@@ -14,8 +14,11 @@ from benchmarks import (
     n06_streams,
     n07_push_to_result,
     n08_start_and_memory,
+    n09_first_page,
     n10_lost_worker,
     n11_first_delta,
+    n12_event_to_page,
+    n13_clicks,
 )
 from benchmarks.numbers import say, table
 
@@ -28,8 +31,11 @@ ALL = {
     "N6": n06_streams.measure,
     "N7": n07_push_to_result.measure,
     "N8": n08_start_and_memory.measure,
+    "N9": n09_first_page.measure,
     "N10": n10_lost_worker.measure,
     "N11": n11_first_delta.measure,
+    "N12": n12_event_to_page.measure,
+    "N13": n13_clicks.measure,
 }
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.client import Client
 
-READY_S = 60.0
+READY_S = 180.0
 NOOP_SKILL = {
     "skills/noop/skill.yaml": b"""\
 entrypoint: main.py:run

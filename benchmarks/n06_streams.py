@@ -35,7 +35,7 @@ select gen_random_uuid(), id, id, id, 'noop', 'deterministic', 'running', '{}', 
 from (select id from projects order by number desc limit 1) p, generate_series(1, %s)
 returning id
 """
-_WORKER: Final = """
+HAS_A_WORKER: Final = """
 insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at, beat_at, stopping)
 values (%s, 'bench', 1, '{}', 0, 0, '{}', now(), now() + interval '1 hour', false)
 """
@@ -72,7 +72,7 @@ def _running_jobs(database_url: str) -> list[UUID]:
     """Jobs that run by the books, of a worker that seems to live."""
     worker_id = uuid4()
     with psycopg.connect(database_url, autocommit=True, row_factory=scalar_row) as connection:
-        connection.execute(_WORKER, (worker_id,))
+        connection.execute(HAS_A_WORKER, (worker_id,))
         return list(connection.execute(_RUNNING, (worker_id, STREAMS)).fetchall())
 
 

@@ -1,0 +1,80 @@
+"""A person in a Chromium, signed in to an instance that is measured."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from benchmarks.instance import Running, environment
+
+EMAIL, PASSWORD = "measures@example.org", "a long and private sentence"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The person's project, and what the browser needs to be theirs."""
+
+    url: str
+    slug: str
+    api_key: str
+    cookies: dict[str, str]
+
+    @property
+    def project_url(self) -> str:
+        """Of the project's first page."""
+        return f"{self.url}/p/{self.slug}"
+
+    def context(self, browser: Browser) -> BrowserContext:
+        """A browser window of its own, with an empty cache, in which the person is signed in."""
+        made = browser.new_context(viewport={"width": 1440, "height": 900})
+        made.add_cookies([{"name": n, "value": v, "url": self.url} for n, v in self.cookies.items()])
+        return made
+
+
+def seat(running: Running) -> Seat:
+    """Make a person and a project of theirs, and sign in."""
+    _operate(running, "user", "create", EMAIL, "--operator", "--password-stdin", typed=f"{PASSWORD}\n")
+    made = json.loads(_operate(running, "project", "create", "Measured", "--credit-usd", "100", "--json"))
+    url = f"http://127.0.0.1:{running.port}"
+    with httpx.Client(base_url=url, timeout=30) as client:
+        form = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)
+        if form is None:
+            raise RuntimeError("the sign-in form has no token")
+        typed = {"csrf": form[1], "next": "/", "email": EMAIL, "password": PASSWORD}
+        if client.post("/sign-in", data=typed).status_code != 303:
+            raise RuntimeError("nobody could sign in")
+        cookies = {one.name: one.value or "" for one in client.cookies.jar}
+    return Seat(url, made["slug"], made["api_key"], cookies)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium: the machine's own, else Playwright's."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+def _operate(running: Running, *arguments: str, typed: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.operations.cli", *arguments],
+        env=environment(running.home, running.port),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout

@@ -1,0 +1,115 @@
+"""N12: from an event's commit to the row that it makes in the page of its job, at 400 events a second."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import psycopg
+from playwright.sync_api import Page
+from psycopg.rows import scalar_row
+
+from backend import queue
+from backend.config import Settings
+from backend.db import Database
+from backend.embedded import Servers, attach
+from backend.events.append import NewEvent, append
+from backend.queue import RedisDoorbell
+from benchmarks.browsing import chromium, seat
+from benchmarks.instance import NOOP_SKILL, instance
+from benchmarks.n06_streams import HAS_A_WORKER
+from benchmarks.numbers import Measurement, percentile
+
+EVENTS_A_SECOND: Final = 400
+SECONDS: Final = 15
+IN_A_TRANSACTION: Final = 4
+"""Lines that a worker writes down together."""
+LIMITED_BY: Final = (
+    "React renders the rows of each frame in the browser, which shares the two cores with the instance"
+)
+
+_RUNNING: Final = """
+insert into jobs (id, project_id, skillpack_id, deployment_id, skill_name, type, status, inputs, lane, priority, source,
+                  attempt, submitted_by, worker_id, created_at, started_at)
+select gen_random_uuid(), project_id, skillpack_id, id, 'noop', 'deterministic', 'running', '{}', 'default', 0, 'api',
+       1, 'x', %s, now(), now() from deployments
+returning id
+"""
+_WATCH: Final = """
+window.late = [];
+new MutationObserver((changes) => {
+  const now = Date.now();
+  for (const change of changes) for (const added of change.addedNodes) {
+    const stamp = /stamp=(\\d+)/.exec(added.textContent ?? "");
+    if (stamp) window.late.push(now - Number(stamp[1]));
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def measure() -> Measurement:
+    """Append lines of a log while the job's page shows them; the page says how old each was in its document."""
+    with instance() as running, chromium() as browser:
+        someone = seat(running)
+        with running.client(someone.api_key) as client:
+            client.push(NOOP_SKILL)
+        servers = attach(Settings(home=running.home))
+        job_id = _running_job(servers.database_url)
+        page = someone.context(browser).new_page()
+        page.add_init_script(_WATCH)
+        page.goto(f"{someone.project_url}/jobs/{job_id}?tab=logs")
+        page.get_by_role("log").wait_for()
+        _while_appending(page, servers, job_id)
+        late_ms: list[float] = page.evaluate("window.late")
+    sent = EVENTS_A_SECOND * SECONDS
+    if len(late_ms) < sent:
+        raise RuntimeError(f"{sent:,} lines were committed and {len(late_ms):,} were shown")
+    p95_ms = percentile(late_ms, 0.95)
+    return Measurement(
+        "N12",
+        f"event committed → row in the page of its job, {EVENTS_A_SECOND} events/s on one page",
+        "p95 ≤ 100 ms",
+        f"p50 {percentile(late_ms, 0.5):.0f} ms, p95 {p95_ms:.0f} ms, commit included",
+        p95_ms <= 100,
+        LIMITED_BY,
+    )
+
+
+def _running_job(database_url: str) -> UUID:
+    worker_id = uuid4()
+    with psycopg.connect(database_url, autocommit=True, row_factory=scalar_row) as connection:
+        connection.execute(HAS_A_WORKER, (worker_id,))
+        found: Any = connection.execute(_RUNNING, (worker_id,)).fetchone()
+        return UUID(str(found))
+
+
+def _while_appending(page: Page, servers: Servers, job_id: UUID) -> None:
+    """The page is looked after until everything was appended and shown."""
+    work = threading.Thread(
+        target=lambda: asyncio.run(_append(servers.database_url, servers.redis_url, job_id))
+    )
+    work.start()
+    while work.is_alive():
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(2_000)
+
+
+async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
+    database, doorbell = Database(database_url), RedisDoorbell(redis_url)
+    queue.use(doorbell)
+    began = time.monotonic()
+    for n in range(0, EVENTS_A_SECOND * SECONDS, IN_A_TRANSACTION):
+        await asyncio.sleep(max(0.0, began + n / EVENTS_A_SECOND - time.monotonic()))
+        stamp = int(time.time() * 1000)
+        lines = [
+            NewEvent("log", {"stream": "stdout", "text": f"line {n + i} stamp={stamp}"})
+            for i in range(IN_A_TRANSACTION)
+        ]
+        async with database.transaction() as session:
+            await append(session, job_id=job_id, attempt=1, events=lines)
+    queue.use(None)
+    doorbell.close()
+    await database.close()
