@@ -11,6 +11,7 @@ RUN python3 -m pip install --quiet --no-cache-dir --target /opt/uv uv==0.13.9
 # What seldom changes comes first, so that a new release of ours downloads no package again.
 COPY pyproject.toml uv.lock README.md ./
 COPY skills_kit/pyproject.toml skills_kit/pyproject.toml
+COPY mcp/pyproject.toml mcp/pyproject.toml
 RUN python3 -m uv sync --frozen --quiet --no-default-groups --no-install-workspace
 COPY . .
 RUN python3 -m uv sync --frozen --quiet --no-default-groups \

@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
-CODE := backend workers studio skills_kit tests benchmarks .ci
+CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,15 +28,20 @@ bench: pages ## Measure the numbers, each beside its peer
 	@.ci/environment --group bench
 	$(BIN)/python -m benchmarks
 
-chaos: environment pages ## The long form of the tests that kill things, attack and fuzz; prints a table; then what is too slow for every day
+chaos: pages ## The long form of the tests that kill things, attack and fuzz; prints a table; then what is too slow for every day
+	@.ci/environment --group fuzz
 	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz -o timeout=3600
-	$(BIN)/python -m pytest tests/contract tests/integration -m slow
+	$(BIN)/python -m pytest tests/contract tests/integration tests/journeys -m slow
 
-settings: environment ## Write docs/settings.md anew
+settings: environment ## Write the pages of docs/ anew that are made from code
 	$(BIN)/python -m backend.operations.settings_page
+	$(BIN)/python -m backend.operations.kit_pages
+	$(BIN)/python -m backend.documents.generated
+	$(BIN)/python -m puras_mcp.reference
 
-openapi: environment ## Write tests/contract/openapi.json anew
+openapi: environment ## Write tests/contract/openapi.json anew, and the TypeScript client's part that is made from it
 	$(BIN)/python -m backend.openapi > tests/contract/openapi.json
+	$(BIN)/python -m backend.openapi.typescript
 
 pages: environment
 	@$(BIN)/python -m studio.build

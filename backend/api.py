@@ -7,45 +7,71 @@ from backend.auth.api import router as auth
 from backend.auth.sessions_api import router as sessions
 from backend.deployments.api import router as deployments
 from backend.deployments.skills_api import router as skills
+from backend.documents.api import router as documents
+from backend.drafts.api import router as drafts
 from backend.drive.api import router as drive
 from backend.drive.folders_api import router as drive_folders
 from backend.drive.uploads_api import router as drive_uploads
+from backend.evals.api import router as evals
 from backend.events.api import router as events
+from backend.findings.api import router as findings
+from backend.jobs.activity_api import router as activity
 from backend.jobs.api import router as jobs
 from backend.jobs.going_on_api import router as going_on
 from backend.jobs.subagents_api import router as subagents
 from backend.ledger.api import router as ledger
 from backend.ledger.budgets.api import router as budgets
 from backend.limits.api import router as limits
+from backend.marketplace.api import router as marketplace
 from backend.media.api import router as media
+from backend.memory.api import router as memory
+from backend.memory.in_job_api import router as memory_in_jobs
+from backend.notebooks.api import router as notebooks
+from backend.operators.api import router as operators
 from backend.projects.api import router as projects
 from backend.providers.api import router as providers
+from backend.schedules.api import router as schedules
 from backend.secrets.api import router as secrets
 from backend.skillpacks.api import router as skillpacks
 from backend.skillpacks.hindsight_api import router as hindsight
+from backend.web.api import router as web
+from backend.webhooks.api import router as webhooks
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""
 
 router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
-router.include_router(jobs)  # first: routes are tried in order, and these are asked for most
+router.include_router(activity)  # before the jobs: `activity` would be the id of one
+router.include_router(jobs)  # early: routes are tried in order, and these are asked for most
 router.include_router(events)
 router.include_router(subagents)
 router.include_router(going_on)
 router.include_router(approvals)
+router.include_router(evals)
 router.include_router(auth)
 router.include_router(sessions)
 router.include_router(projects)
 router.include_router(limits)
 router.include_router(skillpacks)
 router.include_router(hindsight)
+router.include_router(drafts)
+router.include_router(notebooks)
 router.include_router(deployments)
+router.include_router(findings)
 router.include_router(skills)
 router.include_router(ledger)
 router.include_router(budgets)
 router.include_router(drive)
 router.include_router(drive_folders)
 router.include_router(drive_uploads)
+router.include_router(marketplace)
 router.include_router(media)
+router.include_router(web)
+router.include_router(memory)
+router.include_router(memory_in_jobs)
 router.include_router(secrets)
 router.include_router(providers)
+router.include_router(webhooks)
+router.include_router(schedules)
+router.include_router(operators)
+router.include_router(documents)

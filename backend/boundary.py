@@ -199,9 +199,8 @@ class _Outgoing:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             # The framework's limit on bodies answers in bare words; it is said in ours.
-            if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and headers[
-                "content-type"
-            ].startswith("text/plain"):
+            is_bare = headers.get("content-type", "text/plain").startswith("text/plain")
+            if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and is_bare:
                 await self.say(TooLarge("The body is larger than this route takes."))
                 return
             self.status = message["status"]

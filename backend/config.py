@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from backend.errors import Invalid
 from backend.settings.keeping import Keeping
 from backend.settings.limits import Limits
+from backend.settings.memory import Memory
 from backend.settings.models import Models
 from backend.settings.places import Places
-from backend.settings.workers import Jobs, Workers
+from backend.settings.workers import Jobs, Notebooks, Workers
 
 
 class BadSettings(Invalid):
@@ -26,7 +27,7 @@ class BadSettings(Invalid):
         super().__init__(f"Settings are wrong. {' '.join(sentences)} See docs/settings.md.")
 
 
-class Settings(Keeping, Models, Jobs, Limits, Workers, Places):
+class Settings(Keeping, Memory, Models, Notebooks, Jobs, Limits, Workers, Places):
     """Every setting of an instance; `docs/settings.md` is generated from this class, and begins with its last group."""
 
 

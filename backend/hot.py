@@ -8,36 +8,28 @@ transaction, prepared by the server. Errors come as SQLAlchemy's, so callers nee
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import namedtuple_row
 from sqlalchemy import ClauseElement
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as NoPlace
 
 from backend import pooling
 from backend.connections import is_open
+from backend.prepared import Exchange, compiled
 from backend.pulse import Pulse
-
-MOST_PREPARED = 256
-
-_DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-
 
 _Connection = psycopg.AsyncConnection[Any]
 
 
-class _Prepared(NamedTuple):
-    statement: ClauseElement
-    """Kept so that its identity, by which it is found, is not given to another one."""
-    sql: str
-    constants: Mapping[str, Any]
+class _Place(NamedTuple):
+    """A connection and what it has prepared."""
+
+    connection: _Connection
+    exchange: Exchange
 
 
 class HotResult:
@@ -89,26 +81,35 @@ class HotResult:
 
 
 class HotSession:
-    """One connection, for statements that are each their own transaction."""
+    """One connection, taken with the first statement, for statements that are each their own transaction."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connections: HotConnections) -> None:
         self.info: dict[str, Any] = {}
-        self._connection = connection
+        self._connections = connections
+        self._place: _Place | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._place is not None:
+            await self._connections.give_back(self._place)
+            self._place = None
 
     async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> HotResult:
         """Run a statement with its named values.
 
         Raises:
             DBAPIError: the database refused it, or is away.
+            TimeoutError: every connection was in use for too long.
         """
-        prepared = _prepared(statement)
-        given = {**prepared.constants, **(values or {})}
+        if self._place is None:
+            self._place = await self._connections.take()
+        wanted = compiled(statement)
         try:
-            cursor = await self._connection.execute(prepared.sql, given)
-            rows = await cursor.fetchall() if cursor.description else []
+            return HotResult(await self._place.exchange.run(wanted, {**wanted.constants, **(values or {})}))
         except psycopg.Error as error:
-            raise _as_sqlalchemy(error, prepared.sql) from error
-        return HotResult(rows)
+            raise _as_sqlalchemy(error, wanted.sql.decode()) from error
 
 
 class HotConnections:
@@ -119,7 +120,7 @@ class HotConnections:
         self._pulse = pulse
         self._place_s = place_s
         self._settings = pooling.connect_settings(database_url, options=options, prepare_threshold=0)
-        self._idle: list[_Connection] = []
+        self._idle: list[_Place] = []
         self._places = asyncio.Semaphore(size)
         self._is_closed = False
         self.in_use = 0
@@ -130,9 +131,12 @@ class HotConnections:
         """Connections that wait to be used."""
         return len(self._idle)
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[HotSession]:
-        """A session on a connection of its own.
+    def session(self) -> HotSession:
+        """A session on a connection of its own."""
+        return HotSession(self)
+
+    async def take(self) -> _Place:
+        """A connection, to be given back.
 
         Raises:
             OperationalError: the database is away.
@@ -141,21 +145,27 @@ class HotConnections:
         self._pulse.refuse_if_silent()
         await self._take_place()
         try:
-            connection = await self._take()
-            self.in_use += 1
-            try:
-                yield HotSession(connection)
-            finally:
-                self.in_use -= 1
-                await self._give_back(connection)
-        finally:
+            place = await self._open()
+        except BaseException:
             self._places.release()
+            raise
+        self.in_use += 1
+        return place
+
+    async def give_back(self, place: _Place) -> None:
+        """Let others have it; one that is not fit for them is closed."""
+        self.in_use -= 1
+        self._places.release()
+        if place.connection.info.transaction_status is TransactionStatus.IDLE and not self._is_closed:
+            self._idle.append(place)
+        else:
+            await place.connection.close()
 
     async def close(self) -> None:
         """Close every connection; those in use when they are given back."""
         self._is_closed = True
         while self._idle:
-            await self._idle.pop().close()
+            await self._idle.pop().connection.close()
 
     async def _take_place(self) -> None:
         if not self._places.locked():
@@ -167,42 +177,17 @@ class HotConnections:
         except TimeoutError:
             raise NoPlace(f"no connection became free within {self._place_s} s") from None
 
-    async def _take(self) -> _Connection:
+    async def _open(self) -> _Place:
         while self._idle:
-            connection = self._idle.pop()
-            if is_open(connection):
-                return connection
-            await connection.close()
+            place = self._idle.pop()
+            if is_open(place.connection):
+                return place
+            await place.connection.close()
         try:
-            return await self._pulse.connect(
-                self._database_url,
-                autocommit=True,
-                row_factory=namedtuple_row,
-                **self._settings,
-            )
+            connection = await self._pulse.connect(self._database_url, autocommit=True, **self._settings)
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, "connect") from error
-
-    async def _give_back(self, connection: _Connection) -> None:
-        if connection.info.transaction_status is TransactionStatus.IDLE and not self._is_closed:
-            self._idle.append(connection)
-        else:
-            await connection.close()
-
-
-_cache: OrderedDict[int, _Prepared] = OrderedDict()
-
-
-def _prepared(statement: ClauseElement) -> _Prepared:
-    known = _cache.get(id(statement))
-    if known is not None:
-        return known
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    constants = {name: value for name, value in compiled.params.items() if value is not None}
-    known = _cache[id(statement)] = _Prepared(statement, str(compiled), constants)
-    if len(_cache) > MOST_PREPARED:
-        _cache.popitem(last=False)
-    return known
+        return _Place(connection, Exchange(connection))
 
 
 def _as_sqlalchemy(error: psycopg.Error, sql: str) -> Exception:

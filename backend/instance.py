@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from backend.queue import RedisDoorbell
 from backend.secrets.vault import Vault
 from backend.storage import Storage
 from backend.storage.chosen import chosen
+from backend.web.doors import Doors
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Instance:
     storage: Storage
     vault: Vault
     wakeups: WakeUps
+    doors: Doors = field(default_factory=Doors)
+    """To the web, for what it fetches for jobs."""
 
     @property
     def prices(self) -> PriceList:
@@ -41,6 +44,7 @@ class Instance:
         return PriceList(
             compute_micros_per_second=self.settings.compute_micros_per_second,
             margin_pct=self.settings.margin_pct,
+            market_fee_pct=self.settings.market_fee_pct,
             text_margin_pct=self.settings.margin_pct if text_margin is None else text_margin,
             job_timeout_s=self.settings.job_timeout_s,
             job_cap_micros=usd_to_micros(self.settings.job_cap_usd),

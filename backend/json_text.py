@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
+MOST_DEPTH: Final = 64
+"""Levels of a value that is stored: what writes answers follows some hundred; a deeper one would break every list."""
+TOO_DEEP: Final = "…"
 REPLACEMENT = "\\ufffd"
 
 # An escape that is itself not escaped: an even number of backslashes before it.
@@ -24,3 +28,27 @@ def storable(value: Any) -> str:
     if "\\u0000" not in text and "\\ud" not in text:
         return text
     return _UNSTORABLE.sub(lambda found: found.group(1) + REPLACEMENT, text)
+
+
+def flattened(value: Any) -> Any:
+    """The value, with a mark for each part that lies deeper than a stored value may; what is given is not changed."""
+    layer = [value]
+    for _ in range(MOST_DEPTH):
+        layer = [part for one in layer for part in _parts(one) if isinstance(part, (dict, list, tuple))]
+        if not layer:
+            return value
+    return _cut(value, MOST_DEPTH)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if not isinstance(value, (dict, list, tuple)):
+        return value
+    if levels == 0:
+        return TOO_DEEP
+    if isinstance(value, dict):
+        return {name: _cut(part, levels - 1) for name, part in value.items()}
+    return [_cut(part, levels - 1) for part in value]

@@ -157,36 +157,49 @@ class RedisDoorbell:
         self._broker = RedisBroker(client=self._client, namespace="puras:tickets")
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
         self._away_until = 0.0
-        self._waiting = 0
+        self._waiting: list[Message] = []
+        self._is_sending = False
 
     async def ring(self, messages: Iterable[Message]) -> None:
-        """Have all of them sent soon and in order, each ticket once; nobody waits for Redis."""
+        """Have all of them sent soon, tickets first and each once; nobody waits for Redis."""
         self.send(messages)
 
     def send(self, messages: Iterable[Message]) -> None:
         """The same, from where nobody can wait."""
-        if time.monotonic() < self._away_until or self._waiting >= MOST_WAITING:
+        if time.monotonic() < self._away_until or len(self._waiting) >= MOST_WAITING:
             return
-        self._waiting += 1
-        distinct = list(dict.fromkeys(messages))
-        sent = asyncio.get_running_loop().run_in_executor(self._thread, self._send, distinct)
-        sent.add_done_callback(self._is_sent)
+        self._waiting.extend(messages)
+        if self._waiting and not self._is_sending:
+            self._hand_over()
 
     def close(self) -> None:
-        """Let the thread end and close the connections."""
+        """Send what still waits, let the thread end and close the connections."""
         self._thread.shutdown(wait=True)
+        left, self._waiting = self._waiting, []
+        self._send(left)
         self._client.close()
 
+    def _hand_over(self) -> None:
+        """Give the thread all that waits: what comes while it sends goes out together."""
+        self._is_sending = True
+        batch, self._waiting = self._waiting, []
+        sent = asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
+        sent.add_done_callback(self._is_sent)
+
     def _is_sent(self, sent: asyncio.Future[None]) -> None:
-        self._waiting -= 1
+        self._is_sending = False
         if not sent.cancelled() and (fault := sent.exception()) is not None:
             log.error("a ring was not sent", error=repr(fault))
+        if self._waiting:
+            self._hand_over()
 
     def _send(self, messages: list[Message]) -> None:
         if time.monotonic() < self._away_until:
-            return  # those who rang before this one have found out
+            return  # those who rang before these have found out
+        tickets = dict.fromkeys(message for message in messages if isinstance(message, Ticket))
+        others = (message for message in messages if not isinstance(message, Ticket))
         try:
-            for message in messages:
+            for message in (*tickets, *others):
                 self._send_one(message)
         except redis.RedisError as error:
             self._away_until = time.monotonic() + AWAY_S

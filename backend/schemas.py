@@ -9,7 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from backend.json_text import MOST_DEPTH
+
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_MOST_SHOWN: Final = 60  # characters of the way to what is wrong
 
 
 class Asked(BaseModel):
@@ -28,14 +31,16 @@ class Asked(BaseModel):
 
 def unstorable(body: Any) -> str | None:
     """A sentence about the first part of a JSON value that PostgreSQL could not store; `None` when all is well."""
-    rest: list[tuple[str, Any]] = [("", body)]
+    rest: list[tuple[str, Any, int]] = [("", body, 0)]
     while rest:
-        path, value = rest.pop()
+        path, value, depth = rest.pop()
+        if depth > MOST_DEPTH:
+            return f"{path.lstrip('.')[:_MOST_SHOWN]}… holds values more than {MOST_DEPTH} levels deep"
         if isinstance(value, dict):
-            rest.extend((f"{path}.{name}", part) for name, part in value.items())
+            rest.extend((f"{path}.{name}", part, depth + 1) for name, part in value.items())
             value = "\n".join(name for name in value if isinstance(name, str))
         elif isinstance(value, list):
-            rest.extend((f"{path}[{at}]", part) for at, part in enumerate(value))
+            rest.extend((f"{path}[{at}]", part, depth + 1) for at, part in enumerate(value))
         why = _why(value)
         if why:
             return f"{path.lstrip('.') or 'The body'} holds {why}"

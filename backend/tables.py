@@ -4,19 +4,26 @@ from backend.approvals.tables import Approval
 from backend.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.db import metadata
 from backend.deployments.tables import Deployment
+from backend.drafts.tables import Draft, DraftFile
 from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
+from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
 from backend.idempotency.tables import IdempotencyKey
 from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
+from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.media.tables import MediaCall
+from backend.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.metrics.tables import ProcessMetrics
+from backend.notebooks.tables import NotebookCell, NotebookKernel
 from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
+from backend.schedules.tables import Schedule, ScheduleRun
 from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
+from backend.webhooks.tables import Webhook, WebhookDelivery
 
 __all__ = [
     "Admission",
@@ -26,9 +33,14 @@ __all__ = [
     "Budget",
     "DailySpending",
     "Deployment",
+    "Draft",
+    "DraftFile",
     "DriveFile",
     "DriveUpload",
     "DriveUsage",
+    "EvalCase",
+    "EvalRun",
+    "EvalSuite",
     "Feedback",
     "IdempotencyKey",
     "Invitation",
@@ -36,13 +48,24 @@ __all__ = [
     "JobEvent",
     "JournalEntry",
     "LedgerEntry",
+    "Listing",
+    "ListingCaller",
+    "ListingVersion",
     "MediaCall",
     "Member",
+    "MemoryChange",
+    "MemoryRecord",
+    "MemoryUsage",
+    "MemoryVector",
+    "NotebookCell",
+    "NotebookKernel",
     "PasswordReset",
     "ProcessMetrics",
     "Project",
     "ProviderKey",
     "QueuedJob",
+    "Schedule",
+    "ScheduleRun",
     "Secret",
     "Session",
     "SetupLink",
@@ -50,6 +73,8 @@ __all__ = [
     "UsageEvent",
     "User",
     "Wallet",
+    "Webhook",
+    "WebhookDelivery",
     "Worker",
     "metadata",
 ]

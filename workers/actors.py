@@ -70,10 +70,12 @@ class WakingConsumer(_RedisConsumer):
             if room <= 0:
                 self._has_room.wait(BLOCK_S)
                 return None
+            self._sleep()
+            if self._answered is None:
+                return None
             self.message_cache = self.broker.do_fetch(self.queue_name, room)
             if not self.message_cache:
-                self._sleep()
-                return None
+                return None  # another process has it
         message = Message.decode(self.message_cache.pop(0))
         self.queued_message_ids.add(message.message_id)
         if message.options["redis_message_id"] == self._answered:
@@ -84,8 +86,8 @@ class WakingConsumer(_RedisConsumer):
     def _sleep(self) -> None:
         """Until there is a ticket, and ring at its sight: an idle worker need not wait for its way through Dramatiq."""
         ticket: Any = self._bell.blmove(self._list, self._list, BLOCK_S, "LEFT", "LEFT")
+        self._answered = None if ticket is None else ticket.decode()
         if ticket is not None:
-            self._answered = ticket.decode()
             self.broker.ring()
 
 

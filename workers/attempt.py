@@ -28,18 +28,22 @@ from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
-from workers import traces
+from workers import discretion, traces
 from workers.absence import through_absence
 from workers.agent.journal import Journal
 from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
 from workers.drives.growth import watched
 from workers.drives.own import OwnDrives
+from workers.grading.graded import Graded
+from workers.grading.graders import Graders
 from workers.judging import judged
 from workers.prepare import Prepared, prepare
+from workers.rails.around import within_rails
+from workers.rails.telling import Telling
 from workers.recorder import BufferedRecorder
 from workers.results import kept_files
-from workers.runners import Postponed, Runner
+from workers.runners import Outcome, Postponed, Recorder, Runner
 from workers.storing import FAULT, Storing
 
 log = logs.get(__name__)
@@ -49,6 +53,11 @@ MOST_ERROR_CHARACTERS = 8_000
 
 CALLS_AFTER_S = 1.0
 """How long a function has run before its worker looks for jobs that it has called."""
+HELD_PAUSE_S = 5.0
+TOO_SMALL = (
+    "The wallet holds less than what this run may cost with the price of its listing, so it did not begin and cost "
+    "nothing. Top the wallet up, or lower `limits.cost_usd`, and replay it."
+)
 NOTHING_LEFT = (
     "Nothing was left for this job: it is paid from what is reserved for the job that called it. Raise "
     "`limits.cost_usd` in that one's skill.yaml; a function reserves money only where that is written."
@@ -74,8 +83,10 @@ class Attempt:
         drives: OwnDrives | None = None,
         *,
         look: Callable[[], None] = lambda: None,
+        graders: Graders | None = None,
     ) -> None:
         self._look = look
+        self._graders = graders
         self.claimed = claimed
         self._drives = drives
         self.task: asyncio.Task[None] | None = None
@@ -127,12 +138,21 @@ class Attempt:
     async def run(self) -> None:
         """Run to a stored end. Whatever the skill does, this does not raise."""
         is_unpaid = self.claimed.cap_micros > 0 and self.claimed.reserved_micros == 0
-        if is_unpaid and self.claimed.type != "agentic" and not self.claimed.budget:
+        if is_unpaid and self.claimed.price_micros and not self.claimed.budget:
+            await self._await_price()
+        elif is_unpaid and self.claimed.type != "agentic" and not self.claimed.budget:
             await self._postpone(
                 Postponed("wallet_empty")
             )  # agents look themselves: a rehearsal needs no money
         else:
             await self._run()
+
+    async def _await_price(self) -> None:
+        """What the wallet holds for other runs comes back; without enough in it, the run would never begin."""
+        if self.claimed.is_wallet_too_small:
+            await self._store(None, Ending("failed", error=TOO_SMALL, error_code="wallet_too_small"))
+        else:
+            await self._postpone(Postponed("wallet_held", after_s=HELD_PAUSE_S))
 
     async def _run(self) -> None:
         started = time.monotonic()
@@ -141,10 +161,9 @@ class Attempt:
         try:
             with spans.span("prepare"):
                 prepared = await self._prepare()
-            self._recorder.hide(Scrubber(prepared.assignment.secrets.values()))
+            self._recorder.hide(Scrubber(prepared.assignment.secrets.values()), Telling(prepared.skill))
             noting = Deletions(self._recorder)
-            run = self._runners[self.claimed.type].run(prepared.assignment, noting)
-            outcome = await watched(prepared.held_drive, run)
+            outcome = await watched(prepared.held_drive, self._ran(prepared, noting))
             keep = partial(kept_files, self._instance, self._drives, self.claimed, prepared, recorder=noting)
             if isinstance(outcome, Postponed):
                 await keep(value=None)
@@ -152,6 +171,7 @@ class Attempt:
             else:
                 used = self._compute(outcome.measured.wall_s)
                 ending = await judged(prepared.skill, outcome, keep, used=used, hide=self._without_secrets)
+                ending = await self._graded(prepared, ending)
         except asyncio.CancelledError:
             await self._store_ended_from_outside(time.monotonic() - started)
             return
@@ -166,12 +186,34 @@ class Attempt:
             ending = FAULT
         finally:
             if prepared is not None and prepared.own_drive is not None and self._drives is not None:
-                self.pushed = prepared.own_drive.pushed
+                self.pushed = prepared.own_drive.placed
                 self._drives.release(prepared.own_drive)
         if isinstance(ending, Postponed):
             await self._postpone(ending)
         else:
             await self._store(None if prepared is None else prepared.skill, ending)
+
+    async def _ran(self, prepared: Prepared, recorder: Recorder) -> Outcome | Postponed:
+        """How the run ends, within the rails of its skill."""
+        return await within_rails(
+            partial(self._runners[self.claimed.type].run, prepared.assignment, recorder),
+            prepared.skill,
+            prepared.assignment,
+            recorder,
+            database=self._instance.database,
+            runners=self._runners,
+        )
+
+    async def _graded(self, prepared: Prepared, ending: Ending) -> Ending:
+        """The ending with what the skill's graders say of it."""
+        if self._graders is None or ending.status != "succeeded" or not prepared.skill.evals:
+            return ending
+        if self.claimed.publisher_id is not None:  # its graders are the publisher's, and would tell of it
+            return ending
+        run = Graded(prepared, self.claimed, ending.result, self._journal, self._recorder)
+        facts = self._recorder.scrubber.scrub((await self._graders.grade(run)).as_facts())
+        self._recorder.record("evals", {"score": facts["score"], "graders": facts["graders"]})
+        return replace(ending, evals=facts)
 
     async def _prepare(self) -> Prepared:
         """Gather what the attempt needs, through any absence of the database."""
@@ -192,6 +234,8 @@ class Attempt:
 
     async def _store(self, skill: Skill | None, ending: Ending) -> None:
         self._is_storing = True  # broken off now, a finished job would run again, and count as lost
+        if self.claimed.publisher_id is not None:
+            ending = discretion.ending(ending, self._recorder.scrubber)
         events = await self._recorder.rest()
         claimed = self.claimed
         again = self._again(skill, ending)
@@ -285,7 +329,7 @@ class Attempt:
         await self._storing.until_stored(write, self.outcome)
 
     def _without_secrets(self, text: str) -> str:
-        return self._recorder.scrubber.scrub(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]
+        return self._recorder.tellable_text(text).replace("\0", "\ufffd")[:MOST_ERROR_CHARACTERS]
 
     def _compute(self, wall_s: float) -> tuple[Used, ...]:
         """What so many seconds of a function cost; an agent waits for its model most of the time."""

@@ -18,11 +18,14 @@ CONNECT_S = 3
 RETRY_S = 0.5
 """A beat that was not taken is late already."""
 
-_BEAT = "update workers set beat_at = now(), running = %s, stopping = %s where id = %s returning id"
+_BEAT = """
+update workers set beat_at = now(), running = %s, stopping = stopping or %s where id = %s returning stopping
+"""
 
 
 class Heart:
-    """Beats until it is stopped; calls `on_given_up` when the instance has given this process up."""
+    """Beats until it is stopped; calls `on_given_up` when the instance has given this process up, and `on_drain` when
+    an operator asks it to end in good order."""
 
     def __init__(
         self,
@@ -31,12 +34,14 @@ class Heart:
         worker_id: Callable[[], UUID],
         running: Callable[[], int],
         on_given_up: Callable[[UUID], None],
+        on_drain: Callable[[], None],
     ) -> None:
         self._database_url = pooling.plain(database_url)
         self._settings = pooling.connect_settings(database_url)
         self._worker_id = worker_id
         self._running = running
         self._on_given_up = on_given_up
+        self._on_drain = on_drain
         self._stop = threading.Event()
         self.is_stopping = False
         self._thread = threading.Thread(target=self._beat_until_stopped, name="heart", daemon=True)
@@ -76,3 +81,5 @@ class Heart:
         row = connection.execute(_BEAT, (self._running(), self.is_stopping, worker_id)).fetchone()
         if row is None:
             self._on_given_up(worker_id)
+        elif row[0] and not self.is_stopping:
+            self._on_drain()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from backend.bundles.manifest import Skill
 from backend.errors import PurasError
@@ -12,10 +12,18 @@ from backend.ledger.service import Used
 from workers.runners import Failure, Measured, Outcome
 
 
+class Kept(NamedTuple):
+    """A result whose files are stored."""
+
+    value: Any
+    """The result, with its files named where they are now."""
+    files: list[dict[str, Any]]
+
+
 class Keep(Protocol):
     """Stores what the job wrote; says which files its result names."""
 
-    async def __call__(self, *, value: Any) -> list[dict[str, Any]]:
+    async def __call__(self, *, value: Any) -> Kept:
         """Raises PurasError when not everything could be stored."""
 
 
@@ -32,13 +40,13 @@ async def judged(
         error = hide(f"The result does not fit the skill's output_schema: {first.path}: {first.message}")
         return Ending("failed", error=error, error_code="bad_output", usage=usage, used=used)
     try:
-        files = await keep(value=checked.value)
+        kept = await keep(value=checked.value)
     except PurasError as trouble:
         error = hide(f"The job ended well, but its files were not stored: {trouble.detail}")
         return Ending(
             "failed", result=checked.value, error=error, error_code=trouble.code, usage=usage, used=used
         )
-    return Ending("succeeded", result=checked.value, outputs=files, usage=usage, used=used)
+    return Ending("succeeded", result=kept.value, outputs=kept.files, usage=usage, used=used)
 
 
 def _usage(measured: Measured) -> dict[str, float]:

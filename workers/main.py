@@ -25,10 +25,11 @@ from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.drives.own import own_drives
-from workers.models.choice import Models
+from workers.grading.graders import Graders
 from workers.runners import Runner
-from workers.runners.agents import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
+from workers.runners.kernel import KernelRunner
+from workers.runners.later import AgentsLater
 from workers.sandbox.control_groups import open_control_groups
 from workers.sandbox.house import House
 from workers.sandbox.supplies import SupplyBounds
@@ -86,12 +87,21 @@ async def _run(current: Settings) -> None:
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
         drives = own_drives(instance)
-        models = Models.of(current, text_margin_pct=instance.prices.text_margin_pct)
+        agents = AgentsLater(instance, runner.house)
+        graders = Graders(instance, runner.house)
         runners: dict[str, Runner] = {
             "deterministic": runner,
-            "agentic": agentic_runner(instance, runner.house, models),
+            "agentic": agents,
+            "kernel": KernelRunner(instance, runner.house),
         }
-        supervisor = Supervisor(instance, runners, lanes=lanes, capacity=current.worker_jobs, drives=drives)
+        supervisor = Supervisor(
+            instance,
+            runners,
+            lanes=lanes,
+            capacity=current.worker_jobs,
+            drives=drives,
+            graders=graders,
+        )
         supervisors.append(supervisor)
         following = asyncio.create_task(
             strictness.follow_people(instance.database, current.sandbox, runner), name="people"
@@ -103,10 +113,10 @@ async def _run(current: Settings) -> None:
         finally:
             following.cancel()
             await runner.close()
-            await models.close()
+            await agents.close()
+            await graders.close()
             await reporter.close()
-            if drives is not None:
-                await asyncio.to_thread(drives.close)
+            await asyncio.to_thread(drives.close)
 
 
 async def _serve(
@@ -121,6 +131,9 @@ async def _serve(
     servers = attach(instance.settings)
     await supervisor.join(runner.layers)
 
+    def drain() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
     def given_up(worker_id: UUID) -> None:
         asyncio.run_coroutine_threadsafe(supervisor.given_up(worker_id, runner.layers), loop)
 
@@ -129,6 +142,7 @@ async def _serve(
         worker_id=lambda: supervisor.worker_id,
         running=lambda: supervisor.running,
         on_given_up=given_up,
+        on_drain=drain,
     )
     heart.start()
 

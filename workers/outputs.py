@@ -8,11 +8,11 @@ from uuid import UUID
 
 from backend.bundles.manifest import Skill
 from backend.drive.mime import sniff
+from backend.drive.named import NamedFile, named_files
 from backend.drive.paths import parse_drive_path
 from backend.errors import PurasError
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable
-from workers.drives.named import NamedFile, named_files
 
 SNIFFED_BYTES = 4096
 MOST_LISTED = 10_000

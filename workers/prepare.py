@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from backend.auth import job_tokens
+from backend.bundles.adhoc import NOTEBOOK
 from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.config import Settings
+from backend.db import AnySession
 from backend.deployments.active import load_deployed_skill
-from backend.deployments.unpacked import ensure_unpacked
+from backend.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.drive import usage
 from backend.drive.usage import Usage
+from backend.evals.runs import EVAL, Case, case_of
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
@@ -30,6 +31,7 @@ from workers.agent.brief import for_agent
 from workers.agent.journal import Journal
 from workers.drives.growth import Held, held
 from workers.drives.own import OwnDrive, OwnDrives
+from workers.notebooks.brief import for_kernel
 from workers.runners import Assignment, Entrypoint, RunLimits
 
 MOST_KNOWN = 256
@@ -52,6 +54,8 @@ class Prepared:
     """Whoever has this releases it in the end."""
     held_drive: Held | None = None
     """The live drive, when it holds more than it may: the job must not make it larger."""
+    case: Case | None = None
+    """The case of a suite of evals that the job runs."""
 
 
 async def prepare(
@@ -69,13 +73,16 @@ async def prepare(
         PurasError: something of it is gone; the sentence says what.
     """
     async with (
-        instance.database.glance() as session
+        instance.database.reading() as session
     ):  # takes a connection with its first query, if it has one
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
         job_secrets = await _secrets(session, instance, claimed)
         drive_usage = await _usage(session, instance, claimed)
+        case = None
+        if claimed.source == EVAL:
+            case = await case_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
     home, skill = instance.settings.home, deployed.skill
-    bundle_dir = await ensure_unpacked(instance.storage, home / "bundles", deployed.sha256)
+    bundle_dir = await _bundle(instance, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
     limits = run_limits(skill, claimed.limits, instance.settings)
     drive_dir, own_drive = await _drive(instance, claimed, drives, skill=skill, uid=uid, limits=limits)
@@ -104,9 +111,12 @@ async def prepare(
             attempt=claimed.attempt,
             expires_at=now() + timedelta(seconds=limits.timeout_s) + TOKEN_SLACK,
         ),
+        is_listed=claimed.publisher_id is not None,
         network=skill.network,
     )
-    if skill.is_agentic:
+    if skill.name == NOTEBOOK:
+        assignment = for_kernel(assignment, claimed, instance.prices, skill=skill, leaving=leaving)
+    elif skill.is_agentic:
         assignment = for_agent(
             assignment,
             deployed.manifest,
@@ -115,8 +125,16 @@ async def prepare(
             journal=journal,
             leaving=leaving,
             look=look,
+            mocks=skill.eval_mocks if case is not None else {},
         )
-    return Prepared(skill, assignment, own_drive, held_drive)
+    return Prepared(skill, assignment, own_drive, held_drive, case)
+
+
+async def _bundle(instance: Instance, cache_dir: Path, sha256: str | None) -> Path:
+    """The unpacked bundle; of a prompt that runs without a deployment an empty folder."""
+    if sha256 is None:
+        return await asyncio.to_thread(ensure_empty, cache_dir)
+    return await ensure_unpacked(instance.storage, cache_dir, sha256)
 
 
 async def _drive(
@@ -128,11 +146,11 @@ async def _drive(
     uid: int | None,
     limits: RunLimits,
 ) -> tuple[Path, OwnDrive | None]:
-    live = instance.storage.drive_dir(claimed.project_id, uid)
+    live = None if claimed.publisher_id else instance.storage.drive_dir(claimed.project_id, uid)
     if live is not None:
         return live, None
     if drives is None:
-        raise RuntimeError("The storage has no live drives, and this worker makes none for its jobs.")
+        raise RuntimeError("This job needs a drive of its own, and this worker makes none for its jobs.")
     own = await drives.make(claimed, skill, owner_uid=uid, most_bytes=limits.disk_mb << 20)
     return own.folder, own
 
@@ -145,7 +163,7 @@ async def _held(instance: Instance, claimed: Claimed, drive_usage: Usage) -> Hel
     return await held(instance.storage, claimed.project_id, drive_usage)
 
 
-async def _usage(session: AsyncSession, instance: Instance, claimed: Claimed) -> Usage:
+async def _usage(session: AnySession, instance: Instance, claimed: Claimed) -> Usage:
     """What the drive holds; asked now and then, not for every job."""
     until, known = _known_usages.get(claimed.project_id, (0.0, None))
     if known is None or until < time.monotonic():
@@ -156,13 +174,13 @@ async def _usage(session: AsyncSession, instance: Instance, claimed: Claimed) ->
     return known
 
 
-async def _secrets(session: AsyncSession, instance: Instance, claimed: Claimed) -> JobSecrets:
+async def _secrets(session: AnySession, instance: Instance, claimed: Claimed) -> JobSecrets:
     """The job's secrets; read again only when the claim says that one has changed."""
-    key = (claimed.project_id, claimed.skillpack_id, claimed.secrets_stamp)
+    key = (claimed.owner_id, claimed.skillpack_id, claimed.secrets_stamp)
     known = _known_secrets.get(key)
     if known is None:
         known = await secrets.for_job(
-            session, instance.vault, project_id=claimed.project_id, skillpack_id=claimed.skillpack_id
+            session, instance.vault, project_id=claimed.owner_id, skillpack_id=claimed.skillpack_id
         )
         _known_secrets[key] = known
         if len(_known_secrets) > MOST_KNOWN:

@@ -14,8 +14,11 @@ from backend.connections import why_away
 from backend.db import Database
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
+from backend.json_text import flattened
 from backend.secrets.scrub import Scrubber, StreamScrubber
 from backend.tracing import own, spans
+from workers import discretion
+from workers.rails.telling import Lines, Telling
 
 log = logs.get(__name__)
 
@@ -36,7 +39,9 @@ class BufferedRecorder:
 
     def __init__(self, database: Database, claimed: Claimed, *, on_refused: Callable[[], None]) -> None:
         self.scrubber = Scrubber(())
+        self._telling: Telling | None = None
         self._printed: dict[str, StreamScrubber] = {}
+        self._lines: dict[str, Lines] = {}
         self._database = database
         self._claimed = claimed
         self._on_refused = on_refused
@@ -47,17 +52,29 @@ class BufferedRecorder:
         self._flush: asyncio.Future[None] | None = None
         self._pause_s = FLUSH_EVERY_S
 
-    def hide(self, scrubber: Scrubber) -> None:
-        """Take the job's secrets out of what is recorded from now on."""
+    def hide(self, scrubber: Scrubber, telling: Telling | None = None) -> None:
+        """Take the job's secrets, and what its skill's rails do not let out, out of what is recorded from now on."""
         self.scrubber = scrubber
+        self._telling = telling if telling is not None and telling.is_needed else None
         self._printed = {stream: scrubber.stream() for stream in PRINTED}
+        self._lines = {stream: self._telling.lines() for stream in PRINTED} if self._telling else {}
+
+    def tellable(self, type: str, payload: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 - the word of the contract
+        """What an event may say."""
+        scrubbed = self.scrubber.scrub(payload)
+        return scrubbed if self._telling is None else self._telling.payload(type, scrubbed)
+
+    def tellable_text(self, text: str) -> str:
+        """What of a sentence may be told."""
+        scrubbed = self.scrubber.scrub(text)
+        return scrubbed if self._telling is None else self._telling.text(scrubbed)
 
     def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
         """Note one event, without the job's secrets."""
         if type == "log" and payload.get("stream") in self._printed:
             self._print(payload["stream"], self._printed[payload["stream"]].feed(payload["text"]))
         else:
-            self._keep(NewEvent(type, self.scrubber.scrub(payload)))
+            self._keep(NewEvent(type, flattened(self.tellable(type, payload))))
 
     async def taken(self) -> list[NewEvent]:
         """What is not stored yet, for whoever stores it with something of its own: the order stays."""
@@ -75,7 +92,7 @@ class BufferedRecorder:
     async def rest(self) -> list[NewEvent]:
         """Stop storing; gives what is left, to be stored with the attempt's end."""
         for stream, printed in self._printed.items():
-            self._print(stream, printed.end())
+            self._print(stream, printed.end(), is_last=True)
         if self._flusher is not None:
             self._flusher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -85,12 +102,25 @@ class BufferedRecorder:
         left, self._buffer = self._buffer, []
         return left
 
-    def _print(self, stream: str, text: str) -> None:
+    def _print(self, stream: str, text: str, *, is_last: bool = False) -> None:
         """Note text that was printed; what may be the beginning of a secret waits for the next piece."""
+        lines = self._lines.get(stream)
+        if lines is not None:
+            text = lines.feed(text) + (lines.end() if is_last else "")
         if text:
             self._keep(NewEvent("log", {"stream": stream, "text": text}))
 
+    def shown(self, events: Sequence[NewEvent]) -> list[NewEvent]:
+        """Of these, what whoever runs the job may read: all of it, unless the code is another project's."""
+        if self._claimed.publisher_id is None:
+            return list(events)
+        return [told for event in events if (told := discretion.told(event)) is not None]
+
     def _keep(self, event: NewEvent) -> None:
+        for shown in self.shown([event]):
+            self._keep_shown(shown)
+
+    def _keep_shown(self, event: NewEvent) -> None:
         self.tell([event])
         if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
             self._buffer[-1] = joined

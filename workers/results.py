@@ -14,6 +14,7 @@ from backend.storage.errors import StorageUnavailable
 from workers.drives.deletions import Deletions
 from workers.drives.own import OwnDrive, OwnDrives
 from workers.drives.scan import Changes
+from workers.judging import Kept
 from workers.outputs import output_files
 from workers.prepare import Prepared
 
@@ -33,8 +34,8 @@ async def kept_files(
     value: Any,
     recorder: Deletions,
     give_up_s: float = GIVE_UP_S,
-) -> list[dict[str, Any]]:
-    """The files that a result names, once all that the job wrote is stored; goes through absences of the storage.
+) -> Kept:
+    """The result and the files that it names, once all of them are stored; goes through absences of the storage.
 
     Raises:
         AttemptLost: the attempt is not the running one any more.
@@ -45,7 +46,9 @@ async def kept_files(
         try:
             if drives is not None and prepared.own_drive is not None:
                 await _put_back(drives, prepared.own_drive, claimed, recorder)
-            return await output_files(instance.storage, claimed.project_id, prepared.skill, value)
+                value = prepared.own_drive.as_placed(value)
+            files = await output_files(instance.storage, claimed.project_id, prepared.skill, value)
+            return Kept(value, files)
         except (StorageUnavailable, *AWAY):
             if time.monotonic() > deadline:
                 raise

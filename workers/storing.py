@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from backend.connections import AWAY, why_away
 from backend.db import AnySession, Database
 from backend.jobs.claim import Claimed
-from backend.jobs.finish import Ending, finish, is_free
+from backend.jobs.finish import Ending, finish, is_one_statement
 from backend.metrics.instruments import JOB_FINISH
 from backend.tracing import spans
 from workers.absence import GIVE_UP_S, RETRY_S
@@ -41,8 +41,10 @@ class Storing:
         self._give_up_s = give_up_s
 
     def unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AnySession]]:
-        """An end without money is one statement."""
-        return self._database.single if is_free(self._claimed, ending) else self._database.transaction
+        """An end without money or a caller is one statement."""
+        return (
+            self._database.single if is_one_statement(self._claimed, ending) else self._database.transaction
+        )
 
     async def until_stored(self, write: Write, what: str) -> None:
         """Store an end, in a word `what`; does not raise, whatever the database says."""

@@ -27,13 +27,21 @@ from backend.instance import Instance
 from backend.jobs.children import claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
-from backend.metrics.instruments import JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
+from backend.memory import backlog
+from backend.memory.embedding import Embedder
+from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
+from backend.public_urls import listed
 from backend.retention.rules import Rules
+from backend.schedules.firing import Terms, keep_time
+from backend.webhooks.dispatch import Dispatcher
+from backend.webhooks.sending import Sender
 from workers import traces
 from workers.attempt import Attempt, EndedBy
 from workers.drives.looks import Looks
 from workers.drives.own import OwnDrives
+from workers.grading.graders import Graders
 from workers.runners import Runner
+from workers.suites import Suites
 
 log = logs.get(__name__)
 
@@ -56,6 +64,7 @@ class Supervisor:
         lanes: list[str],
         capacity: int,
         drives: OwnDrives | None = None,
+        graders: Graders | None = None,
     ) -> None:
         self.worker_id = uuid4()
         self._instance = instance
@@ -63,7 +72,9 @@ class Supervisor:
         self._lanes = lanes
         self._capacity = capacity
         self._drives = drives
+        self._graders = graders
         self._looks = Looks(instance)
+        self._suites = Suites(instance)
         self._attempts: dict[UUID, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -115,16 +126,17 @@ class Supervisor:
         """Claim and run until `stop`; then let jobs end for `drain_s`, and hand over those that have not."""
         sweeper = asyncio.create_task(self._sweep_forever(), name="sweeper")
         housekeeper = asyncio.create_task(self._keep_tidy(), name="housekeeper")
+        dispatcher = asyncio.create_task(self._send_webhooks(), name="webhooks")
+        timekeeper = asyncio.create_task(self._keep_time(), name="schedules")
+        driver = asyncio.create_task(self._suites.keep_driving(), name="suites")
         while not self._stopping.is_set():
             await self._wake.wait()
             self._wake.clear()
             with self._database_may_be_away():
                 await self._claim_until_full()
-        for duty in (sweeper, housekeeper):
-            duty.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await duty
+        await _end(sweeper, housekeeper, timekeeper, driver)
         await self._drain(drain_s)
+        await _end(dispatcher)  # after the jobs, whose ends it may have to tell
         await self._looks.close()
         with self._database_may_be_away():  # then the lease tells the others
             async with self._instance.database.transaction() as session:
@@ -163,6 +175,7 @@ class Supervisor:
         began_ns = time.time_ns()
         async with self._instance.database.single() as session:
             claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most, floor=floor)
+        CLAIM.observe((time.time_ns() - began_ns) / 1e9)
         for job in claimed:
             self._start(job, began_ns)
             if job.attempt == 1:
@@ -183,7 +196,9 @@ class Supervisor:
             self._wake.set()
 
     def _start(self, job: Claimed, claim_began_ns: int) -> None:
-        attempt = Attempt(self._instance, self._runners, job, self._drives, look=self.ring)
+        attempt = Attempt(
+            self._instance, self._runners, job, self._drives, look=self.ring, graders=self._graders
+        )
         self._attempts[job.job_id] = attempt
         task = asyncio.create_task(self._see_through(attempt, claim_began_ns), name=f"job {job.job_id}")
         attempt.task = task
@@ -204,6 +219,7 @@ class Supervisor:
                 )
         finally:
             claimed = attempt.claimed
+            self._suites.note(claimed)
             self._looks.note(claimed.project_id, claimed.job_id, began, attempt.pushed)
             was_full = self.running >= self._capacity
             if self._attempts.get(attempt.claimed.job_id) is attempt:
@@ -224,7 +240,21 @@ class Supervisor:
 
     async def _keep_tidy(self) -> None:
         instance = self._instance
-        await housekeeping.keep_tidy(instance.database, instance.storage, Rules.of(instance.settings))
+        tidying = housekeeping.keep_tidy(instance.database, instance.storage, Rules.of(instance.settings))
+        embedder = Embedder.of(instance.settings)
+        if embedder is None:
+            await tidying
+        else:
+            await asyncio.gather(tidying, backlog.keep_embedded(instance.database, embedder))
+
+    async def _send_webhooks(self) -> None:
+        instance = self._instance
+        sender = Sender.to_public(listed(instance.settings.webhook_hosts))
+        await Dispatcher(instance.database, instance.vault, sender).run()
+
+    async def _keep_time(self) -> None:
+        instance = self._instance
+        await keep_time(instance.database, Terms(instance.prices, instance.settings.most_queued_jobs))
 
     async def _sweep(self) -> None:
         # A database that has not answered us has taken no beats either: they are missing for no fault of the others.
@@ -260,3 +290,11 @@ class Supervisor:
         except SQLAlchemyError as error:
             self._away_at = time.monotonic()
             log.warning("the database does not answer; trying again", error=why_away(error))
+
+
+async def _end(*ending: asyncio.Task[None]) -> None:
+    for duty in ending:
+        duty.cancel()
+    for duty in ending:
+        with contextlib.suppress(asyncio.CancelledError):
+            await duty

@@ -20,6 +20,7 @@ from backend.jobs.cancel import cancel_by
 from backend.json_text import storable
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
+from backend.webhooks.facts import telling_of_jobs
 
 MOST_ECHOED_CHARACTERS: Final = 4_000
 """Of the input, in the event; the approval itself has the whole."""
@@ -40,7 +41,9 @@ with held as (
   update jobs j
   set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
   from held where j.id = held.id
-  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, held.reserved_micros
+  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, held.reserved_micros,
+            j.skill_name, j.status, j.error_code, j.source
+), told as ({telling_of_jobs("waiting")}
 ), asked as (
   insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, status, reason, decided_by,
                          created_at, expires_at)
@@ -61,7 +64,7 @@ with held as (
     and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
 select project_id, event_seq, cancel_requested_at from waiting
-""")  # noqa: S608 - the one interpolated value is a constant
+""")  # noqa: S608 - interpolated values are constants
 
 _DECISIONS = text("""
 select step, place, status, reason from approvals

@@ -23,7 +23,12 @@ IN_JOB_ROUTES: Final = frozenset(
     {
         "/v1/drive/sign",
         "/v1/media/generate",
+        "/v1/memory/forget",
+        "/v1/memory/get",
+        "/v1/memory/put",
+        "/v1/memory/search",
         "/v1/skills/invoke",
+        "/v1/subagent/describe",
         "/v1/subagent/invoke",
         "/v1/web/fetch",
         "/v1/web/image-search",
@@ -31,7 +36,9 @@ IN_JOB_ROUTES: Final = frozenset(
     }
 )
 """The only routes on which a job token is worth anything."""
-_JOB_SCOPES: Final = frozenset({"drive:read", "drive:write", "jobs:read", "jobs:submit"})
+_JOB_SCOPES: Final = frozenset(
+    {"drive:read", "drive:write", "jobs:read", "jobs:submit", "memory:read", "memory:write"}
+)
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

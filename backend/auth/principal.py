@@ -97,13 +97,23 @@ SCOPES = frozenset(
         "approvals:write",
         "deployments:read",
         "deployments:write",
+        "evals:read",
+        "evals:write",
         "drive:read",
         "drive:write",
         "secrets:read",
         "secrets:write",
+        "memory:read",
+        "memory:write",
         "billing:read",
+        "marketplace:read",
+        "marketplace:write",
         "project:read",
         "project:write",
+        "webhooks:read",
+        "webhooks:write",
+        "schedules:read",
+        "schedules:write",
     }
 )
 """Every scope that a key can be limited to."""

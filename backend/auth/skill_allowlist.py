@@ -1,4 +1,6 @@
-"""Which skills a key may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` of any skillpack."""
+"""Which skills a key may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` of any skillpack; and
+`listing:slug`, a listing of the marketplace.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from backend.bundles.names import is_name
 from backend.errors import Problem
 
 ANY: Final = "*"
+LISTING: Final = "listing:"
 
 
 def allows(allowlist: Collection[str], skillpack: str, skill: str, *, is_default: bool) -> bool:
@@ -24,7 +27,7 @@ def faults(allowlist: Sequence[str]) -> list[Problem]:
         Problem(
             f"skill_allowlist[{at}]",
             f"{entry!r} names no skill. Write 'skill' for one of the default skillpack, 'skillpack/skill', or "
-            "'*/skill' for that name in every skillpack.",
+            "'*/skill' for that name in every skillpack, or 'listing:slug' for one of the marketplace.",
         )
         for at, entry in enumerate(allowlist)
         if not _is_possible(entry)
@@ -32,5 +35,7 @@ def faults(allowlist: Sequence[str]) -> list[Problem]:
 
 
 def _is_possible(entry: str) -> bool:
+    if entry.startswith(LISTING):
+        return is_name(entry.removeprefix(LISTING))
     pack, slash, skill = entry.rpartition("/")
     return is_name(skill) and (not slash or pack == ANY or is_name(pack))

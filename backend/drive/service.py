@@ -18,6 +18,7 @@ from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.drive.signing import signed_url
 from backend.errors import NotAllowed
 from backend.instance import Instance
+from backend.marketplace.reach import reach_of
 from backend.paging import Page, Slice
 from backend.projects.tables import Project
 from backend.storage import Outgoing, Storage
@@ -140,6 +141,10 @@ async def sign(
     if asked.workspace_id not in (None, principal.project_id):
         raise NotAllowed("The workspace_id is not that of your project. Leave it out.")
     path = parse_drive_path(asked.path)
+    if principal.kind == "job":
+        reach = await reach_of(session, project_id=principal.project_id, job_id=principal.id)
+        if reach is not None and not reach.allows(path):
+            raise DriveFileMissing(str(path))  # for the code of another project it is not there
     entry = await instance.storage.stat(principal.project_id, path)
     if entry.is_folder:
         raise DriveFileMissing(str(path))

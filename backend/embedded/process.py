@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from backend.embedded.account import Account
+from backend.embedded.processes import process_folders
 
 KEPT_LOG_BYTES = 4 * 1024 * 1024
 
@@ -112,8 +113,8 @@ def exists(pid: int) -> bool:
 
 def works_in(folder: Path) -> bool:
     """Whether a process has its working folder there; taken to be so where the system does not tell."""
-    processes = list(Path("/proc").glob("[0-9]*/cwd"))
-    return not processes or any(_link(cwd) == str(folder) for cwd in processes)
+    processes = process_folders()
+    return not processes or any(_link(one / "cwd") == str(folder) for one in processes)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from backend.events.schemas import EventView, SpanView
 
-TYPES: Final = frozenset({"model_response", "tool_use", "tool_started", "tool_result"})
+CALLED: Final = frozenset({"subagent_start", "subagent_end"})
+TYPES: Final = frozenset({"model_response", "tool_use", "tool_started", "tool_result"}) | CALLED
 """The events that tell of them."""
 CONTENTS: Final = frozenset({"blocks", "input", "preview", "todos", "media"})
 """What those events hold beside facts: a span has none of it."""
@@ -34,11 +35,14 @@ class Steps:
         self._job_id = job_id
         self._step: _Open | None = None
         self._tools: dict[str, _Open] = {}
+        self._called: dict[str, _Open] = {}
 
     def take(self, event: EventView, *, parent: str | None) -> Iterator[SpanView]:
         """The spans that the event ends; a step lies in the span `parent`."""
         if event.type == "model_response":
             yield from self._replied(event, parent)
+        elif event.type in CALLED:
+            yield from self._call(event, parent)
         elif event.type in ("tool_use", "tool_started"):
             self._begin(event, parent)
         else:
@@ -49,8 +53,9 @@ class Steps:
 
     def end(self, at: datetime | None) -> Iterator[SpanView]:
         """What is still open, ended at a moment; none: it still lasts."""
-        for tool in self._tools.values():
-            yield self._view(tool, at)
+        for span in (*self._called.values(), *self._tools.values()):
+            yield self._view(span, at)
+        self._called.clear()
         self._tools.clear()
         if self._step is not None:
             yield self._view(self._step, at)
@@ -83,6 +88,25 @@ class Steps:
         self._tools[call] = _Open(
             "tool", span_id(self._job_id, "tool", event.id), within, name, event.ts, facts
         )
+
+    def _call(self, event: EventView, parent: str | None) -> Iterator[SpanView]:
+        """A job that was called lies in the call of the tool, or in the function, that called it."""
+        facts, called = dict(event.payload), str(event.payload.get("job_id"))
+        began = event.ts - timedelta(milliseconds=float(facts.pop("duration_ms", 0.0)))
+        within = self._tools.get(str(facts.get("tool_use_id")))
+        span = self._called.pop(called, None) or _Open(
+            "subagent",
+            span_id(self._job_id, "subagent", event.id),
+            within.span_id if within else parent,
+            str(facts.get("skill")),
+            began,
+        )
+        span.attributes |= facts
+        if event.type == "subagent_start":
+            self._called[called] = span
+            return
+        span.attributes["ok"] = facts.get("status") == "succeeded"
+        yield self._view(span, event.ts)
 
     def _view(self, span: _Open, ended_at: datetime | None) -> SpanView:
         lasted = None if ended_at is None else max(timedelta(), ended_at - span.started_at)

@@ -37,7 +37,7 @@ EVENT_ROWS = (
 _APPEND = text(f"""
 with job as (
   update jobs set event_seq = event_seq + :count
-  where id = :job_id and attempt = :attempt and status = 'running'
+  where id = :job_id and attempt = :attempt and status = :status
   returning event_seq
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
@@ -59,7 +59,24 @@ def as_rows(events: Sequence[NewEvent]) -> str:
 
 async def append(session: AsyncSession, *, job_id: UUID, attempt: int, events: Sequence[NewEvent]) -> bool:
     """Append to a running job; False when the attempt is not the running one any more, and then nothing is stored."""
-    values = {"job_id": job_id, "attempt": attempt, "count": len(events), "events": as_rows(events)}
+    return await _append(session, job_id, attempt, "running", events)
+
+
+async def append_to_queued(session: AsyncSession, *, job_id: UUID, events: Sequence[NewEvent]) -> bool:
+    """Append to a job that nobody has claimed yet; False when somebody has, and then nothing is stored."""
+    return await _append(session, job_id, 0, "queued", events)
+
+
+async def _append(
+    session: AsyncSession, job_id: UUID, attempt: int, status: str, events: Sequence[NewEvent]
+) -> bool:
+    values = {
+        "job_id": job_id,
+        "attempt": attempt,
+        "status": status,
+        "count": len(events),
+        "events": as_rows(events),
+    }
     seq: int | None = (await session.execute(_APPEND, values)).scalar_one_or_none()
     if seq is None:
         return False

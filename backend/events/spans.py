@@ -56,7 +56,8 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[Spa
             root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
             open_spans["run"] = root
         if event.type in agent_spans.TYPES:
-            done.extend(steps.take(event, parent=open_spans.get("attempt", open_spans["run"]).span_id))
+            within = next(open_spans[kind] for kind in ("function", "attempt", "run") if kind in open_spans)
+            done.extend(steps.take(event, parent=within.span_id))
         ending = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
         if "attempt" in ending:
             done.extend(steps.end(event.ts))

@@ -67,7 +67,7 @@ class WakeUps:
     def __init__(self, redis: Redis, on_cancel: Callable[[UUID], None] | None = None) -> None:
         self._redis = redis
         self._on_cancel = on_cancel
-        self._bells: defaultdict[UUID, set[Bell]] = defaultdict(set)
+        self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -84,15 +84,15 @@ class WakeUps:
     @contextlib.contextmanager
     def bell(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Bell]:
         """A bell that rings with every wake-up of the job, or with its last. Take it before you read."""
-        bell = Bell(only_end=only_end)
-        self._bells[job_id].add(bell)
+        bell, job = Bell(only_end=only_end), str(job_id)
+        self._bells[job].add(bell)
         try:
             yield bell
         finally:
-            bells = self._bells[job_id]
+            bells = self._bells[job]
             bells.discard(bell)
             if not bells:
-                del self._bells[job_id]
+                del self._bells[job]
 
     async def _listen(self) -> None:
         while True:
@@ -118,17 +118,14 @@ class WakeUps:
 
     def _hand_out(self, channel: bytes, data: bytes) -> None:
         try:
-            first, _, rest = data.decode("ascii").partition(" ")
-            job_id = UUID(first)
+            job, _, rest = data.decode("ascii").partition(" ")
+            if channel.decode() == CANCEL_CHANNEL and self._on_cancel is not None:
+                self._on_cancel(UUID(job))
+                return
         except ValueError:
             return  # not one of ours
-        if channel.decode() == DELTA_CHANNEL:
-            for bell in self._bells.get(job_id, ()):
+        for bell in self._bells.get(job, ()):
+            if channel.decode() == DELTA_CHANNEL:
                 bell.bring(rest)
-            return
-        if channel.decode() == CANCEL_CHANNEL:
-            if self._on_cancel is not None:
-                self._on_cancel(job_id)
-            return
-        for bell in self._bells.get(job_id, ()):
-            bell.ring(is_last=LAST in rest.split())
+            else:
+                bell.ring(is_last=LAST in rest.split())

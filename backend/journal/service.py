@@ -22,11 +22,16 @@ from backend.ledger.service import Used
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 
-Kind = Literal["opening", "reply", "started", "result", "note"]
+Kind = Literal["opening", "reply", "started", "result", "note", "verdict"]
 
 OPENING_STEP = 0
 NOTE_PLACE = 1_000
 """Of a note that goes with the results of a step: no reply asks for so many calls."""
+CLEARED_PLACE = 1_001
+"""Of the notes of what was taken out of the conversation behind a step, to make room: one before the next reply was
+asked for, one after its model found the conversation too long."""
+VERDICT_PLACE = 2_000
+"""Of the first grader's verdict, beside the opening: it belongs to no step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ with job as (
     select from journal_entries
     where job_id = :job_id and step = :step and place = :place and (kind = :kind or kind = 'result')
   )
-  returning id, project_id, event_seq, used_micros, reserved_micros
+  returning id, project_id, event_seq, used_micros + called_used_micros as used_micros, reserved_micros
 ), entry as (
   insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
   select job.id, e.step, e.place, e.kind, :attempt, e.content, clock_timestamp()
@@ -101,7 +106,8 @@ select event_seq, used_micros + :reserved_micros - reserved_micros as spent_micr
 """)  # noqa: S608 - interpolated values are constants
 
 _IS_KEPT = text("""
-select j.used_micros + :reserved_micros - j.reserved_micros from journal_entries e join jobs j on j.id = e.job_id
+select j.used_micros + j.called_used_micros + :reserved_micros - j.reserved_micros
+from journal_entries e join jobs j on j.id = e.job_id
 where e.job_id = :job_id and e.step = :step and e.place = :place and e.attempt = :attempt
   and e.kind in (:kind, 'result')
 """)
@@ -111,7 +117,9 @@ select step, place, kind, attempt, content, created_at from journal_entries wher
 order by step, place
 """)
 
-_SPENT = text("select used_micros + :reserved_micros - reserved_micros from jobs where id = :job_id")
+_SPENT = text("""
+select used_micros + called_used_micros + :reserved_micros - reserved_micros from jobs where id = :job_id
+""")
 
 _BEGIN_WITH = text("""
 insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
@@ -130,7 +138,8 @@ async def write(
 ) -> int | None:
     """Store it unless it is stored already; gives what the job has spent by now, in micros.
 
-    That is what it has used, and what of the `reserved_micros` of its claim the jobs that it called have cost.
+    That is what it and the jobs that it called have used, and what of the `reserved_micros` of its claim is lent to
+    those that run.
 
     None: the attempt is not the running one any more, and nothing is stored.
     """

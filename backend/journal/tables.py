@@ -13,11 +13,11 @@ from sqlmodel import Column, Field, SQLModel
 from backend.clock import now
 from backend.db import Timestamp
 
-KINDS = ("opening", "reply", "started", "result", "note")
+KINDS = ("opening", "reply", "started", "result", "note", "verdict")
 
 
 class JournalEntry(SQLModel, table=True):
-    """One thing of a run that is not done again: the opening, a reply of the model, a call of a tool, a note.
+    """One thing of a run that is not done again: the opening, a reply, a call of a tool, a note, a grader's verdict.
 
     A reply has place 0 of its step; the calls that it asks for have the places 1, 2, 3… in their order.
     """

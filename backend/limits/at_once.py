@@ -20,6 +20,10 @@ class AtOnce:
         self._setting = setting
         self._taken: Counter[UUID] = Counter()
 
+    def has_room(self, caller_id: UUID) -> bool:
+        """Whether the caller may open one more now."""
+        return self._taken[caller_id] < self._most
+
     @contextmanager
     def one(self, caller_id: UUID) -> Iterator[None]:
         """Hold a place for as long as the block lasts.
@@ -27,7 +31,7 @@ class AtOnce:
         Raises:
             TooManyAtOnce: the caller holds as many as one may.
         """
-        if self._taken[caller_id] >= self._most:
+        if not self.has_room(caller_id):
             raise TooManyAtOnce(self._most, self._what, self._setting)
         self._taken[caller_id] += 1
         try:

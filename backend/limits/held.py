@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import BigInteger, ScalarSelect, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -13,9 +13,12 @@ from backend.auth.tables import ApiKey
 from backend.deployments.tables import Deployment
 from backend.jobs.tables import Admission
 from backend.limits.quotas import Quota
+from backend.memory.tables import MemoryUsage
 from backend.projects.tables import Invitation, Member
 from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
+
+_MIB: Final = 1 << 20
 
 
 async def held(session: AsyncSession, principal: Principal) -> dict[Quota, int]:
@@ -32,9 +35,15 @@ async def held(session: AsyncSession, principal: Principal) -> dict[Quota, int]:
         Quota.MEMBERS: select(func.count()).select_from(people).scalar_subquery(),
         Quota.SECRETS: _in_fullest(visible(Secret, principal), col(Secret.skillpack_id)),
         Quota.SKILLPACKS: _count(visible(Skillpack, principal)),
+        Quota.MEMORY_RECORDS: _memory(principal, col(MemoryUsage.records)),
+        Quota.MEMORY_MB: _memory(principal, (col(MemoryUsage.bytes) + _MIB - 1) / _MIB),
     }
     found = (await session.execute(select(*counted.values()))).one()
     return {quota: number or 0 for quota, number in zip(counted, found, strict=True)}
+
+
+def _memory(principal: Principal, counted: Any) -> ScalarSelect[int]:
+    return visible(MemoryUsage, principal).with_only_columns(cast(counted, BigInteger)).scalar_subquery()
 
 
 def _count(rows: Select[Any]) -> ScalarSelect[int]:

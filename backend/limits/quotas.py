@@ -18,6 +18,8 @@ class Quota(StrEnum):
     SKILLPACKS = "skillpacks"
     DRIVE_MB = "drive_mb"
     DRIVE_FILES = "drive_files"
+    MEMORY_RECORDS = "memory_records"
+    MEMORY_MB = "memory_mb"
 
 
 WORDS: Final = {
@@ -29,6 +31,8 @@ WORDS: Final = {
     Quota.SKILLPACKS: "skillpacks",
     Quota.DRIVE_MB: "MiB in its drive",
     Quota.DRIVE_FILES: "files and folders in its drive",
+    Quota.MEMORY_RECORDS: "records in its memory",
+    Quota.MEMORY_MB: "MiB in its memory",
 }
 """How sentences name them."""
 
@@ -45,6 +49,8 @@ class Quotas:
     skillpacks: int = 100
     drive_mb: int = 20_480
     drive_files: int = 200_000
+    memory_records: int = 100_000
+    memory_mb: int = 256
 
 
 DEFAULTS: Final = Quotas()

@@ -28,6 +28,10 @@ class LimitChanges(Asked):
     """MiB that its drive may hold."""
     drive_files: int | None = Field(default=None, ge=0, le=MOST)
     """Files and folders that its drive may hold."""
+    memory_records: int | None = Field(default=None, ge=0, le=MOST)
+    """Records that its memory may hold."""
+    memory_mb: int | None = Field(default=None, ge=0, le=MOST)
+    """MiB that its memory may hold."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=MOST)
     """That all keys of the project may send together."""
 
@@ -54,6 +58,8 @@ class LimitsAnswer(BaseModel):
     skillpacks: LimitAnswer
     drive_mb: LimitAnswer
     drive_files: LimitAnswer
+    memory_records: LimitAnswer
+    memory_mb: LimitAnswer
     requests_per_minute: LimitAnswer
 
     @classmethod

@@ -120,6 +120,12 @@ async def begin(
     return Begun(ordered=found.ordered if found is not None else None)
 
 
+async def held_micros(session: AsyncSession, job_id: UUID) -> int:
+    """What the calls of a job that are being made may still cost."""
+    held: int = (await session.execute(_HELD, {"job_id": job_id, "key": ""})).scalar_one()
+    return held
+
+
 async def note_order(session: AsyncSession, call: Call, ordered: Mapping[str, str]) -> None:
     """Keep what finds the order again."""
     await session.execute(_NOTE, {**call.values, "ordered": storable(dict(ordered))})

@@ -43,17 +43,25 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class MediaPrice(_Part):
-    """What a unit costs upstream."""
+class MediaRate(_Part):
+    """What a unit costs upstream, with and without sound."""
 
-    per: Unit
     usd: Decimal = Field(ge=0)
     with_audio_usd: Decimal | None = None
     """Of a video with sound."""
 
-    def nanos(self, *, has_audio: bool = False) -> int:
+
+class MediaPrice(MediaRate):
+    """What a unit costs upstream."""
+
+    per: Unit
+    at: dict[str, MediaRate] = {}
+    """Of resolutions that cost something else."""
+
+    def nanos(self, *, has_audio: bool = False, resolution: str | None = None) -> int:
         """Nano-dollars of one unit."""
-        usd = self.with_audio_usd if has_audio and self.with_audio_usd is not None else self.usd
+        rate = self.at.get(resolution or "", self)
+        usd = rate.with_audio_usd if has_audio and rate.with_audio_usd is not None else rate.usd
         return int(usd * NANOS_PER_USD)
 
 
@@ -98,6 +106,8 @@ class Family(_Part):
     adds: dict[str, str] = {}
     sizes: dict[str, str] = {}
     """Aspect ratios by what the model calls them, where it has names of its own."""
+    resolutions: tuple[str, ...] = ()
+    """Those that its price is known for; empty: it takes any, or none."""
     modes: dict[ModeName, Mode]
 
     @property

@@ -20,6 +20,7 @@ from backend.events.append import NewEvent, append
 from backend.instance import Instance
 from backend.ledger.pricing import billed_micros
 from backend.ledger.service import Used
+from backend.marketplace.reach import Reach
 from backend.media import calls
 from backend.media.calls import Call
 from backend.media.errors import MediaFailed, MediaRefused
@@ -30,7 +31,7 @@ from backend.media.placing import Placed, Wish, place
 from backend.media.plan import Plan, Quantity
 from backend.media.provider import Made, Order, Provider, Sources
 from backend.media.schemas import MediaAnswer, MediaMeta
-from backend.providers.addresses import listed
+from backend.public_urls import listed
 
 URL_TTL_S: Final = 3600
 _LEAVE_S: Final = 5.0
@@ -88,6 +89,8 @@ class Making:
     scratch: Path
     may_go_outside: bool
     """Whether the skill may name addresses of the internet."""
+    reach: Reach | None = None
+    """What of the drive it may read; none: all of it."""
 
     async def answer(self) -> Generated:
         began = time.monotonic()
@@ -108,7 +111,9 @@ class Making:
         from backend.media.sources import Loader  # brings httpx, as below
 
         allowed = listed(self.instance.settings.provider_hosts)
-        loader = Loader(self.instance.storage, self.principal, self.scratch, allowed_hosts=allowed)
+        loader = Loader(
+            self.instance.storage, self.principal, self.scratch, allowed_hosts=allowed, reach=self.reach
+        )
         return await loader.load(self.does, may_go_outside=self.may_go_outside)
 
     def _billed(self, nanos: int) -> int:

@@ -15,7 +15,7 @@ from backend.clock import now
 from backend.drive import facts, usage
 from backend.drive.intake import destination, drives_of, file_at, give_back, owner_uid
 from backend.drive.mime import HEAD_BYTES, by_name, sniff
-from backend.drive.paths import DrivePath
+from backend.drive.paths import ROOT, DrivePath
 from backend.instance import Instance
 from backend.media.calls import Call
 from backend.media.plan import Plan
@@ -54,15 +54,17 @@ class Wish(NamedTuple):
     path: DrivePath
 
     @classmethod
-    def of(cls, named: str | None, does: Plan, call: Call) -> Self:
-        """What the caller names, else a name that the same call always has.
+    def of(cls, named: str | None, does: Plan, call: Call, base: DrivePath = ROOT) -> Self:
+        """What the caller names, else a name that the same call always has; always below the folder `base`.
 
         Raises:
             BadDrivePath: it cannot be the path of a file.
         """
         mark = hashlib.sha256(f"{call.job_id}\n{call.key}".encode()).hexdigest()[:10]
         own_name = f"{does.family.kind}-{mark}"
-        return cls(destination(named or f"media/{str(call.job_id)[:8]}/", own_name))
+        wanted = destination(named or f"media/{str(call.job_id)[:8]}/", own_name)
+        is_below = wanted.parts[: len(base.parts)] == base.parts
+        return cls(wanted if is_below else DrivePath((*base.parts, *wanted.parts)))
 
     @property
     def suffix(self) -> str:

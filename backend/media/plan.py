@@ -56,7 +56,8 @@ class Plan:
         if isinstance(inputs, TranscribeInputs) or (price is not None and price.per == "audio_second"):
             seconds = math.ceil(audio_bytes / _LEAST_BYTES_PER_S)
             return _quantity("audio_seconds", seconds, price, seconds)
-        return _quantity("seconds", self.seconds, price, self.seconds, has_audio=inputs.audio)
+        nanos = 0 if price is None else price.nanos(has_audio=inputs.audio, resolution=inputs.resolution)
+        return Quantity("seconds", self.seconds, self.seconds * nanos)
 
 
 def plan(verb: Verb | None, model: str, given: dict[str, Any], *, usual: str | None, can_buy: bool) -> Plan:
@@ -79,6 +80,7 @@ def plan(verb: Verb | None, model: str, given: dict[str, Any], *, usual: str | N
         raise BadMediaInputs(
             [Problem(f"inputs.{name}", f"{family.slug} needs it for this.") for name in missing]
         )
+    _check_resolution(family, inputs)
     if can_buy or family.is_local:
         return Plan(does, family, mode, inputs, _left_out(family, mode, inputs))
     if does == "transcribe":
@@ -96,6 +98,20 @@ def _family(verb: Verb | None, model: str, usual: str | None) -> tuple[Family, V
     if usual and usual != "auto" and verb != "transcribe":
         return families.find(usual, verb)
     return families.usual(verb), verb
+
+
+def _check_resolution(family: Family, inputs: MediaInputs) -> None:
+    """Refuse a video in a resolution of which nobody here knows what it costs."""
+    wanted = inputs.resolution if isinstance(inputs, VideoInputs) else None
+    if wanted is not None and family.resolutions and wanted not in family.resolutions:
+        raise BadMediaInputs(
+            [
+                Problem(
+                    "inputs.resolution",
+                    f"{family.slug} makes {', '.join(family.resolutions)} here, not {wanted}.",
+                )
+            ]
+        )
 
 
 def _left_out(family: Family, mode: ModeName, inputs: MediaInputs) -> tuple[str, ...]:
@@ -120,7 +136,5 @@ def _characters(count: int, price: MediaPrice | None) -> Quantity:
     return Quantity("characters", count, nanos)
 
 
-def _quantity(
-    unit: str, amount: int, price: MediaPrice | None, units: int, *, has_audio: bool = False
-) -> Quantity:
-    return Quantity(unit, amount, 0 if price is None else units * price.nanos(has_audio=has_audio))
+def _quantity(unit: str, amount: int, price: MediaPrice | None, units: int) -> Quantity:
+    return Quantity(unit, amount, 0 if price is None else units * price.nanos())

@@ -10,6 +10,13 @@ from backend.ledger.pricing import billed_micros
 from backend.media.families import Family, Kind, MediaPrice, ModeName, Unit, families
 
 
+class MediaRateHere(BaseModel):
+    """Micro-dollars of a unit, the margin included."""
+
+    micros: int
+    with_audio_micros: int | None = None
+
+
 class MediaModelPrice(BaseModel):
     """A model for media: what it can do and what it costs."""
 
@@ -25,6 +32,8 @@ class MediaModelPrice(BaseModel):
     """Micro-dollars of a unit, the margin included."""
     with_audio_micros: int | None = None
     """Of a video with sound."""
+    at: dict[str, MediaRateHere] = {}
+    """Of resolutions that cost something else."""
 
     @classmethod
     def all(cls, margin_pct: int) -> list[Self]:
@@ -41,7 +50,18 @@ class MediaModelPrice(BaseModel):
             per=None if price is None else price.per,
             micros=0 if price is None else billed_micros(price.nanos(), margin_pct),
             with_audio_micros=_with_audio(price, margin_pct),
+            at={} if price is None else {name: _here(price, name, margin_pct) for name in price.at},
         )
+
+
+def _here(price: MediaPrice, resolution: str, margin_pct: int) -> MediaRateHere:
+    sound = price.at[resolution].with_audio_usd is not None
+    nanos = price.nanos(resolution=resolution)
+    loud = price.nanos(resolution=resolution, has_audio=True) if sound else None
+    return MediaRateHere(
+        micros=billed_micros(nanos, margin_pct),
+        with_audio_micros=None if loud is None else billed_micros(loud, margin_pct),
+    )
 
 
 def _with_audio(price: MediaPrice | None, margin_pct: int) -> int | None:

@@ -6,16 +6,15 @@ import tempfile
 from pathlib import Path
 from uuid import UUID
 
-from sqlmodel import col
-
-from backend.auth.principal import Principal, Role, visible
+from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
-from backend.deployments import manifests
 from backend.drive import usage
 from backend.drive.intake import drives_of
+from backend.drive.paths import ROOT
 from backend.errors import NotAllowed
 from backend.instance import Instance
-from backend.jobs.tables import Job
+from backend.jobs import running
+from backend.marketplace.reach import Reach, reach_of
 from backend.media.calls import Call
 from backend.media.errors import JobMovedOn
 from backend.media.making import Generated, Making, MediaOrder
@@ -52,7 +51,8 @@ async def generate(instance: Instance, principal: Principal, asked: MediaOrder) 
         asked.verb, asked.model, dict(asked.inputs), usual=usual.get(asked.verb or ""), can_buy=can_buy
     )
     call = Call(principal.id, int(principal.facts["attempt"]), asked.key)
-    wish = Wish.of(asked.output_path, does, call)
+    reach = await _reach(instance, principal)
+    wish = Wish.of(asked.output_path, does, call, ROOT if reach is None else reach.own)
     (await usage.current(drives_of(instance), principal.project_id)).refuse(1, 1)
     with tempfile.TemporaryDirectory(prefix="media-") as scratch:
         making = Making(
@@ -64,20 +64,22 @@ async def generate(instance: Instance, principal: Principal, asked: MediaOrder) 
             wish,
             scratch=Path(scratch),
             may_go_outside=skill.network == "public",
+            reach=reach,
         )
         return await making.answer()
+
+
+async def _reach(instance: Instance, principal: Principal) -> Reach | None:
+    async with instance.database.glance() as session:
+        return await reach_of(session, project_id=principal.project_id, job_id=principal.id)
 
 
 async def _skill(instance: Instance, principal: Principal) -> Skill:
     """The skill of the job that asks."""
     async with instance.database.glance() as session:
-        job = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
-        if job is None:
-            raise JobMovedOn
-        known = (await manifests.of(session, [job.deployment_id])).get(job.deployment_id)
-    skill = known.manifest.find(job.skill_name) if known is not None else None
+        skill = await running.skill_of(session, principal)
     if skill is None:
-        raise JobMovedOn  # its project is on its way out
+        raise JobMovedOn
     return skill
 
 

@@ -14,6 +14,7 @@ from backend.drive.errors import BadDrivePath, DriveFileMissing
 from backend.drive.mime import HEAD_BYTES, UNKNOWN, sniff
 from backend.drive.paths import parse_drive_path
 from backend.errors import Problem
+from backend.marketplace.reach import Reach
 from backend.media.errors import BadMediaInputs
 from backend.media.inputs import VideoInputs
 from backend.media.outside import FetchError, fetch
@@ -38,8 +39,16 @@ class Loader:
     """Reads what a call of one project points to."""
 
     def __init__(
-        self, storage: Storage, principal: Principal, scratch: Path, *, allowed_hosts: Collection[str]
+        self,
+        storage: Storage,
+        principal: Principal,
+        scratch: Path,
+        *,
+        allowed_hosts: Collection[str],
+        reach: Reach | None = None,
     ) -> None:
+        """With `reach`, no other files of the drive are there."""
+        self._reach = reach
         self._storage = storage
         self._principal = principal
         self._scratch = scratch
@@ -113,7 +122,10 @@ class Loader:
 
     async def _from_drive(self, text: str, path: str) -> bytes:
         try:
-            file = await self._storage.open_read(self._principal.project_id, parse_drive_path(text))
+            place = parse_drive_path(text)
+            if self._reach is not None and not self._reach.allows(place):
+                raise DriveFileMissing(str(place))
+            file = await self._storage.open_read(self._principal.project_id, place)
         except (BadDrivePath, DriveFileMissing) as error:
             raise _wrong(path, error.detail) from None
         try:

@@ -65,6 +65,11 @@ JOB_QUEUE_WAIT: Final = _histogram(
     "lane",
     buckets=_LONG,
 )
+CLAIM: Final = _histogram(
+    "puras_claim_seconds",
+    "One statement with which a worker process claims jobs, or finds none.",
+    buckets=_QUICK,
+)
 JOB_RUN: Final = _histogram(
     "puras_job_run_seconds", "From the hand-over to the process of a job to its end.", "type", buckets=_LONG
 )
@@ -147,6 +152,15 @@ ENVIRONMENT_BUILDS: Final = _counter(
 )
 ENVIRONMENT_BUILD: Final = _histogram(
     "puras_environment_build_seconds", "One build of an environment.", buckets=_LONG
+)
+
+WEBHOOK_SENDS: Final = _counter(
+    "puras_webhook_sends_total", "Tries to send a webhook: delivered, failed, given_up.", "outcome"
+)
+SCHEDULE_RUNS: Final = _counter(
+    "puras_schedule_runs_total",
+    "Times of schedules that have come: submitted, skipped, missed, refused.",
+    "outcome",
 )
 
 DATABASE_CONNECTIONS: Final = _gauge(

@@ -80,6 +80,13 @@ async def read(session: AnySession) -> list[Metric]:
     return [*_queue_gauges(_summed(lanes, map(_waiters, waiting))), *_worker_gauges(workers)]
 
 
+async def waiting(session: AnySession) -> list[Waiters]:
+    """What waits in each lane, and for what; nothing for which nobody waits."""
+    rows = (await session.execute(_QUEUE, {"lease": LEASE})).all()
+    found = _summed({row.lane for row in rows}, map(_waiters, rows))
+    return [one for one in found if one.jobs]
+
+
 def _waiters(row: Any) -> Waiters:
     place = Waiting(
         stamp=None if row.is_parked else 0,

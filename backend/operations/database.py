@@ -76,6 +76,22 @@ def require_supported(database_url: str) -> None:
         )
 
 
+def vector_version(database_url: str) -> str | None:
+    """The version of pgvector that the server offers, or none.
+
+    Raises:
+        DatabaseAway: it does not answer.
+    """
+    with (
+        _saying_what_is_wrong(database_url),
+        psycopg.connect(pooling.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
+    ):
+        row = connection.execute(
+            "select coalesce(installed_version, default_version) from pg_available_extensions where name = 'vector'"
+        ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def server_major(database_url: str) -> int:
     """The major version of the server.
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from backend.config import Settings
-from backend.operations.checks import machine, servers, supabase
+from backend.operations.checks import machine, models, servers, supabase
 from backend.operations.checks.verdict import Check, Verdict
 
 _SIGNS = {Verdict.OK: "ok  ", Verdict.WARN: "warn", Verdict.FAIL: "FAIL"}
@@ -40,12 +40,15 @@ class Report:
         )
 
 
-def examine(settings: Settings, *, on_supabase: bool = False, create_buckets: bool = False) -> Report:
-    """Check the machine, the servers and the pages of the instance that the settings describe.
+def examine(
+    settings: Settings, *, on_supabase: bool = False, create_buckets: bool = False, probe: bool = False
+) -> Report:
+    """Check the machine, the servers, the pages and the models of the instance that the settings describe.
 
-    With `on_supabase` also its Supabase project; `create_buckets` makes what is missing there.
+    With `on_supabase` also its Supabase project; `create_buckets` makes what is missing there. With `probe` the
+    providers of models are asked for their lists.
     """
-    checks = [*machine.checks(settings), *servers.checks(settings)]
+    checks = [*machine.checks(settings), *servers.checks(settings), *models.checks(settings, probe=probe)]
     if on_supabase:
         checks += supabase.checks(settings, create_buckets=create_buckets)
     return Report(tuple(checks))

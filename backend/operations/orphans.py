@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Collection
-from pathlib import Path
+
+from backend.embedded.processes import process_folders
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -62,9 +63,9 @@ class _Process:
 
 def _processes() -> list[_Process]:
     found: list[_Process] = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    for folder in process_folders():
         try:
-            found.append(_Process(status.read_text(encoding="utf-8", errors="replace")))
+            found.append(_Process((folder / "stat").read_text(encoding="utf-8", errors="replace")))
         except OSError:
             continue
     return found

@@ -42,9 +42,15 @@ def examine(
         bool,
         typer.Option("--create-buckets", help="With --supabase: make the private buckets that are missing."),
     ] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Also ask the providers of models for their lists, which costs nothing."
+        ),
+    ] = False,
 ) -> None:
     """Say what is wrong with this instance and what to do; exit code 1 when something is."""
-    report = doctor.examine(settings(), on_supabase=on_supabase, create_buckets=create_buckets)
+    report = doctor.examine(settings(), on_supabase=on_supabase, create_buckets=create_buckets, probe=probe)
     typer.echo(report.as_json() if as_json else report.as_text())
     raise typer.Exit(1 if report.has_failed else 0)
 

@@ -22,6 +22,7 @@ from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.jobs.cancel_all import cancel_all
 from backend.jobs.tables import Admission
+from backend.marketplace.following import take_down_all
 from backend.projects import service
 from backend.projects.errors import SlugTaken
 from backend.projects.tables import Project
@@ -36,7 +37,9 @@ class Deleted(NamedTuple):
 
 
 async def delete(session: AsyncSession, principal: Principal) -> Deleted:
-    """End the project: its jobs are cancelled, its keys stop working, and nobody finds it any more.
+    """End the project: its jobs are cancelled, its keys stop working, its listings are taken down, and nobody finds it.
+
+    Runs of its listings that other projects have begun end as they would.
 
     Raises:
         ProjectNotFound: it was deleted already.
@@ -46,6 +49,7 @@ async def delete(session: AsyncSession, principal: Principal) -> Deleted:
     window = select(col(Admission.project_id)).where(col(Admission.project_id) == project.id)
     await session.execute(window.with_for_update())
     cancelled = await cancel_all(session, project.id, who=principal.label)
+    await take_down_all(session, principal)
     slug, at = project.slug, now()
     await audit.record(
         session, principal, "project.deleted", slug, name=project.name, cancelled_jobs=cancelled

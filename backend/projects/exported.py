@@ -1,6 +1,7 @@
 """Which rows of a project go into its archive, and what of them never does.
 
-Named one by one: a table that nobody has thought about yet is not given away.
+Named one by one: a table that nobody has thought about yet is not given away. Of runs of other projects' listings the
+caller gets what it sees of them: neither their conversation nor what their code has called.
 """
 
 from __future__ import annotations
@@ -39,15 +40,26 @@ EXPORTED: Final = (
     Exported("projects"),
     Exported("skillpacks"),
     Exported("deployments", page=FEW),
+    Exported("drafts"),
+    Exported("draft_files", page=FEW),
     Exported("jobs", page=FEW),
     Exported("job_events", page=FEW),
     Exported("journal_entries", page=FEW),
+    Exported("notebook_kernels"),
+    Exported("notebook_cells", page=FEW),
     Exported("approvals"),
+    Exported("eval_suites"),
+    Exported("eval_runs", page=FEW),
+    Exported("eval_cases", page=FEW),
     Exported("media_calls", hidden=frozenset({"ordered"})),
     Exported("feedback"),
+    Exported("memory_records", hidden=frozenset({"names", "words", "embedded_version"}), page=FEW),
+    Exported("memory_changes"),
     Exported("usage_events"),
     Exported("daily_spending"),
     Exported("budgets"),
+    Exported("listings"),
+    Exported("listing_versions"),
     Exported("wallets"),
     Exported("ledger_entries"),
     Exported("members"),
@@ -55,11 +67,18 @@ EXPORTED: Final = (
     Exported("api_keys", hidden=frozenset({"secret_hash"})),
     Exported("secrets", hidden=frozenset({"ciphertext"})),
     Exported("provider_keys", hidden=frozenset({"ciphertext"})),
+    Exported("webhooks", hidden=frozenset({"ciphertext", "previous_ciphertext"})),
+    Exported("webhook_deliveries"),
+    Exported("schedules"),
+    Exported("schedule_runs"),
     Exported("audit_rows"),
 )
 LEFT_OUT: Final[dict[str, str]] = {
+    "listing_callers": "sums are shown of it: who calls a listing is not its publisher's to know",
     "admissions": "the instance's own bookkeeping of what may run next",
     "job_queue": "the same: a queued job says so itself",
+    "memory_usage": "a count of the records, which go along",
+    "memory_vectors": "made of the records, by whatever model the instance uses",
     "drive_usage": "a count of the files, which go along",
     "drive_files": "hashes and writers hold for the files of this instance alone",
     "drive_uploads": "files that are not whole yet",
@@ -68,8 +87,9 @@ LEFT_OUT: Final[dict[str, str]] = {
 
 _OWN: Final = {
     "projects": "id = :project_id",
+    "jobs": "project_id = :project_id and (publisher_id is null or parent_job_id is null)",
     "job_events": "job_id in (select id from jobs where project_id = :project_id)",
-    "journal_entries": "job_id in (select id from jobs where project_id = :project_id)",
+    "journal_entries": "job_id in (select id from jobs where project_id = :project_id and publisher_id is null)",
     "media_calls": "job_id in (select id from jobs where project_id = :project_id)",
 }
 

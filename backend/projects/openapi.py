@@ -144,19 +144,14 @@ def _examples(skill: Skill) -> dict[str, Any]:
 
 
 def _path(one: ActiveSkill) -> str:
-    return f"/v1/skills/{_address(one)}/run"
-
-
-def _address(one: ActiveSkill) -> str:
-    """The default skillpack's skills go by their own names, those of others by their full ones."""
-    return one.skill.name if one.skillpack.is_default else f"{one.skillpack.slug}/{one.skill.name}"
+    return f"/v1/skills/{one.full_name}/run"
 
 
 def _type_names(active: Sequence[ActiveSkill]) -> list[str]:
     """A name for the types of each skill, none twice: `work/make-thumbnail` gives `WorkMakeThumbnail`."""
     names: list[str] = []
     for one in active:
-        name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", _address(one)))
+        name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", one.full_name))
         name = name if name[:1].isalpha() else f"Skill{name}"
         numbered = (name if number == 1 else f"{name}No{number}" for number in count(1))
         names.append(next(free for free in numbered if free not in names))

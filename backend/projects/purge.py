@@ -25,6 +25,7 @@ from backend.db import Database
 from backend.deployments import sweep as deployments
 from backend.drive.errors import DriveFileMissing, FolderNotEmpty
 from backend.drive.paths import ROOT, parse_drive_path
+from backend.jobs.cancel import cancel_by
 from backend.jobs.cancel_all import cancel_all
 from backend.ledger import closing
 from backend.projects import deletion
@@ -46,6 +47,10 @@ STAYING: Final = frozenset({"projects", "wallets", "ledger_entries", "audit_rows
 _LIVES: Final = text(
     "select exists (select from jobs where project_id = :project_id and finished_at is null)"
 )
+_RUN_ELSEWHERE: Final = text("""
+select id from jobs where publisher_id = :project_id and finished_at is null order by id limit :most
+""")
+"""Runs of its listings, which stand on its deployments."""
 _SOME_JOBS: Final = text("select id from jobs where project_id = :project_id limit :most")
 _THEIR_EVENTS: Final = text("""
 delete from job_events where job_id in (select id from jobs where project_id = :project_id and id = any(:job_ids))
@@ -81,6 +86,10 @@ async def _purge(
             return True  # it was brought back this moment
         if await session.scalar(_LIVES, {"project_id": project.id}):
             await cancel_all(session, project.id, who="the deletion of its project")
+            return False
+        if still := (await session.scalars(_RUN_ELSEWHERE, {"project_id": project.id, "most": JOBS})).all():
+            for job_id in still:
+                await cancel_by(session, job_id, who="the deletion of its publisher")
             return False
         # Its names go first: from now on an undo comes too late, and says so.
         leaving.name, leaving.former_slug = "", None

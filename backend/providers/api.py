@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends
 
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.principal import Principal, Role
-from backend.providers import catalogue, service
+from backend.providers import catalogue, probing, service
 from backend.providers.access import access_of
-from backend.providers.addresses import listed
 from backend.providers.errors import UnknownFamily
-from backend.providers.schemas import ProviderAnswer, ProviderKeyAsked
+from backend.providers.schemas import ProbeAnswer, ProviderAnswer, ProviderKeyAsked
+from backend.public_urls import listed
 
 router = APIRouter(tags=["providers"])
 
@@ -36,7 +36,7 @@ async def _families(
 ) -> list[ProviderAnswer]:
     models = catalogue.current()
     access = access_of(instance.settings, models)
-    return ProviderAnswer.all_of(models, access, await service.keys(session, principal))
+    return ProviderAnswer.all_of(models, access, await service.keys(session, instance.vault, principal))
 
 
 FamiliesDep = Annotated[list[ProviderAnswer], Depends(_families)]
@@ -72,6 +72,16 @@ async def put_provider(
         allowed_hosts=listed(instance.settings.provider_hosts),
     )
     return await get_provider(family, principal, await _families(session, instance, principal))
+
+
+@router.post("/providers/{family}/probe", summary="Try the project's own key")
+async def probe_provider(family: str, principal: WriterDep, instance: InstanceDep) -> ProbeAnswer:
+    """Ask the provider for the list of its models with the project's key, which costs nothing."""
+    async with instance.database.transaction() as session:
+        key = await service.to_try(session, instance.vault, principal, family)
+    models = catalogue.current()
+    probed = await probing.probe(family, key, models, access_of(instance.settings, models))
+    return ProbeAnswer(verdict=probed.verdict, found=probed.found)
 
 
 @router.delete("/providers/{family}", status_code=204, summary="Forget a key")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from backend.providers.access import Access
 from backend.providers.catalogue import Catalogue
-from backend.providers.tables import ProviderKey
+from backend.providers.probing import Verdict
+from backend.providers.service import ShownKey
 from backend.schemas import Asked
 
 
@@ -39,13 +40,16 @@ class ProviderAnswer(BaseModel):
     """Whether the project brought a key: calls are billed nothing then."""
     has_instance_key: bool
     """Whether the instance reaches the family by itself: calls cost what `/v1/pricing` says."""
+    key_begins: str | None = None
+    """How the project's key begins: a few characters, to tell it from another one."""
     base_url: str | None = None
     """Another address that the project named."""
     updated_at: datetime | None = None
     """When the project's key was set."""
+    updated_by: str | None = None
 
     @classmethod
-    def all_of(cls, catalogue: Catalogue, access: Access, keys: Mapping[str, ProviderKey]) -> list[Self]:
+    def all_of(cls, catalogue: Catalogue, access: Access, keys: Mapping[str, ShownKey]) -> list[Self]:
         """Every family that takes a key, by name."""
         return [
             cls(
@@ -53,8 +57,27 @@ class ProviderAnswer(BaseModel):
                 models=[entry.slug for entry in catalogue.models.values() if entry.family == family],
                 has_own_key=family in keys,
                 has_instance_key=access.reaches(endpoint),
-                base_url=keys[family].base_url if family in keys else None,
-                updated_at=keys[family].updated_at if family in keys else None,
+                **(_shown(keys[family]) if family in keys else {}),
             )
             for family, endpoint in sorted(catalogue.families.items())
         ]
+
+
+class ProbeAnswer(BaseModel):
+    """What the provider said when it was asked for its list of models."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    verdict: Verdict
+    """`ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models."""
+    found: str
+    """The same in a sentence."""
+
+
+def _shown(key: ShownKey) -> dict[str, Any]:
+    return {
+        "key_begins": key.beginning,
+        "base_url": key.base_url,
+        "updated_at": key.updated_at,
+        "updated_by": key.updated_by,
+    }

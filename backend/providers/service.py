@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,9 +18,11 @@ from backend.clock import now
 from backend.providers import addresses, catalogue
 from backend.providers.errors import BadProviderKey, ProviderKeyMissing
 from backend.providers.tables import ProviderKey
+from backend.secrets.errors import SecretUnreadable
 from backend.secrets.vault import Vault
 
 MOST_KEY_CHARACTERS = 1_000
+MOST_SHOWN_CHARACTERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,40 @@ async def put(
     await audit.record(session, principal, "provider_key.set", family, base_url=base_url)
 
 
-async def keys(session: AsyncSession, principal: Principal) -> Mapping[str, ProviderKey]:
-    """The project's own keys by family; they themselves stay encrypted."""
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """What is told of a project's own key."""
+
+    beginning: str
+    """As much of it as tells it from another one, and no more than a quarter."""
+    base_url: str | None
+    updated_at: datetime
+    updated_by: str
+
+
+async def keys(session: AsyncSession, vault: Vault, principal: Principal) -> Mapping[str, ShownKey]:
+    """The project's own keys by family, with how each begins."""
     rows = await session.scalars(visible(ProviderKey, principal))
-    return {row.family: row for row in rows}
+    return {
+        row.family: ShownKey(_beginning(vault, row), row.base_url, row.updated_at, row.updated_by)
+        for row in rows
+    }
+
+
+async def to_try(session: AsyncSession, vault: Vault, principal: Principal, family: str) -> OwnKey:
+    """The project's own key for a family of models, to try it with its provider.
+
+    Raises:
+        ProviderKeyMissing: it has none.
+        SecretUnreadable: it cannot be decrypted with the keys of this instance.
+    """
+    row = (
+        await session.scalars(visible(ProviderKey, principal).where(col(ProviderKey.family) == family))
+    ).one_or_none()
+    if row is None:
+        raise ProviderKeyMissing(family)
+    await audit.record(session, principal, "provider_key.tried", family, base_url=row.base_url)
+    return OwnKey(vault.decrypt(row.ciphertext), row.base_url)
 
 
 async def delete(session: AsyncSession, principal: Principal, family: str) -> None:
@@ -90,6 +123,14 @@ async def for_job(session: AsyncSession, vault: Vault, project_id: UUID) -> dict
     """
     rows = await session.scalars(select(ProviderKey).where(col(ProviderKey.project_id) == project_id))
     return {row.family: OwnKey(vault.decrypt(row.ciphertext), row.base_url) for row in rows}
+
+
+def _beginning(vault: Vault, row: ProviderKey) -> str:
+    try:
+        api_key = vault.decrypt(row.ciphertext)
+    except SecretUnreadable:
+        return ""
+    return api_key[: min(MOST_SHOWN_CHARACTERS, len(api_key) // 4)]
 
 
 def _check_key(api_key: str) -> None:

@@ -71,12 +71,52 @@ JOBS: Final = Kind(
     select count(*) from old
     """),
 )
+SUITES: Final = Kind(
+    "suites of evals",
+    text("select count(*) from eval_suites where finished_at < :before and not is_baseline"),
+    text("""
+    with gone as (
+      delete from eval_suites where id in (
+        select id from eval_suites where finished_at < :before and not is_baseline limit :most for update skip locked
+      )
+      returning id
+    )
+    select count(*) from gone
+    """),
+)
 AUDIT: Final = Kind(
     "audit rows",
     text("select count(*) from audit_rows where at < :before"),
     text("""
     with gone as (
       delete from audit_rows where id in (select id from audit_rows where at < :before order by id limit 5 * :most)
+      returning id
+    )
+    select count(*) from gone
+    """),
+)
+DELIVERIES: Final = Kind(
+    "deliveries of webhooks",
+    text("select count(*) from webhook_deliveries where created_at < :before and status <> 'pending'"),
+    text("""
+    with gone as (
+      delete from webhook_deliveries where id = any(array(
+        select id from webhook_deliveries
+        where created_at < :before and status <> 'pending' order by created_at limit :most
+      ))
+      returning id
+    )
+    select count(*) from gone
+    """),
+)
+SCHEDULE_RUNS: Final = Kind(
+    "runs of schedules",
+    text("select count(*) from schedule_runs where created_at < :before"),
+    text("""
+    with gone as (
+      delete from schedule_runs where id = any(array(
+        select id from schedule_runs where created_at < :before order by created_at limit :most
+      ))
       returning id
     )
     select count(*) from gone

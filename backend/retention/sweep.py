@@ -12,7 +12,7 @@ from backend import logs
 from backend.clock import now
 from backend.connections import why_away
 from backend.db import Database
-from backend.retention import months, rows
+from backend.retention import memory, months, rows
 from backend.retention.rows import Kind
 from backend.retention.rules import Rules
 
@@ -32,7 +32,13 @@ def aging(rules: Rules) -> Iterator[Aging]:
         (rows.STRAY_EVENTS, rules.events),
         (rows.JOURNALS, rules.events),
         (rows.JOBS, rules.jobs),
+        (rows.SUITES, rules.jobs),
         (rows.AUDIT, rules.audit),
+        (rows.DELIVERIES, rules.deliveries),
+        (rows.SCHEDULE_RUNS, rules.deliveries),
+        (memory.FORGOTTEN, rules.forgotten_memory),
+        (memory.STALE, rules.stale_memory),
+        (memory.CHANGES, rules.events),
     )
     for kind, age in ages:
         if age is not None:

@@ -14,6 +14,7 @@ from backend.providers.tables import ProviderKey
 from backend.secrets.errors import SecretUnreadable
 from backend.secrets.tables import Secret
 from backend.secrets.vault import Vault
+from backend.webhooks.tables import Webhook
 
 _ROWS_AT_ONCE = 200  # locked together, for a few milliseconds
 
@@ -23,7 +24,7 @@ class Rotated:
     """What a rotation did."""
 
     secrets: int = 0
-    """Keys for models among them."""
+    """Keys for models and the secrets of webhooks among them."""
     answers: int = 0
     """Stored answers to requests with an idempotency key; they may show a new API key."""
     unreadable: int = 0
@@ -31,7 +32,7 @@ class Rotated:
 
 
 async def reencrypt(database: Database, vault: Vault) -> Rotated:
-    """Write every secret, key for models and stored answer anew under the newest key.
+    """Write every secret, key for models, secret of a webhook and stored answer anew under the newest key.
 
     What a running job has stays as it is. Warm parents of the skills concerned start anew, since the version of a
     skill's secrets is made of what is stored.
@@ -39,6 +40,7 @@ async def reencrypt(database: Database, vault: Vault) -> Rotated:
     done = Rotated()
     await _secrets(database, vault, done)
     await _provider_keys(database, vault, done)
+    await _webhooks(database, vault, done)
     await _answers(database, vault, done)
     return done
 
@@ -78,6 +80,27 @@ async def _provider_keys(database: Database, vault: Vault, done: Rotated) -> Non
                 except SecretUnreadable:
                     done.unreadable += 1
             last = (rows[-1].project_id, rows[-1].family)
+
+
+async def _webhooks(database: Database, vault: Vault, done: Rotated) -> None:
+    query = select(Webhook).order_by(col(Webhook.id)).limit(_ROWS_AT_ONCE).with_for_update()
+    last = None
+    while True:
+        async with database.transaction() as session:
+            page = query if last is None else query.where(col(Webhook.id) > last)
+            rows = (await session.scalars(page)).all()
+            if not rows:
+                return
+            for row in rows:
+                try:
+                    row.ciphertext = vault.rotate(row.ciphertext)
+                    row.previous_ciphertext = row.previous_ciphertext and vault.rotate(
+                        row.previous_ciphertext
+                    )
+                    done.secrets += 1
+                except SecretUnreadable:
+                    done.unreadable += 1
+            last = rows[-1].id
 
 
 async def _answers(database: Database, vault: Vault, done: Rotated) -> None:

@@ -20,6 +20,7 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
 from backend.clock import now
+from backend.db import AnySession
 from backend.limits.quotas import Quota, Quotas
 from backend.limits.room import make_room
 from backend.secrets.errors import NoRoom, SecretMissing
@@ -108,7 +109,7 @@ async def delete(
     await audit.record(session, principal, "secret.deleted", name, **_place(skillpack_id))
 
 
-async def for_job(session: AsyncSession, vault: Vault, *, project_id: UUID, skillpack_id: UUID) -> JobSecrets:
+async def for_job(session: AnySession, vault: Vault, *, project_id: UUID, skillpack_id: UUID) -> JobSecrets:
     """The secrets that a job of this skillpack gets: the project's, with the skillpack's own over them.
 
     Raises:
@@ -131,6 +132,16 @@ async def for_job(session: AsyncSession, vault: Vault, *, project_id: UUID, skil
         values={name: vault.decrypt(text) for name, text in ciphertexts.items()},
         version=version.hexdigest(),
     )
+
+
+async def all_of(session: AsyncSession, vault: Vault, *, project_id: UUID) -> list[str]:
+    """Every value that the project or one of its skillpacks keeps secret, to take them out of what is written.
+
+    Raises:
+        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+    """
+    query = select(col(Secret.ciphertext)).where(col(Secret.project_id) == project_id)
+    return [vault.decrypt(text) for text in (await session.scalars(query)).all()]
 
 
 async def _check_room(session: AsyncSession, others: Select[Any], ciphertext: str) -> None:

@@ -25,8 +25,17 @@ class Keeping(Group):
     keep_audit_days: int = Field(default=0, ge=0)
     """Days for which the audit is kept; 0 keeps it for ever."""
 
+    keep_deliveries_days: int = Field(default=30, ge=0)
+    """Days for which the deliveries of webhooks, and the runs of schedules, are kept; 0 keeps them for ever."""
+
     keep_deleted_projects_days: int = Field(default=7, ge=0)
     """Days for which the operator can bring a deleted project back, before everything of it is removed."""
+
+    keep_forgotten_memory_days: int = Field(default=30, ge=0)
+    """Days for which a forgotten record of a project's memory is kept; 0 keeps it for ever."""
+
+    keep_stale_memory_days: int = Field(default=0, ge=0)
+    """Days after its `stale_at` for which a record of a project's memory is kept; 0 keeps it for ever."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""

@@ -48,6 +48,12 @@ class Limits(Group):
     most_drive_files: int = Field(default=200_000, ge=0)
     """Files and folders that the drive of one project may hold, unless the project has its own limit."""
 
+    most_memory_records: int = Field(default=100_000, ge=0)
+    """Records that the memory of one project may hold, unless the project has its own limit."""
+
+    most_memory_mb: int = Field(default=256, ge=0)
+    """MiB that the memory of one project may hold, unless the project has its own limit."""
+
     open_requests: int = Field(default=500, ge=1)
     """Requests of one key, or one person, that an API process answers at once: streams and those that wait for a job
     count for as long as they last."""

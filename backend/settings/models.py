@@ -20,6 +20,9 @@ class Models(Group):
     text_margin_pct: int | None = Field(default=None, ge=0, le=1000)
     """Percent put on top of the cost of tokens; default: the same as for everything else."""
 
+    market_fee_pct: int = Field(default=0, ge=0, le=100)
+    """Percent of the prices of the marketplace's listings that the operator keeps; the rest is the publisher's."""
+
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     """The instance's own key for Claude. With no key for any model, skills of agents run as a rehearsal, without a
     language model and labelled so."""
@@ -65,7 +68,8 @@ class Models(Group):
     """Seconds that people have to approve or deny a call of an agent; after them it counts as refused."""
 
     job_cap_usd: float = Field(default=1.0, gt=0, le=1_000_000)
-    """US dollars that a job which buys model replies or media may cost, unless its skill has `limits.cost_usd`."""
+    """US dollars that the kernel of a notebook, or a job which buys model replies or media, may cost, unless its skill
+    has `limits.cost_usd`."""
 
     forgiven_usd: float = Field(default=1.0, ge=0, le=1_000_000)
     """US dollars that failed and cancelled jobs of one project are forgiven a day (UTC); the rest is charged."""

@@ -39,6 +39,9 @@ class Places(Group):
     api_url: str | None = None
     """Address at which workers reach the API, when it runs on another machine; default: on their own."""
 
+    webhook_hosts: str | None = None
+    """Comma-separated `host:port` that webhooks may call though they are not public; all other addresses must be."""
+
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
 

@@ -26,6 +26,20 @@ class Workers(Group):
     refuses jobs without file and network layers; `off` runs them unconfined (development only)."""
 
 
+class Notebooks(Group):
+    """The Python kernels of notebooks, each of which is a job."""
+
+    notebook_idle_s: float = Field(default=900.0, gt=0)
+    """Seconds after which a kernel that runs nothing ends."""
+
+    notebook_kernel_s: float = Field(default=28_800.0, gt=0, le=28_800)
+    """Seconds after which a kernel ends, whoever still uses it. Where seconds cost something, so much is reserved in
+    the wallet when it begins."""
+
+    notebook_kernels: int = Field(default=5, ge=0)
+    """Kernels of notebooks that one project may have at once: each takes the place of a job in a worker process."""
+
+
 class Jobs(Group):
     """What a job may use, and what stays on the machine for the next one."""
 

@@ -34,6 +34,8 @@ class SkillpackAnswer(BaseModel):
     description: str
     is_default: bool
     active_deployment_id: UUID | None
+    previous_deployment_id: UUID | None
+    """The one that was active before: activating it rolls back."""
     last_version: int
     """Number of the newest version; 0 before the first."""
     created_at: datetime

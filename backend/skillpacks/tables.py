@@ -13,6 +13,11 @@ from backend.clock import now
 from backend.db import Timestamp
 
 
+def full_name(skill: str, slug: str, *, is_default: bool) -> str:
+    """What a skill is called by in its project: its own name in the default skillpack, else `skillpack/skill`."""
+    return skill if is_default else f"{slug}/{skill}"
+
+
 class Skillpack(SQLModel, table=True):
     """A line of deployments inside a project; at most one of them is active."""
 
@@ -34,6 +39,13 @@ class Skillpack(SQLModel, table=True):
             Uuid, ForeignKey("deployments.id", use_alter=True, ondelete="SET NULL"), nullable=True
         ),
     )
+    previous_deployment_id: UUID | None = Field(
+        default=None,
+        sa_column=Column(
+            Uuid, ForeignKey("deployments.id", use_alter=True, ondelete="SET NULL"), nullable=True
+        ),
+    )
+    """The one that was active before: where a roll back leads."""
     last_version: int = 0
     """Number of the newest version; the next push takes the one after it."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
+from uuid import uuid4
 
 STAMP_S: Final = 60.0  # a use is noted at most this often
 
@@ -200,7 +201,7 @@ def _is_named(descriptor: int, mark: Path) -> bool:
 
 def _remove(folder: Path) -> bool:
     """Remove a folder unless somebody holds it."""
-    gone = folder.with_name(f"{_GONE}{folder.name}-{os.getpid()}")
+    gone = folder.with_name(f"{_GONE}{folder.name}-{uuid4().hex}")
     descriptor = os.open(_mark(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -75,6 +75,12 @@ BAD = {
         output_schema="{type: object, properties: {answer: {type: integer}}}",
     ),
     "prints": Bad(f"for _ in range({PRINTED_MB}): print('x' * (1 << 20))\nreturn {{}}", None, ""),
+    "nests": Bad(
+        "import puras\nvalue = 1\nfor _ in range(900): value = [value]\n"
+        "puras.log.info('deep', value=value)\nreturn {}",
+        None,
+        "",
+    ),
     "noise": Bad("os.write(1, bytes(range(256)) * 20)\nreturn {}", None, ""),
 }
 

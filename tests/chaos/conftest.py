@@ -15,7 +15,8 @@ from tests.chaos.skills import SKILLS
 from tests.chaos.table import lines_of, rounds_of, rows_of
 from tests.doubles.messages import MessagesServer
 
-HERE = "tests/chaos/"
+TOLD_OF = ("tests/chaos/", "tests/contract/attack/", "tests/fuzz/")
+"""Whose tests stand in the table."""
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         report
         for outcome in ("", "passed", "failed", "error", "skipped")  # "": before and after a test
         for report in terminalreporter.stats.get(outcome, ())
-        if isinstance(report, pytest.TestReport) and report.nodeid.startswith(HERE)
+        if isinstance(report, pytest.TestReport) and report.nodeid.startswith(TOLD_OF)
     ]
     lines = list(lines_of(rows_of(reports)))
     if lines:

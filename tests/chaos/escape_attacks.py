@@ -234,6 +234,38 @@ def bomb_memory(inputs):
         held.append(bytearray(os.urandom(1 << 16)) * 64)
 
 
+def bomb_sockets(inputs):
+    """Memory that lies in no process: what was sent and nobody reads."""
+    for _ in range(3):
+        if os.fork() == 0:
+            break
+    held = []
+    while len(held) < 1000:
+        held += socket.socketpair()
+        for end in held[-2:]:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 20)
+            end.setblocking(False)
+            try:
+                while True:
+                    end.send(bytes(1 << 16))
+            except BlockingIOError:
+                pass
+    time.sleep(60)
+
+
+def bomb_tables(inputs):
+    """Page tables of memory that is only looked at."""
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *3 * [ctypes.c_int], ctypes.c_long]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    size = 2 << 40
+    start = libc.mmap(None, size, 1, 0x4022, -1, 0)
+    libc.madvise(start, size, 15)
+    for place in range(start, start + size, 2 << 20):
+        ctypes.string_at(place, 1)
+    time.sleep(60)
+
+
 def bomb_disk(inputs):
     for number in range(100_000):
         with open(f"{number}", "wb") as file:

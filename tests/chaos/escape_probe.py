@@ -25,7 +25,10 @@ from workers.runners.deterministic import DeterministicRunner
 
 UID = 41_010 if os.geteuid() == 0 else None
 LIMITS = RunLimits(timeout_s=30, memory_mb=256, disk_mb=16, output_mb=1, processes=32)
-BOMBS = ("bomb_forks", "bomb_memory", "bomb_disk", "bomb_depth", "kill_everyone")
+BOMBS = (
+    *("bomb_forks", "bomb_memory", "bomb_sockets", "bomb_tables"),
+    *("bomb_disk", "bomb_depth", "kill_everyone"),
+)
 
 
 def main(folder: Path) -> None:

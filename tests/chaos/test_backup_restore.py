@@ -29,7 +29,7 @@ from tests.chaos.watching import (
     until_ended,
 )
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 JOBS = 12
 PRICED = {"PURAS_COMPUTE_MICROS_PER_SECOND": "1000", "PURAS_WORKER_JOBS": "3", "PURAS_DRAIN_S": "0"}
@@ -40,7 +40,7 @@ def test_jobs_go_on_after_a_restore_on_an_empty_home(folder: Path, told: Callabl
     with instance(folder / "one", **PRICED) as one, one.client() as client:
         client.push(SKILLS)
         ended = client.run("nap", {"seconds": 0.1})
-        job_ids = [client.submit("nap", seconds=1.0) for _ in range(JOBS)]
+        job_ids = [client.submit("nap", seconds=2.5) for _ in range(JOBS)]
         ask = asking(one)
         until(lambda: running_jobs(ask) == 3, 30, "the first jobs run")
         operator(one.home, "backup", "--with-keys", str(backup))

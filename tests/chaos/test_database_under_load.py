@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import threading
 import time
 from collections import Counter
@@ -66,7 +67,7 @@ def test_a_frozen_database_holds_nobody_up_and_loses_nothing(
         until_idle(books)
         waiting = in_background(running, lambda app: app.run("once", {"seconds": FROZEN_S / 2}))
         once = [client.submit("once", seconds=FROZEN_S / 2 * number) for number in (1, 3)]
-        until(lambda: books(RUNNING) == [(3,)], 20, "the jobs did not start")
+        until(lambda: books(RUNNING) == [(3,)], 60, "the jobs did not start")
         with load(running) as loaders, following(running, once[1]) as events:
             with frozen(postgres_of(running)):
                 slowest_s = max(slowest_s, asked_while_frozen(running))
@@ -82,7 +83,7 @@ def test_a_frozen_database_holds_nobody_up_and_loses_nothing(
 def asked_while_frozen(running: Running) -> float:
     """The slowest of the answers of all that while: 503 after seconds at first, then at once, and `/health` always."""
     until_s = time.monotonic() + FROZEN_S
-    took_s = []
+    took_s, health_s = [], []
     with running.client() as client:
         while time.monotonic() < until_s:
             began = time.monotonic()
@@ -90,11 +91,16 @@ def asked_while_frozen(running: Running) -> float:
             took_s.append(time.monotonic() - began)
             began = time.monotonic()
             assert client.ask("GET", "/health").status == 200
-            assert time.monotonic() - began < 1.0
+            health_s.append(time.monotonic() - began)
             assert client.ask("GET", "/ready").status == 503
             time.sleep(0.2)
     assert took_s[0] < MOST_SILENCE_S + 2.0
-    assert max(took_s[1:]) < 1.0, took_s
+    for later_s in (
+        took_s[1:],
+        health_s,
+    ):  # one may be late on a busy machine; none may wait for the database
+        assert statistics.median(later_s) < 1.0, later_s
+        assert max(later_s) < MOST_SILENCE_S, later_s
     return max(took_s)
 
 
@@ -218,7 +224,7 @@ def until_answered(client: Client, most_s: float) -> None:
 def postmaster_of(running: Running) -> int:
     """The database's first process, as soon as it runs again."""
     command = f"postgres -D {running.home}"
-    until(lambda: children_called(0, running.home, command), 20, "the database was not started again")
+    until(lambda: children_called(0, running.home, command), 60, "the database was not started again")
     return children_called(0, running.home, command)[0]
 
 

@@ -30,7 +30,15 @@ UNTOUCHED = {
     "signal": False,
     "umask": 0o077,
 }
-WITHIN_S = {"bomb_forks": 3, "bomb_memory": 5, "bomb_disk": 3, "bomb_depth": 10, "kill_everyone": 3}
+WITHIN_S = {
+    "bomb_forks": 3,
+    "bomb_memory": 5,
+    "bomb_sockets": 5,
+    "bomb_tables": 5,
+    "bomb_disk": 3,
+    "bomb_depth": 10,
+    "kill_everyone": 3,
+}
 
 
 @pytest.fixture(params=["as the user of the tests", "as an ordinary user"])
@@ -77,6 +85,8 @@ def _check_bombs(bombs: dict[str, Any]) -> None:
     assert codes == {
         "bomb_forks": "process_limit",
         "bomb_memory": "memory_limit",
+        "bomb_sockets": "memory_limit",
+        "bomb_tables": "memory_limit",
         "bomb_disk": "disk_limit",
         "bomb_depth": "disk_limit",
         "kill_everyone": None,

@@ -18,12 +18,16 @@ from tests.chaos.watching import Ask, until, until_idle
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300 * ROUNDS)]
 
 OTHERS = 8
-FLOOD = min(10_000, 700 * ROUNDS)
+FLOOD = 700 if ROUNDS == 1 else min(10_000, 1_000 * ROUNDS)
 OF_EACH = min(300, 30 * ROUNDS)
 NAP_S = 0.05
 SPREAD_S = [2.5 + 0.1 * one for one in range(50)]
 SAMPLES = 100
 PART = 40
+MOST_TRIES = 4
+ENOUGH = 200
+AT_A_TIME = 10
+"""Jobs of the quiet one that are over, on the slowest machine, before so many of the flood are."""
 PLACES = 16
 """Jobs that the workers of the instance run at once."""
 MOST_JAIN_BELOW_ONE = 0.01
@@ -64,8 +68,9 @@ def test_a_flood_takes_no_more_than_its_share(
 def test_a_quiet_project_starts_its_jobs_as_fast_beside_a_flood(told: Callable[[str], None]) -> None:
     """The window of the one that floods (50 jobs) is narrower than what the workers have places for.
 
-    The machine's own pace changes within a minute more than what is looked for, so idle is before and after the flood;
-    and its jobs end one by one: fifty that end in the same moment are no flood but a jolt, once for every 5 s.
+    The machine's own pace changes within a minute more than what is looked for, so idle is before and after the flood,
+    and where those differ, because others load the machine, nothing is compared yet: it is tried again. The flood's
+    jobs end one by one: fifty that end in the same moment are no flood but a jolt, once for every 5 s.
     """
     with instance(PURAS_WORKER_PROCESSES="2", PURAS_WORKER_JOBS="40") as wide, wide.client() as quiet:
         quiet.push(SKILLS)
@@ -73,13 +78,13 @@ def test_a_quiet_project_starts_its_jobs_as_fast_beside_a_flood(told: Callable[[
         with wide.client(flooding) as client:
             client.push(SKILLS)
         waits_s(quiet, 20)  # the first ones find nothing warm
-        before = waits_s(quiet, SAMPLES)
-        submit(wide, flooding, 800, naps_s=SPREAD_S)
-        beside_s = steady_p95(waits_s(quiet, 2 * SAMPLES))
-        with wide.client(flooding) as client:
-            assert client.call("GET", "/v1/jobs?status=queued&limit=1"), "the flood was over too early"
-            end_flood(client)
-        idle_s = steady_p95(before + waits_s(quiet, SAMPLES))
+        for _ in range(MOST_TRIES):
+            before = waits_s(quiet, SAMPLES)
+            beside_s = steady_p95(waits_beside_flood_s(wide, flooding, quiet))
+            after = waits_s(quiet, SAMPLES)
+            if is_alike(before, after):
+                break
+        idle_s = steady_p95(before + after)
     told(
         f"queued to started, p95 of {2 * SAMPLES}: {idle_s * 1000:.1f} ms idle, {beside_s * 1000:.1f} ms beside"
     )
@@ -95,6 +100,25 @@ def waits_s(client: Client, number: int) -> list[float]:
         ).total_seconds()
         for job in jobs
     ]
+
+
+def waits_beside_flood_s(wide: Running, flooding: str, quiet: Client) -> list[float]:
+    """The same, while another project's jobs wait and run; in the end none of those is left."""
+    waits: list[float] = []
+    with wide.client(flooding) as client:
+        while len(waits) < 2 * SAMPLES:
+            if len(client.call("GET", f"/v1/jobs?status=queued&limit={ENOUGH}")) < ENOUGH:
+                submit(wide, flooding, 800, naps_s=SPREAD_S)
+            waits += waits_s(quiet, AT_A_TIME)
+            assert client.call("GET", "/v1/jobs?status=queued&limit=1"), "the flood was over too early"
+        end_flood(client)
+    return waits
+
+
+def is_alike(before: list[float], after: list[float]) -> bool:
+    """Whether the machine had the same pace at both times."""
+    slow, fast = sorted((steady_p95(before), steady_p95(after)), reverse=True)
+    return slow < 1.4 * fast
 
 
 def end_flood(client: Client) -> None:

@@ -32,8 +32,7 @@ def test_jobs_survive_the_killing_of_their_workers(
     job_ids: list[str] = []
     for _ in range(4 * ROUNDS):
         job_ids += [client.submit("nap", seconds=0.3) for _ in range(25)]
-        until(lambda: worker_pids(books), 20, "no worker is there")
-        os.kill(random.choice(worker_pids(books)), signal.SIGKILL)
+        kill_one_that_works(books)
         time.sleep(1.0)  # the rhythm of the attack
     jobs = until_ended(client, job_ids, 60 * ROUNDS)
     assert {job["status"] for job in jobs} == {"succeeded"}
@@ -56,7 +55,7 @@ def test_a_worker_that_wakes_after_its_lease_can_write_nothing(
         assert frozen is not None
         os.kill(frozen, signal.SIGSTOP)
         try:
-            until(lambda: client.call("GET", f"/v1/jobs/{job_id}")["attempt"] == 2, 30, "nobody took the job")  # noqa: B023
+            until(lambda: client.call("GET", f"/v1/jobs/{job_id}")["attempt"] == 2, 90, "nobody took the job")  # noqa: B023
         finally:
             os.kill(frozen, signal.SIGCONT)
         (job,) = until_ended(client, [job_id], 30)
@@ -77,7 +76,7 @@ def test_a_job_that_kills_its_worker_fails_and_takes_no_other_with_it(
     while (pid := pid_that_runs(books, culprit, attempt=kills + 1)) is not None:
         os.kill(pid, signal.SIGKILL)
         kills += 1
-    failed, *fine = until_ended(client, [culprit, *bystanders], 40)
+    failed, *fine = until_ended(client, [culprit, *bystanders], 90)
     assert (failed["status"], failed["error_code"]) == ("failed", "worker_lost")
     assert {job["status"] for job in fine} == {"succeeded"}
     for job in (failed, *fine):
@@ -85,6 +84,22 @@ def test_a_job_that_kills_its_worker_fails_and_takes_no_other_with_it(
     assert_paid_once(books, [failed, *fine])
     until_idle(books)
     told(f"failed as worker_lost after {kills} kills, the last ones alone; {len(fine)} bystanders succeeded")
+
+
+def kill_one_that_works(books: Ask) -> None:
+    """SIGKILL to a worker that runs a job: on a slow machine one that has only just begun is no loss to anybody."""
+    busy = (
+        "select distinct w.pid from workers w join jobs j on j.worker_id = w.id "
+        "where j.status = 'running' and w.beat_at > now() - interval '5 s' and not w.stopping"
+    )
+    found: list[tuple[object, ...]] = []
+
+    def look() -> bool:
+        found[:] = books(busy)
+        return bool(found)
+
+    until(look, 90, "no worker runs a job")
+    os.kill(int(str(random.choice(found)[0])), signal.SIGKILL)
 
 
 def worker_pids(books: Ask) -> list[int]:
@@ -99,6 +114,6 @@ def pid_that_runs(books: Ask, job_id: str, *, attempt: int = 1) -> int | None:
         "from jobs j left join workers w on w.id = j.worker_id where "
         f"j.id = '{job_id}' and (j.finished_at is not null or j.status = 'running' and j.attempt = {attempt})"
     )
-    until(lambda: books(query), 30, f"attempt {attempt} did not start")
+    until(lambda: books(query), 90, f"attempt {attempt} did not start")
     pid = books(query)[0][0]
     return None if pid is None else int(str(pid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -20,6 +21,7 @@ from tests.chaos.watching import (
     assert_books_add_up,
     assert_ended_once,
     assert_paid_once,
+    submit_patiently,
     until,
     until_ended,
 )
@@ -27,6 +29,7 @@ from tests.chaos.watching import (
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 * ROUNDS)]
 
 Tell = Callable[[str], None]
+Submit = Callable[[Client, dict[str, Any]], str]
 
 
 def test_an_emptied_redis_loses_no_job(running: Running, client: Client, books: Ask, told: Tell) -> None:
@@ -55,7 +58,7 @@ def test_a_killed_database_is_back_and_the_jobs_go_on(
 ) -> None:
     job_ids, refused = [], 0
     for _ in range(2 * ROUNDS):
-        job_ids += naps(client, 20) + rehearsals(client, 8)
+        job_ids += naps(client, 20, submit=submit_patiently) + rehearsals(client, 8)
         kill_all(running, "postgres")
         refused += refusals_until_it_answers(client)
     jobs = until_ended(client, job_ids, 45 * ROUNDS)
@@ -74,18 +77,23 @@ def test_a_killed_api_is_back_and_the_jobs_go_on(running: Running, client: Clien
 
 def kill_all(running: Running, name: str) -> None:
     """SIGKILL every process of the program, as soon as there is one."""
-    until(lambda: children_called(running.process.pid, running.home, name), 20, f"{name} does not run")
+    until(lambda: children_called(running.process.pid, running.home, name), 60, f"{name} does not run")
     kill(children_called(running.process.pid, running.home, name))
 
 
-def naps(client: Client, count: int) -> list[str]:
-    return [client.submit("nap", seconds=0.1) for _ in range(count)]
+def submit_at_once(client: Client, body: dict[str, Any]) -> str:
+    """The id of the job that is made by one request, which nothing may refuse."""
+    return str(client.call("POST", "/v1/jobs", body)["id"])
+
+
+def naps(client: Client, count: int, submit: Submit = submit_at_once) -> list[str]:
+    return [submit(client, {"skill": "nap", "inputs": {"seconds": 0.1}}) for _ in range(count)]
 
 
 def rehearsals(client: Client, count: int) -> list[str]:
     """Agents, which ask the database at every step; the model is the worker's own."""
     asked = {"skill": "wander", "model": "puras/rehearsal", "inputs": {"topic": "owls"}}
-    return [client.call("POST", "/v1/jobs", asked)["id"] for _ in range(count)]
+    return [submit_patiently(client, asked) for _ in range(count)]
 
 
 def assert_all_done(client: Client, books: Ask, jobs: list[Job]) -> None:
@@ -97,7 +105,7 @@ def assert_all_done(client: Client, books: Ask, jobs: list[Job]) -> None:
 
 def refusals_until_it_answers(client: Client) -> int:
     """Ask until the database is back; while it is away the answer is 503 that says when to come again."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     refused = 0
     while (answer := client.ask("GET", "/v1/jobs?limit=1")).status != 200:
         assert (answer.status, "retry-after" in answer.headers) == (503, True), answer

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import uuid4
 
 from benchmarks.client import Client
 from benchmarks.instance import Running, environment
@@ -22,6 +23,17 @@ def until(fact: Callable[[], object], most_s: float, otherwise: str) -> None:
     while not fact():
         assert time.monotonic() < deadline, f"after {most_s} s: {otherwise}"
         time.sleep(0.05)
+
+
+def submit_patiently(client: Client, body: dict[str, Any], most_s: float = 60.0) -> str:
+    """The id of one job that is made, under a key of its own; an answer that asks for patience is asked again."""
+    key, deadline = {"Idempotency-Key": uuid4().hex}, time.monotonic() + most_s
+    while (answer := client.ask("POST", "/v1/jobs", body, **key)).status == 503:
+        assert "retry-after" in answer.headers, answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.2)
+    assert answer.status in (200, 201), answer
+    return str(answer.body["id"])
 
 
 def until_ended(client: Client, job_ids: Iterable[str], most_s: float) -> list[Job]:
@@ -87,7 +99,7 @@ def assert_books_add_up(running: Running) -> None:
     assert audit.returncode == 0, audit.stdout + audit.stderr
 
 
-def until_idle(books: Ask, most_s: float = 30.0) -> None:
+def until_idle(books: Ask, most_s: float = 90.0) -> None:
     """Return when every worker is there again and nothing runs: the next test begins with a whole instance."""
     query = """
     select (select count(*) from workers where beat_at > now() - interval '5 s' and not stopping) = 2

@@ -6,6 +6,7 @@ The statements are those that the code sends, taken on their way to the server o
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from backend import housekeeping
 from backend.app import create_app
@@ -22,11 +24,19 @@ from backend.approvals.asking import decisions
 from backend.approvals.expiry import expire_due
 from backend.auth import keys, membership
 from backend.auth.actors import SignedIn, operator
+from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.config import Settings
 from backend.db import metadata
 from backend.embedded import Servers
+from backend.evals.dataset import Given, Subject, cases_of
+from backend.evals.driving import drive
+from backend.evals.errors import NothingRecorded
+from backend.evals.filling import Means
+from backend.evals.recorded import recordings_of
+from backend.evals.runs import case_of
 from backend.events.append import NewEvent, append
+from backend.findings.reading import MOST_JOBS, read, steps
 from backend.fleet import service as fleet
 from backend.instance import Instance
 from backend.jobs import admission
@@ -39,7 +49,13 @@ from backend.journal import service as journal
 from backend.journal.service import Entry, Writing
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
+from backend.memory.backlog import WAITING
+from backend.memory.digest import digest
+from backend.retention import rows
+from backend.schedules.firing import Terms, fire_due
 from backend.secrets import service as secrets
+from backend.webhooks.dispatch import Dispatcher
+from backend.webhooks.sending import Sender
 from tests.contract.plans.fill import Filled, fill
 from tests.contract.plans.watch import Explained, Watch, watching
 
@@ -50,11 +66,24 @@ SMALL: Final = frozenset({"workers", "setup_links", "process_metrics"})
 
 WHOLE: Final = {
     "GET /v1/jobs?limit=": "200 jobs, each on a page of its own and with its ratings",
+    "GET /v1/jobs, a later page": "50 queued jobs, each with its place, its window, its wallet and its ratings",
     "GET /v1/usage": "adds up the jobs of the days that it is asked for",
+    "GET /v1/jobs/activity": "adds up the jobs of the day that it shows, by index; a week at most",
+    "GET /v1/deployments": "counts the jobs that have not ended, by index, each on a page of its own",
+    "GET /v1/skillpacks/{skillpack}/deployments": "the same",
     "GET /v1/jobs?q=": "looks into every job of the project for words, newest first",
+    "GET /v1/skills/{name}/findings": "200 jobs of a skill of which 4,000 were submitted at the same moment",
+    "what a skill's jobs say": "200 jobs, each on a page of its own",
+    "what cases have recorded": "every run of the newest 20 suites, once, when a suite begins",
+    "what agents did": "the events of 200 jobs, each on pages of its own",
     "park what is ready": "moves every ready job of the project, here 200",
+    "admit": "fills the window of the project from all that is parked before it",
     "top up": "admits what fits into the window of the project that was parked before, here 50 jobs",
     "the sweeper": "looks once at the window of every project that has one",
+    "send webhooks": "takes what is due of fifty webhooks, each with pages of its own",
+    "old deliveries": "removes 200, each on a page of its own",
+    "old runs of schedules": "the same",
+    "search by a common word": "ranks 300 records that have it, each on a page of its own",
     "housekeeping": "looks at everything, once an hour",
 }
 """Steps that may touch more than `MOST_PAGES`, each with its reason; they may not scan a table either, but for:"""
@@ -109,8 +138,10 @@ async def test_no_statement_scans_a_growing_table_or_reads_more_than_it_needs(
         await _read_everything(watch, world)
         await _list_jobs_by(watch, world)
         await _submit(watch, world)
+        await _remember(watch, world)
         await _work(watch, world)
         await _look_after(watch, world)
+        await _evals(watch, world)
 
     growing = set(metadata.tables) - SMALL
     bad = [line for one in watch.explained if (line := _complaint(one, growing))]
@@ -142,11 +173,20 @@ async def _read_everything(watch: Watch, world: World) -> None:
         "deployment": filled.deployment_id,
         "job_id": filled.job_id,
         "budget_id": filled.budget_id,
+        "webhook_id": filled.webhook_id,
+        "delivery_id": filled.delivery_id,
+        "listing": filled.listing_id,
+        "schedule_id": filled.schedule_id,
+        "memory_id": filled.memory_id,
+        "suite_id": filled.suite_id,
+        "kernel_id": filled.kernel_id,
         "name": "echo",
+        "skill": "echo",
         "family": "claude",
         "path": "a.txt",
         "token": "x",
         "analysis": uuid4(),
+        "step": 1,
     }
     for path in world.paths:
         try:
@@ -156,8 +196,12 @@ async def _read_everything(watch: Watch, world: World) -> None:
                 f"GET {path} is new: say here what {unknown} is in an instance that `fill` has filled."
             )
         await _get(watch, world, address, step=f"GET {path}")
-    for group in ("day", "skill", "model", "key", "version", "day,skill", "model,key"):
+    for group in ("day", "skill", "model", "key", "version", "listing", "day,skill", "model,key"):
         await _get(watch, world, f"/v1/usage?group_by={group}")
+    for asked in ("q=word7", "mine=true", "mine=true&q=word1&status=published"):
+        await _get(watch, world, f"/v1/marketplace/listings?{asked}")
+    first = await world.client.get("/v1/marketplace/listings?limit=50")
+    await _get(watch, world, first.links["next"]["url"], step="GET /v1/marketplace/listings, a later page")
 
 
 async def _list_jobs_by(watch: Watch, world: World) -> None:
@@ -189,6 +233,9 @@ async def _submit(watch: Watch, world: World) -> None:
         with watch.step(step):
             answer = await world.client.post("/v1/jobs", json=body, headers=headers)
         assert answer.status_code == 201, answer.text
+    with watch.step("submit a listing"):
+        run = await world.client.post("/v1/jobs", json={"listing_id": "listing-7-1", "inputs": {}})
+    assert run.status_code == 201, run.text
     job_id = answer.json()["id"]
     with watch.step("submit with a key that has a cap"):
         answer = await world.client.post("/v1/jobs", json=body, headers=await _capped(world))
@@ -204,6 +251,39 @@ async def _submit(watch: Watch, world: World) -> None:
         with watch.step(step):
             answer = await world.client.post(path, json=more)
         assert answer.status_code in (200, 201), answer.text
+
+
+async def _remember(watch: Watch, world: World) -> None:
+    given = {"kind": "note", "record": {"text": "x"}, "entity_key": "k"}
+    for step, path, body in (
+        ("remember", "", given),
+        ("remember again", "", {**given, "supersedes": str(world.filled.memory_id)}),
+        ("search by a rare word", "/search", {"query": "word17"}),
+        ("search by a common word", "/search", {"query": "often"}),
+        ("search by key", "/search", {"key": "k-15000"}),
+        ("search for the newest", "/search", {}),
+    ):
+        with watch.step(step):
+            answer = await world.client.post(f"/v1/memory{path}", json=body)
+        assert answer.status_code in (200, 201), answer.text
+    for one in (
+        "kind=kind-1",
+        "pinned=true",
+        "state=forgotten",
+        "key=k-15000",
+        f"job_id={world.filled.job_id}",
+    ):
+        await _get(watch, world, f"/v1/memory?{one}", step="GET /v1/memory, narrowed")
+    with watch.step("what a run is told"):
+        async with world.instance.database.transaction() as session:
+            await digest(session, operator(world.filled.project_id), ["k-15000", "none"])
+    with watch.step("what is not embedded yet"):
+        async with world.instance.database.transaction() as session:
+            await session.execute(WAITING, {"most": 32})
+    for step, query in (("forget", "?reason=x"), ("erase", "?erase=true")):
+        with watch.step(step):
+            answer = await world.client.delete(f"/v1/memory/{world.filled.memory_id}{query}")
+        assert answer.status_code == 204, answer.text
 
 
 async def _capped(world: World) -> dict[str, str]:
@@ -244,6 +324,14 @@ async def _work(watch: Watch, world: World) -> None:
     with watch.step("finish"):
         async with database.single() as session:
             assert await finish(session, first, Ending("succeeded", result={}))
+    sold = replace(priced[1], publisher_id=uuid4(), price_micros=2, earning_micros=2)
+    async with database.transaction() as session:
+        values = {"id": sold.job_id, "publisher": sold.publisher_id}
+        sale = "publisher_id = :publisher, price_micros = 2, earning_micros = 2"
+        await session.execute(text(f"update jobs set {sale} where id = :id"), values)
+    with watch.step("finish, with a price"):
+        async with database.transaction() as session:
+            assert await finish(session, sold, Ending("succeeded", result={}))
     with watch.step("finish, with money"):
         async with database.transaction() as session:
             used = Used("compute", {"seconds": 1}, 10_000, 10)
@@ -300,6 +388,47 @@ async def _look_after(watch: Watch, world: World) -> None:
         with watch.step(name):
             async with database.transaction() as session:
                 await look_after(session)
+    await _send_webhooks(watch, world)
+    await _keep_time(watch, world)
+
+
+async def _send_webhooks(watch: Watch, world: World) -> None:
+    """To nobody: what counts is what the database is asked."""
+    sender = Sender(lambda: httpx.MockTransport(lambda _: httpx.Response(500)))
+    dispatcher = Dispatcher(world.instance.database, world.instance.vault, sender)
+    with watch.step("send webhooks"):
+        assert await dispatcher.send_due() > 20
+        await dispatcher.settled()
+    await dispatcher.close()
+    one = f"/v1/webhooks/{world.filled.webhook_id}"
+    for step, path in (
+        ("test a webhook", f"{one}/test"),
+        ("send again", f"{one}/deliveries/{world.filled.delivery_id}/redeliver"),
+    ):
+        with watch.step(step):
+            answer = await world.client.post(path)
+        assert answer.status_code in (200, 201), answer.text
+    with watch.step("old deliveries"):
+        async with world.instance.database.transaction() as session:
+            assert await rows.remove(session, rows.DELIVERIES, now() - timedelta(days=30))
+    with watch.step("delete a webhook"):
+        answer = await world.client.delete(one)
+    assert answer.status_code == 204
+
+
+async def _keep_time(watch: Watch, world: World) -> None:
+    database = world.instance.database
+    with watch.step("schedules that are due"):
+        assert await fire_due(database, Terms(world.instance.prices)) > 20
+    with watch.step("run a schedule"):
+        answer = await world.client.post(f"/v1/schedules/{world.filled.schedule_id}/run")
+    assert answer.status_code == 201, answer.text
+    with watch.step("old runs of schedules"):
+        async with database.transaction() as session:
+            assert await rows.remove(session, rows.SCHEDULE_RUNS, now() - timedelta(days=30))
+    with watch.step("delete a schedule"):
+        answer = await world.client.delete(f"/v1/schedules/{world.filled.schedule_id}")
+    assert answer.status_code == 204
 
 
 async def _look_after_called(watch: Watch, world: World, parent: Claimed) -> None:
@@ -315,6 +444,59 @@ async def _look_after_called(watch: Watch, world: World, parent: Claimed) -> Non
             await decisions(session, project_id=parent.project_id, job_id=parent.job_id)
     with watch.step("what nobody has decided in time"):
         await expire_due(database)
+
+
+async def _evals(watch: Watch, world: World) -> None:
+    filled, database = world.filled, world.instance.database
+    pack = f"/v1/skillpacks/{filled.skillpack_id}/evals"
+    for address in (
+        f"{pack}?skill=skill-3",
+        f"{pack}/diff?skill=skill-3",
+        f"{pack}/diff?skill=skill-3&base=1&head=5",
+        f"/v1/evals/{filled.suite_id}/cases?base={filled.suite_id}",
+        f"/v1/eval-cases?skillpack={filled.skillpack_id}&skill=skill-3",
+    ):
+        await _get(watch, world, address)
+    first = await world.client.get(f"{pack}?limit=5")
+    await _get(watch, world, first.links["next"]["url"], step="GET suites, a later page")
+    with watch.step("make a suite the baseline"):
+        answer = await world.client.post(f"/v1/evals/{filled.suite_id}/baseline")
+    assert answer.status_code == 200, answer.text
+    subject = Subject(filled.project_id, filled.skillpack_id, filled.deployment_id, 1, "", _skill())
+    given = [Given(f"case-{number}", {}, source_job_id=filled.job_id) for number in range(1, 30)]
+    since = now() - timedelta(days=30)
+    with watch.step("what a skill's jobs say"):
+        async with database.transaction() as session:
+            me = operator(filled.project_id)
+            pack_id = filled.skillpack_id
+            seen = await read(session, me, skillpack_id=pack_id, skill="skill-3", since=since)
+    assert len(seen.runs) == MOST_JOBS
+    with watch.step("what agents did"):
+        async with database.transaction() as session:
+            await steps(session, [run.id for run in seen.runs], since)
+    with watch.step("what cases have recorded"):
+        async with database.transaction() as session:
+            with pytest.raises(NothingRecorded):
+                await recordings_of(session, subject, given)
+    with watch.step("the cases of a skill"):
+        async with database.transaction() as session:
+            await cases_of(session, world.instance.storage, subject)
+    with watch.step("the case of a job"):
+        async with database.glance() as session:
+            await case_of(session, project_id=filled.project_id, job_id=filled.job_id)
+    with watch.step("take suites on"):
+        assert await drive(database, Means(world.instance.storage, world.instance.prices)) >= 4
+
+
+def _skill() -> Skill:
+    return Skill(
+        name="skill-3",
+        path="",
+        entrypoint="main.py:run",
+        is_agentic=False,
+        input_schema={},
+        output_schema={},
+    )
 
 
 async def _get(watch: Watch, world: World, address: str, *, step: str = "") -> None:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
-PATHS = sorted(set(re.findall(r"`((?:backend|studio|workers|skills_kit)/[\w/.]+)`", PAGE)))
+PATHS = sorted(set(re.findall(r"`((?:backend|studio|workers|skills_kit|mcp)/[\w/.]+)`", PAGE)))
 MOST_LINES = 250
 
 

@@ -34,6 +34,10 @@ class Held:
             self.held.append(topic)
             return says("…").but(hold_after=0, cut_after=0, release=self.release)
         self.replies[topic, step] += 1
+        return self.reply(topic, step)
+
+    def reply(self, topic: str, step: int) -> Answer:
+        """What this step of this topic is answered."""
         if step == self.steps:
             return says(calls("set_output", **DONE), input_tokens=20, output_tokens=2)
         return says(calls(self.tool, at=f"{topic}/{step}"), input_tokens=20, output_tokens=2)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Manifest, Skill
+from backend.clock import now
 from backend.deployments.tables import Deployment
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit
@@ -17,6 +18,7 @@ from backend.jobs.tables import Admission
 from backend.ledger import service as ledger
 from backend.ledger.pricing import PriceList
 from backend.ledger.tables import Wallet
+from backend.marketplace.tables import Listing, ListingVersion
 from backend.projects.tables import Project
 from backend.skillpacks.tables import Skillpack
 
@@ -86,10 +88,39 @@ def make_deployment(project_id: UUID, skillpack_id: UUID, *skills: Skill, versio
     )
 
 
+async def make_listing(
+    session: AsyncSession, tenant: Tenant, *, price_micros: int = 0, **over: Any
+) -> Listing:
+    """A published listing of the tenant's first skill."""
+    slug = f"l-{uuid4().hex[:10]}"
+    values = {"slug": slug, "skill_name": "echo", "title": slug, "words": slug, "status": "published"}
+    listing = Listing(
+        project_id=tenant.project_id,
+        skillpack_id=tenant.skillpack_id,
+        price_micros=price_micros,
+        last_version=1,
+        published_at=now(),
+        **{**values, **over},
+    )
+    session.add(listing)
+    await session.flush()
+    session.add(
+        ListingVersion(
+            listing_id=listing.id,
+            number=1,
+            project_id=tenant.project_id,
+            deployment_id=tenant.deployment_id,
+            deployment_version=1,
+        )
+    )
+    await session.flush()
+    return listing
+
+
 async def make_job(
     session: AsyncSession,
     tenant: Tenant,
-    skill: str = "echo",
+    skill: str | None = "echo",
     *,
     prices: PriceList | None = None,
     **request: Any,

@@ -27,14 +27,15 @@ from backend.drive import ranges, signing
 from backend.drive.errors import BadDrivePath, BadSignature
 from backend.drive.paths import parse_drive_path, parse_folder_path
 from backend.drive.ranges import UnsatisfiableRangeError
+from backend.egress import rules
+from backend.egress.refusals import Malformed
 from backend.errors import Invalid, PurasError
 from backend.events import sse
 from backend.events.schemas import EventView
 from backend.paging import Page
 from backend.secrets.vault import Vault
 from workers.runners import Recorder
-from workers.sandbox.egress import request, rules
-from workers.sandbox.egress.refusals import Malformed
+from workers.sandbox.egress import request
 from workers.sandbox.inside import wire
 from workers.sandbox.output import MAX_STORED_BYTES, Output
 from workers.sandbox.packages.requirements import read as read_requirements

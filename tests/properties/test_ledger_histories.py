@@ -15,6 +15,7 @@ from backend.db import Database
 from backend.errors import PurasError
 from backend.fleet import service as fleet
 from backend.jobs import cancel as cancelling
+from backend.jobs.children import claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import sweep
@@ -35,6 +36,9 @@ acts = st.lists(
                 "submit",
                 "claim",
                 "call",
+                "call_job",
+                "claim_called",
+                "end_orphans",
                 "succeed",
                 "fail",
                 "drain",
@@ -48,6 +52,16 @@ acts = st.lists(
     min_size=5,
     max_size=40,
 )
+
+
+_CALL_JOB = text("""
+insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
+                  status, inputs, lane, priority, source, cap_micros, forgivable_micros, event_seq, submitted_by,
+                  created_at)
+select :id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, id, 'queued', inputs, lane,
+       priority, 'subagent', :cap, forgivable_micros, 1, 'job', clock_timestamp()
+from jobs where id = :caller and status = 'running'
+""")
 
 
 @dataclass
@@ -89,6 +103,27 @@ async def call(world: World, number: int) -> None:
         bought = ledger.Used("model", {"output_tokens": number}, number * 100, number // 10)
         async with world.database.single() as session:
             assert await ledger.note_used(session, job, [bought]) is not None
+
+
+async def call_job(world: World, number: int) -> None:
+    if world.running:
+        caller = world.running[number % len(world.running)]
+        values = {"id": uuid4(), "caller": caller.job_id, "cap": number // 5}
+        async with world.database.transaction() as session:
+            await session.execute(_CALL_JOB, values)
+        world.jobs.append(values["id"])
+
+
+async def take_called(world: World, number: int) -> None:
+    if world.running:
+        caller = world.running[number % len(world.running)]
+        async with world.database.transaction() as session:
+            called = await claim_child(session, worker_id=world.worker_id, parent_id=caller.job_id)
+        world.running += [] if called is None else [called]
+
+
+async def leave_none_behind(world: World, _: int) -> None:
+    await end_orphans(world.database)
 
 
 async def end(world: World, number: int, status: str) -> None:
@@ -140,6 +175,9 @@ ACTS: dict[str, Callable[[World, int], object]] = {
     "submit": submit,
     "claim": take,
     "call": call,
+    "call_job": call_job,
+    "claim_called": take_called,
+    "end_orphans": leave_none_behind,
     "succeed": lambda world, number: end(world, number, "succeeded"),
     "fail": lambda world, number: end(world, number, "failed"),
     "drain": drain,

@@ -3,6 +3,9 @@
 Put back is what a job that succeeds has changed, under its attempt's number: before each object appears in the storage
 the database is asked whether the attempt is still the running one. A job that fails, is cancelled or lost changes
 nothing. Of two jobs that write the same file the one that ends last wins.
+
+A run of a listing of another project has such a folder whatever the storage: it is given what its caller's inputs name,
+and what it makes goes to a folder of its own in the caller's drive, which nothing of the caller's is ever in.
 """
 
 from __future__ import annotations
@@ -22,21 +25,26 @@ from sqlalchemy import text
 from backend.bundles.manifest import Skill
 from backend.db import Database
 from backend.drive.errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.drive.paths import DrivePath, parse_drive_path
+from backend.drive.named import input_files
+from backend.drive.paths import ROOT, DrivePath
 from backend.drive.usage import Drives
 from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.limits.quotas import Quotas
-from backend.storage import DistantStorage, DriveEntry, StillWanted
+from backend.marketplace.reach import drive_path, folder_of, reach_of
+from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable
 from backend.storage.tree import made_folder
 from workers.drives.errors import AttemptLost, ChangedFilesTooMuch, InputFilesTooLarge, InputFilesTooMany
-from workers.drives.named import named_files
 from workers.drives.room import Counted, taken
 from workers.drives.scan import MOST_FILES, Changes, Stamp, changes, open_changed
 from workers.sandbox.folders import JobFolders
 
+JOBS_FOLDER: Final = "_jobs"
+"""Of a drive: where agents' tools keep what is too long for the conversation, and staged inputs."""
+MOST_PATH_CHARACTERS: Final = 1_100
+_CHUNK_BYTES: Final = 1 << 20
 _AT_ONCE: Final = 4
 """Files of one job that are on their way at the same time."""
 _IS_RUNNING: Final = text(
@@ -52,6 +60,9 @@ class OwnDrive:
     folder: Path
     project_id: UUID
     most_bytes: int
+    owner_uid: int | None = None
+    base: DrivePath = ROOT
+    """The folder of the project's drive into which all of it is put back."""
     before: dict[DrivePath, Stamp] = field(default_factory=dict)
     """What was fetched, as it was then."""
     pushed: set[DrivePath] = field(default_factory=set)
@@ -59,11 +70,37 @@ class OwnDrive:
     counted: Counted = field(default_factory=dict)
     """What of the drive's count is of the files that are put back."""
 
+    @property
+    def is_guest(self) -> bool:
+        """The job's code is not the project's own."""
+        return self.base != ROOT
+
+    def place_of(self, path: DrivePath) -> DrivePath:
+        """Where in the project's drive a file of the folder is put."""
+        size = len(self.base.parts)
+        return path if path.parts[:size] == self.base.parts else DrivePath((*self.base.parts, *path.parts))
+
+    @property
+    def placed(self) -> list[DrivePath]:
+        """What is in the project's drive by now, as it is called there."""
+        return [self.place_of(path) for path in self.pushed]
+
+    def as_placed(self, value: Any) -> Any:
+        """A result with the files that were put elsewhere named where they are."""
+        if isinstance(value, dict):
+            return {name: self.as_placed(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self.as_placed(part) for part in value]
+        if not self.is_guest or not isinstance(value, str) or len(value) > MOST_PATH_CHARACTERS:
+            return value
+        path = drive_path(value)
+        return str(self.place_of(path)) if path in self.pushed else value
+
 
 class OwnDrives:
     """The folders of the attempts of one worker process."""
 
-    def __init__(self, storage: DistantStorage, database: Database, quotas: Quotas, root: Path) -> None:
+    def __init__(self, storage: Storage, database: Database, quotas: Quotas, root: Path) -> None:
         self._storage = storage
         self._database = database
         self._drives = Drives(database, storage, quotas)
@@ -79,9 +116,10 @@ class OwnDrives:
             InputFilesTooMany: they are more than can be fetched.
             StorageUnavailable: they cannot be had now.
         """
-        drive = OwnDrive(self._folders.make(owner_uid), claimed.project_id, most_bytes)
+        base = ROOT if claimed.publisher_id is None else folder_of(claimed.listing, claimed.job_id)
+        drive = OwnDrive(self._folders.make(owner_uid), claimed.project_id, most_bytes, owner_uid, base)
         try:
-            entries = await self._named(claimed, skill.input_schema)
+            entries = await self._named(claimed, skill)
             total = sum(entry.size_bytes for entry in entries.values())
             if total > most_bytes:
                 raise InputFilesTooLarge(total, most_bytes)
@@ -105,10 +143,12 @@ class OwnDrives:
             PurasError: something of it can never be there; everything else is.
         """
         found = await to_thread(changes, drive.folder, drive.before, most_bytes=drive.most_bytes)
-        gone = [path for path in deleted if path not in found.present]
+        gone = [] if drive.is_guest else [path for path in deleted if path not in found.present]
         if len(gone) > MOST_FILES:
             raise ChangedFilesTooMuch(f"more than {MOST_FILES:,} deletions")
         waiting = {path: size for path, size in found.files.items() if path not in drive.pushed}
+        if drive.is_guest:  # what tools have written down for the agent alone
+            waiting = {path: size for path, size in waiting.items() if path.parts[0] != JOBS_FOLDER}
         if not waiting and not gone:
             return found
         await self._require_running(claimed)
@@ -145,7 +185,7 @@ class OwnDrives:
         """Note how large the files are now that are about to be changed."""
 
         async def look(path: DrivePath) -> None:
-            entry = await self._file_at(drive.project_id, path)
+            entry = await self._file_at(drive.project_id, drive.place_of(path))
             drive.counted[path] = None if entry is None else entry.size_bytes
 
         await _each([look(path) for path in paths if path not in drive.counted])
@@ -165,13 +205,14 @@ class OwnDrives:
         """Remove every folder and wait for it."""
         self._folders.close()
 
-    async def _named(self, claimed: Claimed, schema: Mapping[str, Any]) -> dict[DrivePath, DriveEntry]:
+    async def _named(self, claimed: Claimed, skill: Skill) -> dict[DrivePath, DriveEntry]:
         """The files of the drive that the inputs name; addresses, data and what is not there are left to the skill."""
         paths = {
             path
-            for named in named_files(schema, claimed.inputs)
-            if (path := _drive_path(named.path)) is not None
+            for named in input_files(skill, claimed.inputs)
+            if (path := drive_path(named.path)) is not None
         }
+        paths = await self._reached(claimed, paths)
         if len(paths) > MOST_FILES:
             raise InputFilesTooMany(MOST_FILES)
         entries: dict[DrivePath, DriveEntry] = {}
@@ -183,6 +224,14 @@ class OwnDrives:
 
         await _each([look(path) for path in sorted(paths)])
         return entries
+
+    async def _reached(self, claimed: Claimed, paths: set[DrivePath]) -> set[DrivePath]:
+        """Of these, what a guest may have: whatever its own code has put into the inputs of what it calls, no more."""
+        if claimed.publisher_id is None:
+            return paths
+        async with self._database.glance() as session:
+            reach = await reach_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
+        return {path for path in paths if reach is not None and reach.allows(path)}
 
     async def _fetch(
         self, drive: OwnDrive, path: DrivePath, entry: DriveEntry, owner_uid: int | None
@@ -211,13 +260,37 @@ class OwnDrives:
         except OSError:
             return False
         try:
-            await self._storage.put(
-                drive.project_id, path, descriptor, size_bytes=size_bytes, still_wanted=still_wanted
-            )
+            place = drive.place_of(path)
+            if isinstance(self._storage, DistantStorage):
+                await self._storage.put(
+                    drive.project_id, place, descriptor, size_bytes=size_bytes, still_wanted=still_wanted
+                )
+            else:
+                await self._put_near(drive, place, descriptor, size_bytes, still_wanted)
         finally:
             os.close(descriptor)
         drive.pushed.add(path)
         return True
+
+    async def _put_near(
+        self,
+        drive: OwnDrive,
+        place: DrivePath,
+        descriptor: int,
+        size_bytes: int,
+        still_wanted: StillWanted,
+    ) -> None:
+        """The same where the drives are folders of this machine."""
+        async with self._storage.receive() as incoming:
+            at = 0
+            while at < size_bytes and (
+                chunk := await to_thread(os.pread, descriptor, min(_CHUNK_BYTES, size_bytes - at), at)
+            ):
+                await incoming.write(chunk)
+                at += len(chunk)
+            await incoming.settle()
+            await still_wanted()
+            await incoming.place(drive.project_id, place, owner_uid=drive.owner_uid)
 
     async def _delete(self, drive: OwnDrive, claimed: Claimed, path: DrivePath) -> None:
         await self._require_running(claimed)
@@ -233,21 +306,10 @@ class OwnDrives:
             raise AttemptLost
 
 
-def own_drives(instance: Instance) -> OwnDrives | None:
-    """The folders of this process's attempts; none when the drives are live folders of this machine."""
-    if not isinstance(instance.storage, DistantStorage):
-        return None
+def own_drives(instance: Instance) -> OwnDrives:
+    """The folders of this process's attempts: of all where drives are elsewhere, else of those of listings."""
     settings = instance.settings
     return OwnDrives(instance.storage, instance.database, settings.quotas, settings.home.resolve() / "drives")
-
-
-def _drive_path(text: str) -> DrivePath | None:
-    if "://" in text or text.startswith("data:"):
-        return None
-    try:
-        return parse_drive_path(text)
-    except BadDrivePath:
-        return None
 
 
 def _create(folder: Path, path: DrivePath, owner_uid: int | None) -> int:

@@ -64,17 +64,24 @@ def worst_case_nanos(entry: CatalogueEntry, prompt: Prompt, max_tokens: int) -> 
 
 def most_prompt_tokens(entry: CatalogueEntry, prompt: Prompt) -> int:
     """The most tokens that a prompt can have: what was measured, and a token for each byte of everything else."""
+    return min(prompt_tokens(prompt), entry.context_tokens)
+
+
+def prompt_tokens(prompt: Prompt, *, bytes_per_token: int = 1) -> int:
+    """The tokens of a prompt: what was measured, and what the rest has if so many bytes of text make one."""
     if prompt.measured is not None and prompt.measured.messages <= len(prompt.messages):
         known = prompt.measured.tokens
         rest: Sequence[Mapping[str, Any]] = prompt.messages[prompt.measured.messages :]
     else:
         tools = [asdict(tool) for tool in prompt.tools]
-        known = _FRAME_TOKENS + _bytes(prompt.system) + _bytes(tools) + _MESSAGE_TOKENS * len(tools)
+        words = _bytes(prompt.system) + _bytes(tools)
+        known = _FRAME_TOKENS + words // bytes_per_token + _MESSAGE_TOKENS * len(tools)
         rest = prompt.messages
-    found = known + sum(
-        _MESSAGE_TOKENS + _most_tokens(block) for message in rest for block in message["content"]
+    return known + sum(
+        _MESSAGE_TOKENS + _most_tokens(block, bytes_per_token)
+        for message in rest
+        for block in message["content"]
     )
-    return min(found, entry.context_tokens)
 
 
 def _writing(entry: CatalogueEntry, prompt: Prompt, length: int) -> tuple[int, ...]:
@@ -84,15 +91,15 @@ def _writing(entry: CatalogueEntry, prompt: Prompt, length: int) -> tuple[int, .
     return (rates.cache_write_1h,) if prompt.cache_ttl == "1h" else (rates.cache_write_5m,)
 
 
-def _most_tokens(block: Block) -> int:
+def _most_tokens(block: Block, per: int) -> int:
     kind = block.get("type")
     if kind == "image":
         return _IMAGE_TOKENS
     if kind == "document":
         return _most_tokens_of_document(block)
     if kind == "tool_result" and isinstance(block.get("content"), list):
-        return _MESSAGE_TOKENS + sum(_MESSAGE_TOKENS + _most_tokens(inner) for inner in block["content"])
-    return _bytes(block)
+        return _MESSAGE_TOKENS + sum(_MESSAGE_TOKENS + _most_tokens(inner, per) for inner in block["content"])
+    return -(-_bytes(block) // per)
 
 
 def _most_tokens_of_document(block: Block) -> int:

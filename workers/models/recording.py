@@ -23,7 +23,7 @@ from workers.models.errors import RecordingMissing
 
 _REPLIES = text("""
 select e.content from journal_entries e join jobs j on j.id = e.job_id
-where j.id = :job_id and j.project_id = :project_id and e.kind = 'reply'
+where j.id = :job_id and j.project_id = :project_id and j.publisher_id is null and e.kind = 'reply'
 order by e.step
 """)
 

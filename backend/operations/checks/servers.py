@@ -23,6 +23,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     given = settings.database_url
     database_url = given.get_secret_value() if given else postgres.attach(settings.home)
     yield from _database(database_url, is_given=given is not None)
+    yield _memory(database_url, settings.embeddings_model if settings.embeddings_url else None)
     given = settings.redis_url
     redis_url = given.get_secret_value() if given else valkey.attach(settings.home)
     yield _redis(redis_url, is_given=given is not None)
@@ -54,6 +55,20 @@ def _migrations(url: str) -> Check:
             "tables", f"at revision {current or 'none'}, this release needs {newest}", "puras-studio migrate"
         )
     return ok("tables", f"at revision {current}")
+
+
+def _memory(url: str | None, model: str | None) -> Check:
+    """By what memory is searched."""
+    name, words = "memory", "searched by keys and words"
+    if model is None:
+        return ok(name, f"{words}; by meaning too, once PURAS_EMBEDDINGS_URL names a model of embeddings")
+    try:
+        version = None if url is None else database.vector_version(url)
+    except DatabaseAway:
+        version = None
+    if version is None:
+        return warn(name, f"{words} alone: this PostgreSQL has no pgvector", "Install pgvector there.")
+    return ok(name, f"{words}, and by meaning: {model}, pgvector {version}")
 
 
 def _redis(url: str | None, *, is_given: bool) -> Check:

@@ -13,6 +13,7 @@ from backend.config import Settings
 from backend.db import Database
 from backend.embedded import attach
 from benchmarks.instance import instance
+from tests.chaos.rounds import ROUNDS
 from tests.contract.attack.world import Headers, People, Victim, bearer, make_owner, make_victim
 
 
@@ -99,3 +100,8 @@ def world() -> Iterator[World]:
         world.owner.owner.close()
         world.careless.owner.close()
         world.chained.owner.close()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note the rounds where the table finds them."""
+    item.user_properties.append(("rounds", ROUNDS))

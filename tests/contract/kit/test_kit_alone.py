@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.contract.kit.conftest import RunKit
+from tests.contract.kit.conftest import KIT, RunKit
 
 
 def test_every_promised_name_comes_with_the_standard_library_alone(run_kit: RunKit) -> None:
@@ -23,6 +25,19 @@ def test_every_promised_name_comes_with_the_standard_library_alone(run_kit: RunK
         "print(sorted(outside))"
     )
     assert ran.stdout.strip() == "[]"
+
+
+def test_no_file_of_the_kit_imports_anything_but_the_standard_library() -> None:
+    for file in sorted((KIT / "puras").rglob("*.py")):
+        known = {*sys.stdlib_module_names, "puras"}
+        if file.parent.name == "notebook":  # an extra, loaded by `%load_ext` alone
+            known |= {"IPython", "anywidget", "jupyter_client", "pandas", "traitlets", "yaml"}
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+                assert node.level == 0, file
+            assert {name.partition(".")[0] for name in names} <= known, (file, names)
 
 
 def test_importing_the_kit_loads_nothing_else(run_kit: RunKit) -> None:

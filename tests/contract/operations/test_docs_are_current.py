@@ -7,13 +7,32 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
-from backend.operations import settings_page
+import pytest
+from puras_mcp import reference
+
+from backend.documents import generated
+from backend.operations import kit_pages, settings_page
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_settings_page_is_generated_from_the_settings() -> None:
     assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page(), "run `make settings`"
+
+
+@pytest.mark.parametrize("name", kit_pages.REFERENCES)
+def test_references_of_the_kit_are_generated_from_its_code(name: str) -> None:
+    page = read(f"docs/{name}")
+    assert page == kit_pages.renewed(page, kit_pages.REFERENCES[name]()), "run `make settings`"
+
+
+def test_pages_that_are_made_from_code_are_as_it_makes_them() -> None:
+    for name, text in generated.pages().items():
+        assert read(f"docs/{name}") == text, f"docs/{name}: run `make settings`"
+
+
+def test_the_tools_of_the_mcp_server_are_described_as_they_are() -> None:
+    assert read("docs/mcp.md") == reference.page(), "run `make settings`"
 
 
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:

@@ -11,6 +11,8 @@ PROJECTS: Final = 500
 FINISHED: Final = 200_000
 PARKED: Final = 20_000
 READY: Final = 1_000
+SUITES: Final = 4_000
+"""Of evals, a fifth of them of project 1; each with twenty runs."""
 
 
 class Filled(NamedTuple):
@@ -26,6 +28,13 @@ class Filled(NamedTuple):
     worker_id: UUID
     user_id: UUID
     budget_id: UUID
+    webhook_id: UUID
+    delivery_id: UUID
+    listing_id: UUID
+    schedule_id: UUID
+    memory_id: UUID
+    suite_id: UUID
+    kernel_id: UUID
 
 
 _ID = "md5('{kind}' || {n})::uuid"
@@ -40,6 +49,7 @@ def _id(kind: str, n: str) -> str:
 # One job in five is of project 1; a job's age grows with its number, over sixty days.
 _OF = f"(case when n % 5 = 0 then 1 else 1 + n % {PROJECTS} end)"
 _AGE = "now() - interval '25.92 seconds' * (200000 - n)"
+_SUITE_AGE = "now() - interval '20 minutes' * (4000 - n)"
 _STATUS = "(case when n % 97 = 0 then 'failed' when n % 193 = 0 then 'cancelled' else 'succeeded' end)"
 _JOB = """insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, status,
   inputs, result, lane, priority, source, cost_micros, attempt, event_seq, submitted_by, api_key_id, worker_id,
@@ -143,6 +153,66 @@ _STATEMENTS: Final = (
     f"""insert into feedback (id, project_id, job_id, given_by, rating, comment, created_at, updated_at)
         select gen_random_uuid(), {_id("project", _OF)}, {_id("job", "n")}, 'x', 1, '', now(), now()
         from generate_series(1, 20000) n""",
+    f"""insert into webhooks (id, project_id, url, description, events, skills, enabled, disabled_reason, ciphertext,
+                              created_by, created_at, updated_at)
+        select {_id("webhook", "p * 10 + w")}, {_id("project", "p")}, 'https://example.org/', '', '{{}}', '{{}}', true,
+               '', 'x', 'x', now(), now()
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 3) w""",
+    f"""insert into webhook_deliveries (id, webhook_id, project_id, event, body, status, attempts, next_at, retry_until,
+                                        created_at)
+        select {_id("delivery", "n")}, {_id("webhook", f"{_OF} * 10 + 1")}, {_id("project", _OF)}, 'job.succeeded',
+               '{{}}', case when n % 997 = 0 then 'pending' else 'delivered' end, 1, {_AGE}, now(), {_AGE}
+        from generate_series(1, 50000) n""",
+    f"""insert into listings (id, project_id, slug, skillpack_id, skill_name, title, description, words, price_micros,
+                              status, follows_active, last_version, created_by, created_at, updated_at, published_at)
+        select {_id("listing", "p * 10 + l")}, {_id("project", "p")}, 'listing-' || p || '-' || l,
+               {_id("pack", "p * 10")}, 'echo', 'Listing', '', 'listing word' || p, 5, 'published', l % 2 = 0, 3, 'x',
+               now() - interval '1 minute' * (p * 10 + l), now(), now() - interval '1 minute' * (p * 10 + l)
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 4) l""",
+    f"""insert into listing_versions (listing_id, number, project_id, deployment_id, deployment_version, notes,
+                                      is_breaking, created_at)
+        select {_id("listing", "p * 10 + l")}, v, {_id("project", "p")}, {_id("deployment", "p * 100 + v")}, v, '',
+               false, now()
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 4) l, generate_series(1, 3) v""",
+    f"""insert into listing_callers (listing_id, caller_id, project_id, runs, succeeded)
+        select {_id("listing", "p * 10 + 1")}, {_id("project", "c")}, {_id("project", "p")}, 9, 8
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 20) c""",
+    f"""insert into schedules (id, project_id, name, skillpack_id, skill_name, inputs, limits, metadata, cron,
+                               time_zone, overlap, missed, catch_up_s, enabled, next_at, created_by, created_at,
+                               updated_at)
+        select {_id("schedule", "p * 10 + s")}, {_id("project", "p")}, 'S' || s, {_id("pack", "p * 10")}, 'echo',
+               '{{}}', '{{}}', '{{}}', '@hourly', 'UTC', 'cancel_previous', 'skip', 86400, true,
+               now() + interval '1 minute' * (p - 10), 'x', now(), now()
+        from generate_series(1, {PROJECTS}) p, generate_series(1, 4) s""",
+    f"""insert into schedule_runs (id, schedule_id, project_id, due_at, by_hand, outcome, job_id, reason, code,
+                                   created_at)
+        select gen_random_uuid(), {_id("schedule", f"{_OF} * 10 + 1")}, {_id("project", _OF)}, {_AGE}, false,
+               'submitted', {_id("job", "n")}, '', '', {_AGE}
+        from generate_series(1, 50000) n""",
+    f"""insert into eval_suites (id, project_id, skillpack_id, skill_name, deployment_id, deployment_version, status,
+                                 waiting_reason, error, repeat, total_runs, is_gate, is_baseline, summary, created_by,
+                                 actor_kind, actor_id, created_at, finished_at)
+        select {_id("suite", "n")}, {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")}, 'skill-' || n % 7,
+               {_id("deployment", f"{_OF} * 100 + 1 + n % 10")}, 1 + n % 10,
+               case when n % 1000 = 0 then 'running' else 'succeeded' end, '', '', 1, 20, false, false,
+               case when n % 1000 > 0 then '{{}}'::jsonb end, 'x', 'user', {_id("user", "1")}, {_SUITE_AGE},
+               case when n % 1000 > 0 then {_SUITE_AGE} end
+        from generate_series(1, {SUITES}) n""",
+    f"""insert into eval_runs (suite_id, number, round, project_id, case_id, inputs, has_expected, job_id, submitted_at)
+        select {_id("suite", "n")}, k, 1, {_id("project", _OF)}, 'case-' || k, '{{}}', false,
+               case when n % 5 = 0 then {_id("job", "5 * (20 * (n / 5 - 1) + k)")} end, {_SUITE_AGE}
+        from generate_series(1, {SUITES}) n, generate_series(1, 20) k""",
+    f"""insert into eval_cases (id, project_id, skillpack_id, skill_name, case_id, inputs, has_expected, source_job_id,
+                                created_by, created_at)
+        select gen_random_uuid(), {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")}, 'skill-' || n % 7, 'case-' || n,
+               '{{}}', false, {_id("job", "n")}, 'x', {_AGE}
+        from generate_series(1, 10000) n""",
+    f"""insert into notebook_kernels (id, project_id, skillpack_id, path, owner, created_at)
+        select {_id("job", "n")}, {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")}, n || '.ipynb', 'x', {_AGE}
+        from generate_series(1, 20000) n where n % 5 > 0 or n <= 400""",
+    f"""insert into notebook_cells (id, kernel_id, project_id, number, cell, code, status, revision, created_at)
+        select gen_random_uuid(), {_id("job", "n")}, {_id("project", _OF)}, k, 'c' || k, '1', 'ok', k, {_AGE}
+        from generate_series(1, 400) n, generate_series(1, 100) k""",
     f"""insert into drive_usage (project_id, bytes, files, counted_at)
         select {_id("project", "n")}, 0, 0, now() from generate_series(1, {PROJECTS}) n""",
     f"""insert into drive_files (project_id, path, version, sha256)
@@ -151,6 +221,25 @@ _STATEMENTS: Final = (
     f"""insert into drive_uploads (id, project_id, path, length_bytes, upload_metadata, created_at, expires_at)
         select gen_random_uuid(), {_id("project", "n")}, k || '.txt', 1, '', now(), now() + interval '1 day'
         from generate_series(1, {PROJECTS}) n, generate_series(1, 10) k""",
+    f"""insert into drafts (skillpack_id, project_id, revision, updated_by, updated_at)
+        select {_id("pack", "n * 10 + k")}, {_id("project", "n")}, 1, 'x', now()
+        from generate_series(1, {PROJECTS}) n, generate_series(0, 3) k""",
+    f"""insert into memory_records (id, project_id, scope, mtype, kind, entity_key, title, summary, record, tags,
+                                    aliases, importance, pinned, stale_at, version, job_id, written_by, forgotten_at,
+                                    forgotten_why, size_bytes, names, words, created_at, updated_at)
+        select {_id("memory", "n")}, {_id("project", _OF)}, 'entity', 'semantic', 'kind-' || n % 7, 'k-' || n, '', '',
+               '{{}}', '{{}}', '{{}}', 0.5, n % 500 = 0, case when n % 9 = 0 then {_AGE} end, 1, {_id("job", "n")}, 'x',
+               case when n % 50 = 1 then {_AGE} end, '', 500, array[{_id("project", _OF)} || '|k-' || n],
+               array_to_tsvector(array['project:' || {_id("project", _OF)}])
+                 || to_tsvector('english', 'word' || n % 900 || ' often'), {_AGE}, {_AGE}
+        from generate_series(1, 20000) n""",
+    """insert into memory_vectors (memory_id, project_id, model, embedding)
+        select id, project_id, 'm', '{1}' from memory_records""",
+    """insert into memory_changes (memory_id, project_id, action, version, created, job_id, call_key, written_by,
+                                   reason, at)
+        select id, project_id, 'put', 1, true, job_id, 'k', 'x', '', created_at from memory_records""",
+    f"""insert into memory_usage (project_id, records, bytes)
+        select {_id("project", "n")}, 0, 0 from generate_series(1, {PROJECTS}) n""",
 )
 _COUNT_PARKED: Final = """
 update admissions a set parked = q.parked
@@ -163,9 +252,19 @@ where c.relkind = 'i' and not i.indisunique and not c.relispartition and c.relna
 """
 
 
+_NEW_FILES: Final = """
+do $$ begin
+    execute (select 'truncate ' || string_agg(relname::regclass::text, ', ') || ' cascade' from pg_class
+        where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace and relname <> 'alembic_version');
+end $$
+"""
+
+
 def fill(database_url: str) -> Filled:
     """Fill an empty database."""
     with psycopg.connect(database_url, autocommit=True) as connection:
+        # Pages of rows that other tests have deleted would be read as those of a table in use.
+        connection.execute(_NEW_FILES)
         connection.execute("set synchronous_commit = off")
         connection.execute("set work_mem = '64MB'")
         plain = connection.execute(_PLAIN_INDEXES).fetchall()
@@ -189,6 +288,13 @@ def fill(database_url: str) -> Filled:
                 ("worker_id", "worker", "2"),
                 ("user_id", "user", str(PROJECTS)),
                 ("budget_id", "budget", "11"),
+                ("webhook_id", "webhook", "11"),
+                ("listing_id", "listing", "11"),
+                ("delivery_id", "delivery", "995"),
+                ("schedule_id", "schedule", "11"),
+                ("memory_id", "memory", "15000"),
+                ("suite_id", "suite", "3500"),
+                ("kernel_id", "job", "5"),
             )
         }
         rows = {name: connection.execute(query).fetchone() for name, query in found.items()}

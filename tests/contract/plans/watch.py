@@ -1,6 +1,6 @@
 """Watches what the code asks the database, and asks the database how it goes about it.
 
-Every statement that goes through psycopg is explained on its own connection, with its own values, just before it runs:
+Every statement that goes to the database is explained on its own connection, with its own values, just before it runs:
 once as the first request sees it, and once as the server does it when it has seen it often and may plan it for any
 values. What the explaining changes is rolled back.
 """
@@ -8,15 +8,18 @@ values. What the explaining changes is rolled back.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import psycopg
 import pytest
 from psycopg._queries import PostgresQuery
-from psycopg.adapt import Transformer
+from psycopg.adapt import PyFormat, Transformer
+
+from backend.prepared import Compiled, Exchange
 
 CUSTOM_PLANS: Final = 5  # after so many the server may settle on one plan for all values
 _PLANNED: Final = re.compile(r"\s*(select|insert|update|delete|with)\b", re.IGNORECASE)
@@ -36,6 +39,17 @@ class Explained:
     """Of the database that it touched."""
 
 
+class Numbered(NamedTuple):
+    """A statement as the server gets it, with `$1`, `$2`…"""
+
+    sql: str
+    types: Sequence[int]
+    given: Sequence[Any]
+
+
+Asked = Callable[[], Numbered]
+
+
 @dataclass(slots=True)
 class Watch:
     """Everything that was explained, in order; each statement once per step."""
@@ -53,41 +67,60 @@ class Watch:
         finally:
             self._step = None
 
-    async def look(self, connection: psycopg.AsyncConnection[Any], sql: str, values: Any) -> None:
+    async def look(self, connection: psycopg.AsyncConnection[Any], sql: str, asked: Asked) -> None:
         """Explain one statement that is about to run."""
         if self._step is None or not _PLANNED.match(sql) or (self._step, sql) in self._seen:
             return
         self._seen.add((self._step, sql))
-        plans = await _plans(connection, sql, values)
+        plans = await _plans(connection, asked())
         scanned = frozenset(table for plan in plans for table in _scanned(plan))
         self.explained.append(Explained(self._step, sql, scanned, max(map(_pages, _nodes(plans[-1])))))
 
 
 @contextmanager
 def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """Stand between the code's drivers, both of them, and psycopg."""
+    """Stand between the code's ways to the database, both of them, and psycopg."""
     watch = Watch()
-    execute = psycopg.AsyncCursor.execute
+    execute, run = psycopg.AsyncCursor.execute, Exchange.run
 
     async def watched(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
         if not isinstance(cursor, psycopg.AsyncClientCursor):  # one of those is how we explain
-            await watch.look(cursor.connection, _text(query), params)
+            sql = _text(query)
+            await watch.look(cursor.connection, sql, partial(_by_cursor, cursor.connection, sql, params))
         return await execute(cursor, query, params, **options)
+
+    async def watched_short(exchange: Exchange, compiled: Compiled, values: Mapping[str, Any]) -> Any:
+        asked = partial(_by_short_way, exchange.connection, compiled, values)
+        await watch.look(exchange.connection, compiled.sql.decode(), asked)
+        return await run(exchange, compiled, values)
 
     with monkeypatch.context() as patched:
         patched.setattr(psycopg.AsyncCursor, "execute", watched)
+        patched.setattr(Exchange, "run", watched_short)
         yield watch
 
 
-async def _plans(connection: psycopg.AsyncConnection[Any], sql: str, values: Any) -> list[dict[str, Any]]:
-    """The first plan, and the one that the server uses in the long run, carried out."""
+def _by_cursor(connection: psycopg.AsyncConnection[Any], sql: str, values: Any) -> Numbered:
     numbered = PostgresQuery(Transformer(connection))
     numbered.convert(sql, values)
+    return Numbered(numbered.query.decode(), numbered.types, _in_order(numbered, values))
+
+
+def _by_short_way(
+    connection: psycopg.AsyncConnection[Any], compiled: Compiled, values: Mapping[str, Any]
+) -> Numbered:
+    given, transformer = [values[name] for name in compiled.names], Transformer(connection)
+    transformer.dump_sequence(given, [PyFormat.AUTO] * len(given))
+    return Numbered(compiled.sql.decode(), transformer.types or (), given)
+
+
+async def _plans(connection: psycopg.AsyncConnection[Any], asked: Numbered) -> list[dict[str, Any]]:
+    """The first plan, and the one that the server uses in the long run, carried out."""
     async with _undone(connection) as cursor:
-        types = await _type_names(cursor, numbered.types)
-        prepared = numbered.query.decode().replace("%", "%%")
+        types = await _type_names(cursor, asked.types)
+        prepared = asked.sql.replace("%", "%%")
         await cursor.execute(f"prepare explained{types} as {prepared}", ())
-        given = _in_order(numbered, values)
+        given = asked.given
         run = f"execute explained({', '.join(['%s'] * len(given))})" if given else "execute explained"
         plans = [await _explain(cursor, f"explain (format json) {run}", given) for _ in range(CUSTOM_PLANS)]
         last = await _explain(cursor, f"explain (format json, analyze, buffers, timing off) {run}", given)
@@ -122,7 +155,7 @@ def _in_order(numbered: PostgresQuery, values: Any) -> list[Any]:
     return list(values)
 
 
-async def _explain(cursor: psycopg.AsyncClientCursor[Any], sql: str, given: list[Any]) -> dict[str, Any]:
+async def _explain(cursor: psycopg.AsyncClientCursor[Any], sql: str, given: Sequence[Any]) -> dict[str, Any]:
     await cursor.execute(sql, given)
     row = await cursor.fetchone()
     assert row is not None

@@ -43,6 +43,30 @@ def run(upto, fail):
         raise ValueError("asked to fail")
     return {"total": upto}
 """
+SCORED = {
+    "skill.yaml": """\
+entrypoint: main.py:run
+input_schema: {type: object, properties: {n: {type: integer}}}
+output_schema: {type: object, properties: {n: {type: integer}}}
+evals:
+  dataset: cases.jsonl
+  graders:
+    - {name: right, kind: exact_match}
+    - {name: even, kind: check, entrypoint: main.py:even}
+""",
+    "main.py": """\
+def run(n):
+    return {"n": 2 * n}
+
+
+def even(inputs, output):
+    return {"score": 1.0 if output["n"] % 2 == 0 else 0.0}
+""",
+    "cases.jsonl": """\
+{"id": "one", "inputs": {"n": 1}, "expected": {"n": 2}}
+{"id": "wrong", "inputs": {"n": 2}, "expected": {"n": 5}}
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +142,9 @@ def developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Developer]:
     skill.mkdir(parents=True)
     (skill / "skill.yaml").write_text(SKILL_YAML, encoding="utf-8")
     (skill / "main.py").write_text(MAIN_PY, encoding="utf-8")
+    (folder / "pack" / "scored").mkdir()
+    for name, content in SCORED.items():
+        (folder / "pack" / "scored" / name).write_text(content, encoding="utf-8")
     (folder / "home").mkdir()
     with new_up() as up:
         up.start()

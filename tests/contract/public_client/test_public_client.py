@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from tests.contract.public_client.conftest import Developer
+from tests.contract.public_client.conftest import Developer, Ran
+
+EVAL = ("eval", "scored", "--threshold", "90", "--interval", "0.3", "--timeout", "90", "--json")
 
 
 def test_whoami_names_the_project_its_balance_and_only_the_keys_prefix(developer: Developer) -> None:
@@ -43,6 +46,19 @@ def test_run_waits_for_the_result(developer: Developer) -> None:
     ran = developer.ok("run", "tally", "-i", "upto=4")
     assert "succeeded" in ran.output
     assert '"total": 4' in ran.output
+
+
+def test_a_prompt_runs_without_a_skillpack(developer: Developer) -> None:
+    ran = developer.ok("run", "-p", "Greet the owl by its name.", "-i", "name=Strix")
+    assert "succeeded" in ran.output
+    job = developer.python_says(f"print(json.dumps(client.get({ran.job_id!r})))")
+    assert (job["skill_name"], job["prompt"], job["deployment_id"]) == (
+        "@inline",
+        "Greet the owl by its name.",
+        None,
+    )
+    assert job["inputs"] == {"name": "Strix"}
+    assert "new job" in developer.ok("replay", ran.job_id).output
 
 
 def test_a_job_that_fails_says_why_and_fails_the_command(developer: Developer) -> None:
@@ -86,6 +102,31 @@ def test_secrets_are_set_listed_and_deleted_and_never_shown(developer: Developer
     assert "not-to-be-seen" not in listed
     developer.ok("secrets", "rm", "TALLY_TOKEN")
     assert "TALLY_TOKEN" not in developer.ok("secrets", "ls").output
+
+
+def test_a_suite_is_run_reported_and_compared(developer: Developer) -> None:
+    ran = developer.puras(*EVAL, "--repeat", "2")
+    suite = told(ran)
+    assert (ran.code, suite["gate_passed"]) == (1, False)
+    assert (suite["status"], suite["completed_runs"], suite["total_runs"]) == ("succeeded", 4, 4)
+    again = developer.puras("eval-report", suite["id"], "--json")
+    report = told(again)
+    assert again.code == 1  # as its gate has not been passed
+    assert (report["skill_name"], report["pass_rate_pct"], report["mean_score"]) == ("scored", 50.0, 75.0)
+    assert [grader["name"] for grader in report["graders"]] == ["right", "even"]
+
+    better = told(developer.ok(*EVAL, "--case", "one"))
+    assert (better["total_runs"], better["gate_passed"]) == (1, True)
+    sides = ("eval-diff", "scored", "--json", "--base")
+    compared = developer.ok(*sides, suite["id"], "--head", better["id"])
+    assert told(compared)["deltas"]["pass_rate_pct"] == 50.0
+    worse = developer.puras(*sides, better["id"], "--head", suite["id"])
+    assert (worse.code, told(worse)["regressed"]) == (1, True)
+
+
+def told(ran: Ran) -> Any:
+    """The JSON behind what a command tells of its progress."""
+    return json.loads(ran.output[ran.output.index("{") :])
 
 
 def test_what_is_not_offered_says_so(developer: Developer) -> None:

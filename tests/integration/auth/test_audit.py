@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from fastapi import FastAPI
@@ -21,18 +21,57 @@ from backend.auth.tables import AuditRow
 from backend.bundles.pack import pack_files
 from backend.clock import now
 from backend.db import Database
+from backend.evals.tables import EvalCase, EvalSuite
+from backend.fleet import service as fleet
 from backend.journal import service as journal
 from backend.journal.service import Entry
 from backend.projects.tables import Project
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.deployments.conftest import BUNDLE
 
+GRADED = {
+    "skills/graded/skill.yaml": b"""
+entrypoint: main.py:run
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+evals: {dataset: cases.jsonl, graders: [{name: form, kind: schema}]}
+""",
+    "skills/graded/main.py": b"def run():\n    return {}\n",
+    "skills/graded/cases.jsonl": b'{"inputs": {}}\n',
+}
 NOT_AUDITED = {
     "POST /v1/jobs": "the job's own row says who submitted it, with which key, in which request",
     "POST /v1/skills/{name:path}/run": "the same",
+    "POST /v1/subagent/describe": "reads",
     "POST /v1/subagent/invoke": "the called job's own row says which job submitted it",
     "POST /v1/media/generate": "what a job makes stands on its receipt and in its events",
+    "POST /v1/web/search": "what a job looks for stands on its receipt and in its events",
+    "POST /v1/web/image-search": "the same",
+    "POST /v1/web/fetch": "the same",
+    "POST /v1/memory/search": "it changes nothing and tells what any reader may read",
+    "POST /v1/memory/put": "the record's changes say which job wrote it; what a job does is in its events",
+    "POST /v1/memory/get": "the same as the search",
+    "POST /v1/memory/forget": "as what a job remembers",
     "POST /v1/deployments/validate": "it keeps nothing and shows nothing",
+    **dict.fromkeys(
+        (
+            route
+            for where in ("/v1", "/v1/skillpacks/{skillpack}")
+            for route in (
+                f"PUT {where}/drafts/files/{{path:path}}",
+                f"DELETE {where}/drafts/files/{{path:path}}",
+                f"POST {where}/drafts/restore/{{path:path}}",
+                f"POST {where}/drafts/move",
+                f"POST {where}/drafts/examples",
+            )
+        ),
+        "the file of the working copy says who wrote, deleted or moved it last; a publish is an act",
+    ),
+    "POST /v1/notebooks/kernels": "a kernel is a job, whose own row says who submitted it",
+    "POST /v1/notebooks/kernels/{kernel_id}/cells": "as what a job runs: the kernel's row and its cells say it",
+    "POST /v1/notebooks/kernels/{kernel_id}/interrupt": "the same",
+    "POST /v1/notebooks/kernels/{kernel_id}/restart": "the same",
+    "POST /v1/notebooks/opened": "as every file of the working copy, which says who wrote it",
     "POST /v1/skillpacks/{skillpack}/hindsight": "not offered: it answers 501",
     "OPTIONS /v1/drive/uploads": "it says what is spoken",
     "OPTIONS /v1/drive/uploads/{upload_id}": "the same",
@@ -44,6 +83,8 @@ REVEALING = {
     "GET /v1/deployments/pull",
     "GET /v1/skillpacks/{skillpack}/deployments/{deployment}/bundle",
     "GET /v1/skillpacks/{skillpack}/deployments/pull",
+    "GET /v1/drafts/bundle",
+    "GET /v1/skillpacks/{skillpack}/drafts/bundle",
 }
 """Reads that give away more than they show."""
 
@@ -177,7 +218,8 @@ def _acts(scene: Scene) -> Iterator[Act]:
     """Every act once, in an order in which each still can be done."""
     ids = scene.ids
     project = f"/v1/projects/{scene.project.id}"
-    bundle = {"files": {"bundle": ("b.zip", pack_files(BUNDLE), "application/zip")}}
+    files = pack_files({**BUNDLE, **GRADED})
+    bundle = {"files": {"bundle": ("b.zip", files, "application/zip")}}
     yield Act("POST /v1/projects", "/v1/projects", "project.created", {"json": {"name": "More"}})
     yield Act("PATCH /v1/projects/{project}", project, "project.changed", {"json": {"name": "Renamed"}})
     limits = {"json": {"members": 50}}
@@ -189,6 +231,13 @@ def _acts(scene: Scene) -> Iterator[Act]:
     one = f"/v1/budgets/{ids['budget']}"
     yield Act("PATCH /v1/budgets/{budget_id}", one, "budget.changed", {"json": {"enforce": False}})
     yield Act("DELETE /v1/budgets/{budget_id}", one, "budget.deleted")
+    yield from _of_webhooks(ids)
+    route, one = "/v1/schedules/{schedule_id}", f"/v1/schedules/{ids['schedule']}"
+    asked = {"json": {"name": "Daily", "skill": "double", "inputs": {"n": 1}, "cron": "@daily"}}
+    yield Act("POST /v1/schedules", "/v1/schedules", "schedule.created", asked)
+    yield Act(f"PATCH {route}", one, "schedule.changed", {"json": {"cron": "@weekly"}})
+    yield Act(f"POST {route}/run", f"{one}/run", "schedule.run_asked")
+    yield Act(f"DELETE {route}", one, "schedule.deleted")
     yield Act("POST /v1/skillpacks", "/v1/skillpacks", "skillpack.created", {"json": {"name": "Side"}})
     for where, base in (("/v1", "/v1"), ("/v1/skillpacks/{skillpack}", "/v1/skillpacks/side")):
         for _ in range(2):
@@ -199,11 +248,17 @@ def _acts(scene: Scene) -> Iterator[Act]:
         yield Act(f"GET {where}/{one}/bundle", f"{at}/bundle", "deployment.downloaded")
         yield Act(f"GET {where}/deployments/pull", f"{base}/deployments/pull", "deployment.pull_signed")
         yield Act(f"DELETE {where}/{one}", f"{base}/deployments/2", "deployment.deleted")
+        yield from _of_drafts(where, f"{base}/drafts", bundle)
         secret = {"json": {"name": "TOKEN", "value": "value"}}
         yield Act(f"PUT {where}/secrets", f"{base}/secrets", "secret.set", secret)
         yield Act(f"DELETE {where}/secrets/{{name}}", f"{base}/secrets/TOKEN", "secret.deleted")
-    own = {"json": {"api_key": "sk-1"}}
+    yield from _of_listings()
+    remembered = {"json": {"kind": "note", "record": {"a": 1}}}
+    yield Act("POST /v1/memory", "/v1/memory", "memory.put", remembered)
+    yield Act("DELETE /v1/memory/{memory_id}", f"/v1/memory/{ids['memory']}", "memory.forgotten")
+    own = {"json": {"api_key": "sk-1", "base_url": "https://models.example.org"}}
     yield Act("PUT /v1/providers/{family}", "/v1/providers/claude", "provider_key.set", own)
+    yield Act("POST /v1/providers/{family}/probe", "/v1/providers/claude/probe", "provider_key.tried")
     yield Act("DELETE /v1/providers/{family}", "/v1/providers/claude", "provider_key.deleted")
     job = f"/v1/jobs/{ids['job']}"
     yield Act("POST /v1/jobs/{job_id}/replay", f"{job}/replay", "job.replay_asked")
@@ -218,6 +273,9 @@ def _acts(scene: Scene) -> Iterator[Act]:
     yield Act(f"{route}/approve", f"/v1/approvals/{first}/approve", "approval.approved", {"json": {}})
     yield Act(f"{route}/deny", f"/v1/approvals/{second}/deny", "approval.denied", {"json": {}})
     yield Act("POST /v1/jobs/{job_id}/cancel", f"{job}/cancel", "job.cancelled")
+    kernel = f"/v1/notebooks/kernels/{ids['kernel']}"
+    yield Act("DELETE /v1/notebooks/kernels/{kernel_id}", kernel, "kernel.stopped")
+    yield from _of_evals(ids, job)
     file = {"files": {"file": ("a.txt", b"x")}, "data": {"path": "a.txt"}}
     yield Act("POST /v1/drive/upload", "/v1/drive/upload", "drive.uploaded", file)
     yield Act("POST /v1/drive/sign", "/v1/drive/sign", "drive.signed", {"json": {"path": "a.txt"}})
@@ -231,9 +289,45 @@ def _acts(scene: Scene) -> Iterator[Act]:
     folder = "/v1/drive/folders/out"
     yield Act("DELETE /v1/drive/folders/{path:path}", folder, "drive.folder_deleted")
     yield Act("DELETE /v1/drive/files/{path:path}", "/v1/drive/files/a.txt", "drive.deleted")
+    yield from _of_the_instance(ids)
     other = f"/v1/projects/{ids['other project']}"
     yield Act("DELETE /v1/projects/{project}", other, "project.deleted")
     yield from _of_sessions(ids)
+
+
+def _of_drafts(where: str, base: str, bundle: dict[str, Any]) -> Iterator[Act]:
+    route = f"{where}/drafts"
+    yield Act(f"POST {route}/reset", f"{base}/reset", "draft.replaced", {"json": {"template": "starter"}})
+    yield Act(f"POST {route}/import", f"{base}/import", "draft.replaced", bundle)
+    yield Act(f"GET {route}/bundle", f"{base}/bundle", "draft.downloaded")
+    run = {"json": {"skill": "double", "inputs": {"n": 1}}}
+    yield Act(f"POST {route}/run", f"{base}/run", "draft.stored", run)
+    unpublished = {"json": {"activate": False}}
+    yield Act(f"POST {route}/publish", f"{base}/publish", "deployment.pushed", unpublished)
+
+
+def _of_webhooks(ids: dict[str, str]) -> Iterator[Act]:
+    route, one = "/v1/webhooks/{webhook_id}", f"/v1/webhooks/{ids['webhook']}"
+    asked = {"json": {"url": "https://example.org/hook"}}
+    yield Act("POST /v1/webhooks", "/v1/webhooks", "webhook.created", asked)
+    yield Act(f"PATCH {route}", one, "webhook.changed", {"json": {"description": "x"}})
+    yield Act(f"POST {route}/rotate", f"{one}/rotate", "webhook.secret_rotated")
+    yield Act(f"POST {route}/test", f"{one}/test", "webhook.tested")
+    delivery = f"deliveries/{ids['delivery']}/redeliver"
+    again = "deliveries/{delivery_id}/redeliver"
+    yield Act(f"POST {route}/{again}", f"{one}/{delivery}", "webhook.redelivered")
+    yield Act(f"DELETE {route}", one, "webhook.deleted")
+
+
+def _of_evals(ids: dict[str, str], job: str) -> Iterator[Act]:
+    finished, running, case = ids["evals"].split()
+    asked = {"json": {"skill": "graded"}}
+    where = "/v1/skillpacks/{skillpack}/evals"
+    yield Act(f"POST {where}", "/v1/skillpacks/side/evals", "eval.started", asked)
+    yield Act("POST /v1/evals/{suite_id}/cancel", f"/v1/evals/{running}/cancel", "eval.cancelled")
+    yield Act("POST /v1/evals/{suite_id}/baseline", f"/v1/evals/{finished}/baseline", "eval.baseline_set")
+    yield Act("POST /v1/jobs/{job_id}/eval-case", f"{job}/eval-case", "eval_case.kept")
+    yield Act("DELETE /v1/eval-cases/{case_id}", f"/v1/eval-cases/{case}", "eval_case.deleted")
 
 
 def _of_uploads(ids: dict[str, str]) -> Iterator[Act]:
@@ -248,6 +342,18 @@ def _of_uploads(ids: dict[str, str]) -> Iterator[Act]:
     yield Act(f"DELETE {route}", second, "drive.upload_ended", {"headers": tus})
 
 
+def _of_listings() -> Iterator[Act]:
+    route = "/v1/marketplace/listings"
+    offered = {"json": {"slug": "offer", "skill": "double"}}
+    yield Act(f"POST {route}", route, "listing.created", offered)
+    one = f"{route}/offer"
+    price = {"json": {"price_micros": 5}}
+    yield Act(f"PATCH {route}/{{listing}}", one, "listing.changed", price)
+    again = {"json": {"notes": "the same"}}
+    yield Act(f"POST {route}/{{listing}}/versions", f"{one}/versions", "listing.version_added", again)
+    yield Act(f"DELETE {route}/{{listing}}", one, "listing.deleted")
+
+
 def _of_people(ids: dict[str, str], project: str) -> Iterator[Act]:
     members = f"{project}/members"
     route = "/v1/projects/{project}/members"
@@ -258,6 +364,14 @@ def _of_people(ids: dict[str, str], project: str) -> Iterator[Act]:
     one = f"{members}/{ids['bob']}"
     yield Act(f"PATCH {route}/{{user_id}}", one, "member.changed", {"json": {"role": "viewer"}})
     yield Act(f"DELETE {route}/{{user_id}}", one, "member.removed")
+
+
+def _of_the_instance(ids: dict[str, str]) -> Iterator[Act]:
+    worker = f"/v1/instance/workers/{ids['worker']}/drain"
+    yield Act("POST /v1/instance/workers/{worker_id}/drain", worker, "worker.drained")
+    money = {"json": {"amount_usd": 1}}
+    project = "/v1/instance/projects/acme/top-ups"
+    yield Act("POST /v1/instance/projects/{project}/top-ups", project, "wallet.topped_up", money)
 
 
 def _of_keys(ids: dict[str, str]) -> Iterator[Act]:
@@ -302,6 +416,11 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
     key = (await owner.post("/v1/api-keys", json={})).json()
     asked = {"name": "Day", "window": "day", "limit_usd": 5}
     budget = (await owner.post("/v1/budgets", json=asked)).json()
+    webhook = (await owner.post("/v1/webhooks", json={"url": "https://example.org/"})).json()
+    delivery = (await owner.post(f"/v1/webhooks/{webhook['id']}/test")).json()
+    asked = {"name": "Hourly", "skill": "double", "inputs": {"n": 1}, "cron": "@hourly"}
+    schedule = (await owner.post("/v1/schedules", json=asked)).json()
+    memory = (await owner.post("/v1/memory", json={"kind": "note", "record": {"a": 0}})).json()
     members = f"/v1/projects/{project.id}/members"
     invited = await owner.post(members, json={"email": "joe@example.org"})
     joining = await owner.post(members, json={"email": bob.email})
@@ -313,18 +432,33 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "uploads": " ".join(upload.headers["Location"] for upload in uploads),
         "approvals": await _asked(database, project, job["id"]),
         "agent": await _agent(database, owner),
+        "evals": await _evals(database, first),
         "bob": str(bob.id),
         "other project": str(other.id),
         "first": first["id"],
         "job": job["id"],
         "key": key["id"],
+        "kernel": (await owner.post("/v1/notebooks/kernels", json={"path": "a.ipynb"})).json()["id"],
         "budget": budget["id"],
+        "webhook": webhook["id"],
+        "schedule": schedule["id"],
+        "memory": memory["id"],
+        "delivery": delivery["id"],
         "session": idle["id"],
+        "worker": await _worker(database),
         "reset": reset,
         "invitation": invited.json()["id"],
         "join": joining.json()["link"].partition("token=")[2],
     }
     return Scene(owner, stranger, project, ids)
+
+
+async def _worker(database: Database) -> str:
+    """A process of the fleet."""
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
+    return str(worker_id)
 
 
 async def _agent(database: Database, owner: httpx.AsyncClient) -> str:
@@ -361,6 +495,28 @@ async def _asked(database: Database, project: Project, job_id: str) -> str:
     ids = " ".join(str(one.id) for one in asked)
     async with database.transaction() as session:
         session.add_all(asked)
+    return ids
+
+
+async def _evals(database: Database, deployment: dict[str, Any]) -> str:
+    """A suite that has ended, one that has not, and a case."""
+    place = {name: UUID(deployment[name]) for name in ("project_id", "skillpack_id")}
+    made = [
+        EvalSuite(
+            **place,
+            skill_name="double",
+            deployment_id=UUID(deployment["id"]),
+            status=status,
+            summary={} if status == "succeeded" else None,
+            actor_id=place["project_id"],
+            finished_at=now() if status == "succeeded" else None,
+        )
+        for status in ("succeeded", "running")
+    ]
+    case = EvalCase(**place, skill_name="double", case_id="one", inputs={})
+    ids = " ".join(str(one.id) for one in (*made, case))
+    async with database.transaction() as session:
+        session.add_all([*made, case])
     return ids
 
 

@@ -143,7 +143,13 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
     async with pooled.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     given_up: list[UUID] = []
-    heart = Heart(pooled_url, worker_id=lambda: worker_id, running=lambda: 0, on_given_up=given_up.append)
+    heart = Heart(
+        pooled_url,
+        worker_id=lambda: worker_id,
+        running=lambda: 0,
+        on_given_up=given_up.append,
+        on_drain=lambda: None,
+    )
     settings = {"autocommit": True, **pooling.connect_settings(pooled_url)}
     with (
         psycopg.connect(pooling.plain(pooled_url), **settings) as one,

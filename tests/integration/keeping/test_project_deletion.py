@@ -22,6 +22,7 @@ from backend.clock import now
 from backend.db import Database
 from backend.deployments.tables import Deployment
 from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
+from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.events.tables import JobEvent
 from backend.housekeeping import LOCK, tidy
 from backend.jobs.claim import claim
@@ -35,11 +36,15 @@ from backend.projects.errors import SlugTaken
 from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
 from backend.retention.rules import Rules
+from backend.schedules import service as schedules
+from backend.schedules.schemas import ScheduleAsked
 from backend.secrets.tables import Secret
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
 from backend.tables import metadata
+from backend.webhooks.tables import Webhook
 from tests.factories.tenants import Tenant, make_job, make_tenant
+from tests.integration.keeping.filled import remember, sent, write_down, write_notebook
 
 AT_ONCE = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(0))
 IN_A_WEEK = Rules(events=None, jobs=None, audit=None, deleted_projects=timedelta(days=7))
@@ -216,7 +221,7 @@ async def test_nothing_goes_while_a_backup_is_made(
         assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
-UNFILLED = {"job_queue", "feedback", "usage_events", "approvals"}
+UNFILLED = {"job_queue", "schedule_runs", "feedback", "usage_events", "approvals"}
 """Tables that need no row of this project to prove the point: they go with its jobs."""
 
 
@@ -265,6 +270,19 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
                 forgiven_micros=0,
             )
         )
+        hook = Webhook(project_id=tenant.project_id, url="https://example.org/", ciphertext="enc:v1:x")
+        session.add(hook)
+        await session.flush()
+        session.add(sent(tenant, hook))
+        await remember(session, tenant)
+        await write_down(session, tenant)
+        await schedules.create(
+            session, tenant.principal, ScheduleAsked(name="Daily", skill="echo", cron="@daily")
+        )
+        suite, *rest = evals_of(tenant)
+        session.add(suite)
+        await session.flush()
+        session.add_all(rest)
         session.add(DriveUsage(project_id=tenant.project_id, bytes=1, files=1))
         session.add(DriveFile(project_id=tenant.project_id, path="a.txt", version="1"))
         later = now() + timedelta(days=1)
@@ -273,12 +291,27 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
         await finish(session, claimed, Ending("succeeded", result={}), [])
+        await write_notebook(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:
             await make_job(session, tenant)
             if number < running:
                 await claim(session, worker_id=uuid4(), lane="default", most=1)
     return tenant
+
+
+def evals_of(tenant: Tenant) -> list[EvalSuite | EvalRun | EvalCase]:
+    """A suite with a run, and a case."""
+    place = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id, "skill_name": "echo"}
+    suite = EvalSuite(
+        **place,
+        deployment_id=tenant.deployment_id,
+        actor_id=uuid4(),
+        status="cancelled",
+        finished_at=now(),
+    )
+    run = EvalRun(suite_id=suite.id, number=1, project_id=tenant.project_id, case_id="one", inputs={})
+    return [suite, run, EvalCase(**place, case_id="one", inputs={})]
 
 
 async def new_key(database: Database, tenant: Tenant) -> str:

@@ -101,7 +101,8 @@ def test_no_column_that_looks_like_a_secret_is_exported() -> None:
         if column.name not in one.hidden
     }
     words = ("hash", "ciphertext", "password", "token", "csrf")
-    assert [name for name in sorted(shown) if any(word in name for word in words)] == []
+    found = {name for name in shown if any(word in name for word in words)}
+    assert found == {"memory_records.content_hash"}, "that one is of what people say that they have seen"
 
 
 async def fill(database: Database, instance: Instance, project: Project, *, jobs: int, mark: str) -> None:

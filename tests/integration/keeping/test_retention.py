@@ -127,7 +127,7 @@ async def test_old_jobs_go_with_their_events_and_the_books_still_add_up(
     kept = await a_job(database, tenant, created=now() - 40 * DAY, finished=now() - 29 * DAY)
     running = await a_job(database, tenant, created=now() - 40 * DAY, finished=None)
     async with database.transaction() as session:
-        (jobs, _) = await forecast(session, rules(jobs=30 * DAY))
+        jobs, *_ = await forecast(session, rules(jobs=30 * DAY))
     assert (jobs.what, jobs.rows) == ("jobs", 3)
 
     await all_turns(database, storage, rules(jobs=30 * DAY))

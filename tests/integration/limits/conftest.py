@@ -23,6 +23,8 @@ class Serve:
     """Serves the instance with other settings, as one more process of it would."""
 
     instance: Instance
+    patient_redis: Redis
+    """Has no time limit: on a busy machine Redis may need longer than callers are made to wait for it."""
     stack: AsyncExitStack
 
     async def __call__(self, *, redis: Redis | None = None, **settings: Any) -> httpx.AsyncClient:
@@ -31,7 +33,7 @@ class Serve:
     @asynccontextmanager
     async def _client(self, redis: Redis | None, changed: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:
         settings = self.instance.settings.model_copy(update=changed)
-        its = replace(self.instance, settings=settings, redis=redis or self.instance.redis)
+        its = replace(self.instance, settings=settings, redis=redis or self.patient_redis)
         app = create_app(settings)
         transport = httpx.ASGITransport(app)
         async with serving(app, its), httpx.AsyncClient(transport=transport, base_url=settings.url) as client:
@@ -39,7 +41,7 @@ class Serve:
 
 
 @pytest_asyncio.fixture
-async def serve(instance: Instance) -> AsyncIterator[Serve]:
+async def serve(instance: Instance, redis_url: str) -> AsyncIterator[Serve]:
     """Serves the instance with other settings."""
-    async with AsyncExitStack() as stack:
-        yield Serve(instance, stack)
+    async with Redis.from_url(redis_url) as patient, AsyncExitStack() as stack:
+        yield Serve(instance, patient, stack)

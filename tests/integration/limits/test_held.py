@@ -36,4 +36,6 @@ async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, i
         Quota.MEMBERS: 0,
         Quota.SECRETS: 2,
         Quota.SKILLPACKS: 1,
+        Quota.MEMORY_RECORDS: 0,
+        Quota.MEMORY_MB: 0,
     }

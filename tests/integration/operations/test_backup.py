@@ -36,6 +36,7 @@ def target() -> Iterator[Up]:
         yield up
 
 
+@pytest.mark.timeout(400)  # two instances start, run jobs and end
 def test_a_restored_instance_is_what_the_backup_was_made_of(source: Source, target: Up) -> None:
     give_keys(source, target)
     restored = target.json("restore", str(source.plain))

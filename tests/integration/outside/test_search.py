@@ -10,11 +10,11 @@ from anthropic import AsyncAnthropic
 
 from backend.config import Settings
 from backend.providers import catalogue
+from backend.web.search import Endpoint
 from tests.doubles.web import Web
 from tests.integration.outside.conftest import Room
 from workers.agent.search import Engine
 from workers.agent.search.claude import claude_search
-from workers.agent.search.endpoint import Endpoint
 from workers.agent.tools.web_search import WebSearch
 from workers.models.anthropic import MessagesModel
 from workers.models.patience import Patience

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from backend.egress.rules import Rule
+from backend.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
 from workers.agent import ToolError
-from workers.agent.outside import Outside, outside_of, transport
+from workers.agent.outside import Outside, outside_of
 from workers.agent.outside.fetching import Wanted, fetch
 from workers.agent.tools.download import MOST_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
-from workers.sandbox.egress.rules import Rule
 from workers.sandbox.egress.visit import Visit
 
 PAGE = b"""<!doctype html><html><head><title>Owls &amp; more</title><style>p {}</style></head><body>

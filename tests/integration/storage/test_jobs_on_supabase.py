@@ -67,7 +67,13 @@ def running(supabase: SupabaseServer) -> Iterator[Running]:
     settings = {"SUPABASE_URL": supabase.url, "SUPABASE_SERVICE_KEY": SERVICE_KEY}
     with instance(PURAS_WORKER_PROCESSES="2", PURAS_WORKER_JOBS="1", **settings) as running:
         with running.client() as client:
-            client.push({"skills/files/skill.yaml": FILES.encode(), "skills/files/main.py": MAIN})
+            client.push(
+                {
+                    "skills/files/skill.yaml": FILES.encode(),
+                    "skills/files/main.py": MAIN,
+                    "skills/files/notes.md": b"Say what you have noted.",
+                }
+            )
         yield running
 
 
@@ -295,3 +301,52 @@ def test_a_worker_that_was_taken_for_lost_keeps_nothing_of_its_attempt(
     assert run(client, "pass")["status"] == "succeeded"
     (mine,) = job["result"]["seen"]
     assert stored(supabase) == {"who.txt": mine.encode(), f"only-{mine}": mine.encode()}
+
+
+def test_what_a_function_calls_has_a_copy_of_the_drive_of_its_own_and_runs_beside_the_others(
+    client: Client, supabase: SupabaseServer
+) -> None:
+    code = """if True:
+        from concurrent.futures import ThreadPoolExecutor
+        from puras import drive, subagent
+
+        told = subagent.describe("files")
+        ask = (
+            "import time; from puras import drive; began = time.time(); time.sleep(4); "
+            "drive.save(%r, 'made'); result['seen'] = [str(began), str(time.time())]"
+        )
+        with ThreadPoolExecutor() as threads:
+            times = threads.map(lambda name: subagent.run("files", {"code": ask % name}), ("a.txt", "b.txt"))
+            began, ended = zip(*(one["seen"] for one in times))
+        subagent.run(prompt="Say a word.", inputs={"n": 1})
+        subagent.run("notes.md")
+        try:
+            subagent.run("../../../up.md")
+        except subagent.SubagentRunError as error:
+            refused = error.message
+        result["seen"] = [
+            sorted(told["input_schema"]["properties"])[0], str(max(began) < min(ended)),
+            drive.open("a.txt").read(), drive.open("b.txt").read(), refused,
+        ]
+    """
+    job = run(client, code)
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    assert job["result"]["seen"][:4] == ["code", "True", "made", "made"]
+    assert "not in the bundle" in job["result"]["seen"][4]
+    called = [one for one in client.call("GET", "/v1/jobs") if one["parent_job_id"] == job["id"]]
+    assert sorted((one["skill_name"], one["status"]) for one in called) == [
+        ("files", "succeeded"),
+        ("files", "succeeded"),
+        ("files:@inline", "succeeded"),
+        ("files:notes.md", "succeeded"),
+    ]
+    assert stored(supabase) | {"a.txt": b"made", "b.txt": b"made"} == stored(supabase)
+    ends = [
+        event["payload"]
+        for event in client.call("GET", f"/v1/jobs/{job['id']}/events")
+        if event["type"] == "subagent_end"
+    ]
+    assert {end["job_id"] for end in ends} == {one["id"] for one in called}
+    spans = client.call("GET", f"/v1/jobs/{job['id']}/spans")
+    (function,) = [span for span in spans if span["kind"] == "function"]
+    assert {span["parent_span_id"] for span in spans if span["kind"] == "subagent"} == {function["span_id"]}

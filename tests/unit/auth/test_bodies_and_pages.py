@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from backend.json_text import TOO_DEEP, flattened
 from backend.paging import Page, cursor_of
 from backend.schemas import Asked, unstorable
 
@@ -52,10 +53,28 @@ def ascii_json(body: Any) -> str:
 
 
 def test_a_deep_body_is_walked_without_running_out_of_stack() -> None:
-    deep: Any = "x\x00"
-    for _ in range(50_000):
-        deep = [deep]
-    assert unstorable(deep) is not None
+    assert (unstorable(nested(50_000)) or "").endswith("… holds values more than 64 levels deep")
+
+
+def test_a_body_has_so_many_levels_and_no_more() -> None:
+    assert unstorable(nested(64)) is None
+    assert unstorable({"a": nested(64)}) is not None
+
+
+def test_a_value_of_a_stranger_is_flattened_where_it_is_too_deep_and_stays_as_it_is_elsewhere() -> None:
+    deep: dict[str, Any] = {"a": nested(50_000), "b": [1, {"c": None}], "d": nested(62)}
+    flat = flattened(deep)
+    assert unstorable(flat) is None
+    assert (flat["b"], flat["d"]) == (deep["b"], deep["d"])
+    assert TOO_DEEP in repr(flat["a"])
+    assert flattened(flat) is flat
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 def test_a_request_with_such_text_or_an_unknown_field_is_refused() -> None:

@@ -116,14 +116,30 @@ def test_what_is_wrong_is_told_with_its_line_and_mend(more: str, said: str) -> N
             "leads out of the skill",
         ),
         ("tools: [{name: t, skill: it}, {name: t, skill: it}]", "Two tools are called 't'."),
+        ("tools: [{builtin: pyton}]", "Did you mean 'python'?"),
+        ("tools: [{builtin: }]", "Write 'builtin: python'."),
+        ("tools: [{builtin: python, read_only: true}]", "A built-in tool has no key 'read_only'."),
+        ("tools: [{builtin: python}, {builtin: python}]", "Two tools are called 'python'."),
         ("tools: [{mcp: 'https://me:pw@x.org'}]", "holds a password"),
         ("tools: [{mcp: 'http://[x'}]", "is not the address of an MCP server"),
+        ("tools: [{mcp: 'https://x.org', header: {}}]", "Did you mean 'headers'?"),
+        ("tools: [{mcp: 'https://x.org', headers: {Authorization: Bearer abc}}]", "holds a key in clear"),
+        ("tools: [{mcp: 'https://x.org', headers: {X: '${secrets:KEY}'}}]", "Write '${secret:KEY}'"),
+        ("tools: [{mcp: 'https://x.org', headers: {X: '${KEY}'}}]", "Write '${secret:KEY}'"),
+        ("tools: [{mcp: 'https://x.org', headers: {X: '${secret:key}'}}]", "cannot name a secret"),
+        ("tools: [{mcp: 'https://x.org', headers: {X: '${secret:KEY'}}]", "stands for nothing"),
+        ("tools: [{mcp: 'http://x.org', headers: {X: '${secret:KEY}'}}]", "over https alone"),
+        ("tools: [{mcp: 'https://x.org', headers: {Host: y}}]", "is the protocol's own"),
+        ("tools: [{mcp: 'https://x.org', headers: {'X Y': y}}]", "is not the name of a header"),
+        ('tools: [{mcp: "https://x.org", headers: {X: "a\\r\\nb"}}]', "printable ASCII in one line"),
+        ("tools: [{mcp: 'https://x.org', headers: [a]}]", "has to be a mapping"),
         ("tool_limits: {bash: true}", "'bash' has to be an integer from 1"),
         ("cache_ttl: 2h", "'cache_ttl' has to be one of '5m', '1h', not '2h'."),
-        ("rails: [{name: r, on: input}]", "exactly one of 'pattern', 'criteria' and 'entrypoint'"),
+        ("rails: [{name: r, on: input}]", "exactly one of 'pattern', 'pii', 'words', 'schema', 'entrypoint'"),
+        ("rails: [{name: r, on: input, criteria: x}]", "No model judges rails here."),
         (
-            "rails: [{name: r, on: input, criteria: x, action: redact}]",
-            "Only a rail with a 'pattern' can redact.",
+            "rails: [{name: r, on: input, schema: {type: object}, action: redact}]",
+            "Only a rail with a 'pattern', 'pii' or 'words' can redact.",
         ),
         ("rails: [{name: r, on: [inputs], pattern: x}]", "Did you mean 'input'?"),
         ("rails: [{name: r, on: input, pattern: '(?=x)'}]", "look-around"),
@@ -193,7 +209,7 @@ disable_bash: true
 tools:
   - {name: add, description: Adds., entrypoint: 'main.py:run', input_schema: {}, output_schema: {}, read_only: true}
   - {name: again, skill: it, confirm: true}
-  - {mcp: https://mcp.example.org/mcp, allow: [search]}
+  - {mcp: https://mcp.example.org/mcp, allow: [search], headers: {Authorization: 'Bearer ${secret:KEY}'}}
 allowed_tools: [bash, add, search]
 tool_limits: {bash: 3}
 cache_ttl: 1h
@@ -231,6 +247,11 @@ marketing: {headline: dropped, keywords: [a], faq: [{q: Q, a: A}]}
     assert (skill.limits.cost_usd, skill.timeout_s, skill.lane) == (0.5, 30, "gpu")
     assert skill.network == ["api.example.org", "*.example.com", "db.example.net:5432", "1.1.1.1"]
     assert skill.marketing == {"keywords": ["a"], "faq": [{"q": "Q", "a": "A"}]}
+
+
+def test_a_built_in_tool_is_one_of_the_skill_s_tools() -> None:
+    (tool,) = read(AGENT + "tools: [{builtin: python, confirm: true}]\nallowed_tools: [python]").tools
+    assert (tool.name, tool.builtin, tool.confirm) == ("python", "python", True)
 
 
 def test_the_key_on_is_a_word_and_not_a_truth() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from backend.bundles.manifest import Skill
 from backend.bundles.schema_rules import schema_flaws
+from backend.bundles.value_schemas import InputSchema
 from backend.bundles.values import check_inputs, check_output
 
 ONE_TEXT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -254,3 +255,18 @@ def test_recursive_schemas_check_recursive_values() -> None:
     one = skill({"type": "object", "properties": {"list": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}})
     assert check_inputs(one, {"list": {"n": 1, "next": {"n": 2}}}).problems == []
     assert list(told(check_inputs(one, {"list": {"n": 1, "next": {}}}))) == ["inputs.list.next.n"]
+
+
+def test_an_agent_takes_attachments_that_its_schema_does_not_declare() -> None:
+    closed = {"type": "object", "properties": {"topic": {"type": "string"}}, "additionalProperties": False}
+    agent, function = InputSchema(closed, takes_attachments=True), InputSchema(closed)
+    shapes = ["a.png", "data:,x", "https://example.org/a", {"drive_path": "a"}, {"url": "https://e.org"}]
+    given = {"topic": "owls", "attachments": [*shapes, {"data": "AAAA"}, {"base64": "AAAA"}]}
+    assert agent.check(given) == (given, [])
+    assert told(function.check(given)).keys() == {"inputs.attachments"}
+    wrong = told(agent.check({"topic": 3, "attachments": ["", {"path": "x"}]}))
+    assert wrong.keys() == {"inputs.topic", "inputs.attachments[0]", "inputs.attachments[1]"}
+    assert "has to be a list" in told(agent.check({"attachments": "a.png"}))["inputs.attachments"]
+    own = {**closed, "properties": {"attachments": {"type": "integer"}}}
+    assert InputSchema(own, takes_attachments=True).check({"attachments": 3}).problems == []
+    assert InputSchema({}, takes_attachments=True).check({"attachments": 3}).problems == []

@@ -81,6 +81,18 @@ def test_a_model_gets_what_it_takes_in_its_own_words_and_the_rest_is_told() -> N
     assert (body_of(said, {}), said.quantity().upstream_nanos) == ({"text": "x" * 7, "speed": 1.5}, 700_000)
 
 
+def test_a_resolution_costs_what_it_costs_and_one_without_a_known_price_is_not_made() -> None:
+    film = planned("video", "veo", prompt="x", duration=4, resolution="4k")
+    assert film.quantity().upstream_nanos == 4 * 400_000_000
+    loud = planned("video", "veo", prompt="x", duration=4, resolution="4k", audio=True)
+    assert loud.quantity().upstream_nanos == 4 * 600_000_000
+    for model, resolution in (("veo-fast", "4k"), ("seedance", "1080p")):
+        with pytest.raises(BadMediaInputs, match=f"not {resolution}"):
+            planned("video", model, prompt="x", resolution=resolution)
+    [veo] = [one for one in MediaModelPrice.all(20) if one.model == "google/veo"]
+    assert (veo.at["4k"].micros, veo.at["4k"].with_audio_micros) == (480_000, 720_000)
+
+
 def test_without_a_key_what_can_be_made_here_is_and_says_so() -> None:
     made = planned("image", "imagen", can_buy=False, prompt="x")
     assert (made.family.slug, made.quantity().upstream_nanos) == ("local/drawing", 0)

@@ -19,10 +19,11 @@ def run(
     argument: int = 0,
     audit: int | None = None,
     second: int = 0,
+    third: int = 0,
 ) -> str | int:
     """What the kernel would do with this call: allowed, killed, or the number of an error."""
     data = struct.pack(
-        "<IIQ6Q", number, architecture.audit if audit is None else audit, 0, argument, second, 0, 0, 0, 0
+        "<IIQ6Q", number, architecture.audit if audit is None else audit, 0, argument, second, third, 0, 0, 0
     )
     accumulator = at = 0
     while True:

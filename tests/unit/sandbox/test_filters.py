@@ -104,6 +104,16 @@ def test_a_job_slows_down_itself_alone(architecture: Architecture) -> None:
 
 
 @BOTH
+def test_setting_the_size_of_a_sockets_buffer_succeeds_and_does_nothing(architecture: Architecture) -> None:
+    program, number = filters.confinement(architecture, []), _number(architecture, "setsockopt")
+    socket_level, tcp_level = 1, 6
+    for option in range(64):
+        answer = run(program, architecture, number, 5, second=socket_level, third=option)
+        assert answer == (0 if option in (7, 8, 32, 33) else ALLOWED), option
+        assert run(program, architecture, number, 5, second=tcp_level, third=option) == ALLOWED
+
+
+@BOTH
 def test_programs_fit_into_the_kernels_limits(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [1, 2, 10])
     assert len(program) < 4096

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sandbox.egress.addresses import is_own, is_public, obstacle_to
+from backend.public_addresses import is_own, is_public, obstacle_to
 
 INSIDE = [
     *("0.0.0.0", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254"),

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.bundles.hosts import parse_host
-from workers.sandbox.egress.dialing import Dialer
-from workers.sandbox.egress.refusals import Malformed, Refused
-from workers.sandbox.egress.rules import Rule, Target, read_target
+from backend.egress.dialing import Dialer
+from backend.egress.refusals import Malformed, Refused
+from backend.egress.rules import Rule, Target, read_target
 
 LISTED = [
     "api.example.org",

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from backend.bundles.dialect import file_kind
+from backend.bundles.manifest import Skill
+from backend.bundles.value_schemas import ATTACHMENTS, FILES
 
 
 class NamedFile(NamedTuple):
@@ -15,6 +17,13 @@ class NamedFile(NamedTuple):
     """`photos[2].original`."""
     path: str
     """As it was written: it may be an address or data, and no path at all."""
+
+
+def input_files(skill: Skill, inputs: dict[str, Any]) -> Iterator[NamedFile]:
+    """The files that the inputs of a job name; an agent takes attachments, declared or not."""
+    yield from named_files(skill.input_schema, inputs)
+    if skill.is_agentic:
+        yield from named_files(FILES, inputs.get(ATTACHMENTS), ATTACHMENTS)
 
 
 def named_files(schema: Any, value: Any, name: str = "") -> Iterator[NamedFile]:

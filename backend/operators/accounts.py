@@ -1,0 +1,84 @@
+"""The people and the projects of the instance, and money for them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.auth.actors import SignedIn
+from backend.auth.errors import ProjectNotFound
+from backend.auth.membership import named
+from backend.ledger import service as ledger
+from backend.ledger.pricing import usd_to_micros
+from backend.operators import access
+from backend.operators.schemas import PersonAnswer, ProjectAnswer, TopUpAnswer, TopUpAsked
+from backend.paging import Page, Slice
+from backend.projects.tables import Project
+
+_PEOPLE = text("""
+select u.id, u.email, u.name, u.is_operator, u.created_at, u.disabled_at,
+       (select count(*) from members m join projects p on p.id = m.project_id
+        where m.user_id = u.id and p.deleted_at is null) as projects,
+       (select max(s.last_seen_at) from sessions s where s.user_id = u.id) as last_seen_at
+from users u where u.email > :after order by u.email limit :most
+""")
+_PROJECTS = text("""
+select p.id, p.slug, p.name, p.created_at, w.balance_micros, w.reserved_micros,
+       (select count(*) from members m where m.project_id = p.id) as members,
+       (select count(*) from job_queue q where q.project_id = p.id) as queued
+from projects p join wallets w on w.project_id = p.id
+where p.deleted_at is null and p.slug > :after order by p.slug limit :most
+""")
+
+
+async def people(session: AsyncSession, who: SignedIn, page: Page) -> Slice[PersonAnswer]:
+    """Everybody with an account, by e-mail.
+
+    Raises:
+        NotAllowed: it is no operator who asks.
+    """
+    access.require(who)
+    rows = [PersonAnswer.model_validate(row) for row in await _rows(session, _PEOPLE, page)]
+    return page.slice(rows, lambda row: (row.email,))
+
+
+async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[ProjectAnswer]:
+    """Every project that is not deleted, with what its wallet holds, by slug.
+
+    Raises:
+        NotAllowed: it is no operator who asks.
+    """
+    access.require(who)
+    rows = [ProjectAnswer.model_validate(row) for row in await _rows(session, _PROJECTS, page)]
+    return page.slice(rows, lambda row: (row.slug,))
+
+
+async def top_up(session: AsyncSession, who: SignedIn, project: str, asked: TopUpAsked) -> TopUpAnswer:
+    """Put money into the wallet of the project with this id or slug; jobs that waited for it go on.
+
+    Raises:
+        NotAllowed: it is no operator who asks.
+        ProjectNotFound: there is none such.
+        Invalid: the amount is not a possible one.
+    """
+    access.require(who)
+    project_id: UUID | None = await session.scalar(select(col(Project.id)).where(*named(project)))
+    if project_id is None:
+        raise ProjectNotFound(project)
+    balance = await ledger.top_up(
+        session,
+        project_id=project_id,
+        amount_micros=usd_to_micros(asked.amount_usd),
+        note=asked.note,
+        created_by=who.label,
+    )
+    return TopUpAnswer(project_id=project_id, balance_micros=balance, balance_usd=balance / 1e6)
+
+
+async def _rows(session: AsyncSession, query: Any, page: Page) -> Any:
+    values = {"after": page.text() or "", "most": page.limit + 1}
+    return (await session.execute(query, values)).all()

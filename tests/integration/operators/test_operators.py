@@ -1,0 +1,145 @@
+"""What operators see and do of the whole instance, and that nobody else does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth.actors import SignedIn
+from backend.clock import now
+from backend.db import Database
+from backend.fleet import service as fleet
+from backend.fleet.tables import Worker
+from backend.instance import Instance
+from backend.operators import health
+from backend.operators.health import TileAnswer
+from tests.integration.auth.conftest import World
+
+NOBODY = UUID(int=1)
+ROUTES = (
+    ("GET", "/v1/instance/workers"),
+    ("GET", "/v1/instance/queue"),
+    ("GET", "/v1/instance/health"),
+    ("GET", "/v1/instance/users"),
+    ("GET", "/v1/instance/projects"),
+    ("POST", f"/v1/instance/workers/{NOBODY}/drain"),
+    ("POST", "/v1/instance/projects/acme/top-ups"),
+)
+WHO = SignedIn(uuid4(), uuid4(), "ola@example.org", "Ola", is_operator=True, csrf_token="-")
+
+
+async def worker(database: Database, *, age_s: float = 0) -> UUID:
+    """A worker process whose last beat is so old."""
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default", "gpu"], capacity=4, layers=["landlock 7"])
+        found = await session.get_one(Worker, worker_id)
+        found.beat_at = now() - timedelta(seconds=age_s)
+    return worker_id
+
+
+@pytest.fixture
+async def operator(world: World) -> httpx.AsyncClient:
+    """A browser in which an operator is signed in."""
+    return await world.browser(await world.user("ola@example.org", is_operator=True))
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_owners_keys_and_strangers_are_refused(
+    client: httpx.AsyncClient, world: World, method: str, path: str
+) -> None:
+    owner = await world.user("ada@example.org")
+    project = await world.project("Acme", owner)
+    body: dict[str, Any] = {"json": {"amount_usd": 1}} if path.endswith("top-ups") else {}
+    key = await world.key(project)
+    assert (await client.request(method, path, **body)).status_code == 401
+    assert (await client.request(method, path, headers=key, **body)).status_code == 403
+    async with await world.browser(owner) as browser:
+        answer = await browser.request(method, path, **body)
+    assert (answer.status_code, "operator" in answer.json()["detail"]) == (403, True)
+
+
+async def test_workers_say_how_they_are_and_one_is_drained(
+    operator: httpx.AsyncClient, database: Database
+) -> None:
+    alive, lost = await worker(database), await worker(database, age_s=60)
+    rows = {one["id"]: one for one in (await operator.get("/v1/instance/workers")).json()}
+    assert (rows[str(alive)]["is_alive"], rows[str(lost)]["is_alive"]) == (True, False)
+    assert (rows[str(alive)]["lanes"], rows[str(alive)]["capacity"]) == (["default", "gpu"], 4)
+    assert (await operator.post(f"/v1/instance/workers/{alive}/drain")).status_code == 204
+    (drained,) = [
+        one for one in (await operator.get("/v1/instance/workers")).json() if one["id"] == str(alive)
+    ]
+    assert drained["is_draining"]
+    unknown = await operator.post(f"/v1/instance/workers/{uuid4()}/drain")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "worker_not_found")
+
+
+async def test_money_is_put_in_once_for_one_key_and_stands_in_the_projects_audit(
+    operator: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    project = await world.project("Acme")
+    path, body = "/v1/instance/projects/acme/top-ups", {"amount_usd": 2.5, "note": "a gift"}
+    for _ in range(2):
+        answer = await operator.post(path, json=body, headers={"Idempotency-Key": "one"})
+        assert (answer.status_code, answer.json()["balance_micros"]) == (201, 2_500_000)
+    for wrong in ({"amount_usd": 0}, {"amount_usd": -1}, {"amount_usd": 10**7}):
+        assert (await operator.post(path, json=wrong)).status_code == 422
+    assert (await operator.post("/v1/instance/projects/nowhere/top-ups", json=body)).status_code == 404
+    (row,) = [one for one in (await operator.get("/v1/instance/projects")).json() if one["slug"] == "acme"]
+    assert (row["balance_micros"], row["members"]) == (2_500_000, 1)
+    async with database.transaction() as session:
+        query = text("select actor from audit_rows where action = 'wallet.topped_up' and project_id = :id")
+        assert (await session.scalars(query, {"id": project.id})).all() == ["user:ola@example.org"]
+
+
+async def test_people_and_projects_come_page_by_page(operator: httpx.AsyncClient, world: World) -> None:
+    for number in range(3):
+        owner = await world.user(f"u{number}@example.org")
+        await world.project(f"P{number}", owner)
+    for path, name in (("users", "email"), ("projects", "slug")):
+        found, url = [], f"/v1/instance/{path}?limit=2"
+        while url:
+            answer = await operator.get(url)
+            found += [one[name] for one in answer.json()]
+            url = answer.links.get("next", {}).get("url", "")
+        assert found == sorted(set(found))
+        assert len(found) >= 3
+
+
+async def test_without_redis_jobs_start_later_and_nothing_is_red(
+    instance: Instance, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker(database)
+    assert {one.part: one.state for one in await health.tiles(instance, WHO)} == {
+        "Database": "ok",
+        "Redis": "ok",
+        "Workers": "ok",
+        "Disk": "ok",
+    }
+    nowhere = instance.redis.from_url("redis://127.0.0.1:1")
+    monkeypatch.setattr(type(instance.redis), "ping", nowhere.ping)
+    redis = await tile(instance, "Redis")
+    assert (redis.state, redis.told) == (
+        "wait",
+        "It does not answer: jobs start up to 2 s later. Nothing is lost.",
+    )
+    await nowhere.aclose()
+
+
+async def test_without_a_worker_that_lives_the_tile_is_red(instance: Instance, database: Database) -> None:
+    await worker(database, age_s=60)
+    found = await tile(instance, "Workers")
+    assert (found.state, found.told) == (
+        "fail",
+        "None has shown itself in the last 10 s: jobs wait until one does.",
+    )
+
+
+async def tile(instance: Instance, part: str) -> TileAnswer:
+    return next(one for one in await health.tiles(instance, WHO) if one.part == part)

@@ -1,0 +1,126 @@
+"""Functions search the web and read pages: by their skill's `network:`, and from what is reserved for their job."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.doubles.web import INSIDE, Web
+from tests.integration.deployments.conftest import Project
+from tests.integration.media.test_local_media import ran
+from tests.integration.web.conftest import Running, bundle
+
+RESULTS = {"results": [{"title": "Owls", "url": "https://owls.example.org/", "content": "They hunt."}, "x"]}
+CODE = """
+from puras import web
+hits = web.search('owls', 2)
+page = web.fetch({url!r}, 500)
+told += [hits[0].url, page.title, page.content]
+try:
+    web.fetch({inside!r})
+except web.WebError as error:
+    told.append(str(error))
+"""
+
+
+async def ask(job: Running, what: str, **body: Any) -> Any:
+    return await job.http.post(f"/v1/web/{what}", json=body)
+
+
+async def lines(job: Running) -> list[Any]:
+    receipt = (await job.project.http.get(f"/v1/jobs/{job.job_id}/receipt")).json()
+    return [(line["kind"], line["billed_micros"]) for line in receipt["lines"]]
+
+
+async def told(job: Running, kind: str) -> list[Any]:
+    events = (await job.project.http.get(f"/v1/jobs/{job.job_id}/events")).json()
+    return [event["payload"] for event in events if event["type"] == kind]
+
+
+async def test_a_function_in_its_sandbox_searches_and_reads_with_the_kit(
+    listed: Project, instance: Any, api_base: str, web: Web
+) -> None:
+    web.says("/search", json.dumps(RESULTS).encode(), "Content-Type: application/json")
+    page = web.says("/owls", b"<title>Owls</title><p>They hunt at night.", "Content-Type: text/html")
+    code = CODE.format(url=page, inside=f"http://{INSIDE}:{web.port}/")
+    job = await ran(instance, listed, api_base, code)
+    assert job["status"] == "succeeded", job
+    url, title, content, refusal = job["result"]["told"]
+    assert (url, title) == ("https://owls.example.org/", "Owls")
+    assert "They hunt at night." in content
+    assert "not at a public address" in refusal
+    assert job["cost_micros"] == 6_000  # half a cent, and 20 %
+    events = (await listed.http.get(f"/v1/jobs/{job['id']}/events")).json()
+    kinds = [event["type"] for event in events]
+    assert kinds.index("web") < kinds.index("network_refused") < kinds.index("succeeded")
+
+
+async def test_a_search_is_paid_from_what_is_left_and_a_failed_one_is_not(
+    listed: Project, running: Running, web: Web
+) -> None:
+    web.says("/search", json.dumps(RESULTS).encode())
+    found = await ask(running, "search", query="owls")
+    assert (found.status_code, found.json()["billed_micros"]) == (200, 6_000)
+    assert found.json()["results"] == [
+        {"title": "Owls", "url": "https://owls.example.org/", "text": "They hunt."}
+    ]
+    web.says("/search", b"broken", status="500 Broken")
+    failed = await ask(running, "search", query="owls")
+    assert (failed.status_code, failed.json()["code"]) == (502, "web_failed")
+    await running.change("update jobs set reserved_micros = 11999 where id = :job_id")
+    dear = await ask(running, "search", query="owls")
+    assert (dear.status_code, dear.json()["code"]) == (402, "search_too_dear")
+    assert "limits.cost_usd" in dear.json()["detail"]
+    assert len(web.heads) == 2  # what cannot be paid is not asked
+    await running.change("update jobs set status = 'succeeded', finished_at = now() where id = :job_id")
+    assert await lines(running) == [("web", 6_000)]
+    assert (await ask(running, "search", query="owls")).status_code == 401
+
+
+async def test_a_page_is_read_within_the_skill_s_network_alone(
+    project: Project, running: Running, web: Web
+) -> None:
+    page = web.says("/owls", b"<p>Owls.", "Content-Type: text/html")
+    web.says("/away", b"", f"Location: http://{INSIDE}:{web.port}/", status="302 Found")
+    refused = await ask(running, "fetch", url=page)  # its network: is public, and this is no usual port
+    assert (refused.status_code, refused.json()["code"]) == (403, "network_refused")
+    [event] = await told(running, "network_refused")
+    assert event["reason"] == "port_not_allowed"
+    pushed = await project.pushed(bundle(web.hosts))
+    await running.change(f"update jobs set deployment_id = '{UUID(pushed['id'])}' where id = :job_id")
+    assert (await ask(running, "fetch", url=page)).json()["content"] == "Owls."
+    for url, status in ((web.url("/away"), 403), (web.url("/gone"), 502), ("file:///etc/passwd", 422)):
+        answer = await ask(running, "fetch", url=url)
+        assert answer.status_code == status, answer.text
+        assert answer.json()["detail"].endswith(".")
+    assert (await ask(running, "fetch", url=page, render_js=True)).status_code == 501
+    assert (await ask(running, "fetch", url=page, max_chars=1)).status_code == 422
+    images = await ask(running, "image-search", query="owls")
+    assert (images.status_code, images.json()["code"]) == (501, "not_offered")
+    pushed = await project.pushed(bundle("none"))
+    await running.change(f"update jobs set deployment_id = '{UUID(pushed['id'])}' where id = :job_id")
+    for what, body in (("fetch", {"url": page}), ("search", {"query": "owls"})):
+        none = await ask(running, what, **body)
+        assert (none.status_code, none.json()["code"]) == (403, "network_refused")
+        assert "network: none" in none.json()["detail"]
+
+
+async def test_what_is_refused_is_told_without_secrets_and_not_without_end(
+    listed: Project, running: Running, web: Web
+) -> None:
+    await listed.http.put("/v1/secrets", json={"name": "KEY", "value": "hunter2-hunter2"})
+    for _ in range(25):
+        await ask(running, "fetch", url="http://hunter2-hunter2.example.org/")
+    events = await told(running, "network_refused")
+    assert len(events) == 20
+    assert "hunter2" not in json.dumps(events)
+    assert events[0]["host"] == "[secret].example.org"
+
+
+@pytest.mark.parametrize("what", ["search", "fetch", "image-search"])
+async def test_the_web_is_for_running_jobs_alone(listed: Project, what: str) -> None:
+    body = {"url": "https://example.org/"} if what == "fetch" else {"query": "owls"}
+    assert (await listed.http.post(f"/v1/web/{what}", json=body)).status_code == 403

@@ -1,0 +1,81 @@
+"""Agents that no manifest declares: what their names say, and what they take over from the skill that makes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.bundles import adhoc
+from backend.bundles.manifest import Example, Limits, Manifest, Rail, Skill, Tool
+from backend.errors import Invalid
+
+SKILL = Skill(
+    name="sum",
+    path="skills/sum",
+    entrypoint="prompt.md",
+    is_agentic=True,
+    input_schema={"type": "object", "properties": {"topic": {"type": "string"}}, "required": ["topic"]},
+    output_schema={"type": "object", "properties": {"summary": {"type": "text"}}},
+    tools=(Tool(name="pay", entrypoint="pay.py:pay"),),
+    examples=(Example(inputs={"topic": "owls"}, outputs={"summary": "Owls."}),),
+    network=["example.org"],
+    disable_bash=True,
+    allowed_tools=("file_read", "run_subagent"),
+    tool_limits={"file_read": 3},
+    rails=(Rail(name="no-keys", on=("output",), pattern="key"),),
+    limits=Limits(steps=4, cost_usd=0.2),
+    timeout_s=30,
+    lane="gpu",
+)
+MANIFEST = Manifest(skills=(SKILL,))
+
+
+@pytest.mark.parametrize("name", ["sum:@inline", "sum:references/check.md"])
+def test_an_agent_that_a_skill_makes_is_bound_as_the_skill_is(name: str) -> None:
+    assert SKILL.inputs.check({}).problems  # compiled: none of it may be taken over
+    agent = adhoc.agent_of(name, MANIFEST)
+    assert agent is not None
+    bounds = (
+        "network",
+        "disable_bash",
+        "allowed_tools",
+        "tool_limits",
+        "rails",
+        "limits",
+        "timeout_s",
+        "lane",
+        "path",
+    )
+    assert {field: getattr(agent, field) for field in bounds} == {
+        field: getattr(SKILL, field) for field in bounds
+    }
+    assert (agent.tools, agent.examples, agent.output_schema) == ((), (), {})
+    assert agent.inputs.check({"anything": 1}).problems == []
+
+
+def test_a_name_that_no_skill_stands_behind_is_nobodys() -> None:
+    bare = adhoc.agent_of("@inline", adhoc.NO_SKILLS)
+    assert bare is not None
+    assert (bare.network, bare.disable_bash) == ("public", False)
+    assert adhoc.agent_of("gone:@inline", MANIFEST) is None
+    assert adhoc.agent_of("sum", MANIFEST) is None
+    assert adhoc.agent_of("references/check.md", MANIFEST) is None
+
+
+def test_an_agent_of_an_agent_is_its_skills() -> None:
+    assert adhoc.name_of("sum:references/check.md") == "sum:@inline"
+    assert adhoc.name_of("sum:@inline", "a.md") == "sum:a.md"
+    assert adhoc.name_of("@inline") == "@inline"
+    assert adhoc.name_of("@inline", "a.md") == "@inline:a.md"
+
+
+@pytest.mark.parametrize("target", ["../../../up.md", "/etc/up.md", "a:b.md", "a\\b.md"])
+def test_a_text_outside_of_the_bundle_is_refused(target: str) -> None:
+    with pytest.raises(Invalid, match="is not in the bundle"):
+        adhoc.entry_of(SKILL, target)
+
+
+def test_a_text_beside_the_skill_is_the_bundles_too() -> None:
+    assert adhoc.entry_of(SKILL, "./references/../a.md") == "a.md"
+    assert adhoc.entry_of(SKILL, "../../shared.md") == "../../shared.md"
+    with pytest.raises(Invalid):
+        adhoc.entry_of(None, "../shared.md")
