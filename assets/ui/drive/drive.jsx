@@ -16,22 +16,24 @@ import { Uploads } from "./uploads";
 export function Drive({ project, csrf, canWrite }) {
   const [place, setPlace] = useSearchParams(), folder = withSlash(place.get("folder") ?? ""), path = place.get("file");
   const [page, setPage] = useState(null), [held, setHeld] = useState(null), [failure, setFailure] = useState(""), [clash, setClash] = useState(null);
-  const sending = useSending(project, csrf), picker = useRef(null), who = { project, csrf };
+  const sending = useSending(project, csrf), picker = useRef(null), readings = useRef(0), who = { project, csrf };
   const read = useCallback(async () => {
+    const mine = ++readings.current, isLatest = () => mine === readings.current; // answers may come in another order
     setFailure("");
     try {
       const [fresh, used] = await Promise.all([listed(folder, project), usage(project)]);
+      if (!isLatest()) return;
       setPage({ folder, ...fresh });
       setHeld(used);
     } catch (error) {
-      setFailure(error.detail);
+      if (isLatest()) setFailure(error.detail);
     }
   }, [folder, project]);
   const done = sending.items.filter((one) => one.state === "done").length;
   useEffect(() => { if (project) read(); }, [read, done]);
   const more = async () => {
     const next = await list(page.next, { project }).catch((error) => setFailure(error.detail));
-    if (next) setPage((now) => ({ ...now, rows: [...now.rows, ...next.rows], next: next.next }));
+    if (next) setPage((now) => (now === page ? { ...now, rows: [...now.rows, ...next.rows], next: next.next } : now));
   };
   const bring = async (files) => {
     const wanted = files.map(({ file, path }) => ({ file, path: folder + path }));
@@ -47,7 +49,7 @@ export function Drive({ project, csrf, canWrite }) {
   const isOver = useDropping(canWrite, bring);
   const rows = page?.folder === folder ? page.rows : null, file = rows?.find((one) => one.path === path && !one.is_folder);
   const look = (entry) => setPlace((now) => { const next = new URLSearchParams(now); if (entry) next.set("file", entry.path); else next.delete("file"); return next; }, { replace: true });
-  const changed = (target) => { if (target === undefined) read(); else setPlace(inFolder(folderOf(target), target)); read(); };
+  const changed = (target) => { if (target !== undefined) setPlace(inFolder(folderOf(target), target)); if (target === undefined || folderOf(target) === folder) read(); };
   const table = rows && <Table rows={rows} current={path} who={who} canWrite={canWrite} onLook={look} onChanged={read} hasMore={Boolean(page.next)} onMore={more} />;
   return (
     <div className="col grow drive" data-over={isOver}>
