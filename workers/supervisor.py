@@ -24,7 +24,7 @@ from backend.connections import why_away
 from backend.fleet import service as fleet
 from backend.fleet.service import LEASE, SWEEP_EVERY_S
 from backend.instance import Instance
-from backend.jobs.children import claim_child, end_orphans
+from backend.jobs.children import calling, claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
 from backend.memory import backlog
@@ -134,6 +134,7 @@ class Supervisor:
             self._wake.clear()
             with self._database_may_be_away():
                 await self._claim_until_full()
+                await self._claim_children()
         await _end(sweeper, housekeeper, timekeeper, driver)
         await self._drain(drain_s)
         await _end(dispatcher)  # after the jobs, whose ends it may have to tell
@@ -145,20 +146,26 @@ class Supervisor:
     async def _claim_children(self) -> None:
         """Start what jobs that run here have called, beyond the capacity: its callers wait for it."""
         called = Counter(attempt.claimed.parent_job_id for attempt in self._attempts.values())
-        for parent in list(self._attempts.values()):
-            while parent.may_call and called[parent.claimed.job_id] < MOST_CHILDREN:
+        may_call = [
+            attempt.claimed.job_id
+            for attempt in self._attempts.values()
+            if attempt.may_call and called[attempt.claimed.job_id] < MOST_CHILDREN
+        ]
+        if not may_call:
+            return
+        async with self._instance.database.reading() as reader:
+            parents = await calling(reader, may_call)
+        for parent_id in parents:
+            while called[parent_id] < MOST_CHILDREN:
                 began_ns = time.time_ns()
                 async with self._instance.database.transaction() as session:
-                    child = await claim_child(
-                        session, worker_id=self.worker_id, parent_id=parent.claimed.job_id
-                    )
+                    child = await claim_child(session, worker_id=self.worker_id, parent_id=parent_id)
                 if child is None:
                     break
-                called[parent.claimed.job_id] += 1
+                called[parent_id] += 1
                 self._start(child, began_ns)
 
     async def _claim_until_full(self) -> None:
-        await self._claim_children()
         if self._held_lane is not None:
             await self._claim_held(self._held_lane)
             return

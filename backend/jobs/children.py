@@ -8,6 +8,7 @@ own. Rows are always held in the order parent, child, wallet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -56,6 +57,11 @@ select s.*, p.number as project_number, 0 as stamp, s.created_at as due_at,
 from started s join projects p on p.id = s.project_id
 """)
 
+_CALLING = text("""
+select distinct parent_job_id from jobs
+where parent_job_id = any(:job_ids) and finished_at is null and status = 'queued'
+""")
+
 _HOLD_PARENT = text("select id from jobs where id = :parent_id for update")
 
 _HOLD_LENDER = text("""
@@ -101,6 +107,11 @@ limit :most
 
 FINISH: Final = _FINISH
 """As the statement of other jobs, without a place in the window."""
+
+
+async def calling(session: AnySession, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these jobs that have called one that waits: one statement, however many run, since most call nothing."""
+    return [row.parent_job_id for row in await session.execute(_CALLING, {"job_ids": list(job_ids)})]
 
 
 async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) -> Claimed | None:

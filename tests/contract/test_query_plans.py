@@ -40,7 +40,7 @@ from backend.findings.reading import MOST_JOBS, read, steps
 from backend.fleet import service as fleet
 from backend.instance import Instance
 from backend.jobs import admission
-from backend.jobs.children import claim_child, end_orphans
+from backend.jobs.children import calling, claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import send_on_unheld, sweep
@@ -434,6 +434,9 @@ async def _keep_time(watch: Watch, world: World) -> None:
 async def _look_after_called(watch: Watch, world: World, parent: Claimed) -> None:
     """What a worker asks for the jobs that its own have called, and for calls that people decide."""
     database = world.instance.database
+    with watch.step("who has called"):
+        async with database.reading() as reader:
+            await calling(reader, [parent.job_id])
     with watch.step("claim what a job has called"):
         async with database.transaction() as session:
             await claim_child(session, worker_id=world.filled.worker_id, parent_id=parent.job_id)
