@@ -95,11 +95,11 @@ def run_in_playground(page: Page, photo: Path) -> None:
     expect(form.get_by_text("in the drive")).to_be_visible()
     form.get_by_role("button", name="Run").click()
     run = page.get_by_role("region", name="Run")
-    expect(run.get_by_role("log", name="Events")).to_contain_text("Queued")
     expect(run.get_by_text("Succeeded").first).to_be_visible(timeout=INSTALLED_WITHIN_MS)
     expect_picture(run.locator("img.media"))
     run.get_by_role("tab", name="Steps").click()
-    expect(run.get_by_role("log", name="Events")).to_contain_text("Succeeded")
+    for step in ("Queued", "Started", "Succeeded"):
+        expect(run.get_by_role("log", name="Events")).to_contain_text(step)
     run.get_by_role("link", name="Open the job").click()
 
 

@@ -12,6 +12,8 @@ import { useSending } from "./sending";
 import { Table } from "./table";
 import { Uploads } from "./uploads";
 
+const NEW_MS = 60_000, LOOK_EVERY_MS = 2_000;
+
 /** A project's files: folders, what is in them, what is on its way. The address names the folder and the file that is looked at. */
 export function Drive({ project, csrf, canWrite }) {
   const [place, setPlace] = useSearchParams(), folder = withSlash(place.get("folder") ?? ""), path = place.get("file");
@@ -33,7 +35,7 @@ export function Drive({ project, csrf, canWrite }) {
   useEffect(() => { if (project) read(); }, [read, done]);
   const more = async () => {
     const next = await list(page.next, { project }).catch((error) => setFailure(error.detail));
-    if (next) setPage((now) => (now === page ? { ...now, rows: [...now.rows, ...next.rows], next: next.next } : now));
+    if (next) setPage((now) => (now === page ? { ...now, rows: [...now.rows, ...next.rows], next: next.next, isLonger: true } : now));
   };
   const bring = async (files) => {
     const wanted = files.map(({ file, path }) => ({ file, path: folder + path }));
@@ -48,6 +50,12 @@ export function Drive({ project, csrf, canWrite }) {
   };
   const isOver = useDropping(canWrite, bring);
   const rows = page?.folder === folder ? page.rows : null, file = rows?.find((one) => one.path === path && !one.is_folder);
+  const isUntold = rows && !page.isLonger && rows.some(isJustWritten); // which job wrote a file is known soon after the job has ended
+  useEffect(() => {
+    if (!isUntold) return undefined;
+    const timer = setTimeout(read, LOOK_EVERY_MS);
+    return () => clearTimeout(timer);
+  }, [page, read, isUntold]);
   const look = (entry) => setPlace((now) => { const next = new URLSearchParams(now); if (entry) next.set("file", entry.path); else next.delete("file"); return next; }, { replace: true });
   const changed = (target) => { if (target !== undefined) setPlace(inFolder(folderOf(target), target)); if (target === undefined || folderOf(target) === folder) read(); };
   const table = rows && <Table rows={rows} current={path} who={who} canWrite={canWrite} onLook={look} onChanged={read} hasMore={Boolean(page.next)} onMore={more} />;
@@ -74,6 +82,7 @@ export function Drive({ project, csrf, canWrite }) {
   );
 }
 
+const isJustWritten = (entry) => !entry.is_folder && !entry.written_by && Math.abs(Date.now() - Date.parse(entry.modified_at)) < NEW_MS;
 const withSlash = (folder) => (folder && !folder.endsWith("/") ? `${folder}/` : folder);
 const inFolder = (folder, file) => ({ ...(folder && { folder }), ...(file && { file }) });
 export const toFolder = (folder) => (folder ? `?folder=${encodeURIComponent(folder)}` : "?");
