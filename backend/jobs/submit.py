@@ -29,6 +29,7 @@ from backend.jobs.errors import (
     TooManyQueuedJobs,
     WalletEmpty,
 )
+from backend.jobs.fit import checked_inputs
 from backend.jobs.schemas import JobRequest
 from backend.ledger.budgets import standing as budgets
 from backend.ledger.pricing import PriceList
@@ -37,13 +38,9 @@ from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
-from backend.providers import catalogue
-from backend.providers.recordings import recorded_job
 from backend.rails import submitting as rails
-from backend.schemas import unstorable
 from backend.tracing import spans
 
-MAX_METADATA_BYTES = 16_384
 DEFAULT_LANE = "default"
 
 
@@ -216,48 +213,6 @@ def _check_key(principal: Principal, resolved: ResolvedSkill) -> None:
         raise SkillNotOnKey(f"{pack}/{name}", principal.skill_allowlist)
 
 
-def checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
-    """The inputs with the skill's defaults filled in.
-
-    Raises:
-        Invalid: something of the request does not fit the skill; carries every problem.
-    """
-    checked = skill.inputs.check(request.inputs)
-    problems = list(checked.problems)
-    metadata = json.dumps(request.metadata)
-    if len(metadata) > MAX_METADATA_BYTES:
-        problems.append(
-            Problem(
-                "metadata",
-                f"This is over {MAX_METADATA_BYTES:,} bytes. Keep it elsewhere and put its id here.",
-            )
-        )
-    flaw = unstorable(request.metadata)
-    if flaw is not None:
-        problems.append(Problem("metadata", f"{flaw}, which cannot be stored. Take it out."))
-    problems += _problems_of_model(skill, request.model)
-    if problems:
-        first = problems[0]
-        raise Invalid(
-            f"The job does not fit the skill {skill.name!r}: {first.path}: {first.message}", problems
-        )
-    inputs: dict[str, Any] = checked.value
-    return inputs
-
-
-def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
-    if model is None:
-        return []
-    if not skill.is_agentic:
-        return [
-            Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
-        ]
-    if recorded_job(model) is not None:
-        return []  # whether it is there is looked up by the worker
-    problem = catalogue.current().problem(model)
-    return [] if problem is None else [Problem("model", problem)]
-
-
 async def _check_lane(session: AnySession, principal: Principal, lane: str) -> None:
     values = {"project_id": principal.project_id, "lane": lane}
     if not (await session.execute(_HAS_LANE, values)).scalar_one():
@@ -285,9 +240,7 @@ async def _insert(session: AnySession, principal: Principal, spec: JobSpec, foun
     resolved, inputs, lane, offer = found
     request, skill = spec.request, resolved.skill
     cap = spec.prices.cap_micros(skill, request.limits)
-    if (
-        spec.is_kernel
-    ):  # it may live for hours: held for all of them, the wallet would have nothing left for other jobs
+    if spec.is_kernel:  # it may live for hours, which would take the wallet from all other jobs
         cap = min(cap, spec.prices.job_cap_micros)
     if offer is not None:
         cap = await offers.cap_micros(session, principal, offer, request, spec.prices)

@@ -9,8 +9,9 @@ from backend.auth.principal import Principal
 from backend.bundles.manifest import Skill
 from backend.db import AnySession
 from backend.deployments.active import resolve_skill
+from backend.jobs.fit import checked_inputs
 from backend.jobs.schemas import JobLimits, JobRequest
-from backend.jobs.submit import JobSpec, checked_inputs
+from backend.jobs.submit import JobSpec
 from backend.ledger.pricing import PriceList
 from backend.marketplace import offers
 from backend.schedules.errors import PriceRose
