@@ -102,13 +102,17 @@ async def stop_kernel(kernel_id: UUID, principal: PrincipalDep, session: Session
 
 
 @router.post("/notebooks/opened", status_code=201, response_model=OpenedView)
-async def open_job_as_notebook(
+async def open_as_notebook(
     *, asked: OpenAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
-    """Put a job that has ended into the working copy as a notebook: its inputs and its steps, as cells."""
+    """Put a job that has ended into the working copy as a notebook, its inputs and its steps as cells; or inputs."""
 
     async def make() -> OpenedView:
-        pack = await drafts.begin(session, principal, asked.skillpack, storage=instance.storage)
-        return OpenedView(path=await opening.open_job(session, principal, pack, asked.job_id))
+        pack = await opening.pack_of(session, principal, asked, storage=instance.storage)
+        if asked.job_id is not None:
+            path = await opening.open_job(session, principal, pack, asked.job_id)
+        else:
+            path = await opening.open_inputs(session, principal, pack, asked.skill or "", asked.inputs)
+        return OpenedView(path=path, skillpack=pack.slug)
 
     return await once.answer(session, principal, make)

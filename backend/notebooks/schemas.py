@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from backend.jobs.schemas import MAX_NAME
 from backend.schemas import Asked
 
 MOST_CODE_CHARACTERS = 200_000
@@ -43,19 +44,34 @@ class CellsAsked(Asked):
 
 
 class OpenAsked(Asked):
-    """Body of `POST /v1/notebooks/opened`."""
+    """Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs."""
 
-    job_id: UUID
+    job_id: UUID | None = None
     """Of a job that has ended."""
+    skill: Annotated[str, Field(min_length=1, max_length=MAX_NAME)] | None = None
+    """Of no job yet: the name of the skill that the inputs are for."""
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    """Of that skill, whether they fit its schema or not."""
     skillpack: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """In whose working copy the notebook is; id or slug, without it the project's default one."""
+    """In whose working copy the notebook is; id or slug. Without it the one that the job's skill belongs to, and the
+    project's default one for a prompt, a skill of the marketplace, and inputs."""
+
+    @model_validator(mode="after")
+    def _is_for_one(self) -> Self:
+        if (self.job_id is None) == (self.skill is None):
+            raise ValueError("Give either `job_id`, or `skill` with its `inputs`")
+        return self
 
 
 class OpenedView(BaseModel):
-    """A job that is a notebook now."""
+    """What is a notebook now."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
     """In the working copy."""
+    skillpack: str
+    """The slug of the skillpack whose working copy that is."""
 
 
 class CellView(BaseModel):

@@ -13,6 +13,8 @@ import nbformat
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
+from backend.bundles.pack import pack_files
+from tests.e2e.conftest import EMAIL
 from tests.e2e.test_accessibility import assert_usable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -130,12 +132,74 @@ def test_a_job_is_opened_as_a_notebook(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 0}}
     job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     signed_in.goto(f"{settled.url}/jobs/{job['id']}")
-    signed_in.get_by_role("link", name="Notebook", exact=True).and_(
-        signed_in.get_by_title("Open this job as a notebook of the working copy")
-    ).click()
+    on_the_job_page(signed_in).click()
     expect(signed_in).to_have_url(re.compile(r"/notebook\?file=notebooks%2Fjob-"))
     inputs = signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)
     expect(inputs).to_contain_text("inputs = {'seconds': 0}")
+
+
+def on_the_job_page(page: Page) -> Locator:
+    link = page.get_by_role("link", name="Notebook", exact=True)
+    return link.and_(page.get_by_title("Open this job as a notebook of the working copy"))
+
+
+def pushed(settled: Any, pack: str) -> None:
+    """A function `say` as the first version of the skillpack."""
+    files = {
+        "skills/say/words.py": b"WORD = 'hello'\n",
+        "skills/say/main.py": b"from words import WORD\n\ndef run(inputs):\n"
+        b"    return {'said': WORD + ' ' + inputs['name']}\n",
+        "skills/say/skill.yaml": b"entrypoint: main.py:run\nnetwork: none\n"
+        b"input_schema: {type: object, required: [name], properties: {name: {type: string}}}\n"
+        b"output_schema: {type: object, properties: {said: {type: string}}}\n",
+    }
+    answer = settled.api.post(
+        f"/v1/skillpacks/{pack}/deployments", files={"bundle": ("skills.zip", pack_files(files))}
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_job_is_opened_in_the_skillpack_of_its_skill(
+    signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
+) -> None:
+    pushed(settled, pack)
+    body = {"skill": f"{pack}/say", "inputs": {"name": "Ada"}}
+    job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
+    as_viewer(signed_in)
+    signed_in.goto(f"{settled.url}/notebook?skillpack={pack}&job={job['id']}")
+    expect(signed_in.get_by_role("alert").filter(has_text="not write to it")).to_be_visible()
+    settled.let_in(signed_in, EMAIL)
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    on_the_job_page(signed_in).click()
+    expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
+    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("Ada")
+    assert "runpy" in kept(settled, pack, f"job-{job['id'][:8]}")["cells"][-1]["source"]
+
+
+def test_the_playground_opens_inputs_and_runs_as_notebooks(
+    signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
+) -> None:
+    pushed(settled, pack)
+    playground = f"{settled.url}/play/say?skillpack={pack}"
+    signed_in.goto(playground)
+    signed_in.get_by_label("name").fill("Ada")
+    signed_in.get_by_role("button", name="Notebook", exact=True).click()
+    expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fsay.ipynb"))
+    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("Ada")
+    signed_in.get_by_role("button", name="Run all").click()
+    called = signed_in.get_by_role("article", name="Code, cell 4")
+    expect(called).to_contain_text("{'said': 'hello Ada'}", timeout=60_000)
+    signed_in.get_by_role("button", name="Stop the kernel").click()
+    signed_in.goto(playground)
+    signed_in.get_by_label("name").fill("Bob")
+    signed_in.get_by_role("button", name=re.compile("^Run")).click()
+    signed_in.get_by_role("link", name="In a notebook").click(timeout=40_000)
+    expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
+    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("Bob")
+    as_viewer(signed_in)
+    signed_in.goto(playground)
+    expect(signed_in.get_by_label("name")).to_be_visible()
+    expect(signed_in.get_by_role("button", name="Notebook", exact=True)).to_have_count(0)
 
 
 READ: dict[str, Any] = {

@@ -12,6 +12,7 @@ import { List } from "./list";
 import { SkillCard, folderOf, place, toldOf } from "./skill";
 
 const isNotebook = (file) => !file.is_deleted && file.path.endsWith(".ipynb");
+const READ_ONLY = "You may look at this project and not write to it, so that the job cannot be opened as a notebook. Ask for the role developer, or have a developer open it: the notebook then shows here.";
 const soon = () => new Promise((resolve) => setTimeout(resolve, 60));
 
 /** The notebooks of a skillpack's working copy: cells that run in the project's kernel, and become skills. */
@@ -19,6 +20,8 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [path, setPath] = useState(null), [skills, setSkills] = useState({});
   const draft = useDraft({ base, project, csrf, onError: setNotice }), book = useNotebook(draft, path), place_ = useRef(null);
   const paths = (draft.view?.files ?? []).filter(isNotebook).map((one) => one.path), file = draft.open[path], session = { base, project, csrf };
+  const [isRefused, setRefused] = useState(false);
+  useEffect(() => { setRefused(!canWrite && new URL(location.href).searchParams.has("job")); }, [canWrite]);
   const edited = draft.view?.files.find((one) => one.path === path)?.updated_at;
 
   const open = useCallback((wanted) => {
@@ -95,7 +98,7 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
     await draft.create({ [name]: text });
     open(name);
   };
-  if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Opening the working copy…</p>}</>;
+  if (!draft.view) return <><Notice text={isRefused ? READ_ONLY : ""} /><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Opening the working copy…</p>}</>;
   const cells = book.notebook?.cells ?? [], isSaved = !file || file.text === file.saved, beforeRun = async () => { book.flush(); await soon(); await draft.saveAll(); };
   return (
     <div className="nb">
@@ -112,6 +115,7 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
           {path && <span className="t3" role="status">{isSaved ? "All changes are saved" : "Saving…"}</span>}
           {canWrite && book.notebook && <Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={null} canManage={canManage} beforeOpen={beforeRun} onPublished={draft.refresh} />}
         </div>
+        <Notice text={isRefused ? READ_ONLY : ""} onClose={() => setRefused(false)} />
         <Notice text={notice} onClose={() => setNotice("")} />
         <Notice text={book.trouble} />
         {python.kernel?.said && <p className="note line-note" data-s="wait" role="status">{python.kernel.said}</p>}

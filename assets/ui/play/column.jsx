@@ -10,6 +10,7 @@ import { Transcript } from "../transcript";
 import { Json, Value } from "../value";
 import { DRAFT } from "./choices";
 import { Model } from "./model";
+import { RunInNotebook } from "./notebook";
 import { Prompt } from "./prompt";
 
 const OVER = ["succeeded", "failed", "cancelled"];
@@ -35,7 +36,7 @@ export function Column({ column, number, isMany, choices, view, marks, project, 
       </div>
       {own.failure && <div className="note line-note" data-s="fail" role="alert">{own.failure}</div>}
       {column.refusal && <Refusal refusal={column.refusal} project={project} />}
-      {column.job ? <Run {...{ src, state, project, view, marks, own, events }} job={shown} jobId={column.job} onLook={look} /> : !column.refusal && <Nothing own={own} isMany={isMany} />}
+      {column.job ? <Run {...{ src, state, project, skillpack, canWrite, view, marks, own, events }} job={shown} jobId={column.job} onLook={look} /> : !column.refusal && <Nothing own={own} isMany={isMany} />}
     </article>
   );
 }
@@ -75,7 +76,7 @@ function Refusal({ refusal, project }) {
   );
 }
 
-function Run({ src, state, job, jobId, project, view, marks, own, events, onLook }) {
+function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks, own, events, onLook }) {
   const isOver = OVER.includes(state), hasResult = job?.status === "succeeded", isSteps = view === "steps" || !hasResult;
   const started = events.find((event) => event.type === "started"), last = events.at(-1);
   const reason = state === "queued" || state === "waiting" ? job?.waiting_reason : "";
@@ -84,7 +85,7 @@ function Run({ src, state, job, jobId, project, view, marks, own, events, onLook
       {state === "queued" && <Pulse seconds={LOOK_EVERY_S} onBeat={onLook} />}
       <div className="row column-state">
         <span className="st big" data-s={state} role="status"><b><i />{WORDS[state]}</b><em className="cut" title={reason}>{reason}</em></span>
-        <span className="grow" /><Link to={`/p/${project}/jobs/${jobId}`}>Open the job</Link>
+        <span className="grow" />{canWrite && isOver && <RunInNotebook project={project} skillpack={skillpack} job={jobId} />}<Link to={`/p/${project}/jobs/${jobId}`}>Open the job</Link>
       </div>
       {state === "waiting" && <div className="note line-note" data-s="wait" role="status">It asks before it goes on. <Link to={`/p/${project}/jobs/${jobId}`}>Approve or deny in the job</Link></div>}
       {job?.error && <div className="note line-note" data-s="fail" role="alert">{job.error_code && <span className="mono strong">{job.error_code} · </span>}{job.error}</div>}

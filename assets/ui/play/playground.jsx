@@ -6,6 +6,7 @@ import { submit, useChoices } from "./choices";
 import { Column } from "./column";
 import { differing } from "./differ";
 import { Keep } from "./keep";
+import { InputsInNotebook } from "./notebook";
 
 const INPUTS = "inputs.";
 const VIEWS = [["steps", "Steps"], ["result", "Result"], ["json", "JSON"]];
@@ -77,6 +78,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
           {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are the same"}</span>}
           <span className="grow" />
           <Keep {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
+          {canWrite && <InputsInNotebook {...{ project, csrf, skill, skillpack }} inputsNow={() => inputs.current} onError={setProblem} />}
           <button type="button" className="btn" disabled={columns.length >= MOST_COLUMNS} title={columns.length >= MOST_COLUMNS ? "Four columns are the most" : "Another column beside these"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
         </div>
         <div className="columns" style={{ "--count": columns.length }}>

@@ -1430,17 +1430,27 @@ export interface NewSkillpackAsked {
   slug?: string | null;
 }
 
-/** Body of `POST /v1/notebooks/opened`. */
+/** Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs. */
 export interface OpenAsked {
+  /** Of that skill, whether they fit its schema or not. */
+  inputs?: Record<string, unknown>;
   /** Of a job that has ended. */
-  job_id: string;
-  /** In whose working copy the notebook is; id or slug, without it the project's default one. */
+  job_id?: string | null;
+  /** Of no job yet: the name of the skill that the inputs are for. */
+  skill?: string | null;
+  /**
+   * In whose working copy the notebook is; id or slug. Without it the one that the job's skill belongs to, and the
+   * project's default one for a prompt, a skill of the marketplace, and inputs.
+   */
   skillpack?: string | null;
 }
 
-/** A job that is a notebook now. */
+/** What is a notebook now. */
 export interface OpenedView {
+  /** In the working copy. */
   path: string;
+  /** The slug of the skillpack whose working copy that is. */
+  skillpack: string;
 }
 
 /** A file of a result. */
@@ -4384,11 +4394,11 @@ export class Api {
   }
 
   /**
-   * Open job as notebook
+   * Open as notebook
    *
-   * Put a job that has ended into the working copy as a notebook: its inputs and its steps, as cells.
+   * Put a job that has ended into the working copy as a notebook, its inputs and its steps as cells; or inputs.
    */
-  openJobAsNotebook(given: {
+  openAsNotebook(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: OpenAsked;

@@ -10,7 +10,7 @@ from typing import Any, Final
 from puras.notebook.errors import CellRefused
 from puras.notebook.instance import Event, Instance
 
-__all__ = ["notebook_of", "open_job"]
+__all__ = ["code_cell", "notebook_of", "open_job", "text_cell", "whole"]
 
 _MOST_CHARACTERS: Final = 20_000
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
@@ -45,15 +45,14 @@ def open_job(instance: Instance, job_id: str, path: Path) -> Path:
 
 def notebook_of(job: Mapping[str, Any], events: list[Event]) -> dict[str, Any]:
     """The notebook, in the format of Jupyter."""
-    cells = [*_beginning(job), *_steps(events), *_going_on(job)]
-    for number, cell in enumerate(cells):
-        cell["id"] = f"cell-{number}"
+    return whole([*_beginning(job), *_steps(events), *_going_on(job)], job=job["id"])
+
+
+def whole(cells: list[Cell], **about: str) -> dict[str, Any]:
+    """A notebook of these cells; `about` says where it comes from."""
     return {
-        "cells": cells,
-        "metadata": {
-            "kernelspec": {"name": "python3", "display_name": "Python 3"},
-            "puras": {"job": job["id"]},
-        },
+        "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "puras": about},
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -62,13 +61,13 @@ def notebook_of(job: Mapping[str, Any], events: list[Event]) -> dict[str, Any]:
 def _beginning(job: Mapping[str, Any]) -> Iterator[Cell]:
     version = job["deployment_version"]
     of = f", version {version}" if version is not None else ""
-    yield _text(
+    yield text_cell(
         f"# {job['skill_name']}{of}: {job['status']}\n\n"
         f"Job `{job['id']}`, submitted {job['created_at'][:16].replace('T', ' ')} UTC, cost ${job['cost_usd']:.6f}."
     )
-    yield _code("%load_ext puras")
-    yield _code(f"run = puras.attach({job['id']!r})")
-    yield _code(f"inputs = {job['inputs']!r}")
+    yield code_cell("%load_ext puras")
+    yield code_cell(f"run = puras.attach({job['id']!r})")
+    yield code_cell(f"inputs = {job['inputs']!r}")
 
 
 def _steps(events: list[Event]) -> Iterator[Cell]:
@@ -79,12 +78,12 @@ def _steps(events: list[Event]) -> Iterator[Cell]:
         if event.type == "model_response":
             blocks = payload.get("blocks") or []
             words = "\n\n".join(str(one["text"]) for one in blocks if one.get("type") == "text")
-            yield _text(f"## Step {payload.get('step')}\n\n{_fenced(words) if words else '(calls only)'}")
+            yield text_cell(f"## Step {payload.get('step')}\n\n{_fenced(words) if words else '(calls only)'}")
         elif event.type == "tool_use":
             calls[payload["tool_use_id"]] = payload.get("input")
         elif event.type == "tool_result":
             use_id = payload["tool_use_id"]
-            yield _code(
+            yield code_cell(
                 f"# {payload['tool']}, step {payload['step']}\n"
                 f"arguments = {calls.get(use_id)!r}\n"
                 f"result = {payload.get('preview')!r}  # the beginning of it"
@@ -92,16 +91,16 @@ def _steps(events: list[Event]) -> Iterator[Cell]:
 
 
 def _going_on(job: Mapping[str, Any]) -> Iterator[Cell]:
-    yield _text("## Go on")
+    yield text_cell("## Go on")
     if job["type"] == "agentic":
-        yield _code(
+        yield code_cell(
             "# A new job that stands where this one stood behind a step, with what you change:\n"
             '# run.fork(step=1, edits=[{"tool_use_id": "…", "content": "…"}])'
         )
-    yield _code(
+    yield code_cell(
         "# The same skill on the same inputs again, on the version that is active now:\n# run.replay()"
     )
-    yield _code("# What came out becomes what is expected from now on:\n# run.keep_as_case()")
+    yield code_cell("# What came out becomes what is expected from now on:\n# run.keep_as_case()")
 
 
 def _fenced(text: str) -> str:
@@ -120,9 +119,11 @@ def _backticks(text: str) -> Iterator[str]:
             run = ""
 
 
-def _text(source: str) -> Cell:
+def text_cell(source: str) -> Cell:
+    """Markdown."""
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def _code(source: str) -> Cell:
+def code_cell(source: str) -> Cell:
+    """Python that has not run."""
     return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}

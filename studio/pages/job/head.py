@@ -110,7 +110,7 @@ def _actions() -> rx.Component:
                     job.is_over & ~job.is_kernel,
                     link_button(
                         "Notebook",
-                        href="/p/" + Shell.project_slug + "/notebook?job=" + job.id,
+                        href=JobPage.notebook,
                         icon="notebook-pen",
                         title="Open this job as a notebook of the working copy",
                     ),

@@ -62,6 +62,8 @@ class JobPage(rx.State):
     """The active version, where that is another one than the job's; else 0."""
     play: str = ""
     """Address of the playground with the job's inputs; empty where there is none for it."""
+    notebook: str = ""
+    """Address of the notebook page that opens the job in the working copy of its skillpack."""
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
     is_loaded: bool = False
@@ -136,6 +138,8 @@ class JobPage(rx.State):
         written = await written_in(act, job.deployment_id, job.skill_name)
         names = await job_names(act.session, act.principal)
         self.facts, self.seen = facts_of(job, names.of(job)), row.event_seq
+        pack = f"skillpack={names.slugs[job.skillpack_id]}&" if job.skillpack_id in names.slugs else ""
+        self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
         self.tabs = TABS if job.type == "agentic" else _TABS_OF_FUNCTIONS
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))
         self.inputs, self.input_schema = job.inputs, written.inputs

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import nbformat
 import pytest
 
+from tests.integration.deployments.conftest import BUNDLE
 from tests.integration.notebooks.conftest import Lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,6 +24,7 @@ async def test_a_job_that_has_ended_is_a_notebook_once(lab: Lab) -> None:
     made = await project.http.post("/v1/notebooks/opened", json={"job_id": job["id"]})
     assert made.status_code == 201, made.text
     path = made.json()["path"]
+    assert made.json()["skillpack"] == (await project.http.get("/v1/skillpacks")).json()[0]["slug"]
     text = (await project.http.get(f"/v1/drafts/files/{path}")).text
     nbformat.validate(nbformat.reads(text, as_version=4))
     sources = [cell["source"] for cell in json.loads(text)["cells"]]
@@ -37,3 +40,40 @@ async def test_a_job_of_others_or_one_that_runs_is_not_opened(lab: Lab) -> None:
     running = await mine.http.post("/v1/notebooks/opened", json={"job_id": kernel.id})
     assert (running.status_code, running.json()["code"]) == (409, "job_still_runs")
     assert (await other.http.post("/v1/notebooks/opened", json={"job_id": kernel.id})).status_code == 404
+
+
+async def test_a_job_is_opened_in_the_skillpack_that_its_skill_belongs_to(lab: Lab) -> None:
+    project = await lab.project()
+    await project.http.post("/v1/skillpacks", json={"slug": "birds", "name": "Birds"})
+    pushed = await project.push(BUNDLE, where="/v1/skillpacks/birds")
+    assert pushed.status_code == 201, pushed.text
+    body = {"skill": "birds/double", "inputs": {"n": 4}}
+    job = (await project.http.post("/v1/jobs", params={"wait": "true"}, json=body)).json()
+    made = await project.http.post("/v1/notebooks/opened", json={"job_id": job["id"]})
+    assert made.json()["skillpack"] == "birds"
+    found = await project.http.get(f"/v1/skillpacks/birds/drafts/files/{made.json()['path']}")
+    assert "runpy.run_path('skills/double/main.py')" in found.json()["cells"][-1]["source"]
+
+
+async def test_inputs_are_a_new_notebook_each_time(lab: Lab) -> None:
+    project = await lab.project()
+    asked = {"skill": "double", "inputs": {"n": 4}}
+    paths = []
+    for _ in range(2):
+        made = await project.http.post("/v1/notebooks/opened", json=asked)
+        assert made.status_code == 201, made.text
+        paths.append(made.json()["path"])
+    assert paths == ["notebooks/double.ipynb", "notebooks/double-2.ipynb"]
+    text = (await project.http.get(f"/v1/drafts/files/{paths[1]}")).text
+    nbformat.validate(nbformat.reads(text, as_version=4))
+    codes = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    kernel = await lab.kernel(project, paths[1])
+    assert (await kernel.run(*codes))["outputs"][0]["data"]["text/plain"] == "{'n': 8}"
+
+
+@pytest.mark.parametrize("asked", [{}, {"job_id": str(uuid4()), "skill": "double"}])
+async def test_either_a_job_or_a_skill_is_opened(lab: Lab, asked: dict[str, str]) -> None:
+    project = await lab.project()
+    refused = await project.http.post("/v1/notebooks/opened", json=asked)
+    assert refused.status_code == 422
+    assert "job_id" in refused.json()["detail"]
