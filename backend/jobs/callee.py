@@ -50,11 +50,12 @@ async def callee_of(
 ) -> Callee:
     """What a job calls by that name, or with a prompt of its own by none.
 
-    A skill is one of the caller's own deployment, else of an active one; a version is an active line's. A text and a
-    prompt run as agents in the caller's deployment.
+    A skill is one of the caller's own deployment, else of an active one; a version is an active line's. A subskill is
+    called by its parent and by the parent's other subskills alone, by its short name, too. A text and a prompt run as
+    agents in the caller's deployment.
 
     Raises:
-        Missing: there is none such.
+        Missing: there is none such, or it is the subskill of another skill.
         Invalid: the text is not of the bundle, or has no versions.
         ListingNotCallable: the caller runs for another project, and may call nothing of that one's.
     """
@@ -68,8 +69,9 @@ async def callee_of(
         entry = adhoc.INLINE if target is None else adhoc.entry_of(base, target)
         return _made(caller, manifest, entry)
     if version is None:
-        own = manifest.find(f"{base.name}/{target}" if base else target) or manifest.find(target)
-        if own is not None:
+        family = base and (base.parent_skill or base.name)
+        own = manifest.find(f"{family}/{target}") or manifest.find(target)
+        if own is not None and own.parent_skill in (None, family):
             return Callee(own, caller.skillpack_id, caller.deployment_id, caller.deployment_version)
     if caller.publisher_id is not None:
         raise ListingNotCallable.of_caller(target)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from backend.instance import Instance
@@ -13,7 +14,8 @@ from workers.agent.surroundings import Surroundings
 from workers.agent.tools import workroom_tools
 from workers.agent.tools.python_kernel import NAME as PYTHON
 from workers.agent.tools.python_kernel import kernel_tools
-from workers.agent.tools.subagents import subagent_tools
+from workers.agent.tools.python_tools import PythonTool
+from workers.agent.tools.subagents import SkillTool, subagent_tools
 from workers.agent.workroom import open_workroom
 from workers.models import Model
 from workers.models.choice import Models
@@ -62,7 +64,8 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
     def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
         own = workroom_tools(assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf)
         kernel = kernel_tools(assignment.skill, lambda: assignment.journal.inputs_of(PYTHON))
-        return [*own, *kernel, *around.tools(assignment, model), *subagent_tools(instance, assignment)]
+        more = around.tools(assignment, model)
+        return built_in_first([*own, *kernel, *more, *subagent_tools(instance, assignment)])
 
     return AgenticRunner(
         open_model,
@@ -72,3 +75,11 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
         stage=around.stage,
         let_go=models.close,
     )
+
+
+def built_in_first(tools: Sequence[Tool]) -> list[Tool]:
+    """The tools without those of the skill that have the name of a built-in one: that one wins, as the push warned."""
+    times = Counter(tool.spec.name for tool in tools)
+    return [
+        tool for tool in tools if times[tool.spec.name] == 1 or not isinstance(tool, PythonTool | SkillTool)
+    ]

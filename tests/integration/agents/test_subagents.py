@@ -192,6 +192,53 @@ async def test_a_skill_that_is_a_tool_takes_its_own_inputs_and_waits_for_people_
     assert await proven(agents)
 
 
+def family() -> dict[str, bytes]:
+    """`answer` beside `sum`, which has two subskills: one is a tool of it, and the other one asks the first."""
+    parts = {
+        **two_skills("tools: [{name: ask, skill: draft, description: Drafts.}]\n"),
+        "skills/sum/subskills/draft/skill.yaml": OTHER.encode(),
+        "skills/sum/subskills/polish/skill.yaml": OTHER.encode(),
+    }
+    return {
+        **parts,
+        **{f"skills/sum/subskills/{name}/prompt.md": b"You help." for name in ("draft", "polish")},
+    }
+
+
+async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody_else(agents: Agents) -> None:
+    await agents.project.pushed(family())
+    agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
+    agents.upstream.script = [
+        says(calls("ask", question="as a tool"), **REPLY),
+        hand_in(),
+        asks("polish"),
+        asks("draft"),
+        hand_in(),
+        hand_in(),
+        hand_in(),
+    ]
+    job = await agents.run()
+    assert job["status"] == "succeeded", job
+    jobs = {one["id"]: one for one in (await agents.project.http.get("/v1/jobs")).json()}
+    called = [
+        (jobs[one["parent_job_id"]]["skill_name"], one["skill_name"])
+        for one in jobs.values()
+        if one["parent_job_id"]
+    ]
+    assert sorted(called) == [("sum", "sum/draft"), ("sum", "sum/polish"), ("sum/polish", "sum/draft")]
+    assert {one["deployment_id"] for one in jobs.values()} == {job["deployment_id"]}
+
+    agents.upstream.script = [asks("sum/draft"), asks("draft"), hand_in()]
+    agents.upstream._scripted = 0
+    before = len(jobs)
+    assert (await agents.run(skill="answer", inputs={"question": "who?"}))["status"] == "succeeded"
+    whole, short = (body["messages"][-1]["content"][0]["content"] for body in agents.upstream.bodies[-2:])
+    assert "only 'sum' runs it" in str(whole)
+    assert str(short).startswith("ERROR: ")
+    assert len((await agents.project.http.get("/v1/jobs")).json()) == before + 1
+    assert await proven(agents)
+
+
 async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same_call(agents: Agents) -> None:
     await with_subagents(agents)
     tool = Counter(gate=asyncio.Event())
