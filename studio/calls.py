@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -46,8 +47,11 @@ def of_skill(origin: str, skill: SkillView) -> dict[str, str]:
     inputs = json.loads(sample_inputs(skill.input_schema, [one.inputs for one in skill.examples]))
     return {
         "curl": curl(origin, "POST", path, inputs),
-        "python": _python(
+        "python": python(
             origin, f"job = client.run_job({skill.full_name!r}, {inputs!r})", 'job["status"], job["result"]'
+        ),
+        "terminal": terminal(
+            origin, "run", skill.full_name, "--inputs", json.dumps(inputs, ensure_ascii=False)
         ),
         "typescript": _typescript(origin + path, skill, inputs),
         "mcp": mcp(origin, "submit_job", {"skill": skill.full_name, "inputs": inputs}),
@@ -60,15 +64,22 @@ def of_route(
     path: str,
     body: Any,
     *,
+    command: Sequence[str] = (),
     tool: str = "",
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """How a route is asked, from a shell, from Python, and by an agent where it has a tool for it."""
+    """How a route is asked from code; by `puras` and by an agent where they have a command or a tool for it."""
     texts = {
         "curl": curl(origin, method, path, body),
-        "python": _python(origin, f"answer = client.request({method!r}, {path!r}, body={body!r})", "answer"),
+        "python": python(origin, f"answer = client.request({method!r}, {path!r}, body={body!r})", "answer"),
+        "typescript": fetch(origin + path, method, f"JSON.stringify({json.dumps(body, ensure_ascii=False)})")
+        + "\nconsole.log(await answer.json());",
     }
-    return texts | {"mcp": mcp(origin, tool, arguments or {})} if tool else texts
+    if command:
+        texts["terminal"] = terminal(origin, *command)
+    if tool:
+        texts["mcp"] = mcp(origin, tool, arguments or {})
+    return texts
 
 
 def curl(origin: str, method: str, path: str, body: Any) -> str:
@@ -79,6 +90,13 @@ def curl(origin: str, method: str, path: str, body: Any) -> str:
         '  -H "Authorization: Bearer $PURAS_API_KEY" \\\n'
         "  -H 'Content-Type: application/json' \\\n"
         f"  -d '{quoted}'"
+    )
+
+
+def terminal(origin: str, *words: str) -> str:
+    """A command of `puras`, which finds its key and the instance in the environment."""
+    return (
+        f"export PURAS_API_BASE={origin}  # the key stands in PURAS_API_KEY\n{shlex.join(('puras', *words))}"
     )
 
 
@@ -93,7 +111,8 @@ def mcp(origin: str, tool: str, arguments: Mapping[str, Any]) -> str:
     )
 
 
-def _python(origin: str, call: str, shown: str) -> str:
+def python(origin: str, call: str, shown: str) -> str:
+    """A call of the client, and what of its answer is printed."""
     return f"""\
 import os
 from puras import Client
@@ -112,13 +131,23 @@ def _typescript(url: str, skill: SkillView, inputs: Any) -> str:
 {shapes}
 
 const inputs: Inputs = {json.dumps(inputs, ensure_ascii=False)};
-const answer = await fetch("{url}", {{
-  method: "POST",
-  headers: {{ Authorization: `Bearer ${{process.env.PURAS_API_KEY}}`, "Content-Type": "application/json" }},
-  body: JSON.stringify(inputs),
+{fetch(url, "POST", "JSON.stringify(inputs)")}
+const job: {{ id: string; status: string; result: Result | null; error: string | null }} = await answer.json();
+console.log(job.status, job.result);"""
+
+
+def fetch(
+    url: str, method: str, body: str, *, media_type: str = "application/json", answer: str = "answer"
+) -> str:
+    """A request from TypeScript that throws what the API says against it; `body` is an expression."""
+    kind = f', "Content-Type": "{media_type}"' if media_type else ""
+    return f"""\
+const {answer} = await fetch("{url}", {{
+  method: "{method}",
+  headers: {{ Authorization: `Bearer ${{process.env.PURAS_API_KEY}}`{kind} }},
+  body: {body},
 }});
-if (!answer.ok) throw new Error((await answer.json()).detail);
-const job: {{ id: string; status: string; result: Result | null; error: string | null }} = await answer.json();"""
+if (!{answer}.ok) throw new Error((await {answer}.json()).detail);"""
 
 
 def _shape(schema: dict[str, Any], indent: str) -> str:

@@ -88,4 +88,4 @@ def end_of_day(form: Mapping[str, Any], field: str) -> datetime | None:
 
 
 def _word(path: str) -> str:
-    return path.split("[")[0].replace("_", " ").capitalize()
+    return path.split("[")[0].removesuffix("_s").replace("_", " ").capitalize()

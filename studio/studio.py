@@ -54,7 +54,7 @@ _PAGES = [
         deployments.page,
         [Shell.enter, deployments.Deployments.load],
     ),
-    ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load]),
+    ("/p/[project]/evals", "Evals", evals.page, [Shell.enter, evals.Evals.load, evals.Evals.write]),
     ("/p/[project]/jobs", "Jobs", jobs.page, [Shell.enter, jobs.Jobs.load]),
     ("/p/[project]/jobs/[job]", "Job", job.page, [Shell.enter, job.JobPage.load]),
     ("/p/[project]/marketplace", "Marketplace", marketplace.page, [Shell.enter, marketplace.Market.load]),

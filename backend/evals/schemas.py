@@ -100,6 +100,8 @@ class Numbers(_Answer):
     passed_runs: int = 0
     failed_runs: int = 0
     """Without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0."""
+    waiting_runs: int = 0
+    """Whose jobs wait for somebody's consent to a call: `GET /v1/approvals?status=pending` has the calls."""
     pass_rate_pct: float | None = None
     mean_score: float | None = None
     """0 to 100."""

@@ -87,6 +87,7 @@ def numbers_of(ends: Sequence[End]) -> Numbers:
         completed_runs=len(over),
         passed_runs=passed,
         failed_runs=sum(not end.has_result for end in over),
+        waiting_runs=sum(end.status == "waiting" for end in ends),
         pass_rate_pct=round(100 * passed / len(over), 1) if over else None,
         mean_score=_rounded(_mean(scores), 1),
         score_stddev=_rounded(_deviation(scores), 1),

@@ -6,7 +6,10 @@ import reflex as rx
 
 
 class EvalBoard(rx.Component):
-    """The evals of a skillpack: suites by version and model, cases, gates, findings."""
+    """The evals of a skillpack: suites by version and model, cases, gates, findings.
+
+    `push` and `suite` are how its first version and a suite are made from code.
+    """
 
     library = "$/public/ui/evals/evals.jsx"
     tag = "Evals"
@@ -14,3 +17,5 @@ class EvalBoard(rx.Component):
     csrf: rx.Var[str]
     skillpack: rx.Var[str]
     can_write: rx.Var[bool]
+    push: rx.Var[dict[str, str]]
+    suite: rx.Var[dict[str, str]]

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import reflex as rx
 
-from studio.components.elements import code
-from studio.components.live import Tabs
 
-LANGUAGES: Final = [
-    {"id": "curl", "label": "curl"},
-    {"id": "python", "label": "Python"},
-    {"id": "typescript", "label": "TypeScript"},
-    {"id": "mcp", "label": "MCP"},
-]
+class Languages(rx.Component):
+    """The languages that there are texts for, as tabs over the text of one."""
+
+    library = "$/public/ui/snippets.jsx"
+    tag = "Snippets"
+    texts: rx.Var[dict[str, str]]
 
 
-def snippets(
-    texts: rx.Var[dict[str, str]],
-    current: rx.Var[str],
-    on_pick: rx.EventHandler,
-    languages: rx.Var[list[dict[str, str]]] | list[dict[str, str]] = LANGUAGES,
-) -> rx.Component:
-    """The ways as tabs."""
+def snippets(texts: rx.Var[dict[str, str]]) -> rx.Component:
+    """The ways in a frame."""
+    return rx.el.div(Languages.create(texts=texts), class_name="pane")
+
+
+def from_code(texts: rx.Var[dict[str, str]]) -> rx.Component:
+    """The ways under what an empty page offers first."""
     return rx.el.div(
-        Tabs.create(items=languages, current=current, label="Language", on_pick=on_pick),
-        code(texts[current], is_bare=True),
-        class_name="pane",
+        rx.el.div("Or from your code", class_name="cap", style={"margin_bottom": "6px"}),
+        snippets(texts),
+        style={"margin_top": "28px"},
     )

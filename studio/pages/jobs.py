@@ -12,7 +12,7 @@ from studio import session
 from studio.calls import first_of
 from studio.components.elements import empty, link_button
 from studio.components.live import JobList, Pulse
-from studio.components.snippets import LANGUAGES, snippets
+from studio.components.snippets import from_code
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
 
@@ -26,7 +26,6 @@ class Jobs(rx.State):
     has_skills: bool = False
     is_loaded: bool = False
     texts: dict[str, str] = {}
-    language: str = LANGUAGES[0]["id"]
 
     @rx.event
     async def load(self):
@@ -42,11 +41,6 @@ class Jobs(rx.State):
         """Find out whether the first job has come."""
         async with session.acting(self, self.project) as act:
             self.has_jobs = bool(await list_jobs(act.session, act.principal, which=JobFilter(), limit=1))
-
-    @rx.event
-    def pick_language(self, language: str):
-        """Show the snippet of one language."""
-        self.language = language
 
 
 def page() -> rx.Component:
@@ -86,8 +80,6 @@ def _none_yet() -> rx.Component:
                 link_button("Publish your first skills", href=base, icon="upload", kind="pri"),
             ),
             class_name="row",
-            style={"margin_bottom": "28px"},
         ),
-        rx.el.div("Or from your code", class_name="cap", style={"margin_bottom": "6px"}),
-        snippets(Jobs.texts, Jobs.language, Jobs.pick_language),
+        from_code(Jobs.texts),
     )

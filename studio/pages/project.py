@@ -6,10 +6,11 @@ import reflex as rx
 
 from backend.deployments import service as deployments
 from studio import session
-from studio.calls import first_of
+from studio.calls import of_skill
 from studio.components.elements import link, note, section, tag
 from studio.components.live import BundleDrop
-from studio.components.snippets import LANGUAGES, snippets
+from studio.components.snippets import snippets
+from studio.first_calls import of_push
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
 
@@ -21,7 +22,6 @@ class Overview(rx.State):
     published: str = ""
     """What became of the bundle that was sent last."""
     texts: dict[str, str] = {}
-    language: str = LANGUAGES[0]["id"]
     is_loaded: bool = False
 
     @rx.event
@@ -44,15 +44,11 @@ class Overview(rx.State):
         )
         await self._read()
 
-    @rx.event
-    def pick_language(self, language: str):
-        """Show the snippet of one language."""
-        self.language = language
-
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
-        self.texts = first_of(session.instance().settings.url, self.skills)
+        origin = session.instance().settings.url
+        self.texts = of_skill(origin, self.skills[0]) if self.skills else of_push(origin)
 
 
 def page() -> rx.Component:
@@ -71,10 +67,8 @@ def page() -> rx.Component:
                 ),
                 rx.cond(Shell.can_write, section("Publish", _publish())),
                 rx.cond(
-                    Overview.skills.length() > 0,
-                    section(
-                        "From your code", snippets(Overview.texts, Overview.language, Overview.pick_language)
-                    ),
+                    Shell.can_write | (Overview.skills.length() > 0),
+                    section("From your code", snippets(Overview.texts)),
                 ),
                 class_name="scroll grow column",
             ),

@@ -28,6 +28,24 @@ WITH_CASES = {
     "skills/double/cases.jsonl": CASES,
 }
 WORSE = {**WITH_CASES, "skills/double/main.py": b"def run(n):\n    return {'n': 2 * n + (n == 4)}\n"}
+ASKING = {
+    "skills/desk/prompt.md": b"You triage tickets.",
+    "skills/desk/tools.py": b"def refund(order):\n    return {'refunded': True}\n",
+    "skills/desk/skill.yaml": b"""entrypoint: prompt.md
+input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+output_schema: {type: object, properties: {team: {type: string}}}
+examples: [{inputs: {ticket: It never came}, outputs: {team: shipping}}]
+tools:
+  - {name: refund, description: Gives money back., entrypoint: "tools.py:refund", confirm: true,
+     input_schema: {type: object, properties: {order: {type: string}}, required: [order]},
+     output_schema: {type: object, properties: {refunded: {type: boolean}}}}
+evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match}]}
+""",
+    "skills/desk/cases.jsonl": b"""
+{"id": "lost", "inputs": {"ticket": "It never came"}, "expected": {"team": "shipping"}}
+{"id": "late", "inputs": {"ticket": "It never came"}, "expected": {"team": "shipping"}}
+""",
+}
 RUN_WITHIN_MS = 60_000
 
 
@@ -93,6 +111,27 @@ def test_a_regression_shows_both_outputs_and_the_better_suite_becomes_the_baseli
     expect(signed_in.get_by_text("v1, which scored 100")).to_be_visible()
     suites = settled.api.get(f"/v1/skillpacks/{blank}/evals?skill=double").json()
     assert [one["version"] for one in suites if one["is_baseline"]] == [1]
+
+
+def test_a_run_that_waits_for_consent_says_so_and_is_answered_in_place(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    push(settled, blank, ASKING)
+    started = settled.api.post(f"/v1/skillpacks/{blank}/evals", json={"skill": "desk"})
+    assert started.status_code == 201, started.text
+    signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
+    matrix = signed_in.get_by_role("table", name="Run matrix")
+    expect(matrix.get_by_text("2 wait for consent")).to_be_visible(timeout=RUN_WITHIN_MS)
+    runs = signed_in.get_by_role("list", name="Runs").get_by_role("listitem")
+    late, lost = (runs.filter(has_text=name) for name in ("late", "lost"))
+    for run in (late, lost):
+        expect(run.get_by_text("Waits for consent")).to_be_visible()
+        expect(run.get_by_role("group", name="Calls that wait for consent")).to_contain_text("refund")
+    late.get_by_role("button", name="Deny").click()
+    expect(matrix.get_by_text("1 waits for consent")).to_be_visible(timeout=RUN_WITHIN_MS)
+    lost.get_by_role("button", name="Approve").click()
+    expect(matrix.get_by_text("2 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
+    expect(runs.get_by_text("Passed")).to_have_count(2)
 
 
 def test_every_tab_opens_for_a_viewer_who_can_change_nothing(

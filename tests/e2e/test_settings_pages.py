@@ -91,9 +91,9 @@ def test_what_there_is_none_of_is_made_from_code_as_the_page_says(signed_in: Pag
         client.headers["X-Puras-Project"] = slug
         key = client.post("/v1/api-keys", json={}).json()["key"]
     for section, route, languages in (
-        ("secrets", "/v1/secrets", ["curl", "Python", "MCP"]),
-        ("webhooks", "/v1/webhooks", ["curl", "Python"]),
-        ("schedules", "/v1/schedules", ["curl", "Python"]),
+        ("secrets", "/v1/secrets", ["curl", "Python", "Terminal", "TypeScript", "MCP"]),
+        ("webhooks", "/v1/webhooks", ["curl", "Python", "TypeScript"]),
+        ("schedules", "/v1/schedules", ["curl", "Python", "TypeScript"]),
     ):
         signed_in.goto(f"{settled.running.url}/p/{slug}/settings/{section}")
         code = signed_in.get_by_role("main").locator("pre")
@@ -234,11 +234,29 @@ def test_a_schedule_shows_its_next_runs_as_it_is_typed_and_its_runs_lead_to_jobs
     signed_in.get_by_role("button", name="Make the schedule").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("60")
     signed_in.get_by_role("textbox", name="Inputs").fill('{"seconds": 0}')
+    signed_in.get_by_label("What no worker was there for").select_option("run_once")
+    signed_in.get_by_label("But not later than").fill("59")
+    signed_in.get_by_text("Metadata of each job").click()
+    signed_in.get_by_label("Metadata, as JSON").fill('["desk"]')
+    signed_in.get_by_role("button", name="Make the schedule").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text(re.compile("Catch up: .*60"))
+    expect(signed_in.get_by_role("alert")).to_contain_text("Metadata: ")
+    signed_in.get_by_label("But not later than").fill("7200")
+    signed_in.get_by_label("Metadata, as JSON").fill('{"desk": "north"}')
     signed_in.get_by_role("button", name="Make the schedule").click()
     schedule = (
         signed_in.get_by_role("list", name="Schedules").get_by_role("listitem").filter(has_text="Mondays")
     )
     expect(schedule).to_contain_text("30 9 * * mon by the clock of Asia/Kolkata")
+    (made,) = settled.api.get("/v1/schedules").json()
+    assert (made["missed"], made["catch_up_s"], made["metadata"]) == ("run_once", 7200, {"desk": "north"})
+    schedule.get_by_role("button", name="Change").click()
+    expect(signed_in.get_by_label("But not later than")).to_have_value("7200")
+    expect(signed_in.get_by_label("Metadata, as JSON")).to_have_value(re.compile("north"))
+    signed_in.get_by_label("But not later than").fill("")
+    signed_in.get_by_role("button", name="Save").click()
+    expect(signed_in.get_by_role("button", name="Save")).to_have_count(0)
+    assert settled.api.get("/v1/schedules").json()[0]["catch_up_s"] == 86_400
     schedule.get_by_role("button", name="Run now").click()
     signed_in.get_by_role("button", name="Run it").click()
     run = signed_in.get_by_role("table", name="Last runs").get_by_role("row").nth(1)

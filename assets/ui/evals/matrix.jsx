@@ -1,5 +1,5 @@
 import { usd } from "../format";
-import { difference, isLive, matrixOf, modelName, OWN_MODEL } from "./suites";
+import { consent, difference, isLive, matrixOf, modelName, OWN_MODEL } from "./suites";
 
 /** The newest suite of every version on every model; the cells of those that run fill as their runs end. */
 export function Matrix({ suites, active, isAgent, current, canWrite, onPick, onRun }) {
@@ -33,11 +33,12 @@ function Cell({ suite, before, isCurrent, onPick }) {
         {by && <span className={`num ${by.startsWith("−") ? "fail-text" : "t3"}`} title={`Against v${before.version}`}>{by}</span>}
         {suite.is_baseline && <span className="tag" data-s="ok">baseline</span>}
         {suite.label && <span className="tag" title="No language model answered">{suite.label}</span>}
+        {isLive(suite) && suite.waiting_runs > 0 && <span className="tag" data-s="wait">{consent(suite.waiting_runs)}</span>}
         {["failed", "cancelled"].includes(suite.status) && <span className="tag" data-s="fail">{suite.status}</span>}
         {suite.gate_passed === false && suite.status === "succeeded" && <span className="tag" data-s="fail">under {suite.threshold} %</span>}
       </span>
       <span className="t2 num">{isLive(suite) ? `${suite.completed_runs} of ${suite.total_runs} runs` : `${suite.passed_runs} of ${suite.completed_runs} passed`} · {usd(suite.total_cost_micros)}</span>
-      {isLive(suite) && <span className="progress" role="progressbar" aria-label="Runs that have ended" aria-valuenow={Math.round(share)} aria-valuemin={0} aria-valuemax={100}><i style={{ width: `${share}%` }} /></span>}
+      {isLive(suite) && <span className="progress" data-s={suite.waiting_runs > 0 ? "wait" : undefined} role="progressbar" aria-label="Runs that have ended" aria-valuenow={Math.round(share)} aria-valuemin={0} aria-valuemax={100}><i style={{ width: `${share}%` }} /></span>}
       {suite.waiting_reason && <span className="t3">waits: {suite.waiting_reason}</span>}
     </button>
   );

@@ -6,7 +6,8 @@ import { duration, usd } from "../format";
 import { Json } from "../value";
 import { Diff } from "../versions/diff";
 import { whyNot } from "../versions/gate";
-import { baseOf, difference, isLive, suiteName } from "./suites";
+import { Questions, useQuestions } from "./consent";
+import { baseOf, consent, difference, isLive, suiteName } from "./suites";
 
 const MOST_RUNS = 200;
 const FILTERS = [["all", "All"], ["against", "Not passed"], ["worse", "Worse than beside"]];
@@ -14,13 +15,13 @@ const FILTERS = [["all", "All"], ["against", "Not passed"], ["worse", "Worse tha
 /** One suite: its numbers beside those of another one, and every run with both outputs. */
 export function Runs({ suite, suites, isAgent, project, csrf, skillpack, canWrite, onChanged, onError }) {
   const [chosen, setChosen] = useState(null), [runs, setRuns] = useState([]), [filter, setFilter] = useState("all"), [compared, setCompared] = useState(null);
-  const base = chosen === "" ? null : suites.find((one) => one.id === chosen) ?? baseOf(suites, suite), session = { project, csrf };
+  const base = chosen === "" ? null : suites.find((one) => one.id === chosen) ?? baseOf(suites, suite), session = { project, csrf }, questions = useQuestions({ suite, project });
   useEffect(() => setChosen(null), [suite.id]);
   useEffect(() => {
     let isGone = false;
     ask("GET", `/v1/evals/${suite.id}/cases?limit=${MOST_RUNS}${base ? `&base=${base.id}` : ""}`, session).then((found) => isGone || setRuns(found), (error) => isGone || onError(error.detail));
     return () => { isGone = true; };
-  }, [suite.id, suite.completed_runs, suite.status, base?.id, project]);
+  }, [suite.id, suite.completed_runs, suite.waiting_runs, suite.status, base?.id, project]);
   useEffect(() => {
     setCompared(null);
     if (!base || suite.status !== "succeeded") return undefined;
@@ -33,7 +34,7 @@ export function Runs({ suite, suites, isAgent, project, csrf, skillpack, canWrit
   return (
     <section aria-label="Suite" className="col" style={{ gap: 12 }}>
       <div className="row wrap">
-        <h2>{suiteName(suite, isAgent)}</h2><span className="t3">{suite.status}{suite.repeat > 1 ? ` · each case ${suite.repeat} times` : ""}</span><span className="grow" />
+        <h2>{suiteName(suite, isAgent)}</h2>{suite.waiting_runs > 0 && isLive(suite) ? <span className="st" data-s="waiting"><b><i />{consent(suite.waiting_runs)}</b></span> : <span className="t3">{suite.status}</span>}<span className="t3">{suite.repeat > 1 ? ` · each case ${suite.repeat} times` : ""}</span><span className="grow" />
         {canWrite && isLive(suite) && <Confirm label="Cancel the suite" title="Cancel this suite?" text="Its jobs that have not ended are cancelled. What has run stays." confirm="Cancel it" kind="danger" onConfirm={() => act("cancel")} />}
         {canWrite && suite.status === "succeeded" && !suite.is_baseline && <Confirm label="Make it the baseline" title="Make this suite the baseline?" text={`Look at the outputs below first: from now on gates refuse versions of ${suite.skill_name} that are worse than this.`} confirm="I have looked: it is good" onConfirm={() => act("baseline")} />}
       </div>
@@ -45,7 +46,7 @@ export function Runs({ suite, suites, isAgent, project, csrf, skillpack, canWrit
         <span className="grow" />
         <label className="row"><span className="t2">Beside</span><select className="in" value={base?.id ?? ""} onChange={(event) => setChosen(event.target.value)}><option value="">nothing</option>{suites.filter((one) => one.id !== suite.id && one.finished_at).map((one) => <option key={one.id} value={one.id}>{suiteName(one, isAgent)}, {one.mean_score ?? "–"}{one.is_baseline ? " (baseline)" : ""}</option>)}</select></label>
       </div>
-      <ul className="runs" aria-label="Runs">{shown.map((run) => <Run key={run.number} run={run} base={base} project={project} />)}</ul>
+      <ul className="runs" aria-label="Runs">{shown.map((run) => <Run key={run.number} run={run} base={base} project={project}>{questions.has(run.job_id) && <Questions questions={questions.get(run.job_id)} project={project} csrf={csrf} canWrite={canWrite} onAnswered={onChanged} onError={onError} />}</Run>)}</ul>
       {!shown.length && <p className="t2">{runs.length ? "No run is like that." : "No run yet: the first jobs are being submitted."}</p>}
       {suite.total_runs > MOST_RUNS && <p className="t3">The first {MOST_RUNS} of {suite.total_runs} runs; the rest: <span className="mono">GET /v1/evals/{suite.id}/cases</span></p>}
     </section>
@@ -80,9 +81,17 @@ function Verdict({ compared: { regressed, base, broken_cases: broken, mended_cas
   );
 }
 
-function Run({ run, base, project }) {
-  const [isOpen, setOpen] = useState(false), state = run.passed ? "succeeded" : run.error || run.passed === false ? "failed" : "running";
-  const word = run.passed ? "Passed" : run.error ? "No result" : run.passed === false ? "Not passed" : run.status === "waiting" ? "Waiting" : "Running";
+/** `[state, word]`; a run without a job has not begun, and one whose job waits needs somebody. */
+function standing(run) {
+  if (run.passed) return ["succeeded", "Passed"];
+  if (run.error || run.status === "gone") return ["failed", "No result"];
+  if (run.passed === false) return ["failed", "Not passed"];
+  if (!run.job_id || run.status === "queued") return ["queued", "Queued"];
+  return run.status === "waiting" ? ["waiting", "Waits for consent"] : ["running", "Running"];
+}
+
+function Run({ run, base, project, children }) {
+  const [isOpen, setOpen] = useState(false), [state, word] = standing(run);
   return (
     <li>
       <button type="button" className="row" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -91,6 +100,7 @@ function Run({ run, base, project }) {
         <span className="t2 cut grow">{run.passed ? "" : state === "failed" ? whyNot(run) : ""}</span>
         <span className="num">{run.score ?? ""}{run.base && <span className="t3"> {difference(run.score, run.base.score, 0)}</span>}</span>
       </button>
+      {children}
       {isOpen && <Opened run={run} base={base} project={project} />}
     </li>
   );

@@ -54,6 +54,9 @@ export const modelName = (model) => ({ [OWN_MODEL]: "the skill's own model", rec
 /** `v3`, and for an agent the model that answered. */
 export const suiteName = (suite, isAgent) => (isAgent ? `v${suite.version} on ${modelName(suite.model)}` : `v${suite.version}`);
 
+/** `1 waits for consent`. */
+export const consent = (runs) => (runs === 1 ? "1 waits for consent" : `${runs} wait for consent`);
+
 /** `+2.5`, `−3`, or nothing where one of both is not known. */
 export function difference(now, before, digits = 1) {
   if (now == null || before == null) return "";

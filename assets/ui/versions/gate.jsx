@@ -73,6 +73,7 @@ function Suite({ suite, isRefused, project, skillpack, href }) {
       <div className="row wrap">
         <span className="strong">{suite.skill_name}</span>
         <span className="t2 num">{suite.completed_runs} of {suite.total_runs} runs · {suite.passed_runs} passed{suite.threshold === null ? "" : ` · ${suite.threshold} % have to`}</span>
+        {!isOver && suite.waiting_runs > 0 && <span className="tag" data-s="wait">{suite.waiting_runs === 1 ? "1 waits" : `${suite.waiting_runs} wait`} for consent</span>}
         {isOver && <span className="tag" data-s={suite.gate_passed ? "ok" : "fail"}>{suite.gate_passed ? "enough passed" : suite.status === "succeeded" ? "too few passed" : suite.status}</span>}
         {suite.label && <span className="tag" title="No language model answered">{suite.label}</span>}
         <span className="grow" /><Link to={href}>See its runs</Link>

@@ -2295,6 +2295,8 @@ export interface SuiteView {
   version: number | null;
   /** Why no more jobs are submitted for now; empty while they are. */
   waiting_reason: string;
+  /** Whose jobs wait for somebody's consent to a call: `GET /v1/approvals?status=pending` has the calls. */
+  waiting_runs?: number;
   /** The same as `project_id`. */
   workspace_id: string;
 }

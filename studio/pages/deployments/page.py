@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import reflex as rx
 
-from studio.components.elements import button, empty, link_button, note, table, tag, way_out
+from studio.components.elements import button, empty, link, link_button, note, table, tag, way_out
 from studio.components.live import Ago, Confirm, Pulse
+from studio.components.snippets import from_code
 from studio.components.versions import Check, Comparison, Gate
 from studio.packs import pack_choice
 from studio.pages.deployments.versions import Deployments, VersionRow
@@ -247,8 +248,15 @@ def _none_yet() -> rx.Component:
                 icon="file-code-2",
                 kind="pri",
             ),
-            rx.el.span("or, in the folder of your skills, ", class_name="t2"),
-            rx.el.span("puras deploy", class_name="mono"),
+            rx.cond(
+                Shell.can_write,
+                rx.el.span(
+                    "or drop a zip of your skills on the ",
+                    link("project's page", href="/p/" + Shell.project_slug),
+                    class_name="t2",
+                ),
+            ),
             class_name="row wrap",
         ),
+        rx.cond(Shell.can_write, from_code(Deployments.texts)),
     )

@@ -12,6 +12,7 @@ from backend.deployments import service, standing
 from backend.deployments.schemas import ListedDeployment
 from backend.skillpacks import service as skillpacks
 from studio import session
+from studio.first_calls import of_push
 from studio.packs import Pack, chosen, packs_of
 from studio.wording import size
 
@@ -64,6 +65,8 @@ class Deployments(rx.State):
     """Id of the version whose gate is shown."""
     done: str = ""
     """What the last act came to."""
+    texts: dict[str, str] = {}
+    """How the first version is made from code."""
     has_more: bool = False
     is_loaded: bool = False
     _limit: int = PAGE_ROWS
@@ -76,6 +79,8 @@ class Deployments(rx.State):
         async with session.acting(self, self.project) as act:
             self.packs = await packs_of(act)
         self.slug = chosen(self.packs, asked.get("skillpack", ""))
+        is_default = self.slug == self.packs[0].slug
+        self.texts = of_push(session.instance().settings.url, "" if is_default else self.slug)
         await self._read()
         self.base, self.head = _number(asked.get("base", "")), _number(asked.get("head", ""))
         if not (self.base and self.head):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import reflex as rx
 
@@ -33,7 +33,7 @@ from studio.components.live import (
     Value,
     Waterfall,
 )
-from studio.components.snippets import LANGUAGES, snippets
+from studio.components.snippets import snippets
 from studio.components.versions import Diff
 from studio.pages.gallery import samples
 from studio.shell import Crumb, Shell, shell
@@ -41,12 +41,14 @@ from studio.skills import SkillView
 from studio.theme import STATUS_WORDS
 from studio.wording import duration, size, usd
 
+_TABS: Final = [{"id": "one", "label": "One"}, {"id": "two", "label": "Another"}]
+
 
 class Gallery(rx.State):
     """What the components of the page remember."""
 
     moments: dict[str, str] = {}
-    tab: str = LANGUAGES[0]["id"]
+    tab: str = _TABS[0]["id"]
     span: str = "reply"
     said: str = ""
 
@@ -220,7 +222,7 @@ def _tables() -> rx.Component:
 
 def _code() -> rx.Component:
     texts = of_skill("https://studio.example.com", SkillView("resize"))
-    return rx.fragment(code("puras deploy"), snippets(rx.Var.create(texts), Gallery.tab, Gallery.pick_tab))
+    return rx.fragment(code("puras deploy"), snippets(rx.Var.create(texts)))
 
 
 def _differences() -> rx.Component:
@@ -290,7 +292,7 @@ def _panes() -> rx.Component:
         for words in ("The main pane", "Its side")
     ]
     return rx.el.div(
-        Tabs.create(items=LANGUAGES, current=Gallery.tab, label="Tabs", on_pick=Gallery.pick_tab),
+        Tabs.create(items=_TABS, current=Gallery.tab, label="Tabs", on_pick=Gallery.pick_tab),
         Split.create(*sides, name="sample", label="Width of the side", initial=260),
         class_name="pane col",
         style={"height": "180px"},

@@ -14,8 +14,10 @@ from backend.marketplace.catalogue import Wanted
 from backend.marketplace.schemas import ListingSummary
 from backend.paging import Page
 from studio import session
-from studio.components.elements import button, code, empty, framed_table, link, section, tag
+from studio.components.elements import button, empty, framed_table, link, section, tag
 from studio.components.live import Ago, Tabs
+from studio.components.snippets import from_code
+from studio.first_calls import of_listing
 from studio.forms import said
 from studio.pages.marketplace import offering
 from studio.session import Act
@@ -66,6 +68,7 @@ class Market(rx.State):
     own: list[OwnRow] = []
     earned: str = ""
     skills: list[str] = []
+    texts: dict[str, str] = {}
     problem: str = ""
     is_offering: bool = False
     has_more: bool = False
@@ -79,6 +82,7 @@ class Market(rx.State):
         asked = self.router.url.query_parameters
         self.words = asked.get("q", "").strip()[:200]
         self.tab = "own" if asked.get("tab") == "own" else "offers"
+        self.is_offering = self.tab == "own" and asked.get("new") == "1"
         await self._read()
         self.is_loaded = True
 
@@ -103,7 +107,10 @@ class Market(rx.State):
     @rx.event
     def begin(self):
         """Show the form for an offer."""
+        if self.tab != "own":
+            return self._go(tab="own", q="", new="1")
         self.is_offering, self.problem = True, ""
+        return None
 
     @rx.event
     def stop(self):
@@ -124,6 +131,9 @@ class Market(rx.State):
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
+            found_skills = await active_skills(act)
+            self.skills = [one.full_name for one in found_skills]
+            self.texts = of_listing(session.instance().settings.url, found_skills)
             if self.tab == "own":
                 page = Page(_MOST_OWN)
                 found = await catalogue.list_some(act.session, act.principal, page, Wanted(is_own=True))
@@ -151,7 +161,6 @@ class Market(rx.State):
                 )
             )
         self.own, self.earned = shown, usd(earned)
-        self.skills = [one.full_name for one in await active_skills(act)]
 
     def _go(self, **change: str) -> Any:
         asked = {"q": self.words, "tab": "" if self.tab == "offers" else self.tab, **change}
@@ -230,7 +239,11 @@ def _offers() -> rx.Component:
             "succeeds. Code, prompt and secrets stay with the project that offers it.",
             rx.cond(
                 Shell.can_manage,
-                button("Offer a skill", icon="plus", kind="pri", on_click=Market.pick_tab("own")),
+                rx.fragment(
+                    button("Offer a skill", icon="plus", kind="pri", on_click=Market.begin),
+                    from_code(Market.texts),
+                ),
+                rx.el.p("Offering needs an admin of the project.", class_name="t3"),
             ),
         ),
     )
@@ -294,13 +307,9 @@ def _none_offered() -> rx.Component:
             "Nothing yet. An offer begins as a draft that nobody else sees; publish it when it is as it should be. "
             "Offering needs an admin of the project.",
             class_name="t2",
-            style={"max_width": "62ch", "margin_bottom": "12px"},
+            style={"max_width": "62ch"},
         ),
-        code(
-            'curl "$PURAS/v1/marketplace/listings" -H "Authorization: Bearer $PURAS_API_KEY" \\\n'
-            "  -H 'Content-Type: application/json' \\\n"
-            '  -d \'{"slug": "shouter", "skill": "shout", "price_micros": 50000, "follows_active": true}\''
-        ),
+        rx.cond(Shell.can_manage & ~Market.is_offering, from_code(Market.texts)),
     )
 
 

@@ -14,9 +14,10 @@ from backend.memory import writing as memory
 from backend.memory.schemas import MOST_RESULTS, MemoryFilter, MemorySearch, MemoryView
 from backend.paging import Page
 from studio import session
+from studio.calls import curl, of_route
 from studio.components.elements import button, empty, link, tag
 from studio.components.live import Ago, Split
-from studio.components.snippets import LANGUAGES, snippets
+from studio.components.snippets import from_code
 from studio.forms import said
 from studio.pages.memory import record, writing
 from studio.pages.memory.record import Record
@@ -59,7 +60,6 @@ class Remembered(rx.State):
     mtype: str = ""
     open_id: str = ""
     texts: dict[str, str] = {}
-    language: str = "curl"
     problem: str = ""
     by_meaning: bool = False
     is_new: bool = False
@@ -100,11 +100,6 @@ class Remembered(rx.State):
     def pick_type(self, mtype: str):
         """Show one type; the empty one is all."""
         return self._go(type=mtype, id="")
-
-    @rx.event
-    def pick_language(self, language: str):
-        """Show the snippet of one language."""
-        self.language = language
 
     @rx.event
     def begin(self):
@@ -178,15 +173,13 @@ class Remembered(rx.State):
 
 def _texts(origin: str) -> dict[str, str]:
     """How code remembers and finds."""
-    return {
-        "curl": f"""\
-curl '{origin}/v1/memory' -H "Authorization: Bearer $PURAS_API_KEY" \\
-  -H 'Content-Type: application/json' \\
-  -d '{{"kind": "customer", "entity_key": "acme", "record": {{"tone": "formal"}}}}'
-curl '{origin}/v1/memory/search' -H "Authorization: Bearer $PURAS_API_KEY" \\
-  -H 'Content-Type: application/json' -d '{{"query": "Which tone does Acme want?"}}'""",
-        "python": """\
-from puras import memory  # in a skill
+    record = {"kind": "customer", "entity_key": "acme", "record": {"tone": "formal"}}
+    texts = of_route(origin, "POST", "/v1/memory", record)
+    search = curl(origin, "POST", "/v1/memory/search", {"query": "Which tone does Acme want?"})
+    return texts | {
+        "curl": f"{texts['curl']}\n{search}",
+        "skill": """\
+from puras import memory
 
 memory.put("customer", {"tone": "formal"}, entity_key="acme")
 for found in memory.search("Which tone does Acme want?"):
@@ -349,7 +342,6 @@ def _none_yet() -> rx.Component:
         "Nothing is remembered yet",
         "What one job has found out, later ones can know: skills and people write records, and find them by key, words "
         "and meaning. Nobody reaches the memory of another project.",
-        rx.el.div(_new_button(), style={"margin_bottom": "28px"}),
-        rx.el.div("Or from your code", class_name="cap", style={"margin_bottom": "6px"}),
-        snippets(Remembered.texts, Remembered.language, Remembered.pick_language, LANGUAGES[:2]),
+        _new_button(),
+        from_code(Remembered.texts),
     )

@@ -9,7 +9,6 @@ import reflex as rx
 from studio import session
 from studio.calls import of_skill, path_of
 from studio.components.elements import (
-    code,
     empty,
     framed_table,
     link,
@@ -19,8 +18,8 @@ from studio.components.elements import (
     tag,
     way_out,
 )
-from studio.components.live import Copy, SchemaForm, Tabs
-from studio.components.snippets import LANGUAGES
+from studio.components.live import Copy, SchemaForm
+from studio.components.snippets import Languages
 from studio.pages.reference.fields import FieldRow, rows_of
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
@@ -36,14 +35,12 @@ class Reference(Running, rx.State):
     takes: list[FieldRow] = []
     gives: list[FieldRow] = []
     texts: dict[str, str] = {}
-    language: str = LANGUAGES[0]["id"]
     is_trying: bool = False
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
         """Show the skill of the address; without one the first."""
-        language = self.language
         self.reset()
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
@@ -51,13 +48,7 @@ class Reference(Running, rx.State):
         found = [one for one in self.skills if one.full_name == asked] or self.skills
         if found:
             self._take(found[0])
-        self.language = language
         self.is_loaded = True
-
-    @rx.event
-    def pick_language(self, language: str):
-        """Show the call in one language."""
-        self.language = language
 
     @rx.event
     def begin(self):
@@ -225,14 +216,8 @@ def _code() -> rx.Component:
                     ),
                     class_name="pane-head",
                 ),
-                Tabs.create(
-                    items=LANGUAGES,
-                    current=Reference.language,
-                    label="Language",
-                    on_pick=Reference.pick_language,
-                ),
                 rx.el.div(
-                    code(Reference.texts[Reference.language], is_bare=True),
+                    Languages.create(texts=Reference.texts),
                     rx.el.p(
                         "The key stands in the environment as PURAS_API_KEY. ",
                         link("Make one", href="/p/" + Shell.project_slug + "/settings?tab=keys"),

@@ -9,7 +9,7 @@ import reflex as rx
 
 from studio import session
 from studio.calls import of_route
-from studio.components.snippets import LANGUAGES, snippets
+from studio.components import snippets
 from studio.shell import Shell
 from studio.skills import SkillView, active_skills
 from studio.wording import sample_inputs
@@ -19,8 +19,6 @@ class FromCode(rx.State):
     """What the section of the address can be told from code."""
 
     texts: dict[str, str] = {}
-    languages: list[dict[str, str]] = []
-    language: str = LANGUAGES[0]["id"]
 
     @rx.event
     async def load(self):
@@ -31,14 +29,6 @@ class FromCode(rx.State):
             async with session.acting(self, self.project) as act:
                 skill = next(iter(await active_skills(act)), skill)
         self.texts = _texts(section, session.instance().settings.url, skill)
-        self.languages = [one for one in LANGUAGES if one["id"] in self.texts]
-        if self.language not in self.texts:
-            self.language = LANGUAGES[0]["id"]
-
-    @rx.event
-    def pick(self, language: str):
-        """Show it in one language."""
-        self.language = language
 
 
 def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
@@ -55,7 +45,10 @@ def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
         },
     }
     if section == "secrets":
-        return of_route(origin, "PUT", "/v1/secrets", secret, tool="set_secret", arguments=secret)
+        command = ("secrets", "set", secret["name"])
+        return of_route(
+            origin, "PUT", "/v1/secrets", secret, command=command, tool="set_secret", arguments=secret
+        )
     if section not in bodies:
         return {}
     path = "/v1/api-keys" if section == "keys" else f"/v1/{section}"
@@ -65,12 +58,9 @@ def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
 def none_yet(*text: Any) -> rx.Component:
     """What the section is for, and how its first one is made from code."""
     return rx.el.div(
-        rx.el.p(*text, class_name="t2", style={"max_width": "68ch", "margin_bottom": "14px"}),
+        rx.el.p(*text, class_name="t2", style={"max_width": "68ch"}),
         rx.cond(
             Shell.can_write & (FromCode.texts.length() > 0),
-            rx.fragment(
-                rx.el.div("Or from your code", class_name="cap", style={"margin_bottom": "6px"}),
-                snippets(FromCode.texts, FromCode.language, FromCode.pick, FromCode.languages),
-            ),
+            snippets.from_code(FromCode.texts),
         ),
     )

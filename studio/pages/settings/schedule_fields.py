@@ -8,7 +8,7 @@ import reflex as rx
 
 from studio.components.elements import field, form_end, note
 from studio.pages.settings import schedule_limits
-from studio.pages.settings.schedule_form import MOST_CHARACTERS, ScheduleForm
+from studio.pages.settings.schedule_form import CATCH_UP_S, MOST_CHARACTERS, ScheduleForm
 
 _PRESETS: Final = (
     ("Every hour", "0 * * * *"),
@@ -60,6 +60,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
         ),
         _collisions(),
         schedule_limits.fields(ScheduleForm.limits, ScheduleForm.has_limits),
+        _metadata(),
         *form_end(problem, rx.cond(is_new, "Make the schedule", "Save"), on_cancel),
         on_submit=on_submit,
         key=ScheduleForm.id,
@@ -179,7 +180,23 @@ def _collisions() -> rx.Component:
             "missed",
             rx.el.select,
             *[rx.el.option(label, value=value) for value, label in _MISSED.items()],
-            default_value=ScheduleForm.missed,
+            value=ScheduleForm.missed,
+            on_change=ScheduleForm.pick_missed,
+        ),
+        rx.cond(
+            ScheduleForm.missed == "run_once",
+            field(
+                "But not later than, in seconds",
+                "catch_up_s",
+                rx.el.input,
+                hint="86400 is a day. What was missed longer ago is left out.",
+                type="number",
+                min=0,
+                step=1,
+                default_value=ScheduleForm.catch_up,
+                placeholder=str(CATCH_UP_S),
+                key="catch-up" + ScheduleForm.id,
+            ),
         ),
         field(
             "Version",
@@ -191,4 +208,24 @@ def _collisions() -> rx.Component:
             placeholder=rx.cond(ScheduleForm.is_listing, "its newest", "the active one"),
         ),
         class_name="three",
+    )
+
+
+def _metadata() -> rx.Component:
+    return rx.el.details(
+        rx.el.summary("Metadata of each job"),
+        field(
+            "Metadata, as JSON",
+            "metadata",
+            rx.el.textarea,
+            hint="Given back with each job, beside schedule_id and schedule_due_at.",
+            class_name="in code",
+            default_value=ScheduleForm.metadata,
+            rows=3,
+            spell_check=False,
+            auto_complete="off",
+            key="metadata" + ScheduleForm.rev.to_string(),
+        ),
+        open=ScheduleForm.has_metadata,
+        class_name="more-filters",
     )

@@ -17,7 +17,7 @@ from backend.marketplace import catalogue
 from backend.marketplace.catalogue import Wanted
 from backend.paging import Page
 from backend.schedules import calendar, service
-from backend.schedules.schemas import ComingAnswer
+from backend.schedules.schemas import ComingAnswer, ScheduleAsked
 from backend.schedules.tables import Schedule
 from studio import session
 from studio.forms import said
@@ -29,6 +29,7 @@ from studio.wording import sample_inputs, usd
 
 SHOWN: Final = 5
 MOST_CHARACTERS: Final = 200
+CATCH_UP_S: Final[int] = ScheduleAsked.model_fields["catch_up_s"].default
 LISTING: Final = "listing:"
 """Before the slug of a listing, where a skill could be meant."""
 _MOST_OFFERS: Final = 100
@@ -61,6 +62,10 @@ class ScheduleForm(rx.State):
     zone: str = "UTC"
     overlap: str = "skip"
     missed: str = "skip"
+    catch_up: str = str(CATCH_UP_S)
+    """Seconds after which a missed run is not made up for any more."""
+    metadata: str = "{}"
+    has_metadata: bool = False
     skills: list[str] = []
     offers: list[Offer] = []
     zones: list[str] = []
@@ -115,6 +120,11 @@ class ScheduleForm(rx.State):
         self.zone = zone[:MOST_CHARACTERS]
         self._look()
 
+    @rx.event
+    def pick_missed(self, missed: str):
+        """Ask how late is too late, where missed runs are made up for."""
+        self.missed = missed
+
     async def _begin(self) -> None:
         rev = self.rev
         self.reset()
@@ -163,8 +173,10 @@ class ScheduleForm(rx.State):
         self.limits, self.has_limits = schedule_limits.shown(found.limits), bool(found.limits)
         self.version = "" if found.version is None else str(found.version)
         self.inputs = json.dumps(found.inputs, indent=2, ensure_ascii=False)
+        self.metadata = json.dumps(found.job_metadata, indent=2, ensure_ascii=False)
+        self.has_metadata = bool(found.job_metadata)
         self.cron, self.zone = found.cron, found.time_zone
-        self.overlap, self.missed = found.overlap, found.missed
+        self.overlap, self.missed, self.catch_up = found.overlap, found.missed, str(found.catch_up_s)
 
     def _look(self) -> None:
         self.coming, self.problem = [], ""

@@ -23,7 +23,7 @@ from studio.packs import JobNames, job_names
 from studio.pages.settings import schedule_limits
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.schedule_fields import form
-from studio.pages.settings.schedule_form import LISTING, ScheduleForm, told
+from studio.pages.settings.schedule_form import CATCH_UP_S, LISTING, ScheduleForm, told
 from studio.pages.settings.schedule_runs import ScheduleRuns, runs_of
 from studio.shell import Shell
 
@@ -145,12 +145,15 @@ def _body(typed: dict[str, Any]) -> dict[str, Any]:
         "name": text(typed, "name"),
         "cron": text(typed, "cron"),
         "time_zone": text(typed, "time_zone"),
-        "inputs": _inputs(text(typed, "inputs")),
+        "inputs": _object(typed, "inputs"),
+        "metadata": _object(typed, "metadata"),
         "overlap": text(typed, "overlap"),
         "missed": text(typed, "missed"),
         "version": number(typed, "version"),
         "limits": schedule_limits.asked(typed),
     }
+    if body["missed"] == "run_once":  # the field is there then
+        body["catch_up_s"] = number(typed, "catch_up_s") or CATCH_UP_S
     price = micros(typed, "most_price")
     return body if price is None else body | {"most_price_micros": price}
 
@@ -162,11 +165,11 @@ def _subject(chosen: str) -> dict[str, str]:
     return {"skill": chosen}
 
 
-def _inputs(typed: str) -> Any:
+def _object(typed: dict[str, Any], field: str) -> Any:
     try:
-        return json.loads(typed or "{}")
+        return json.loads(text(typed, field) or "{}")
     except (ValueError, RecursionError) as error:
-        wrong = Problem("inputs", f"This is not JSON: {error}.")
+        wrong = Problem(field, f"This is not JSON: {error}.")
         raise Invalid(wrong.message, [wrong]) from None
 
 

@@ -37,7 +37,7 @@ def test_the_python_snippet_sends_what_curl_sends() -> None:
     assert argument(of_skill(ORIGIN, skill(inputs))["python"], "client.run_job", 1) == inputs
 
 
-@pytest.mark.parametrize("language", ["curl", "python", "typescript", "mcp"])
+@pytest.mark.parametrize("language", ["curl", "python", "terminal", "typescript", "mcp"])
 def test_a_skill_of_another_skillpack_is_called_with_its_whole_name(language: str) -> None:
     assert "birds/greet" in of_skill(ORIGIN, skill({}, skillpack="birds"))[language]
 
@@ -60,4 +60,11 @@ def test_a_route_is_asked_the_same_way_from_everywhere() -> None:
     assert json.loads(words[-1]) == body
     assert argument(texts["python"], "client.request", 1) == "/v1/secrets"
     assert json.loads(texts["mcp"].split("then calls\n")[1]) == {"name": "set_secret", "arguments": body}
-    assert set(of_route(ORIGIN, "POST", "/v1/webhooks", {})) == {"curl", "python"}
+    assert set(of_route(ORIGIN, "POST", "/v1/webhooks", {})) == {"curl", "python", "typescript"}
+
+
+def test_the_terminal_gets_what_curl_sends() -> None:
+    inputs = {"text": "it's $HOME"}
+    words = shlex.split(of_skill(ORIGIN, skill(inputs))["terminal"].splitlines()[-1])
+    assert words[:3] == ["puras", "run", "greet"]
+    assert json.loads(words[-1]) == inputs

@@ -1,0 +1,22 @@
+import { useState } from "react";
+import { Copy, Tabs } from "./controls";
+
+const LANGUAGES = [{ id: "curl", label: "curl" }, { id: "python", label: "Python" }, { id: "terminal", label: "Terminal" }, { id: "typescript", label: "TypeScript" }, { id: "mcp", label: "MCP" }, { id: "skill", label: "In a skill" }];
+
+let last = ""; // whoever has picked one sees it on the next page, too
+
+/** The same under what an empty page offers first. */
+export function FromCode({ texts }) {
+  return <div><div className="cap" style={{ marginBottom: 6 }}>Or from your code</div><div className="pane"><Snippets texts={texts} /></div></div>;
+}
+
+/** The same act from code, one language at a time; `texts` by language, those that have it. */
+export function Snippets({ texts }) {
+  const [picked, setPicked] = useState(last), there = LANGUAGES.filter((one) => texts[one.id]), current = texts[picked] ? picked : there[0]?.id;
+  return (
+    <>
+      <Tabs items={there} current={current} label="Language" onPick={(id) => setPicked((last = id))} />
+      <div className="copied"><div className="copy"><Copy text={texts[current] ?? ""} /></div><pre className="code bare" tabIndex={0}>{texts[current]}</pre></div>
+    </>
+  );
+}

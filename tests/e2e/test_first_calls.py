@@ -1,0 +1,161 @@
+"""What empty pages show as code does what it says, in every language, as it stands there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from rxconfig import BUN
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
+
+LANGUAGES: Final = ["curl", "Python", "Terminal", "TypeScript", "MCP"]
+SKILL: Final = """\
+entrypoint: main.py:run
+description: Greets somebody.
+network: none
+input_schema: {type: object, required: [name], properties: {name: {type: string}}}
+output_schema: {type: object, properties: {said: {type: string}}}
+"""
+GRADED: Final = "evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match}]}\n"
+CALL: Final = """
+import asyncio, json, os, sys
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+server, call = (json.loads(part.partition("\\n")[2]) for part in sys.argv[1].split("\\n\\n"))
+
+async def main():
+    key = {"Authorization": "Bearer " + os.environ["PURAS_API_KEY"]}
+    async with (
+        httpx2.AsyncClient(headers=key, timeout=70) as http,
+        Client(streamable_http_client(server["mcpServers"]["puras"]["url"], http_client=http)) as client,
+    ):
+        answer = await client.call_tool(call["name"], call["arguments"])
+    sys.exit(str(answer) if answer.is_error else 0)
+
+asyncio.run(main())
+"""
+
+
+class Begun(NamedTuple):
+    """A project with money and nothing else, and a folder of skills on somebody's machine."""
+
+    url: str
+    api: httpx.Client
+    key: str
+    folder: Path
+
+
+@pytest.fixture
+def begun(settled: Any, tmp_path: Path) -> Any:
+    made = json.loads(settled.running.operate("project", "create", "Begun", "--credit-usd", "2", "--json"))
+    greet = tmp_path / "skills" / "greet"
+    greet.mkdir(parents=True)
+    (greet / "skill.yaml").write_text(SKILL, encoding="utf-8")
+    (greet / "main.py").write_text(
+        'def run(name):\n    return {"said": f"Hello, {name}"}\n', encoding="utf-8"
+    )
+    (tmp_path / "photo.jpg").write_bytes(b"a picture")
+    key = made["api_key"]
+    with httpx.Client(
+        base_url=settled.running.url, headers={"Authorization": f"Bearer {key}"}, timeout=60
+    ) as api:
+        yield Begun(f"{settled.running.url}/p/{made['slug']}", api, key, tmp_path)
+
+
+def test_the_first_version_suite_offer_and_file_are_made_as_the_pages_say(
+    signed_in: Page, begun: Begun
+) -> None:
+    for page in ("/deployments", "", "/evals"):
+        texts = shown(signed_in, begun.url + page)
+        assert list(texts) == LANGUAGES
+    for text in texts.items():
+        ran(begun, *text)
+    versions = begun.api.get("/v1/deployments").json()
+    assert len(versions) == len(LANGUAGES)
+
+    skill, cases = (
+        begun.folder / "skills" / "greet",
+        '{"id": "ada", "inputs": {"name": "Ada"}, "expected": {"said": "Hello, Ada"}}',
+    )
+    signed_in.goto(f"{begun.url}/evals")
+    expect(signed_in.get_by_role("heading", name="greet has no graders")).to_be_visible()
+    (skill / "skill.yaml").write_text(SKILL + GRADED, encoding="utf-8")
+    (skill / "cases.jsonl").write_text(cases, encoding="utf-8")
+    ran(begun, "Terminal", texts["Terminal"])
+    texts = shown(signed_in, f"{begun.url}/evals")
+    assert list(texts) == LANGUAGES
+    for text in texts.items():
+        ran(begun, *text)
+    suites = begun.api.get("/v1/skillpacks/default/evals?skill=greet").json()
+    assert len(suites) == len(LANGUAGES)
+
+    texts = shown(signed_in, f"{begun.url}/marketplace")
+    assert list(texts) == ["curl", "Python", "TypeScript"]
+    for language, text in texts.items():  # a listing's name is the whole instance's, and stays
+        own = re.sub(r"""(slug['"]: ['"]|listings/)greet""", rf"\1greet-{language.lower()}", text)
+        ran(begun, language, own)
+    offers = begun.api.get("/v1/marketplace/listings").json()
+    assert {(one["slug"], one["status"]) for one in offers} >= {
+        (f"greet-{language.lower()}", "published") for language in texts
+    }
+
+    for folder in ("", 'it\'s a "trip"/100 %/'):
+        texts = shown(signed_in, f"{begun.url}/drive", folder=folder)
+        assert list(texts) == LANGUAGES
+        for language, text in texts.items():
+            name = "hello.txt" if language == "MCP" else "photo.jpg"
+            ran(begun, language, text)
+            path = httpx.URL("/v1/drive/files/drive/" + folder.replace("%", "%25") + name)
+            assert begun.api.delete(path).status_code == 204, language
+
+
+def shown(page: Page, address: str, **query: str) -> dict[str, str]:
+    """What the page shows in each language."""
+    page.goto(str(httpx.URL(address, params=query)) if query.get("folder") else address)
+    tabs = page.get_by_role("tablist", name="Language").get_by_role("tab")
+    expect(tabs.first).to_be_visible()
+    texts = {}
+    for tab in tabs.all():
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        texts[tab.inner_text()] = page.locator(".copied pre").inner_text()
+    return texts
+
+
+def ran(begun: Begun, language: str, text: str) -> str:
+    """What the code prints, run in the folder by somebody who has the key in the environment."""
+    script = begun.folder / "first.ts"
+    script.write_text(text, encoding="utf-8")
+    command: Mapping[str, list[str]] = {
+        "curl": ["sh", "-ec", text.replace("curl ", "curl --fail-with-body ")],
+        "Terminal": ["sh", "-ec", text],
+        "Python": [sys.executable, "-c", text],
+        "TypeScript": [str(BUN), "run", str(script)],
+        "MCP": [sys.executable, "-c", CALL, text],
+    }
+    known = os.environ | {"PURAS_API_KEY": begun.key, "HOME": str(begun.folder)}
+    known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
+    done = subprocess.run(
+        command[language],
+        cwd=begun.folder,
+        env=known,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, f"{language}:\n{text}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
