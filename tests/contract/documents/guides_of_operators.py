@@ -1,0 +1,117 @@
+"""The pages of operators: their commands, on the instance that runs and on homes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from typing import Final
+
+import psycopg
+
+from backend.embedded import postgres, valkey
+from tests.contract.documents.guides import Guide
+from tests.contract.documents.reading import Reader
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+from tests.integration.operations.instances import Up, new_up
+
+EMAIL, PASSWORD = "ada@example.org", "a long passphrase of hers"
+
+
+def _operations(reader: Reader) -> None:
+    up = reader.instance.up
+    reader.operates(up)
+    private = reader.folder / "private"
+    private.mkdir(mode=0o700)
+    reader.mine["/the/private/folder"] = str(private)
+    reader.shell(only="chmod")
+    assert private.stat().st_mode & 0o777 == 0o701
+    assert "sandbox" in reader.shell(only="doctor")
+    up.json("user", "create", EMAIL, "--password-stdin", given=f"{PASSWORD}\n")
+    archive = reader.folder / "project.tar"
+    reader.mine |= {"SLUG": reader.project, "EMAIL": EMAIL, "FILE": str(archive)}
+    reader.at_terminal(("Delete project", "y"), ("Delete the account", "y"), only="project export")
+    assert archive.stat().st_size > 1_000
+    _backup(reader)
+    with new_up() as other:
+        reader.operates(other)
+        reader.environment |= _databases(reader, other)
+        stay_up(reader, other, "DATABASE_URL=")
+
+
+def _backup(reader: Reader) -> None:
+    """FILE is the file that the first line has made; its keys come first, as the page says below."""
+    backups = reader.folder / "backups"
+    backups.mkdir()
+    with new_up() as restored:
+        keys = restored.home / "keys"
+        keys.mkdir(parents=True)
+        (keys / "secrets.key").write_bytes((reader.instance.up.home / "keys" / "secrets.key").read_bytes())
+        (keys / "secrets.key").chmod(0o600)
+        reader.mine |= {"FILE": "backups/*", "/backups": f"{backups}/", "/new/home": str(restored.home)}
+        reader.shell(only="restore --check")
+        assert (restored.home / "storage").is_dir()
+
+
+def _databases(reader: Reader, other: Up) -> dict[str, str]:
+    """A PostgreSQL and a Redis of the reader's own, which are what the page's addresses stand for."""
+    home = reader.instance.up.home
+    with psycopg.connect(postgres.address(home), autocommit=True) as connection:
+        connection.execute("create database own")
+    own = {"DATABASE_URL": postgres.address(home, "own"), "REDIS_URL": valkey.start(other.home)}
+    reader.mine |= {
+        "postgresql://puras:secret@db.example.org/puras": f"'{own['DATABASE_URL']}'",
+        "redis://cache.example.org": f"'{own['REDIS_URL']}'",
+    }
+    return own
+
+
+def _observability(reader: Reader) -> None:
+    with new_up() as other:
+        reader.operates(other)
+        stay_up(reader, other, "PURAS_METRICS_TOKEN=", metrics=401)
+        stay_up(reader, other, "OTEL_EXPORTER_OTLP_ENDPOINT=", metrics=404)
+
+
+def stay_up(reader: Reader, up: Up, only: str, *, metrics: int = 404) -> None:
+    """Run a block that starts an instance, see that it is ready, and end it."""
+    (block,) = (one for one in reader.blocks("sh") if only in one.code)
+    reader.done.append(block)
+    with (up.folder / "log").open("ab") as log:
+        up.process = subprocess.Popen(
+            ["bash", "-c", reader.typed(block)],
+            cwd=reader.folder,
+            env=reader.environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    up.wait_ready()
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{up.port}/metrics", timeout=10) as answer:
+            status = answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            status = error.code
+    assert status == metrics
+    os.kill(up.process.pid, signal.SIGTERM)
+    assert up.process.wait(40) == 0, up.log
+
+
+def _supabase(reader: Reader) -> None:
+    """Supabase is played by a server that speaks its protocol."""
+    server = SupabaseServer()
+    with server.running():
+        reader.operates(reader.instance.up)
+        reader.environment |= {"SUPABASE_URL": server.url, "SUPABASE_SERVICE_KEY": SERVICE_KEY}
+        reader.shell()
+    assert set(server.buckets) == {"puras-bundles", "puras-drive"}
+
+
+GUIDES_OF_OPERATORS: Final[dict[str, Guide]] = {
+    "operations": _operations,
+    "observability": _observability,
+    "supabase": _supabase,
+}
