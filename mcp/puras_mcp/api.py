@@ -60,13 +60,19 @@ class Api:
         form: Mapping[str, str] | None = None,
         file: bytes | None = None,
         creates: bool = False,
+        repeatable: bool = False,
     ) -> Any:
         """The JSON that a change answers with; `file` goes as the form's `bundle`.
 
-        What `creates` is made once, wherever the line breaks: it is sent again under one idempotency key.
+        What `creates` is made once, wherever the line breaks: it is sent again under one idempotency key. What is
+        `repeatable` is sent again as it is: twice is like once.
         """
         key = f"puras-mcp-{uuid.uuid4()}" if creates else None
-        return _json(await self._ask(method, path, body=body, query=query, form=form, file=file, key=key))
+        return _json(
+            await self._ask(
+                method, path, body=body, query=query, form=form, file=file, key=key, repeatable=repeatable
+            )
+        )
 
     async def put_bytes(self, path: str, content: bytes) -> Any:
         """Write bytes at a path."""
@@ -83,6 +89,7 @@ class Api:
         file: bytes | None = None,
         content: bytes | None = None,
         key: str | None = None,
+        repeatable: bool = False,
     ) -> httpx2.Response:
         if not self._key:
             raise refusal(401, {"detail": "There is no API key.", "code": "not_signed_in"})
@@ -90,7 +97,7 @@ class Api:
         if key is not None:
             headers["Idempotency-Key"] = key
         answer = await self._answered(
-            method in _REPEATABLE or key is not None,
+            repeatable or method in _REPEATABLE or key is not None,
             method=method,
             url=path,
             params={

@@ -93,7 +93,10 @@ async def activate_deployment(
 ) -> Deployment:
     """Make a version the active one: new jobs use it from now on. This is also the way back to an older version."""
     found = await api_of(call).send(
-        "POST", f"/v1/deployments/{segment(deployment_id)}/activate", query={"skillpack": skillpack}
+        "POST",
+        f"/v1/deployments/{segment(deployment_id)}/activate",
+        query={"skillpack": skillpack},
+        repeatable=True,
     )
     return Deployment(**found)
 
@@ -113,6 +116,7 @@ async def _push(call: Call, bundle: bytes, notes: str, activate: bool, skillpack
         query={"skillpack": skillpack},
         form={"notes": notes, "activate": "true" if activate else "false"},
         file=bundle,
+        creates=True,
     )
     if activate:
         await call.notify_tools_changed()
@@ -120,7 +124,7 @@ async def _push(call: Call, bundle: bytes, notes: str, activate: bool, skillpack
 
 
 async def _validate(call: Call, bundle: bytes) -> Checked:
-    checked = await api_of(call).send("POST", "/v1/deployments/validate", file=bundle)
+    checked = await api_of(call).send("POST", "/v1/deployments/validate", file=bundle, repeatable=True)
     return Checked(
         ok=checked["ok"],
         skills=_skills(checked["manifest"]),

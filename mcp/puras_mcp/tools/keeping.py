@@ -112,7 +112,9 @@ async def drive_url(
 ) -> Signed:
     """Make an address that opens one file for a while, to whoever has it. It cannot be taken back before its time."""
     name = str(PurePosixPath(path.strip("/")))
-    return Signed(**await api_of(call).send("POST", "/v1/drive/sign", body={"path": name, "ttl": ttl}))
+    return Signed(
+        **await api_of(call).send("POST", "/v1/drive/sign", body={"path": name, "ttl": ttl}, repeatable=True)
+    )
 
 
 async def get_balance(call: Call) -> Balance:
