@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Endpoint:
     """What a search costs."""
     margin_pct: int
     api_key: str = field(default="", repr=False)
+    timeout_s: float = _TIMEOUT_S
+    """For the whole answer, however slowly it comes."""
 
     @classmethod
     def of(cls, settings: Settings) -> Endpoint | None:
@@ -93,9 +96,12 @@ class Endpoint:
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         url = httpx2.URL(self.url).copy_merge_params({"q": query, "count": str(most)})
         try:
-            async with httpx2.AsyncClient(timeout=_TIMEOUT_S) as client:  # the operator's own: not vetted
+            async with (
+                asyncio.timeout(self.timeout_s),
+                httpx2.AsyncClient(timeout=self.timeout_s) as client,  # the operator's own: not vetted
+            ):
                 return await _body(client, url, headers)
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
+        except (TimeoutError, httpx2.HTTPError, httpx2.StreamError) as error:
             raise SearchFailed(
                 f"The search engine cannot be asked now ({type(error).__name__}). Try again later, or go on without it."
             ) from None

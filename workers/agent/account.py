@@ -31,6 +31,8 @@ def response_facts(step: int, reply: Reply, *, took_s: float) -> dict[str, Any]:
         "cache_hit": reply.cache_hit,
         "duration_ms": round(took_s * 1000, 3),
     }
+    if reply.cleared_tokens:  # the upstream took old results of tools out of the conversation by itself
+        facts["cleared_input_tokens"] = reply.cleared_tokens
     if reply.label:
         facts["label"] = reply.label
     blocks = list(reply.blocks)

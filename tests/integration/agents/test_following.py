@@ -19,10 +19,11 @@ from backend.events.queries import Place
 from backend.providers import catalogue
 from backend.providers.access import Access
 from backend.queue import RedisDoorbell
-from tests.doubles.messages import calls, says
+from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
 from workers.models.choice import Models
+from workers.models.patience import Patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -77,6 +78,32 @@ async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agent
     assert {(delta["job_id"], delta["step"]) for delta in deltas} == {(job_id, 1)}
     assert "".join(delta["text"] for delta in deltas) == words
     assert (types[-2:], "delta" in types[-3:]) == (["succeeded", "end"], False)
+
+
+async def test_retries_are_events_and_followers_know_that_the_reply_begins_anew(
+    agents: Agents, redis_url: str
+) -> None:
+    agents.patience = Patience(tries=4, first_wait_s=0.01)
+    words = "Owls fly at night. " * 10
+    broken = says("Never said to its end. " * 10, calls("set_output", **DONE)).but(cut_after=6)
+    whole = says(words, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700)
+    agents.upstream.script = [refuses(429, retry_after="0.2"), broken, whole]
+    async with ringing(agents, redis_url), agents.working():
+        job_id = await agents.submit()
+        found = await asyncio.wait_for(frames(agents, job_id), 20)
+        job = await agents.ended(job_id)
+    assert (job["status"], job["steps"], job["cost_micros"]) == ("succeeded", 1, 180), (
+        "the whole one alone is paid"
+    )
+    busy, cut = (data["payload"] for kind, data in found if kind == "model_retry")
+    assert (busy["step"], busy["try"], busy["of"], busy["status"]) == (1, 1, 4, 429)
+    assert 0.2 <= busy["wait_s"] < 0.3, "as long as the upstream asked for, and a little more"
+    assert (cut["try"], "broke off" in cut["reason"]) == (2, True)
+    deltas = [data for kind, data in found if kind == "delta"]
+    begun = max(place for place, delta in enumerate(deltas) if delta.get("restart"))
+    assert "".join(delta["text"] for delta in deltas[begun:]) == words
+    (reply,) = (data["payload"] for kind, data in found if kind == "model_response")
+    assert reply["cleared_input_tokens"] == 700
 
 
 async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agents: Agents) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from anthropic import AsyncAnthropic
 from backend.config import Settings
 from backend.providers import catalogue
 from backend.web.search import Endpoint
-from tests.doubles.web import Web
+from tests.doubles.web import Handler, Web, head, silent
 from tests.integration.outside.conftest import Room
 from workers.agent.search import Engine
 from workers.agent.search.claude import claude_search
@@ -32,6 +33,15 @@ RESULTS = {
         {"title": "More", "url": "https://more.example.org/", "content": None},
     ]
 }
+
+
+async def dripping(writer: asyncio.StreamWriter) -> None:
+    """A byte now and then, so that no read of it takes long."""
+    writer.write(head("Content-Type: application/json"))
+    while not writer.is_closing():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
 
 
 def endpoint(web: Web, body: Any, *, status: str = "200 OK", **over: Any) -> Endpoint:
@@ -87,6 +97,16 @@ async def test_an_engine_that_answers_wrongly_costs_nothing(
     room: Room, web: Web, body: Any, status: str, why: str
 ) -> None:
     assert why in await room.refused(tool(endpoint(web, body, status=status)), query="owls")
+
+
+@pytest.mark.parametrize("slowly", [silent, dripping])
+async def test_an_engine_that_does_not_come_to_an_end_is_given_up(
+    room: Room, web: Web, slowly: Handler
+) -> None:
+    web.does("/search", slowly)
+    engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20, timeout_s=0.3)
+    async with asyncio.timeout(5):
+        assert "cannot be asked now" in await room.refused(tool(engine), query="owls")
 
 
 async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Room, web: Web) -> None:
