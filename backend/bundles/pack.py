@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from puras import bundles
-from puras.bundles import pack_files
+from puras.bundles import pack_files, unnamed_notebooks
 
 from backend.bundles.errors import BundleUnreadable
 
-__all__ = ["pack", "pack_files"]
+__all__ = ["pack", "pack_files", "unnamed_notebooks"]
 
 
 def pack(folder: Path) -> bytes:
-    """The zip of a project's folder, without caches, environments and dot-env files.
+    """The zip of a project's folder, without caches, environments, dot-env files, and notebooks that no skill names.
 
     Raises:
         BundleUnreadable: the folder has a link that leads out of it.

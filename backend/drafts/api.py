@@ -209,6 +209,7 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
         problems=[ProblemView(**one.as_body()) for one in checked.problems],
         warnings=[ProblemView(**one.as_body()) for one in checked.warnings],
         skills=skills,
+        left_out=list(checked.left_out),
     )
 
 
@@ -224,6 +225,7 @@ async def diff_draft(
         revision=found.revision,
         files=[FileChangeAnswer.of(file) for file in found.files],
         skills=[SkillChangeAnswer.of(change) for change in found.changes],
+        left_out=list(found.left_out),
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.auth.principal import Principal, Role
 from backend.bundles.errors import BundleInvalid
 from backend.bundles.manifest import Manifest
-from backend.bundles.pack import pack_files
+from backend.bundles.pack import pack_files, unnamed_notebooks
 from backend.bundles.read import ReadBundle, read_bundle
 from backend.deployments import manifests, schema_changes
 from backend.deployments import service as deployments
@@ -36,6 +36,8 @@ class Checked(NamedTuple):
     warnings: Sequence[Problem]
     manifest: Manifest | None
     """None where there are problems."""
+    left_out: Sequence[str]
+    """Notebooks of the working copy that would be no part of the version."""
 
 
 class Pending(NamedTuple):
@@ -47,6 +49,15 @@ class Pending(NamedTuple):
     """Of the working copy, at least as old as the files."""
     files: Sequence[FileChange]
     changes: Sequence[Change]
+    left_out: Sequence[str]
+    """Notebooks of the working copy that would be no part of the version."""
+
+
+class Shipped(NamedTuple):
+    """What a version of the working copy holds."""
+
+    bundle: bytes
+    left_out: Sequence[str]
 
 
 class Seen(NamedTuple):
@@ -73,20 +84,29 @@ NOTHING_SEEN: Final = Seen()
 
 
 async def bundle_of(session: AsyncSession, principal: Principal, pack: Skillpack) -> bytes:
-    """The working copy as a zip."""
+    """The whole working copy as a zip."""
     principal.require(Role.VIEWER, "deployments:read")
     files = await reading.contents(session, principal, pack.id)
     return await asyncio.to_thread(_packed, files)
 
 
+async def shipped(session: AsyncSession, principal: Principal, pack: Skillpack) -> Shipped:
+    """The working copy as a version has it: without the notebooks that no file of their skill names."""
+    principal.require(Role.VIEWER, "deployments:read")
+    files = await reading.contents(session, principal, pack.id)
+    left_out = unnamed_notebooks(files.keys(), lambda path: files[path].data)
+    kept = {path: content for path, content in files.items() if path not in left_out}
+    return Shipped(await asyncio.to_thread(_packed, kept), sorted(left_out))
+
+
 async def check(session: AsyncSession, principal: Principal, pack: Skillpack) -> Checked:
     """Everything that is wrong with the working copy; nothing of it is executed."""
-    bundle = await bundle_of(session, principal, pack)
+    bundle, left_out = await shipped(session, principal, pack)
     try:
         read: ReadBundle = await asyncio.to_thread(read_bundle, bundle)
     except BundleInvalid as invalid:
-        return Checked(invalid.problems, invalid.warnings, None)
-    return Checked((), read.warnings, read.manifest)
+        return Checked(invalid.problems, invalid.warnings, None, left_out)
+    return Checked((), read.warnings, read.manifest, left_out)
 
 
 async def pending(
@@ -95,18 +115,19 @@ async def pending(
     """How the working copy differs from the active version; from nothing where none is active."""
     # Before the files: a change between the two makes a publish of this revision fail, and never pass.
     revision = (await reading.open_(session, principal, pack)).draft.revision
-    head = await bundle_of(session, principal, pack)
+    head, left_out = await shipped(session, principal, pack)
     if pack.active_deployment_id is None:
-        return Pending(None, revision, await asyncio.to_thread(file_changes, pack_files({}), head), ())
+        files = await asyncio.to_thread(file_changes, pack_files({}), head)
+        return Pending(None, revision, files, (), left_out)
     active = await deployments.get(session, principal, str(pack.active_deployment_id))
     base = await storage.get_bundle(active.sha256)
     files = await asyncio.to_thread(file_changes, base, head)
     checked = await check(session, principal, pack)
     if checked.manifest is None:
-        return Pending(active.version, revision, files, ())
+        return Pending(active.version, revision, files, (), left_out)
     known = await manifests.of(session, (active.id,))
     changes = schema_changes.between(known[active.id].manifest, checked.manifest)
-    return Pending(active.version, revision, files, changes)
+    return Pending(active.version, revision, files, changes, left_out)
 
 
 async def run(
@@ -158,10 +179,10 @@ async def _bundle_with(
     session: AsyncSession, principal: Principal, pack: Skillpack, other: Other, storage: Storage
 ) -> bytes:
     """The files that a run has: the working copy's or a version's, with other texts in some of them."""
-    if other == NOTHING_OTHER:
-        return await bundle_of(session, principal, pack)
+    if other.version is None and not other.files:
+        return (await shipped(session, principal, pack)).bundle
     if other.version is None:
-        files = await reading.contents(session, principal, pack.id)
+        files = reading.unpacked((await shipped(session, principal, pack)).bundle)
     else:
         base = await deployments.get(session, principal, str(other.version), skillpack=str(pack.id))
         files = await asyncio.to_thread(reading.unpacked, await storage.get_bundle(base.sha256))
@@ -196,7 +217,7 @@ async def publish(
     """
     if seen != NOTHING_SEEN:
         await _require_seen(session, principal, pack, seen)
-    bundle = await bundle_of(session, principal, pack)
+    bundle = (await shipped(session, principal, pack)).bundle
     deployment = await deployments.push(
         session,
         principal,

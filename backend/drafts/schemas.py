@@ -83,6 +83,8 @@ class CheckView(_Answer):
     warnings: list[ProblemView]
     skills: list[dict[str, Any]]
     """Of the manifest; empty while there are problems."""
+    left_out: list[str]
+    """Notebooks that would be no part of the version: no file of their skill names them."""
 
 
 class PendingView(_Answer):
@@ -95,6 +97,8 @@ class PendingView(_Answer):
     files: list[FileChangeAnswer]
     skills: list[SkillChangeAnswer]
     """Empty while there are problems."""
+    left_out: list[str]
+    """Notebooks that would be no part of the version: no file of their skill names them."""
 
 
 class MoveRequest(BaseModel):

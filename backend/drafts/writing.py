@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
+from puras.bundles import NOTEBOOK_SUFFIX
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -122,7 +123,7 @@ async def replace(
     keeps_others: bool,
     base_deployment_id: UUID | None = None,
 ) -> Draft:
-    """Put these files in; without `keeps_others` all others are deleted, and can be restored.
+    """Put these files in; without `keeps_others` all others but notebooks are deleted, and can be restored.
 
     Raises:
         DraftPathUnusable, DraftPathTaken: one of them cannot be there.
@@ -133,7 +134,7 @@ async def replace(
     there = await paths_beside(session, principal, draft.skillpack_id, "")
     if not keeps_others:
         await _delete_all(session, principal, draft)
-        there = []
+        there = [path for path in there if path.endswith(NOTEBOOK_SUFFIX)]
         draft.base_deployment_id = base_deployment_id
     known = set(there)
     for path in files:
@@ -223,8 +224,11 @@ async def _put(
 
 
 async def _delete_all(session: AsyncSession, principal: Principal, draft: Draft) -> None:
+    """All but the notebooks, which no version has and which therefore nothing takes the place of."""
     query = visible(DraftFile, principal).where(
-        col(DraftFile.skillpack_id) == draft.skillpack_id, col(DraftFile.deleted_at).is_(None)
+        col(DraftFile.skillpack_id) == draft.skillpack_id,
+        col(DraftFile.deleted_at).is_(None),
+        ~col(DraftFile.path).endswith(NOTEBOOK_SUFFIX),
     )
     for row in (await session.scalars(query)).all():
         row.deleted_at, row.updated_by, row.revision = now(), principal.label, draft.revision

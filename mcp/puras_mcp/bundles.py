@@ -20,7 +20,7 @@ _NO_SKILL = (
 
 
 def of_folder(folder: Path) -> bytes:
-    """The zip of a project's folder, without caches, environments and dot-env files.
+    """The zip of a project's folder, without caches, environments, dot-env files, and notebooks that no skill names.
 
     Raises:
         Refused: it holds no skill, too much, or a link that leads out of it.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
@@ -22,11 +23,14 @@ LEFT_OUT_FOLDERS = frozenset(
         "dist",
         "build",
         ".next",
+        ".ipynb_checkpoints",
     }
     | {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 LEFT_OUT_FILES = frozenset({".DS_Store", ".env", ".env.local"})
 LEFT_OUT_SUFFIXES = (".pyc", ".pyo", ".log")
+NOTEBOOK_SUFFIX = ".ipynb"
+SKILL_FILES = frozenset({"skill.yaml", "SKILL.md"})
 MOST_FILES = 5_000
 MOST_BYTES = 256 * 1024 * 1024
 """Both as an instance takes them, unpacked."""
@@ -42,17 +46,48 @@ class BundleError(Exception):
 
 
 def pack(folder: Path) -> bytes:
-    """The zip of a skillpack's folder, without caches, environments and dot-env files.
+    """The zip of a skillpack's folder, without caches, environments, dot-env files, and notebooks that no skill names.
 
     Raises:
         BundleError: the folder has a link that leads out of it, or holds more than an instance takes; nothing of its
             files was read then.
     """
-    root = folder.resolve()
+    found = _found(folder.resolve())
+    left_out = _unnamed(found)
     return _zipped(
-        (path.relative_to(root).as_posix(), path.read_bytes(), bool(path.stat().st_mode & _EXECUTABLE))
-        for path in sorted(_bounded(root), key=lambda path: path.relative_to(root).as_posix())
+        (name, path.read_bytes(), bool(path.stat().st_mode & _EXECUTABLE))
+        for name, path in found.items()
+        if name not in left_out
     )
+
+
+def left_out_of(folder: Path) -> list[str]:
+    """The notebooks of a skillpack's folder that `pack` leaves out.
+
+    Raises:
+        BundleError: as `pack` does.
+    """
+    return sorted(_unnamed(_found(folder.resolve())))
+
+
+def unnamed_notebooks(paths: Collection[str], read: Callable[[str], bytes]) -> set[str]:
+    """The notebooks among these files that are where skills are worked on, and no part of one.
+
+    A notebook is a skill's own where another file of the skill's folder has its name in its text.
+    """
+    folders = {path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] in SKILL_FILES}
+    unnamed: dict[str, str | None] = {
+        path: _folder_of(path, folders) for path in paths if path.endswith(NOTEBOOK_SUFFIX)
+    }
+    for folder in {one for one in unnamed.values() if one is not None}:
+        own = {path for path, its_folder in unnamed.items() if its_folder == folder}
+        for path in paths:
+            if own and not path.endswith(NOTEBOOK_SUFFIX) and _folder_of(path, {folder}) is not None:
+                named = _named(own, read(path))
+                own -= named
+                for one in named:
+                    del unnamed[one]
+    return set(unnamed)
 
 
 def pack_files(files: Mapping[str, bytes], *, executable: Collection[str] = ()) -> bytes:
@@ -96,6 +131,32 @@ def _inside(root: Path, name: str) -> Path:
             f"The bundle has the name {name!r}, which leads out of the folder. Nothing was written."
         )
     return target
+
+
+def _folder_of(path: str, folders: Collection[str]) -> str | None:
+    """The nearest of these folders in which the path is."""
+    around = [one for one in folders if not one or path.startswith(f"{one}/")]
+    return max(around, key=len, default=None)
+
+
+def _named(notebooks: Iterable[str], content: bytes) -> set[str]:
+    """Those of the notebooks whose names stand in a file."""
+    if NOTEBOOK_SUFFIX.encode() not in content:
+        return set()
+    names = {path: re.escape(path.rpartition("/")[2].encode()) for path in notebooks}
+    return {
+        path for path, name in names.items() if re.search(rb"(?<![\w.-])" + name + rb"(?![\w-])", content)
+    }
+
+
+def _unnamed(found: Mapping[str, Path]) -> set[str]:
+    return unnamed_notebooks(found.keys(), lambda name: found[name].read_bytes())
+
+
+def _found(root: Path) -> dict[str, Path]:
+    """The files of a folder by their names in the bundle, in order."""
+    named = {path.relative_to(root).as_posix(): path for path in _bounded(root)}
+    return {name: named[name] for name in sorted(named)}
 
 
 def _bounded(root: Path) -> list[Path]:

@@ -103,6 +103,7 @@ def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     card.get_by_role("button", name="Publish this skill…").click()
     dialog = page.get_by_role("dialog", name="Publish").filter(visible=True)
     expect(dialog).to_contain_text("skills/shout/main.py")
+    expect(dialog).to_contain_text("Not published: notebooks/first.ipynb")
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("Version 1 is published and active")
     dialog.get_by_role("button", name="Close").click()

@@ -41,6 +41,7 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
               {!pending && !failure && <p className="t3">Comparing with the active version…</p>}
               {isNothing && <p className="t2">Nothing differs from the active version.</p>}
               {pending && !isNothing && <Changes skills={pending.skills} files={pending.files} read={(file) => bothOf(file, { base, skillpack, version: pending.base_version, project })} />}
+              {pending?.left_out.length > 0 && <p className="t2">Not published: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is part of a version only where a file of its skill names it.</p>}
               <label className="col" style={{ gap: 4 }}><span className="strong">Notes</span><textarea className="in" rows={2} maxLength={4000} placeholder="What is new?" value={notes} onChange={(event) => setNotes(event.target.value)} /></label>
             </>
           )}

@@ -207,6 +207,8 @@ export interface CellsAsked {
 
 /** What publishing the working copy would say. */
 export interface CheckView {
+  /** Notebooks that would be no part of the version: no file of their skill names them. */
+  left_out: string[];
   problems: ProblemView[];
   /** Of the manifest; empty while there are problems. */
   skills: Record<string, unknown>[];
@@ -1489,6 +1491,8 @@ export interface PendingView {
   /** The active version; `null`: none is. */
   base_version: number | null;
   files: FileChangeAnswer[];
+  /** Notebooks that would be no part of the version: no file of their skill names them. */
+  left_out: string[];
   /** Of the working copy: what is shown here is what a publish with this `revision` publishes. */
   revision: number;
   /** Empty while there are problems. */

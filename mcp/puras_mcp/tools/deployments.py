@@ -39,7 +39,8 @@ async def push(
 
     The folder is checked as a whole first: everything that is wrong comes back at once, with file, line and what to
     write instead, and nothing is stored then. Versions never change: jobs that run go on with theirs.
-    Left out: .git, .venv, node_modules, caches, .env. Call `validate` to check without deploying.
+    Left out: .git, .venv, node_modules, caches, .env, and notebooks that no file of their skill names.
+    Call `validate` to check without deploying.
     """
     bundle = await asyncio.to_thread(lambda: bundles.of_folder(places.folder(project_dir)))
     return await _push(call, bundle, notes, activate, skillpack)

@@ -231,6 +231,8 @@ def _packed(path: str) -> bytes:
     if not folder.is_dir():
         raise UsageProblem(f"There is no folder {path!r}.")
     try:
+        for one in bundles.left_out_of(folder):
+            printing.say(f"{printing.plain(one)}: left out, since no file of its skill names this notebook")
         return bundles.pack(folder)
     except bundles.BundleError as error:
         raise UsageProblem(str(error)) from error

@@ -113,7 +113,7 @@ def _require_wanted(pending: Mapping[str, Any], skill: CellSkill, choices: Choic
         "Files over the active version",
         ("change", "file", "bytes"),
         files,
-        "" if files else "Nothing changes.",
+        " ".join(filter(None, ("" if files else "Nothing changes.", _left_out(pending)))),
     )
     changes = [
         ("breaks callers" if one["is_breaking"] else "", one["path"], one["message"])
@@ -133,6 +133,11 @@ def _require_wanted(pending: Mapping[str, Any], skill: CellSkill, choices: Choic
         raise CellRefused(
             "This breaks who calls the skill now (see above). Mend it, or publish with --breaking."
         )
+
+
+def _left_out(pending: Mapping[str, Any]) -> str:
+    notebooks = pending.get("left_out") or ()
+    return f"Not published: {', '.join(notebooks)}. No file of a skill names them." if notebooks else ""
 
 
 def _published(

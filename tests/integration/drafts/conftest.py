@@ -1,5 +1,23 @@
 """Projects with keys, as the tests of deployments have them."""
 
-from tests.integration.deployments.conftest import make_project
+from __future__ import annotations
 
-__all__ = ["make_project"]
+from typing import Any
+
+import pytest
+
+from backend.db import Database
+from backend.ledger import service as ledger
+from tests.integration.deployments.conftest import BUNDLE, make_project
+
+__all__ = ["make_project", "project"]
+
+
+@pytest.fixture
+async def project(make_project: Any, database: Database) -> Any:
+    """A project with money and the skill `double`."""
+    project = await make_project.make("Mine")
+    async with database.transaction() as session:
+        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
+    await project.pushed(BUNDLE)
+    return project

@@ -12,22 +12,11 @@ from backend.auth.keys import Limits
 from backend.bundles.pack import pack_files
 from backend.db import Database
 from backend.drafts.reading import MOST_FILE_BYTES
-from backend.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE, SKILL
 
 FILES = "/v1/drafts/files"
 MAIN = f"{FILES}/skills/double/main.py"
 YAML = f"{FILES}/skills/double/skill.yaml"
-
-
-@pytest.fixture
-async def project(make_project: Any, database: Database) -> Any:
-    """A project with money and the skill `double`."""
-    project = await make_project.make("Mine")
-    async with database.transaction() as session:
-        await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
-    await project.pushed(BUNDLE)
-    return project
 
 
 async def listed(project: Any, where: str = "/v1") -> dict[str, Any]:

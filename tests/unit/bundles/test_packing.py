@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from puras import bundles
-from puras.bundles import BundleError, pack
+from puras.bundles import BundleError, left_out_of, pack, unnamed_notebooks
 
 
 def test_a_folder_with_too_many_files_is_refused_before_any_is_read(tmp_path: Path) -> None:
@@ -32,3 +34,47 @@ def test_what_is_left_out_is_not_counted(tmp_path: Path) -> None:
         with (tmp_path / name).open("wb") as file:
             file.truncate(bundles.MOST_BYTES + 1)
     assert pack(tmp_path)
+
+
+def test_a_notebook_is_packed_only_where_its_skill_names_it(tmp_path: Path) -> None:
+    files = {
+        "notebooks/first.ipynb": "{}",
+        "skills/report/skill.yaml": "entrypoint: main.py:run\n",
+        "skills/report/main.py": "def run(): return open('templates/page.ipynb').read()\n",
+        "skills/report/templates/page.ipynb": "{}",
+        "skills/report/try.ipynb": "{}",
+        "skills/report/.ipynb_checkpoints/page.ipynb": "{}",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    packed = zipfile.ZipFile(BytesIO(pack(tmp_path))).namelist()
+    assert [name for name in packed if name.endswith(".ipynb")] == ["skills/report/templates/page.ipynb"]
+    assert left_out_of(tmp_path) == ["notebooks/first.ipynb", "skills/report/try.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_named"),
+    [
+        (b"see page.ipynb.", True),
+        (b"./templates/page.ipynb", True),
+        (b"my-page.ipynb", False),
+        (b"page.ipynb-old", False),
+        (b"page", False),
+        (b"\xff\x00 page.ipynb", True),
+    ],
+)
+def test_a_name_in_the_text_of_a_file_is_what_counts(said: bytes, is_named: bool) -> None:
+    files = {"SKILL.md": b"", "notes.md": said, "page.ipynb": b"{}"}
+    assert unnamed_notebooks(files, files.__getitem__) == (set() if is_named else {"page.ipynb"})
+
+
+def test_a_notebook_is_named_by_its_own_skill_and_by_no_other() -> None:
+    files = {
+        "skills/a/skill.yaml": b"",
+        "skills/a/page.ipynb": b"other.ipynb",
+        "skills/b/skill.yaml": b"# page.ipynb",
+        "skills/b/other.ipynb": b"",
+        "skills/b/subskills/c/skill.yaml": b"# other.ipynb",
+    }
+    assert unnamed_notebooks(files, files.__getitem__) == {"skills/a/page.ipynb"}
