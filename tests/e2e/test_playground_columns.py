@@ -195,7 +195,8 @@ def test_a_run_becomes_an_example_a_case_and_code(signed_in: Page, settled: Any,
     signed_in.get_by_role("button", name="Code…").click()
     for language, said in (
         ("curl", '"birds/tell"'),
-        ("Python", "urllib.request"),
+        ("Python", "client.run_job("),
+        ("Terminal", "puras run "),
         ("TypeScript", "await fetch"),
         ("MCP", '"submit_job"'),
     ):

@@ -1,11 +1,9 @@
 import { useRef, useState } from "react";
 import { Link } from "react-router";
 import { ask } from "../api";
-import { Copy, Tabs } from "../controls";
+import { Snippets } from "../snippets";
 import { codeOf } from "./code";
 import { DRAFT } from "./choices";
-
-const LANGUAGES = [{ id: "curl", label: "curl" }, { id: "python", label: "Python" }, { id: "typescript", label: "TypeScript" }, { id: "mcp", label: "MCP" }];
 
 /** What may be kept of the inputs and the runs: an example, a case of the evals, code that does the same. */
 export function Keep({ project, csrf, skill, skillpack, fullName, canWrite, columns, ended, inputsNow, onExample }) {
@@ -14,8 +12,9 @@ export function Keep({ project, csrf, skill, skillpack, fullName, canWrite, colu
   const titles = { example: "Save as an example", case: "Save as an eval case", code: "The same from code" };
   return (
     <>
-      {canWrite && <button type="button" className="btn quiet" onClick={() => open("example")}>Save example…</button>}
-      {canWrite && <button type="button" className="btn quiet" disabled={!done.length} title={done.length ? undefined : "A finished run becomes a case"} onClick={() => open("case")}>Save eval case…</button>}
+      <span className="cap" aria-hidden="true">{canWrite ? "Save as" : "As"}</span>
+      {canWrite && <button type="button" className="btn quiet" onClick={() => open("example")}><span className="hidden-label">Save </span>Example…</button>}
+      {canWrite && <button type="button" className="btn quiet" disabled={!done.length} title={done.length ? undefined : "A finished run becomes a case"} onClick={() => open("case")}><span className="hidden-label">Save </span>Eval case…</button>}
       <button type="button" className="btn quiet" onClick={() => open("code")}>Code…</button>
       <dialog className="dlg broad" ref={dialog} aria-label={titles[about]} onClose={() => setAbout("")} onClick={(event) => event.target === dialog.current && close()}>
         <div className="in-dlg">
@@ -75,14 +74,13 @@ function Case({ project, csrf, done, onClose }) {
 }
 
 function Code({ skill, columns, inputs, onClose }) {
-  const [language, setLanguage] = useState("curl"), [at, setAt] = useState(0), one = columns[at], isHere = one.version === DRAFT || one.prompt;
-  const text = codeOf({ origin: location.origin, skill, version: one.version === DRAFT ? "" : one.version, model: one.model, inputs })[language];
+  const [at, setAt] = useState(0), one = columns[at], isHere = one.version === DRAFT || one.prompt;
+  const texts = codeOf({ origin: location.origin, skill, version: one.version === DRAFT ? "" : one.version, model: one.model, inputs });
   return (
     <div className="col" style={{ gap: 10 }}>
       {columns.length > 1 && <label className="row"><span className="strong">Column</span><select className="in" value={at} onChange={(event) => setAt(Number(event.target.value))}>{columns.map((_, index) => <option key={index} value={index}>{index + 1}</option>)}</select></label>}
       {isHere && <div className="note" data-s="wait" role="status">This column runs what is not published. The code runs {one.version === DRAFT ? "the active version" : "the version without the edit"}.</div>}
-      <Tabs items={LANGUAGES} current={language} label="Language" onPick={setLanguage} />
-      <div className="copied"><div className="copy"><Copy text={text} /></div><pre className="code fold" tabIndex={0}>{text}</pre></div>
+      <div className="pane folded"><Snippets texts={texts} /></div>
       <p className="t3">The key is one of Settings › API keys, in <span className="mono">PURAS_API_KEY</span>.</p>
       <div className="acts"><button type="button" className="btn pri" onClick={onClose}>Done</button></div>
     </div>
