@@ -48,7 +48,7 @@ function Cell({ suite, before, isCurrent, onPick }) {
 export function Trend({ suites, isAgent }) {
   const points = suites.filter((one) => one.status === "succeeded" && (one.model ?? OWN_MODEL) === OWN_MODEL && one.mean_score !== null).slice(0, 40).reverse();
   if (points.length < 2) return null;
-  const x = (index) => 16 + (index * 568) / (points.length - 1), y = (score) => 92 - score * 0.8, said = points.map((one) => `v${one.version} ${one.mean_score}`).join(", ");
+  const x = (index) => 16 + (index * 544) / (points.length - 1), y = (score) => 92 - score * 0.8, said = points.map((one) => `v${one.version} ${one.mean_score}`).join(", ");
   return (
     <figure className="trend">
       <figcaption className="cap">Mean score of each suite{isAgent ? " on the skill's own model" : ""}, oldest first</figcaption>

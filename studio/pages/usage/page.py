@@ -75,6 +75,10 @@ class Usage(rx.State):
     reserved: str = ""
     today: str = ""
     month: str = ""
+    most: str = ""
+    """In one of the days."""
+    since: str = ""
+    """The first of them."""
     bars: list[Bar] = []
     group: str = "skill"
     rows: list[Row] = []
@@ -102,6 +106,8 @@ class Usage(rx.State):
         spent = {row.group: row.cost_micros for row in days}
         last = datetime.now(UTC).date()
         self.bars = _bars(spent, last)
+        self.since = self.bars[0].label.partition(":")[0]
+        self.most = usd(max(spent.values(), default=0))
         self.today = usd(spent.get(last.isoformat(), 0))
         this_month = last.isoformat()[:7]
         self.month = usd(sum(micros for day, micros in spent.items() if day.startswith(this_month)))
@@ -229,7 +235,7 @@ def _top_up() -> rx.Component:
 
 
 def _chart() -> rx.Component:
-    return rx.el.ol(
+    days = rx.el.ol(
         rx.foreach(
             Usage.bars,
             lambda bar: rx.el.li(
@@ -242,6 +248,15 @@ def _chart() -> rx.Component:
         class_name="bars",
         aria_label="What was spent in each of the last 30 days",
     )
+    axis = rx.el.div(
+        rx.el.span(Usage.since),
+        rx.el.span("the most in a day: ", Usage.most, class_name="grow", style={"text_align": "center"}),
+        rx.el.span("today"),
+        class_name="row cap",
+        style={"margin_top": "6px"},
+        aria_hidden="true",
+    )
+    return rx.fragment(days, axis)
 
 
 def _groups() -> rx.Component:
