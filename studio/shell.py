@@ -20,6 +20,7 @@ from backend.ledger.queries import balance
 from studio import session
 from studio.components.elements import button, link, note
 from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
+from studio.places import places
 from studio.wording import usd
 
 log = logs.get(__name__)
@@ -260,7 +261,7 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
             custom_attrs={"data-off": rx.cond(has_connection_errors, "true", "false")},
         ),
         *actions,
-        Commands.create(places=_places(), project=Shell.project_slug),
+        Commands.create(places=places(Shell.project_slug, Shell.is_operator), project=Shell.project_slug),
         rx.el.button(
             rx.color_mode_cond(light=rx.icon("moon", size=15), dark=rx.icon("sun", size=15)),
             type="button",
@@ -270,41 +271,6 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
             custom_attrs={"data-key": "t", "data-label": "Switch between light and dark"},
         ),
         class_name="bar",
-    )
-
-
-def _places() -> rx.Var[list[dict[str, str]]]:
-    """Where the palette and the keys lead."""
-    base = "/p/" + Shell.project_slug
-    anywhere = [
-        {"label": "Projects", "group": "Go to", "keys": "g h", "href": "/"},
-        {"label": "Your account", "group": "Go to", "keys": "g a", "href": "/account"},
-        {"label": "Documentation", "group": "Go to", "keys": "g m", "href": "/docs"},
-    ]
-    in_project = [
-        {"label": label, "group": "Go to", "keys": keys, "href": base + path}
-        for label, keys, path in (
-            ("Skills", "g k", ""),
-            ("Editor", "g e", "/editor"),
-            ("Notebook", "g n", "/notebook"),
-            ("Deployments", "g d", "/deployments"),
-            ("Evals", "g v", "/evals"),
-            ("Jobs", "g j", "/jobs"),
-            ("Drive", "g f", "/drive"),
-            ("Memory", "g m", "/memory"),
-            ("Marketplace", "g x", "/marketplace"),
-            ("API reference", "g r", "/api"),
-            ("Usage", "g u", "/usage"),
-            ("Settings", "g s", "/settings"),
-        )
-    ]
-    for_operators = [{"label": "Operator", "group": "Go to", "keys": "g o", "href": "/operator"}]
-    nowhere: list[dict[str, str]] = []
-    places = rx.cond(
-        Shell.project_slug != "", rx.Var.create([*in_project, *anywhere]), rx.Var.create(anywhere)
-    ).to(list[dict[str, str]])
-    return places + rx.cond(Shell.is_operator, rx.Var.create(for_operators), rx.Var.create(nowhere)).to(
-        list[dict[str, str]]
     )
 
 

@@ -49,8 +49,8 @@ export function Commands({ places, project }) {
   }, [places, project]);
   const [isOpen, setIsOpen] = useState(false);
   const look = async () => {
-    const [skills, jobs, slugs] = await Promise.all([ask("GET", "/v1/skills", { project }).catch(() => []), ask("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
-    setFound([...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${job.id.slice(0, 8)}`, hint: job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
+    const [projects, skills, jobs, slugs] = await Promise.all([ask("GET", "/v1/projects", {}).catch(() => []), ask("GET", "/v1/skills", { project }).catch(() => []), ask("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
+    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${job.id.slice(0, 8)}`, hint: job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
   };
   useEffect(() => { if (isOpen && project) look(); }, [isOpen, project]); // the project may become known while it is open
   return (

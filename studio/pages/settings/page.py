@@ -19,25 +19,25 @@ from studio.pages.settings import (
     webhooks,
 )
 from studio.pages.settings.from_code import FromCode
+from studio.places import SETTINGS
 from studio.shell import Crumb, Shell, shell
 
 
 class _Section(NamedTuple):
-    label: str
     load: Any
     pane: Any
 
 
 _SECTIONS: Final = {
-    "general": _Section("General", general.General.load, general.pane),
-    "members": _Section("Members", members.Members.load, members.pane),
-    "keys": _Section("API keys", keys.Keys.load, keys.pane),
-    "secrets": _Section("Secrets", secrets.Secrets.load, secrets.pane),
-    "providers": _Section("Model providers", providers.Providers.load, providers.pane),
-    "webhooks": _Section("Webhooks", webhooks.Webhooks.load, webhooks.pane),
-    "schedules": _Section("Schedules", schedules.Schedules.load, schedules.pane),
-    "limits": _Section("Limits and usage", limits.Limits.load, limits.pane),
-    "audit": _Section("Audit log", audit_log.AuditLog.load, audit_log.pane),
+    "general": _Section(general.General.load, general.pane),
+    "members": _Section(members.Members.load, members.pane),
+    "keys": _Section(keys.Keys.load, keys.pane),
+    "secrets": _Section(secrets.Secrets.load, secrets.pane),
+    "providers": _Section(providers.Providers.load, providers.pane),
+    "webhooks": _Section(webhooks.Webhooks.load, webhooks.pane),
+    "schedules": _Section(schedules.Schedules.load, schedules.pane),
+    "limits": _Section(limits.Limits.load, limits.pane),
+    "audit": _Section(audit_log.AuditLog.load, audit_log.pane),
 }
 _FIRST: Final = next(iter(_SECTIONS))
 
@@ -86,12 +86,12 @@ def _navigation() -> rx.Component:
     return rx.el.nav(
         *[
             link(
-                one.label,
+                label,
                 href=base + name,
                 class_name="nav",
                 custom_attrs={"aria-current": rx.cond(Settings.shown == name, "page", "false")},
             )
-            for name, one in _SECTIONS.items()
+            for name, label in SETTINGS.items()
         ],
         aria_label="Settings",
         class_name="sections",

@@ -22,7 +22,7 @@ _OVERLAPS: Final = {
     "queue": "Queue another job",
     "cancel_previous": "Cancel the previous job",
 }
-_MISSED: Final = {"skip": "Leave it out", "run_once": "Run once for all that was missed"}
+_MISSED: Final = {"skip": "Leave it out", "run_once": "Run once for all of it"}
 
 
 def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:

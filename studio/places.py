@@ -1,0 +1,59 @@
+"""Where the palette and the keys lead."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import reflex as rx
+
+SETTINGS: Final = {
+    "general": "General",
+    "members": "Members",
+    "keys": "API keys",
+    "secrets": "Secrets",
+    "providers": "Model providers",
+    "webhooks": "Webhooks",
+    "schedules": "Schedules",
+    "limits": "Limits and usage",
+    "audit": "Audit log",
+}
+"""The sections of a project's settings, and what they are called."""
+
+
+def places(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list[dict[str, str]]]:
+    """Where the palette and the keys lead."""
+    base = "/p/" + project
+    anywhere = [
+        {"label": "Projects", "group": "Go to", "keys": "g p", "href": "/"},
+        {"label": "Your account", "group": "Go to", "keys": "g a", "href": "/account"},
+        {"label": "Documentation", "group": "Go to", "keys": "g i", "href": "/docs"},
+    ]
+    in_project = [
+        {"label": label, "group": "Go to", "keys": keys, "href": base + path}
+        for label, keys, path in (
+            ("Skills", "g k", ""),
+            ("Editor", "g e", "/editor"),
+            ("Notebook", "g n", "/notebook"),
+            ("Deployments", "g d", "/deployments"),
+            ("Evals", "g v", "/evals"),
+            ("Jobs", "g j", "/jobs"),
+            ("Drive", "g f", "/drive"),
+            ("Memory", "g m", "/memory"),
+            ("Marketplace", "g x", "/marketplace"),
+            ("API reference", "g r", "/api"),
+            ("Usage", "g u", "/usage"),
+            ("Settings", "g s", "/settings"),
+        )
+    ]
+    settings = [
+        {"label": label, "group": "Settings", "keys": "", "href": base + "/settings/" + section}
+        for section, label in SETTINGS.items()
+    ]
+    for_operators = [{"label": "Operator", "group": "Go to", "keys": "g o", "href": "/operator"}]
+    nowhere: list[dict[str, str]] = []
+    found = rx.cond(
+        project != "", rx.Var.create([*in_project, *anywhere, *settings]), rx.Var.create(anywhere)
+    ).to(list[dict[str, str]])
+    return found + rx.cond(is_operator, rx.Var.create(for_operators), rx.Var.create(nowhere)).to(
+        list[dict[str, str]]
+    )
