@@ -52,10 +52,10 @@ def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.
                 auto_complete="off",
             ),
             field(
-                "Dollars for each run that succeeds",
+                "Dollars for each run",
                 "price",
                 rx.el.input,
-                hint="Beside what the run itself costs. Empty: free.",
+                hint="That succeeds, beside what it costs itself. Empty: free.",
                 input_mode="decimal",
                 placeholder="0.05",
                 auto_complete="off",
