@@ -36,11 +36,6 @@ def path_of(skill: SkillView) -> str:
     return f"/v1/skills/{quote(skill.full_name)}/run"
 
 
-def first_of(origin: str, skills: Sequence[SkillView]) -> dict[str, str]:
-    """How the first of the skills is run; where there is none, one with a name to fill in."""
-    return of_skill(origin, skills[0] if skills else SkillView(name="my-skill"))
-
-
 def of_skill(origin: str, skill: SkillView) -> dict[str, str]:
     """How a skill is run, in each language; the key comes from the environment."""
     path = path_of(skill)

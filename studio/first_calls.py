@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
-from studio.calls import curl, fetch, mcp, of_route, python, terminal
+from studio.calls import curl, fetch, mcp, of_route, of_skill, python, terminal
 from studio.skills import SkillView
 
 ANY_SKILL: Final = "any-skill"
@@ -16,6 +17,11 @@ _GREET: Final = {
     "output_schema: {type: object, properties: {greeting: {type: string}}}\n",
     "skills/greet/main.py": 'def run(name):\n    return {"greeting": f"Hello, {name}!"}\n',
 }
+
+
+def of_run(origin: str, skills: Sequence[SkillView]) -> dict[str, str]:
+    """How the first of the skills is run; where there is none, how some are published."""
+    return of_skill(origin, skills[0]) if skills else of_push(origin)
 
 
 def of_push(origin: str, slug: str = "") -> dict[str, str]:

@@ -9,10 +9,10 @@ import reflex as rx
 
 from backend.jobs.queries import JobFilter, list_jobs
 from studio import session
-from studio.calls import first_of
 from studio.components.elements import empty, link_button
 from studio.components.live import JobList, Pulse
 from studio.components.snippets import from_code
+from studio.first_calls import of_run
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
 
@@ -33,7 +33,7 @@ class Jobs(rx.State):
         async with session.acting(self, self.project) as act:
             self.has_jobs = bool(await list_jobs(act.session, act.principal, which=JobFilter(), limit=1))
             found = [] if self.has_jobs else await active_skills(act)
-        self.has_skills, self.texts = bool(found), first_of(session.instance().settings.url, found)
+        self.has_skills, self.texts = bool(found), of_run(session.instance().settings.url, found)
         self.is_loaded = True
 
     @rx.event

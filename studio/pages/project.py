@@ -6,11 +6,10 @@ import reflex as rx
 
 from backend.deployments import service as deployments
 from studio import session
-from studio.calls import of_skill
 from studio.components.elements import link, note, section, tag
 from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
-from studio.first_calls import of_push
+from studio.first_calls import of_run
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
 
@@ -47,8 +46,7 @@ class Overview(rx.State):
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
-        origin = session.instance().settings.url
-        self.texts = of_skill(origin, self.skills[0]) if self.skills else of_push(origin)
+        self.texts = of_run(session.instance().settings.url, self.skills)
 
 
 def page() -> rx.Component:

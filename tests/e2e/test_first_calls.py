@@ -78,7 +78,7 @@ def begun(settled: Any, tmp_path: Path) -> Any:
 def test_the_first_version_suite_offer_and_file_are_made_as_the_pages_say(
     signed_in: Page, begun: Begun
 ) -> None:
-    for page in ("/deployments", "", "/evals"):
+    for page in ("/deployments", "", "/jobs", "/api", "/evals"):
         texts = shown(signed_in, begun.url + page)
         assert list(texts) == LANGUAGES
     for text in texts.items():

@@ -19,7 +19,8 @@ from studio.components.elements import (
     way_out,
 )
 from studio.components.live import Copy, SchemaForm
-from studio.components.snippets import Languages
+from studio.components.snippets import Languages, from_code
+from studio.first_calls import of_push
 from studio.pages.reference.fields import FieldRow, rows_of
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
@@ -48,6 +49,8 @@ class Reference(Running, rx.State):
         found = [one for one in self.skills if one.full_name == asked] or self.skills
         if found:
             self._take(found[0])
+        else:
+            self.texts = of_push(session.instance().settings.url)
         self.is_loaded = True
 
     @rx.event
@@ -88,6 +91,7 @@ def page() -> rx.Component:
                     "No skill to call yet",
                     "Each published skill has an endpoint of its own, with the types of its inputs and of its result.",
                     link_button("Publish your first skills", href=base, icon="upload", kind="pri"),
+                    rx.cond(Shell.can_write, from_code(Reference.texts)),
                 ),
             ),
             rx.el.p("Loading…", class_name="skeleton"),

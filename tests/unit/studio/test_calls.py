@@ -8,7 +8,8 @@ import shlex
 
 import pytest
 
-from studio.calls import first_of, of_route, of_skill
+from studio.calls import of_route, of_skill
+from studio.first_calls import of_run
 from studio.skills import ExampleView, SkillView
 
 ORIGIN = "https://studio.example.org"
@@ -48,8 +49,9 @@ def test_skills_of_one_name_are_told_apart_in_lists_and_addresses() -> None:
     assert (own.play, others.play) == ("greet", "greet?skillpack=birds")
 
 
-def test_a_project_without_skills_is_shown_a_name_to_fill_in() -> None:
-    assert "my-skill" in first_of(ORIGIN, [])["curl"]
+def test_a_project_without_skills_is_shown_how_some_are_published() -> None:
+    assert shlex.split(of_run(ORIGIN, [])["terminal"].splitlines()[-1]) == ["puras", "deploy"]
+    assert "/v1/skills/greet/run" in of_run(ORIGIN, [skill({})])["curl"]
 
 
 def test_a_route_is_asked_the_same_way_from_everywhere() -> None:
