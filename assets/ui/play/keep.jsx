@@ -12,9 +12,8 @@ export function Keep({ project, csrf, skill, skillpack, fullName, canWrite, colu
   const titles = { example: "Save as an example", case: "Save as an eval case", code: "The same from code" };
   return (
     <>
-      <span className="cap" aria-hidden="true">{canWrite ? "Save as" : "As"}</span>
-      {canWrite && <button type="button" className="btn quiet" onClick={() => open("example")}><span className="hidden-label">Save </span>Example…</button>}
-      {canWrite && <button type="button" className="btn quiet" disabled={!done.length} title={done.length ? undefined : "A finished run becomes a case"} onClick={() => open("case")}><span className="hidden-label">Save </span>Eval case…</button>}
+      {canWrite && <button type="button" className="btn quiet" onClick={() => open("example")}>Save example…</button>}
+      {canWrite && <button type="button" className="btn quiet" disabled={!done.length} title={done.length ? undefined : "A finished run becomes a case"} onClick={() => open("case")}>Save eval case…</button>}
       <button type="button" className="btn quiet" onClick={() => open("code")}>Code…</button>
       <dialog className="dlg broad" ref={dialog} aria-label={titles[about]} onClose={() => setAbout("")} onClick={(event) => event.target === dialog.current && close()}>
         <div className="in-dlg">

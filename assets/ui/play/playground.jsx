@@ -77,9 +77,10 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
           <div className="seg" role="tablist" aria-label="What is shown of a run">{VIEWS.map(([id, label]) => <button key={id} type="button" role="tab" aria-selected={view === id} tabIndex={view === id ? 0 : -1} onClick={() => setView(id)} onKeyDown={(event) => turn(event, setView)}>{label}</button>)}</div>
           <button type="button" className="btn" disabled={columns.length >= MOST_COLUMNS} title={columns.length >= MOST_COLUMNS ? "Four columns are the most" : "Another column beside these"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
           {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are the same"}</span>}
-          <span className="grow" />
-          <Keep {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
-          {canWrite && <InputsInNotebook {...{ project, csrf, skill, skillpack }} inputsNow={() => inputs.current} onError={setProblem} />}
+          <div className="row keep">
+            <Keep {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
+            {canWrite && <InputsInNotebook {...{ project, csrf, skill, skillpack }} inputsNow={() => inputs.current} onError={setProblem} />}
+          </div>
         </div>
         <div className="columns" style={{ "--count": columns.length }}>
           {columns.map((one, index) => (

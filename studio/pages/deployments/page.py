@@ -18,9 +18,9 @@ REFRESH_S: Final = 3.0
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
     (rx.el.span("Compare", class_name="hidden-label"), "36px", ""),
     ("Version", "14%", ""),
-    ("What is new", "33%", ""),
+    ("What is new", "31%", ""),
     ("Published by", "14%", ""),
-    ("When", "10%", "num"),
+    ("When", "12%", "num"),
     ("Size", "9%", "num"),
     ("Eval", "6%", "num"),
     ("In flight", "7%", "num"),
