@@ -180,7 +180,7 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         Picture("drive", f"{base}/drive?folder=photos/&file=photos/lake.jpg", "lake.jpg"),
         Picture("usage", f"{base}/usage", "The month"),
         *[Picture(f"settings-{name}", f"{base}/settings/{name}", sign) for name, sign in settings.items()],
-        Picture("schedule", f"{base}/settings/schedules?listing=month-in-figures", "Make the schedule"),
+        Picture("schedule", f"{base}/settings/schedules?listing=month-in-figures", "09:00 UTC"),
         Picture("marketplace", f"{base}/marketplace", "Figures of a table"),
         Picture("listing", f"{base}/marketplace/desk", "Offered by"),
         Picture("memory", f"{base}/memory", "Acme wants it formal"),
