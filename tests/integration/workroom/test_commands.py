@@ -34,6 +34,15 @@ async def test_a_command_works_in_the_folder_with_the_skills_files_and_the_drive
     assert [kind for kind, _ in it.notes.events].count("sandbox") == 1
 
 
+async def test_what_a_command_prints_is_told_while_it_still_runs(agent: OpenAgent) -> None:
+    it = await agent()
+    task = asyncio.ensure_future(it.bash("echo one; while [ ! -e tmp/go ]; do sleep 0.02; done; echo two"))
+    await until(lambda: it.notes.text("stdout") == "one\n")
+    assert not task.done()
+    (it.room.folder / "tmp/go").touch()
+    assert await task == "exit=0\none\ntwo\n"
+
+
 async def test_files_stay_from_call_to_call_and_nothing_else_does(agent: OpenAgent) -> None:
     it = await agent()
     assert await it.bash("cd tmp; x=1; export y=2; echo kept > file; echo here > /tmp/there") == "exit=0\n"

@@ -1,0 +1,86 @@
+"""Agents of an instance whose files are in Supabase: what one calls makes files, and the caller has them pulled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.client import Client
+from benchmarks.instance import Running, instance
+from tests.doubles.messages import MessagesServer, calls, says
+from tests.factories.agents import DONE
+from tests.factories.supabase_objects import Bucket
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+from tests.integration.agents.conftest import SKILL, bundle
+from tests.integration.storage.conftest import BUCKETS
+from tests.integration.storage.jobs_on_supabase import stored
+
+CHILD = {
+    "skills/answer/skill.yaml": SKILL.encode(),
+    "skills/answer/prompt.md": b"You answer questions.",
+}
+LOOK = "cat pulled/notes/owl.md; ls drive/notes 2>&1"
+
+
+@pytest.fixture(scope="module")
+def supabase() -> Iterator[SupabaseServer]:
+    server = SupabaseServer()
+    for name in BUCKETS:
+        server.buckets[name] = Bucket()
+    with server.running():
+        yield server
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[MessagesServer]:
+    with MessagesServer(keys=["the-key"]).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running(supabase: SupabaseServer, upstream: MessagesServer) -> Iterator[Running]:
+    settings = {
+        "SUPABASE_URL": supabase.url,
+        "SUPABASE_SERVICE_KEY": SERVICE_KEY,
+        "ANTHROPIC_API_KEY": "the-key",
+        "ANTHROPIC_BASE_URL": upstream.url,
+    }
+    with instance(PURAS_WORKER_PROCESSES="1", PURAS_WORKER_JOBS="1", **settings) as running:
+        with running.client() as client:
+            client.push({**bundle(), **CHILD})
+        yield running
+
+
+@pytest.fixture
+def client(running: Running) -> Iterator[Client]:
+    with running.client() as client:
+        yield client
+
+
+def test_an_agent_pulls_what_the_agent_that_it_called_has_made(
+    client: Client, supabase: SupabaseServer, upstream: MessagesServer
+) -> None:
+    upstream.script = [
+        says(calls("run_subagent", target="answer", inputs={"topic": "owls"})),
+        says(calls("file_write", path="drive/notes/owl.md", content="seen by the child")),
+        says(calls("set_output", **DONE)),
+        says(calls("drive_pull", path="drive/notes/owl.md")),
+        says(calls("bash", command=LOOK)),
+        says(calls("file_write", path="drive/mine.md", content="of the caller")),
+        says(calls("set_output", **DONE)),
+    ]
+    job = client.run("sum", {"topic": "owls"})
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    told = [str(body["messages"][-1]["content"][0].get("content")) for body in upstream.bodies]
+    assert json.loads(told[3]) == DONE
+    assert "pulled/notes/owl.md" in told[4]
+    assert told[5].startswith("exit=")
+    assert "seen by the child" in told[5]
+    assert {name: text for name, text in stored(supabase).items() if not name.startswith("_jobs/")} == {
+        "notes/owl.md": b"seen by the child",
+        "mine.md": b"of the caller",
+    }
+    (child,) = [one for one in client.call("GET", "/v1/jobs") if one["parent_job_id"] == job["id"]]
+    assert (child["status"], child["paid_with"]) == ("succeeded", job["id"])
