@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,10 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Roo
         assert "$0.0001 are left" in await room.refused(tool(engine, 100), query="owls")
         web.says("/v1/messages", b"{}", "Content-Type: application/json", status="529 Overloaded")
         assert "The search failed" in await room.refused(tool(engine), query="owls")
+        web.does("/v1/messages", dripping)
+        async with asyncio.timeout(5):
+            refused = await room.refused(tool(replace(engine, timeout_s=0.3)), query="owls")
+        assert "did not answer in time" in refused
     assert '"url": "https://owls.example.org/"' in str(result.content)
     assert '"summary": "They hunt at night."' in str(result.content)
     [used] = result.used

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,8 @@ _SEARCH_NANOS: Final = 10_000_000  # $10 for a thousand
 _FOUND_TOKENS: Final = 60_000
 """More than one search puts before the model."""
 _MOST_TOKENS: Final = 1_024
+_TIMEOUT_S: Final = 90.0
+"""Far longer than a search and five sentences take; a run does not wait longer for either."""
 _TOOL: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
 
 
@@ -36,6 +39,7 @@ class ClaudeSearch:
     """Searches with the key, and at the price, of the run's own model."""
 
     model: MessagesModel
+    timeout_s: float = _TIMEOUT_S
 
     def worst_case_micros(self, query: str) -> int:
         """The search itself, and a prompt as long as what one search ever finds."""
@@ -48,7 +52,8 @@ class ClaudeSearch:
         """Ask it; see `Engine.find`."""
         entry = self.model.entry
         try:
-            message = await self.model.client.beta.messages.create(**_request(entry.upstream_id, query))
+            async with asyncio.timeout(self.timeout_s):
+                message = await self.model.client.beta.messages.create(**_request(entry.upstream_id, query))
         except (AnthropicError, OSError) as error:
             fault = fault_of(error, entry, is_own_key=self.model.margin.is_own_key)
             raise SearchFailed(
