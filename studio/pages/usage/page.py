@@ -98,7 +98,7 @@ class Usage(rx.State):
             wallet = await queries.balance(act.session, act.principal)
             self.balance, self.available = usd(wallet.balance_micros), usd(wallet.available_micros)
             self.reserved = usd(wallet.reserved_micros)
-            days = await _usage(act, "day")
+            days = await _usage(act, "day", first_moment(datetime.now(UTC)))
             self.rows = _rows(await _usage(act, self.group))
             self.is_operator = act.person.is_operator
             lines = await queries.entries(act.session, act.principal, limit=_LEDGER_LINES)
@@ -143,8 +143,14 @@ class Usage(rx.State):
         return rx.redirect(f"/p/{self.project}/usage?by={group}", replace=True)
 
 
-async def _usage(act: session.Act, group: str) -> Sequence[UsageRow]:
-    asked = usage.UsageAsked.of(group, None, None)
+def first_moment(of: datetime) -> datetime:
+    """When what the page adds up begins: with the first of its days, or with the month where that is earlier."""
+    midnight = of.replace(hour=0, minute=0, second=0, microsecond=0)
+    return min(midnight.replace(day=1), midnight - timedelta(days=_DAYS - 1))
+
+
+async def _usage(act: session.Act, group: str, since: datetime | None = None) -> Sequence[UsageRow]:
+    asked = usage.UsageAsked.of(group, since, None)
     return (await usage.usage(act.session, act.principal, asked, Page(MOST))).items
 
 
