@@ -67,7 +67,7 @@ def entry_of(base: Skill | None, target: str) -> str:
 def agent_of(name: str, manifest: Manifest) -> Skill | None:
     """The agent of that name, or the kernel; None: it is no such name, or its skill is not there."""
     if name == NOTEBOOK:
-        return _kernel(manifest)
+        return _KERNEL
     base_name, _, entry = name.rpartition(":")
     if entry != INLINE and not (base_name and is_text(entry)):
         return None
@@ -78,23 +78,6 @@ def agent_of(name: str, manifest: Manifest) -> Skill | None:
     return Skill(**{**kept, **_OWN, "name": name, "entrypoint": entry})
 
 
-def _kernel(manifest: Manifest) -> Skill:
-    """What a notebook runs in: nothing but Python, with the packages that all skills of the version have."""
-    shared = any(skill.requirements == _REQUIREMENTS for skill in manifest.skills)
-    return Skill(
-        name=NOTEBOOK,
-        path="",
-        entrypoint=NOTEBOOK,
-        is_agentic=False,
-        input_schema={},
-        output_schema={},
-        requirements=_REQUIREMENTS if shared else None,
-        timeout_s=MOST_KERNEL_S,
-        retries=Retries(max=0, on=()),  # what its variables held is gone: nobody is told that it goes on
-    )
-
-
-_REQUIREMENTS: Final = "requirements.txt"
 _OWN: Final = {
     "title": None,
     "description": "",
@@ -111,6 +94,17 @@ _OWN: Final = {
     "routing": None,
     "marketing": None,
 }
+_KERNEL: Final = Skill(
+    name=NOTEBOOK,
+    path="",
+    entrypoint=NOTEBOOK,
+    is_agentic=False,
+    input_schema={},
+    output_schema={},
+    timeout_s=MOST_KERNEL_S,
+    retries=Retries(max=0, on=()),  # what its variables held is gone: nobody is told that it goes on
+)
+"""What a notebook runs in: nothing but Python and the files."""
 _BARE: Final = Skill(
     name=INLINE, path="", entrypoint=INLINE, is_agentic=True, input_schema=_INPUTS, output_schema={}
 )

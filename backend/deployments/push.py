@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
+from backend.bundles.archive import Archive
 from backend.bundles.manifest import Manifest
 from backend.bundles.read import ReadBundle, read_bundle
 from backend.deployments import manifests, schema_changes
@@ -102,15 +104,28 @@ async def push_draft(
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _stored(session, bundle, "", storage)
-    pack = await skillpacks.get(session, principal, skillpack)
-    await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
-    deployment = _row(principal, pack, read, notes="", warnings=read.warnings)
-    deployment.kind = "draft"
-    session.add(deployment)
-    await session.flush()
-    facts = {"deployment_id": str(deployment.id), "sha256": read.sha256}
-    await audit.record(session, principal, "draft.stored", pack.slug, **facts)
-    return deployment
+    return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
+
+
+async def push_files(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    bundle: bytes,
+    skillpack: str,
+    storage: Storage,
+    quotas: Quotas | None = None,
+) -> Deployment:
+    """Store the bundle as a draft in which there is no skill, however wrong those are that it describes.
+
+    Raises:
+        BundleUnreadable, BundleTooLarge: it is not a zip, not a safe one, or over a limit of size.
+        QuotaReached: the skillpack has as many versions and drafts as it may.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    read = await asyncio.to_thread(_without_skills, bundle)
+    await _keep(session, read, bundle, storage)
+    return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
 
 
 async def validate(principal: Principal, bundle: bytes) -> ReadBundle:
@@ -134,9 +149,38 @@ async def _stored(session: AsyncSession, bundle: bytes, notes: str, storage: Sto
         mend = f"Give at most {MAX_NOTES:,} characters, none of them NUL."
         raise Invalid(f"The notes cannot be stored. {mend}", [Problem("notes", mend)])
     read = await asyncio.to_thread(read_bundle, bundle)
+    await _keep(session, read, bundle, storage)
+    return read
+
+
+async def _keep(session: AsyncSession, read: ReadBundle, bundle: bytes, storage: Storage) -> None:
     await session.execute(_SHARE_BUNDLE, {"key": bundle_key(read.sha256)})
     await storage.put_bundle(read.sha256, bundle)
-    return read
+
+
+def _without_skills(bundle: bytes) -> ReadBundle:
+    archive = Archive(bundle)
+    archive.verify()
+    return ReadBundle(Manifest(skills=()), (), archive, hashlib.sha256(bundle).hexdigest(), len(bundle))
+
+
+async def _draft(
+    session: AsyncSession,
+    principal: Principal,
+    read: ReadBundle,
+    *,
+    skillpack: str | None,
+    quotas: Quotas | None,
+) -> Deployment:
+    pack = await skillpacks.get(session, principal, skillpack)
+    await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
+    deployment = _row(principal, pack, read, notes="", warnings=read.warnings)
+    deployment.kind = "draft"
+    session.add(deployment)
+    await session.flush()
+    facts = {"deployment_id": str(deployment.id), "sha256": read.sha256}
+    await audit.record(session, principal, "draft.stored", pack.slug, **facts)
+    return deployment
 
 
 def _kept(principal: Principal, pack: Skillpack) -> Select[Any]:

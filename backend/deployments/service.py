@@ -21,7 +21,7 @@ from backend.deployments.errors import (
     DeploymentNotFound,
     DraftNotActivatable,
 )
-from backend.deployments.push import push, push_draft, validate
+from backend.deployments.push import push, push_draft, push_files, validate
 from backend.deployments.switching import switch
 from backend.deployments.tables import Deployment
 from backend.evals import gates
@@ -41,6 +41,7 @@ __all__ = [
     "list_",
     "push",
     "push_draft",
+    "push_files",
     "record_revealed",
     "validate",
 ]

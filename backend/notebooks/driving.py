@@ -52,7 +52,7 @@ _HOLDS: Final = """
 exists (select from jobs j where j.id = k.id and j.project_id = :project_id and j.status = 'running' and j.attempt = :attempt)
 """
 _BOOTED: Final = text(f"""
-update notebook_kernels k set boots = k.boots + 1, said = cast(:said as text), revision = k.revision + 1
+update notebook_kernels k set boots = k.boots + 1, said = coalesce(nullif(cast(:said as text), ''), k.said), revision = k.revision + 1
 where k.id = :kernel_id and k.project_id = :project_id and {_HOLDS} returning k.id
 """)  # noqa: S608 - the one interpolated value is a constant
 _BEGUN: Final = text(f"""
@@ -89,7 +89,7 @@ async def wanted(database: Database, held: Held) -> Wanted:
 
 
 async def booted(database: Database, held: Held, said: str) -> None:
-    """A Python process has begun in it; `said` is why, unless it is the first."""
+    """A Python process has begun in it; `said` is why, and nothing for the first, so that what was said before stays."""
     await _write(database, held, _BOOTED, said=said)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from puras.bundles import SKILL_FILES
 from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -16,6 +17,8 @@ from backend.auth.principal import Principal, Role, visible
 from backend.bundles.adhoc import NOTEBOOK
 from backend.deployments import service as deployments
 from backend.drafts import publishing
+from backend.drafts.reading import paths_beside
+from backend.errors import Problem
 from backend.jobs import cancel
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec, submit
@@ -30,6 +33,7 @@ from backend.storage import Storage
 
 MOST_WAITING: Final = 500
 """Cells of one kernel that wait for their turn."""
+MOST_SAID: Final = 2_000
 MOST_KEPT: Final = 300
 """Runs of cells that are kept of one kernel; the notebook has what they gave."""
 _LOCK: Final = 0x6B65_726E  # "kern"
@@ -62,7 +66,7 @@ async def start(
 ) -> UUID:
     """The person's kernel for the notebook: the one that lives, else a new one, with the working copy as it stands.
 
-    A working copy that is no bundle yet is no obstacle: then the kernel has none of its files.
+    A working copy with invalid skills, or none, is no obstacle: the kernel has its files all the same, and says so.
 
     Raises:
         TooManyKernels: the project has as many as it may.
@@ -77,12 +81,14 @@ async def start(
             return kernel.id
     if len(living) >= most:
         raise TooManyKernels(most, [kernel.path for kernel in living])
+    files = await _files(session, principal, pack, storage, quotas)
     spec = JobSpec(
         JobRequest(skill=NOTEBOOK, source="notebook", metadata={"notebook": path}, limits=JobLimits(timeout_s=most_s)),
         is_kernel=True,
         prices=prices,
         most_queued=most_queued,
-        **await _files(session, principal, pack, storage, quotas),
+        skillpack=str(pack.id) if files.deployment_id else None,
+        deployment_id=files.deployment_id,
     )
     await _forget_ended(session, principal, pack, path)
     submitted = await submit(session, principal, spec)
@@ -92,24 +98,45 @@ async def start(
         skillpack_id=pack.id,
         path=path,
         owner=principal.label,
+        said=files.said,
     )
     session.add(kernel)
     await session.flush()
     return kernel.id
 
 
+class _Files(NamedTuple):
+    """The working copy as the kernel has it."""
+
+    deployment_id: UUID | None
+    """None where it is empty."""
+    said: str
+    """What is wrong with it, in a sentence."""
+
+
 async def _files(
     session: AsyncSession, principal: Principal, pack: Skillpack, storage: Storage, quotas: Quotas
-) -> dict[str, Any]:
-    """The version that the kernel runs on."""
+) -> _Files:
+    names = await paths_beside(session, principal, pack.id, "")
+    if not names:
+        return _Files(None, "")
     checked = await publishing.check(session, principal, pack)
-    if checked.manifest is None:
-        return {}
+    is_described = any(name.rpartition("/")[2] in SKILL_FILES for name in names)
     bundle = await publishing.bundle_of(session, principal, pack)
-    draft = await deployments.push_draft(
+    draft = await deployments.push_files(
         session, principal, bundle=bundle, skillpack=str(pack.id), storage=storage, quotas=quotas
     )
-    return {"skillpack": str(pack.id), "deployment_id": draft.id}
+    return _Files(draft.id, _invalid(checked.problems) if is_described else "")
+
+
+def _invalid(problems: Sequence[Problem]) -> str:
+    if not problems:
+        return ""
+    first, more = problems[0], len(problems) - 1
+    place = first.path if first.line is None else f"{first.path}, line {first.line}"
+    others = f" {more} more: the editor lists them." if more else ""
+    text = f"The kernel has the files of the working copy, which is not valid. {place}: {first.message}{others}"
+    return text[:MOST_SAID]
 
 
 async def _forget_ended(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
 from backend.db import Database
+from backend.events import queries as events
 from backend.events.wakeups import WakeUps
 from backend.jobs import queries as jobs
 from backend.jobs.schemas import JobView
@@ -21,6 +22,9 @@ from backend.notebooks.tables import NotebookCell, NotebookKernel
 REREAD_S: Final = 1.0
 """A kernel is looked at again at least this often, whether Redis rings or not."""
 MOST_LISTED: Final = 200
+MOST_STARTING: Final = 1_000
+"""Events of a kernel that has not begun yet which are read for what it does."""
+MOST_LINE: Final = 300
 _OVER: Final = frozenset({"succeeded", "failed", "cancelled"})
 _ENDED_BY: Final[dict[str, EndReason]] = {"succeeded": "idle", "cancelled": "stopped", "failed": "failed"}
 _LOST: Final = frozenset({"worker_lost", "kernel_lost"})
@@ -81,13 +85,14 @@ async def _view(
     )
     rows = (await session.scalars(query.order_by(col(NotebookCell.number)))).all()
     is_over = job.status in _OVER
+    is_starting = not is_over and kernel.boots == 0
     is_busy = any(row.status in ("queued", "running") for row in rows)
     shown = [row for row in rows if row.revision > after or is_over]
     same = ("id", "project_id", "skillpack_id", "path", "owner", "boots", "said", "revision", "created_at")
     return KernelView(
         **{name: getattr(kernel, name) for name in same},
         status=_status(job, kernel, is_busy=is_busy),
-        reason=_reason(job),
+        reason=await _reason(session, job, is_starting=is_starting),
         ended_by=_ended_by(job) if is_over else None,
         cells=[_cell(row, is_over=is_over) for row in shown],
     )
@@ -101,10 +106,20 @@ def _status(job: JobView, kernel: NotebookKernel, *, is_busy: bool) -> KernelSta
     return "busy" if is_busy else "idle"
 
 
-def _reason(job: JobView) -> str:
+async def _reason(session: AsyncSession, job: JobView, *, is_starting: bool) -> str:
     if job.status == "succeeded":
         return str((job.result or {}).get("why", ""))
+    if is_starting and job.status == "running":
+        return await _installing(session, job.id)
     return job.error or job.waiting_reason or ""
+
+
+async def _installing(session: AsyncSession, job_id: UUID) -> str:
+    """What is done with the packages of its requirements.txt just now."""
+    told = [one for one in await events.read_after(session, job_id, limit=MOST_STARTING) if one.type == "environment"]
+    lines = "".join(str(one.payload.get("log", "")) for one in told).split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"It installs the packages of requirements.txt: {last[:MOST_LINE]}" if last else ""
 
 
 def _ended_by(job: JobView) -> EndReason:

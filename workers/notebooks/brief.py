@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from backend.bundles.manifest import Skill
+from backend.bundles.requirements import FILE as REQUIREMENTS
 from backend.jobs.claim import Claimed
 from backend.ledger.pricing import PriceList
 from workers.runners import Assignment
@@ -31,8 +33,10 @@ def for_kernel(
     skill: Skill,
     leaving: asyncio.Event,
 ) -> KernelAssignment:
-    """The assignment with what a kernel needs beside it."""
-    shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
+    """The assignment with what a kernel needs beside it: also the packages of the working copy's top requirements.txt."""
+    shared: dict[str, Any] = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
+    asked = assignment.bundle_dir / REQUIREMENTS
+    shared["requirements"] = asked if asked.is_file() else None
     a_second = prices.compute_micros_per_second
     paid_s = claimed.reserved_micros / a_second if a_second else math.inf
     return KernelAssignment(**shared, skill=skill, leaving=leaving, paid_s=paid_s)

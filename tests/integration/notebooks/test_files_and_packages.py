@@ -1,0 +1,95 @@
+"""What a kernel finds: the files of the working copy, valid or not, and the packages of its requirements.txt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.deployments.conftest import Project
+from tests.integration.notebooks.conftest import KERNELS, PATH, Kernel, Lab
+from tests.integration.sandbox.packages import wheel
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages in place of a registry, with the wheel `tiny-wheel` in it."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    settings = tmp_path / "uv.toml"
+    settings.write_text(f'[pip]\nno-index = true\nfind-links = ["{folder}"]\n', encoding="utf-8")
+    monkeypatch.setenv("UV_CONFIG_FILE", str(settings))
+    wheel(folder)
+    return folder
+
+
+async def put(project: Project, path: str, content: bytes) -> None:
+    await project.http.get("/v1/drafts")
+    answer = await project.http.put(f"/v1/drafts/files/{path}", content=content, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+
+
+def value_of(cell: Any) -> str:
+    assert cell["status"] == "ok", cell
+    return str(cell["outputs"][-1]["data"]["text/plain"])
+
+
+async def started(lab: Lab, project: Project) -> tuple[Any, list[str]]:
+    """A kernel when it has begun or ended, and what it said meanwhile."""
+    made = await project.http.post(KERNELS, json={"path": PATH})
+    assert made.status_code == 201, made.text
+    kernel, reasons = Kernel(project, made.json()["id"]), []
+    lab.kernels.append(kernel)
+
+    def is_over(seen: Any) -> bool:
+        reasons.append(seen["reason"])
+        return bool(seen["status"] in ("idle", "ended"))
+
+    return await kernel.until(is_over), reasons
+
+
+async def test_a_skill_that_is_not_valid_has_its_files_there_and_that_is_said(lab: Lab) -> None:
+    project = await lab.project()
+    await put(project, "skills/double/skill.yaml", b"entrypoint: main.py:gone\n")
+    kernel = await lab.kernel(project)
+    cell = await kernel.run("import sys; sys.path.append('skills/double')\nfrom main import run\nrun(2)")
+    assert value_of(cell) == "{'n': 4}"
+    said = (await kernel.look())["said"]
+    assert "not valid" in said
+    assert "skills/double/skill.yaml" in said
+
+
+async def test_files_are_there_before_there_is_any_skill_and_nothing_is_called_wrong(lab: Lab) -> None:
+    project = await lab.projects.make("Empty")
+    await lab.top_up(project)
+    await put(project, "notebooks/owls.txt", b"barn owl")
+    kernel = await lab.kernel(project)
+    assert value_of(await kernel.run("open('notebooks/owls.txt').read()")) == "'barn owl'"
+    assert (await kernel.look())["said"] == ""
+
+
+async def test_packages_are_there_beside_a_skill_that_is_not_valid_and_the_kernel_says_when_it_installs_them(
+    lab: Lab, index: Path
+) -> None:
+    project = await lab.project()
+    await put(project, "requirements.txt", b"tiny-wheel==1.0\n")
+    await put(project, "skills/double/skill.yaml", b"entrypoint: main.py:gone\n")
+    seen, reasons = await started(lab, project)
+    assert seen["status"] == "idle", seen
+    assert any("installs the packages" in one and "tiny-wheel" in one for one in reasons), set(reasons)
+    cell = await lab.kernels[-1].run("import tinywheel\ntinywheel.ANSWER")
+    assert value_of(cell) == "42"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"), [(b"no-such-owl==1.0", "no-such-owl"), (b"-e ./here", "requirements.txt line 1")]
+)
+async def test_a_package_that_cannot_be_had_is_named(lab: Lab, index: Path, line: bytes, why: str) -> None:
+    project = await lab.project()
+    await put(project, "requirements.txt", line + b"\n")
+    seen, _ = await started(lab, project)
+    assert (seen["status"], seen["ended_by"]) == ("ended", "failed")
+    assert why in seen["reason"]
