@@ -258,3 +258,27 @@ async def test_a_skill_cell_says_its_files_and_what_is_wrong_with_it(lab: Lab) -
     assert files["prompt.md"] == "Answer in one sentence.\n"
     wrong = await kernel.run("%%skill Bad Name\nx")
     assert "%%skill NAME" in str(wrong["outputs"])
+
+
+async def test_what_would_need_a_key_says_what_the_page_has_in_its_place(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    await kernel.run("%%skill word-count\n@puras.skill\ndef word_count(text: str) -> dict[str, int]:\n"
+                     "    return {'words': len(text.split())}")
+    await kernel.run("%%skill answer\nAnswer in one sentence.")
+    for code, instead in {
+        "puras.attach('0f0e')": "its page",
+        "word_count.run(text='a b')": "Try it",
+        "word_count.map([{'text': 'a'}], where='server')": "Try it",
+        "answer.run(input='a')": "Try it",
+        "answer(input='a')": "Try it",
+        "%skill_publish word-count": "the button of the card",
+        "%skill_check word-count": "card below",
+        "%puras_connect": "nothing to connect",
+        "%%skill_file word-count tools.py\nx = 1": "in the editor",
+    }.items():
+        cell = await kernel.run(code)
+        said = str(cell["outputs"])
+        assert "is for a Jupyter of your own" in said, said
+        assert "holds no key" in said
+        assert instead in said, said
+    assert (await kernel.run("word_count('a b')"))["outputs"][0]["data"]["text/plain"] == "{'words': 2}"

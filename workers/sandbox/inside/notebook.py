@@ -14,15 +14,82 @@ SKILL_TYPE: Final = "application/vnd.puras.skill+json"
 _USAGE: Final = 'Write the cell as `%%skill NAME`, with `--requires "pandas==3.1"` for packages.'
 
 
+_NO_KEY: Final = "A kernel of the studio holds no key, so that no cell can start jobs or read them. "
+_ON_THE_PAGE: Final = {
+    "skill_check": "The card below a %%skill cell says what is wrong with the skill.",
+    "skill_publish": "Publish with the button of the card below the skill's cell.",
+    "skill_eval": "Run the skill's cases on the page Evals.",
+    "skill_open": "Go to the job's page and choose Notebook there.",
+    "puras_connect": "There is nothing to connect: Try it and Publish are in the card below a %%skill cell.",
+}
+"""What there is in the place of the magics that a Jupyter of one's own has."""
+
+
 def begin(shell: Any) -> None:
     """Give a fresh kernel its names."""
     import puras
 
+    puras.attach = _attach
     shell.user_ns["puras"] = puras
     shell.extension_manager.loaded.add(
         "puras"
     )  # `%load_ext puras` of notebooks from elsewhere has nothing to do
     shell.register_magic_function(partial(_skill, shell), "cell", "skill")
+    for name, instead in _ON_THE_PAGE.items():
+        shell.register_magic_function(partial(_refuse, f"%{name}", instead), "line", name)
+    file = "Add the file in the editor, to the folder of the skill."
+    shell.register_magic_function(partial(_refuse, "%%skill_file", file), "cell", "skill_file")
+
+
+class Skill:
+    """What a `%%skill` cell leaves under the skill's name: a function is called here; jobs are the page's to start."""
+
+    def __init__(self, name: str, function: Any) -> None:
+        self.name = name
+        self._function = function
+
+    def __repr__(self) -> str:
+        return f"<skill {self.name}>"
+
+    def __call__(self, *positional: Any, **named: Any) -> Any:
+        """Call the function, as Python does."""
+        if self._function is None:
+            raise _not_here(self.name, "Try it, in the card below its cell, runs the prompt as a job.")
+        return self._function(*positional, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("run", "submit", "map", "at"):
+            here = (
+                ""
+                if self._function is None
+                else f"Call {self.name.replace('-', '_')}(…) to run it in this kernel. "
+            )
+            job = "Try it, in the card below its cell, runs it as a job of the working copy."
+            return partial(_raise, f"{self.name}.{name}", here + job)
+        return getattr(self._function, name)
+
+
+def _attach(job_id: str = "…") -> Any:
+    """Jobs are followed on their pages."""
+    raise _not_here(
+        "puras.attach", f"Look at the job on its page, /jobs/{job_id}; Notebook there opens it as a notebook."
+    )
+
+
+def _raise(what: str, instead: str, *_: Any, **__: Any) -> None:
+    raise _not_here(what, instead)
+
+
+def _refuse(what: str, instead: str, *_: Any) -> None:
+    from IPython.core.error import UsageError
+
+    raise UsageError(str(_not_here(what, instead)))
+
+
+def _not_here(what: str, instead: str) -> Exception:
+    from puras.notebook.errors import CellRefused
+
+    return CellRefused(f"{what} is for a Jupyter of your own. {_NO_KEY}{instead}")
 
 
 def _skill(shell: Any, line: str, cell: str) -> None:
@@ -41,6 +108,7 @@ def _skill(shell: Any, line: str, cell: str) -> None:
             skill = function_cell(name, cell, shell.user_ns, requires)
     except CellRefused as refusal:
         raise UsageError(said(refusal)) from None
+    shell.user_ns[skill.variable] = Skill(skill.name, skill.function)
     told = {"name": skill.name, "kind": skill.kind, "files": dict(skill.files)}
     shell.display_pub.publish({SKILL_TYPE: told, "text/plain": f"The skill {skill.name}"})
 
