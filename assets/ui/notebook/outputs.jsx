@@ -28,9 +28,10 @@ function Output({ output }) {
 function Picture({ kind, content, what }) {
   const [address, setAddress] = useState("");
   useEffect(() => {
+    if (kind === "image/svg+xml") { setAddress(`data:${kind},${encodeURIComponent(content)}`); return undefined; } // opened alone, it has no origin
     let made = "";
     try {
-      const bytes = kind === "image/svg+xml" ? content : Uint8Array.from(atob(content.replace(/\s/g, "")), (one) => one.charCodeAt(0));
+      const bytes = Uint8Array.from(atob(content.replace(/\s/g, "")), (one) => one.charCodeAt(0));
       made = URL.createObjectURL(new Blob([bytes], { type: kind }));
     } catch { /* it is no base64: the frame of the picture stays empty */ }
     setAddress(made);
@@ -39,13 +40,24 @@ function Picture({ kind, content, what }) {
   return address ? <img className="nb-picture" src={address} alt={what || "A picture"} /> : <p className="t3">This picture cannot be shown.</p>;
 }
 
+/** The classes that say which theme the page has; told anew when it changes. */
+function useTheme() {
+  const read = () => document.documentElement.className, [theme, setTheme] = useState(read);
+  useEffect(() => {
+    const watch = new MutationObserver(() => setTheme(read()));
+    watch.observe(document.documentElement, { attributeFilter: ["class"] });
+    return () => watch.disconnect();
+  }, []);
+  return theme;
+}
+
 /** HTML of a cell: in a frame without scripts, without an origin and without a way to anywhere. */
 function Html({ html }) {
-  const page = useMemo(() => {
+  const theme = useTheme(), page = useMemo(() => {
     const look = getComputedStyle(document.documentElement), of = (name) => look.getPropertyValue(name).trim();
-    const style = `body{margin:8px;font:13px/1.5 ui-sans-serif,system-ui,sans-serif;color:${of("--t1")};background:${of("--bg")}}table{border-collapse:collapse}th,td{border:1px solid ${of("--line-2")};padding:3px 8px;text-align:right}a{color:inherit}`;
+    const style = `:root{color-scheme:${look.colorScheme}}body{margin:8px;font:13px/1.5 ui-sans-serif,system-ui,sans-serif;color:${of("--t1")};background:${of("--bg")}}table{border-collapse:collapse}th,td{border:1px solid ${of("--line-2")};padding:3px 8px;text-align:right}a{color:inherit}`;
     return `<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"><style>${style}</style>${html}`;
-  }, [html]);
+  }, [html, theme]);
   const rows = (html.match(/<(tr|p|li|div|h\d|br)\b/gi) ?? []).length;
   return <iframe className="nb-html" title="HTML that the cell gave" sandbox="" referrerPolicy="no-referrer" srcDoc={page} style={{ height: Math.min(420, Math.max(56, rows * 29 + 28)) }} />;
 }

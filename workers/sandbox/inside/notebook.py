@@ -29,7 +29,7 @@ def begin(shell: Any) -> None:
     """Give a fresh kernel its names."""
     import puras
 
-    puras.attach = _attach
+    vars(puras)["attach"] = _attach
     shell.user_ns["puras"] = puras
     shell.extension_manager.loaded.add(
         "puras"
