@@ -17,6 +17,9 @@ _ROOTS: Final = ("ipykernel", "jupyter-client", "pyyaml")
 _UNUSED: Final = frozenset({"debugpy", "jedi", "parso", "pexpect", "ptyprocess"})
 """They serve editors and terminals, which no sandbox has, and are large."""
 
+_PLOTS: Final = "matplotlib.backend"
+"""Where a skill's matplotlib looks for what shows its figures in a kernel."""
+
 
 @cache
 def kernel_packages() -> tuple[Path, ...]:
@@ -47,11 +50,14 @@ def _closure(roots: tuple[str, ...]) -> Iterator[Distribution]:
 
 
 def _top_level(found: Distribution) -> Iterator[Path]:
-    """Its packages and modules, not what describes them or starts them."""
+    """Its packages and modules, not what starts them, nor what describes them, unless others find them by that."""
+    is_found = any(point.group == _PLOTS for point in found.entry_points)
     names = {file.parts[0] for file in found.files or ()}
     root = Path(str(found.locate_file("")))
     for name in sorted(names):
-        if name == ".." or name.endswith((".dist-info", ".pth")) or name == "__pycache__":
+        if name == ".." or name.endswith(".pth") or name == "__pycache__":
+            continue
+        if name.endswith(".dist-info") and not is_found:
             continue
         if (root / name).exists():
             yield root / name

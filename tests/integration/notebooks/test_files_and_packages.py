@@ -84,6 +84,15 @@ async def test_packages_are_there_beside_a_skill_that_is_not_valid_and_the_kerne
     assert value_of(cell) == "42"
 
 
+async def test_matplotlib_finds_what_shows_its_figures_in_a_kernel(lab: Lab) -> None:
+    kernel = await lab.kernel()
+    cell = await kernel.run(
+        "from importlib.metadata import entry_points\n"
+        "[(point.name, point.value) for point in entry_points(group='matplotlib.backend')]"
+    )
+    assert value_of(cell) == "[('inline', 'matplotlib_inline.backend_inline')]"
+
+
 @pytest.mark.parametrize(
     ("line", "why"), [(b"no-such-owl==1.0", "no-such-owl"), (b"-e ./here", "requirements.txt line 1")]
 )
