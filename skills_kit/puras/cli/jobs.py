@@ -8,7 +8,7 @@ from argparse import Namespace
 from typing import Any, Final
 from urllib.parse import quote
 
-from puras.cli import exits, inputs, local, printing, waterfall
+from puras.cli import approvals, exits, inputs, local, printing, waterfall
 from puras.cli.exits import UsageProblem
 from puras.cli.session import Session, command, of_a_skillpack
 from puras.client import Client, Job, JobTimeout
@@ -130,8 +130,8 @@ def _run_on(client: Client, arguments: Namespace, session: Session) -> int:
 def _to_its_end(client: Client, job: Job, arguments: Namespace, session: Session) -> int:
     try:
         if not session.as_json and sys.stderr.isatty():
-            _follow(client, job["id"])
-        job = client.wait(job["id"], timeout=arguments.timeout)
+            _follow(client, job["id"], is_local=arguments.local)
+        job = approvals.ended(client, job["id"], arguments.timeout, is_local=arguments.local)
     except JobTimeout as late:
         printing.say(f"{late} See it with: puras logs -f {job['id']}")
         session.show(late.job, lambda: None)
@@ -142,9 +142,12 @@ def _to_its_end(client: Client, job: Job, arguments: Namespace, session: Session
     return _tell_end(client, job, session)
 
 
-def _follow(client: Client, job_id: str) -> None:
+def _follow(client: Client, job_id: str, *, is_local: bool) -> None:
+    told = set[str]()
     with client.stream(job_id) as events:
         for event in events:
+            if event["type"] == "waiting":
+                told |= approvals.tell(client, job_id, told, is_local=is_local)
             if event["type"] not in _QUIET:
                 printing.say(printing.event(event))
 

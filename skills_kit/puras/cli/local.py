@@ -64,6 +64,7 @@ def _serve(arguments: Namespace, session: Session) -> int:
         told = {"api_base": client.api_base, "skills": client.request("GET", "/v1/skills")}
         names = ", ".join(skill["name"] for skill in told["skills"])
         session.show(told, lambda: printing.answer(f"Serving {names} at {client.api_base}. Ctrl-C ends it."))
+        printing.say("In another terminal, in this folder: puras run --local NAME -i INPUT=VALUE")
         sys.stdout.flush()
         _watch(client, Path(arguments.dir), content, is_watching=not arguments.no_watch)
     return exits.OK
@@ -165,6 +166,20 @@ def _client(program: str, environment: Mapping[str, str], base: str) -> Client:
         raise UsageProblem(f"No project could be made: {made.stderr.strip()}")
     key = json.loads(made.stdout)["api_key"]
     connecting.write_private(file, {**kept, home: key})
+    return Client(str(key), api_base=base)
+
+
+def running() -> Client:
+    """A client of the instance that `puras serve` or `run --local` runs here.
+
+    Raises:
+        UsageProblem: none runs at the port.
+    """
+    base = f"http://127.0.0.1:{os.environ.get('PURAS_PORT') or _FIRST_PORT}"
+    home = f"{base} {os.environ.get('PURAS_HOME', '')}"
+    key = _kept(connecting.path().with_name("local.json")).get(home)
+    if key is None or not _is_ready(base):
+        raise UsageProblem(f"No instance of `puras serve` runs at {base}. PURAS_PORT names another port.")
     return Client(str(key), api_base=base)
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from puras.cli import (
     account,
+    approvals,
     completion,
     deployments,
     drive,
@@ -60,7 +61,7 @@ def parser() -> ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"puras {_version()}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for part in (account, starting, deployments, jobs, local, drive, secrets, evals):
+    for part in (account, starting, deployments, jobs, approvals, local, drive, secrets, evals):
         part.add(commands)
     completion.add(commands, parser)
     return whole

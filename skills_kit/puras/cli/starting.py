@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -15,6 +17,8 @@ from puras.cli.session import PACK_FILE, Session, command
 
 _INSTALLED: Final = Path(puras.__file__).parent / "templates"
 _IN_A_CHECKOUT: Final = Path(puras.__file__).parents[1] / "templates"
+
+_COMMANDS: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def add(commands: Any) -> None:
@@ -58,10 +62,21 @@ def _init(arguments: Namespace, session: Session) -> int:
     def text() -> None:
         for name in planned:
             printing.answer(f"wrote {target / name}")
-        printing.say("Next: puras validate, puras deploy, puras run greet -i name=Ada")
+        for line in _next_steps(target, None if arguments.no_scaffold else source / "README.md"):
+            printing.say(line)
 
     session.show({"folder": str(target), "files": [name.as_posix() for name in planned]}, text)
     return exits.OK
+
+
+def _next_steps(target: Path, readme: Path | None) -> list[str]:
+    """What to type next: the commands of the template's own page, in the folder."""
+    into = [] if target.resolve() == Path.cwd() else [f"cd {shlex.quote(str(target))}"]
+    commands = ["puras validate", "puras deploy"]
+    if readme is not None and (found := _COMMANDS.search(readme.read_text(encoding="utf-8"))):
+        commands = found[1].splitlines()
+    without = "puras run --local does it all on an instance of its own; puras login names one that is there."
+    return ["Next:", *into, *commands, without]
 
 
 def _is_wanted(path: Path) -> bool:

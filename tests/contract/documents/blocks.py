@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[3]
 DOCS: Final = ROOT / "docs"
+TEMPLATES: Final = ROOT / "skills_kit" / "templates"
 _BLOCK: Final = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 SIGNATURE: Final = re.compile(r"\w+\(.*:.*\)(?: -> .*)?\n|\w+\(\)\n")
 """A block of a reference, which shows how something is called."""
@@ -35,9 +36,10 @@ class Block(NamedTuple):
 
 
 def pages() -> list[str]:
-    """Every page that people read: those of the documentation, and those at the top of the repository."""
+    """Every page that people read: those of the documentation, of the templates, and at the top."""
     below = [str(path.relative_to(DOCS).with_suffix("")) for path in DOCS.rglob("*.md")]
-    return sorted([*below, *(path.stem for path in ROOT.glob("*.md"))])
+    beside = [str(path.relative_to(ROOT).with_suffix("")) for path in TEMPLATES.glob("*/README.md")]
+    return sorted([*below, *beside, *(path.stem for path in ROOT.glob("*.md"))])
 
 
 def of_page(page: str) -> list[Block]:

@@ -74,6 +74,23 @@ def _command_line(reader: Reader) -> None:
     assert "Hello, Ada" in reader.at_terminal(("API key for", reader.key))
 
 
+def _template(name: str) -> Guide:
+    """What `puras init` writes, in the folder that it writes."""
+
+    def done(reader: Reader) -> None:
+        said = reader.run(["puras", "init", "--template", name, name])
+        assert f"wrote {name}/README.md" in said
+        reader.folder /= name
+        shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "photo.jpg")
+        (reader.folder / "sales.csv").write_text("month,sales\nJan,120\nFeb,180\n", encoding="utf-8")
+        reader.shell()
+
+    return done
+
+
+GUIDES |= {f"skills_kit/templates/{name}/README": _template(name) for name in ("desk", "figures", "starter")}
+
+
 @guide("sdk")
 def _python(reader: Reader) -> None:
     reader.push(packs.OF_CLIENTS)

@@ -21,8 +21,13 @@ def answer(body: dict[str, Any]) -> Answer:
     offered = {tool["name"] for tool in body.get("tools", [])}
     if "verdict" in offered:
         return says(calls("verdict", score=0.9, reason="So it is."))
-    if "refund" in offered and len(body["messages"]) == 1:
+    if "Give the money back" in json.dumps(body["system"]) and len(body["messages"]) == 1:
         return says(calls("refund", order="1042"))
+    if "urgency" in json.dumps(body.get("tools")):
+        return says(calls("set_output", team="shipping", urgency="high", answer="It comes tomorrow."))
+    if "measure" in offered:
+        told = {"keywords": ["owls"], "words": 4, "reading_minutes": 0.1}
+        return says(calls("set_output", title="Owls", summary="They hunt at night.", **told))
     if "Answer the question" in json.dumps(body["system"]):
         return says(calls("set_output", answer="Owls do."))
     return says(calls("set_output", title="Owls", summary="They hunt at night."))

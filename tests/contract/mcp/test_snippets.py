@@ -1,8 +1,9 @@
-"""What the documentation gives Cursor and VS Code to paste leads to the tools."""
+"""What the documentation gives Cursor, VS Code and Claude Code to paste leads to the tools."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import httpx2
@@ -11,26 +12,81 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp import Client
+from studio import calls
 from tests.contract.documents import blocks
 from tests.contract.mcp.conftest import SERVER, Project, call
 
 SNIPPETS = [block for block in blocks.of_page("mcp") if block.language == "json"]
+COMMANDS = [
+    block
+    for block in blocks.of_page("mcp")
+    if block.language == "sh" and block.code.startswith("claude mcp add")
+]
+assert len(COMMANDS) == 2
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: f"line {snippet.line}")
 async def test_a_snippet_that_is_pasted_reaches_the_project(project: Project, snippet: blocks.Block) -> None:
+    pasted = json.loads(_as_read(snippet.code, project))
+    server = (pasted.get("mcpServers") or pasted["servers"])["puras"]
+    assert (await _who(project, server))["project_id"] == project.id
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"line {command.line}")
+async def test_what_a_command_of_claude_code_keeps_reaches_the_project(
+    project: Project, command: blocks.Block
+) -> None:
+    """The words as its own parser takes them; `claude mcp list` connects with what it keeps, as here."""
+    words = shlex.split(_as_read(command.code, project))
+    assert words[:3] == ["claude", "mcp", "add"]
+    given, rest = _options(words[3:])
+    if given.get("--transport") == ["http"]:
+        assert rest[0] == "puras"
+        headers = dict(line.split(": ", 1) for line in given["--header"])
+        server: dict[str, Any] = {"url": rest[1], "headers": headers}
+    else:
+        assert rest[:2] == ["puras", "--"]
+        server = {"command": rest[2], "env": dict(pair.split("=", 1) for pair in given["--env"])}
+    assert (await _who(project, server))["project_id"] == project.id
+
+
+async def test_what_the_studio_shows_for_an_agent_reaches_the_project(project: Project) -> None:
+    """The configuration as Cursor reads it, which takes comments, and the call that stands below."""
+    text = _as_read(calls.mcp(project.address, "submit_job", {"skill": "tally", "inputs": {}}), project)
+    read = json.JSONDecoder().raw_decode
+    pasted, end = read(text, text.index("{"))
+    assert (await _who(project, pasted["mcpServers"]["puras"]))["project_id"] == project.id
+    asked, _ = read(text, text.index("{", end))
+    async with project.over_http() as client:
+        assert (await call(client, asked["name"], **asked["arguments"]))["id"]
+
+
+def _options(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Options with a value each, before `--`, and the other words."""
+    given: dict[str, list[str]] = {}
+    rest: list[str] = []
+    while words and words[0] != "--":
+        word, *words = words
+        if word.startswith("--"):
+            given.setdefault(word, []).append(words.pop(0))
+        else:
+            rest.append(word)
+    return given, rest + words
+
+
+def _as_read(text: str, project: Project) -> str:
+    """With the reader's own names."""
     mine = {
         "/path/to/checkout/.venv/bin/puras-mcp": str(SERVER),
+        "$PWD/.venv/bin/puras-mcp": str(SERVER),
         "http://127.0.0.1:8000": project.address,
         "${env:PURAS_API_KEY}": project.key,
         "${input:puras-key}": project.key,
+        "$PURAS_API_KEY": project.key,
     }
-    text = snippet.code
     for shown, own in mine.items():
         text = text.replace(shown, own)
-    pasted = json.loads(text)
-    server = (pasted.get("mcpServers") or pasted["servers"])["puras"]
-    assert (await _who(project, server))["project_id"] == project.id
+    return text
 
 
 async def _who(project: Project, server: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""`puras approvals`, `approve`, `deny`: the calls of agents that wait for a person."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser, Namespace
+from typing import Any, Final
+from urllib.parse import quote
+
+from puras.cli import exits, local, printing
+from puras.cli.session import Session, command
+from puras.client import Client, Job, JobTimeout
+
+_LOOK_S: Final = 2.0
+"""A person is told soon, and the instance is not asked all the time."""
+
+
+def add(commands: Any) -> None:
+    """Add the commands."""
+    listed = command(commands, "approvals", _approvals, "List the calls of agents that wait for a person.")
+    listed.add_argument("--job", metavar="JOB", help="of this job alone")
+    _of_a_local_instance(listed)
+    approve = command(commands, "approve", _approve, "Let an agent make the call that it asked about.")
+    deny = command(commands, "deny", _deny, "Have an agent go on without the call that it asked about.")
+    for one in (approve, deny):
+        one.add_argument("approval", help="its id, from `puras approvals`")
+        one.add_argument("--reason", default="", help="what the agent is told beside it")
+        _of_a_local_instance(one)
+
+
+def ended(client: Client, job_id: str, timeout: float, *, is_local: bool) -> Job:
+    """Wait for the end of a job, and say what it waits for when that is a person.
+
+    Raises:
+        JobTimeout: it has not ended in time.
+    """
+    deadline, told = time.monotonic() + timeout, set[str]()
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return client.wait(job_id, timeout=min(left, _LOOK_S), poll_interval=_LOOK_S)
+        except JobTimeout as late:
+            if late.job["status"] == "waiting":
+                told |= tell(client, job_id, told, is_local=is_local)
+            if left <= _LOOK_S:
+                raise
+
+
+def tell(client: Client, job_id: str, told: set[str], *, is_local: bool) -> set[str]:
+    """Say which calls wait, but those that were told; gives the ids of all."""
+    option = " --local" if is_local else ""
+    waiting = _pending(client, job_id)
+    for one in waiting:
+        if one["id"] not in told:
+            printing.say(f"It waits for a person: {_call(one)}")
+            printing.say(f"  puras approve{option} {one['id']}    or: puras deny{option} {one['id']}")
+    return {str(one["id"]) for one in waiting}
+
+
+def _of_a_local_instance(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--local", action="store_true", help="of the instance that `puras serve` or `run --local` runs"
+    )
+
+
+def _client(arguments: Namespace, session: Session) -> Client:
+    return local.running() if arguments.local else session.client
+
+
+def _pending(client: Client, job_id: str | None) -> list[dict[str, Any]]:
+    query = {"status": "pending", **({"job_id": job_id} if job_id else {})}
+    found: list[dict[str, Any]] = client.request("GET", "/v1/approvals", query=query)
+    return found
+
+
+def _approvals(arguments: Namespace, session: Session) -> int:
+    found = _pending(_client(arguments, session), arguments.job)
+    rows = [(one["id"], one["job_id"], one["expires_at"][:19].replace("T", " "), _call(one)) for one in found]
+    session.show(found, lambda: printing.table(("APPROVAL", "JOB", "UNTIL", "CALL"), rows))
+    return exits.OK
+
+
+def _approve(arguments: Namespace, session: Session) -> int:
+    return _decide("approve", arguments, session)
+
+
+def _deny(arguments: Namespace, session: Session) -> int:
+    return _decide("deny", arguments, session)
+
+
+def _decide(verb: str, arguments: Namespace, session: Session) -> int:
+    path = f"/v1/approvals/{quote(arguments.approval, safe='')}/{verb}"
+    made = _client(arguments, session).request("POST", path, body={"reason": arguments.reason})
+    session.show(made, lambda: printing.answer(f"{made['status']}: {_call(made)}"))
+    return exits.OK
+
+
+def _call(approval: dict[str, Any]) -> str:
+    given = json.dumps(approval["input"], ensure_ascii=False)
+    return f"{printing.plain(approval['tool'])}({printing.shortened(given, 120)})"
