@@ -40,7 +40,7 @@ NOT_RUN: Final = (
         "needs a project at Supabase, which the test of its name asks for",
     ),
     NotRun(
-        "notebooks", "pip install", "the kit is no package of a registry yet; test_kit_wheel.py installs it"
+        "notebooks", "pip install", "installs packages over the network; test_kit_wheel.py installs the kit"
     ),
     NotRun("mcp", "--transport http", "needs Claude Code; test_snippets.py does what it keeps"),
     NotRun("mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it keeps"),
