@@ -29,7 +29,7 @@ RUN = Path(__file__).with_name("blocks_run.py")
 CURL = '#!/bin/sh\nexec /usr/bin/env PATH="${PATH#*:}" curl --fail-with-body "$@"\n'
 """An answer that refuses is a failure here, where a person would see it."""
 FILE_OF_A_SKILL = re.compile(r"# (skills/[\w-]+/[\w.]+)\n")
-PATIENCE_S = 100
+PATIENCE_S = 240
 
 
 @dataclass(frozen=True)
