@@ -254,7 +254,8 @@ def test_an_instance_that_is_there_serves_a_folder_and_its_changes(place: Place,
         assert serving.stderr is not None
         assert "Serving scored, tally, weigh" in serving.stdout.readline()
         (folder / "tally" / "main.py").write_text("def run(upto, fail, wait_s): return {'total': 99}\n")
-        said = [serving.stderr.readline() for _ in range(3)]
+        said = [serving.stderr.readline() for _ in range(4)]
+        assert "puras run --local" in said[2]
         assert said[-1] == "Deployed v3\n", said
     finally:
         serving.terminate()
