@@ -8,7 +8,8 @@ import { JsonControl, Properties, startOf } from "./fields";
 export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, busy, label = "Run", onChange, onRun }) {
   const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
   useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
-  useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, schema]);
+  const written = JSON.stringify(schema); // read anew it is another object that says the same: what is typed stays
+  useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, written]);
   useEffect(() => onChange?.(inputs), [inputs]);
   const context = { project, csrf }, isBlocked = busy || (isRaw && Boolean(broken));
   const run = () => isBlocked || onRun?.(inputs);

@@ -97,6 +97,11 @@ def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     expect(card).to_contain_text("skills/shout/ of the working copy", timeout=20_000)
     card.get_by_role("button", name="Try it").click()
     card.get_by_role("textbox", name="text").fill("owls")
+    with page.expect_response(lambda answer: answer.url.endswith("/drafts/check"), timeout=30_000) as checked:
+        pass  # the page reads the working copy anew every ten seconds
+    checked.value.finished()
+    page.wait_for_timeout(300)  # nothing says that it is drawn: it is drawn as before
+    expect(card.get_by_role("textbox", name="text")).to_have_value("owls")
     card.get_by_role("button", name=re.compile("^Run")).click()
     expect(card.get_by_role("region", name="Result")).to_contain_text("OWLS", timeout=30_000)
     seen(page, "skill")

@@ -11,12 +11,15 @@ import { Value } from "../value";
 const INPUTS = "inputs.";
 
 /** Runs a skill of the working copy as it stands, and shows the run as it happens. */
-export function Try({ skill, base, project, csrf, beforeRun }) {
+export function Try(props) {
+  return props.skill ? <TrySkill key={props.skill.name} {...props} /> : <p className="pad t2">Open a file of a skill to try it here.</p>;
+}
+
+/** One skill's form and run. Another skill begins with another form; nothing that is typed into one is taken out of it. */
+function TrySkill({ skill, base, project, csrf, beforeRun }) {
   const [errors, setErrors] = useState({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState({ at: 0, inputs: {} });
-  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill?.is_agentic);
+  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic);
   useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
-  useEffect(() => { setModel(""); setErrors({}); setProblem(""); setJob(""); setExample((before) => ({ at: before.at + 1, inputs: {} })); }, [skill?.name]);
-  if (!skill) return <p className="pad t2">Open a file of a skill to try it here.</p>;
   const run = async (inputs) => {
     setErrors({});
     setProblem("");
