@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { ask } from "./api";
 import { called, namesOf } from "./names";
+import { fitting } from "./ranking";
 
 const SEQUENCE_MS = 900;
 const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -70,9 +71,7 @@ export function Commands({ places, project }) {
 function Palette({ commands, project, onRun }) {
   const [words, setWords] = useState(""), [at, setAt] = useState(0), list = useRef(null);
   const shown = useMemo(() => {
-    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = commands.filter((one) => wanted.every((word) => `${one.label} ${one.group}`.toLowerCase().includes(word)));
-    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${words.trim().slice(0, 8)}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fits.slice(0, 60);
+    return JOB_ID.test(words.trim()) && project ? [{ label: `Open job ${words.trim().slice(0, 8)}`, group: "Jobs", href: `/p/${project}/jobs/${words.trim()}` }] : fitting(commands, words).slice(0, 60);
   }, [commands, words, project]);
   useEffect(() => setAt(0), [words]);
   useEffect(() => { list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }); }, [at]);

@@ -1,0 +1,10 @@
+/** The commands that have every word, those first in which the words begin a word of the label; what only the group has comes last. */
+export function fitting(commands, words) {
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  const rank = (one) => {
+    const label = ` ${one.label}`.toLowerCase();
+    return wanted.reduce((worst, word) => Math.max(worst, label.includes(` ${word}`) ? 0 : label.includes(word) ? 1 : 2), 0);
+  };
+  const fits = commands.filter((one) => wanted.every((word) => `${one.label} ${one.group}`.toLowerCase().includes(word)));
+  return fits.sort((one, other) => rank(one) - rank(other)); // equal ones stay in their order
+}

@@ -1,0 +1,52 @@
+"""What the palette shows first for what is typed: Enter takes it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Final
+
+import pytest
+
+from rxconfig import BUN
+from studio.prerender import ROOT
+
+MODULE: Final = ROOT / "assets" / "ui" / "ranking.js"
+SCRIPT: Final = """
+const { fitting } = await import(process.argv[1]);
+const { commands, words } = JSON.parse(await Bun.stdin.text());
+console.log(JSON.stringify(fitting(commands, words).map((one) => one.label)));
+"""
+COMMANDS: Final = [
+    {"label": "Switch between light and dark", "group": "This page"},
+    {"label": "Settings", "group": "Project"},
+    {"label": "Try thumbnail", "group": "Skills"},
+    {"label": "Try birthday", "group": "Skills"},
+    {"label": "thumbnail 462a0b99", "group": "Jobs"},
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "labels"),
+    [
+        (
+            "th",
+            ["Try thumbnail", "thumbnail 462a0b99", "Try birthday", "Switch between light and dark"],
+        ),
+        ("light", ["Switch between light and dark"]),
+        ("thumb job", ["thumbnail 462a0b99"]),
+        ("project", ["Settings"]),
+        ("", [one["label"] for one in COMMANDS]),
+        ("nothing like it", []),
+    ],
+)
+def test_the_beginnings_of_words_come_first_and_names_of_groups_last(words: str, labels: list[str]) -> None:
+    done = subprocess.run(
+        [BUN, "-e", SCRIPT, str(MODULE)],
+        input=json.dumps({"commands": COMMANDS, "words": words}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stdout) == labels
