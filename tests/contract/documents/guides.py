@@ -84,6 +84,8 @@ def _template(name: str) -> Guide:
         shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "photo.jpg")
         (reader.folder / "sales.csv").write_text("month,sales\nJan,120\nFeb,180\n", encoding="utf-8")
         reader.shell()
+        if reader.blocks("python"):
+            assert reader.python().strip(), "the program of the page says what came back"
 
     return done
 
