@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 
@@ -43,11 +44,15 @@ class World:
 
     def new_key_of_chained(self) -> Headers:
         """A key for everything in that project, which has not narrowed or revoked itself yet."""
+        return self.new_key_of(self.chained.id)
+
+    def new_key_of(self, project_id: UUID) -> Headers:
+        """The same for any project."""
 
         async def made() -> str:
             database = Database(self.database_url)
             try:
-                return await People(database, 0).key(self.chained.id)
+                return await People(database, 0).key(project_id)
             finally:
                 await database.close()
 
