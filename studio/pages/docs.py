@@ -41,7 +41,7 @@ class Docs(rx.State):
     contents: list[Line] = []
     found: list[Line] = []
     places: list[Place] = []
-    title: str = "Documentation"
+    title: str = "Overview"
     html: str = ""
     query: str = ""
 
@@ -52,7 +52,7 @@ class Docs(rx.State):
         self.query = self.router.url.query_parameters.get("q", "")[:_LONGEST_QUERY].strip()
         self.found = [_line(one.document, "", one.excerpt) for one in pages.search(self.query)]
         self.contents = _contents(name)
-        self.html, self.places, self.title = "", [], "Documentation"
+        self.html, self.places, self.title = "", [], "Search" if self.query else "Overview"
         if not name:
             return
         try:
