@@ -73,7 +73,8 @@ async def open_(session: AsyncSession, principal: Principal, pack: Skillpack) ->
         await session.scalars(visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id))
     ).one()
     query = visible(DraftFile, principal).where(col(DraftFile.skillpack_id) == pack.id)
-    listed = query.options(defer(col(DraftFile.content))).order_by(col(DraftFile.path))  # type: ignore[arg-type]
+    content: Any = DraftFile.content  # to SQLModel a field has its value's type, to SQLAlchemy it is a column
+    listed = query.options(defer(content)).order_by(col(DraftFile.path))
     files = (await session.scalars(listed)).all()
     base = None
     if draft.base_deployment_id is not None:

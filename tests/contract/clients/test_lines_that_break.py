@@ -15,6 +15,8 @@ from tests.contract.clients.conftest import Place, Puras
 from tests.contract.clients.cutting import Cut, CutLine, Way, cut_line, sample
 
 CUTS_EACH_WAY = 24
+EVERY_BYTE = 10_000
+"""More places than a submit or its answer has bytes: all of them."""
 FEWER_CUTS_EACH_WAY = 10
 """Over the same transport."""
 
@@ -33,6 +35,23 @@ def test_a_submit_that_is_cut_at_any_byte_makes_exactly_one_job(
 
         told = _cut_everywhere(line, submit, CUTS_EACH_WAY)
     assert _made(client, source) == Counter(told.items())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_submit_that_is_cut_at_each_byte_makes_exactly_one_job(place: Place, client: Client) -> None:
+    with cut_line(place.up.port) as line:
+        through = place.client(line.address)
+        through._transport.pauses_s = (0.01,) * len(
+            through._transport.pauses_s
+        )  # there are a thousand places
+
+        def submit(label: str) -> str:
+            metadata = {"cut": label}
+            return through.submit("tally", {"upto": 1}, source="each-byte", metadata=metadata)["id"]
+
+        told = _cut_everywhere(line, submit, EVERY_BYTE)
+    assert _made(client, "each-byte") == Counter(told.items())
 
 
 def test_a_submit_from_an_event_loop_that_is_cut_at_any_byte_makes_exactly_one_job(
@@ -71,7 +90,8 @@ def _cut_everywhere(line: CutLine, submit: Callable[[str], str], count: int) -> 
         before = len(line.passed)
         told[f"{cut.way} {cut.at}"] = submit(f"{cut.way} {cut.at}")
         assert not line.cuts
-        assert len(line.passed) - before >= 2, f"{cut} broke nothing"
+        is_behind_its_end = line.passed[-1][cut.way] <= cut.at  # answers differ by some bytes in their times
+        assert len(line.passed) - before >= 2 or is_behind_its_end, f"{cut} broke nothing"
     return told
 
 
