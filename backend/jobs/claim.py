@@ -106,6 +106,7 @@ select s.*, p.number as project_number, (select at from clock) as clock,
        (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
         where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp
 from started s join projects p on p.id = s.project_id
+order by s.stamp
 """
 _CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect"))
 _CLAIM_SUSPECT = text(_CLAIM.format(suspects="q.suspect and q.held_by = :worker_id"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
 
 from backend import embedded, logs
 from backend.config import Settings
@@ -23,7 +23,10 @@ from backend.operations.orphans import Orphans
 
 log = logs.get(__name__)
 
+Duty = Callable[[], Awaitable[None]]
+
 ECHO_S = 1.0  # `make` repeats a signal that its process group has received already
+AGAIN_S = 1.0  # before a part that failed begins again
 LOOK_S = 0.5  # between two looks at the databases and at orphans
 PREDECESSOR_PATIENCE_S = 25.0  # processes of a killed `up` drain before they leave the port
 MOST_PATIENCE_S = 23.0  # for the children; the databases then have the rest of the 30 s
@@ -92,9 +95,9 @@ async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, dem
     children = [Child("studio and API", "studio.serve", environment)]
     if settings.worker_processes:
         children.append(Child("workers", "workers.pool", environment))
-    duties = [child.keep() for child in children]
-    duties += [_keep_servers(settings), _keep_reaping(orphans)]
-    duties += [welcome.greet(settings, servers, started=started, with_demo=demo)]
+    duties: list[Duty] = [child.keep for child in children]
+    duties += [partial(_keep_servers, settings), partial(_keep_reaping, orphans)]
+    duties += [partial(welcome.greet, settings, servers, started=started, with_demo=demo)]
     try:
         await _until_stopped(signals.stop, duties)
     finally:
@@ -105,13 +108,23 @@ async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, dem
             log.warning("processes outlived their parents and were killed", count=len(left))
 
 
-async def _until_stopped(stop: asyncio.Event, duties: list[Coroutine[Any, Any, None]]) -> None:
-    """Do all duties until asked to stop; one that fails ends them all with its error."""
+async def _until_stopped(stop: asyncio.Event, duties: list[Duty]) -> None:
+    """Do all duties until asked to stop."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(duty) for duty in duties]
+        tasks = [group.create_task(_persist(duty)) for duty in duties]
         await stop.wait()
         for task in tasks:
             task.cancel()
+
+
+async def _persist(duty: Duty) -> None:
+    """Do a duty, and begin it again when it fails: what goes wrong in one part must not end the instance."""
+    while True:
+        try:
+            return await duty()
+        except Exception:
+            log.exception("a part of `up` failed and begins again", again_in_s=AGAIN_S)
+            await asyncio.sleep(AGAIN_S)
 
 
 async def _keep_servers(settings: Settings) -> None:

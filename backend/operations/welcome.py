@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import sys
 import time
 import urllib.error
@@ -56,7 +57,7 @@ def _ready(base_url: str) -> str | None:
     except urllib.error.HTTPError as error:
         with error:
             return f"{error.code} {error.read(300).decode(errors='replace')}"
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return str(error)
 
 

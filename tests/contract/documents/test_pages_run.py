@@ -38,6 +38,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in GUIDES],
 )
 def test_every_block_of_a_page_does_what_it_says(instance: Instance, page: str, tmp_path: Path) -> None:
+    assert not instance.up.has_ended(), instance.up.log
     reader = reader_of(instance, page, tmp_path)
     GUIDES[page](reader)
     assert reader.left() == [], "a block of the page is neither run nor excepted"

@@ -7,12 +7,16 @@ import signal
 from pathlib import Path
 from types import ModuleType
 
+import psycopg
 import pytest
 
 from backend.embedded import postgres, valkey
-from tests.integration.operations.instances import Up, eventually
+from tests.integration.operations.instances import READY_S, Up, eventually
 
 BACK_S = 30.0  # the promise is 10 on a machine that is not busy with tests
+CUT_OFF_WAITING = """
+select pg_terminate_backend(pid) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0
+"""
 PARTS = {
     "API and studio": ("-m studio.serve",),
     "pool": ("-m workers.pool",),
@@ -40,6 +44,28 @@ def test_killed_server_is_started_again(running: Up, server: ModuleType) -> None
 
     eventually(has_successor, BACK_S, "the server runs again")
     eventually(running.is_ready, BACK_S, "the instance is ready again")
+
+
+def test_a_greeting_that_fails_is_begun_again_and_ends_nothing(up: Up) -> None:
+    link = f"http://127.0.0.1:{up.port}/setup?token="
+    up.start()
+    eventually(lambda: link in up.log, READY_S, "the first start greets")
+    assert up.process is not None
+    up.process.terminate()
+    up.process.wait()
+    address = postgres.start(up.home)
+    with psycopg.connect(address) as holder, psycopg.connect(address, autocommit=True) as watch:
+        holder.execute("lock table setup_links")
+        up.start()
+
+        def has_failed() -> bool:
+            watch.execute(CUT_OFF_WAITING)
+            return "a part of `up` failed and begins again" in up.log
+
+        eventually(has_failed, READY_S, "the greeting waits for the table, is cut off, and tells")
+    eventually(lambda: up.log.count(link) == 2, 20, "the second start greets, too")
+    assert up.is_ready()
+    assert not up.has_ended()
 
 
 def test_no_zombies_are_left_of_the_killed(running: Up) -> None:

@@ -61,6 +61,7 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
         body = answer.json()
         assert body["code"] == "rail_blocked", body
         assert body["where"] == "input"
+        del body["request_id"]  # random digits, which may well be those that are looked for
         words = json.dumps(body).lower()
         assert not any(one in words for one in ("zanzibar", "sk-abc", "4111")), body
         return "blocks"
