@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,13 +14,15 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.client import Client
 
 READY_S = 180.0
+PORTS = (20_000, 32_000)
+"""Below those that Linux and macOS give to whoever asks for any."""
 NOOP_SKILL = {
     "skills/noop/skill.yaml": b"""\
 entrypoint: main.py:run
@@ -105,11 +108,15 @@ def instance(home: Path | None = None, **settings: str) -> Iterator[Running]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nobody listens on now, and that the system gives to nobody by itself.
+
+    Between this and the listening some seconds pass, in which many a server and connection asks for any free one.
+    """
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

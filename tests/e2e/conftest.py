@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.bundles.pack import pack_files
+from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT
 
@@ -172,7 +172,7 @@ def _instance(**more: str) -> Iterator[RunningInstance]:
     # Outside pytest's own folder, which is private: the embedded database runs as a user of its own.
     with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        port, hook_port = _free_port(), _free_port()
+        port, hook_port = free_port(), free_port()
         # Databases of its own, whatever this machine offers the other tests.
         outside = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
@@ -289,12 +289,6 @@ def _is_refusal(said: str) -> bool:
 def _is_foreign(url: str, running: RunningInstance) -> bool:
     own = (running.url + "/", running.url.replace("http", "ws") + "/", "blob:", "data:")
     return not url.startswith(own)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

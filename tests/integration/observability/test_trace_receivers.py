@@ -17,10 +17,10 @@ from backend.metrics.instruments import SPANS_EXPORTED
 from backend.tracing import otlp, spans
 from backend.tracing.switch import tracing
 from benchmarks.client import Client
-from benchmarks.instance import NOOP_SKILL
+from benchmarks.instance import NOOP_SKILL, free_port
 from tests.integration.observability.conftest import eventually
 from tests.integration.observability.receiver import Receiver, receiving
-from tests.integration.operations.instances import Up, free_port, new_up
+from tests.integration.operations.instances import Up, new_up
 
 COMPLAINT = "the receiver of traces does not take them"
 

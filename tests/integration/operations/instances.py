@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 from backend.embedded import home as homes
 from backend.embedded import postgres, valkey
+from benchmarks.instance import free_port
 
 READY_S = 90.0  # generous: the machine may be busy with other tests
 
@@ -117,13 +117,6 @@ def eventually(fact: Callable[[], bool], patience_s: float, what: str) -> float:
         assert time.monotonic() - began < patience_s, f"not within {patience_s} s: {what}"
         time.sleep(0.05)
     return time.monotonic() - began
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -6,12 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from websockets.sync.client import connect
 
 from backend.auth import keys, sessions, users
 from backend.db import Database
+from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT
 from studio.sockets import LOOK_EVERY_S, SIGNED_OUT
@@ -55,9 +54,7 @@ class Serving:
 
 @pytest.fixture
 def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Serving]:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
