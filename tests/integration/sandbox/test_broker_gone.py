@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 import struct
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -27,7 +28,12 @@ async def asking_and_going() -> list[dict[str, Any]]:
     """What the event loop complains of while an API answers to jobs that have gone."""
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    api = await asyncio.start_server(answering, "127.0.0.1", 0)
+    answers: set[asyncio.Task[None]] = set()
+
+    def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers.add(asyncio.ensure_future(answering(reader, writer)))
+
+    api = await asyncio.start_server(answer, "127.0.0.1", 0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         broker = Broker(listener.dup(), f"http://127.0.0.1:{api.sockets[0].getsockname()[1]}")
         broker.tokens.add("token")
@@ -38,6 +44,7 @@ async def asking_and_going() -> list[dict[str, Any]]:
         broker.close()
     api.close()
     await api.wait_closed()
+    await asyncio.gather(*answers)
     gc.collect()  # a task that failed says so when it is forgotten
     await asyncio.sleep(0)
     return complaints
@@ -52,6 +59,8 @@ async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
             writer.write(bytes(1 << 16))
         await asyncio.sleep(0.002)
     writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def ask_and_go(address: Any) -> None:
