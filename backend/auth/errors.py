@@ -144,7 +144,7 @@ class UserNotFound(Missing):
 
     def __init__(self, email: str) -> None:
         super().__init__(
-            f"Nobody has an account with the e-mail {email!r}. The operator makes one with "
+            f"Nobody has an account with the e-mail {email!r}. An operator makes one on the page Operator, or with "
             "`puras-studio user create`.",
             email=email,
         )

@@ -22,6 +22,8 @@ from backend.clock import now
 from backend.db import Database
 
 RESET_LIFETIME: Final = timedelta(hours=1)
+FIRST_LIFETIME: Final = timedelta(days=7)
+"""Of the link with which somebody new sets a first password."""
 
 
 async def change(database: Database, person: SignedIn, *, current: str, new: str) -> None:
@@ -44,8 +46,10 @@ async def change(database: Database, person: SignedIn, *, current: str, new: str
         raise CurrentPasswordWrong from None
 
 
-async def issue_reset(session: AsyncSession, email: str) -> str:
-    """A new token for `/reset?token=`, for an hour; earlier ones of the user stop working.
+async def issue_reset(
+    session: AsyncSession, email: str, *, by: str = OPERATOR_LABEL, lifetime: timedelta = RESET_LIFETIME
+) -> str:
+    """A new token for `/reset?token=`; earlier ones of the user stop working.
 
     Raises:
         UserNotFound: nobody who may sign in has the e-mail.
@@ -53,9 +57,14 @@ async def issue_reset(session: AsyncSession, email: str) -> str:
     user = await users.by_email(session, email)
     await _forget_links(session, user)
     token = secrets.token_urlsafe(32)
-    session.add(PasswordReset(token_hash=_hash(token), user_id=user.id, expires_at=now() + RESET_LIFETIME))
-    await audit.record_instance(session, OPERATOR_LABEL, "password_reset.issued", f"user:{user.email}")
+    session.add(PasswordReset(token_hash=_hash(token), user_id=user.id, expires_at=now() + lifetime))
+    await audit.record_instance(session, by, "password_reset.issued", f"user:{user.email}")
     return token
+
+
+def reset_link(url: str, token: str) -> str:
+    """The address, in an instance at `url`, at which the token's reader sets a password."""
+    return f"{url}/reset?token={token}"
 
 
 async def check_reset(session: AsyncSession, token: str) -> User:

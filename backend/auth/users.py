@@ -51,7 +51,13 @@ class Proof:
 
 
 async def create(
-    session: AsyncSession, *, email: str, password: str, name: str = "", is_operator: bool = False
+    session: AsyncSession,
+    *,
+    email: str,
+    password: str,
+    name: str = "",
+    is_operator: bool = False,
+    by: str = OPERATOR_LABEL,
 ) -> User:
     """Make an account.
 
@@ -67,7 +73,7 @@ async def create(
             session.add(user)
     except IntegrityError as error:
         raise EmailTaken(email) from error
-    await audit.record_instance(session, OPERATOR_LABEL, "user.created", email, is_operator=is_operator)
+    await audit.record_instance(session, by, "user.created", email, is_operator=is_operator)
     return user
 
 

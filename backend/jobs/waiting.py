@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 from backend.clock import now
 
 Reason = Literal["not_before", "wallet_empty", "project_limit", "no_worker", "runs_alone", "next_in_line"]
-FOR_CONSENT: Final = "for somebody to approve or deny a call of its agent: GET /v1/approvals?status=pending"
+FOR_CONSENT: Final = "for somebody to approve or deny a call of its agent"
 """Why a job has the status `waiting`; those are not in the queue."""
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 

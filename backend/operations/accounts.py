@@ -62,11 +62,6 @@ def reset_password(email: Email) -> None:
     typer.echo(asyncio.run(_reset_password(settings(), email)))
 
 
-def reset_link(options: Settings, token: str) -> str:
-    """The address at which its reader sets a new password."""
-    return f"{options.url}/reset?token={token}"
-
-
 async def _sessions(options: Settings, email: str) -> list[ShownSession]:
     async with database.unit_of_work(options) as session:
         user = await users.by_email(session, email)
@@ -93,7 +88,7 @@ async def _sign_out(options: Settings, email: str, session_id: UUID | None) -> i
 
 async def _reset_password(options: Settings, email: str) -> str:
     async with database.unit_of_work(options) as session:
-        return reset_link(options, await passwords.issue_reset(session, email))
+        return passwords.reset_link(options.url, await passwords.issue_reset(session, email))
 
 
 def _plain(text: str) -> str:

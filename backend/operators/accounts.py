@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +11,25 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.auth import passwords, users
 from backend.auth.actors import SignedIn
 from backend.auth.errors import ProjectNotFound
 from backend.auth.membership import named
+from backend.auth.tables import User
+from backend.clock import now
+from backend.errors import NotAllowed
 from backend.ledger import service as ledger
 from backend.ledger.pricing import usd_to_micros
 from backend.operators import access
-from backend.operators.schemas import PersonAnswer, ProjectAnswer, TopUpAnswer, TopUpAsked
+from backend.operators.errors import PersonNotFound
+from backend.operators.schemas import (
+    NewPersonAsked,
+    PasswordLinkAnswer,
+    PersonAnswer,
+    ProjectAnswer,
+    TopUpAnswer,
+    TopUpAsked,
+)
 from backend.paging import Page, Slice
 from backend.projects.tables import Project
 
@@ -44,6 +58,53 @@ async def people(session: AsyncSession, who: SignedIn, page: Page) -> Slice[Pers
     access.require(who)
     rows = [PersonAnswer.model_validate(row) for row in await _rows(session, _PEOPLE, page)]
     return page.slice(rows, lambda row: (row.email,))
+
+
+async def add_person(
+    session: AsyncSession, who: SignedIn, asked: NewPersonAsked, *, url: str
+) -> PasswordLinkAnswer:
+    """Make an account for somebody, and a link with which they, and nobody else, choose its password within a week.
+
+    Raises:
+        NotAllowed: it is no operator who asks.
+        EmailTaken: somebody has an account with this e-mail.
+        Invalid: the e-mail is not one.
+    """
+    access.require(who)
+    nobody_knows = secrets.token_urlsafe(32)
+    user = await users.create(
+        session, email=asked.email, password=nobody_knows, name=asked.name, by=who.label
+    )
+    return await _password_link(session, who, user.email, url, passwords.FIRST_LIFETIME)
+
+
+async def link_for(session: AsyncSession, who: SignedIn, user_id: UUID, *, url: str) -> PasswordLinkAnswer:
+    """A link with which somebody sets another password within an hour; earlier ones stop working.
+
+    Not for operators: whoever gets at one browser of an operator must not become all of them.
+
+    Raises:
+        NotAllowed: it is no operator who asks, or it is for one.
+        PersonNotFound: nobody has the id.
+        UserNotFound: the account is disabled.
+    """
+    access.require(who)
+    user = await session.get(User, user_id)
+    if user is None:
+        raise PersonNotFound(user_id)
+    if user.is_operator:
+        raise NotAllowed(
+            f"An operator's password is set anew at the machine: puras-studio user reset-password {user.email}"
+        )
+    return await _password_link(session, who, user.email, url, passwords.RESET_LIFETIME)
+
+
+async def _password_link(
+    session: AsyncSession, who: SignedIn, email: str, url: str, lifetime: timedelta
+) -> PasswordLinkAnswer:
+    expires_at = now() + lifetime
+    token = await passwords.issue_reset(session, email, by=who.label, lifetime=lifetime)
+    return PasswordLinkAnswer(email=email, link=passwords.reset_link(url, token), expires_at=expires_at)
 
 
 async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[ProjectAnswer]:

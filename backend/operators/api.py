@@ -12,6 +12,8 @@ from backend.idempotency.dependencies import OnceDep
 from backend.operators import accounts, fleet, health
 from backend.operators.access import OperatorDep
 from backend.operators.schemas import (
+    NewPersonAsked,
+    PasswordLinkAnswer,
     PersonAnswer,
     ProjectAnswer,
     TileAnswer,
@@ -56,6 +58,37 @@ async def list_users(
 ) -> Sequence[PersonAnswer]:
     """For operators: everybody with an account, by e-mail."""
     return linked(request, response, await accounts.people(session, who, page))
+
+
+@router.post("/users", status_code=201, summary="Add a person", response_model=PasswordLinkAnswer)
+async def add_user(
+    asked: NewPersonAsked, who: OperatorDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+) -> Response:
+    """For operators: an account for somebody, and the link, told this once, with which they choose its password within
+    a week."""
+
+    async def make() -> PasswordLinkAnswer:
+        return await accounts.add_person(session, who, asked, url=instance.settings.url)
+
+    return await once.answer(session, who, make)
+
+
+@router.post(
+    "/users/{user_id}/password-links",
+    status_code=201,
+    summary="Make a link for another password",
+    response_model=PasswordLinkAnswer,
+)
+async def make_password_link(
+    user_id: UUID, who: OperatorDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+) -> Response:
+    """For operators: a link, told this once, with which the person sets another password within an hour; links before
+    it stop working. Not for other operators: theirs are made at the machine."""
+
+    async def make() -> PasswordLinkAnswer:
+        return await accounts.link_for(session, who, user_id, url=instance.settings.url)
+
+    return await once.answer(session, who, make)
 
 
 @router.get("/projects", summary="List the projects of the instance")

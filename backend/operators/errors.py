@@ -1,6 +1,7 @@
 """What an operator is told.
 
 Missing
+├── PersonNotFound
 └── WorkerNotFound
 """
 
@@ -9,6 +10,18 @@ from __future__ import annotations
 from uuid import UUID
 
 from backend.errors import Missing
+
+
+class PersonNotFound(Missing):
+    """Nobody has an account with this id."""
+
+    code = "person_not_found"
+
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(
+            f"Nobody has an account with the id {str(user_id)!r}. GET /v1/instance/users lists everybody.",
+            user_id=str(user_id),
+        )
 
 
 class WorkerNotFound(Missing):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.auth.users import MOST_EMAIL_CHARACTERS
 from backend.jobs.waiting import Reason
 from backend.schemas import Asked
 
@@ -80,6 +81,22 @@ class PersonAnswer(_Answer):
     disabled_at: datetime | None
     last_seen_at: datetime | None
     """Of the sessions that there are."""
+
+
+class NewPersonAsked(Asked):
+    """Somebody who is to have an account."""
+
+    email: str = Field(min_length=1, max_length=MOST_EMAIL_CHARACTERS)
+    name: str = Field(default="", max_length=200)
+
+
+class PasswordLinkAnswer(_Answer):
+    """A link that sets a password, once."""
+
+    email: str
+    link: str
+    """To be passed on to the person; told this once."""
+    expires_at: datetime
 
 
 class ProjectAnswer(_Answer):

@@ -72,5 +72,6 @@ def _lead(invited: Invited) -> str:
     invitation = invited.invitation
     return (
         f"{invitation.email} is invited to this project as {invitation.role}. You will be asked to sign in with that "
-        "e-mail if you are not; who has no account here gets one from the operator of this instance."
+        "e-mail if you are not; who has no account here gets one from an operator of this instance, and opens this "
+        "link again then."
     )

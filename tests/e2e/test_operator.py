@@ -56,6 +56,37 @@ def test_a_worker_is_drained_and_another_takes_its_place(signed_in: Page, settle
     assert answer.json()["status"] == "succeeded"
 
 
+def test_somebody_new_gets_an_account_in_the_browser(signed_in: Page, settled: Any) -> None:
+    signed_in.goto(f"{settled.running.url}/operator")
+    signed_in.get_by_role("button", name="New person").click()
+    form = signed_in.get_by_role("form", name="New person")
+    form.get_by_label("E-mail").fill(EMAIL)
+    form.get_by_role("button", name="Make the account").click()
+    expect(form.get_by_role("alert")).to_contain_text("already")
+    form.get_by_label("E-mail").fill("nova@example.org")
+    form.get_by_label("Name").fill("Nova")
+    form.get_by_role("button", name="Make the account").click()
+    link = signed_in.get_by_text("/reset?token=")
+    expect(link).to_be_visible()
+    people = signed_in.get_by_role("table", name="People").get_by_role("row")
+    expect(people.filter(has_text="nova@example.org")).to_contain_text("not signed in")
+    expect(people.filter(has_text=EMAIL).get_by_role("button", name="Password link")).to_have_count(0)
+    first = link.inner_text()
+    people.filter(has_text="nova@example.org").get_by_role("button", name="Password link").click()
+    signed_in.get_by_role("button", name="Make it").click()
+    expect(link).not_to_have_text(first)
+    browser = signed_in.context.browser
+    assert browser is not None
+    with closing(browser.new_context()) as stranger:
+        page = stranger.new_page()
+        page.goto(first)
+        expect(page.get_by_text("This link is closed")).to_be_visible()
+        page.goto(link.inner_text())
+        page.get_by_label("New password").fill("three words make one")
+        page.get_by_role("button", name="Set it").click()
+        expect(page.get_by_role("button", name="New project")).to_be_visible()
+
+
 def test_who_is_no_operator_has_no_such_page(signed_in: Page, settled: Any) -> None:
     settled.running.operate("user", "create", "otto@example.org", "--password-stdin", typed=f"{PASSWORD}\n")
     with closing(settled.sign_in("otto@example.org")) as client:

@@ -1417,6 +1417,12 @@ export interface NewPassword {
   new_password: string;
 }
 
+/** Somebody who is to have an account. */
+export interface NewPersonAsked {
+  email: string;
+  name?: string;
+}
+
 /** A project to be made. */
 export interface NewProjectAsked {
   name: string;
@@ -1484,6 +1490,14 @@ export interface PageAsked {
   render_js?: boolean;
   /** The whole address, with `https://`. */
   url: string;
+}
+
+/** A link that sets a password, once. */
+export interface PasswordLinkAnswer {
+  email: string;
+  expires_at: string;
+  /** To be passed on to the person; told this once. */
+  link: string;
 }
 
 /** What publishing the working copy would change over the active version. */
@@ -3682,6 +3696,39 @@ export class Api {
     } = {}, options: CallOptions = {}): Promise<PersonAnswer[]> {
     return this.transport.json("GET", "/v1/instance/users", {
       query: { limit: given.limit, cursor: given.cursor },
+    }, options);
+  }
+
+  /**
+   * Add a person
+   *
+   * For operators: an account for somebody, and the link, told this once, with which they choose its password within
+   * a week.
+   */
+  addUser(given: {
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+      body: NewPersonAsked;
+    }, options: CallOptions = {}): Promise<PasswordLinkAnswer> {
+    return this.transport.json("POST", "/v1/instance/users", {
+      body: given.body,
+      idempotencyKey: given.idempotencyKey ?? newKey(),
+    }, options);
+  }
+
+  /**
+   * Make a link for another password
+   *
+   * For operators: a link, told this once, with which the person sets another password within an hour; links before
+   * it stop working. Not for other operators: theirs are made at the machine.
+   */
+  makePasswordLink(given: {
+      user_id: string;
+      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      idempotencyKey?: string | null;
+    }, options: CallOptions = {}): Promise<PasswordLinkAnswer> {
+    return this.transport.json("POST", `/v1/instance/users/${encodeURIComponent(given.user_id)}/password-links`, {
+      idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
   }
 

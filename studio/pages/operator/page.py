@@ -14,8 +14,9 @@ from backend.operators.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
 from studio import session
 from studio.components.elements import framed_table, section, tag
 from studio.components.live import Ago, Confirm, Pulse
-from studio.pages.operator import accounts
-from studio.pages.operator.accounts import Accounts
+from studio.pages.operator import people, projects
+from studio.pages.operator.people import People
+from studio.pages.operator.projects import Projects
 from studio.shell import Crumb, Shell, shell
 from studio.wording import duration
 
@@ -86,7 +87,7 @@ class Operator(rx.State):
             return Shell.close("This page is for operators of the instance.")
         await self._read()
         self.is_loaded = True
-        return Accounts.load
+        return [Projects.load, People.load]
 
     @rx.event
     async def refresh(self):
@@ -153,8 +154,8 @@ def page() -> rx.Component:
                 section("Health", _tiles()),
                 section("Workers", _workers()),
                 section("Queue", _queue()),
-                accounts.projects(),
-                accounts.people(),
+                projects.listed(),
+                people.listed(),
                 class_name="scroll grow column",
             ),
             rx.el.p("Loading…", class_name="skeleton"),

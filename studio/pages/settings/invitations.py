@@ -153,12 +153,12 @@ def _form() -> rx.Component:
 
 def _list() -> rx.Component:
     columns = [
-        ("E-mail", "30%", ""),
-        ("Role", "12%", ""),
-        ("Invited by", "22%", ""),
+        ("E-mail", "28%", ""),
+        ("Role", "11%", ""),
+        ("Invited by", "21%", ""),
         ("Invited", "11%", "num"),
-        ("Until", "11%", "num"),
-        (rx.el.span("Action", class_name="hidden-label"), "14%", "num"),
+        ("Until", "14%", "num"),
+        (rx.el.span("Action", class_name="hidden-label"), "15%", "num"),
     ]
     return framed_table("Invitations", columns, rx.foreach(Invitations.rows, _invitation))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any, Final
 
 import reflex as rx
@@ -17,18 +19,23 @@ class KeyForm(rx.State):
     """What the form offers for the kind that is chosen."""
 
     kind: str = "secret"
-    scopes: list[str] = []
+    areas: list[list[str]] = []
+    """The scopes of each area, like `jobs:read`, `jobs:submit`, `jobs:write`."""
 
     @rx.event
     def begin(self):
         """Offer what a secret key can have."""
-        self.kind, self.scopes = "secret", sorted(SCOPES)
+        self.kind, self.areas = "secret", _by_area(SCOPES)
 
     @rx.event
     def pick_kind(self, kind: str):
         """Offer what this kind can have."""
         self.kind = kind
-        self.scopes = sorted(PUBLISHABLE_SCOPES if kind == "publishable" else SCOPES)
+        self.areas = _by_area(PUBLISHABLE_SCOPES if kind == "publishable" else SCOPES)
+
+
+def _by_area(scopes: Iterable[str]) -> list[list[str]]:
+    return [list(area) for _, area in groupby(sorted(scopes), lambda scope: scope.partition(":")[0])]
 
 
 def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
@@ -95,18 +102,18 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
 def _scopes() -> rx.Component:
     return rx.el.fieldset(
         rx.el.legend("Scopes", class_name="label"),
-        rx.el.div(
-            rx.foreach(
-                KeyForm.scopes,
-                lambda scope: rx.el.label(
-                    rx.el.input(type="checkbox", name=SCOPE + scope),
-                    rx.el.span(scope, class_name="mono"),
-                    class_name="check",
-                    key=scope,
-                ),
-            ),
-            class_name="boxes",
+        rx.foreach(
+            KeyForm.areas, lambda area: rx.el.div(rx.foreach(area, _scope), class_name="boxes", key=area[0])
         ),
         rx.el.span("None ticked: everything that its kind may do.", class_name="hint"),
         class_name="field",
+    )
+
+
+def _scope(scope: rx.Var[str]) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(type="checkbox", name=SCOPE + scope),
+        rx.el.span(scope, class_name="mono"),
+        class_name="check",
+        key=scope,
     )

@@ -372,6 +372,10 @@ def _of_the_instance(ids: dict[str, str]) -> Iterator[Act]:
     money = {"json": {"amount_usd": 1}}
     project = "/v1/instance/projects/acme/top-ups"
     yield Act("POST /v1/instance/projects/{project}/top-ups", project, "wallet.topped_up", money)
+    new = {"json": {"email": "new@example.org"}}
+    yield Act("POST /v1/instance/users", "/v1/instance/users", "user.created", new)
+    links = f"/v1/instance/users/{ids['eve']}/password-links"
+    yield Act("POST /v1/instance/users/{user_id}/password-links", links, "password_reset.issued")
 
 
 def _of_keys(ids: dict[str, str]) -> Iterator[Act]:
@@ -434,6 +438,7 @@ async def _scene(app: FastAPI, world: World, database: Database) -> Scene:
         "agent": await _agent(database, owner),
         "evals": await _evals(database, first),
         "bob": str(bob.id),
+        "eve": str((await world.user("eve@example.org")).id),
         "other project": str(other.id),
         "first": first["id"],
         "job": job["id"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,10 +27,16 @@ ROUTES = (
     ("GET", "/v1/instance/queue"),
     ("GET", "/v1/instance/health"),
     ("GET", "/v1/instance/users"),
+    ("POST", "/v1/instance/users"),
+    ("POST", f"/v1/instance/users/{NOBODY}/password-links"),
     ("GET", "/v1/instance/projects"),
     ("POST", f"/v1/instance/workers/{NOBODY}/drain"),
     ("POST", "/v1/instance/projects/acme/top-ups"),
 )
+BODIES = {
+    "/v1/instance/projects/acme/top-ups": {"amount_usd": 1},
+    "/v1/instance/users": {"email": "eve@example.org"},
+}
 WHO = SignedIn(uuid4(), uuid4(), "ola@example.org", "Ola", is_operator=True, csrf_token="-")
 
 
@@ -55,7 +62,7 @@ async def test_owners_keys_and_strangers_are_refused(
 ) -> None:
     owner = await world.user("ada@example.org")
     project = await world.project("Acme", owner)
-    body: dict[str, Any] = {"json": {"amount_usd": 1}} if path.endswith("top-ups") else {}
+    body: dict[str, Any] = {"json": BODIES[path]} if path in BODIES and method == "POST" else {}
     key = await world.key(project)
     assert (await client.request(method, path, **body)).status_code == 401
     assert (await client.request(method, path, headers=key, **body)).status_code == 403
@@ -143,3 +150,72 @@ async def test_without_a_worker_that_lives_the_tile_is_red(instance: Instance, d
 
 async def tile(instance: Instance, part: str) -> TileAnswer:
     return next(one for one in await health.tiles(instance, WHO) if one.part == part)
+
+
+async def test_somebody_new_chooses_a_password_behind_a_link_that_works_once(
+    operator: httpx.AsyncClient, client: httpx.AsyncClient, database: Database
+) -> None:
+    made = await operator.post("/v1/instance/users", json={"email": " Eve@Example.org", "name": "Eve"})
+    assert made.status_code == 201, made.text
+    assert made.json()["email"] == "eve@example.org"
+    _, _, token = made.json()["link"].partition("/reset?token=")
+    assert (await set_password(client, token, "three words make one")).headers["location"] == "/"
+    again = await client.get("/reset", params={"token": token})
+    assert "This link is closed" in again.text
+    rows = {one["email"]: one for one in (await operator.get("/v1/instance/users")).json()}
+    assert (rows["eve@example.org"]["name"], rows["eve@example.org"]["is_operator"]) == ("Eve", False)
+    async with database.transaction() as session:
+        query = text(
+            "select actor, action from audit_rows where action in ('user.created', 'password_reset.issued')"
+        )
+        told = {tuple(row) for row in (await session.execute(query)).all()}
+    assert told >= {
+        ("user:ola@example.org", "user.created"),
+        ("user:ola@example.org", "password_reset.issued"),
+    }
+
+
+async def test_a_person_is_added_once_and_only_with_an_email(operator: httpx.AsyncClient) -> None:
+    asked = {"json": {"email": "eve@example.org"}}
+    assert (await operator.post("/v1/instance/users", **asked)).status_code == 201
+    taken = await operator.post("/v1/instance/users", **asked)
+    assert (taken.status_code, taken.json()["code"]) == (409, "email_taken")
+    wrong = await operator.post("/v1/instance/users", json={"email": "eve"})
+    assert wrong.status_code == 422, wrong.text
+
+
+async def test_a_repeated_request_makes_one_account_and_tells_the_same_link(
+    operator: httpx.AsyncClient,
+) -> None:
+    once = {"headers": {"Idempotency-Key": "eve"}, "json": {"email": "eve@example.org"}}
+    first, second = [(await operator.post("/v1/instance/users", **once)).json() for _ in range(2)]
+    assert first == second
+
+
+async def test_a_password_link_is_for_people_who_are_no_operators(
+    operator: httpx.AsyncClient, world: World, client: httpx.AsyncClient
+) -> None:
+    ada = await world.user("ada@example.org")
+    first, second = [
+        (await operator.post(f"/v1/instance/users/{ada.id}/password-links")).json()["link"] for _ in range(2)
+    ]
+    closed = await client.get("/reset", params={"token": first.partition("token=")[2]})
+    assert "This link is closed" in closed.text
+    token = second.partition("token=")[2]
+    assert (await set_password(client, token, "three words make one")).headers["location"] == "/"
+    other = await world.user("otto@example.org", is_operator=True)
+    refused = await operator.post(f"/v1/instance/users/{other.id}/password-links")
+    assert (refused.status_code, "puras-studio user reset-password" in refused.json()["detail"]) == (
+        403,
+        True,
+    )
+    unknown = await operator.post(f"/v1/instance/users/{NOBODY}/password-links")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "person_not_found")
+
+
+async def set_password(client: httpx.AsyncClient, token: str, password: str) -> httpx.Response:
+    """What the form behind a link does."""
+    page = await client.get("/reset", params={"token": token})
+    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    csrf = found[1] if found else ""
+    return await client.post("/reset", data={"csrf": csrf, "token": token, "password": password})

@@ -1,0 +1,157 @@
+"""The projects of the instance, with their wallets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from backend.errors import Invalid, Missing
+from backend.operators import accounts
+from backend.operators.schemas import ProjectAnswer
+from backend.paging import Page
+from studio import session
+from studio.components.elements import button, framed_table, note, section, tag
+from studio.forms import said
+from studio.pages import top_up
+from studio.pages.operator.paged import MOST_ROWS, PAGE_ROWS, more
+from studio.wording import usd
+
+
+@dataclass
+class ProjectRow:
+    """What the list shows of a project."""
+
+    slug: str
+    name: str
+    members: str
+    queued: str
+    balance: str
+    reserved: str
+    is_empty: bool
+
+
+class Projects(rx.State):
+    """Projects, page by page."""
+
+    rows: list[ProjectRow] = []
+    more: str = ""
+    """Cursor of the next page; empty: there is none."""
+    topped: str = ""
+    """Project that gets money; empty: none."""
+    problem: str = ""
+    told: str = ""
+
+    @rx.event
+    async def load(self):
+        """Read the first page."""
+        self.reset()
+        await self._read()
+
+    @rx.event
+    async def show_more(self):
+        """Read the next page."""
+        await self._read()
+
+    @rx.event
+    def begin(self, project: str):
+        """Show the form that puts money into a wallet."""
+        self.topped, self.problem, self.told = project, "", ""
+
+    @rx.event
+    def cancel(self):
+        """Put in none."""
+        self.topped, self.problem = "", ""
+
+    @rx.event
+    async def top_up(self, typed: dict[str, Any]):
+        """Put money into the wallet; jobs that waited for it go on."""
+        self.problem = ""
+        try:
+            asked = top_up.asked(typed)
+            async with session.visiting(self) as visit:
+                made = await accounts.top_up(visit.session, visit.person, self.topped, asked)
+        except (Invalid, Missing) as refused:
+            self.problem = said(refused)
+            return
+        self.told = f"{self.topped} has {usd(made.balance_micros)} now."
+        self.topped = self.more = ""
+        self.rows = []
+        await self._read()
+
+    async def _read(self) -> None:
+        async with session.visiting(self) as visit:
+            page = Page(PAGE_ROWS, self.more or None)
+            found = await accounts.projects(visit.session, visit.person, page)
+        self.rows = [*self.rows, *map(_project, found.items)]
+        self.more = (found.next_cursor or "") if len(self.rows) < MOST_ROWS else ""
+
+
+def _project(one: ProjectAnswer) -> ProjectRow:
+    return ProjectRow(
+        slug=one.slug,
+        name=one.name,
+        members=f"{one.members:,}",
+        queued=f"{one.queued:,}" if one.queued else "",
+        balance=usd(one.balance_micros),
+        reserved=usd(one.reserved_micros) if one.reserved_micros else "",
+        is_empty=one.balance_micros <= 0,
+    )
+
+
+def listed() -> rx.Component:
+    """Every project and its wallet."""
+    columns = [
+        ("Project", "36%", ""),
+        ("Members", "11%", "num"),
+        ("Queued", "11%", "num"),
+        ("Balance", "14%", "num"),
+        ("Reserved", "14%", "num"),
+        (rx.el.span("Action", class_name="hidden-label"), "14%", "num"),
+    ]
+    return section(
+        "Projects",
+        rx.cond(Projects.told != "", note(Projects.told, state="ok", style={"margin_bottom": "10px"})),
+        rx.cond(
+            Projects.topped != "",
+            rx.el.div(
+                top_up.form(Projects.topped, Projects.top_up, Projects.cancel, Projects.problem),
+                class_name="card",
+                style={"margin_bottom": "10px"},
+            ),
+        ),
+        rx.cond(
+            Projects.rows.length() > 0,
+            framed_table("Projects", columns, rx.foreach(Projects.rows, _project_row)),
+            rx.el.p("There is no project yet.", class_name="t2"),
+        ),
+        rx.cond(Projects.more != "", more(Projects.show_more)),
+    )
+
+
+def _project_row(row: rx.Var[ProjectRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(
+            rx.el.span(
+                rx.el.span(row.name, class_name="cut"),
+                rx.el.span(row.slug, class_name="mono t3 cut"),
+                class_name="row",
+                title=row.name,
+            )
+        ),
+        rx.el.td(row.members, class_name="num t2"),
+        rx.el.td(row.queued, class_name="num t2"),
+        rx.el.td(
+            rx.el.span(rx.cond(row.is_empty, tag("empty", state="wait")), row.balance, class_name="row acts"),
+            class_name="num",
+        ),
+        rx.el.td(row.reserved, class_name="num t2"),
+        rx.el.td(
+            button(
+                "Top up", kind="small", on_click=Projects.begin(row.slug), aria_label="Top up " + row.slug
+            ),
+            class_name="num",
+        ),
+        key=row.slug,
+    )
