@@ -46,14 +46,14 @@ async def join(request: Request, instance: InstanceDep, form: Annotated[JoinForm
         refuse_forgery(request, instance, form.csrf)
         async with instance.database.transaction() as session:
             person = await sessions.find(session, session_token(request, instance))
-            await invitations.accept(session, person, form.token)
+            project = await invitations.accept(session, person, form.token)
     except InvalidSession:
         return redirect(f"/sign-in?next={quote(f'/join?token={quote(form.token)}', safe='/')}")
     except InvitationClosed as error:
         return await closed_link(request, _CLOSED, error)
     except PurasError as error:
         return await _page(request, instance, form.token, error)
-    return redirect("/")
+    return redirect(f"/p/{project.slug}")
 
 
 async def _page(

@@ -122,6 +122,7 @@ class SchemaForm(rx.Component):
     errors: rx.Var[dict[str, str]]
     project: rx.Var[str]
     csrf: rx.Var[str]
+    can_run: rx.Var[bool]
     busy: rx.Var[bool]
     on_run: rx.EventHandler[_one]
 

@@ -84,7 +84,7 @@ def test_somebody_new_gets_an_account_in_the_browser(signed_in: Page, settled: A
         page.goto(link.inner_text())
         page.get_by_label("New password").fill("three words make one")
         page.get_by_role("button", name="Set it").click()
-        expect(page.get_by_role("button", name="New project")).to_be_visible()
+        expect(page.get_by_role("heading", name="Make your first project")).to_be_visible()
 
 
 def test_who_is_no_operator_has_no_such_page(signed_in: Page, settled: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -117,6 +118,19 @@ def test_a_column_is_run_alone_and_removed(signed_in: Page, settled: Any, birds:
     signed_in.get_by_role("button", name="Remove column 1").click()
     expect(signed_in.get_by_role("article")).to_have_count(1)
     expect(column(signed_in, 1)).to_contain_text("hello Ada")
+
+
+def test_a_viewer_runs_nothing_and_is_told_why(
+    signed_in: Page, settled: Any, birds: str, as_viewer: Callable[[Page], None]
+) -> None:
+    as_viewer(signed_in)
+    signed_in.goto(f"{settled.url}/play/say?skillpack={birds}")
+    expect(signed_in.get_by_text("A viewer runs nothing")).to_be_visible()
+    expect(signed_in.locator(".run-bar").get_by_role("button", name="Run")).to_be_disabled()
+    jobs = len(settled.api.get("/v1/jobs").json())
+    signed_in.keyboard.press("Control+Enter")
+    signed_in.wait_for_timeout(500)
+    assert len(settled.api.get("/v1/jobs").json()) == jobs
 
 
 def test_what_does_not_fit_goes_to_its_field(signed_in: Page, settled: Any, birds: str) -> None:

@@ -50,7 +50,7 @@ export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
             <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && <span className="tag" title="The form is that of the last state without problems">before the problems</span>}</div>
-            <Try skill={skill} base={base} project={project} csrf={csrf} beforeRun={draft.saveAll} />
+            <Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={draft.saveAll} />
           </div>
         </Split>
       </div>

@@ -16,7 +16,7 @@ export function Try(props) {
 }
 
 /** One skill's form and run. Another skill begins with another form; nothing that is typed into one is taken out of it. */
-function TrySkill({ skill, base, project, csrf, beforeRun }) {
+function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
   const [errors, setErrors] = useState({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState({ at: 0, inputs: {} });
   const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic);
   useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
@@ -38,7 +38,7 @@ function TrySkill({ skill, base, project, csrf, beforeRun }) {
       {(skill.examples ?? []).length > 0 && <div className="row wrap chips">{skill.examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => setExample((before) => ({ at: before.at + 1, inputs: one.inputs }))}>{one.title || `Example ${index + 1}`}</button>)}</div>}
       {isAgent && <div className="row chips"><Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} /></div>}
       <div className="col" style={{ minHeight: 0, flex: job ? "0 1 45%" : "1" }}>
-        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} onRun={run} />
+        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} onRun={run} />
       </div>
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
       {job && <Run key={job} job={job} project={project} schema={skill.output_schema} />}

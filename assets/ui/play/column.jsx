@@ -30,7 +30,7 @@ export function Column({ column, number, isMany, choices, view, marks, project, 
         <div className="row">
           <Version column={column} choices={choices} canWrite={canWrite} number={number} onChange={onChange} />
           <span className="grow" />
-          {isMany && <><button type="button" className="btn icon" aria-label={`Start column ${number}`} title="Run this column alone" onClick={onRun}><svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg></button><button type="button" className="btn quiet icon" aria-label={`Remove column ${number}`} onClick={onRemove}>✕</button></>}
+          {isMany && <>{canWrite && <button type="button" className="btn icon" aria-label={`Start column ${number}`} title="Run this column alone" onClick={onRun}><svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg></button>}<button type="button" className="btn quiet icon" aria-label={`Remove column ${number}`} onClick={onRemove}>✕</button></>}
         </div>
         {own.is_agentic && <div className="row"><Model label={`Model of column ${number}`} model={column.model} models={choices.models} own={own.model} onPick={(model) => onChange({ model, ...ANEW })} />{canWrite && <Prompt {...{ project, csrf, skill, skillpack, number }} version={column.version} edit={column.prompt} onChange={(prompt) => onChange({ prompt, ...ANEW })} />}</div>}
       </div>

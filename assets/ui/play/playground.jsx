@@ -49,7 +49,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
     started.current[one.key] = false;
   };
   const isBusy = columns.some((one) => one.job && !ended[one.job]), isMany = columns.length > 1;
-  const runAll = () => { if (isBusy) return; setErrors({}); columns.forEach(run); };
+  const runAll = () => { if (isBusy || !canWrite) return; setErrors({}); columns.forEach(run); };
   const latest = useRef(runAll);
   latest.current = runAll;
   useEffect(() => {
@@ -70,7 +70,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
     <div className="play">
       <section aria-label="Inputs">
         <Head skill={first} name={fullName} problem={problem || first.failure} onPick={fill} />
-        {!first.failure && <SchemaForm schema={schemaOf(first)} value={form.value} rev={form.rev} errors={errors} project={project} csrf={csrf} busy={isBusy} label={isMany ? "Run all" : "Run"} onChange={(value) => { inputs.current = value; }} onRun={runAll} />}
+        {!first.failure && <SchemaForm schema={schemaOf(first)} value={form.value} rev={form.rev} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} label={isMany ? "Run all" : "Run"} onChange={(value) => { inputs.current = value; }} onRun={runAll} />}
       </section>
       <section aria-label="Run">
         <div className="pane-head" style={{ fontWeight: 400 }}>

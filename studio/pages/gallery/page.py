@@ -256,6 +256,7 @@ def _form() -> rx.Component:
             errors={"count": "At most 60."},
             project="",
             csrf="",
+            can_run=True,
             busy=False,
             on_run=Gallery.run,
         ),

@@ -227,6 +227,7 @@ def _form() -> rx.Component:
             errors=Listing.errors,
             project=Shell.project_slug,
             csrf=Shell.csrf,
+            can_run=Shell.can_write,
             busy=Listing.is_busy,
             on_run=Listing.start,
         ),

@@ -258,6 +258,7 @@ def _try() -> rx.Component:
                 errors=Reference.errors,
                 project=Shell.project_slug,
                 csrf=Shell.csrf,
+                can_run=Shell.can_write,
                 busy=Reference.is_busy,
                 on_run=Reference.start,
                 key=Reference.path,

@@ -43,7 +43,7 @@ async def test_who_has_the_email_joins_with_the_role_and_the_link_works_once(wor
     assert "Join Mine" in page.text
     assert "bob@example.org is invited to this project as viewer" in page.text
 
-    assert (await join(his, link)).headers["location"] == "/"
+    assert (await join(his, link)).headers["location"] == "/p/mine"
     roles = {one["email"]: one["role"] for one in (await his.get(MEMBERS)).json()}
     assert roles == {"ada@example.org": "owner", "bob@example.org": "viewer"}
     assert (await hers.get(INVITATIONS)).json() == []
