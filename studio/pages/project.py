@@ -6,7 +6,7 @@ import reflex as rx
 
 from backend.deployments import service as deployments
 from studio import session
-from studio.components.elements import link, note, section, tag
+from studio.components.elements import link, link_button, note, section, tag
 from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
 from studio.first_calls import of_run
@@ -81,11 +81,21 @@ def _first_steps() -> rx.Component:
         rx.el.h2("Publish your first skills", style={"margin": "10px 0 2px"}),
         rx.el.p(
             "A skill is a folder with a skill.yaml: an agent when its entrypoint is a prompt, a function when it is "
-            "Python. Zip your skills folder and drop it below, or run ",
+            "Python. Write one in the editor, or zip your skills folder and drop it below, or run ",
             rx.el.span("puras deploy", class_name="mono"),
             " in it.",
             class_name="t2",
             style={"max_width": "62ch"},
+        ),
+        rx.cond(
+            Shell.can_write,
+            link_button(
+                "Write a skill",
+                href="/p/" + Shell.project_slug + "/editor",
+                icon="pencil",
+                kind="pri",
+                style={"margin_top": "12px"},
+            ),
         ),
     )
 

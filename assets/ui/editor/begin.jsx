@@ -24,7 +24,7 @@ function placed(files) {
 }
 
 /** How a working copy gets its first files, and further ones: a new skill, a template, a zip, a folder. */
-export function Begin({ draft, project, onCreated }) {
+export function Begin({ draft, project, isFirst = false, onCreated }) {
   const dialog = useRef(null), file = useRef(null), folder = useRef(null), [name, setName] = useState(""), [kind, setKind] = useState("agent"), [templates, setTemplates] = useState([]), [failure, setFailure] = useState("");
   const slug = name.trim().toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "");
   const open = () => { setFailure(""); setName(""); dialog.current.showModal(); };
@@ -49,7 +49,7 @@ export function Begin({ draft, project, onCreated }) {
   };
   return (
     <>
-      <button type="button" className="btn" onClick={open}>New skill…</button>
+      <button type="button" className={isFirst ? "btn pri" : "btn"} onClick={open}>New skill…</button>
       <dialog className="dlg broad" ref={dialog} aria-label="New skill" onClick={(event) => event.target === dialog.current && dialog.current.close()}>
         <form className="in-dlg" onSubmit={create}>
           <h2>New skill</h2>

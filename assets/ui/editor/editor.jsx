@@ -15,7 +15,7 @@ export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, onError: setNotice }), goTo = useRef(null);
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
-  const skill = skillOf(draft.check.skills, current);
+  const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
   const show = async (path, line) => { setCurrent(path); if (!draft.open[path]) await draft.load(path); if (line) setTimeout(() => goTo.current?.(line), 50); };
   useEffect(() => {
     const first = files.find((one) => !one.is_deleted && /(^|\/)(skill\.yaml|SKILL\.md)$/.test(one.path));
@@ -30,7 +30,7 @@ export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
         <span className="t2">{draft.view.base_version ? `Began with v${draft.view.base_version}` : "Never published"}</span>
         <span className="t3" role="status">{changed.size ? "Saving…" : "All changes are saved"}</span><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <><Begin draft={draft} project={project} onCreated={show} /><Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <Begin draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
@@ -45,14 +45,28 @@ export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
               {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This file is no text. It goes along with the skill as it is.</p>}
-            {!file && <p className="pad t2">{files.length ? "Choose a file." : "This working copy is empty. Make a new skill, or begin with a template."}</p>}
-            <Problems problems={problems} onPick={(one) => show(one.path, one.line)} />
+            {!file && !isEmpty && <p className="pad t2">Choose a file.</p>}
+            {isEmpty && <Empty>{canWrite && <Begin isFirst draft={draft} project={project} onCreated={show} />}</Empty>}
+            {!isEmpty && <Problems problems={problems} onPick={(one) => show(one.path, one.line)} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
-            <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && <span className="tag" title="The form is that of the last state without problems">before the problems</span>}</div>
+            <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form is that of the last state without problems">before the problems</span>}</div>
             <Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={draft.saveAll} />
           </div>
         </Split>
+      </div>
+    </div>
+  );
+}
+
+/** What a working copy without a file is, and how it gets the first one. */
+function Empty({ children }) {
+  return (
+    <div className="none-yet pad">
+      <div className="col" style={{ gap: 10, alignItems: "start" }}>
+        <h2>No skill here yet</h2>
+        <p className="t2">A skill is an agent with a prompt, or a Python function. Write one, begin with a template, or bring a folder that you have. Nobody can call it before you publish it.</p>
+        {children}
       </div>
     </div>
   );

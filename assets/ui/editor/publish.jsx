@@ -73,6 +73,7 @@ function Made({ made, skill, project, csrf, skillpack, canManage }) {
       {!made.gate && <p className="t2">{isActive ? "New jobs get it from now on; jobs that run stay on their version." : "New jobs stay on the active version until you activate this one."}</p>}
       {isGating && <p className="t2">You need not wait here: it goes on by itself, and <Link to={`/p/${project}/deployments?skillpack=${skillpack}`}>Deployments</Link> says how it ended.</p>}
       {skill && isActive && <div className="copied"><div className="copy"><Copy text={curl} /></div><pre className="code fold" tabIndex={0}>{curl}</pre></div>}
+      {skill && isActive && <p className="t3">The key stands in the environment as PURAS_API_KEY. <a href={`/p/${project}/settings/keys`}>Make one</a></p>}
     </>
   );
 }

@@ -67,6 +67,8 @@ class Deliveries(rx.State):
     shown: DeliveryView = DeliveryView()
     problem: str = ""
     _limit: int = _PAGE_ROWS
+    is_turning: bool = False
+    """A log is opened or closed, which the address tells, and the page is the same."""
 
     @rx.event
     async def load(self):
@@ -79,11 +81,13 @@ class Deliveries(rx.State):
     @rx.event
     def open(self, webhook_id: str):
         """Show the log of one webhook, and name it in the address."""
+        self.is_turning = True
         return rx.redirect(f"/p/{self.project}/settings/webhooks?webhook={webhook_id}", replace=True)
 
     @rx.event
     def close(self):
         """Show none."""
+        self.is_turning = True
         return rx.redirect(f"/p/{self.project}/settings/webhooks", replace=True)
 
     @rx.event

@@ -59,7 +59,10 @@ class Webhooks(rx.State):
     @rx.event
     async def load(self):
         """Read the webhooks, where the person may, and the log of the one that the address names."""
+        log = await self.get_state(Deliveries)
+        fresh = self.fresh if log.is_turning else ""
         self.reset()
+        self.fresh = fresh
         await self._read()
         self.is_loaded = True
         return Deliveries.load
