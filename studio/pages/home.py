@@ -81,9 +81,7 @@ class Home(rx.State):
     async def load(self):
         """Read the person's projects and what failed in them of late."""
         self.is_naming = False
-        if not self.cards:
-            self.is_loaded = False  # what the tab remembers may be from before the first project
-            yield
+        # What the tab remembers stays in view until then: a name may be typed into its form already.
         async with session.visiting(self) as visit:
             looked = [await _look_into(visit, one) for one in await memberships(visit.session, visit.person)]
         self.cards = [one.card for one in looked]
