@@ -154,7 +154,7 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         "providers": "no key",
         "webhooks": "shop.example.org",
         "schedules": "Orders of the day",
-        "limits": "Limits",
+        "limits": "Jobs that wait for their turn",
         "audit": "schedule.created",
     }
     return [
