@@ -86,7 +86,8 @@ def _kin(job: rx.Var[JobFacts]) -> rx.Component:
 
 def _duration(job: rx.Var[JobFacts]) -> rx.Component:
     running = Elapsed.create(start=job.started_at, end=job.finished_at)
-    return rx.cond(job.started_at != "", running, rx.el.span("not started", class_name="t3"))
+    at_rest = rx.cond(job.attempt > 0, "not running", "not started")  # it waits for consent, or to run again
+    return rx.cond(job.started_at != "", running, rx.el.span(at_rest, class_name="t3"))
 
 
 def _actions() -> rx.Component:
