@@ -34,7 +34,7 @@ export function SkillCard({ told, state, draft, base, project, csrf, skillpack, 
         {canWrite && skill && state !== "taken" && <><button type="button" className="btn" aria-expanded={isTrying} onClick={() => setTrying(!isTrying)}>Try it</button><Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={beforeRun} onPublished={draft.refresh} label="Publish this skill…" /></>}
       </div>
       {problems.length > 0 && <ul className="problem-list" aria-label={`Problems of ${told.name}`}>{problems.map((one, index) => <li key={index} className="pad-x"><span className="mono">{one.path.split("/").at(-1)}{one.line ? `:${one.line}` : ""}</span> {one.message}</li>)}</ul>}
-      {isTrying && skill && <div className="nb-try"><Try skill={skill} base={base} project={project} csrf={csrf} beforeRun={beforeRun} /></div>}
+      {isTrying && skill && <div className="nb-try"><Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={beforeRun} /></div>}
     </section>
   );
 }
