@@ -127,6 +127,7 @@ def test_a_job_is_replayed_on_its_version_or_the_active_one_and_opened_in_the_pl
     for name, version in (("Replay", 1), ("Replay on the active version", pushed["version"])):
         signed_in.goto(f"{settled.url}/jobs/{ended['id']}")
         signed_in.get_by_role("button", name=name, exact=True).click()
+        expect(signed_in).not_to_have_url(re.compile(ended["id"]))  # what a tab remembers may say the same
         expect(signed_in.get_by_text("Begins with the inputs of")).to_contain_text(ended["id"][:8])
         replayed = settled.api.get(f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}").json()
         assert (replayed["deployment_version"], replayed["replay_of"]) == (version, ended["id"])

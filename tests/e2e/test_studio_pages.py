@@ -36,8 +36,9 @@ def test_a_bad_bundle_shows_every_problem_with_its_place(
 
 def test_a_job_is_watched_live_and_cancelled(signed_in: Page, settled: Any) -> None:
     job_id = submit(settled, 60)
-    signed_in.goto(f"{settled.url}/jobs/{job_id}")
+    signed_in.goto(f"{settled.url}/jobs/{job_id.upper()}")
     expect(signed_in.get_by_text("Running").first).to_be_visible()
+    expect(signed_in).to_have_url(f"{settled.url}/jobs/{job_id}")
     expect(signed_in.get_by_role("progressbar", name="Progress")).to_be_visible()
     signed_in.get_by_role("tab", name="Logs").click()
     expect(signed_in.get_by_role("log", name="Log")).to_contain_text("counted 2")

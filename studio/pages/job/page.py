@@ -33,7 +33,8 @@ def page() -> rx.Component:
         "jobs",
         [Crumb(Shell.project_name, base), Crumb("Jobs", base + "/jobs"), Crumb(JobPage.facts.id[:8])],
         rx.cond(
-            JobPage.is_loaded,
+            JobPage.is_loaded
+            & JobPage.router.url.contains(JobPage.facts.id),  # a tab remembers the one before
             rx.fragment(
                 _watch(),
                 head(),

@@ -77,6 +77,8 @@ class JobPage(rx.State):
                 await self._read(act)
         except Missing as missing:
             return Shell.close(missing.detail)
+        if self.job != self.facts.id:  # another spelling of the id
+            return rx.redirect(f"/p/{self.project}/jobs/{self.facts.id}", replace=True)
         self.stream = f"{self.project}/{self.facts.id}"
         asked = self.router.url.query_parameters.get("tab", "")
         self.tab = asked if any(tab["id"] == asked for tab in self.tabs) else self._first_tab()
