@@ -11,12 +11,11 @@ import reflex as rx
 from backend.errors import Conflict, Invalid, Missing, NotAllowed
 from backend.operators import accounts
 from backend.operators.schemas import NewPersonAsked, PersonAnswer
-from backend.paging import Page
 from studio import session
 from studio.components.elements import button, field, form_end, framed_table, note, section, tag
 from studio.components.live import Ago, Confirm
 from studio.forms import parsed, said, text
-from studio.pages.operator.paged import MOST_ROWS, PAGE_ROWS, more
+from studio.pages.operator.paged import more, next_page
 from studio.pages.settings.shown_once import shown_once
 
 
@@ -106,11 +105,7 @@ class People(rx.State):
         self.link = self.told = ""
 
     async def _read(self) -> None:
-        async with session.visiting(self) as visit:
-            page = Page(PAGE_ROWS, self.more or None)
-            found = await accounts.people(visit.session, visit.person, page)
-        self.rows = [*self.rows, *map(_person, found.items)]
-        self.more = (found.next_cursor or "") if len(self.rows) < MOST_ROWS else ""
+        await next_page(self, accounts.people, _person)
 
 
 def _person(one: PersonAnswer) -> PersonRow:

@@ -10,12 +10,11 @@ import reflex as rx
 from backend.errors import Invalid, Missing
 from backend.operators import accounts
 from backend.operators.schemas import ProjectAnswer
-from backend.paging import Page
 from studio import session
 from studio.components.elements import button, framed_table, note, section, tag
 from studio.forms import said
 from studio.pages import top_up
-from studio.pages.operator.paged import MOST_ROWS, PAGE_ROWS, more
+from studio.pages.operator.paged import more, next_page
 from studio.wording import usd
 
 
@@ -81,11 +80,7 @@ class Projects(rx.State):
         await self._read()
 
     async def _read(self) -> None:
-        async with session.visiting(self) as visit:
-            page = Page(PAGE_ROWS, self.more or None)
-            found = await accounts.projects(visit.session, visit.person, page)
-        self.rows = [*self.rows, *map(_project, found.items)]
-        self.more = (found.next_cursor or "") if len(self.rows) < MOST_ROWS else ""
+        await next_page(self, accounts.projects, _project)
 
 
 def _project(one: ProjectAnswer) -> ProjectRow:
