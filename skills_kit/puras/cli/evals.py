@@ -14,6 +14,8 @@ from puras.cli.session import Session, command, of_a_skillpack
 from puras.client.messages import new_key
 
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
+_TELL_EVERY_S: Final = 5.0
+"""How often a person is told how far a suite is; at once when runs begin to wait for consent."""
 
 
 def add(commands: Any) -> None:
@@ -64,8 +66,13 @@ def _eval(arguments: Namespace, session: Session) -> int:
 
 
 def _when_ended(session: Session, suite: Mapping[str, Any], arguments: Namespace) -> Mapping[str, Any]:
-    deadline = time.monotonic() + arguments.timeout
+    deadline, told_at, told, waiting = time.monotonic() + arguments.timeout, time.monotonic(), "", 0
     while suite["status"] not in _ENDS:
+        is_news = suite["waiting_runs"] > waiting or time.monotonic() - told_at >= _TELL_EVERY_S
+        waiting = suite["waiting_runs"]
+        if is_news and (line := _so_far(suite)) != told:
+            printing.say(line)
+            told_at, told = time.monotonic(), line
         if time.monotonic() > deadline:
             raise UsageProblem(
                 f"The suite goes on after {arguments.timeout:g} s: puras eval-report {suite['id']}"
@@ -73,6 +80,12 @@ def _when_ended(session: Session, suite: Mapping[str, Any], arguments: Namespace
         time.sleep(max(0.1, arguments.interval))
         suite = session.client.request("GET", f"/v1/evals/{suite['id']}")
     return suite
+
+
+def _so_far(suite: Mapping[str, Any]) -> str:
+    waiting = suite["waiting_runs"]
+    consent = f"; {waiting} waiting for somebody's consent: puras approvals" if waiting else ""
+    return f"  {suite['completed_runs']} of {suite['total_runs']} runs have ended{consent}"
 
 
 def _report(arguments: Namespace, session: Session) -> int:

@@ -78,7 +78,9 @@ class JobPage(rx.State):
         except Missing as missing:
             return Shell.close(missing.detail)
         if self.job != self.facts.id:  # another spelling of the id
-            return rx.redirect(f"/p/{self.project}/jobs/{self.facts.id}", replace=True)
+            query = self.router.url.query
+            rest = f"?{query}" if query else ""
+            return rx.redirect(f"/p/{self.project}/jobs/{self.facts.id}{rest}", replace=True)
         self.stream = f"{self.project}/{self.facts.id}"
         asked = self.router.url.query_parameters.get("tab", "")
         self.tab = asked if any(tab["id"] == asked for tab in self.tabs) else self._first_tab()
