@@ -50,7 +50,7 @@ class Page:
 
     def moment(self) -> Moment | None:
         """The place after which the page begins, for lists ordered by time; `None` for the first page."""
-        return self._parse(lambda at, row_id: Moment(_aware(datetime.fromisoformat(at)), UUID(row_id)))
+        return self._parse(lambda at, row_id: Moment(_aware(datetime.fromisoformat(at)), _id(row_id)))
 
     def text(self) -> str | None:
         """The text after which the page begins, for lists ordered by a name; `None` for the first page."""
@@ -111,6 +111,12 @@ def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a moment without a zone")
     return at
+
+
+def _id(row_id: object) -> UUID:
+    if not isinstance(row_id, str):  # `UUID` fails in ways of its own
+        raise TypeError("an id that is not text")
+    return UUID(row_id)
 
 
 def _text(at: object) -> str:

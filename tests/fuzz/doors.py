@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -131,7 +132,7 @@ def drive_path(data: bytes) -> None:
 def cursor(data: bytes) -> None:
     """The place where a page begins."""
     page = Page(cursor=data.decode("latin-1"))
-    for read in (page.number, page.moment, page.text):
+    for read in (page.number, page.moment, page.text, partial(page.texts, 2)):
         with suppress(Invalid):
             read()
 

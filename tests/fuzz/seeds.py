@@ -30,7 +30,11 @@ examples: [{inputs: {n: 1}, output: {n: 2}}]
 _BOMB: Final = b"a: &a [x, x]\n" + b"".join(
     b"%c: &%c [*%c, *%c, *%c, *%c]\n" % (97 + i, 97 + i, *(4 * [96 + i])) for i in range(1, 25)
 )
-_PLACES: Final[list[object]] = [["7"], ["2026-01-01T00:00:00+00:00", str(NOBODY)], ["a"], {}, [[]]]
+_MOMENT: Final = "2026-01-01T00:00:00+00:00"
+_PLACES: Final[list[object]] = [
+    *(["7"], [_MOMENT, str(NOBODY)], ["a"], ["a", "b"]),
+    *({}, [[]], [_MOMENT, []], [_MOMENT, 7], [[], str(NOBODY)]),
+]
 _FILES: Final = {
     "skills/a/skill.yaml": _SKILL,
     "skills/a/main.py": _EVIL + MAIN,

@@ -79,7 +79,10 @@ def sendable(case: AnyCase, base_url: str, headers: Mapping[str, str]) -> dict[s
 def _hurry(case: AnyCase) -> None:
     """Nobody waits for long: what is asked for is an answer, not a job."""
     query = case.query or {}
-    is_long = str(query.get("timeout", "")).isdigit() and int(query["timeout"]) > MOST_WAIT_S
+    try:
+        is_long = float(query.get("timeout", 0)) > MOST_WAIT_S
+    except (TypeError, ValueError):
+        is_long = False
     waits = query.get("wait") or case.operation.path.endswith("/run")
     if is_long or (waits and "timeout" not in query):
         query["timeout"] = MOST_WAIT_S
