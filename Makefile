@@ -2,6 +2,9 @@
 .PHONY: help run test check format bench chaos pages environment settings openapi clean
 .DEFAULT_GOAL := help
 
+# Where it is set, every process that starts would compile all of our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci
 

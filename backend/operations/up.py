@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
 from backend.errors import PurasError
-from backend.operations import database, welcome
+from backend.operations import database
 from backend.operations.children import Child
 from backend.operations.environment import child_environment
 from backend.operations.exclusive import home_lock, require_port
@@ -97,7 +98,7 @@ async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, dem
         children.append(Child("workers", "workers.pool", environment))
     duties: list[Duty] = [child.keep for child in children]
     duties += [partial(_keep_servers, settings), partial(_keep_reaping, orphans)]
-    duties += [partial(welcome.greet, settings, servers, started=started, with_demo=demo)]
+    duties += [partial(_greet, settings, servers, started=started, with_demo=demo)]
     try:
         await _until_stopped(signals.stop, duties)
     finally:
@@ -106,6 +107,12 @@ async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, dem
         left = orphans.end_all(spared=embedded.pids(settings))
         if left:
             log.warning("processes outlived their parents and were killed", count=len(left))
+
+
+async def _greet(settings: Settings, servers: Servers, *, started: float, with_demo: bool) -> None:
+    """What is needed to greet is imported while the children begin, who would wait for it else."""
+    welcome = await asyncio.to_thread(importlib.import_module, "backend.operations.welcome")
+    await welcome.greet(settings, servers, started=started, with_demo=with_demo)
 
 
 async def _until_stopped(stop: asyncio.Event, duties: list[Duty]) -> None:

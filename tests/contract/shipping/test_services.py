@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from typer.main import get_command
 
 from backend.config import Settings
-from backend.operations.cli import app
+from backend.operations.commands import PARTS, commands
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "docs" / "deploy" / "systemd").glob("*.service"))
@@ -27,7 +27,14 @@ def _setting_name(name: str, field: FieldInfo) -> str:
 
 
 SETTINGS = {_setting_name(name, field) for name, field in Settings.model_fields.items()}
-COMMANDS = set(get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = set(get_command(commands()).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("names", PARTS.values(), ids=PARTS)
+def test_a_part_of_the_command_line_has_the_commands_that_are_looked_for_there(
+    names: tuple[str, ...],
+) -> None:
+    assert tuple(get_command(commands(names[0])).commands) == names  # type: ignore[attr-defined]
 
 
 def test_the_compose_file_is_valid() -> None:

@@ -1,0 +1,112 @@
+"""What `python -m studio.serve` does: API, tools and studio on one port."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+from collections.abc import AsyncIterator
+from typing import Final
+
+import uvicorn
+from puras_mcp.hosted import Hosted
+from reflex.route import get_router
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from backend import app as backend_app
+from backend import logs
+from backend.boundary import Boundary
+from backend.config import Settings, settings
+from backend.documents import html, pages
+from backend.slow_clients import BoundedHttp
+from studio import build, session
+from studio.files import Pages, Pictures
+from studio.following import following
+from studio.gateway import Gateway, Parts
+from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
+
+GRACE_S: Final = 3
+"""Seconds that open streams may go on after SIGTERM; browsers connect again by themselves."""
+
+log = logs.get(__name__)
+
+
+def main() -> int:
+    """Serve until a signal ends it; the exit code is 1 when there are no pages to serve."""
+    options = settings()
+    logs.configure(options.log_level, options.log_format)
+    if not build.STAMP.exists():
+        log.error("the studio's pages are not built; run `python -m studio.build`", pages=str(PAGES))
+        return 1
+    uvicorn.run(
+        compose(options),
+        host=options.host,
+        port=options.port,
+        http=BoundedHttp,
+        log_config=None,
+        log_level="warning",  # the lines below it hold the tokens of people's pages
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # it would believe anybody on this machine; PURAS_TRUSTED_PROXIES is read instead
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return 0
+
+
+def compose(options: Settings) -> Gateway:
+    """API, tools and studio as one application, whose lifespan opens the instance first and closes it last."""
+    api = backend_app.create_app(options)
+    tools = Hosted(api, public_url=options.url)
+    events = _reflex_app()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with backend_app.lifespan(api), tools.running(), events.router.lifespan_context(events):
+            with session.serving(api.state.instance, api.state.last_use):
+                log.info("serving the studio and the API", url=options.url)
+                yield
+
+    is_https = options.url.startswith("https://")
+    parts = Parts(
+        lifespan=Starlette(lifespan=lifespan),
+        api=api,
+        tools=Boundary(tools, is_https=is_https, proxies=options.proxy_networks),
+        events=events,
+        following=following,
+        pages=Starlette(
+            routes=[
+                Mount(html.PICTURES, app=Pictures(directory=pages.FOLDER / "images")),
+                Mount("/", app=_pages()),
+            ]
+        ),
+    )
+    return Gateway(
+        parts,
+        api_routes=api.routes,
+        public_url=options.url,
+        standing_of=session.standing,
+        person_behind=session.person_behind,
+        most_pages=options.open_pages,
+    )
+
+
+def _reflex_app() -> Starlette:
+    """The half of Reflex that answers the pages' events; it finds itself from the working directory."""
+    os.environ["__REFLEX_SKIP_COMPILE"] = (
+        "true"  # private, and the only way not to build again at every start
+    )
+    os.environ.setdefault("REFLEX_ENV_MODE", "prod")
+    os.environ.setdefault("REFLEX_WEB_WORKDIR", str(WEB))
+    os.environ.setdefault("REFLEX_DIR", str(WEB / "reflex"))
+    with contextlib.chdir(ROOT):
+        application: Starlette = importlib.import_module("studio.studio").app()
+    return application
+
+
+def _pages() -> Pages:
+    routes: list[str] = json.loads((WEB / "routes.json").read_text(encoding="utf-8"))
+    return Pages(
+        PAGES, SCRIPT_HASHES, router=get_router([route for route in routes if route not in ("404", "index")])
+    )

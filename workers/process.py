@@ -1,0 +1,179 @@
+"""One worker process, which `python -m workers.main dramatiq` begins.
+
+The event loop of the main thread runs the jobs. Dramatiq's threads take tickets and ring it; a thread of its own beats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from uuid import UUID
+
+import dramatiq
+import uvloop
+
+from backend import logs
+from backend.config import Settings, settings
+from backend.embedded import attach
+from backend.instance import Instance, open_instance
+from backend.metrics.reporter import Reporter
+from backend.release import version
+from backend.tracing.switch import tracing
+from workers import strictness
+from workers.actors import WakingBroker, declare
+from workers.beat import Heart
+from workers.drives.own import own_drives
+from workers.grading.graders import Graders
+from workers.runners import Runner
+from workers.runners.deterministic import DeterministicRunner
+from workers.runners.kernel import KernelRunner
+from workers.runners.later import AgentsLater
+from workers.sandbox.control_groups import open_control_groups
+from workers.sandbox.house import House
+from workers.sandbox.supplies import SupplyBounds
+from workers.supervisor import Supervisor
+
+log = logs.get(__name__)
+
+ORPHAN_LOOK_S = 1.0
+MOST_IDLE_S = 30
+"""A process that is frozen for longer has lost its jobs; what it holds in the database is let go as well."""
+TICKETS_STOP_MS = 5_000
+"""Without Redis a ticket cannot be given back, and nobody misses it."""
+
+
+def main() -> int:
+    """Run one worker process until SIGTERM or SIGINT."""
+    current = settings()
+    logs.configure(current.log_level, current.log_format)
+    os.umask(0o022)  # bundles and environments are read by every project's own user
+    uvloop.run(_run(current))
+    return 0
+
+
+async def _run(current: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    supervisors: list[Supervisor] = []
+
+    def cancel(job_id: UUID) -> None:
+        for supervisor in supervisors:
+            supervisor.cancel(job_id)
+
+    traces = tracing(current.otlp_endpoint, role="worker", version=version())
+    async with traces, open_instance(current, on_cancel=cancel, most_idle_s=MOST_IDLE_S) as instance:
+        groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
+        if groups is None:
+            log.info("jobs have no control groups of their own", reason=why_no_groups)
+        runner = DeterministicRunner(
+            House(
+                current.home,
+                sandbox=await strictness.mode_for(instance.database, current.sandbox),
+                api_base=current.workers_api_url,
+                idle_s=current.idle_runner_s,
+                pool_mb=current.runner_pool_mb,
+                supply_bounds=SupplyBounds(
+                    current.environments_mb,
+                    current.environment_unused_days,
+                    current.bundles_mb,
+                    current.bundle_unused_days,
+                ),
+                control_groups=groups,
+            )
+        )
+        lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
+        drives = own_drives(instance)
+        agents = AgentsLater(instance, runner.house)
+        graders = Graders(instance, runner.house)
+        runners: dict[str, Runner] = {
+            "deterministic": runner,
+            "agentic": agents,
+            "kernel": KernelRunner(instance, runner.house),
+        }
+        supervisor = Supervisor(
+            instance,
+            runners,
+            lanes=lanes,
+            capacity=current.worker_jobs,
+            drives=drives,
+            graders=graders,
+        )
+        supervisors.append(supervisor)
+        following = asyncio.create_task(
+            strictness.follow_people(instance.database, current.sandbox, runner), name="people"
+        )
+        reporter = Reporter(instance.database, "worker", measure=runner.measure)
+        reporter.start()
+        try:
+            await _serve(instance, supervisor, runner, lanes=lanes, stop=stop)
+        finally:
+            following.cancel()
+            await runner.close()
+            await agents.close()
+            await graders.close()
+            await reporter.close()
+            await asyncio.to_thread(drives.close)
+
+
+async def _serve(
+    instance: Instance,
+    supervisor: Supervisor,
+    runner: DeterministicRunner,
+    *,
+    lanes: list[str],
+    stop: asyncio.Event,
+) -> None:
+    loop = asyncio.get_running_loop()
+    servers = attach(instance.settings)
+    await supervisor.join(runner.layers)
+
+    def drain() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    def given_up(worker_id: UUID) -> None:
+        asyncio.run_coroutine_threadsafe(supervisor.given_up(worker_id, runner.layers), loop)
+
+    heart = Heart(
+        servers.database_url,
+        worker_id=lambda: supervisor.worker_id,
+        running=lambda: supervisor.running,
+        on_given_up=given_up,
+        on_drain=drain,
+    )
+    heart.start()
+
+    def ring() -> None:
+        loop.call_soon_threadsafe(supervisor.ring)
+
+    broker = WakingBroker(url=servers.redis_url, ring=ring)
+    declare(broker, lanes)
+    tickets = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
+    tickets.start()
+    log.info(
+        "worker ready",
+        worker_id=str(supervisor.worker_id),
+        lanes=lanes,
+        sandbox=list(runner.layers),
+        pid=os.getpid(),
+    )
+    running = asyncio.create_task(supervisor.run(drain_s=instance.settings.drain_s))
+    watching = [asyncio.create_task(stop.wait()), asyncio.create_task(_orphaned())]
+    await asyncio.wait([running, *watching], return_when=asyncio.FIRST_COMPLETED)
+    for task in watching:
+        task.cancel()
+    heart.is_stopping = True
+    supervisor.stop()
+    await asyncio.to_thread(tickets.stop, timeout=TICKETS_STOP_MS)
+    await running
+    await asyncio.to_thread(heart.stop)
+    log.info("worker stopped", worker_id=str(supervisor.worker_id))
+
+
+async def _orphaned() -> None:
+    """Return when the process that started this one is gone: its successor starts workers of its own."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a new parent
+        await asyncio.sleep(ORPHAN_LOOK_S)
