@@ -35,14 +35,19 @@ WINDOW: Final = 20
 """Jobs of one suite that have not ended."""
 PRIORITY: Final = -10
 """Of its jobs among those of the project: people come first."""
-MOST_AT_ONCE: Final = 50
-"""Suites of one round, oldest first."""
+MOST_OF_A_PROJECT: Final = 50
+"""Suites of one project in a round, oldest first: those that cannot go on hold up nobody else's."""
+MOST_AT_ONCE: Final = 1000
+"""Suites of one round: the first of each project, then the second ones…"""
 KEY_ENDED: Final = "The API key that started it was revoked or has expired. Start it again with another one."
 
 _LIVE: Final = text("""
-select s.id, s.project_id from eval_suites s
-where s.finished_at is null and (select p.deleted_at from projects p where p.id = s.project_id) is null
-order by s.created_at limit :most
+select live.id, live.project_id from (
+  select s.id, s.project_id, s.created_at, row_number() over (partition by s.project_id order by s.created_at) as nth
+  from eval_suites s
+  where s.finished_at is null and (select p.deleted_at from projects p where p.id = s.project_id) is null
+) live
+where live.nth <= :most_of_a_project order by live.nth, live.created_at limit :most
 """)
 _COUNTS: Final = text("""
 select count(*) filter (where r.submitted_at is null and r.error is null) as waiting,
@@ -60,7 +65,8 @@ where id = :id and project_id = :project_id and revoked_at is null
 async def drive(database: Database, means: Means) -> int:
     """Take every live suite one step on, each in a unit of its own; says how many there were."""
     async with database.transaction() as session:
-        live = (await session.execute(_LIVE, {"most": MOST_AT_ONCE})).all()
+        bounds = {"most": MOST_AT_ONCE, "most_of_a_project": MOST_OF_A_PROJECT}
+        live = (await session.execute(_LIVE, bounds)).all()
     for row in live:
         try:
             async with database.transaction() as session:

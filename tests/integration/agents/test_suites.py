@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
+from backend.evals.driving import MOST_OF_A_PROJECT
 from backend.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, Served, bundle
@@ -224,6 +226,34 @@ async def test_a_suite_waits_where_a_job_would_and_goes_on(agents: Agents) -> No
     async with sandboxed(agents, models_of(agents)):
         done = await ended(agents, suite["id"])
     assert (done["status"], done["completed_runs"], done["waiting_reason"]) == ("succeeded", 4, "")
+
+
+async def test_suites_that_cannot_go_on_hold_up_nobody_elses(agents: Agents, served: Served) -> None:
+    """A project with more of them than a round takes from one, and another one, whose suite came last."""
+    await agents.project.pushed(DOUBLE)
+    mine = {"id": agents.project.id}
+    async with agents.instance.database.transaction() as session:
+        one_job = "update projects set limits = jsonb_build_object('queued_jobs', 1) where id = :id"
+        await session.execute(text(one_job), mine)
+        await session.execute(
+            text("update admissions set concurrency_limit = 1 where project_id = :id"), mine
+        )
+    for _ in range(MOST_OF_A_PROJECT + 1):
+        await post(agents, EVALS, {"skill": "double"})
+    made = Projects(served.app, served.instance.database, [])
+    other = replace(agents, project=await made.make("Stranger"))
+    async with agents.instance.database.transaction() as session:
+        holds = text("update wallets set balance_micros = :micros where project_id = :id")
+        await session.execute(holds, {**mine, "micros": 0})
+        await session.execute(holds, {"id": other.project.id, "micros": 1_000_000})
+    await other.project.pushed(DOUBLE)
+    suite = await post(other, EVALS, {"skill": "double"})
+    async with sandboxed(other, models_of(other), capacity=4):
+        done = await ended(other, suite["id"])
+    assert (done["status"], done["completed_runs"]) == ("succeeded", 4)
+    assert not any(one["finished_at"] for one in await get(agents, f"{EVALS}?limit=200"))
+    for client in made.clients:
+        await client.aclose()
 
 
 async def test_a_suite_is_refused_without_money_ends_with_its_key_and_can_be_cancelled(
