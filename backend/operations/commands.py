@@ -40,6 +40,8 @@ def commands(asked: str = "") -> typer.Typer:
         name="puras-studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(_root)
+    if asked not in PARTS["serving"]:
+        importlib.import_module("backend.tables")  # rows refer to tables that their own part may not name
     for part in [part for part, names in PARTS.items() if asked in names] or PARTS:
         importlib.import_module(f"backend.operations.{part}").register(app)
     return app

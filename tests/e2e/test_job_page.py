@@ -110,7 +110,9 @@ def test_the_timeline_is_walked_with_the_keys_and_the_address_keeps_the_span(
 
 def test_every_tab_opens_and_says_something(signed_in: Page, settled: Any, agents: str) -> None:
     job_id = submit(settled, agents)
-    signed_in.goto(f"{settled.url}/jobs/{job_id}")
+    signed_in.goto(f"{settled.url}/jobs/{job_id.upper()}?tab=inputs")
+    expect(signed_in).to_have_url(f"{settled.url}/jobs/{job_id}?tab=inputs")
+    expect(signed_in.get_by_role("tab", name="Inputs")).to_have_attribute("aria-selected", "true")
     for tab, said in (
         ("Transcript", "lookup"),
         ("Logs", "looking up"),

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from backend.config import Settings
 from backend.operations.commands import PARTS, commands
+from backend.tables import metadata
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "docs" / "deploy" / "systemd").glob("*.service"))
@@ -35,6 +36,19 @@ def test_a_part_of_the_command_line_has_the_commands_that_are_looked_for_there(
     names: tuple[str, ...],
 ) -> None:
     assert tuple(get_command(commands(names[0])).commands) == names  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("asked", [names[0] for part, names in PARTS.items() if part != "serving"])
+def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> None:
+    """Those that serve migrate first, and know them by that."""
+    code = (
+        "from backend.operations.commands import commands; from backend.db import metadata\n"
+        f"commands({asked!r}); print(len(metadata.sorted_tables))"
+    )
+    counted = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(counted.stdout) == len(metadata.tables)
 
 
 def test_the_compose_file_is_valid() -> None:
