@@ -20,7 +20,7 @@ PARTS: Final = {
     "departures": ("retention",),
     "secret_keys": ("secrets",),
 }
-"""Where each command is. One alone is imported, and nothing that only the others need: most of a short one's time."""
+"""Where each command is: the part of the one that is asked for is imported, and not what only the others need."""
 
 
 def main() -> int:

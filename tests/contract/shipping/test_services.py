@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from pydantic.fields import FieldInfo
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from backend.config import Settings
@@ -28,14 +30,22 @@ def _setting_name(name: str, field: FieldInfo) -> str:
 
 
 SETTINGS = {_setting_name(name, field) for name, field in Settings.model_fields.items()}
-COMMANDS = set(get_command(commands()).commands)  # type: ignore[attr-defined]
+
+
+def _names(app: typer.Typer) -> tuple[str, ...]:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return tuple(group.commands)
+
+
+COMMANDS = set(_names(commands()))
 
 
 @pytest.mark.parametrize("names", PARTS.values(), ids=PARTS)
 def test_a_part_of_the_command_line_has_the_commands_that_are_looked_for_there(
     names: tuple[str, ...],
 ) -> None:
-    assert tuple(get_command(commands(names[0])).commands) == names  # type: ignore[attr-defined]
+    assert _names(commands(names[0])) == names
 
 
 @pytest.mark.parametrize("asked", [names[0] for part, names in PARTS.items() if part != "serving"])
