@@ -101,7 +101,8 @@ async def _page(someone: Seat, hello: str, click: str, began: asyncio.Event, too
                 news.get_nowait()
             at = time.monotonic()
             await line.send(click)
-            took_s.append(await asyncio.wait_for(news.get(), 30) - at)
+            async with asyncio.timeout(30):
+                took_s.append(await news.get() - at)
             await asyncio.sleep(max(0.0, EACH_CLICKS_EVERY_S - (time.monotonic() - at)))
         hearing.cancel()
 

@@ -259,6 +259,7 @@ async def _seen_through(work: Awaitable[None]) -> None:
     """Do the last words, though the run is cancelled meanwhile."""
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.wait_for(asyncio.shield(task), _LEAVE_S)
+        async with asyncio.timeout(_LEAVE_S):
+            await asyncio.shield(task)
     except (asyncio.CancelledError, TimeoutError):
         await asyncio.wait({task}, timeout=_LEAVE_S)

@@ -99,7 +99,8 @@ class Dispatcher:
                         log.warning("webhooks wait for the database", why=why_away(error))
                 self._has_room.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._has_room.wait(), POLL_S)
+                    async with asyncio.timeout(POLL_S):
+                        await self._has_room.wait()
         finally:
             await self.close()
 

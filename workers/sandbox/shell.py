@@ -267,7 +267,8 @@ async def _read(
 
 async def _gone(process: asyncio.subprocess.Process) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _END_S)
+        async with asyncio.timeout(_END_S):
+            await process.wait()
     if process.returncode is None:
         process.kill()
         await process.wait()

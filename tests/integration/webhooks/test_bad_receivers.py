@@ -314,6 +314,19 @@ async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hook
     assert (await hooks.deliveries(hook))[0]["error"] is None
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_process_stops_in_the_moment_that_a_send_has_ended(hooks: Hooks, turns: int) -> None:
+    async with hooks.dispatcher() as dispatcher:
+        running = asyncio.create_task(dispatcher.run())
+        await asyncio.sleep(0.2)
+        dispatcher._has_room.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        ended, _ = await asyncio.wait({running}, timeout=5)
+        assert ended == {running}
+
+
 async def test_a_stopping_process_lets_open_sends_end(hooks: Hooks, receiver: Receiver) -> None:
     hook = await hooks.make()
 

@@ -162,7 +162,8 @@ async def _make_sure_it_ended(process: asyncio.subprocess.Process, pid: int | No
     if process.returncode is None:
         _end(pid)
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _END_S)
+            async with asyncio.timeout(_END_S):
+                await process.wait()
     if process.returncode is None:
         process.kill()
         await process.wait()
