@@ -54,6 +54,7 @@ class MemoryRecord(SQLModel, table=True):
         Index("ix_memory_records_job_id", "job_id"),
         Index(
             "ix_memory_records_unembedded",
+            "project_id",
             "updated_at",
             postgresql_where=text("embedded_version is distinct from version and forgotten_at is null"),
         ),

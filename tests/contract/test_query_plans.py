@@ -49,7 +49,7 @@ from backend.journal import service as journal
 from backend.journal.service import Entry, Writing
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
-from backend.memory.backlog import WAITING
+from backend.memory.backlog import FIRST, WAITING
 from backend.memory.digest import digest
 from backend.retention import rows
 from backend.schedules.firing import Terms, fire_due
@@ -279,7 +279,7 @@ async def _remember(watch: Watch, world: World) -> None:
             await digest(session, operator(world.filled.project_id), ["k-15000", "none"])
     with watch.step("what is not embedded yet"):
         async with world.instance.database.transaction() as session:
-            await session.execute(WAITING, {"most": 32})
+            await session.execute(WAITING, {"most": 32, "after": FIRST})
     for step, query in (("forget", "?reason=x"), ("erase", "?erase=true")):
         with watch.step(step):
             answer = await world.client.delete(f"/v1/memory/{world.filled.memory_id}{query}")
