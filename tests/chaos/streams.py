@@ -13,17 +13,27 @@ from benchmarks.instance import Running
 Event = dict[str, Any]
 
 
-def follow(running: Running, job_id: str, events: list[Event], *, most_bytes: int | None) -> bool:
+def follow(
+    running: Running,
+    job_id: str,
+    events: list[Event],
+    *,
+    most_bytes: int | None = None,
+    api_key: str | None = None,
+) -> bool:
     """Read frames onto `events`, and drop the connection after so many bytes; True when the stream said its end."""
-    with stream(running, job_id, after=events[-1]["id"] if events else 0) as answer:
+    with stream(running, job_id, after=events[-1]["id"] if events else 0, api_key=api_key) as answer:
         return take(answer.read(most_bytes) if most_bytes is not None else answer.read(), events)
 
 
 @contextmanager
-def stream(running: Running, job_id: str, *, after: int = 0) -> Iterator[http.client.HTTPResponse]:
+def stream(
+    running: Running, job_id: str, *, after: int = 0, api_key: str | None = None
+) -> Iterator[http.client.HTTPResponse]:
     """An answer that has begun; what follows is to be read from it."""
     with closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)) as connection:
-        headers = {"Authorization": f"Bearer {running.api_key}", "Last-Event-ID": str(after)}
+        key = api_key or running.api_key
+        headers = {"Authorization": f"Bearer {key}", "Last-Event-ID": str(after)}
         connection.request("GET", f"/v1/jobs/{job_id}/stream", headers=headers)
         with connection.getresponse() as answer:
             assert answer.status == 200

@@ -27,7 +27,7 @@ class Row:
     def result(self) -> str:
         """What was seen, failures first."""
         if self.broken:
-            return f"BROKEN: {', '.join(self.broken)}"
+            return "; ".join([f"BROKEN: {', '.join(self.broken)}", *self.told])
         if self.not_tried and not self.ways:
             return f"not tried: {'; '.join(sorted(set(self.not_tried)))}"
         held = "holds" if self.ways == 1 else f"holds in {self.ways} ways"

@@ -72,6 +72,6 @@ def follow_with_cuts(running: Running, job_id: str, *, cuts: int, most_bytes: in
     for _ in range(cuts):
         if follow(running, job_id, events, most_bytes=random.randint(1, most_bytes)):
             return events
-    while not follow(running, job_id, events, most_bytes=None):
+    while not follow(running, job_id, events):
         pass
     return events

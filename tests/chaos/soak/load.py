@@ -1,0 +1,139 @@
+"""Everything that people let an instance do, a little of each at once, for as long as it is wanted."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from benchmarks.client import Client
+from benchmarks.instance import Running
+from tests.chaos.skills import SKILLS, upload
+from tests.chaos.streams import Event, follow
+from tests.doubles.messages import Answer, calls, says
+from tests.factories.agents import DONE, place_of
+
+STEPS: Final = 5
+TOPICS: Final = 20
+TICKS_EVERY_S: Final = 0.2
+OWN: Final = {
+    "skills/ticks/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Says again and again what time it is.
+timeout_s: 600
+input_schema: {type: object, properties: {times: {type: integer}, every_s: {type: number}}}
+output_schema: {type: object, properties: {times: {type: integer}}}
+""",
+    "skills/ticks/main.py": b"""\
+import time
+
+
+def run(times, every_s):
+    for n in range(times):
+        print(f"tick {n} stamp={int(time.time() * 1000)}", flush=True)
+        time.sleep(every_s)
+    return {"times": times}
+""",
+    "skills/fails/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Fails always.
+retries: {max: 0}
+input_schema: {type: object}
+output_schema: {type: object}
+""",
+    "skills/fails/main.py": b"def run():\n    raise ValueError('as it should')\n",
+}
+BUNDLE: Final = {**SKILLS, **OWN}
+
+
+def walk(body: dict[str, Any]) -> Answer:
+    """What the model says: a place in every step but the last."""
+    topic, step = place_of(body)
+    made = calls("set_output", **DONE) if step == STEPS else calls("note", at=f"{topic}/{step}")
+    return says(made, input_tokens=20, output_tokens=2, pause_s=0.05)
+
+
+class Load:
+    """Threads that each do one thing, every so many seconds in the middle; what goes wrong is kept."""
+
+    def __init__(self, running: Running, api_key: str) -> None:
+        self.wrong: list[str] = []
+        self.done: Counter[str] = Counter()
+        self._running = running
+        self._api_key = api_key
+        self._stop = threading.Event()
+        acts: list[tuple[float, Callable[[Client], None]]] = [
+            (0.3, _function),
+            (1.5, _agent),
+            (2.0, _failure),
+            (3.0, _cancelled),
+            (2.0, _files),
+            (1.0, _reading),
+            (2.0, self._followed),
+            (60.0, _push),
+        ]
+        self._threads = [threading.Thread(target=self._every, args=act) for act in acts]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _every(self, seconds: float, act: Callable[[Client], None]) -> None:
+        name = act.__name__.strip("_")
+        while not self._stop.wait(random.uniform(0, 2 * seconds)):
+            try:
+                with self._running.client(self._api_key) as client:
+                    act(client)
+                self.done[name] += 1
+            except Exception as error:  # noqa: BLE001 - the test tells of it in the end
+                self.wrong.append(f"{name}: {error!r}")
+
+    def _followed(self, client: Client) -> None:
+        events: list[Event] = []
+        job_id = client.submit("talk", lines=60)
+        assert follow(self._running, job_id, events, api_key=self._api_key)
+        assert events[-1]["type"] == "succeeded", events[-1]
+
+
+def _function(client: Client) -> None:
+    assert client.run("noop", {"n": 1})["result"] == {"n": 1}
+
+
+def _agent(client: Client) -> None:
+    job = client.run("wander", {"topic": f"soak-{random.randrange(TOPICS)}"})
+    assert (job["status"], job["steps"]) == ("succeeded", STEPS), job
+
+
+def _failure(client: Client) -> None:
+    job = client.run("fails", {})
+    assert (job["status"], "as it should" in job["error"]) == ("failed", True), job
+
+
+def _cancelled(client: Client) -> None:
+    job_id = client.submit("nap", seconds=60)
+    client.call("POST", f"/v1/jobs/{job_id}/cancel")
+    assert client.call("GET", f"/v1/jobs/{job_id}?wait=true&timeout=10")["status"] == "cancelled"
+
+
+def _files(client: Client) -> None:
+    name = f"soak/{random.randrange(100)}.txt"
+    upload(client, name)
+    client.call("GET", "/v1/drive?path=soak")
+
+
+def _reading(client: Client) -> None:
+    (job,) = client.call("GET", "/v1/jobs?limit=1")
+    for path in ("/v1/jobs?limit=50", "/v1/skills", "/v1/usage", f"/v1/jobs/{job['id']}/events"):
+        client.call("GET", path)
+
+
+def _push(client: Client) -> None:
+    client.push({**BUNDLE, "skills/ticks/notes.txt": str(random.random()).encode()})

@@ -1,0 +1,169 @@
+"""Half an hour of everything at once, under the eyes of many: memory does not grow, and what happens is seen soon."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page
+
+from benchmarks.browsing import Seat, chromium, seat
+from benchmarks.instance import Running, instance
+from benchmarks.numbers import percentile
+from benchmarks.pages import Said, page, said_by_a_browser
+from tests.chaos.rounds import ROUNDS
+from tests.chaos.soak.load import BUNDLE, TICKS_EVERY_S, Load, walk
+from tests.chaos.soak.memory import PARTS, SANDBOXES, Memory
+from tests.doubles.messages import MessagesServer
+
+SECONDS: Final = 180 * ROUNDS
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(SECONDS + 600)]
+
+PEOPLE: Final = 50
+EACH_CLICKS_EVERY_S: Final = 5.0
+PAGE_S: Final = (30.0, 120.0)
+"""How long a person stays; then somebody else comes."""
+TICKS: Final = 300
+"""Of one job: a minute."""
+MOST_LATE_MS: Final = 500
+MOST_GROWTH: Final = 0.03
+MOST_GROWTH_MB: Final = 8.0
+"""From the second third of the time to the last one, of each part; the first one fills what is kept."""
+WATCH: Final = """
+window.late = [];
+new MutationObserver((changes) => {
+  const now = Date.now();
+  for (const change of changes) for (const added of change.addedNodes) {
+    const stamp = /stamp=(\\d+)/.exec(added.textContent ?? "");
+    if (stamp) window.late.push(now - Number(stamp[1]));
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def test_memory_stays_flat_and_events_are_seen_soon(
+    upstream: MessagesServer, told: Callable[[str], None]
+) -> None:
+    upstream.script = walk
+    settings = {
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "ANTHROPIC_API_KEY": "sk-of-the-double",
+        "PURAS_WORKER_PROCESSES": "2",
+        "PURAS_WORKER_JOBS": "8",
+        "PURAS_COMPUTE_MICROS_PER_SECOND": "1000",
+    }
+    with instance(**settings) as running:
+        someone = seat(running)
+        with running.client(someone.api_key) as client:
+            client.push(BUNDLE)
+            client.run("noop", {"n": 1})
+        said = said_by_a_browser(someone)
+        with (
+            Load(running, someone.api_key) as load,
+            Memory(running) as memory,
+            _people(someone, said) as people,
+        ):
+            late_ms = _seen_by_a_tab(running, someone)
+    assert not load.wrong, f"{len(load.wrong)} of {load.done.total()}: {load.wrong[:5]}"
+    assert not people.wrong, people.wrong[:5]
+    told(f"{dict(load.done)} in {SECONDS / 60:.0f} min")
+    told(f"event to screen {_times(late_ms)}; clicks {_times([one * 1000 for one in people.took_s])}")
+    grown = []
+    for part in (*PARTS, SANDBOXES):
+        first, second, last = memory.thirds(part)
+        told(f"{part}: {first:.0f}, {second:.0f}, {last:.0f} MB")
+        if last > second * (1 + MOST_GROWTH) + MOST_GROWTH_MB:
+            grown.append(part)
+    assert len(late_ms) > 0.8 * SECONDS / TICKS_EVERY_S
+    assert percentile(late_ms, 0.95) < MOST_LATE_MS
+    assert not grown
+
+
+def _times(milliseconds: list[float]) -> str:
+    p50, p95 = percentile(milliseconds, 0.5), percentile(milliseconds, 0.95)
+    return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms of {len(milliseconds):,}"
+
+
+def _seen_by_a_tab(running: Running, someone: Seat) -> list[float]:
+    """How late each line of one job after another was in the tab that shows them, in milliseconds."""
+    late_ms: list[float] = []
+    until = time.monotonic() + SECONDS
+    with chromium() as browser, running.client(someone.api_key) as client:
+        tab = someone.context(browser).new_page()
+        tab.add_init_script(WATCH)
+        while time.monotonic() < until:
+            job_id = client.submit("ticks", times=TICKS, every_s=TICKS_EVERY_S)
+            _open(tab, f"{someone.project_url}/jobs/{job_id}?tab=logs")
+            while client.call("GET", f"/v1/jobs/{job_id}")["finished_at"] is None:
+                tab.wait_for_timeout(1_000)
+            tab.wait_for_timeout(1_000)
+            late_ms += tab.evaluate("window.late")
+    return late_ms
+
+
+def _open(tab: Page, address: str) -> None:
+    """What was said before the page was there counts only once it stands."""
+    tab.goto(address)
+    tab.get_by_role("log").wait_for()
+    tab.wait_for_timeout(1_000)
+    tab.evaluate("window.late = []")
+
+
+class _People:
+    """Come, click for a while, and go, so many at a time."""
+
+    def __init__(self, someone: Seat, said: Said) -> None:
+        self.took_s: list[float] = []
+        self.wrong: list[str] = []
+        self._someone = someone
+        self._said = said
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        asyncio.run(self._all())
+
+    def end(self) -> None:
+        self._stop.set()
+
+    async def _all(self) -> None:
+        began = asyncio.Event()
+        began.set()
+        coming: set[asyncio.Task[Any]] = set()
+        while not self._stop.is_set():
+            coming |= {asyncio.create_task(self._one(began)) for _ in range(PEOPLE - len(coming))}
+            _, coming = await asyncio.wait(coming, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+        for one in coming:
+            one.cancel()
+        await asyncio.gather(*coming, return_exceptions=True)
+
+    async def _one(self, began: asyncio.Event) -> None:
+        stays_s = random.uniform(*PAGE_S)
+        try:
+            await page(
+                self._someone,
+                self._said,
+                self.took_s,
+                began=began,
+                seconds=stays_s,
+                every_s=EACH_CLICKS_EVERY_S,
+            )
+        except Exception as error:  # noqa: BLE001 - the test tells of it in the end
+            self.wrong.append(repr(error))
+
+
+@contextmanager
+def _people(someone: Seat, said: Said) -> Iterator[_People]:
+    people = _People(someone, said)
+    thread = threading.Thread(target=people.run)
+    thread.start()
+    try:
+        yield people
+    finally:
+        people.end()
+        thread.join()
