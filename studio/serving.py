@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import uvicorn
-from puras_mcp.hosted import Hosted
 from reflex.route import get_router
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -26,6 +25,7 @@ from studio.files import Pages, Pictures
 from studio.following import following
 from studio.gateway import Gateway, Parts
 from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
+from studio.tools import Tools
 
 GRACE_S: Final = 3
 """Seconds that open streams may go on after SIGTERM; browsers connect again by themselves."""
@@ -58,7 +58,7 @@ def main() -> int:
 def compose(options: Settings) -> Gateway:
     """API, tools and studio as one application, whose lifespan opens the instance first and closes it last."""
     api = backend_app.create_app(options)
-    tools = Hosted(api, public_url=options.url)
+    tools = Tools(api, public_url=options.url)
     events = _reflex_app()
 
     @contextlib.asynccontextmanager

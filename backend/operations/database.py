@@ -30,9 +30,10 @@ def migrate(database_url: str) -> str:
     """
     require_supported(database_url)
     with _saying_what_is_wrong(database_url):
-        _known_revision(database_url)
-        migrations.upgrade(database_url)
-    return migrations.newest_revision()
+        newest = migrations.newest_revision()
+        if _known_revision(database_url) != newest:
+            migrations.upgrade(database_url)
+    return newest
 
 
 def go_back(database_url: str, revision: str) -> str:

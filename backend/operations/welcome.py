@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib
 import sys
 import time
 import urllib.error
@@ -15,7 +16,6 @@ from backend.config import Settings
 from backend.db import Database
 from backend.embedded import Servers
 from backend.errors import PurasError
-from backend.operations import demo
 
 log = logs.get(__name__)
 
@@ -74,6 +74,7 @@ async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
 
 
 async def _demo_lines(settings: Settings, servers: Servers) -> list[str]:
+    demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo")  # few ask for it
     try:
         shown = await demo.show(settings, servers)
     except PurasError as error:
