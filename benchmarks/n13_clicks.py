@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.browsing import Seat, seat
 from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.numbers import Measurement, percentile
-from benchmarks.pages import Said, page, said_by_a_browser
+from benchmarks.pages import Said, new_token, page, said_by_a_browser
 
 PEOPLE: Final = 50
 EACH_CLICKS_EVERY_S: Final = 2.0
@@ -46,7 +46,15 @@ async def _clicks(someone: Seat, said: Said, *, people: int) -> list[float]:
     began = asyncio.Event()
     pages = [
         asyncio.create_task(
-            page(someone, said, took_s, began=began, seconds=SECONDS, every_s=EACH_CLICKS_EVERY_S)
+            page(
+                someone,
+                said,
+                took_s,
+                token=new_token(),
+                began=began,
+                seconds=SECONDS,
+                every_s=EACH_CLICKS_EVERY_S,
+            )
         )
         for _ in range(people)
     ]

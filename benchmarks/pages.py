@@ -49,11 +49,22 @@ def said_by_a_browser(someone: Seat) -> Said:
     return Said(hello, [frame for frame in said if frame.startswith(_EVENT)][-1])
 
 
+def new_token() -> str:
+    """What a page calls itself, whenever it connects; the studio keeps what it knows of it for an hour."""
+    return "".join(random.choices("0123456789abcdef", k=32))
+
+
 async def page(
-    someone: Seat, said: Said, took_s: list[float], *, began: asyncio.Event, seconds: float, every_s: float
+    someone: Seat,
+    said: Said,
+    took_s: list[float],
+    *,
+    token: str,
+    began: asyncio.Event,
+    seconds: float,
+    every_s: float,
 ) -> None:
     """Connect, and from the beginning on click for so long; notes the seconds until each click was answered."""
-    token = "".join(random.choices("0123456789abcdef", k=32))
     cookie = "; ".join(f"{name}={value}" for name, value in someone.cookies.items())
     address = f"{someone.url.replace('http', 'ws')}/_event/?token={token}&EIO=4&transport=websocket"
     async with websockets.connect(

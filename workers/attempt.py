@@ -93,6 +93,7 @@ class Attempt:
         self._instance = instance
         self._runners = runners
         self._ended_by: EndedBy | None = None
+        self._has_begun = False
         self._is_storing = False
         self._began = time.monotonic()
         self.pushed: Collection[DrivePath] = ()
@@ -124,7 +125,8 @@ class Attempt:
         is_over = self._is_storing or self._ended_by is not None
         if not is_over and self.task is not None and not self.task.done():
             self._ended_by = by
-            self.task.cancel()
+            if self._has_begun:  # else nothing of the task would ever run, and nobody would store the end
+                self.task.cancel()
 
     @property
     def may_call(self) -> bool:
@@ -137,6 +139,10 @@ class Attempt:
 
     async def run(self) -> None:
         """Run to a stored end. Whatever the skill does, this does not raise."""
+        self._has_begun = True
+        if self._ended_by is not None:
+            await self._store_ended_from_outside(0.0)
+            return
         is_unpaid = self.claimed.cap_micros > 0 and self.claimed.reserved_micros == 0
         if is_unpaid and self.claimed.price_micros and not self.claimed.budget:
             await self._await_price()

@@ -76,6 +76,8 @@ class Supervisor:
         self._looks = Looks(instance)
         self._suites = Suites(instance)
         self._attempts: dict[UUID, Attempt] = {}
+        self._cancelled_early: set[UUID] = set()
+        """Jobs of any worker that were cancelled while this one was claiming: one of them may be on its way to it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -97,6 +99,8 @@ class Supervisor:
         attempt = self._attempts.get(job_id)
         if attempt is not None:
             attempt.end(EndedBy.CANCEL)
+        else:
+            self._cancelled_early.add(job_id)
 
     def stop(self) -> None:
         """Claim no more; `run` then drains and returns. Agents hand over before their next step."""
@@ -132,6 +136,7 @@ class Supervisor:
         while not self._stopping.is_set():
             await self._wake.wait()
             self._wake.clear()
+            self._cancelled_early.clear()
             with self._database_may_be_away():
                 await self._claim_until_full()
                 await self._claim_children()
@@ -211,6 +216,8 @@ class Supervisor:
         attempt.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if job.job_id in self._cancelled_early:
+            attempt.end(EndedBy.CANCEL)
 
     async def _see_through(self, attempt: Attempt, claim_began_ns: int) -> None:
         began = time.time()

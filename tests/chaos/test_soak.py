@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from playwright.sync_api import Page
@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from benchmarks.browsing import Seat, chromium, seat
 from benchmarks.instance import Running, instance
 from benchmarks.numbers import percentile
-from benchmarks.pages import Said, page, said_by_a_browser
+from benchmarks.pages import Said, new_token, page, said_by_a_browser
 from tests.chaos.rounds import ROUNDS
 from tests.chaos.soak.load import BUNDLE, TICKS_EVERY_S, Load, walk
 from tests.chaos.soak.memory import PARTS, SANDBOXES, Memory
@@ -27,11 +27,13 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(SECONDS +
 
 PEOPLE: Final = 50
 EACH_CLICKS_EVERY_S: Final = 5.0
-PAGE_S: Final = (30.0, 120.0)
-"""How long a person stays; then somebody else comes."""
+LINE_S: Final = (30.0, 120.0)
+"""After which a page's line breaks, and the page connects anew."""
 TICKS: Final = 300
 """Of one job: a minute."""
 MOST_LATE_MS: Final = 500
+STEADY_AFTER_S: Final = 900
+"""Warm parents of older versions, and what else is kept for some minutes, are there in full by the second third."""
 MOST_GROWTH: Final = 0.03
 MOST_GROWTH_MB: Final = 8.0
 """From the second third of the time to the last one, of each part; the first one fills what is kept."""
@@ -70,8 +72,6 @@ def test_memory_stays_flat_and_events_are_seen_soon(
             _people(someone, said) as people,
         ):
             late_ms = _seen_by_a_tab(running, someone)
-    assert not load.wrong, f"{len(load.wrong)} of {load.done.total()}: {load.wrong[:5]}"
-    assert not people.wrong, people.wrong[:5]
     told(f"{dict(load.done)} in {SECONDS / 60:.0f} min")
     told(f"event to screen {_times(late_ms)}; clicks {_times([one * 1000 for one in people.took_s])}")
     grown = []
@@ -80,9 +80,11 @@ def test_memory_stays_flat_and_events_are_seen_soon(
         told(f"{part}: {first:.0f}, {second:.0f}, {last:.0f} MB")
         if last > second * (1 + MOST_GROWTH) + MOST_GROWTH_MB:
             grown.append(part)
+    assert not load.wrong, f"{len(load.wrong)} of {load.done.total()}: {load.wrong[:5]}"
+    assert not people.wrong, people.wrong[:5]
     assert len(late_ms) > 0.8 * SECONDS / TICKS_EVERY_S
     assert percentile(late_ms, 0.95) < MOST_LATE_MS
-    assert not grown
+    assert not grown or SECONDS < STEADY_AFTER_S
 
 
 def _times(milliseconds: list[float]) -> str:
@@ -116,7 +118,7 @@ def _open(tab: Page, address: str) -> None:
 
 
 class _People:
-    """Come, click for a while, and go, so many at a time."""
+    """Have a page open each, and click."""
 
     def __init__(self, someone: Seat, said: Said) -> None:
         self.took_s: list[float] = []
@@ -132,29 +134,29 @@ class _People:
         self._stop.set()
 
     async def _all(self) -> None:
-        began = asyncio.Event()
-        began.set()
-        coming: set[asyncio.Task[Any]] = set()
-        while not self._stop.is_set():
-            coming |= {asyncio.create_task(self._one(began)) for _ in range(PEOPLE - len(coming))}
-            _, coming = await asyncio.wait(coming, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
-        for one in coming:
+        people = [asyncio.create_task(self._one()) for _ in range(PEOPLE)]
+        await asyncio.to_thread(self._stop.wait)
+        for one in people:
             one.cancel()
-        await asyncio.gather(*coming, return_exceptions=True)
+        await asyncio.gather(*people, return_exceptions=True)
 
-    async def _one(self, began: asyncio.Event) -> None:
-        stays_s = random.uniform(*PAGE_S)
-        try:
-            await page(
-                self._someone,
-                self._said,
-                self.took_s,
-                began=began,
-                seconds=stays_s,
-                every_s=EACH_CLICKS_EVERY_S,
-            )
-        except Exception as error:  # noqa: BLE001 - the test tells of it in the end
-            self.wrong.append(repr(error))
+    async def _one(self) -> None:
+        token, began = new_token(), asyncio.Event()
+        began.set()
+        while True:
+            try:
+                await page(
+                    self._someone,
+                    self._said,
+                    self.took_s,
+                    token=token,
+                    began=began,
+                    seconds=random.uniform(*LINE_S),
+                    every_s=EACH_CLICKS_EVERY_S,
+                )
+            except Exception as error:  # noqa: BLE001 - the test tells of it in the end
+                self.wrong.append(repr(error))
+                await asyncio.sleep(1)
 
 
 @contextmanager

@@ -131,6 +131,7 @@ class Pool:
             cold_reason = self._ground.layers.reason or "there are no mounts on this machine"
         parent = WarmParent(spec, self._ground, cold_reason=cold_reason)
         parent.on_lost = lambda: self._bury(parent)
+        parent.on_full = lambda: self._make_room(parent)
         return parent
 
     def _kind(self, key: ParentKey) -> str:
@@ -198,6 +199,14 @@ class Pool:
                 PARENTS_ENDED.labels("memory").inc()
                 self.drop(parent)
                 total -= size
+
+    def _make_room(self, full: WarmParent) -> None:
+        """Its user may have no more processes: end the older half of what else of that user's only waits for jobs."""
+        idle = [one for one in self._idle() if one is not full and one.spec.uid == full.spec.uid]
+        for parent in idle[: (len(idle) + 1) // 2]:
+            log.info("warm parent ended for its processes", skill=parent.spec.key.skill_name)
+            PARENTS_ENDED.labels("processes").inc()
+            self.drop(parent)
 
     def _idle(self) -> list[WarmParent]:
         """Parents without a job, those that were not used for longest first."""

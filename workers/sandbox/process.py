@@ -131,6 +131,11 @@ class Child:
         self._end(Stopped(code, message))
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._ended.done() and self.stopped is None
+
+    @property
     def stopped(self) -> Stopped | None:
         """Why we ended it, if we did."""
         ending = self._ended.result() if self._ended.done() else None
@@ -227,11 +232,12 @@ class Child:
         if self.pid is not None:
             return self._private.recv(_READ_BYTES)
         data, ancillary, _, _ = self._private.recvmsg(_READ_BYTES, socket.CMSG_SPACE(12))
-        self.pid = wire.sender_pid(ancillary)
-        if self.pid is not None:
-            # Now, while it is surely there: a child that did as it should leads a group of its own and cannot leave it.
-            with suppress(ProcessLookupError):
-                self._is_honest = os.getpgid(self.pid) == self.pid
+        self.pid = wire.sender_pid(ancillary) or None  # zero: nobody was forked, or it is gone already
+        if self.pid is None:
+            return b"" if hasattr(socket, "SO_PASSCRED") else data
+        # Now, while it is surely there: a child that did as it should leads a group of its own and cannot leave it.
+        with suppress(ProcessLookupError):
+            self._is_honest = os.getpgid(self.pid) == self.pid
         return data if self._is_honest else b""
 
     def _line(self, line: bytes) -> None:

@@ -42,6 +42,8 @@ class WarmParent:
         self.pid: int | None = None
         self.is_lost = False
         self.on_lost: Callable[[], None] = lambda: None
+        self.on_full: Callable[[], None] = lambda: None
+        """Called when its user may have no more processes."""
         self.folder = spec.key.room or ground.folders.make(spec.uid)
         """The folder of all of its jobs on this machine."""
         self._ground = ground
@@ -94,7 +96,7 @@ class WarmParent:
         if is_busy and self.spec.key.room is None:
             self._spares_wanted = min(_MAX_SPARES, self._spares_wanted + 1)
         self.used_at = now
-        child = self._spares.pop(0) if self._spares else self._fork(work)
+        child = self._spare() or self._fork(work)
         asyncio.get_running_loop().call_soon(self._fork_spares)
         try:
             async with asyncio.timeout(within_s):
@@ -179,6 +181,15 @@ class WarmParent:
             while not self.is_lost and len(self._spares) < self._spares_wanted:
                 self._spares.append(self._fork())
 
+    def _spare(self) -> Child | None:
+        """A child that waits already; those that have died meanwhile are let go of."""
+        while self._spares:
+            child = self._spares.pop(0)
+            if not child.is_gone:
+                return child
+            self.release(child)
+        return None
+
     def _fork(self, work: str | None = None) -> Child:
         if self.is_lost or self._launched is None:
             raise ParentLost("The skill's warm parent process has ended.")
@@ -238,6 +249,7 @@ class WarmParent:
             child.exited(body["status"])
         elif kind == "not_forked" and child is not None:
             child.lost()
+            self.on_full()
         elif kind in ("ready", "refused", "not_forkable") and not self._told.done():
             self._told.set_result(body)
 

@@ -104,7 +104,8 @@ class Load:
 
 
 def _function(client: Client) -> None:
-    assert client.run("noop", {"n": 1})["result"] == {"n": 1}
+    job = client.run("noop", {"n": 1})
+    assert job["result"] == {"n": 1}, job
 
 
 def _agent(client: Client) -> None:
@@ -120,7 +121,8 @@ def _failure(client: Client) -> None:
 def _cancelled(client: Client) -> None:
     job_id = client.submit("nap", seconds=60)
     client.call("POST", f"/v1/jobs/{job_id}/cancel")
-    assert client.call("GET", f"/v1/jobs/{job_id}?wait=true&timeout=10")["status"] == "cancelled"
+    job = client.call("GET", f"/v1/jobs/{job_id}?wait=true&timeout=10")
+    assert job["status"] == "cancelled", job
 
 
 def _files(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from backend.jobs.tables import Job
 from tests.factories.tenants import make_job, make_tenant
 from workers.attempt import Attempt, EndedBy
 from workers.storing import Storing
+from workers.supervisor import Supervisor
 
 log = logs.get(__name__)
 
@@ -38,6 +40,47 @@ async def test_an_end_that_is_being_stored_is_stored(
     async with asyncio.timeout(PATIENCE_S):
         await attempt.task
     assert await end_of(database, claimed) == ("failed", "bundle_not_found"), "no storage has its bundle"
+
+
+@pytest.mark.parametrize(("by", "status"), [(EndedBy.CANCEL, "cancelled"), (EndedBy.DRAIN, "queued")])
+async def test_an_attempt_that_is_ended_before_its_first_step_is_stored(
+    database: Database, instance: Instance, by: EndedBy, status: str
+) -> None:
+    claimed = await claimed_one(database)
+    attempt = Attempt(instance, {}, claimed)
+    attempt.task = asyncio.create_task(attempt.run())
+    attempt.end(by)
+    async with asyncio.timeout(PATIENCE_S):
+        await attempt.task
+    assert (await end_of(database, claimed))[0] == status
+
+
+async def test_a_job_that_is_cancelled_while_its_claim_is_on_its_way_ends_at_once(
+    database: Database, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = Supervisor(instance, {}, lanes=["default"], capacity=1)
+    claimed: list[Claimed] = []
+
+    async def and_meanwhile_the_cancel_comes(*given: Any, **more: Any) -> list[Claimed]:
+        found = await claim(*given, **more)
+        for one in found:
+            supervisor.cancel(one.job_id)
+        claimed.extend(found)
+        return found
+
+    monkeypatch.setattr("workers.supervisor.claim", and_meanwhile_the_cancel_comes)
+    async with database.transaction() as session:
+        await make_job(session, await make_tenant(session))
+    await supervisor.join([])
+    running = asyncio.create_task(supervisor.run(drain_s=1))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not claimed or (await end_of(database, claimed[0]))[0] == "running":  # noqa: ASYNC110 - told by the database alone
+                await asyncio.sleep(0.02)
+    finally:
+        supervisor.stop()
+        await running
+    assert (await end_of(database, claimed[0]))[0] == "cancelled"
 
 
 async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_time(
