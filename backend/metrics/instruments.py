@@ -129,7 +129,9 @@ SANDBOX_KILLS: Final = _counter(
     "puras_sandbox_kills_total", "Processes that the sandbox ended, by the limit that they broke.", "reason"
 )
 PARENTS_ENDED: Final = _counter(
-    "puras_sandbox_parents_ended_total", "Warm parents that were ended: idle, memory, processes, strays.", "reason"
+    "puras_sandbox_parents_ended_total",
+    "Warm parents that were ended: idle, memory, processes, strays.",
+    "reason",
 )
 PARENTS: Final = _gauge("puras_sandbox_parents", "Warm parents that live.")
 SPARES: Final = _gauge("puras_sandbox_spares", "Forked processes that wait for a job.")
