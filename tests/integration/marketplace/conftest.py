@@ -147,6 +147,12 @@ class Market:
                     return
                 await asyncio.sleep(0.02)
 
+    async def until_held(self, micros: int) -> None:
+        """Wait until so much of the caller's wallet is held for runs: that is a moment after they are running."""
+        async with asyncio.timeout(20):
+            while (await self.caller.http.get("/v1/billing/balance")).json()["reserved_micros"] != micros:  # noqa: ASYNC110 - told over REST alone
+                await asyncio.sleep(0.02)
+
     async def balance(self, project: Project) -> int:
         """What the project's wallet holds."""
         return int((await project.http.get("/v1/billing/balance")).json()["balance_micros"])

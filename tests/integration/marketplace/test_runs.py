@@ -47,9 +47,7 @@ async def test_a_run_that_fails_or_is_cancelled_owes_no_price(market: Market) ->
     failed = await market.run(slug, inputs={"text": "x", "do": FAILS})
     assert (failed["status"], failed["cost_micros"], failed["error_code"]) == ("failed", 0, "exception")
     slow = await market.submit(slug, inputs={"text": "x", "do": "import time; time.sleep(30)"})
-    await market.until(slow.json()["id"], "running")
-    reserved = (await market.caller.http.get("/v1/billing/balance")).json()["reserved_micros"]
-    assert reserved == PRICE
+    await market.until_held(PRICE)
     await market.caller.http.post(f"/v1/jobs/{slow.json()['id']}/cancel")
     assert (await market.ended(slow.json()["id"]))["status"] == "cancelled"
     assert await market.balance(market.caller) == before
