@@ -18,6 +18,17 @@ from benchmarks.instance import Running, environment
 
 EMAIL, PASSWORD = "measures@example.org", "a long and private sentence"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WATCH = """
+window.late = [];
+new MutationObserver((changes) => {
+  const now = Date.now();
+  for (const change of changes) for (const added of change.addedNodes) {
+    const stamp = /stamp=(\\d+)/.exec(added.textContent ?? "");
+    if (stamp) window.late.push(now - Number(stamp[1]));
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
+"""Notes in a page, as `window.late`, how many milliseconds old each row with a stamp is when it is there."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 

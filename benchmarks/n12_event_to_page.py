@@ -18,7 +18,7 @@ from backend.db import Database
 from backend.embedded import Servers, attach
 from backend.events.append import NewEvent, append
 from backend.queue import RedisDoorbell
-from benchmarks.browsing import chromium, seat
+from benchmarks.browsing import WATCH, chromium, seat
 from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.n06_streams import HAS_A_WORKER
 from benchmarks.numbers import Measurement, percentile
@@ -38,16 +38,6 @@ select gen_random_uuid(), project_id, skillpack_id, id, 'noop', 'deterministic',
        1, 'x', %s, now(), now() from deployments
 returning id
 """
-_WATCH: Final = """
-window.late = [];
-new MutationObserver((changes) => {
-  const now = Date.now();
-  for (const change of changes) for (const added of change.addedNodes) {
-    const stamp = /stamp=(\\d+)/.exec(added.textContent ?? "");
-    if (stamp) window.late.push(now - Number(stamp[1]));
-  }
-}).observe(document, { childList: true, subtree: true });
-"""
 
 
 def measure() -> Measurement:
@@ -59,7 +49,7 @@ def measure() -> Measurement:
         servers = attach(Settings(home=running.home))
         job_id = _running_job(servers.database_url)
         page = someone.context(browser).new_page()
-        page.add_init_script(_WATCH)
+        page.add_init_script(WATCH)
         page.goto(f"{someone.project_url}/jobs/{job_id}?tab=logs")
         page.get_by_role("log").wait_for()
         _while_appending(page, servers, job_id)

@@ -11,6 +11,7 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
+from tests.chaos.settings import two_workers
 from tests.chaos.skills import SKILLS
 from tests.chaos.table import lines_of, rounds_of, rows_of
 from tests.doubles.messages import MessagesServer
@@ -29,14 +30,7 @@ def upstream() -> Iterator[MessagesServer]:
 @pytest.fixture(scope="session")
 def running(upstream: MessagesServer) -> Iterator[Running]:
     """An instance with two worker processes, where time costs money, and the test skills deployed."""
-    settings = {
-        "ANTHROPIC_BASE_URL": upstream.url,
-        "ANTHROPIC_API_KEY": "sk-of-the-double",
-        "PURAS_WORKER_PROCESSES": "2",
-        "PURAS_WORKER_JOBS": "8",
-        "PURAS_COMPUTE_MICROS_PER_SECOND": "1000",
-    }
-    with instance(**settings) as running:
+    with instance(**two_workers(upstream)) as running:
         with running.client() as client:
             client.push(SKILLS)
         yield running

@@ -13,11 +13,12 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page
 
-from benchmarks.browsing import Seat, chromium, seat
+from benchmarks.browsing import WATCH, Seat, chromium, seat
 from benchmarks.instance import Running, instance
 from benchmarks.numbers import percentile
 from benchmarks.pages import Said, new_token, page, said_by_a_browser
 from tests.chaos.rounds import ROUNDS
+from tests.chaos.settings import two_workers
 from tests.chaos.soak.load import BUNDLE, TICKS_EVERY_S, Load, walk
 from tests.chaos.soak.memory import PARTS, SANDBOXES, Memory
 from tests.doubles.messages import MessagesServer
@@ -37,30 +38,13 @@ STEADY_AFTER_S: Final = 900
 MOST_GROWTH: Final = 0.03
 MOST_GROWTH_MB: Final = 8.0
 """From the second third of the time to the last one, of each part; the first one fills what is kept."""
-WATCH: Final = """
-window.late = [];
-new MutationObserver((changes) => {
-  const now = Date.now();
-  for (const change of changes) for (const added of change.addedNodes) {
-    const stamp = /stamp=(\\d+)/.exec(added.textContent ?? "");
-    if (stamp) window.late.push(now - Number(stamp[1]));
-  }
-}).observe(document, { childList: true, subtree: true });
-"""
 
 
 def test_memory_stays_flat_and_events_are_seen_soon(
     upstream: MessagesServer, told: Callable[[str], None]
 ) -> None:
     upstream.script = walk
-    settings = {
-        "ANTHROPIC_BASE_URL": upstream.url,
-        "ANTHROPIC_API_KEY": "sk-of-the-double",
-        "PURAS_WORKER_PROCESSES": "2",
-        "PURAS_WORKER_JOBS": "8",
-        "PURAS_COMPUTE_MICROS_PER_SECOND": "1000",
-    }
-    with instance(**settings) as running:
+    with instance(**two_workers(upstream)) as running:
         someone = seat(running)
         with running.client(someone.api_key) as client:
             client.push(BUNDLE)

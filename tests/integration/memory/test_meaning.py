@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -45,18 +46,25 @@ async def meaning(instance: Instance, server: EmbeddingsServer) -> AsyncIterator
 @pytest_asyncio.fixture
 async def project(meaning: Instance) -> AsyncIterator[Project]:
     """A project of that instance."""
-    app = create_app(meaning.settings)
-    async with serving(app, meaning):
-        made = Projects(app, meaning.database, [])
+    async with projects_of(meaning) as made:
         yield await made.make("Acme")
-        for client in made.clients:
-            await client.aclose()
 
 
 def embedder_of(instance: Instance) -> Embedder:
     embedder = Embedder.of(instance.settings)
     assert embedder is not None
     return embedder
+
+
+@asynccontextmanager
+async def projects_of(meaning: Instance) -> AsyncIterator[Projects]:
+    """Makes more projects of the instance."""
+    app = create_app(meaning.settings)
+    async with serving(app, meaning):
+        made = Projects(app, meaning.database, [])
+        yield made
+        for client in made.clients:
+            await client.aclose()
 
 
 async def put(project: Project, words: str, **over: Any) -> str:
@@ -94,9 +102,7 @@ async def test_what_means_the_same_is_found_once_it_is_embedded_and_by_words_alo
 async def test_meanings_of_other_projects_and_of_what_is_forgotten_are_not_found(
     project: Project, meaning: Instance
 ) -> None:
-    app = create_app(meaning.settings)
-    async with serving(app, meaning):
-        made = Projects(app, meaning.database, [])
+    async with projects_of(meaning) as made:
         other = await made.make("Other")
         for words in ("lorry", "automobile", "car", "lorry and car"):
             await put(other, words)
@@ -107,16 +113,12 @@ async def test_meanings_of_other_projects_and_of_what_is_forgotten_are_not_found
         await project.http.delete(f"/v1/memory/{gone}")
         results = (await search(project.http, "automobile"))["results"]
         assert [one["id"] for one in results] == [mine]
-        for client in made.clients:
-            await client.aclose()
 
 
 async def test_a_project_that_writes_much_delays_the_meanings_of_no_other(
     project: Project, meaning: Instance
 ) -> None:
-    app = create_app(meaning.settings)
-    async with serving(app, meaning):
-        made = Projects(app, meaning.database, [])
+    async with projects_of(meaning) as made:
         flooding, other = await made.make("Flooding"), await made.make("Other")
         for n in range(backlog.BATCH):
             await put(flooding, f"a cat, number {n}")
@@ -129,17 +131,13 @@ async def test_a_project_that_writes_much_delays_the_meanings_of_no_other(
             assert len((await search(one.http, "automobile"))["results"]) == 1
         batch = await backlog.embed_some(meaning.database, embedder_of(meaning))
         assert (batch.records, batch.may_be_more) == (backlog.BATCH - backlog.BATCH // 3, False)
-        for client in made.clients:
-            await client.aclose()
 
 
 async def test_more_projects_than_fit_into_a_batch_have_their_turns(
     project: Project, meaning: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog, "BATCH", 2)
-    app = create_app(meaning.settings)
-    async with serving(app, meaning):
-        made = Projects(app, meaning.database, [])
+    async with projects_of(meaning) as made:
         for one in [project, *[await made.make(f"Other {n}") for n in range(2)]]:
             await put(one, "lorry")
         assert await vectors.prepare(meaning.database)
@@ -149,8 +147,6 @@ async def test_more_projects_than_fit_into_a_batch_have_their_turns(
         assert (second.records, second.after, second.may_be_more) == (1, backlog.FIRST, True)
         third = await backlog.embed_some(meaning.database, embedder_of(meaning), after=second.after)
         assert third == backlog.Batch()
-        for client in made.clients:
-            await client.aclose()
 
 
 async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold_up_the_others(

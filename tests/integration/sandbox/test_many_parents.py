@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -12,8 +12,8 @@ from workers.runners import Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import launch
 
-MOST: int = 14
-SKILLS = 12
+MOST: Final = 14
+SKILLS: Final = 12
 
 
 @pytest.mark.skipif(
