@@ -21,19 +21,20 @@ export function Sandbox({ src, usage = {}, most = {} }) {
     <div className="scroll grow pad" tabIndex={0} role="region" aria-label="Sandbox">
       <Line state={state} />
       {attempts.map((attempt) => <Attempt key={attempt.number} {...attempt} isOnly={attempts.length === 1} />)}
-      {usage.wall_s != null && <Used usage={usage} most={most} />}
+      {usage.wall_s != null && <Used usage={usage} most={most} hasTools={attempts.length > 0} />}
       {!attempts.length && <p className="t2">{state.phase === "ended" ? "Nothing of this job ran in a sandbox." : "The sandbox is shown as soon as the job runs in it."}</p>}
     </div>
   );
 }
 
 /** An agent has no process of its own: it thinks in the worker, and only what it runs is in a sandbox. */
-function Used({ usage, most }) {
+function Used({ usage, most, hasTools }) {
   const hasProcess = usage.peak_memory_mb > 0;
+  const without = hasTools ? "Not measured: each tool had a process of its own" : "The job had no process of its own";
   return (
     <dl className="kv">
       <dt>Time</dt><dd>{duration(usage.wall_s * 1000)}{most.timeout_s ? ` of at most ${duration(most.timeout_s * 1000)}` : ""}{hasProcess && `, ${duration((usage.cpu_s ?? 0) * 1000)} of a processor`}</dd>
-      <dt>Memory</dt><dd>{hasProcess ? `${usage.peak_memory_mb} MB at its peak` : "The job had no process of its own"}{most.memory_mb ? `, ${hasProcess ? "of at most" : "what it ran had at most"} ${most.memory_mb} MB` : ""}</dd>
+      <dt>Memory</dt><dd>{hasProcess ? `${usage.peak_memory_mb} MB at its peak` : without}{most.memory_mb && (hasProcess || hasTools) ? `, ${hasProcess ? "of at most" : "each of at most"} ${most.memory_mb} MB` : ""}</dd>
     </dl>
   );
 }
