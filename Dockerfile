@@ -1,5 +1,5 @@
 # Puras Studio as one image: `up` runs everything, `api`, `worker` and `migrate` one part each.
-FROM python:3.13-slim-trixie AS build
+FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285 AS build
 ENV UV_PROJECT_ENVIRONMENT=/app/.venv \
     UV_PYTHON_DOWNLOADS=never \
     UV_COMPILE_BYTECODE=1 \
@@ -7,7 +7,9 @@ ENV UV_PROJECT_ENVIRONMENT=/app/.venv \
     UV_NO_CACHE=1 \
     PYTHONPATH=/opt/uv
 WORKDIR /app
-RUN python3 -m pip install --quiet --no-cache-dir --target /opt/uv uv==0.13.9
+COPY bootstrap-requirements.txt ./
+RUN python3 -m pip install --quiet --no-cache-dir --target /opt/uv \
+    --require-hashes --only-binary :all: --no-deps --requirement bootstrap-requirements.txt
 # What seldom changes comes first, so that a new release of ours downloads no package again.
 COPY pyproject.toml uv.lock README.md ./
 COPY skills_kit/pyproject.toml skills_kit/pyproject.toml
@@ -18,7 +20,7 @@ RUN python3 -m uv sync --frozen --quiet --no-default-groups \
     && .venv/bin/python -m studio.build \
     && rm -rf .web/node_modules .states
 
-FROM python:3.13-slim-trixie
+FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 ENV PATH=/app/.venv/bin:$PATH \
     PURAS_HOME=/data \
     PURAS_HOST=0.0.0.0 \

@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer, make and git; everything else is fetched into .venv and .tools.
-.PHONY: help run test check format bench chaos pages environment settings openapi clean
+.PHONY: help run test check format bench chaos pages environment settings openapi uv-pin pin-images release-check clean
 .DEFAULT_GOAL := help
 
 # Where it is set, every process that starts would compile all of our modules anew.
@@ -9,10 +9,10 @@ BIN := .venv/bin
 CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci
 
 help: ## This list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: environment pages ## Everything on http://127.0.0.1:8000 in the foreground, with a demo project and its first job
-	@exec $(BIN)/puras-studio up --demo
+	@exec $(BIN)/puras-studio up --demo --quiet
 
 test: environment pages ## The whole test suite, browser and chaos tests included
 	@exec .ci/test
@@ -45,6 +45,15 @@ settings: environment ## Write the pages of docs/ anew that are made from code
 openapi: environment ## Write tests/contract/openapi.json anew, and the TypeScript client's part that is made from it
 	$(BIN)/python -m backend.openapi > tests/contract/openapi.json
 	$(BIN)/python -m backend.openapi.typescript
+
+uv-pin: ## Write bootstrap-requirements.txt again, after uv.lock names another uv
+	$(BIN)/python .ci/uv_requirements.py > bootstrap-requirements.txt
+
+pin-images: ## Write the digests of the images into Dockerfile and compose.yaml; needs docker and its registry
+	$(BIN)/python .ci/images.py --pin
+
+release-check: ## What a release needs in addition to the tests: every image by its digest
+	$(BIN)/python .ci/images.py
 
 pages: environment
 	@$(BIN)/python -m studio.build
