@@ -18,6 +18,7 @@ from workers.runners import RunLimits
 
 from . import belongings
 from .delegation import Delegated, NotDelegated, claim, enable
+from .process_ids import Process
 
 _PREFIX: Final = "puras-worker-"
 _PERIOD_US: Final = 100_000
@@ -35,10 +36,14 @@ class Group:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def add(self, pid: int) -> None:
-        """Move a process into the group, with all its threads; those that it starts from now on are born there."""
-        with suppress(ProcessLookupError):
-            _write(self._folder / "cgroup.procs", str(pid))
+    def add(self, process: Process) -> None:
+        """Move a process into the group, with all its threads; those that it starts from now on are born there.
+
+        The kernel takes a number here, and another process may have that of one that is gone.
+        """
+        if process.is_there:
+            with suppress(ProcessLookupError):
+                _write(self._folder / "cgroup.procs", str(process.pid))
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -81,14 +86,14 @@ class ControlGroups:
         self._janitor = threading.Thread(target=self._remove_all, name="control groups", daemon=True)
         self._janitor.start()
 
-    def hold(self, pid: int | None, limits: RunLimits) -> Group | None:
+    def hold(self, process: Process | None, limits: RunLimits) -> Group | None:
         """A new group for a job, with its process in it; none when the kernel gives none, and the watchdog must do."""
-        if pid is None:
+        if process is None:
             return None
         group = None
         try:
             group = self.make(memory_bytes=limits.memory_mb << 20, processes=limits.processes)
-            group.add(pid)
+            group.add(process)
         except OSError as error:
             log.warning("a job runs without a control group", error=str(error))
             if group is not None:

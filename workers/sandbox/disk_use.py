@@ -18,7 +18,7 @@ MOST_FILES: Final = 100_000
 _MOST_SEEN: Final = 1_000_000  # of a drive that others have filled, too
 
 
-def folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
+def folder_bytes(folder: Path, enough: int, *, since: float | None, max_files: int = MOST_FILES) -> int:
     """Bytes on disk under a folder, of files changed since a time if given; stops counting past `enough`.
 
     What cannot be counted, because it is too deep, too much or closed by its owner, counts as too much.
@@ -40,8 +40,8 @@ def folder_bytes(folder: Path, enough: int, *, since: float | None) -> int:
             if since is None or status.st_ctime >= since:
                 counted += 1
                 total += status.st_blocks * 512
-        if counted > MOST_FILES or seen > _MOST_SEEN:
-            return enough + 1 if counted > MOST_FILES else total
+        if counted > max_files or seen > _MOST_SEEN:
+            return enough + 1 if counted > max_files else total
     return total
 
 

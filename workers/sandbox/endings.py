@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from .inside import values
 
+_MAX_STATUS: Final = 0xFFFF
 CLOSED: Final = (
     "exited",
     "The function closed the descriptors over which the runner hears from its process, so its value could not be "
@@ -59,7 +60,21 @@ class Stopped:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the process said at its end, not read yet."""
+
+    raw: bytes
+
+
 Ending = Answer | Silent | Stopped
+
+
+def is_status(status: object) -> bool:
+    """Whether the kernel reports the end of a process so."""
+    if not isinstance(status, int) or isinstance(status, bool) or not 0 <= status <= _MAX_STATUS:
+        return False
+    return os.WIFEXITED(status) or os.WIFSIGNALED(status)
 
 
 def answer_of(line: bytes) -> Ending:

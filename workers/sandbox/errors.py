@@ -21,6 +21,7 @@ from .output import Output
 
 _LEFT: Final = ("threads", "processes", "connections")
 """What an import may leave behind that no fork survives."""
+_MANY: Final = 1_000_000  # a number above it is no count
 
 
 class SandboxUnavailable(Unavailable):
@@ -90,7 +91,9 @@ class NotForkable(Exception):
 
     def __init__(self, told: dict[str, Any]) -> None:
         left = [word for word in _LEFT if told.get(word)]
-        counted = " and ".join(f"{told[word]} {word}" for word in left if isinstance(told[word], int))
+        counted = " and ".join(
+            f"{told[word]} {word}" for word in left if isinstance(told[word], int) and 0 < told[word] < _MANY
+        )
         super().__init__(
             f"importing the skill left {counted or 'something'} running, so that every job imports it anew"
         )

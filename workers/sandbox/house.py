@@ -11,9 +11,9 @@ from .egress.proxy import Proxy
 from .folders import JobFolders
 from .launch import Ground
 from .layers import Layers, Mode
-from .packages.build_box import BuildLimits
-from .packages.builds import Workshop
+from .packages.builds import BuildLimits, Workshop
 from .packages.environments import Environments
+from .packages.installer import InstallLimits
 from .places import prepare_links, read_by_every_job, refuse_exposed
 from .pool import Pool
 from .rooms import Rooms
@@ -34,6 +34,7 @@ class House:
         pool_mb: int,
         layers: Layers | None = None,
         build_limits: BuildLimits | None = None,
+        install_limits: InstallLimits | None = None,
         supply_bounds: SupplyBounds | None = None,
         control_groups: ControlGroups | None = None,
     ) -> None:
@@ -61,8 +62,8 @@ class House:
             self.folders,
             self.watchdog,
             wheels=home / "wheels",
-            cache=home / "cache" / "uv",
             limits=build_limits or BuildLimits(),
+            install_limits=install_limits or InstallLimits(),
         )
         self._environments = Environments(home / "environments", shop)
         self.supplies = Supplies(home, self._environments, supply_bounds or SupplyBounds(), idle_s=idle_s)

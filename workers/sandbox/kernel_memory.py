@@ -17,12 +17,16 @@ _FREE_DESCRIPTORS: Final = 256
 """Of a job: with fewer than these nothing is counted, since no honest one fills them all."""
 _PAGE_TABLES_SHARE: Final = 512  # a page of 4 KiB holds as many entries, each for one page
 _FREE_TABLES_BYTES: Final = 16 << 20
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a mount of each sandbox's own
+_FREE_FILES: Final = 1024
+_FILE_BYTES: Final = 1 << 10
+"""Of an empty file in memory: its inode and its name."""
 _PIPE_BYTES: Final = 8 << 10  # beyond the 64 MiB that the kernel gives to all pipes of a user
 
 
 def kernel_bytes(sizes: Mapping[int, int]) -> int:
     """Bytes at most that the kernel keeps for processes, given with the bytes of their address spaces."""
-    return _tables_bytes(sizes) + _held_bytes(sizes)
+    return _tables_bytes(sizes) + _held_bytes(sizes) + _files_bytes(sizes)
 
 
 def _tables_bytes(sizes: Mapping[int, int]) -> int:
@@ -65,6 +69,31 @@ def _held_bytes(pids: Iterable[int]) -> int:
                 pipes.add(target)
     held = max(0, len(sockets) + unknown - _FREE_DESCRIPTORS)
     return held * _SOCKET_BYTES + len(pipes) * _PIPE_BYTES
+
+
+def _files_bytes(pids: Iterable[int]) -> int:
+    """Return what the files in the `/dev/shm` of a sandbox take besides their contents; the mount does not limit it.
+
+    All processes of a sandbox have the same mount. Without mounts they see the worker's, to which they cannot write.
+    """
+    for pid in pids:
+        path = f"/proc/{pid}/root{_SHARED_MEMORY}"
+        try:
+            if os.stat(path).st_dev == _worker_device():
+                return 0
+            status = os.statvfs(path)
+        except OSError:
+            continue
+        count = status.f_files - status.f_ffree
+        return count * _FILE_BYTES if count > _FREE_FILES else 0
+    return 0
+
+
+def _worker_device() -> int | None:
+    try:
+        return os.stat(_SHARED_MEMORY).st_dev
+    except OSError:
+        return None
 
 
 def _count_descriptors(pid: int) -> int:

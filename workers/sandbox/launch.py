@@ -22,10 +22,12 @@ from .inside import wire
 from .inside.filters import AF_INET, AF_INET6, AF_UNIX
 from .inside.plan import Plan
 from .layers import Layers
-from .places import HostPlaces, JobPlaces, seen_from_inside
+from .places import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
 from .spec import ParentSpec
 from .watchdog import Watchdog
 
+NO_CORE_BYTES: Final = 1
+"""Unlike 0, also no program that the host may have set to receive core dumps is started."""
 MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is asked for and not used: stacks of threads
 _END_S: Final = 5.0  # for a killed sandbox to be gone
 USER_PROCESSES: Final = 512  # of all jobs of one user together; the watchdog counts each job's own
@@ -73,7 +75,7 @@ class Launched:
     stderr: int
 
     def kill(self, first: int | None) -> None:
-        """End process 1 of the namespaces, and so all others; bubblewrap collects it and ends by itself."""
+        """End the process that answers to the worker; process 1 of the namespaces, and so all others, end with it."""
         if self.process.poll() is not None:
             return
         if first is None:
@@ -137,13 +139,14 @@ def _command(
 ) -> mounts.Command:
     code = (
         f"import sys; sys.path.insert(0, {places.kit!r}); from puras_inside import parent; del sys.path[0]; "
-        f"parent.main({control_fd})"
+        f"parent.main({control_fd}, {ground.is_mounted})"
     )
-    program = [places.python, "-I", "-S", "-B", "-u", "-c", code]
-    if ground.layers.bwrap is None:
+    program = [str(BASE_PYTHON), "-I", "-S", "-B", "-u", "-c", code]
+    bwrap = ground.layers.bubblewrap
+    if bwrap is None:
         return mounts.Command(program, [])
     uid = spec.uid if spec.uid is not None else os.getuid()
-    return mounts.command(ground.layers.bwrap, host, uid=uid, as_root=os.geteuid() == 0, program=program)
+    return mounts.command(bwrap, host, uid=uid, as_root=os.geteuid() == 0, program=program)
 
 
 def _plan(spec: ParentSpec, ground: Ground, places: JobPlaces, *, cold: bool) -> Plan:
@@ -162,7 +165,7 @@ def _plan(spec: ParentSpec, ground: Ground, places: JobPlaces, *, cold: bool) ->
         writable=places.writable,
         limits=_import_limits(spec, ground),
         uid=spec.uid if os.geteuid() == 0 and layers.confines else None,
-        has_site=spec.key.environment is not None,
+        prefix=places.prefix,
         cold=cold,
         landlock=layers.landlock_abi > 0,
         seccomp=layers.seccomp,
@@ -175,8 +178,7 @@ def _plan(spec: ParentSpec, ground: Ground, places: JobPlaces, *, cold: bool) ->
 def _own_variables(spec: ParentSpec, ground: Ground, places: JobPlaces) -> dict[str, str]:
     project = str(spec.key.project_id)
     own = {**VARIABLES, "PURAS_WORKSPACE_ID": project, "PURAS_PROJECT_ID": project}
-    if spec.key.environment is not None:
-        own["PATH"] = f"{Path(places.python).parent}:{own['PATH']}"
+    own["PATH"] = places.program_path(VARIABLES["PATH"])
     if spec.drive is None:
         own["PURAS_DRIVE_IS_ELSEWHERE"] = "1"
     if not ground.layers.confines:
@@ -189,7 +191,7 @@ def _import_limits(spec: ParentSpec, ground: Ground) -> dict[str, int]:
     limits = {
         "DATA": (spec.key.memory_mb << 20) + MEMORY_ROOM_BYTES,
         "FSIZE": spec.disk_mb << 20,
-        "CORE": 0,
+        "CORE": NO_CORE_BYTES,
     }
     if ground.is_mounted or spec.uid is not None:
         # Elsewhere the kernel would count every process of the person who runs the worker.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from backend.storage.sandbox_uids import FIRST_UID
 
 from . import explain, mounts
 from .errors import SandboxUnavailable
+from .inside.syscalls import ARCHITECTURES
 from .places import BASE_PYTHON, INSIDE_OURS, RUNTIME
 
 try:
@@ -41,6 +43,11 @@ class Layers:
     problems: tuple[str, ...] = ()
     unreadable_library: str | None = None
     """Where the interpreter's library lies, when the users of jobs cannot read it there."""
+
+    @property
+    def bubblewrap(self) -> mounts.Bubblewrap | None:
+        """What makes sandboxes with mounts and namespaces of their own here."""
+        return None if self.bwrap is None else mounts.Bubblewrap(self.bwrap, filtered=self.seccomp)
 
     @property
     def names(self) -> list[str]:
@@ -72,6 +79,7 @@ class Layers:
         """What jobs could reach of the machine."""
         is_mounted = self.bwrap is not None
         doors = {
+            "the host's namespaces": not is_mounted,
             "files": not is_mounted and self.landlock_abi == 0,
             "network": not is_mounted and not self.seccomp,
             "other processes": not is_mounted and self.landlock_abi < _SCOPED_SIGNALS_ABI,
@@ -101,7 +109,9 @@ def probe(mode: Mode) -> Layers:
     kernel = explain.Kernel.here()
     problems: list[str] = []
     for bwrap in _candidates():
-        answer, said = _try(bwrap)
+        answer, said = _try(mounts.Bubblewrap(bwrap, filtered=platform.machine() in ARCHITECTURES))
+        if answer is None:  # it may be the filter that cannot be set; then the probe reports it
+            answer, said = _try(mounts.Bubblewrap(bwrap, filtered=False))
         if answer is not None:
             return _layers(bwrap, answer, [])
         problems.append(explain.bwrap_failed(bwrap, said, kernel))
@@ -161,12 +171,12 @@ def _bundled() -> str | None:
         return None
 
 
-def _try(bwrap: Path | None) -> tuple[dict[str, Any] | None, str]:
+def _try(bwrap: mounts.Bubblewrap | None) -> tuple[dict[str, Any] | None, str]:
     """Run the probe under bubblewrap, or without; its answer, or the reason why there is none."""
     as_root = os.geteuid() == 0
     ours = INSIDE_OURS if bwrap else str(RUNTIME.parent)
     package = "puras_inside" if bwrap else RUNTIME.name
-    code = f"import sys; sys.path.insert(0, {ours!r}); from {package} import probe; probe.main()"
+    code = f"import sys; sys.path.insert(0, {ours!r}); from {package} import probe; probe.main({bwrap is not None})"
     program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_UID) if as_root else "-"]
     command = (
         mounts.command(bwrap, None, uid=_UID, as_root=as_root, program=program)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import platform
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from .inside import filters
+from .inside.syscalls import ARCHITECTURES
+from .masks import mounts_over
 from .places import (
     BASE_PREFIX,
+    BASE_PYTHON,
     INSIDE_DEPLOYMENT,
     INSIDE_DRIVE,
     INSIDE_ENVIRONMENT,
@@ -17,6 +23,9 @@ from .places import (
     INSIDE_KERNEL,
     INSIDE_OURS,
     KIT,
+    PROGRAMS,
+    PURAS_PROGRAM,
+    PYTHON_NAMES,
     RUNTIME,
     USR,
     HostPlaces,
@@ -25,6 +34,7 @@ from .places import (
 
 TMP: Final = "tmp"
 """A folder of each job, to which `/tmp` leads."""
+_TMP_OF_CWD: Final = "/proc/self/cwd/tmp"
 _SHARED_MEMORY_BYTES: Final = 64 << 20
 _FROM_ETC: Final = (
     "/etc/ssl",
@@ -34,23 +44,52 @@ _FROM_ETC: Final = (
     "/etc/fonts",
     "/etc/mime.types",
 )
+_ETC_WITHOUT_NETWORK: Final = (
+    ("hosts", "127.0.0.1 localhost\n"),
+    ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+)
+_ETC_OF_NETWORK: Final = (
+    *("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"),
+    *("/etc/pki", "/etc/ca-certificates"),
+)
 _NAMESPACES: Final = (
     "--unshare-pid",
-    "--unshare-net",
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",
 )
+_CAPABILITIES: Final = ("CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETPCAP")
+"""To leave the mount namespace, which shows paths of the host, and to give up every capability for good; all of it is
+done before anything of a tenant's is read."""
+_CAPABILITIES_OF_ROOT: Final = ("CAP_SETUID", "CAP_SETGID")
+_PROC_READ_ONLY: Final = ("/proc/sys",)
+_BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+_PROC_HIDDEN_FILES: Final = (
+    *("cmdline", "config.gz", "interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users", "keys"),
+    *("kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "locks", "modules", "mtrr"),
+    *(
+        "pagetypeinfo",
+        "partitions",
+        "diskstats",
+        "swaps",
+        "sched_debug",
+        "slabinfo",
+        "sysrq-trigger",
+        "timer_list",
+        "timer_stats",
+        "vmallocinfo",
+    ),
+)
+_PROC_HIDDEN_FOLDERS: Final = ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "sysvipc")
+"""What a new procfs shows of the host's kernel and its devices, and no job needs."""
 
 
 @dataclass(frozen=True, slots=True)
-class BuildPlaces:
-    """What the build of a package sees of this machine."""
+class Bubblewrap:
+    """The program that makes sandboxes, and whether it sets a filter of system calls before their first instruction."""
 
-    work: Path
-    """Its folder; belongs to its user."""
-    environment: Path | None
-    """What builds it."""
+    path: Path
+    filtered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +116,52 @@ class Command:
 
 
 def command(
-    bwrap: Path, places: HostPlaces | None, *, uid: int, as_root: bool, program: Sequence[str]
+    bwrap: Bubblewrap, places: HostPlaces | None, *, uid: int, as_root: bool, program: Sequence[str]
 ) -> Command:
     """Start `program` as process 1 of namespaces of its own; without places only the interpreter is there.
 
-    As root no user namespace is made: the program keeps the right to become another user, and nothing else.
+    As root no user namespace is made: the program keeps the rights to become another user and to leave the mount
+    namespace, and no other, until it has done so.
     """
     mounted = [] if places is None else _tenant(places)
     return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
 
 
-def build_command(
-    bwrap: Path, places: BuildPlaces, *, uid: int, as_root: bool, info: int, program: Sequence[str]
+def package_command(
+    bwrap: Bubblewrap,
+    mounted: Sequence[str],
+    *,
+    uid: int,
+    as_root: bool,
+    shares_network: bool,
+    program: Sequence[str],
 ) -> Command:
-    """The same for building a package; the number of the process is told to the descriptor `info`."""
-    mounted = ["--info-fd", str(info), "--bind", str(places.work), INSIDE_JOBS]
-    if places.environment is not None:
-        mounted += ["--ro-bind", str(places.environment), INSIDE_ENVIRONMENT]
-    return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
+    """The same for a step of installing or building packages: mounts of its own, and perhaps the host's network."""
+    network = _name_service() if shares_network else []
+    return _command(
+        bwrap,
+        [*mounted, *network],
+        uid=uid,
+        as_root=as_root,
+        program=program,
+        shares_network=shares_network,
+        tmp=None if shares_network else _TMP_OF_CWD,  # an index of the operator's may be in the host's
+    )
+
+
+def bound_in_place(paths: Iterable[Path]) -> list[str]:
+    """Arguments that make paths of the host readable under the same names."""
+    argv: list[str] = []
+    for path in paths:
+        # bubblewrap makes the folders above a mount private; the user of the sandbox must pass through them.
+        for parent in reversed(path.parents[:-1]):
+            argv += ["--perms", "0755", "--dir", str(parent)]
+        argv += ["--ro-bind", str(path), str(path)]
+    return argv
 
 
 def shell_command(
-    bwrap: Path,
+    bwrap: Bubblewrap,
     places: HostPlaces,
     work: Work,
     *,
@@ -106,6 +169,7 @@ def shell_command(
     as_root: bool,
     program: Sequence[str],
     packages: Sequence[Path] = (),
+    hidden: Collection[str] = (),
 ) -> Command:
     """The same for a command of an agent: of all work folders it sees only its own, and the packages of a kernel.
 
@@ -113,7 +177,8 @@ def shell_command(
     versions of bubblewrap hand the descriptor on: `program` has to close it before anything of the tenant's runs.
     """
     descriptor = os.dup(work.descriptor)
-    mounted = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT, "--perms", "0755", "--dir", INSIDE_JOBS]
+    mounted = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT, *mounts_over(INSIDE_DEPLOYMENT, hidden)]
+    mounted += ["--perms", "0755", "--dir", INSIDE_JOBS]
     mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_drive_and_environment(places)]
     mounted += ["--perms", "0755", "--dir", INSIDE_KERNEL] if packages else []
     for package in packages:
@@ -123,23 +188,30 @@ def shell_command(
 
 
 def _command(
-    bwrap: Path,
+    bwrap: Bubblewrap,
     mounted: Sequence[str],
     *,
     uid: int,
     as_root: bool,
     program: Sequence[str],
-    tmp: str = "/proc/self/cwd/tmp",
+    tmp: str | None = _TMP_OF_CWD,
+    shares_network: bool = False,
 ) -> Command:
     descriptors: list[int] = []
-    argv = [str(bwrap), *_NAMESPACES, "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
-    if as_root:
-        argv += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    else:
-        argv += ["--unshare-user", "--disable-userns"]
+    argv = [str(bwrap.path), *_NAMESPACES, *([] if shares_network else ["--unshare-net"])]
+    argv += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
+    argv += [] if as_root else ["--unshare-user", "--disable-userns"]
+    argv += ["--cap-drop", "ALL"]
+    for capability in (*_CAPABILITIES, *(_CAPABILITIES_OF_ROOT if as_root else ())):
+        argv += ["--cap-add", capability]
+    if bwrap.filtered:
+        descriptors.append(readable(_startup_filter()))
+        argv += ["--seccomp", str(descriptors[-1])]
     argv += ["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
-    argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors), *_ours(), *mounted]
-    argv += ["--symlink", tmp, "/tmp", "--remount-ro", "/", "--chdir", "/", "--", *program]  # noqa: S108
+    argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors, shares_network)]
+    argv += [*_ours(descriptors), *mounted]
+    argv += [] if tmp is None else ["--symlink", tmp, "/tmp"]  # noqa: S108
+    argv += ["--remount-ro", "/", "--chdir", "/", "--", *program]
     return Command(argv, descriptors)
 
 
@@ -150,7 +222,7 @@ def _system() -> list[str]:
             argv += ["--symlink", str(Path(path).readlink()), path]
         else:
             argv += ["--ro-bind", path, path]
-    argv += ["--proc", "/proc", "--dev", "/dev"]
+    argv += ["--proc", "/proc", *_hidden_in_proc(), "--dev", "/dev"]
     argv += ["--perms", "1777", "--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
     if not BASE_PREFIX.is_relative_to(USR):
         # bubblewrap makes the folders above a mount private; the job's user must pass through them.
@@ -160,25 +232,24 @@ def _system() -> list[str]:
     return argv
 
 
-def _etc(uid: int, descriptors: list[int]) -> list[str]:
+def _etc(uid: int, descriptors: list[int], shares_network: bool) -> list[str]:
     argv = ["--perms", "0755", "--dir", "/etc"]
     for path in _FROM_ETC:
         argv += ["--ro-bind-try", path, path]
     for name, text in (
         ("passwd", f"job:x:{uid}:{uid}:job:{INSIDE_JOBS}:/bin/sh\n"),
         ("group", f"job:x:{uid}:\n"),
-        ("hosts", "127.0.0.1 localhost\n"),
-        ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+        *(() if shares_network else _ETC_WITHOUT_NETWORK),
     ):
-        descriptors.append(_readable(text))
+        descriptors.append(readable(text.encode()))
         argv += ["--perms", "0644", "--file", str(descriptors[-1]), f"/etc/{name}"]
     return argv
 
 
-def _ours() -> list[str]:
-    argv = ["--perms", "0755", "--dir", INSIDE_OURS]
-    return [
-        *argv,
+def _ours(descriptors: list[int]) -> list[str]:
+    programs = f"{INSIDE_OURS}/{PROGRAMS}"
+    argv = ["--perms", "0755", "--dir", INSIDE_OURS, "--perms", "0755", "--dir", programs]
+    argv += [
         "--ro-bind",
         str(KIT),
         f"{INSIDE_OURS}/puras",
@@ -186,6 +257,10 @@ def _ours() -> list[str]:
         str(RUNTIME),
         f"{INSIDE_OURS}/puras_inside",
     ]
+    for name in PYTHON_NAMES:
+        argv += ["--symlink", str(BASE_PYTHON), f"{programs}/{name}"]
+    descriptors.append(readable(PURAS_PROGRAM))
+    return [*argv, "--perms", "0755", "--file", str(descriptors[-1]), f"{programs}/puras"]
 
 
 def _tenant(places: HostPlaces) -> list[str]:
@@ -203,8 +278,33 @@ def _drive_and_environment(places: HostPlaces) -> list[str]:
     return argv
 
 
-def _readable(text: str) -> int:
+def _name_service() -> list[str]:
+    return [part for path in _ETC_OF_NETWORK for part in ("--ro-bind-try", path, path)]
+
+
+@cache
+def _hidden_in_proc() -> tuple[str, ...]:
+    argv: list[str] = []
+    for path in _PROC_READ_ONLY:
+        argv += ["--ro-bind", path, path]
+    argv += ["--ro-bind", os.devnull, _BOOT_ID]
+    for name in _PROC_HIDDEN_FILES:
+        if Path(f"/proc/{name}").exists():
+            argv += ["--ro-bind", os.devnull, f"/proc/{name}"]
+    for name in _PROC_HIDDEN_FOLDERS:
+        if Path(f"/proc/{name}").is_dir():
+            argv += ["--perms", "0555", "--tmpfs", f"/proc/{name}", "--remount-ro", f"/proc/{name}"]
+    return tuple(argv)
+
+
+@cache
+def _startup_filter() -> bytes:
+    return filters.encode(filters.startup(ARCHITECTURES[platform.machine()]))
+
+
+def readable(data: bytes) -> int:
+    """Return a descriptor from which the data can be read: at most what a pipe holds."""
     reading, writing = os.pipe()
-    os.write(writing, text.encode())
+    os.write(writing, data)
     os.close(writing)
     return reading

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from workers.runners import RunLimits
 
-from . import mounts
+from . import masks, mounts
 from .house import House
 from .inside import shell
 from .inside.filters import AF_INET, AF_INET6, AF_UNIX
-from .launch import MEMORY_ROOM_BYTES, USER_PROCESSES, VARIABLES
+from .launch import MEMORY_ROOM_BYTES, NO_CORE_BYTES, USER_PROCESSES, VARIABLES
 from .places import INSIDE_KERNEL, JobPlaces
 from .spec import ParentSpec
 
@@ -44,6 +44,8 @@ class Order:
     """A descriptor that the command keeps, under the same number."""
     packages: Sequence[Path] = ()
     """What it sees beside the skill's own, below `/kernel`."""
+    hidden: Collection[str] = ()
+    """Files of the bundle that it must not read."""
 
 
 def plan_of(house: House, order: Order, places: JobPlaces) -> shell.Plan:
@@ -53,17 +55,23 @@ def plan_of(house: House, order: Order, places: JobPlaces) -> shell.Plan:
     limits = {
         "DATA": (order.limits.memory_mb << 20) + MEMORY_ROOM_BYTES,
         "FSIZE": order.limits.disk_mb << 20,
-        "CORE": 0,
+        "CORE": NO_CORE_BYTES,
     }
     if ground.is_mounted or spec.uid is not None:
         limits["NPROC"] = USER_PROCESSES
+    opened = masks.Opened(places.readable, [])
+    if order.hidden and not ground.is_mounted:  # mounts cover single files, Landlock grants the others
+        others = [path for path in places.readable if path != places.deployment]
+        around = masks.around(spec.bundle, order.hidden)
+        opened = masks.Opened([*others, *around.readable], around.listable)
     return shell.Plan(
         command=order.command,
         folder=folder,
         environment=_environment(spec, places, folder),
         uid=spec.uid if os.geteuid() == 0 and house.layers.confines else None,
         limits=limits,
-        readable=[*places.readable, *([INSIDE_KERNEL] if order.packages else [])],
+        readable=[*opened.readable, *([INSIDE_KERNEL] if order.packages else [])],
+        listable=opened.listable,
         writable=[*places.writable, folder],
         landlock=house.layers.landlock_abi > 0,
         seccomp=house.layers.seccomp,
@@ -75,13 +83,10 @@ def plan_of(house: House, order: Order, places: JobPlaces) -> shell.Plan:
 
 def _environment(spec: ParentSpec, places: JobPlaces, folder: str) -> dict[str, str]:
     """What commands find in their variables: where things are, and nothing that opens anything."""
-    programs = VARIABLES["PATH"]
-    if spec.key.environment is not None:
-        programs = f"{Path(places.python).parent}:{programs}"
     skill = f"{places.deployment}/{spec.entrypoint.skill_dir}".rstrip("/")
     return {
         **VARIABLES,
-        "PATH": programs,
+        "PATH": places.program_path(VARIABLES["PATH"]),
         "HOME": folder,
         "PWD": folder,
         "TMPDIR": f"{folder}/{mounts.TMP}",

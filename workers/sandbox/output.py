@@ -17,6 +17,9 @@ _BATCH_S: Final = 0.05
 _MAX_TEXT: Final = 32_000  # of one event
 _MAX_LINE_BYTES: Final = 256 * 1024  # of one line of the kit
 _OVERHEAD_BYTES: Final = 64  # that an event costs beside its text, so that empty lines are not free
+_LINES_PER_TURN: Final = 64  # of the kit: a job that sends more waits, and the event loop does not
+_BYTES_PER_TURN: Final = 16 * 1024  # of these lines, if there is more than one
+_USELESS_BYTES: Final = 64 * 1024  # of lines that the kit does not write, before the job has to wait
 _LEVELS: Final = frozenset({"debug", "info", "warning", "error"})
 
 
@@ -48,13 +51,19 @@ class Output:
         self._kit = bytearray()
         self._stored_bytes = 0
         self._dropped_bytes = 0
+        self._useless_bytes = 0
         self._deletions = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_full(self) -> bool:
-        """Whether anything was dropped, so that what comes now will be too."""
-        return self._dropped_bytes > 0
+        """Whether anything was dropped, so that what comes now will be too; or much of it is of no use."""
+        return self._dropped_bytes > 0 or self._useless_bytes > _USELESS_BYTES
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether lines of the kit are left for another turn: `kit(b"")` goes on with them."""
+        return b"\n" in self._kit
 
     def attach(self, recorder: Recorder) -> None:
         """Record from now on, beginning with what has come already."""
@@ -71,21 +80,24 @@ class Output:
         self._flush_soon()
 
     def kit(self, data: bytes) -> None:
-        """Take bytes of the kit's own lines; lines that it would not write are ignored."""
+        """Take bytes of the kit's own lines, so many lines at once; lines that it would not write are ignored."""
         self._kit += data
-        if b"\n" not in data:
-            if len(self._kit) > _MAX_LINE_BYTES:
-                self._dropped_bytes += len(self._kit)
-                self._kit.clear()
-            return
-        *lines, rest = bytes(self._kit).split(b"\n")
-        self._kit = bytearray(rest)
-        self._flush(everything=True)  # what was printed before a line of the kit comes before it
+        end = max(_BYTES_PER_TURN, self._kit.find(b"\n") + 1)
+        lines = bytes(self._kit[:end]).split(b"\n", _LINES_PER_TURN)
+        lines.pop()  # not whole, or for another turn
+        del self._kit[: sum(map(len, lines)) + len(lines)]
+        if len(self._kit) > _MAX_LINE_BYTES and not self.is_behind:
+            self._dropped_bytes += len(self._kit)
+            self._kit.clear()
+        if lines:
+            self._flush(everything=True)  # what was printed before a line of the kit comes before it
         for line in lines:
             self._line(line)
 
     def finish(self) -> None:
         """Record what is left, and how much was not stored."""
+        if self.is_behind:
+            self._dropped_bytes += len(self._kit)
         for text in self._texts.values():
             text.pending += text.decoder.decode(b"", final=True)
         self._flush(everything=True)
@@ -108,7 +120,7 @@ class Output:
             whole = text.take(everything=everything)
             for start in range(0, len(whole), _MAX_TEXT):
                 self._store(
-                    "log", {"stream": text.stream, "text": _storable(whole[start : start + _MAX_TEXT])}
+                    "log", {"stream": text.stream, "text": storable(whole[start : start + _MAX_TEXT])}
                 )
 
     def _line(self, line: bytes) -> None:
@@ -117,11 +129,15 @@ class Output:
             self._delete(event["path"])
         elif event is not None:
             self._store(event.pop("type"), event)
+        else:
+            self._useless_bytes += len(line) + _OVERHEAD_BYTES
 
     def _delete(self, path: str) -> None:
         """A deletion is done, not only told: however much the job prints, none is dropped before there are too many."""
         self._deletions += 1
-        if self._recorder is not None and self._deletions <= MAX_DELETIONS:
+        if self._deletions > MAX_DELETIONS:
+            self._useless_bytes += len(path) + _OVERHEAD_BYTES
+        elif self._recorder is not None:
             self._recorder.record("drive_deleted", {"path": path})
 
     def _store(self, kind: str, payload: dict[str, Any]) -> None:
@@ -141,7 +157,7 @@ def _kit_event(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(body, dict) or not isinstance(body.get("text", ""), str):
         return None
-    text = _storable(body.get("text", "")[:_MAX_TEXT])
+    text = storable(body.get("text", "")[:_MAX_TEXT])
     if body.get("type") == "progress":
         fraction = body.get("fraction")
         is_number = (
@@ -151,7 +167,7 @@ def _kit_event(line: bytes) -> dict[str, Any] | None:
     if body.get("type") == "drive_deleted":
         path = body.get("path")
         if isinstance(path, str) and 0 < len(path) <= _MAX_PATH:
-            return {"type": "drive_deleted", "path": _storable(path)}
+            return {"type": "drive_deleted", "path": storable(path)}
     if body.get("type") == "log":
         level = body.get("level")
         fields = body.get("fields")
@@ -165,13 +181,13 @@ def _fields(fields: Any) -> dict[str, Any]:
         return {}
     try:
         text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
-        clean: dict[str, Any] = json.loads(_storable(text).replace("\\u0000", ""))
+        clean: dict[str, Any] = json.loads(storable(text).replace("\\u0000", ""))
     except (ValueError, RecursionError):
         return {}
     return clean
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text without what a database refuses: NUL characters and halves of surrogate pairs."""
     if text.isascii():
         return text.replace("\0", "\ufffd")

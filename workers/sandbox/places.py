@@ -21,13 +21,25 @@ INSIDE_ENVIRONMENT: Final = "/environment"
 INSIDE_DRIVE: Final = "/drive"
 INSIDE_OURS: Final = "/puras"
 INSIDE_KERNEL: Final = "/kernel"
+PROGRAMS: Final = "bin"
+"""Folder next to the kit with the programs that every job has: the interpreter that functions run on, and `puras`."""
 
 RUNTIME: Final = Path(inside.__file__).resolve().parent
 KIT: Final = Path(puras.__file__).resolve().parent
 BASE_PYTHON: Final = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 BASE_PREFIX: Final = Path(sys.base_prefix).resolve()
 USR: Final = Path("/usr")
+PYTHON_NAMES: Final = ("python", "python3")
+PURAS_PROGRAM: Final = b'#!/bin/sh\nexec python3 -m puras "$@"\n'
+"""Runs the kit on the first interpreter of the path, which has the job's packages."""
 
+_PROC_READ_UNMOUNTED: Final = (
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/filesystems",
+    "/proc/sys/kernel/osrelease",
+)
 DEVICES_READ: Final = ("/dev/urandom", "/dev/random")
 DEVICES_WRITTEN: Final = ("/dev/null", "/dev/zero", "/dev/full")
 
@@ -56,8 +68,16 @@ class JobPlaces:
     """Empty when each job has one of its own."""
     kit: str
     python: str
+    """The interpreter of the environment, or the bare one: never started before the process is confined."""
+    prefix: str
+    """Folder of the environment of packages; empty where there is none."""
     readable: list[str]
     writable: list[str]
+
+    def program_path(self, system: str) -> str:
+        """Return the `PATH` of a job: the programs of its packages, ours, then the system's."""
+        own = [f"{self.prefix}/bin"] if self.prefix else []
+        return ":".join([*own, f"{self.kit}/{PROGRAMS}", system])
 
 
 def seen_from_inside(host: HostPlaces, *, mounted: bool) -> JobPlaces:
@@ -66,14 +86,20 @@ def seen_from_inside(host: HostPlaces, *, mounted: bool) -> JobPlaces:
 
 
 def prepare_links(folder: Path) -> None:
-    """Make the folder from which sandboxes without mounts import our two packages."""
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for name, target in (("puras", KIT), ("puras_inside", RUNTIME)):
-        link = folder / name
+    """Make the folder from which sandboxes without mounts import our two packages and start our programs."""
+    programs = folder / PROGRAMS
+    programs.mkdir(mode=0o755, parents=True, exist_ok=True)
+    links = [(folder / "puras", KIT), (folder / "puras_inside", RUNTIME)]
+    links += [(programs / name, BASE_PYTHON) for name in PYTHON_NAMES]
+    for link, target in links:
         if not link.is_symlink() or link.readlink() != target:
-            fresh = folder / f".{name}.{uuid4().hex}"
+            fresh = link.with_name(f".{link.name}.{uuid4().hex}")
             fresh.symlink_to(target)
             fresh.replace(link)
+    fresh = programs / f".puras.{uuid4().hex}"
+    fresh.write_bytes(PURAS_PROGRAM)
+    fresh.chmod(0o755)
+    fresh.replace(programs / "puras")
 
 
 def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
@@ -104,9 +130,19 @@ def readable_by_builds(*, has_environment: bool) -> list[str]:
     return _unique([*_system_inside(), INSIDE_OURS, *environment])
 
 
-def writable_by_builds() -> list[str]:
-    """What the build of a package may write to."""
-    return [INSIDE_JOBS, *DEVICES_WRITTEN, "/dev/shm"]  # noqa: S108 - a mount of the sandbox's own
+def readable_by_installer(*, mounted: bool, more: Iterable[str]) -> list[str]:
+    """What the installer of packages may read: the system, what name look-ups and TLS need, and paths of its own."""
+    if mounted:
+        return _unique([*_system_inside(), INSIDE_OURS, *more])
+    network = ["/etc", "/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf"]
+    own = [str(USR), str(BASE_PREFIX), str(KIT), str(RUNTIME), *_PROC_READ_UNMOUNTED, *DEVICES_READ]
+    real = [path for path in system_folders() if not Path(path).is_symlink()]
+    return _unique([*own, *real, *network, "/proc/self", *more])
+
+
+def writable_by_steps(work: str, *, mounted: bool) -> list[str]:
+    """What a step of installing or building packages may write to."""
+    return [work, *DEVICES_WRITTEN, *(["/dev/shm"] if mounted else [])]  # noqa: S108 - a mount of the sandbox's own
 
 
 def _system_inside() -> list[str]:
@@ -123,6 +159,7 @@ def _mounted(host: HostPlaces) -> JobPlaces:
         drive=INSIDE_DRIVE if host.drive else "",
         kit=INSIDE_OURS,
         python=f"{INSIDE_ENVIRONMENT}/bin/python" if host.environment else str(BASE_PYTHON),
+        prefix=INSIDE_ENVIRONMENT if host.environment else "",
         readable=_unique([*_system_inside(), INSIDE_DEPLOYMENT, INSIDE_OURS, *environment]),
         writable=[*([INSIDE_DRIVE] if host.drive else []), *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
     )
@@ -139,22 +176,16 @@ def _unmounted(host: HostPlaces) -> JobPlaces:
         "/etc/mime.types",
         "/etc/alternatives",
     ]
-    kernel = [
-        "/proc/cpuinfo",
-        "/proc/meminfo",
-        "/proc/stat",
-        "/proc/filesystems",
-        "/proc/sys/kernel/osrelease",
-    ]
     return JobPlaces(
         jobs=str(host.jobs),
         deployment=str(host.bundle),
         drive=str(host.drive or ""),
         kit=str(host.ours),
         python=str(host.environment / "bin/python") if host.environment else str(BASE_PYTHON),
+        prefix=str(host.environment or ""),
         readable=_unique(
             [
-                *(str(USR), *real, str(BASE_PREFIX), *system, *kernel, *DEVICES_READ),
+                *(str(USR), *real, str(BASE_PREFIX), *system, *_PROC_READ_UNMOUNTED, *DEVICES_READ),
                 *(str(host.bundle), str(KIT), str(RUNTIME), str(host.ours), *environment),
             ]
         ),

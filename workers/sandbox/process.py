@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import json
 import os
 import signal
 import socket
 import termios
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .endings import CLOSED, Ending, Exit, NotStarted, Silent, Stopped, answer_of
+from .endings import CLOSED, Ending, Exit, Line, NotStarted, Silent, Stopped, answer_of
 from .inside import wire
 from .output import Output
-from .process_ids import lives
+from .process_ids import Process
 
 _READ_BYTES: Final = 1 << 18
 _REPORT_S: Final = 2.0  # the parent needs a moment to collect its dead child and say how it ended
 _MAX_EMPTYING_READS: Final = 512  # of what is left in the pipes at the end: more than they hold
+_EMPTYING_S: Final = 0.1  # of computing time, for the same
 _PAUSE_S: Final = 0.005
+_MESSAGES_PER_TURN: Final = 16  # of the kit, from a job that has to wait between turns
+_LARGE_ANSWER_BYTES: Final = 64 * 1024  # a larger one is read in a thread: that takes up to a second
 _ANSWER_OVERHEAD_BYTES: Final = 64 * 1024
 
 
@@ -57,18 +62,21 @@ class Job:
 class Child:
     """One forked process of a warm parent."""
 
-    def __init__(self, number: int, work: str | None = None) -> None:
+    def __init__(self, number: int, work: str | None = None, *, parent: Process | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self.number = number
+        self.made_at = time.monotonic()
         self.work = work
         """The work folder that it enters, by its name among those of its parent; none: it makes one of its own."""
         self.output = Output()
-        self.pid: int | None = None
-        self.on_seated: Callable[[int], None] | None = None
-        """Called with its process id when it begins to import by itself; only such children say so."""
+        self.process: Process | None = None
+        """Known from its first message on."""
+        self._parent = parent
+        self.on_seated: Callable[[Process], None] | None = None
+        """Called with its process when it begins to import by itself; only such children say so."""
         self._begun = False
         self.ready: asyncio.Future[None] = self._loop.create_future()
-        self._ended: asyncio.Future[Ending] = self._loop.create_future()
+        self._ended: asyncio.Future[Ending | Line] = self._loop.create_future()
         self._exit: asyncio.Future[Exit] = self._loop.create_future()
         self._is_frozen = False
         self._is_killed = False
@@ -90,6 +98,11 @@ class Child:
         }
         for descriptor in self._readers:
             os.set_blocking(descriptor, False)
+
+    @property
+    def pid(self) -> int | None:
+        """Its process ID, to be shown and to read about it: to act on the process takes `process`."""
+        return self.process.pid if self.process is not None else None
 
     @property
     def slot(self) -> str:
@@ -119,7 +132,8 @@ class Child:
         self._max_answer_bytes = job.max_output_bytes + _ANSWER_OVERHEAD_BYTES
         with suppress(OSError):  # it is gone, and its end is about to be read
             await self._loop.sock_sendall(self._private, job.encode())
-        ending = await asyncio.shield(self._ended)
+        ended = await asyncio.shield(self._ended)
+        ending = await _read(ended) if isinstance(ended, Line) else ended
         if isinstance(ending, Silent) and not self._begun:
             raise NotStarted
         if isinstance(ending, Silent) and ending.exit is None:
@@ -161,24 +175,17 @@ class Child:
             self._is_frozen = not self._signal(signal.SIGCONT)
 
     def kill(self) -> bool:
-        """End every process of the group; false if the child does not lead one, which only a forged one does not.
+        """End every process of the group; false if some may go on: then the whole sandbox must end.
 
-        Done once, and at the moment of the end: later its number may be another process's.
+        A forged child is not ended at all: its number may be that of a group that is not the job's.
         """
-        if self.pid is None or self._is_killed:
-            return self._is_honest
-        self._is_killed = True
-        if self._is_honest:
-            self._signal(signal.SIGKILL)
+        if self.process is not None and not self._is_killed:
+            self._is_killed = True
+            self._is_honest = self._is_honest and self.process.end_group(self._parent)
         return self._is_honest
 
     def _signal(self, number: signal.Signals) -> bool:
-        if self.pid is None:
-            return False
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-            return True
-        return False
+        return self.process is not None and self.process.signal_group(number)
 
     def close(self) -> None:
         """Take what is left of its output and let go of all descriptors."""
@@ -192,6 +199,8 @@ class Child:
         self._events.close()
         os.close(self._stdout)
         os.close(self._stderr)
+        if self.process is not None:
+            self.process.close()
         if not self.ready.done():
             self.ready.cancel()
 
@@ -201,11 +210,16 @@ class Child:
 
     def _empty(self, descriptor: int, read: Callable[[], bool]) -> None:
         """Read what is there now, within bounds: a process that cannot be ended yet may still be writing."""
+        is_kit = descriptor == self._events.fileno()
+        until = time.thread_time() + _EMPTYING_S
         for _ in range(_MAX_EMPTYING_READS):
-            if not _has_data(descriptor) or not read():
+            is_more = _has_data(descriptor) or (is_kit and self.output.is_behind)
+            if not is_more or not read() or time.thread_time() > until:
                 return
 
     def _read_private(self) -> bool:
+        if self._ended.done():
+            return False
         try:
             data = self._receive_private()
         except BlockingIOError:
@@ -213,15 +227,19 @@ class Child:
         except OSError:
             data = b""
         if not data:
-            is_silent = self._is_honest and self.pid is not None and lives(self.pid)
-            self._end(Stopped(*CLOSED) if is_silent else Silent(None))
+            facts = self.process.facts() if self._is_honest and self.process is not None else None
+            self._end(Stopped(*CLOSED) if facts is not None and facts.lives else Silent(None))
             return False
         self._received += data
-        while (end := self._received.find(b"\n", max(0, len(self._received) - len(data)))) >= 0:
+        start = len(self._received) - len(data)
+        while (end := self._received.find(b"\n", start)) >= 0:
             line = bytes(self._received[:end])
             del self._received[: end + 1]
-            data = bytes(self._received)
+            start = 0
             self._line(line)
+            if self._ended.done():  # one line is the last, whatever comes after it
+                self._received.clear()
+                return False
         if len(self._received) > self._max_answer_bytes:
             limit = self._max_answer_bytes - _ANSWER_OVERHEAD_BYTES
             self.stop("output_limit", f"The result is larger than its limit of {limit} bytes as JSON.")
@@ -229,27 +247,42 @@ class Child:
         return True
 
     def _receive_private(self) -> bytes:
-        if self.pid is not None:
+        if self.process is not None:
             return self._private.recv(_READ_BYTES)
         data, ancillary, _, _ = self._private.recvmsg(_READ_BYTES, socket.CMSG_SPACE(12))
-        self.pid = wire.sender_pid(ancillary) or None  # zero: nobody was forked, or it is gone already
-        if self.pid is None:
+        pid = wire.sender_pid(ancillary) or None  # zero: nothing was forked, or it is gone already
+        if pid is None:
             return b"" if hasattr(socket, "SO_PASSCRED") else data
-        # Now, while it is surely there: a child that did as it should leads a group of its own and cannot leave it.
-        with suppress(ProcessLookupError):
-            self._is_honest = os.getpgid(self.pid) == self.pid
+        try:
+            self.process = Process(pid)
+        except ProcessLookupError:  # it sent this and is gone
+            return b""
+        self._is_honest = self._is_own(self.process)
         return data if self._is_honest else b""
 
+    def _is_own(self, process: Process) -> bool:
+        """Whether the process is what the parent forked: its child, which leads a group of its own and cannot leave it.
+
+        The number alone proves nothing: its sender may be gone, and the process that has it now another one's.
+        """
+        facts = process.facts()
+        if facts is None:  # gone meanwhile, or the kernel hides it from this user
+            with suppress(ProcessLookupError):
+                return os.getpgid(process.pid) == process.pid or not process.is_there
+            return True
+        is_child = self._parent is None or facts.parent == self._parent.pid
+        return is_child and facts.group == process.pid
+
     def _line(self, line: bytes) -> None:
-        if self.on_seated is not None and self.pid is not None:
-            self.on_seated(self.pid)
+        if self.on_seated is not None and self.process is not None:
+            self.on_seated(self.process)
             self.on_seated = None
         elif not self.ready.done():
             self.ready.set_result(None)
         elif not self._begun:
             self._begun = True
         else:
-            self._end(answer_of(line))
+            self._end(Line(line))
 
     def _read_text(self, descriptor: int, stream: str) -> bool:
         try:
@@ -262,16 +295,23 @@ class Child:
         return bool(data)
 
     def _read_events(self) -> bool:
-        try:
-            data = self._events.recv(_READ_BYTES)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        self.output.kit(data)
-        if self.output.is_full:
+        for _ in range(_MESSAGES_PER_TURN if self.output.is_full else 1):
+            data = b""
+            if not self.output.is_behind:
+                try:
+                    data = self._events.recv(_READ_BYTES)
+                except BlockingIOError:
+                    break
+                except OSError:
+                    return False
+                if not data:
+                    return False
+            self.output.kit(data)
+            if self.output.is_behind:
+                break
+        if self.output.is_full or self.output.is_behind:
             self._pause(self._events.fileno())
-        return bool(data)
+        return True
 
     def _pause(self, descriptor: int) -> None:
         """Read on a little later: a job that prints without end must wait, not the worker work."""
@@ -284,8 +324,12 @@ class Child:
         read = self._readers.get(descriptor)
         if read is not None:
             self._loop.add_reader(descriptor, self._on_readable, descriptor, read)
+            if (
+                descriptor == self._events.fileno() and self.output.is_behind
+            ):  # there may be nothing new to read
+                self._on_readable(descriptor, read)
 
-    def _end(self, ending: Ending) -> None:
+    def _end(self, ending: Ending | Line) -> None:
         self.kill()
         if not self._ended.done():
             self._ended.set_result(ending)
@@ -299,6 +343,23 @@ class Child:
                 return await asyncio.shield(self._exit)
         except TimeoutError:
             return None
+
+
+async def _read(line: Line) -> Ending:
+    if len(line.raw) <= _LARGE_ANSWER_BYTES:
+        return answer_of(line.raw)
+    return await asyncio.to_thread(_read_large, line.raw)
+
+
+def _read_large(raw: bytes) -> Ending:
+    """Read millions of values: looking for garbage among them takes longer than all else, and stops every thread."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return answer_of(raw)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _has_data(descriptor: int) -> bool:

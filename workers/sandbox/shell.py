@@ -24,6 +24,7 @@ from .inside import wire
 from .launch import VARIABLES
 from .orders import Order, plan_of
 from .places import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
+from .process_ids import Process, open_below_first
 from .stay import MENDS
 from .watchdog import Excess, Watched
 
@@ -88,7 +89,7 @@ class _Running:
         if hasattr(socket, "SO_PASSCRED"):
             self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._process: asyncio.subprocess.Process | None = None
-        self._pid: int | None = None
+        self._first: Process | None = None
         self._watched: Watched | None = None
         self._group: Group | None = None
         self._doorway: Doorway | None = None
@@ -130,12 +131,12 @@ class _Running:
         """
         assert self._process is not None  # noqa: S101 - it was started
         message = await self._message()
-        if message.closed:
+        self._first = None if message.closed else self._sender(message.pid, self._process.pid)
+        if self._first is None:
             said = await self._process.stderr.read(_SAID_BYTES) if self._process.stderr else b""
             log.warning("the sandbox of a command did not start", said=said.decode(errors="replace"))
             raise ParentLost("The sandbox of the command ended before it began. Try again.")
-        self._pid = message.pid or self._process.pid
-        self._hold(self._pid)
+        self._hold(self._first)
 
     async def follow(self) -> Finished:
         """Give it its plan and wait for the end of the command."""
@@ -167,6 +168,8 @@ class _Running:
         self._control.close()
         if self._process is not None:
             await _gone(self._process)
+        if self._first is not None:
+            self._first.close()
         if self._doorway is not None:
             self._doorway.leave(_JOB)
             await self._doorway.tell(_JOB, self._visit)
@@ -180,10 +183,10 @@ class _Running:
     def _command(self, host: HostPlaces, places: JobPlaces) -> mounts.Command:
         code = (
             f"import sys; sys.path.insert(0, {places.kit!r}); from puras_inside import shell; del sys.path[0]; "
-            f"shell.main({self._theirs.fileno()}, {self._order.channel})"
+            f"shell.main({self._theirs.fileno()}, {self._order.channel}, {self._house.ground.is_mounted})"
         )
         program = [str(BASE_PYTHON), *_PYTHON, code]
-        bwrap, spec = self._house.layers.bwrap, self._order.spec
+        bwrap, spec = self._house.layers.bubblewrap, self._order.spec
         if bwrap is None:
             return mounts.Command(program, [])
         uid = spec.uid if spec.uid is not None else os.getuid()
@@ -196,6 +199,7 @@ class _Running:
             as_root=os.geteuid() == 0,
             program=program,
             packages=self._order.packages,
+            hidden=self._order.hidden,
         )
 
     async def _message(self) -> wire.Message:
@@ -211,7 +215,15 @@ class _Running:
             with suppress(BlockingIOError):
                 return wire.receive(self._control, max_descriptors=1)
 
-    def _hold(self, pid: int) -> None:
+    def _sender(self, pid: int | None, started: int) -> Process | None:
+        """The first process of the sandbox; none if it is gone, or another one sent the message."""
+        if self._house.ground.is_mounted:
+            return open_below_first(pid, started)
+        with suppress(ProcessLookupError):
+            return Process(started)
+        return None
+
+    def _hold(self, first: Process) -> None:
         limits, house = self._order.limits, self._house
 
         def stop(kind: Excess, what: str) -> None:
@@ -220,7 +232,7 @@ class _Running:
             self._kill()
 
         self._watched = Watched(
-            group=pid,
+            leader=first,
             memory_bytes=limits.memory_mb << 20,
             disk_bytes=limits.disk_mb << 20,
             processes=limits.processes,
@@ -231,7 +243,7 @@ class _Running:
         )
         house.watchdog.watch(self._watched)
         if house.groups is not None:
-            self._group = house.groups.hold(pid, limits)
+            self._group = house.groups.hold(first, limits)
 
     def _open(self, descriptors: list[int]) -> None:
         """Serve its door to the internet."""
@@ -246,16 +258,12 @@ class _Running:
 
     def _kill(self) -> None:
         """In namespaces the end of the first process is that of all; elsewhere they share its group."""
-        if self._process is None or self._process.returncode is not None:
-            return
-        if self._pid is None:
+        if self._first is not None and self._house.ground.is_mounted:
+            self._first.kill()
+        elif self._first is not None:
+            self._first.signal_group(signal.SIGKILL)
+        elif self._process is not None and self._process.returncode is None:
             self._process.kill()
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            if self._house.ground.is_mounted:
-                os.kill(self._pid, signal.SIGKILL)
-            else:
-                os.killpg(self._pid, signal.SIGKILL)
 
 
 async def _read(

@@ -101,7 +101,7 @@ async def _stay_in(
     visit, group, limits = Visit(recorder), None, guest.assignment.limits
     token = guest.assignment.token
     drive = OwnDrive(guest.assignment, parent.folder, child.slot) if guest.work is None else None
-    meter.began = time.monotonic()
+    meter.began, meter.forked = time.monotonic(), child.made_at
     try:
         if drive is not None:
             drive.put_in()
@@ -111,7 +111,7 @@ async def _stay_in(
         parent.output.finish()
         child.output.attach(recorder)
         meter.watched = _watch(house, child, parent, guest)
-        group = house.groups.hold(child.pid, limits) if house.groups else None
+        group = house.groups.hold(child.process, limits) if house.groups else None
         with spans.span("run"):
             ending = await _until_end(child, guest)
         if group is not None and isinstance(ending, Silent) and group.ran_out_of_memory:
@@ -143,7 +143,7 @@ def out_of_memory(limits: RunLimits) -> Stopped:
 
 
 def _watch(house: House, child: Child, parent: WarmParent, guest: Guest) -> Watched | None:
-    if child.pid is None:
+    if child.process is None:
         return None
     limits = guest.assignment.limits
 
@@ -151,7 +151,7 @@ def _watch(house: House, child: Child, parent: WarmParent, guest: Guest) -> Watc
         child.stop(kind, f"The job {what}: {MENDS[kind]}.")
 
     watched = Watched(
-        group=child.pid,
+        leader=child.process,
         memory_bytes=limits.memory_mb << 20,
         disk_bytes=limits.disk_mb << 20,
         processes=limits.processes,

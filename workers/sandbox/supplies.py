@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from backend import duties, logs
-from backend.storage.shelf import Bounds, Shelf, size_of
+from backend.storage.shelf import Bounds, Shelf
 from workers.runners import Assignment, Recorder
 
 from .errors import ParentLost
+from .packages.build_files import remove_leftovers
 from .packages.environments import Environments
 
 _TIDY_S: Final = 600.0
@@ -40,8 +42,6 @@ class Supplies:
         self, home: Path, environments: Environments, bounds: SupplyBounds, *, idle_s: float
     ) -> None:
         self._environments = environments
-        self._cache = home / "cache" / "uv"
-        self._cache_bytes = bounds.environments_mb << 20
         keep_s = max(3_600.0, 2 * idle_s)  # warm parents without a job still read from them
         of_environments = bounds.environment_unused_days * _DAY_S
         self._environment_shelf = Shelf(
@@ -53,7 +53,10 @@ class Supplies:
         self._bundle_shelf = Shelf(
             home / "bundles", Bounds(bounds.bundles_mb << 20, bounds.bundle_unused_days * _DAY_S, keep_s)
         )
+        self._built = (home / "environments", home / "wheels")
         self._bundles = home / "bundles"
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="supplies")  # a sweep reads large trees
+        self._thread.submit(self._remove_leftovers)
         self._is_ours: dict[Path, bool] = {}
         self._keeper: asyncio.Task[None] | None = None
 
@@ -81,20 +84,27 @@ class Supplies:
 
     async def tidy(self) -> None:
         """Throw away what is not used any more, and what is too much."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._remove_leftovers)
         for shelf in (self._environment_shelf, self._wheel_shelf, self._bundle_shelf):
-            removed = await asyncio.to_thread(shelf.sweep)
+            removed = await loop.run_in_executor(self._thread, shelf.sweep)
             if removed:
                 log.info("unused supplies removed", kind=shelf.name, count=len(removed))
-        if self._cache.is_dir() and await asyncio.to_thread(size_of, self._cache) > self._cache_bytes:
-            await self._environments.clear_cache()
 
     async def close(self) -> None:
         """Let go of everything."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
         for shelf in (self._environment_shelf, self._wheel_shelf, self._bundle_shelf):
             shelf.close()
+
+    def _remove_leftovers(self) -> None:
+        for folder in self._built:
+            count = remove_leftovers(folder)
+            if count:
+                log.info("leftovers of killed workers removed", kind=folder.name, count=count)
 
     def _held_bundle(self, folder: Path) -> AbstractContextManager[bool]:
         """Bundles that were unpacked elsewhere are not ours to keep or to throw away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from .endings import CLOSED, Answer, Ending, Silent, Stopped
 from .inside import wire
 from .watchdog import Watched
 
+_PROCESSORS: Final = os.cpu_count() or 1
+_MEMORY_KB: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 10
 _CODES_OF_CHILDREN: Final = frozenset(
     {
         "exception",
@@ -33,15 +36,22 @@ class Meter:
 
     began: float
     watched: Watched | None = None
+    forked: float | None = None
+    """When its process came to be, which may have imported the skill before the job began."""
 
     def read(self, said: dict[str, Any] | None = None) -> Measured:
-        """The use until now: the process's own numbers where they are larger than what was seen from outside."""
+        """The use until now: the process's own numbers where they are larger than what was seen from outside.
+
+        They come from tenant code: no process computes longer than all processors, or has more memory than the machine.
+        """
+        now = time.monotonic()
         cpu_s = self.watched.cpu_s if self.watched else 0.0
         peak_bytes = self.watched.peak_memory_bytes if self.watched else 0
         if said is not None:
-            cpu_s = max(cpu_s, _number(said.get("cpu_s")))
-            peak_bytes = max(peak_bytes, int(_number(said.get("peak_kb"))) << 10)
-        return Measured(time.monotonic() - self.began, round(cpu_s, 6), round(peak_bytes / (1 << 20), 1))
+            since = self.began if self.forked is None else self.forked
+            cpu_s = max(cpu_s, _number(said.get("cpu_s"), (now - since) * _PROCESSORS))
+            peak_bytes = max(peak_bytes, int(_number(said.get("peak_kb"), _MEMORY_KB)) << 10)
+        return Measured(now - self.began, round(cpu_s, 6), round(peak_bytes / (1 << 20), 1))
 
 
 def outcome_of(ending: Ending, meter: Meter, recorder: Recorder, *, parent_is_lost: bool) -> Outcome:
@@ -59,7 +69,7 @@ def _answered(answer: Answer, meter: Meter, recorder: Recorder) -> Outcome:
     if body.get("type") == "value" and "value" in body:
         return Success(body["value"], measured)
     code, message, trace = body.get("code"), body.get("message"), body.get("trace")
-    if code not in _CODES_OF_CHILDREN or not isinstance(message, str):
+    if not isinstance(code, str) or code not in _CODES_OF_CHILDREN or not isinstance(message, str):
         return Failure(
             "crashed", "The process of the job answered with what the runner does not know.", measured
         )
@@ -97,5 +107,6 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+def _number(value: Any, at_most: float) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(min(value, at_most)) if is_number and value >= 0 else 0.0

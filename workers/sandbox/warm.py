@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from . import imports
 from .doors import Doors
-from .endings import NotStarted
+from .endings import NotStarted, is_status
 from .errors import EntrypointRefused, ParentLost
 from .inside import wire
 from .launch import Ground, Launched, launch
 from .output import Output
 from .places import HostPlaces
 from .process import Child
+from .process_ids import Process, is_over, open_below_first
 from .spec import ParentSpec
 
 IMPORT_S: Final = 60.0  # to start, confine itself and import the skill
@@ -39,7 +40,8 @@ class WarmParent:
         self.used_at = time.monotonic()
         self.strays: set[int] = set()
         """Processes that belonged to no job when it was looked last."""
-        self.pid: int | None = None
+        self.process: Process | None = None
+        """The first process of the sandbox, known from its first message on."""
         self.is_lost = False
         self.on_lost: Callable[[], None] = lambda: None
         self.on_full: Callable[[], None] = lambda: None
@@ -62,10 +64,11 @@ class WarmParent:
         """Start the sandbox and import the skill in it.
 
         Raises:
-            EntrypointRefused: the import failed, took too long or used too much.
+            EntrypointRefused: the import failed, took too long or used too much, or a secret is no variable.
             NotForkable: it must be started again, importing in each child.
             ParentLost: it ended before it was ready.
         """
+        imports.check_variables(self.spec.variables)
         host = HostPlaces(
             self.folder, self.spec.bundle, self.spec.drive, self.spec.key.environment, self._ground.ours
         )
@@ -126,11 +129,16 @@ class WarmParent:
             self.stop("it forged a process")
 
     @property
+    def pid(self) -> int | None:
+        """The process ID of the first process, to be shown and to read about it."""
+        return self.process.pid if self.process is not None else None
+
+    @property
     def groups(self) -> set[int]:
-        """The process groups that may exist in its sandbox."""
-        return {
-            pid for pid in (self.pid, *(child.pid for child in self._children.values())) if pid is not None
-        }
+        """The process groups that may exist in its sandbox: the number of one that is gone is no job's."""
+        leaders = (child.process for child in self._children.values())
+        groups = {leader.pid for leader in leaders if leader is not None and leader.has_group()}
+        return groups if self.pid is None else {self.pid, *groups}
 
     @property
     def spares(self) -> int:
@@ -158,13 +166,13 @@ class WarmParent:
         if not self._ground.is_mounted:
             return await self._told  # this parent imports nothing
         await self._spoke.wait()
-        if self.pid is None:
+        if self.process is None:
             return await self._told
 
         def stop(what: str) -> None:
             self.stop(f"importing the skill {what}")
 
-        watched = imports.watch(self._ground, self.spec, self.pid, folder=self.folder, stop=stop)
+        watched = imports.watch(self._ground, self.spec, self.process, folder=self.folder, stop=stop)
         try:
             return await self._told
         finally:
@@ -194,7 +202,7 @@ class WarmParent:
         if self.is_lost or self._launched is None:
             raise ParentLost("The skill's warm parent process has ended.")
         self._count += 1
-        child = Child(self._count, work)
+        child = Child(self._count, work, parent=self.process)
         if self.cold_reason is not None:
             imports.watch_cold(
                 self._ground,
@@ -226,13 +234,25 @@ class WarmParent:
         if message.closed:
             self._lose()
             return
-        if message.pid is not None and self.pid is None:
-            self.pid = message.pid
+        if self.process is None and message.pid is not None:
+            self.process = self._first(message.pid)
+            # One that is over by now has run nothing of the tenant's before it sent this, and its socket is closed.
+            if self.process is None and not is_over(message.pid):
+                self.stop("its first message came from another process than its first")
+                return
             self._spoke.set()
         self._heed(message.body, message.descriptors)
         self._messages_left -= 1
         if self._messages_left < 0:
             self.stop("it sent more messages than it has children")
+
+    def _first(self, sender: int) -> Process | None:
+        """The first process of the sandbox, which runs no code of the tenant's before its first message."""
+        assert self._launched is not None  # noqa: S101 - it sent something
+        started = self._launched.process.pid
+        if self._ground.is_mounted:
+            return open_below_first(sender, started)
+        return Process(started) if sender == started else None
 
     def _heed(self, body: dict[str, Any], descriptors: list[int]) -> None:
         """Take in one message. The sender may lie: at worst it hurts its own jobs."""
@@ -245,7 +265,9 @@ class WarmParent:
         for descriptor in descriptors:
             os.close(descriptor)
         child = self._children.get(body["id"]) if isinstance(body.get("id"), int) else None
-        if kind == "exit" and child is not None and isinstance(body.get("status"), int):
+        if kind == "exit" and not is_status(body.get("status")):
+            self.stop("it reported an end that no process has")
+        elif kind == "exit" and child is not None:
             child.exited(body["status"])
         elif kind == "not_forked" and child is not None:
             child.lost()
@@ -277,7 +299,7 @@ class WarmParent:
         if not self._told.done():
             self._told.set_result({"type": "lost"})
         if self._launched is not None:
-            self._launched.kill(self.pid)
+            self._kill_first(self._launched)
         for spare in self._spares:
             self.release(spare)
         self._spares.clear()
@@ -288,9 +310,18 @@ class WarmParent:
             self._ground.folders.remove_soon(self.folder)
         self.on_lost()
 
+    def _kill_first(self, launched: Launched) -> None:
+        """End process 1 of the namespaces, and so all others; without it, what started it ends it."""
+        if self.process is not None:
+            self.process.kill()
+        else:
+            launched.kill(None)
+
     def _let_go(self) -> None:
         """Close every way to it; what it printed last is read before."""
         self.doors.close()
+        if self.process is not None:
+            self.process.close()
         if self._launched is None:
             return
         loop = asyncio.get_running_loop()

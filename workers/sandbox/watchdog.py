@@ -19,6 +19,7 @@ from backend import duties
 
 from .disk_use import MOST_FILES, folder_bytes, free_files, nameless_bytes, written_bytes
 from .kernel_memory import kernel_bytes
+from .process_ids import Process, descendants
 
 TICK_S: Final = 0.2
 _WALK_SHARE: Final = 20  # a walk that took a second is repeated after twenty
@@ -32,7 +33,7 @@ Excess = Literal["memory_limit", "disk_limit", "process_limit"]
 class Watched:
     """One process group under watch, and what was seen of it."""
 
-    group: int
+    leader: Process
     memory_bytes: int
     disk_bytes: int
     processes: int
@@ -47,11 +48,23 @@ class Watched:
     is_over: bool = False
     is_tree: bool = False
     """It is the first of a namespace: all that descends from it counts, whatever groups they are in."""
+    max_files: int = MOST_FILES
+    """In its folder."""
     free_files: int = field(init=False)
     """That the drive's file system had room for when the watch began."""
 
     def __post_init__(self) -> None:
         self.free_files = free_files(self.drive)
+
+    @property
+    def group(self) -> int:
+        """The number of the group, or of the first process of the tree."""
+        return self.leader.pid
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its processes still have the number: what another one's use is not charged to it."""
+        return self.leader.is_there if self.is_tree else self.leader.has_group()
 
     def may_have_made_files(self) -> bool:
         """Whether somebody has made so many since then that it is worth a look at the drive: empty ones fill it too."""
@@ -90,7 +103,9 @@ class Watchdog:
             # Most jobs end before their first tick; only those that lasted cost a scan.
             old_enough = time.time() - TICK_S / 2
             old = [
-                watched for watched in self._watched if watched.since <= old_enough and not watched.is_over
+                watched
+                for watched in self._watched
+                if watched.since <= old_enough and not watched.is_over and watched.is_there
             ]
             if not old:
                 continue
@@ -191,7 +206,9 @@ def _over(watched: Watched, usage: _Usage) -> Over | None:
     watched.peak_memory_bytes = max(watched.peak_memory_bytes, memory_bytes)
     if memory_bytes > watched.memory_bytes:
         used, limit = memory_bytes >> 20, watched.memory_bytes >> 20
-        of_these = f", {kernel >> 20} of them in page tables, sockets and pipes" if kernel else ""
+        of_these = (
+            f", {kernel >> 20} of them in page tables, sockets, pipes and files of /dev/shm" if kernel else ""
+        )
         return Over(
             "memory_limit", f"used {used} MiB of memory{of_these}, more than its limit of {limit} MiB"
         )
@@ -217,7 +234,7 @@ def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
     started = time.monotonic()
     if started < watched.walk_at:
         return None
-    used = folder_bytes(watched.folder, watched.disk_bytes, since=None)
+    used = folder_bytes(watched.folder, watched.disk_bytes, since=None, max_files=watched.max_files)
     if used <= watched.disk_bytes and (
         written_bytes(usage.address_spaces) > watched.disk_bytes or watched.may_have_made_files()
     ):
@@ -249,21 +266,9 @@ def memory_of(parent: int | None) -> int:
 def strays_of(parent: int, groups: set[int]) -> set[int]:
     """Descendants of a warm parent that are in no known group, or in the parent's own, where none should be."""
     found = set()
-    pending = _children(parent)
-    while pending:
-        pid = pending.pop()
-        pending += _children(pid)
+    for pid in descendants(parent):
         with suppress(OSError):
             group = os.getpgid(pid)
             if group not in groups or group == parent:
                 found.add(pid)
     return found
-
-
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
-    with suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                children += map(int, file.read().split())
-    return children

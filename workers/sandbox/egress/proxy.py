@@ -18,6 +18,7 @@ from backend import logs
 from backend.egress.rules import Rule
 from backend.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from workers.sandbox.inside import wire
+from workers.sandbox.places import KIT
 
 from .doorway import Doorway
 
@@ -143,7 +144,7 @@ class Proxy:
         ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
         ours.setblocking(False)
         code = (
-            f"import sys; sys.path[:0] = {[str(_ROOT)]!r}; from workers.sandbox.egress import server; "
+            f"import sys; sys.path[:0] = {[str(_ROOT), str(KIT.parent)]!r}; from workers.sandbox.egress import server; "
             f"server.main({theirs.fileno()})"
         )
         try:

@@ -24,7 +24,6 @@ from workers.sandbox.inside.syscalls import ARCHITECTURES
 from .door import MOST_OF_A_DOOR, Door
 
 _NOBODY: Final = 65534
-_AF_NETLINK: Final = 16  # the C library asks for this machine's addresses when it sorts those of a name
 _MOST_MEMORY_BYTES: Final = 2 << 30
 _MOST_OPEN_FILES: Final = 65_536
 _RESERVED_FILES: Final = 256  # for doors, lookups, the interpreter
@@ -140,8 +139,8 @@ def _confine() -> None:
     confine.limit({"CORE": 0, "DATA": _MOST_MEMORY_BYTES})
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is not None:
-        families = [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6, _AF_NETLINK]
-        confine.seccomp(filters.confinement(architecture, families))
+        families = [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6]
+        confine.seccomp(filters.confinement(architecture, families, datagrams=True))
 
 
 if __name__ == "__main__":

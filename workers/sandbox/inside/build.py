@@ -12,9 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import platform
 import shutil
-import site
 import stat
 import sys
 import tarfile
@@ -22,8 +20,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, Final, NamedTuple
 
-from . import confine, filters
-from .syscalls import ARCHITECTURES
+from . import confine, enclosure, interpreter
 
 JOBS: Final = "/jobs"
 ANSWER: Final = "answer.json"
@@ -32,38 +29,34 @@ WHEELS: Final = "wheels"
 FAILED: Final = 3
 
 _SOURCE: Final = f"{JOBS}/source"
-_TMP: Final = f"{JOBS}/tmp"  # noqa: S108 - in the build's own mount
 _LEGACY: Final = "setuptools.build_meta:__legacy__"
 _LEGACY_REQUIRES: Final = ["setuptools>=40.8.0"]
 _MAX_ENTRIES: Final = 100_000
 
 
 class Plan(NamedTuple):
-    """One step of a build, and how far it is confined."""
+    """One step of a build."""
 
     action: str
     """`unpack`, `requires` or `wheel`."""
-    uid: int | None
-    limits: dict[str, int]
-    readable: list[str]
-    writable: list[str]
-    landlock: bool
-    seccomp: bool
-    has_site: bool
+    prefix: str
+    """Folder of the environment that builds it; empty for none."""
 
 
 class Refused(Exception):
     """The package cannot be built; the message is for the skill's author."""
 
 
-def main() -> None:
+def main(namespaced: bool) -> None:
     """Confine this process, do the step and write the answer."""
-    plan = Plan(**json.load(sys.stdin))
-    _confine(plan)
-    os.environ.update(HOME=JOBS, TMPDIR=_TMP, PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
-    if plan.has_site:
-        os.environ["PATH"] = f"/environment/bin:{os.environ['PATH']}"
-        site.main()
+    if namespaced:
+        confine.leave_first_process()
+    body = json.load(sys.stdin)
+    plan = Plan(**body["plan"])
+    enclosure.enter(enclosure.Enclosure.from_json(body["enclosure"]))
+    if plan.prefix:
+        os.environ["PATH"] = f"{plan.prefix}/bin:{os.environ['PATH']}"
+    interpreter.become(plan.prefix)
     try:
         answer = _ACTIONS[plan.action]()
     except Refused as refusal:
@@ -74,26 +67,6 @@ def main() -> None:
         json.dump(answer, file)
     sys.stdout.flush()
     os._exit(0)
-
-
-def _confine(plan: Plan) -> None:
-    confine.end_first()
-    if plan.uid is not None:
-        confine.become(plan.uid)
-    confine.set_dumpable(False)
-    confine.die_with_parent()
-    os.umask(0o022)
-    os.makedirs(_TMP, exist_ok=True)
-    if plan.landlock:
-        readable, writable = confine.open_existing(plan.readable), confine.open_existing(plan.writable)
-        confine.landlock(confine.landlock_abi(), readable=readable, writable=writable, connect_ports=())
-        for place in (*readable, *writable):
-            os.close(place.descriptor)
-    if plan.seccomp:
-        architecture = ARCHITECTURES[platform.machine()]
-        confine.seccomp(filters.confinement(architecture, [filters.AF_UNIX]))
-        confine.seccomp(filters.one_group(architecture))
-    confine.limit(plan.limits)
 
 
 def _unpack() -> dict[str, Any]:

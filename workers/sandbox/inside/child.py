@@ -19,13 +19,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
-from . import confine, doors, values, wire
-from .entry import BadEntrypoint, Loaded, call, find, load, own_trace
+from . import confine, doors, interpreter, values, wire
+from .entry import BadEntrypoint, Loaded, call, find, load, own_trace, shortened
 from .plan import Plan
 
 _MAX_LINKS: Final = 1000
 _PATTERNS: Final = "links"  # no slot is called so
 _MAX_MESSAGE: Final = 4000
+_MAX_TRACE: Final = 64_000
 _READ_JSON: Final = json.JSONDecoder().raw_decode  # `loads` looks for white space around it
 _NICENESS: Final = 5  # the worker must get to run among a hundred busy processes to end them
 
@@ -66,6 +67,18 @@ class Ground(NamedTuple):
     """None: each child imports by itself."""
 
 
+def prepare(plan: Plan, doors: doors.Doors) -> None:
+    """Set up variables, interpreter and import path as the skill's code expects them, once the process is confined."""
+    skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
+    own = [plan.kit, skill, plan.deployment]
+    _set_variables(plan.environment)
+    _set_variables({"PYTHONPATH": os.pathsep.join(own), "PURAS_DEPLOYMENT_ROOT": plan.deployment})
+    _set_variables(doors.variables())
+    interpreter.become(plan.prefix)
+    sys.path[:0] = own
+    sys.argv = [plan.file]
+
+
 def run(ground: Ground, seat: Seat) -> NoReturn:
     """Be the process of one job, from right after the fork to its end."""
     _take_seat(ground, seat)
@@ -78,9 +91,11 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     job, inputs = wire.read_frame(private), wire.read_frame(private)
     if job is None or inputs is None:
         os._exit(0)
-    private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
     assignment, _ = _READ_JSON(job.decode())
-    _begin(assignment, b"" if seat.shares else inputs)
+    if not seat.shares:
+        _write_inputs(inputs)  # on a full disk the job has not begun
+    private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
+    _begin(assignment)
     answer = (
         _refused(refusal)
         if loaded is None
@@ -140,6 +155,8 @@ def _take_seat(ground: Ground, seat: Seat) -> None:
     if not seat.shares:
         _fill_folder(ground)
     _narrow(ground)
+    if not ground.plan.namespaced:
+        prepare(ground.plan, ground.doors)
     _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, "tmp"), "PWD": folder})
     _set_variables(ground.doors.variables_of(seat.number))
     _reseed()
@@ -187,10 +204,8 @@ def _reseed() -> None:
                 module.seed()
 
 
-def _begin(assignment: dict[str, Any], inputs: bytes) -> None:
+def _begin(assignment: dict[str, Any]) -> None:
     _set_variables(assignment["environment"])
-    if inputs:
-        _write_inputs(inputs)
     confine.limit(assignment["limits"])
     os.nice(_NICENESS)
 
@@ -222,7 +237,7 @@ def _answer(ground: Ground, loaded: Loaded, assignment: dict[str, Any], inputs: 
 
 def _trace(error: BaseException, deployment: str) -> str:
     try:
-        return own_trace(error, (deployment,))[:16_000]
+        return shortened(own_trace(error, deployment), _MAX_TRACE)
     except Exception:  # noqa: BLE001 - out of memory, out of descriptors: the message has to do
         return ""
 

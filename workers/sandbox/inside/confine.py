@@ -11,16 +11,24 @@ import struct
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from . import filters
-from .syscalls import CAPSET, LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF
+from .syscalls import (
+    ARCHITECTURES,
+    LANDLOCK_ADD_RULE,
+    LANDLOCK_CREATE_RULESET,
+    LANDLOCK_RESTRICT_SELF,
+    STARTUP,
+)
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _OOM_SCORE_ADJ, _MOST_OOM_SCORE_ADJ = "/proc/self/oom_score_adj", b"1000"
 _PR_SET_CHILD_SUBREAPER, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 36, 22, 2
 _CREATE_RULESET_VERSION = 1
 _CAPABILITY_VERSION = 0x20080522
+_CLONE_NEWNS = 0x00020000
+_PR_CAPBSET_DROP = 24
 _RULE_PATH, _RULE_PORT, _CONNECT_TCP = 1, 2, 2
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
@@ -76,25 +84,36 @@ def open_existing(paths: Sequence[str]) -> list[Opened]:
 
 
 def landlock(
-    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int]
+    abi: int,
+    *,
+    readable: Sequence[Opened],
+    writable: Sequence[Opened],
+    listable: Sequence[Opened] = (),
+    connect_ports: Sequence[int] | None,
 ) -> None:
-    """Leave to this process and its descendants only the given paths, and these TCP ports to connect to."""
-    enclose(fence_around(abi, readable=readable, writable=writable, connect_ports=connect_ports))
+    """Leave to this process and its descendants only the given paths, and these TCP ports to connect to.
+
+    Without a list of ports TCP is left to the network namespace.
+    """
+    fence = fence_around(abi, readable=readable, writable=writable, connect_ports=connect_ports)
+    rules = [_rule_for(place, _READ_DIR & fence.filesystem) for place in listable]
+    enclose(fence._replace(rules=[*fence.rules, *rules]))
 
 
 def fence_around(
-    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int]
+    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int] | None
 ) -> Fence:
     """The fence around the given paths, which stay open, and these TCP ports to connect to."""
     filesystem = _rights_of(abi)
-    network = 3 if abi >= 4 else 0
+    network = 3 if abi >= 4 and connect_ports is not None else 0
     scope = 3 if abi >= 6 else 0  # no abstract sockets and no signals to processes outside
     size = 8 if abi < 4 else 16 if abi < 6 else 24
     attributes = struct.pack("QQQ", filesystem, network, scope)[:size]
     rules = [_rule_for(place, _READ & filesystem) for place in readable]
     rules += [_rule_for(place, filesystem) for place in writable]
     rules += [
-        (_RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port)) for port in (connect_ports if network else ())
+        (_RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
+        for port in ((connect_ports or ()) if network else ())
     ]
     return Fence(filesystem, attributes, rules)
 
@@ -146,10 +165,100 @@ def become(uid: int) -> None:
 
 def give_up_capabilities() -> None:
     """Root is a user like others from now on; for others, changing the user has left the inheritable ones behind."""
-    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
-    number = CAPSET.get(os.uname().machine)
+    architecture = ARCHITECTURES.get(os.uname().machine)
+    number = None if architecture is None else STARTUP["capset"][architecture.column]
     if number is not None:
+        header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
         _checked("capset", _libc.syscall(number, header, bytes(24)))
+
+
+def hide_mounts() -> int:
+    """Leave the mount namespace and keep its root, so that `/proc/<pid>/mountinfo` shows no paths of the host.
+
+    That file lists the mounts of a process' namespace that it can reach from its root. This process enters an equal
+    namespace and returns to the root of the first, from which nothing of the second can be reached. A process whose
+    root is not that of its namespace can make no user namespaces either.
+
+    Returns:
+        A descriptor that keeps the first namespace alive: it must stay open as long as the sandbox lives.
+
+    Raises:
+        OSError: The kernel does not allow it.
+    """
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        namespace = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _checked("unshare", _libc.unshare(_CLONE_NEWNS))
+            os.fchdir(root)
+            os.chroot(".")
+        except OSError:
+            os.close(namespace)
+            raise
+    finally:
+        os.close(root)
+    return namespace
+
+
+def leave_first_process() -> None:
+    """Continue in a child: process 1 of the namespaces stays our own, and waits for it.
+
+    Process 1 keeps the user with which the sandbox was started. So the kernel ends it with the worker: a process that
+    has changed its user would not be reached by that signal. With process 1 the whole sandbox ends. It also holds the
+    namespace of the mounts, of which no process of a tenant has a descriptor.
+
+    Called first of all, in a process that has started no thread. Returns in the child, which leads a group of its own.
+    """
+    end_first()
+    namespace = None
+    with suppress(OSError):  # the probe has reported it
+        namespace = hide_mounts()
+    drop_bounding_set()
+    child = os.fork()
+    if child == 0:
+        if namespace is not None:
+            os.close(namespace)
+        os.setsid()
+        return
+    _wait_as_first_process(child, namespace)
+
+
+def _wait_as_first_process(child: int, namespace: int | None) -> NoReturn:
+    """End with the child, and as it ended; until then collect what lost its parent."""
+    give_up_capabilities()
+    no_new_privileges()
+    die_with_parent()
+    set_dumpable(False)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(name) != namespace:
+            with suppress(OSError):  # the one that listed them is closed already
+                os.close(int(name))
+    while True:
+        with suppress(InterruptedError):
+            ended, status = os.wait()
+            if ended == child:
+                code = os.waitstatus_to_exitcode(status)
+                os._exit(code if code >= 0 else 128 - code)
+
+
+def drop_bounding_set() -> None:
+    """Give up, for good, every capability that a program could add to those of its caller."""
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            return  # the kernel knows no more, or this process may not
+
+
+def enter_sandbox(uid: int | None, *, namespaced: bool) -> None:
+    """Give up the rights with which a sandbox starts.
+
+    Args:
+        uid: User to become; None to stay the same user.
+        namespaced: The process has namespaces, and capabilities in them, of its own.
+    """
+    if uid is not None:
+        become(uid)
+    elif namespaced:
+        give_up_capabilities()
 
 
 def die_with_parent() -> None:

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from . import wire
 
 _HOST: Final = "127.0.0.1"
+_OWN_LOOPBACK: Final = f"{_HOST},localhost"
+"""Without IPv6, which some clients cannot read in this list."""
 _BACKLOG: Final = 64
 _PROXIED: Final = tuple(
     spelling for name in ("http_proxy", "https_proxy", "all_proxy") for spelling in (name, name.upper())
@@ -36,6 +38,10 @@ class Doors(NamedTuple):
             found.update(dict.fromkeys(_PROXIED, f"http://{_HOST}:{self.egress}"))
             found.update(dict.fromkeys(("no_proxy", "NO_PROXY"), _HOST))
         return found
+
+    def loopback_variables(self) -> dict[str, str]:
+        """Return what programs need to reach servers of their own: the proxy would refuse the name `localhost`."""
+        return {} if self.egress is None else dict.fromkeys(("no_proxy", "NO_PROXY"), _OWN_LOOPBACK)
 
     def variables_of(self, job: int) -> dict[str, str]:
         """What differs for one job: its requests say whose they are, so that refusals are noted with it."""

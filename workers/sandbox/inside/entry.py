@@ -3,7 +3,7 @@
 Some modules are imported where they are needed: what a parent has not loaded, its thousands of forks need not copy.
 """
 
-# ruff: noqa: PTH113, PTH118, PTH120
+# ruff: noqa: PTH113, PTH118
 # (every call runs before a job; pathlib costs)
 
 from __future__ import annotations
@@ -124,15 +124,39 @@ def call(function: Function, inputs: dict[str, Any]) -> Any:
     return _finish(value) if hasattr(type(value), "__await__") else value
 
 
-def own_trace(error: BaseException, roots: tuple[str, ...]) -> str:
-    """The traceback of an error, cut to the frames of the skill's own files."""
+def own_trace(error: BaseException, root: str) -> str:
+    """Return the traceback of an error and of those that led to it, cut to the frames of the skill's own files.
+
+    Files are named as in the bundle, whose folder is `root`.
+    """
     import traceback
 
-    frames = traceback.extract_tb(error.__traceback__, limit=-_MAX_FRAMES)
-    own = [frame for frame in frames if frame.filename.startswith(roots)]
-    lines = traceback.StackSummary.from_list(own).format()
-    summary = "".join(traceback.format_exception_only(type(error), error))
-    return ("Traceback (most recent call last):\n" + "".join(lines) if lines else "") + summary
+    whole = traceback.TracebackException(
+        type(error), error, error.__traceback__, limit=-_MAX_FRAMES, compact=True
+    )
+    chain = [whole]
+    for link in chain:  # grows
+        chain += [other for other in (link.__cause__, link.__context__, *(link.exceptions or ())) if other]
+        link.stack = traceback.StackSummary.from_list(_own_frames(link.stack, os.path.join(root, "")))
+    if len(chain) == 1 and not whole.stack:
+        return "".join(whole.format_exception_only())
+    return "".join(whole.format())
+
+
+def shortened(trace: str, most: int) -> str:
+    """Return a traceback of at most that many characters: its begin and its end, which has the error itself."""
+    if len(trace) <= most:
+        return trace
+    half = most // 2 - 50
+    return f"{trace[:half]}\n[{len(trace) - 2 * half} characters are left out]\n{trace[-half:]}"
+
+
+def _own_frames(frames: Any, root: str) -> list[Any]:
+    own = [frame for frame in frames if frame.filename.startswith(root)]
+    for frame in own:
+        _ = frame.line  # is read by the file's name
+        frame.filename = frame.filename.removeprefix(root)
+    return own
 
 
 def _import(name: str, path: str, place: str) -> Any:
@@ -146,7 +170,7 @@ def _import(name: str, path: str, place: str) -> Any:
     except BaseException as error:  # noqa: BLE001 - the tenant's code may raise anything, SystemExit too
         summary = f"{type(error).__name__}: {error}"[:2000]
         raise BadEntrypoint(
-            f"{place!r} cannot be imported: {summary}", own_trace(error, (os.path.dirname(path),))
+            f"{place!r} cannot be imported: {summary}", own_trace(error, path.removesuffix(place))
         ) from None
     return module
 

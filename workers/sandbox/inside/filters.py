@@ -1,28 +1,69 @@
-"""Seccomp programs: which system calls a sandboxed process may make.
+"""Seccomp programs: which system calls a confined process may make.
 
-Every test is "load, compare, answer": no long jumps that could be counted wrong.
+Three programs are stacked. `startup` is set by bubblewrap before the first instruction of the sandbox, and allows only
+what our own code needs to confine itself. `confinement` is the narrow list that code of a tenant runs under.
+`one_group` keeps a job in its process group. The kernel enforces the strictest answer of all of them.
+
+Calls whose arguments decide are compared first: the kernel remembers which of the others are always allowed, and runs
+no program for them (Linux 5.11).
 """
 
 from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from .syscalls import ABSENT, NUMBERS, REFUSED, Architecture
+from .syscalls import ALLOWED, READER, STARTUP, Architecture, Numbers
 
 AF_UNIX: Final = 1
 AF_INET: Final = 2
 AF_INET6: Final = 10
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
-_NEW_NAMESPACES = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
-_PR_SET_PDEATHSIG = 1
-_SOL_SOCKET = 1
-_SIZES_OF_BUFFERS: Final = (7, 8, 32, 33)  # SO_{SND,RCV}BUF and their forms for the privileged
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT, _ARGUMENT_BYTES = 0, 4, 16, 8
+
+_CLONE_NEWNS: Final = 0x00020000
+_NEW_NAMESPACES: Final = 0x7E020080
+"""CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}."""
+
+_SOCK_TYPE_MASK, _SOCK_STREAM, _SOCK_DGRAM = 0xF, 1, 2
+_DEFAULT_PROTOCOL, _IPPROTO_TCP, _IPPROTO_UDP = 0, 6, 17
+_SOL_SOCKET: Final = 1
+_BUFFER_SIZES: Final = (7, 8, 32, 33)
+"""SO_SNDBUF, SO_RCVBUF and their forms for privileged processes."""
+_SOCKET_PROGRAMS: Final = (26, 50, 51, 52)
+"""SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_{C,E}BPF."""
+_TCP_ULP: Final = 31
+"""Moves TLS into the kernel."""
+
+_PRIO_PROCESS: Final = 0
+_IOPRIO_WHO_PROCESS: Final = 1
+_PR_SET_PDEATHSIG: Final = 1
+_PR_CAPBSET_DROP: Final = 24
+_PRCTL_OPTIONS: Final = (
+    *(2, 3, 4),  # PR_GET_PDEATHSIG, PR_{GET,SET}_DUMPABLE
+    *(15, 16),  # PR_{SET,GET}_NAME
+    *(21, 22, 23),  # PR_{GET,SET}_SECCOMP, PR_CAPBSET_READ
+    *(29, 30),  # PR_{SET,GET}_TIMERSLACK
+    *(36, 37, 38, 39),  # PR_{SET,GET}_CHILD_SUBREAPER, PR_{SET,GET}_NO_NEW_PRIVS
+    *(41, 42),  # PR_{SET,GET}_THP_DISABLE
+    47,  # PR_CAP_AMBIENT
+    *(52, 53),  # PR_{GET,SET}_SPECULATION_CTRL
+    0x53564D41,  # PR_SET_VMA, with which the C library names its memory
+)
+
+_IOCTL_REFUSED: Final = (
+    *(0x5412, 0x541C),  # TIOCSTI, TIOCLINUX: type into a terminal
+    # FS_IOC_{,UN}RESVSP{,64} and FS_IOC_ZERO_RANGE: what `fallocate` does
+    *(0x40305828, 0x40305829, 0x4030582A, 0x4030582B, 0x40305839),
+    0x401C5820,  # FS_IOC_FSSETXATTR: quotas and other properties of files
+)
+_FCNTL_REFUSED: Final = (1024, 1026)
+"""F_SETLEASE, with which a process delays others that open a file, and F_NOTIFY, which reports changes of a folder."""
+_IOCTL_KIND_MASK, _NAMESPACE_IOCTLS = 0xFF00, 0xB700
 
 
 class Instruction(NamedTuple):
@@ -37,31 +78,38 @@ class Instruction(NamedTuple):
 Program = list[Instruction]
 
 
-def confinement(architecture: Architecture, families: Sequence[int]) -> Program:
-    """The program of a sandbox: sockets of `families` only, no new namespaces, no way to other processes' memory."""
-    return [
-        *_preamble(architecture),
-        *(step for name in REFUSED for step in _when(architecture, name, _answer(errno.EPERM))),
-        *(step for name in ABSENT for step in _when(architecture, name, _answer(errno.ENOSYS))),
-        # Blocks without writes escape every counter; the C library then writes zeros, which are counted.
-        *_when(architecture, "fallocate", _answer(errno.EOPNOTSUPP)),
-        *_when(architecture, "clone", _refused_if_any_bit(_NEW_NAMESPACES)),
-        *_when(architecture, "socket", _only(families, otherwise=errno.EAFNOSUPPORT)),
-        # A sandbox must not outlive the worker, nor one job change the limits of another.
-        *_when(architecture, "prctl", _refused_if_equal(_PR_SET_PDEATHSIG)),
-        # What lies in a socket is memory of no process; the watchdog counts on the size that they are made with.
-        *_when(architecture, "setsockopt", _ignored(_SOL_SOCKET, _SIZES_OF_BUFFERS)),
-        *_when(architecture, "prlimit64", _only([0], otherwise=errno.EPERM)),
-        *_when(architecture, "move_pages", _only([0], otherwise=errno.EPERM)),
-        *_when(architecture, "migrate_pages", _only([0], otherwise=errno.EPERM)),
-        *_when(architecture, "setpriority", _only([0], otherwise=errno.EPERM, argument=1)),
-        *_when(architecture, "ioprio_set", _only([0], otherwise=errno.EPERM, argument=1)),
-        Instruction(_RETURN, 0, 0, _ALLOW),
-    ]
+def startup(architecture: Architecture) -> Program:
+    """Return the program for our own code before it confines itself.
+
+    It may also change its user, leave the mount namespace, look up names over UDP and tie its life to its parent's.
+    """
+    by_argument = {
+        **_by_argument([AF_UNIX, AF_INET, AF_INET6], datagrams=True),
+        "prctl": _only([*_PRCTL_OPTIONS, _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP], otherwise=errno.EINVAL),
+        "unshare": _only([_CLONE_NEWNS], otherwise=errno.EPERM),
+    }
+    return _allowlist(architecture, {**ALLOWED, **STARTUP}, by_argument)
+
+
+def confinement(architecture: Architecture, families: Sequence[int], *, datagrams: bool = False) -> Program:
+    """Return the program for code of a tenant.
+
+    Args:
+        architecture: Of this machine.
+        families: Address families of the sockets that may be made.
+        datagrams: Whether sockets of these families may be datagram sockets too, as the look-up of names needs them.
+    """
+    return _allowlist(architecture, ALLOWED, _by_argument(families, datagrams=datagrams))
+
+
+def reader(architecture: Architecture) -> Program:
+    """Return the program for a process that reads one file of an untrusted source, and answers over a pipe."""
+    bodies = _by_argument([], datagrams=False)
+    return _allowlist(architecture, READER, {name: body for name, body in bodies.items() if name in READER})
 
 
 def one_group(architecture: Architecture) -> Program:
-    """The program of a job: leaving its process group "succeeds" and does nothing, so one signal reaches them all."""
+    """Return the program of a job: leaving its process group has no effect, so one signal reaches the whole job."""
     return [
         *_preamble(architecture),
         *_when(architecture, "setsid", _answer(0)),
@@ -71,8 +119,112 @@ def one_group(architecture: Architecture) -> Program:
 
 
 def encode(program: Program) -> bytes:
-    """The program as the kernel reads it."""
+    """Return the program as the kernel reads it."""
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+
+
+def _by_argument(families: Sequence[int], *, datagrams: bool) -> dict[str, Program]:
+    """What decides on calls that are allowed with some arguments only; each body answers."""
+    types = [_SOCK_STREAM, *([_SOCK_DGRAM] if datagrams else [])]
+    protocols = [_DEFAULT_PROTOCOL, _IPPROTO_TCP, *([_IPPROTO_UDP] if datagrams else [])]
+    return {
+        "ioctl": [
+            _load(1),
+            Instruction(_AND, 0, 0, _IOCTL_KIND_MASK),
+            *_one_of([_NAMESPACE_IOCTLS], _answer(errno.ENOTTY)),
+            *_refused(_IOCTL_REFUSED, errno.EOPNOTSUPP, argument=1),
+        ],
+        "fcntl": _refused(_FCNTL_REFUSED, errno.EINVAL, argument=1),
+        "clone": [
+            _load(0),
+            Instruction(_ANY_BIT, 0, 1, _NEW_NAMESPACES),
+            *_answer(errno.EPERM),
+            Instruction(_RETURN, 0, 0, _ALLOW),
+        ],
+        # The type has flags in its upper bits. Multipath TCP is a protocol of its own, and most of its code is young.
+        "socket": [
+            *_required(families, errno.EAFNOSUPPORT, argument=0),
+            *_required(types, errno.ESOCKTNOSUPPORT, argument=1, mask=_SOCK_TYPE_MASK),
+            *_only(protocols, otherwise=errno.EPROTONOSUPPORT, argument=2),
+        ],
+        "socketpair": [
+            *_required([AF_UNIX], errno.EAFNOSUPPORT, argument=0),
+            *_required([_SOCK_STREAM], errno.ESOCKTNOSUPPORT, argument=1, mask=_SOCK_TYPE_MASK),
+            Instruction(_RETURN, 0, 0, _ALLOW),
+        ],
+        "setsockopt": _socket_options(),
+        # A sandbox must not outlive the worker, nor one job change the limits of another.
+        "prctl": _only(_PRCTL_OPTIONS, otherwise=errno.EINVAL),
+        "prlimit64": _only([0], otherwise=errno.EPERM),
+        "setpriority": [
+            *_required([_PRIO_PROCESS], errno.EPERM, argument=0),
+            *_only([0], otherwise=errno.EPERM, argument=1),
+        ],
+        "ioprio_set": [
+            *_required([_IOPRIO_WHO_PROCESS], errno.EPERM, argument=0),
+            *_only([0], otherwise=errno.EPERM, argument=1),
+        ],
+        # Blocks without writes escape every counter; the C library then writes zeros, which are counted.
+        "fallocate": _answer(errno.EOPNOTSUPP),
+        # In `/dev/shm` the kernel keeps attributes in its own memory, outside of the size of the mount. Programs that
+        # copy attributes ignore this error.
+        **dict.fromkeys(("setxattr", "lsetxattr", "fsetxattr"), _answer(errno.EOPNOTSUPP)),
+    }
+
+
+def _socket_options() -> Program:
+    """Decide on `setsockopt`: no programs for the kernel, no TLS in it, and buffers keep the size they are made with.
+
+    What is in a socket is memory of no process, and the watchdog counts on that size.
+    """
+    of_sockets = [
+        _load(2),
+        *_one_of(_BUFFER_SIZES, _answer(0)),
+        *_one_of(_SOCKET_PROGRAMS, _answer(errno.EPERM)),
+        Instruction(_RETURN, 0, 0, _ALLOW),
+    ]
+    return [
+        _load(1),
+        Instruction(_EQUAL, 0, len(of_sockets), _SOL_SOCKET),
+        *of_sockets,
+        Instruction(_EQUAL, 1, 0, _IPPROTO_TCP),
+        Instruction(_RETURN, 0, 0, _ALLOW),
+        _load(2),
+        *_one_of([_TCP_ULP], _answer(errno.ENOPROTOOPT)),
+        Instruction(_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def _allowlist(
+    architecture: Architecture, calls: Mapping[str, Numbers], by_argument: Mapping[str, Program]
+) -> Program:
+    numbers = sorted(
+        number
+        for name, pair in calls.items()
+        if name not in by_argument and (number := pair[architecture.column]) is not None
+    )
+    program = _preamble(architecture)
+    for name, body in by_argument.items():
+        program += _when(architecture, name, body)
+    for first, last in _ranges(numbers):
+        program += [
+            Instruction(_AT_LEAST, 1, 0, first),
+            Instruction(_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+            Instruction(_AT_LEAST, 1, 0, last + 1),
+            Instruction(_RETURN, 0, 0, _ALLOW),
+        ]
+    return [*program, Instruction(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
+
+
+def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges
 
 
 def _preamble(architecture: Architecture) -> Program:
@@ -92,50 +244,41 @@ def _preamble(architecture: Architecture) -> Program:
 
 def _when(architecture: Architecture, name: str, body: Program) -> Program:
     """Run `body`, which must answer, for this call; the accumulator holds the call's number."""
-    return [Instruction(_EQUAL, 0, len(body), NUMBERS[name][architecture.column]), *body]
+    number = {**ALLOWED, **STARTUP}[name][architecture.column]
+    return [] if number is None else [Instruction(_EQUAL, 0, len(body), number), *body]
+
+
+def _load(argument: int) -> Instruction:
+    """Load the lower half of an argument, counted from 0: all that the kernel reads of numbers and flags."""
+    return Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + _ARGUMENT_BYTES * argument)
 
 
 def _answer(number: int) -> Program:
     return [Instruction(_RETURN, 0, 0, _ERRNO | number)]
 
 
-def _refused_if_any_bit(bits: int) -> Program:
-    return [
-        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-        Instruction(_ANY_BIT, 0, 1, bits),
-        *_answer(errno.EPERM),
-        Instruction(_RETURN, 0, 0, _ALLOW),
+def _one_of(values: Collection[int], body: Program) -> Program:
+    """Run `body`, which must answer, if the accumulator is one of the values; otherwise go on after it."""
+    last = len(values) - 1
+    tests = [
+        Instruction(_EQUAL, last - place, len(body) if place == last else 0, value)
+        for place, value in enumerate(values)
     ]
+    return [*tests, *body]
 
 
-def _refused_if_equal(value: int) -> Program:
-    return [
-        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-        Instruction(_EQUAL, 0, 1, value),
-        *_answer(errno.EPERM),
-        Instruction(_RETURN, 0, 0, _ALLOW),
-    ]
-
-
-def _ignored(first: int, seconds: Sequence[int]) -> Program:
-    """Let the call "succeed" and do nothing if its second argument is `first` and its third one of `seconds`."""
-    tests = [Instruction(_EQUAL, len(seconds) - place, 0, value) for place, value in enumerate(seconds)]
-    return [
-        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + 8),
-        Instruction(_EQUAL, 0, 1 + len(tests), first),
-        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + 16),
-        *tests,
-        Instruction(_RETURN, 0, 0, _ALLOW),
-        *_answer(0),
-    ]
-
-
-def _only(values: Sequence[int], *, otherwise: int, argument: int = 0) -> Program:
-    """Allow the call if one of its arguments, counted from 0, is one of `values`."""
+def _required(values: Collection[int], otherwise: int, *, argument: int, mask: int | None = None) -> Program:
+    """Go on if an argument is one of the values; answer with an error if not."""
+    masked = [] if mask is None else [Instruction(_AND, 0, 0, mask)]
     tests = [Instruction(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
-    return [
-        Instruction(_LOAD, 0, 0, _FIRST_ARGUMENT_AT + 8 * argument),
-        *tests,
-        *_answer(otherwise),
-        Instruction(_RETURN, 0, 0, _ALLOW),
-    ]
+    return [_load(argument), *masked, *tests, *_answer(otherwise)]
+
+
+def _only(values: Collection[int], *, otherwise: int, argument: int = 0) -> Program:
+    """Allow the call if an argument is one of the values."""
+    return [*_required(values, otherwise, argument=argument), Instruction(_RETURN, 0, 0, _ALLOW)]
+
+
+def _refused(values: Collection[int], error: int, *, argument: int) -> Program:
+    """Answer with an error if an argument is one of the values."""
+    return [_load(argument), *_one_of(values, _answer(error)), Instruction(_RETURN, 0, 0, _ALLOW)]

@@ -1,10 +1,12 @@
 """The warm parent: confine itself, import the skill once, then fork a child for each job.
 
-It runs code of the tenant's, so the worker trusts nothing that it says. Run as
-`python -I -S -u -c "…; from puras_inside import parent; parent.main()"`, the plan on standard input.
+It runs code of the tenant's, so the worker trusts nothing that it says. Started with the interpreter of the worker as
+`python -I -S -u -c "…; from puras_inside import parent; parent.main()"`, the plan on standard input. Nothing that a
+tenant can influence is read before the process is confined: in namespaces of its own that is this process, elsewhere
+each child confines itself and then imports.
 """
 
-# ruff: noqa: PTH108, PTH118, PTH208
+# ruff: noqa: PTH106, PTH108, PTH208
 # (every call runs before a job; pathlib costs)
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import json
 import os
 import select
 import signal
-import site
 import socket
 import stat
 import sys
@@ -23,7 +24,7 @@ from typing import Final, NoReturn
 
 from . import child, confine, filters, wire
 from .doors import Doors, hand_out
-from .entry import BadEntrypoint, Loaded, load
+from .entry import BadEntrypoint, Loaded, load, shortened
 from .plan import Plan
 from .syscalls import ARCHITECTURES
 
@@ -32,19 +33,25 @@ _BROKEN: Final = 70
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a small mount of the sandbox's own
 
 
-def main(control_fd: int) -> None:
+def main(control_fd: int, namespaced: bool) -> None:
     """Serve forks until the worker closes the control socket."""
+    if namespaced:
+        confine.leave_first_process()
     with open(0, "rb", closefd=False) as source:
         plan = Plan.from_json(json.load(source))
     control = _take_control(control_fd)
     doors = hand_out(control, egress=plan.egress) if plan.namespaced else Doors()
     _confine(plan)
-    _prepare(plan, doors)
+    if plan.namespaced:
+        child.prepare(plan, doors)
     sockets_before = _count_sockets()
     try:
         loaded = None if plan.cold else load(plan)
     except BadEntrypoint as error:
-        wire.send(control, {"type": "refused", "message": str(error)[:4000], "trace": error.trace[:16_000]})
+        wire.send(
+            control,
+            {"type": "refused", "message": str(error)[:4000], "trace": shortened(error.trace, 16_000)},
+        )
         return
     obstacles = {
         "threads": _count_threads() - 1,
@@ -77,8 +84,7 @@ def _take_control(descriptor: int) -> socket.socket:
 def _confine(plan: Plan) -> None:
     """From here on this process can do no more than its tenant may."""
     confine.end_first()
-    if plan.uid is not None:
-        confine.become(plan.uid)
+    confine.enter_sandbox(plan.uid, namespaced=plan.namespaced)
     if sys.platform == "linux":
         confine.adopt_orphans()
         confine.set_dumpable(False)
@@ -86,23 +92,7 @@ def _confine(plan: Plan) -> None:
     if plan.seccomp and plan.namespaced:
         confine.seccomp(filters.confinement(ARCHITECTURES[os.uname().machine], plan.families))
     confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
-
-
-def _prepare(plan: Plan, doors: Doors) -> None:
-    """Set up imports and variables as the skill's code expects them."""
     os.umask(0o077)
-    skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
-    own = [plan.kit, skill, plan.deployment]
-    os.environ.update(
-        plan.environment, PYTHONPATH=os.pathsep.join(own), PURAS_DEPLOYMENT_ROOT=plan.deployment
-    )
-    os.environ.update(doors.variables())
-    if plan.has_site:
-        site.main()
-    else:
-        site.setquit()
-    sys.path[:0] = own
-    sys.argv = [plan.file]
 
 
 def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, doors: Doors) -> None:
@@ -220,10 +210,14 @@ def _reap(control: socket.socket, children: dict[int, int]) -> None:
 
 
 def _empty_shared_memory() -> None:
-    """Remove what ended jobs left there."""
-    for name in os.listdir(_SHARED_MEMORY):
-        with suppress(OSError):
-            os.unlink(f"{_SHARED_MEMORY}/{name}")
+    """Delete the files and folders that ended jobs left there."""
+    for path, folders, files in os.walk(_SHARED_MEMORY, topdown=False):
+        for name in (*files, *folders):
+            with suppress(OSError):
+                os.unlink(f"{path}/{name}")
+        for name in folders:
+            with suppress(OSError):
+                os.rmdir(f"{path}/{name}")
 
 
 def _count_threads() -> int:

@@ -28,8 +28,8 @@ class Plan(NamedTuple):
     """Resource limits of the import, and the most that a job may have."""
     uid: int | None
     """User to become before anything of the tenant's is read."""
-    has_site: bool
-    """The interpreter belongs to an environment with packages of its own."""
+    prefix: str
+    """Folder of the environment of packages whose interpreter the process becomes; empty for none."""
     cold: bool
     """Import in each child instead of here."""
     landlock: bool

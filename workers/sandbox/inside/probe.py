@@ -11,15 +11,24 @@ from . import confine, filters
 from .syscalls import ARCHITECTURES
 
 
-def main() -> None:
+def main(namespaced: bool) -> None:
     """Confine this process as a job is confined and print the layers as JSON. One argument: a user id or `-`."""
+    mounts_problem = _mounts() if namespaced else None
     user_problem = _user(sys.argv[1])
     library = _unreadable_library()
     landlock, landlock_problem = _landlock()
     seccomp, seccomp_problem = _seccomp()
-    problems = [problem for problem in (landlock_problem, seccomp_problem) if problem]
+    problems = [problem for problem in (mounts_problem, landlock_problem, seccomp_problem) if problem]
     answer = {"user": user_problem, "library": library, "landlock": landlock, "seccomp": seccomp}
     sys.stdout.write(json.dumps({**answer, "problems": problems}))
+
+
+def _mounts() -> str | None:
+    try:
+        confine.hide_mounts()  # stays open: without it the mounts would be gone
+    except OSError as error:
+        return f"jobs can read the paths of their mounts on this host: {error}"
+    return None
 
 
 def _user(uid: str) -> str | None:

@@ -21,7 +21,7 @@ def become_reader() -> None:
     if sys.platform == "linux":
         confine.no_new_privileges()
         confine.give_up_capabilities()
-    confine.limit({"CPU": _MOST_CPU_S, "DATA": _MOST_MEMORY_BYTES, "FSIZE": 0, "CORE": 0, "NOFILE": 64})
+    confine.limit({"CPU": _MOST_CPU_S, "DATA": _MOST_MEMORY_BYTES, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
     if sys.platform != "linux":
         return
     abi = confine.landlock_abi()
@@ -30,4 +30,4 @@ def become_reader() -> None:
         confine.landlock(abi, readable=library, writable=[], connect_ports=())
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is not None:
-        confine.seccomp(filters.confinement(architecture, []))
+        confine.seccomp(filters.reader(architecture))

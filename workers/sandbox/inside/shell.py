@@ -43,10 +43,13 @@ class Plan(NamedTuple):
     families: list[int]
     namespaced: bool
     egress: bool
+    listable: list[str]
 
 
-def main(control_fd: int, channel_fd: int | None = None) -> NoReturn:
+def main(control_fd: int, channel_fd: int | None, namespaced: bool) -> NoReturn:
     """Serve one command, which keeps the channel if there is one."""
+    if namespaced:
+        confine.leave_first_process()
     _close_all_but(control_fd, *(() if channel_fd is None else (channel_fd,)))
     os.set_inheritable(control_fd, False)
     control = socket.socket(fileno=control_fd)
@@ -77,8 +80,7 @@ def _close_all_but(*kept: int) -> None:
 
 def _confine(plan: Plan, doors: Doors) -> None:
     confine.end_first()
-    if plan.uid is not None:
-        confine.become(plan.uid)
+    confine.enter_sandbox(plan.uid, namespaced=plan.namespaced)
     if sys.platform == "linux":
         confine.adopt_orphans()
         confine.set_dumpable(False)
@@ -87,10 +89,16 @@ def _confine(plan: Plan, doors: Doors) -> None:
     os.chdir(plan.folder)
     if plan.landlock:
         readable, writable = confine.open_existing(plan.readable), confine.open_existing(plan.writable)
+        listable = confine.open_existing(plan.listable)
         confine.landlock(
-            confine.landlock_abi(), readable=readable, writable=writable, connect_ports=doors.ports
+            confine.landlock_abi(),
+            readable=readable,
+            writable=writable,
+            listable=listable,
+            # A network namespace of its own has a loopback on which nothing but the command and its doors listens.
+            connect_ports=None if plan.namespaced else doors.ports,
         )
-        for place in (*readable, *writable):
+        for place in (*readable, *writable, *listable):
             os.close(place.descriptor)
     if plan.seccomp:
         architecture = ARCHITECTURES[platform.machine()]
@@ -106,7 +114,12 @@ def _be_command(plan: Plan, doors: Doors) -> NoReturn:
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(ignored, signal.SIG_DFL)
         os.nice(_NICENESS)
-        environment = {**plan.environment, **doors.variables(), **doors.variables_of(1)}
+        environment = {
+            **plan.environment,
+            **doors.variables(),
+            **doors.variables_of(1),
+            **doors.loopback_variables(),
+        }
         for shell in _SHELLS:
             with suppress(FileNotFoundError):
                 os.execve(shell, [os.path.basename(shell), "-c", plan.command], environment)  # noqa: S606, PTH119

@@ -11,11 +11,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
+from uuid import UUID
+
+from backend.storage.removal import remove
+from backend.storage.shelf import size_of
 
 from ..errors import EnvironmentFailed, WheelsMissing
 
 REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
 REMEMBER_MISSING_S: Final = 3600.0  # wheels come when somebody publishes them
+RECENT_S: Final = 3600.0  # for so long what was built stays on the machine, used or not
 _LOCK_POLL_S: Final = 0.1
 
 
@@ -39,6 +44,23 @@ def remembered_failure(file: Path) -> EnvironmentFailed | None:
         return None
 
 
+def note_size(root: Path, key: str, project_id: UUID) -> None:
+    """Note which project has built an environment, and how large it is."""
+    body = {"at": time.time(), "project": str(project_id), "size_bytes": size_of(root / key)}
+    (root / f".{key}.size").write_text(json.dumps(body), encoding="utf-8")
+
+
+def recent_bytes(root: Path, project_id: UUID) -> int:
+    """Return the bytes of the environments that a project has built in the last `RECENT_S` seconds."""
+    total = 0
+    for file in root.glob(".*.size"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            body = json.loads(file.read_text(encoding="utf-8"))
+            if body["project"] == str(project_id) and time.time() - float(body["at"]) < RECENT_S:
+                total += int(body["size_bytes"])
+    return total
+
+
 @asynccontextmanager
 async def locked(file: Path) -> AsyncIterator[None]:
     """Hold a file lock against every other worker process of this machine; the file is there for no longer than it."""
@@ -50,6 +72,37 @@ async def locked(file: Path) -> AsyncIterator[None]:
         with suppress(OSError):
             file.unlink()  # while it is held: who waits finds its file gone, and takes a new one
         os.close(descriptor)
+
+
+def remove_leftovers(root: Path) -> int:
+    """Remove what killed workers left in a folder of environments or wheels; returns the count.
+
+    `.KEY.…` is made while `.KEY.lock` is held: where no process holds that, nothing uses it.
+    """
+    count = 0
+    for path in list(root.glob(".*")):
+        key, _, kind = path.name[1:].partition(".")
+        is_folder = path.is_dir() and not path.is_symlink()
+        if not kind or not (is_folder or kind == "lock"):
+            continue
+        lock = root / f".{key}.lock"
+        descriptor = _taken(lock)
+        if descriptor is None:
+            continue
+        try:
+            if is_folder:
+                remove(path)
+                count += 1
+        finally:
+            with suppress(OSError):
+                lock.unlink()
+            os.close(descriptor)
+    for pattern, kept_s in ((".*.failed", REMEMBER_MISSING_S), (".*.size", RECENT_S)):
+        for file in root.glob(pattern):
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > kept_s:
+                    file.unlink()
+    return count
 
 
 def _taken(file: Path) -> int | None:

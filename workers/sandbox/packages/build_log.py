@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from .hidden import Hidden
+
 Listener = Callable[[str], None]
 
 _MAX_CHARACTERS: Final = 64 * 1024
-_MAX_LINE: Final = 4096
 
 
 class BuildLog:
     """Keeps what was said, up to an amount, and tells it to listeners that come late too."""
 
-    def __init__(self, hidden: Sequence[str] = ()) -> None:
-        self._hidden = hidden
+    def __init__(self, folders: Sequence[str] = (), hidden: Hidden | None = None) -> None:
+        self._folders = folders
+        self._hidden = hidden or Hidden()
         self._said: list[str] = []
         self._line = ""
         self._characters = 0
@@ -24,7 +26,7 @@ class BuildLog:
     @property
     def text(self) -> str:
         """All that was said."""
-        return "".join(self._said) + self._line
+        return "".join(self._said) + self.clean(self._line)
 
     def listen(self, listener: Listener) -> None:
         """Tell the log from its beginning on."""
@@ -33,16 +35,20 @@ class BuildLog:
         self._listeners.append(listener)
 
     def clean(self, text: str) -> str:
-        """The text without folders of the machine, and without what a database cannot store."""
-        text = text.replace("\0", "")
-        for path in self._hidden:
+        """Return whole lines without folders of the machine, credentials, and what a database cannot store."""
+        text = self._hidden.clean(text.replace("\0", ""))
+        for path in self._folders:
             text = text.replace(path, "")
         return text
 
     def tell(self, text: str) -> None:
-        """Say something; it is told line by line."""
-        whole, newline, self._line = (self._line + self.clean(text)).rpartition("\n")
-        if len(self._line) > _MAX_LINE:
+        """Say something; it is told line by line, up to an amount."""
+        if self._characters >= _MAX_CHARACTERS:
+            return
+        whole, newline, self._line = (self._line + text.replace("\r", "\n")).rpartition("\n")
+        if (
+            len(self._line) > _MAX_CHARACTERS
+        ):  # and no sooner: in a part of a line no credential is recognized
             whole, self._line = whole + newline + self._line, ""
         self._tell(whole + newline)
 
@@ -52,7 +58,8 @@ class BuildLog:
         self._tell(line)
 
     def _tell(self, text: str) -> None:
-        if not text or self._characters + len(text) > _MAX_CHARACTERS:
+        text = self.clean(text)[: _MAX_CHARACTERS - self._characters]
+        if not text:
             return
         self._characters += len(text)
         self._said.append(text)

@@ -5,27 +5,41 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import platform
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from backend.storage.removal import remove
 from backend.storage.shelf import touch
 
 from ..errors import EnvironmentFailed
 from ..folders import JobFolders
 from ..inside import build
+from ..inside.filters import AF_UNIX
 from ..layers import Layers
+from ..places import INSIDE_ENVIRONMENT, INSIDE_JOBS, readable_by_builds, writable_by_steps
 from ..watchdog import Watchdog
 from . import downloads, harvest, requirements
-from .build_box import BuildBox, BuildLimits
 from .build_files import locked
 from .build_log import BuildLog
-from .installer import Installer, Source
+from .installer import Installer, InstallLimits, Source
+from .package_sandbox import Ended, PackageSandbox, Step, StepLimits
+from .threads import Threads
 
 _MAX_REQUIREMENTS: Final = 100
+_MAX_FILES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class BuildLimits:
+    """What one step of one package's build may use."""
+
+    memory_mb: int = 2048
+    disk_mb: int = 2048
+    processes: int = 128
+    step_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +51,13 @@ class Workshop:
     watchdog: Watchdog
     wheels: Path
     """Gets one folder per project and source."""
-    cache: Path
     limits: BuildLimits = field(default_factory=BuildLimits)
+    install_limits: InstallLimits = field(default_factory=InstallLimits)
+    threads: Threads = field(default_factory=Threads)
+
+    def installer(self, uid: int | None, work: Path, log: BuildLog) -> Installer:
+        """Return the installer for a user, in a folder that belongs to that user."""
+        return Installer(self.layers, self.watchdog, self.install_limits, self.threads, uid, work, log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,7 @@ class Builder:
     shop: Workshop
     project_id: UUID
     uid: int | None
+    installer: Installer
     log: BuildLog
 
     async def wheel_of(self, source: Source) -> Path:
@@ -66,48 +86,43 @@ class Builder:
         return target
 
     async def _make_wheel(self, source: Source, target: Path) -> None:
-        bwrap = self.shop.layers.bwrap
-        if bwrap is None or not self.shop.layers.seccomp:
+        if self.shop.layers.bwrap is None or not self.shop.layers.seccomp:
             raise EnvironmentFailed(
                 f"{source.name} has no wheel for this Python and machine, and packages are built only in a sandbox "
                 f"with mounts of its own, which this machine does not give ({self.shop.layers.reason})"
             )
         self.log.tell(f"building {source.name} {source.version}\n")
         work = self.shop.folders.make(self.uid)
-        box = BuildBox(
-            bwrap, self.shop.layers, self.shop.watchdog, self.shop.limits, self.uid, work, self.log
-        )
         environment = self.shop.wheels / f".{target.name}.{uuid4().hex}"
         try:
             await downloads.fetch(source, work / build.ARCHIVE)
-            await self._build(source, box, environment)
-            await asyncio.to_thread(harvest.take_wheel, work, source, target)
+            await self._build(source, work, environment)
+            await self.shop.threads.run(harvest.take_wheel, work, source, target)
         finally:
             self.shop.folders.remove_soon(work)
-            await asyncio.to_thread(shutil.rmtree, environment, ignore_errors=True)
+            await self.shop.threads.run(remove, environment)
 
-    async def _build(self, source: Source, box: BuildBox, environment: Path) -> None:
-        wanted = await self._asked("unpack", source, box, None)
+    async def _build(self, source: Source, work: Path, environment: Path) -> None:
+        wanted = await self._asked("unpack", source, work, None)
         await self._install(wanted, environment)
-        more = await self._asked("requires", source, box, environment)
+        more = await self._asked("requires", source, work, environment)
         if not set(more) <= set(wanted):
-            # Anew: the environment's interpreter must not be started outside once packages are in it.
-            await asyncio.to_thread(shutil.rmtree, environment)
+            await self.shop.threads.run(remove, environment)
             await self._install(sorted({*wanted, *more}), environment)
-        await self._step("wheel", source, box, environment)
+        await self._step("wheel", source, work, environment)
 
     async def _install(self, wanted: list[str], environment: Path) -> None:
         environment.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:
-            await Installer(self.shop.cache, self.log).install(environment, wanted)
+            await self.installer.install(environment, wanted)
         except EnvironmentFailed as error:
             raise EnvironmentFailed(
                 f"what builds it cannot be installed: {error.detail}", error.log
             ) from None
 
-    async def _asked(self, action: str, source: Source, box: BuildBox, environment: Path | None) -> list[str]:
+    async def _asked(self, action: str, source: Source, work: Path, environment: Path | None) -> list[str]:
         """What the build requires; told by the package, so looked at like any requirements.txt."""
-        told = (await self._step(action, source, box, environment)).get("requires")
+        told = (await self._step(action, source, work, environment)).get("requires")
         lines = told if isinstance(told, list) else [""]
         normal = [requirements.normal(line) if isinstance(line, str) else None for line in lines]
         if None in normal or len(normal) > _MAX_REQUIREMENTS:
@@ -119,18 +134,18 @@ class Builder:
         return sorted({line for line in normal if line is not None})
 
     async def _step(
-        self, action: str, source: Source, box: BuildBox, environment: Path | None
+        self, action: str, source: Source, work: Path, environment: Path | None
     ) -> dict[str, Any]:
         """Run one step in a sandbox of its own; its answer."""
         with suppress(OSError):  # whatever an earlier step left there: what is not a plain file is no answer
-            (box.work / build.ANSWER).unlink()
+            (work / build.ANSWER).unlink()
         answer = None
         try:
             async with asyncio.timeout(self.shop.limits.step_s):
-                ended = await box.run(action, environment)
+                ended = await self._run(action, work, environment)
             what = ended.excess or f"ended with exit code {ended.code}"
             if ended.excess is None and ended.code == 0:
-                answer = await asyncio.to_thread(harvest.answer, box.work)
+                answer = await self.shop.threads.run(harvest.answer, work)
         except TimeoutError:
             what = f"took longer than {self.shop.limits.step_s:g} s"
         if answer is None:
@@ -138,11 +153,37 @@ class Builder:
             raise EnvironmentFailed(f"{source.name} cannot be built: its build {what}. {last}", self.log.text)
         return answer
 
+    async def _run(self, action: str, work: Path, environment: Path | None) -> Ended:
+        limits = self.shop.limits
+        sandbox = PackageSandbox(
+            self.shop.layers,
+            self.shop.watchdog,
+            StepLimits(limits.memory_mb, limits.disk_mb, limits.processes, _MAX_FILES),
+            self.uid,
+            self.log.tell,
+        )
+        mounted = ["--bind", str(work), INSIDE_JOBS]
+        mounted += ["--ro-bind", str(environment), INSIDE_ENVIRONMENT] if environment else []
+        plan = build.Plan(action, INSIDE_ENVIRONMENT if environment else "")
+        return await sandbox.run(
+            Step(
+                module="build",
+                plan=plan._asdict(),
+                work=work,
+                home=INSIDE_JOBS,
+                readable=readable_by_builds(has_environment=environment is not None),
+                writable=writable_by_steps(INSIDE_JOBS, mounted=True),
+                mounted=mounted,
+                families=[AF_UNIX],
+            )
+        )
+
     def _key(self, source: Source) -> str:
         parts = (
             str(self.project_id),
             source.name,
             source.sha256 or source.url,
+            *source.hashes,  # it had one of them when it was built
             platform.python_version(),
             platform.machine(),
             "-".join(platform.libc_ver()),

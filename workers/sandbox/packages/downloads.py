@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import threading
 import time
 import urllib.error
@@ -37,7 +36,8 @@ async def fetch(source: Source, target: Path) -> None:
 
 
 def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
-    digest = hashlib.sha256()
+    kinds = {"sha256", *(found.partition(":")[0] for found in source.hashes)}
+    digests = {kind: hashlib.new(kind) for kind in kinds}
     size, deadline = 0, time.monotonic() + _TOTAL_S
     try:
         answer = urllib.request.urlopen(_request(source.url), timeout=_SILENT_S)  # noqa: S310 - the operator's index
@@ -52,12 +52,19 @@ def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
                     raise EnvironmentFailed(
                         f"the source of {source.name} did not come within {_TOTAL_S:.0f} s"
                     )
-                digest.update(data)
+                for digest in digests.values():
+                    digest.update(data)
                 file.write(data)
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise EnvironmentFailed(f"the source of {source.name} cannot be downloaded: {error}") from None
-    if source.sha256 is not None and not hmac.compare_digest(digest.hexdigest(), source.sha256):
+    found = {f"{kind}:{digest.hexdigest()}" for kind, digest in digests.items()}
+    if source.sha256 is not None and f"sha256:{source.sha256}" not in found:
         raise EnvironmentFailed(f"the source of {source.name} is not the one that the index names")
+    if source.hashes and found.isdisjoint(source.hashes):
+        raise EnvironmentFailed(
+            f"the source of {source.name} {source.version} has none of the hashes of requirements.txt; its own is "
+            f"sha256:{digests['sha256'].hexdigest()}. There is no wheel of it, so name the hash of the source"
+        )
 
 
 def _request(url: str) -> urllib.request.Request:

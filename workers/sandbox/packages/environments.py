@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from backend.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
+from backend.storage.removal import remove
 from backend.tracing import spans
 from workers.runners import Assignment, Recorder
 
 from ..errors import EnvironmentFailed, WheelsMissing
 from ..places import BASE_PYTHON
+from . import harvest
 from . import requirements as requirements_file
-from .build_files import locked, remember_failure, remembered_failure
+from .build_files import RECENT_S, locked, note_size, recent_bytes, remember_failure, remembered_failure
 from .build_log import BuildLog
 from .builds import Builder, Workshop
-from .installer import Installer
+from .installer import Installer, hidden_settings
+from .turns import Turn, Turns
 
 INSTALL_S: Final = 600.0
 BUILD_S: Final = 1800.0  # with packages that must be built
+_FORMAT: Final = "2"  # raised when environments of an earlier version must be built again
 _MAX_BUILT: Final = 20
-_BUILDS_AT_ONCE: Final = 2  # of all projects in this process: building takes whole processors
+_INSTALLATIONS_AT_ONCE: Final = 4  # of all projects in this process, and one of each
+_BUILDS_AT_ONCE: Final = 2  # building takes whole processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class _Order:
     project_id: UUID | None
     """None for an environment of wheels alone, which all projects share."""
     uid: int | None
+    """User that installs it, of the project that wanted it first."""
+    wanted_by: UUID
+    """The project whose turn it takes."""
 
 
 class Environments:
@@ -55,7 +63,8 @@ class Environments:
         self._root = root
         self._shop = shop
         self._builds: dict[str, _Build] = {}
-        self._room = asyncio.Semaphore(_BUILDS_AT_ONCE)
+        self._installing = Turns(_INSTALLATIONS_AT_ONCE)
+        self._building = Turns(_BUILDS_AT_ONCE)
 
     async def ready(self, assignment: Assignment, recorder: Recorder) -> Path | None:
         """The environment for an assignment's packages, built now if it must be; none when nothing is required.
@@ -70,8 +79,9 @@ class Environments:
         if not wanted:
             return None
         project_id = assignment.project_id
-        shared = _Order(_key(wanted, ""), wanted, None, None)
-        own = _Order(_key(wanted, str(project_id)), wanted, project_id, assignment.sandbox_uid)
+        uid = assignment.sandbox_uid
+        shared = _Order(_key(wanted, ""), wanted, None, uid, project_id)
+        own = _Order(_key(wanted, str(project_id)), wanted, project_id, uid, project_id)
         for order in (shared, own):
             if _is_built(self._root / order.key):
                 return self._root / order.key
@@ -80,30 +90,33 @@ class Environments:
         except WheelsMissing:
             return await self._built(own, recorder)
 
-    async def clear_cache(self) -> None:
-        """Empty the installer's own cache; what is installed stays."""
-        with suppress(EnvironmentFailed):
-            await Installer(self._shop.cache, BuildLog()).clear_cache()
-
     async def close(self) -> None:
         """End the builds that are under way."""
         tasks = [build.task for build in self._builds.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._shop.threads.close()
 
     async def _built(self, order: _Order, recorder: Recorder) -> Path:
         build = self._builds.get(order.key)
+        turns = self._installing if order.project_id is None else self._building
         if build is None:
-            build = self._builds[order.key] = _Build(self._root, self._shop, order, self._room)
-            build.task.add_done_callback(lambda done: self._ended(order.key, done))
+            turn = Turn()
+            turns.join(order.wanted_by, turn)
+            build = self._builds[order.key] = _Build(self._root, self._shop, order, turn)
+            build.task.add_done_callback(lambda done: self._ended(order.key, turns, turn, done))
+        else:
+            with suppress(EnvironmentFailed):  # it waits already, and this project's turn may come sooner
+                turns.join(order.wanted_by, build.turn)
         build.log.listen(lambda text: recorder.record("environment", {"log": text}))
         with spans.span("environment"):
             await asyncio.shield(build.task)
         return self._root / order.key
 
-    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, key: str, turns: Turns, turn: Turn, task: asyncio.Task[None]) -> None:
         self._builds.pop(key, None)
+        turns.leave(turn)
         if not task.cancelled():
             task.exception()  # whoever waits is told; when all have gone it is nobody's
 
@@ -115,69 +128,89 @@ class _Build:
     root: Path
     shop: Workshop
     order: _Order
-    room: asyncio.Semaphore
+    turn: Turn
     log: BuildLog = field(init=False)
     task: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.log = BuildLog(hidden=[f"{self.root}/", f"{self.shop.wheels}/"])
+        self.log = BuildLog([f"{self.root}/", f"{self.shop.wheels}/"], hidden_settings())
         self.task = asyncio.get_running_loop().create_task(self._run(), name="environment")
 
     async def _run(self) -> None:
-        for folder in (self.root, self.shop.wheels, self.shop.cache):
+        for folder in (self.root, self.shop.wheels):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        failure_file = self.root / f".{self.order.key}.failed"
+        if remembered_failure(failure_file) is None:
+            await asyncio.shield(self.turn.came)
         async with locked(self.root / f".{self.order.key}.lock"):
             folder = self.root / self.order.key
             if _is_built(folder):
                 return
-            failure_file = self.root / f".{self.order.key}.failed"
             failure = remembered_failure(failure_file)
+            if failure is None:
+                await self._require_room()
             try:
                 if failure is not None:
                     self.log.tell(failure.log)
                     raise failure
                 with _counted():
                     await self._build(folder)
+                await self.shop.threads.run(note_size, self.root, self.order.key, self.order.wanted_by)
             except WheelsMissing as missing:
                 remember_failure(failure_file, missing)
                 raise
             except EnvironmentFailed as error:
-                remember_failure(failure_file, error)
+                cleaned = EnvironmentFailed(self.log.clean(error.detail), self.log.clean(error.log))
+                remember_failure(failure_file, cleaned)
                 raise EnvironmentFailed(
-                    f"The packages of requirements.txt cannot be installed: {error.detail}", error.log
+                    f"The packages of requirements.txt cannot be installed: {cleaned.detail}", cleaned.log
                 ) from None
 
+    async def _require_room(self) -> None:
+        """Reject a build of a project that has filled its share of the disk with environments that are not yet old."""
+        most_mb = self.shop.install_limits.bounds.project_mb
+        used = await self.shop.threads.run(recent_bytes, self.root, self.order.wanted_by)
+        if used >= most_mb << 20:
+            raise EnvironmentFailed(
+                f"This project has built {used >> 20:,} MiB of packages in the last {RECENT_S / 60:.0f} minutes, and "
+                f"{most_mb:,} MiB are allowed. Run a version whose packages are installed, or try again later; an "
+                "operator raises PURAS_MAX_PROJECT_ENVIRONMENTS_MB.",
+                self.log.text,
+            )
+
     async def _build(self, folder: Path) -> None:
-        fresh = self.root / f".{self.order.key}.building"
-        await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+        work = self.root / f".{self.order.key}.building"
+        await self.shop.threads.run(remove, work)
+        work.mkdir(mode=0o700)
+        if self.order.uid is not None:
+            os.chown(work, self.order.uid, self.order.uid)
+        installer = self.shop.installer(self.order.uid, work, self.log)
         self.log.tell("installing " + ", ".join(self.order.wanted)[:1000] + "\n")
         started = time.monotonic()
         project_id = self.order.project_id
         limit_s = INSTALL_S if project_id is None else BUILD_S
         try:
-            # Waiting for other projects' builds takes nothing off the time of this one.
-            async with nullcontext() if project_id is None else self.room, asyncio.timeout(limit_s):
+            async with asyncio.timeout(limit_s):
                 if project_id is None:
-                    await Installer(self.shop.cache, self.log).install(fresh, self.order.wanted)
+                    await installer.install(folder, self.order.wanted)
                 else:
-                    await self._install_with_own_wheels(fresh, project_id)
+                    await self._install_with_own_wheels(installer, folder, project_id)
         except TimeoutError:
             raise EnvironmentFailed(f"it did not end within {limit_s:.0f} s", self.log.text) from None
         else:
-            fresh.rename(folder)
             self.log.tell(f"ready after {time.monotonic() - started:.1f} s\n")
         finally:
             self.log.flush()
-            await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+            await self.shop.threads.run(remove, work)
 
-    async def _install_with_own_wheels(self, fresh: Path, project_id: UUID) -> None:
+    async def _install_with_own_wheels(self, installer: Installer, folder: Path, project_id: UUID) -> None:
         """Install; each time that a wheel is missing, build it for the project and begin anew."""
-        installer = Installer(self.shop.cache, self.log)
-        builder = Builder(self.shop, project_id, self.order.uid, self.log)
+        builder = Builder(self.shop, project_id, self.order.uid, installer, self.log)
         wheels: dict[str, Path] = {}
+        wanted = self.order.wanted
         while True:
             try:
-                await installer.install(fresh, self.order.wanted, wheels=list(wheels.values()))
+                await installer.install(folder, wanted, wheels=list(wheels.values()))
                 return
             except WheelsMissing as missing:
                 names = [name for name in missing.names if name not in wheels]
@@ -185,12 +218,20 @@ class _Build:
                     raise EnvironmentFailed(_why_not(missing, wheels), missing.log) from None
             except EnvironmentFailed:
                 for built in wheels.values():  # one of them may be why: the next try builds them anew
-                    await asyncio.to_thread(shutil.rmtree, built, ignore_errors=True)
+                    await self.shop.threads.run(remove, built)
                 raise
             for name in names:
-                source = await installer.find_source(name, _lines_of(name, self.order.wanted))
+                lines = _lines_of(name, wanted)
+                source = await installer.find_source(name, lines)
                 wheels[name] = await builder.wheel_of(source)
-            await asyncio.to_thread(shutil.rmtree, fresh)
+                if (
+                    source.hashes
+                ):  # the source had one of them; now the wheel that was built of it is the right one
+                    digest = f"sha256:{await self.shop.threads.run(harvest.digest_of, wheels[name])}"
+                    wanted = [
+                        requirements_file.with_hashes(line, digest) if line in lines else line
+                        for line in wanted
+                    ]
 
 
 @contextmanager
@@ -229,6 +270,7 @@ def _key(wanted: list[str], project: str) -> str:
     """The name of an environment: everything that decides what is in it."""
     version = f"{sys.implementation.name}-{platform.python_version()}"
     parts = [
+        _FORMAT,
         *wanted,
         project,
         version,

@@ -1,27 +1,45 @@
-"""The installer, uv, run so that nothing of a package's own runs outside of a sandbox.
+"""The installer, uv, run in a sandbox as the user of the project that needs the packages.
 
-Starting the interpreter of an environment runs what its packages put into `.pth` files. So the environment's own
-interpreter is asked only while the environment is empty, and sources are compiled by the bare one.
+It reads archives that anyone may have made, and it starts the interpreter of the environment that it fills, which
+reads what these archives wrote. Nothing of that happens outside of a sandbox.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import signal
 import tomllib
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import uv
+from packaging.utils import canonicalize_name
+
+from backend.storage.removal import remove
 
 from ..errors import EnvironmentFailed, WheelsMissing
-from ..places import BASE_PYTHON
+from ..inside.filters import AF_INET, AF_INET6, AF_UNIX
+from ..inside.install import Plan
+from ..layers import Layers
+from ..mounts import bound_in_place, readable
+from ..places import (
+    BASE_PYTHON,
+    INSIDE_JOBS,
+    INSIDE_OURS,
+    readable_by_installer,
+    writable_by_steps,
+)
+from ..watchdog import Watchdog
 from .build_log import BuildLog
+from .hidden import Hidden
+from .package_sandbox import MAX_SAID_BYTES, PackageSandbox, Step, StepLimits
+from .requirements import hashes_of, with_hashes
+from .threads import Threads
+from .verification import EnvironmentBounds, Skeleton, reject_depth, skeleton, verify
 
-_FROM_OUR_ENVIRONMENT: Final = ("UV_", "PIP_", "SSL_", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "LANG", "PATH")
+_FROM_OUR_ENVIRONMENT: Final = ("UV_", "SSL_", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "LANG")
 _NOT_FROM_OURS: Final = (
     "UV_PROJECT",
     "UV_PYTHON",
@@ -34,19 +52,47 @@ _NOT_FROM_OURS: Final = (
     "UV_COMPILE_BYTECODE",
     "UV_NO_BUILD",
     "UV_NO_BINARY",
+    "UV_PUBLISH",
 )
+_AS_OPTIONS: Final = {
+    "UV_DEFAULT_INDEX": ("--default-index", None),
+    "UV_INDEX": ("--index", None),
+    "UV_INDEX_URL": ("--index-url", None),
+    "UV_EXTRA_INDEX_URL": ("--extra-index-url", None),
+    "UV_FIND_LINKS": ("--find-links", ","),
+}
+"""Variables that hold URLs, often with passwords, and what separates them. uv replaces `${NAME}` in metadata of
+packages, so it has as few variables as possible under names in capital letters."""
 _WITHOUT_WHEELS: Final = (
-    re.compile(r"Wheels are required for `([A-Za-z0-9._-]+)`"),
-    re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:[=<>!~]\S+)? has no (?:usable )?wheels"),
+    re.compile(r"Wheels are required for `([A-Za-z0-9._-]{1,200})`"),
+    # A name with extras and versions; it begins where no other name goes on, and each part is bounded, so that
+    # no text makes it slow.
+    re.compile(
+        r"(?<![^\s`])([A-Za-z0-9][A-Za-z0-9._-]{0,200})(?:\[[^\]\s]{0,1000}\])?(?:[=<>!~]\S{1,200})? has no "
+        r"(?:usable )?wheels"
+    ),
 )
-_COMPILE_MEMORY_BYTES: Final = 2 << 30
-_COMPILE_CPU_S: Final = 300
-_COMPILE: Final = f"""
-import compileall, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, ({_COMPILE_MEMORY_BYTES},) * 2)
-resource.setrlimit(resource.RLIMIT_CPU, ({_COMPILE_CPU_S},) * 2)
-compileall.compile_dir(sys.argv[1], quiet=2)
-"""
+_VERSION: Final = re.compile(r"[0-9][0-9._-]*")
+_LOCAL_PATH: Final = re.compile(r"(?:file://)?(/[^\s\"',#]+)")
+_PORT: Final = re.compile(r"://[^/\s\"']*?:(\d{1,5})(?=[/\s\"']|$)")
+_PORTS_OF_INDEXES: Final = (80, 443)
+_PORTS_OF_NAMES: Final = (53,)
+_ENVIRONMENT: Final = "environment"
+_CACHE: Final = "cache"
+_INSTALLER: Final = f"{INSIDE_OURS}/uv"
+_CONFIGURATION: Final = f"{INSIDE_OURS}/uv.toml"
+_WHEELS: Final = f"{INSIDE_OURS}/wheels"
+_SHARE_OF_CACHE: Final = 3
+"""The work folder holds what was downloaded, unpacked and installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstallLimits:
+    """What one installation may use."""
+
+    bounds: EnvironmentBounds = field(default_factory=EnvironmentBounds)
+    memory_mb: int = 4_096
+    processes: int = 512
 
 
 class Source(NamedTuple):
@@ -56,106 +102,219 @@ class Source(NamedTuple):
     version: str
     url: str
     sha256: str | None
+    """As the index has it."""
+    hashes: tuple[str, ...] = ()
+    """One of which it must have, as `sha256:…`; none if the requirements name no hash."""
 
 
+@dataclass(frozen=True, slots=True)
 class Installer:
-    """One installation's calls of uv."""
+    """The installer for one user, in one folder that is this user's and ours alone."""
 
-    def __init__(self, cache: Path, log: BuildLog) -> None:
-        self._cache = cache
-        self._log = log
+    layers: Layers
+    watchdog: Watchdog
+    limits: InstallLimits
+    threads: Threads
+    uid: int | None
+    work: Path
+    """Holds what is downloaded and the environment that is being made; belongs to the user."""
+    log: BuildLog
 
-    async def install(
-        self, folder: Path, requirements: list[str], *, wheels: list[Path] | None = None
-    ) -> None:
-        """Make the environment `folder` with the requirements in it, from wheels alone: the index's and the given ones.
+    async def install(self, target: Path, requirements: list[str], *, wheels: Sequence[Path] = ()) -> None:
+        """Make the environment `target` with the requirements in it, from wheels alone: the index's and the given ones.
 
         Raises:
-            WheelsMissing: packages would have to be built.
-            EnvironmentFailed: it cannot be made.
+            WheelsMissing: Packages would have to be built.
+            EnvironmentFailed: It cannot be made, or is not what an environment should be.
         """
-        python = folder / "bin/python"
-        await self._uv("venv", "--no-project", "--relocatable", "--python", str(BASE_PYTHON), str(folder))
-        if requirements:
+        fresh = self.work / _ENVIRONMENT
+        await self.threads.run(remove, fresh)
+        paths = self._paths(())
+        venv = ["venv", "--no-project", "--relocatable", "--python", str(BASE_PYTHON), paths.environment]
+        await self._uv(paths, [venv])
+        made = await self.threads.run(skeleton, fresh)
+        paths = self._paths(wheels)
+        install = ["pip", "install", "--python", f"{paths.environment}/bin/python"]
+        install += _options()
+        install += ["--no-build", "--no-compile-bytecode", "--link-mode", "hardlink"]
+        install += [part for place in paths.wheels for part in ("--find-links", place)]
+        install += ["--requirements", "-"]
+        text = "\n".join(requirements) + "\n"
+        try:
             await self._uv(
-                *("pip", "install", "--python", str(python), "--no-build", "--no-compile-bytecode"),
-                *(part for place in wheels or () for part in ("--find-links", str(place))),
-                *("--requirements", "-"),
-                text="\n".join(requirements) + "\n",
+                paths, [install] if requirements else [], text=text, compiled=f"{paths.environment}/lib"
             )
-        await self._compile(folder)
+        except WheelsMissing:
+            raise
+        except EnvironmentFailed:
+            await self.threads.run(
+                reject_depth, fresh
+            )  # the reason, where there is one that programs break at
+            raise
+        await self.threads.run(self._finish, fresh, made, target)
 
     async def find_source(self, name: str, requirements: list[str]) -> Source:
-        """The source archive of the newest version of a package that fits its own requirements.
+        """Return the source archive of the newest version of a package that satisfies its own requirements.
 
         Raises:
-            EnvironmentFailed: there is none.
+            EnvironmentFailed: There is none.
         """
         said = await self._uv(
-            *("pip", "compile", "--quiet", "--no-deps", "--no-header", "--format", "pylock.toml"),
-            *("--python", str(BASE_PYTHON), "--no-binary", name, "-"),
-            text="\n".join(requirements or [name]) + "\n",
-            is_told=False,
+            self._paths(()),
+            [
+                [
+                    *("pip", "compile", "--quiet", "--no-deps", "--no-header", "--format", "pylock.toml"),
+                    *("--python", str(BASE_PYTHON), "--no-binary", name, *_options(), "-"),
+                ]
+            ],
+            text="\n".join([with_hashes(line) for line in requirements] or [name]) + "\n",
+            is_heard=False,
         )
         source = _source(name, said)
         if source is None:
             raise EnvironmentFailed(
                 f"{name} has no wheel for this Python and machine, and the index has no source of it"
             )
-        return source
+        hashes = sorted({found for line in requirements for found in hashes_of(line)})
+        return source._replace(hashes=tuple(hashes))
 
-    async def clear_cache(self) -> None:
-        """Empty the cache, once nobody installs from it."""
-        await self._uv("cache", "clean", is_told=False)
+    def _finish(self, fresh: Path, made: Skeleton, target: Path) -> None:
+        """Verify the environment and move it out of its user's reach."""
+        as_root = os.geteuid() == 0
+        if as_root:  # or its user could put another folder in its place meanwhile
+            os.chown(self.work, 0, 0)
+        try:
+            # A hard link into the cache would be a second name, under which its user could change a file.
+            remove(self.work / _CACHE)
+            verify(fresh, made, self.limits.bounds)
+            fresh.rename(target)
+        finally:
+            if as_root and self.uid is not None:
+                os.chown(self.work, self.uid, self.uid)
 
-    async def _compile(self, folder: Path) -> None:
-        """Compile the sources without running any of them; what cannot be compiled stays source."""
-        command = [str(BASE_PYTHON), "-I", "-S", "-B", "-c", _COMPILE, str(folder / "lib")]
-        await self._run(command, is_told=False)
-
-    async def _uv(self, *arguments: str, text: str = "", is_told: bool = True) -> str:
-        command = [uv.find_uv_bin(), "--no-progress", "--color=never", *arguments]
-        ended = await self._run(command, text=text, is_told=is_told)
+    async def _uv(
+        self,
+        paths: _Paths,
+        commands: list[list[str]],
+        *,
+        text: str = "",
+        compiled: str = "",
+        is_heard: bool = True,
+    ) -> str:
+        plan = Plan(
+            commands=[[paths.installer, "--no-progress", "--color=never", *command] for command in commands],
+            text=text,
+            variables=_variables(paths),
+            compiled=compiled,
+        )
+        sandbox = PackageSandbox(
+            self.layers,
+            self.watchdog,
+            StepLimits(
+                self.limits.memory_mb,
+                self.limits.bounds.size_mb * _SHARE_OF_CACHE,
+                self.limits.processes,
+                self.limits.bounds.files * _SHARE_OF_CACHE,
+            ),
+            self.uid,
+            self.log.tell if is_heard else _ignore,
+        )
+        ended = await sandbox.run(
+            Step(
+                module="install",
+                plan=plan._asdict(),
+                work=self.work,
+                home=paths.home,
+                readable=paths.readable,
+                writable=paths.writable,
+                mounted=paths.mounted,
+                descriptors=paths.descriptors,
+                shares_network=True,
+                connect_ports=paths.ports,
+                families=[AF_UNIX, AF_INET, AF_INET6],
+            )
+        )
+        said = self.log.clean(ended.said)
+        if ended.excess is not None:
+            raise EnvironmentFailed(f"the installation {ended.excess}", said)
         if ended.code != 0:
-            names = sorted({found for pattern in _WITHOUT_WHEELS for found in pattern.findall(ended.said)})
+            names = _without_wheels(ended.said)
             if names:
-                raise WheelsMissing(names, ended.said)
-            raise EnvironmentFailed(_tail(ended.said) or f"uv ended with exit code {ended.code}", ended.said)
+                raise WheelsMissing(names, said)
+            raise EnvironmentFailed(_tail(said) or f"uv ended with exit code {ended.code}", said)
+        if not is_heard and not ended.is_whole:
+            raise EnvironmentFailed(f"uv answered with more than {MAX_SAID_BYTES >> 20} MiB", said)
         return ended.said
 
-    async def _run(self, command: list[str], *, text: str = "", is_told: bool) -> _Ended:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=_variables(self._cache),
-            cwd="/",  # where no project's own settings are found
-            start_new_session=True,
+    def _paths(self, wheels: Sequence[Path]) -> _Paths:
+        """What one step sees, and where: under short names in mounts of its own, under the host's elsewhere."""
+        installer = Path(uv.find_uv_bin()).resolve()
+        configuration = _configuration()
+        local = [path for path in _local_paths(configuration) if path.exists()]
+        ports = sorted({*_PORTS_OF_INDEXES, *_PORTS_OF_NAMES, *_ports(configuration)})
+        if self.layers.bwrap is None:
+            shown = [installer, *wheels, *local, *([configuration] if configuration else [])]
+            return _Paths(
+                home=str(self.work),
+                installer=str(installer),
+                configuration=str(configuration or ""),
+                wheels=[str(path) for path in wheels],
+                readable=readable_by_installer(mounted=False, more=map(str, shown)),
+                writable=writable_by_steps(str(self.work), mounted=False),
+                mounted=[],
+                ports=ports,
+                descriptors=[],
+            )
+        descriptors = []
+        mounted = ["--bind", str(self.work), INSIDE_JOBS, "--ro-bind", str(installer), _INSTALLER]
+        mounted += ["--perms", "0755", "--dir", _WHEELS]
+        for number, path in enumerate(wheels):
+            mounted += ["--ro-bind", str(path), f"{_WHEELS}/{number}"]
+        if configuration is not None:
+            # Its content: the user of the sandbox may not be able to read the file where it is.
+            descriptors.append(readable(configuration.read_bytes()))
+            mounted += ["--perms", "0644", "--ro-bind-data", str(descriptors[0]), _CONFIGURATION]
+        return _Paths(
+            home=INSIDE_JOBS,
+            installer=_INSTALLER,
+            configuration=_CONFIGURATION if configuration else "",
+            wheels=[f"{_WHEELS}/{number}" for number in range(len(wheels))],
+            readable=readable_by_installer(mounted=True, more=map(str, local)),
+            writable=writable_by_steps(INSIDE_JOBS, mounted=True),
+            mounted=[*mounted, *bound_in_place(local)],
+            ports=ports,
+            descriptors=descriptors,
         )
-        said: list[str] = []
-        try:
-            assert process.stdin is not None  # noqa: S101 - asked for above
-            assert process.stdout is not None  # noqa: S101 - asked for above
-            process.stdin.write(text.encode())
-            process.stdin.close()
-            while data := await process.stdout.read(8192):
-                said.append(data.decode("utf-8", "replace"))
-                if is_told:
-                    self._log.tell(said[-1])
-            return _Ended(await process.wait(), self._log.clean("".join(said)))
-        finally:
-            if process.stdin is not None:
-                process.stdin.close()
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
 
 
-class _Ended(NamedTuple):
-    code: int
-    said: str
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """The names under which a step knows its files."""
+
+    home: str
+    installer: str
+    configuration: str
+    wheels: list[str]
+    readable: list[str]
+    writable: list[str]
+    mounted: list[str]
+    ports: list[int]
+    descriptors: list[int]
+    """For one step: it closes them."""
+
+    @property
+    def environment(self) -> str:
+        return f"{self.home}/{_ENVIRONMENT}"
+
+
+def _ignore(_: str) -> None:
+    """Drop what a step prints for us alone."""
+
+
+def _without_wheels(said: str) -> list[str]:
+    """The packages that would have to be built, in the one spelling of names."""
+    found = {name for pattern in _WITHOUT_WHEELS for name in pattern.findall(said)}
+    return sorted({str(canonicalize_name(name)) for name in found if not _VERSION.fullmatch(name)})
 
 
 def _tail(said: str) -> str:
@@ -176,15 +335,70 @@ def _source(name: str, lock: str) -> Source | None:
     return None
 
 
-def _variables(cache: Path) -> dict[str, str]:
+def _configuration() -> Path | None:
+    """The operator's settings of the installer."""
+    named = os.environ.get("UV_CONFIG_FILE")
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
+    for path in [Path(named)] if named else [folder / "uv/uv.toml"]:
+        if path.is_file():
+            return path.resolve()
+    return None
+
+
+def _inherited() -> dict[str, str]:
     """What an installer needs of our variables: index, proxy and certificates, nothing else."""
-    inherited = {
+    return {
         name: value
         for name, value in os.environ.items()
         if (name.startswith(_FROM_OUR_ENVIRONMENT) or name.upper().endswith("_PROXY"))
         and not name.startswith(_NOT_FROM_OURS)
+        and name != "UV_CONFIG_FILE"
     }
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "uv/uv.toml"
-    if "UV_CONFIG_FILE" not in inherited and config.is_file():
-        inherited["UV_CONFIG_FILE"] = str(config)
-    return {**inherited, "HOME": str(cache), "UV_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def _variables(paths: _Paths) -> dict[str, str]:
+    own = {"UV_CACHE_DIR": f"{paths.home}/{_CACHE}", "UV_PYTHON_DOWNLOADS": "never"}
+    if paths.configuration:
+        own["UV_CONFIG_FILE"] = paths.configuration
+    inherited = {
+        # Programs know proxies in small letters, too.
+        name.lower() if name.upper().endswith("_PROXY") else name: value
+        for name, value in _inherited().items()
+        if name not in _AS_OPTIONS
+    }
+    return {**inherited, **own}
+
+
+def _options() -> list[str]:
+    """The variables that are passed as options."""
+    options = []
+    for name, (option, separator) in _AS_OPTIONS.items():
+        for value in os.environ.get(name, "").split(separator):
+            options += [f"{option}={value.strip()}"] if value.strip() else []
+    return options
+
+
+def hidden_settings() -> Hidden:
+    """Return what the installer must not print of the operator's settings."""
+    configuration = _configuration()
+    text = configuration.read_text(encoding="utf-8", errors="replace") if configuration else ""
+    return Hidden({name: value for name, value in _inherited().items() if name != "LANG"}, text)
+
+
+def _settings_text(configuration: Path | None) -> Iterable[str]:
+    yield from _inherited().values()
+    if configuration is not None:
+        yield configuration.read_text(encoding="utf-8", errors="replace")
+
+
+def _local_paths(configuration: Path | None) -> list[Path]:
+    """Folders and files that the operator's settings name: indexes on this machine, certificates."""
+    found = (match for text in _settings_text(configuration) for match in _LOCAL_PATH.findall(text))
+    paths = (Path(path).resolve() for path in dict.fromkeys(found))
+    return [path for path in paths if path.exists() and len(path.parts) > 2]
+
+
+def _ports(configuration: Path | None) -> set[int]:
+    """Ports of indexes and proxies that the operator's settings name."""
+    found = (match for text in _settings_text(configuration) for match in _PORT.findall(text))
+    return {int(port) for port in found if int(port) < 1 << 16}

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from packaging.markers import InvalidMarker, Marker
+
 from backend.errors import Problem
 
 from ..errors import RequirementsRefused
@@ -16,14 +18,19 @@ _VERSION: Final = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+"
 _REQUIREMENT: Final = re.compile(
     rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*(?:{_NAME}\s*(?:,\s*{_NAME}\s*)*)?\])?"
     rf"\s*(?P<versions>\(?\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*\)?)?"
-    r"\s*(?P<marker>;[^;$@]+)?"
+    r"\s*(?P<marker>;[^;$@\\]{1,2000})?"
 )
+_EXACT: Final = re.compile(r"===?[^*,<>=!~]+")
 _ARCHIVES: Final = (".whl", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".egg")
+_KIT: Final = {"puras": ("httpx", "pyyaml"), "puras-kit": ()}
+"""Names of the package `puras`, which every job has from its worker, and what other packages each brings."""
 _HASH: Final = re.compile(r"\s--hash[= ](sha256|sha384|sha512):([0-9a-f]{64,128})(?=\s|$)")
 
 
 def read(file: Path) -> list[str]:
     """The requirements of a file, each on one line in one spelling, sorted.
+
+    The package `puras` is not installed, since the worker's own would hide it; what it requires is.
 
     Raises:
         RequirementsRefused: with each line that is not a plain package of the index, and what to write instead.
@@ -39,7 +46,7 @@ def read(file: Path) -> list[str]:
         if plain is None:
             problems.append(Problem(file.name, _why(line), line=number))
         else:
-            requirements.add(plain)
+            requirements.update(_without_kit(plain))
     if problems:
         first = problems[0]
         more = f" ({len(problems) - 1} more lines are refused.)" if len(problems) > 1 else ""
@@ -58,6 +65,8 @@ def normal(line: str) -> str | None:
     extras = re.sub(r"\s", "", match["extras"] or "").lower()
     versions = re.sub(r"[\s()]", "", match["versions"] or "")
     marker = f" {' '.join(match['marker'].split())}" if match["marker"] else ""
+    if (hashes and not _EXACT.fullmatch(versions)) or (marker and not _is_marker(marker[2:])):
+        return None
     return f"{name}{extras}{versions}{marker}" + "".join(f" --hash={digest}" for digest in hashes)
 
 
@@ -65,6 +74,33 @@ def name_of(requirement: str) -> str:
     """The package that a requirement in its one spelling speaks of."""
     match = re.match(_NAME, requirement)
     return match[0] if match else ""
+
+
+def _without_kit(requirement: str) -> list[str]:
+    brought = _KIT.get(name_of(requirement))
+    if brought is None:
+        return [requirement]
+    _, mark, marker = _HASH.sub("", requirement).partition(" ;")
+    return [f"{name}{mark}{marker}" for name in brought]
+
+
+def hashes_of(requirement: str) -> list[str]:
+    """The hashes of a requirement in its one spelling, as `sha256:…`."""
+    return [f"{kind}:{digest}" for kind, digest in _HASH.findall(requirement)]
+
+
+def with_hashes(requirement: str, *hashes: str) -> str:
+    """A requirement in its one spelling with other hashes, or with none."""
+    return _HASH.sub("", requirement) + "".join(f" --hash={one}" for one in hashes)
+
+
+def _is_marker(text: str) -> bool:
+    """Whether a text is a marker and nothing else: the installer takes options behind one."""
+    try:
+        Marker(text)
+    except (InvalidMarker, RecursionError):
+        return False
+    return " -" not in text
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
@@ -92,6 +128,11 @@ def _why(line: str) -> str:
         )
     if "://" in line or "@" in line:
         return f"{shown!r} names an address; name the package as the index has it, as `name==1.2`."
+    if _HASH.search(line) and normal(_HASH.sub("", line)) is not None:
+        return (
+            f"{shown!r} has a hash and no exact version, so that the hash would not be checked; write one version, as "
+            "`name==1.2 --hash=sha256:…`."
+        )
     if line.startswith((".", "/", "~")) or line.lower().endswith(_ARCHIVES):
         return (
             f"{shown!r} is a path; put Python files into the skill's folder, or name a package of the index."

@@ -1,0 +1,179 @@
+"""Verifying an environment after its packages were installed, and before any job may use it.
+
+Archives decide on the names of the files that they install. An environment is used only if the interpreter and its
+settings are what the installer made before it installed anything, if every file is a plain file, a folder or a link
+that stays inside, and if there are not too many of them.
+"""
+
+# ruff: noqa: PTH101, PTH208
+# (folders that are held open are not paths)
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ..errors import EnvironmentFailed
+
+_BLOCK_BYTES: Final = 512
+_MAX_DEPTH: Final = 64
+_FOLDER_MODE: Final = 0o755  # and of programs
+_FILE_MODE: Final = 0o644
+_STEERING: Final = frozenset({"pyvenv.cfg", "pybuilddir.txt"})
+"""Names that an interpreter looks for beside itself and above."""
+_STEERED_FOLDERS: Final = ("", "bin")
+_OWN_PROGRAMS: Final = ("python", "pypy")
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentBounds:
+    """How large an environment may be."""
+
+    size_mb: int = 8_192
+    files: int = 200_000
+    project_mb: int = 16_384
+    """Of all environments that one project builds in an hour."""
+
+
+class _File(NamedTuple):
+    path: str
+    """Relative to the environment."""
+    status: os.stat_result
+    content: str
+    """Target of a link, digest of a small file that steers the interpreter; otherwise empty."""
+
+
+Skeleton = Mapping[str, tuple[int, str]]
+"""The files that make an environment work, by path: kind and content."""
+
+
+def skeleton(folder: Path) -> Skeleton:
+    """Return what must not change in an environment that holds no packages yet."""
+    return {file.path: (stat.S_IFMT(file.status.st_mode), file.content) for file in _files(folder)}
+
+
+def reject_depth(folder: Path) -> None:
+    """Reject an environment with folders that are too deep.
+
+    Raises:
+        EnvironmentFailed: There are; names one.
+    """
+    for _ in _files(folder):
+        pass
+
+
+def verify(folder: Path, made: Skeleton, bounds: EnvironmentBounds) -> None:
+    """Verify the files of an environment, and make them the worker's own so that no job's user can change them.
+
+    Args:
+        folder: The environment. Nothing may run in it any more.
+        made: What it was before packages were installed.
+        bounds: Its maximum size.
+
+    Raises:
+        EnvironmentFailed: The environment must not be used; names the file.
+    """
+    found: set[str] = set()
+    size_bytes = 0
+    # From the top on, and each before its content is read: then nothing below can be exchanged after it was checked.
+    if os.geteuid() == 0:
+        os.chown(folder, 0, 0, follow_symlinks=False)
+    os.chmod(folder, _FOLDER_MODE)
+    for count, file in enumerate(_files(folder, takes=True), start=1):
+        size_bytes += file.status.st_blocks * _BLOCK_BYTES
+        if count > bounds.files or size_bytes > bounds.size_mb << 20:
+            raise EnvironmentFailed(
+                f"they take more than {bounds.size_mb} MiB or {bounds.files} files: require fewer packages"
+            )
+        _check(file, made)
+        found.add(file.path)
+    missing = sorted(set(made) - found)
+    if missing:
+        raise EnvironmentFailed(f"a package removed {missing[0]!r}, which belongs to the environment itself")
+
+
+def _check(file: _File, made: Skeleton) -> None:
+    kind = stat.S_IFMT(file.status.st_mode)
+    if file.path in made:
+        if made[file.path] != (kind, file.content):
+            raise EnvironmentFailed(
+                f"a package replaced {file.path!r}, which belongs to the environment itself"
+            )
+        return
+    folder, _, name = file.path.rpartition("/")
+    if folder in _STEERED_FOLDERS and (
+        name in _STEERING or (folder == "bin" and name.startswith(_OWN_PROGRAMS) and kind == stat.S_IFLNK)
+    ):
+        raise EnvironmentFailed(f"a package brings {file.path!r}, which would steer the interpreter")
+    if kind == stat.S_IFLNK and not _stays_inside(file):
+        raise EnvironmentFailed(
+            f"a package brings the link {file.path!r}, which leads out of the environment"
+        )
+
+
+def _take(folder: int, name: str, path: str, status: os.stat_result) -> None:
+    """Make an entry of a folder that is ours already our own, too, and readable for the jobs of every project."""
+    kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
+    if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise EnvironmentFailed(f"a package brings {path!r}, which is neither a file nor a folder")
+    if kind == stat.S_IFREG and (mode & (stat.S_ISUID | stat.S_ISGID) or status.st_nlink != 1):
+        raise EnvironmentFailed(
+            f"a package brings {path!r}, which has more rights or more names than a file of a package needs"
+        )
+    if os.geteuid() == 0:
+        os.chown(name, 0, 0, dir_fd=folder, follow_symlinks=False)
+    wanted = _FOLDER_MODE if kind == stat.S_IFDIR or mode & stat.S_IXUSR else _FILE_MODE
+    if kind != stat.S_IFLNK and mode != wanted:
+        os.chmod(name, wanted, dir_fd=folder)
+
+
+def _stays_inside(file: _File) -> bool:
+    """Whether a link leads to a path below the environment: up first, and then down alone.
+
+    A step up after a step down could be one out of a folder that a second link leads to.
+    """
+    parts = [part for part in file.content.split("/") if part not in ("", ".")]
+    ups = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
+    return not file.content.startswith("/") and ups <= file.path.count("/") and ".." not in parts[ups:]
+
+
+def _files(folder: Path, *, takes: bool = False) -> Iterator[_File]:
+    """Every entry below a folder, without following any link; each may be made our own first."""
+    pending = [""]
+    while pending:
+        inner = pending.pop()
+        if inner.count("/") >= _MAX_DEPTH:
+            raise EnvironmentFailed(f"a package brings folders deeper than {_MAX_DEPTH}: {inner[:200]!r}")
+        descriptor = os.open(folder / inner, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for name in os.listdir(descriptor):
+                path = f"{inner}/{name}" if inner else name
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                if takes:
+                    _take(descriptor, name, path, status)
+                if stat.S_ISDIR(status.st_mode):
+                    pending.append(path)
+                yield _File(path, status, _content(descriptor, name, path, status))
+        finally:
+            os.close(descriptor)
+
+
+def _content(folder: int, name: str, path: str, status: os.stat_result) -> str:
+    if stat.S_ISLNK(status.st_mode):
+        return os.readlink(name, dir_fd=folder)
+    if stat.S_ISREG(status.st_mode) and _steers(path):
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        with os.fdopen(descriptor, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
+
+
+def _steers(path: str) -> bool:
+    """Whether a file decides what the interpreter of the environment is or imports first."""
+    folder, _, name = path.rpartition("/")
+    return name in _STEERING or folder == "bin" or name in ("_virtualenv.py", "_virtualenv.pth")
