@@ -9,13 +9,17 @@ from fastapi import APIRouter, Request, Response
 
 from backend.approvals import service
 from backend.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
+from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep, SessionDep
-from backend.paging import PageDep, linked
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
+from backend.paging_dependency import PageDep, linked
 
-router = APIRouter(tags=["approvals"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["approvals"])
 
 
 @router.get("/approvals", summary="List the calls that people were asked about")
+@permissions.needs("approvals:read")
 async def list_approvals(
     request: Request,
     response: Response,
@@ -32,6 +36,7 @@ async def list_approvals(
 
 
 @router.post("/approvals/{approval_id}/approve", summary="Agree to a call")
+@permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def approve(
     approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
 ) -> ApprovalView:
@@ -42,6 +47,7 @@ async def approve(
 
 
 @router.post("/approvals/{approval_id}/deny", summary="Refuse a call")
+@permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def deny(
     approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
 ) -> ApprovalView:

@@ -31,6 +31,8 @@ class Decision(NamedTuple):
 
     status: str
     reason: str
+    effect: str | None = ""
+    """What the call was that was asked about, see `Wanted`; None: a version that did not record it has asked."""
 
 
 _WAIT = text(f"""
@@ -45,12 +47,12 @@ with held as (
             j.skill_name, j.status, j.error_code, j.source
 ), told as ({telling_of_jobs("waiting")}
 ), asked as (
-  insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, status, reason, decided_by,
-                         created_at, expires_at)
-  select a.id, w.project_id, w.id, a.step, a.place, a.tool, a.tool_use_id, a.input, 'pending', '', '',
+  insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, effect, status, reason,
+                         decided_by, created_at, expires_at)
+  select a.id, w.project_id, w.id, a.step, a.place, a.tool, a.tool_use_id, a.input, a.effect, 'pending', '', '',
          clock_timestamp(), cast(:expires_at as timestamptz)
   from waiting w, json_to_recordset(cast(:wanted as json)) as a(id uuid, step int, place int, tool text,
-                                                               tool_use_id text, input json)
+                                                               tool_use_id text, input json, effect text)
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select w.id, w.event_seq - :count + e.n, e.ts, e.type, e.payload from waiting w, {EVENT_ROWS}
@@ -67,7 +69,7 @@ select project_id, event_seq, cancel_requested_at from waiting
 """)  # noqa: S608 - interpolated values are constants
 
 _DECISIONS = text("""
-select step, place, status, reason from approvals
+select step, place, status, reason, effect from approvals
 where project_id = :project_id and job_id = :job_id and status <> 'pending'
 """)
 
@@ -114,7 +116,7 @@ async def decisions(
 ) -> dict[tuple[int, int], Decision]:
     """What was decided about the job's calls, by step and place."""
     rows = (await session.execute(_DECISIONS, {"project_id": project_id, "job_id": job_id})).all()
-    return {(row.step, row.place): Decision(row.status, row.reason) for row in rows}
+    return {(row.step, row.place): Decision(row.status, row.reason, row.effect) for row in rows}
 
 
 def _as_row(one: Wanted) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def _as_row(one: Wanted) -> dict[str, Any]:
         "tool": one.tool,
         "tool_use_id": one.tool_use_id,
         "input": one.input,
+        "effect": one.effect,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text, tuple_
+from sqlalchemy import Select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,6 +19,7 @@ from backend.auth.principal import Principal, Role, visible
 from backend.errors import NotAllowed
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission
+from backend.jobs.tables import Job
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 from backend.paging import Page, Slice
@@ -46,14 +47,14 @@ with told as (
                )
                then status else 'queued' end
   where id = :job_id and project_id = :project_id and status = 'waiting'
-  returning id, project_id, lane, priority, created_at, event_seq, status = 'queued' as is_back,
+  returning id, project_id, lane, priority, created_at, event_seq, cap_micros, status = 'queued' as is_back,
             status = 'queued' and parent_job_id is null as has_place
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select told.id, told.event_seq - :count + e.n, e.ts, e.type, e.payload from told, {EVENT_ROWS}
 ), place as (
-  insert into job_queue (job_id, project_id, lane, priority, submitted_at)
-  select id, project_id, lane, priority, created_at from told where has_place
+  insert into job_queue (job_id, project_id, lane, priority, submitted_at, cap_micros)
+  select id, project_id, lane, priority, created_at, cap_micros from told where has_place
 ), slot as (
   update admissions a set parked = a.parked + 1 from told where a.project_id = told.project_id and told.has_place
 )
@@ -81,9 +82,9 @@ async def list_some(
     status: ApprovalStatus | None = None,
     job_id: UUID | None = None,
 ) -> Slice[Approval]:
-    """The project's approvals, newest first."""
+    """The approvals of the jobs that the principal may see, newest first."""
     principal.require(Role.VIEWER, "approvals:read")
-    query = visible(Approval, principal)
+    query = _seen(principal)
     if status is not None:
         query = query.where(col(Approval.status) == status)
     if job_id is not None:
@@ -94,6 +95,15 @@ async def list_some(
     query = query.order_by(col(Approval.created_at).desc(), col(Approval.id).desc()).limit(page.limit + 1)
     rows: Sequence[Approval] = (await session.scalars(query)).all()
     return page.slice(rows, lambda row: (row.created_at, row.id))
+
+
+def _seen(principal: Principal) -> Select[Any]:
+    """Those of the jobs that the principal may see: an approval shows what its job's agent gives a tool."""
+    query = visible(Approval, principal)
+    if principal.sees_own_jobs_only or principal.kind == "job":
+        jobs = visible(Job, principal).with_only_columns(col(Job.id))
+        query = query.where(col(Approval.job_id).in_(jobs))
+    return query
 
 
 async def decide(
@@ -111,7 +121,7 @@ async def decide(
         raise NotAllowed(
             "A job cannot consent in the place of a person. Decide in the studio, or with an API key."
         )
-    found = visible(Approval, principal).where(col(Approval.id) == approval_id)
+    found = _seen(principal).where(col(Approval.id) == approval_id)
     approval: Approval | None = await session.scalar(found)
     if approval is None:
         raise ApprovalNotFound(approval_id)

@@ -38,6 +38,8 @@ class Approval(SQLModel, table=True):
     tool_use_id: str = Field(max_length=200)
     input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """The whole of what the tool is given: nothing else runs when it is approved."""
+    effect: str | None = Field(default=None, max_length=100)
+    """What the call does and where, as the worker compares it before the call; null: not recorded."""
     status: str = "pending"
     reason: str = Field(default="", max_length=2000)
     """What the person said to it; a denial's is told to the model."""

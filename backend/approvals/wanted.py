@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+START: Final = "start"
+"""The `tool_use_id` of the approval of a job's start, whose `tool` is the name of the skill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,5 @@ class Wanted:
     tool: str
     tool_use_id: str
     input: dict[str, Any]
+    effect: str = ""
+    """What the call does and where, if the name of the tool alone does not say it."""

@@ -9,11 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from backend.auth import audit, keys, membership
+from backend.auth import audit, keys, membership, permissions
 from backend.auth.actors import SignedIn
 from backend.auth.audit import AuditFilter
 from backend.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep
 from backend.auth.membership import Membership
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
 from backend.auth.schemas import (
     AuditAnswer,
@@ -26,13 +27,14 @@ from backend.auth.schemas import (
     UserAnswer,
 )
 from backend.idempotency.dependencies import OnceDep
-from backend.paging import PageDep, linked
+from backend.paging_dependency import PageDep, linked
 from backend.projects import service as projects
 
-router = APIRouter()
+router = APIRouter(route_class=AuthorizedRoute)
 
 
 @router.get("/me", tags=["who"], summary="Who am I")
+@permissions.any_caller()
 async def get_me(caller: CallerDep, session: SessionDep) -> Me:
     """Who you are, in which projects, and what you may do."""
     if isinstance(caller, SignedIn):
@@ -42,16 +44,18 @@ async def get_me(caller: CallerDep, session: SessionDep) -> Me:
 
 
 @router.get("/api-keys", tags=["keys"], summary="List keys")
+@permissions.needs("keys:read", role=Role.ADMIN)
 async def list_api_keys(
     request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
 ) -> list[KeyAnswer]:
     """The project's keys, newest first."""
-    principal.require(Role.ADMIN, "project:read")
+    principal.require(Role.ADMIN, "keys:read")
     rows = linked(request, response, await keys.list_keys(session, principal, page))
-    return [KeyAnswer.model_validate(row) for row in rows]
+    return [KeyAnswer.of(row) for row in rows]
 
 
 @router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=NewKeyAnswer)
+@permissions.needs("keys:write", role=Role.ADMIN)
 async def create_api_key(
     asked: NewKeyAsked,
     principal: PrincipalDep,
@@ -60,7 +64,7 @@ async def create_api_key(
     once: OnceDep,
 ) -> Response:
     """Make a key; its clear text is in this answer and nowhere else."""
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "keys:write")
     limits = keys.Limits(
         asked.scopes,
         asked.skill_allowlist,
@@ -78,26 +82,30 @@ async def create_api_key(
             name=asked.name,
             limits=limits,
             quotas=instance.settings.quotas,
+            max_requests_per_minute=instance.settings.key_requests_per_minute,
         )
-        return NewKeyAnswer.of(made.key, made.clear_text)
+        return NewKeyAnswer.of_new(made.key, made.clear_text)
 
     return await once.answer(session, principal, make)
 
 
 @router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")
+@permissions.needs("keys:write", role=Role.ADMIN)
 async def change_api_key(
-    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep
+    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> KeyAnswer:
-    """Let a key send more or fewer requests a minute, up to what every key may."""
-    principal.require(Role.ADMIN, "project:write")
-    changed = await keys.change(session, principal, key_id, requests_per_minute=asked.requests_per_minute)
-    return KeyAnswer.model_validate(changed)
+    """Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may."""
+    principal.require(Role.ADMIN, "keys:write")
+    most = instance.settings.key_requests_per_minute
+    changes = asked.as_changes()
+    return KeyAnswer.of(await keys.change(session, principal, key_id, changes, max_requests_per_minute=most))
 
 
 @router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)
+@permissions.needs("keys:write", role=Role.ADMIN)
 async def revoke_api_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Revoke a key: it stops working at once."""
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "keys:write")
     await keys.revoke(session, principal, key_id)
 
 
@@ -123,6 +131,7 @@ AuditFilterDep = Annotated[AuditFilter, Depends(_audit_filter)]
 
 
 @router.get("/audit", tags=["audit"], summary="Read the audit")
+@permissions.needs("audit:read", role=Role.ADMIN)
 async def list_audit(
     request: Request,
     response: Response,
@@ -133,7 +142,7 @@ async def list_audit(
     which: AuditFilterDep,
 ) -> list[AuditAnswer]:
     """Who did what in the project, newest first."""
-    principal.require(Role.ADMIN, "project:read")
+    principal.require(Role.ADMIN, "audit:read")
     rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, which, page))
     return [AuditAnswer.model_validate(row) for row in rows]
 
@@ -158,7 +167,8 @@ def _of_key(principal: Principal, its: Membership) -> Me:
         projects=[_project(its)],
         project_id=principal.project_id,
         workspace_id=principal.project_id,
-        scopes=sorted(principal.scopes),
+        scopes=sorted(principal.scopes or ()),
+        is_restricted=principal.scopes is not None,
         skill_allowlist=sorted(principal.skill_allowlist),
     )
 

@@ -13,6 +13,7 @@ from backend.auth import job_tokens, keys, sessions
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.errors import ForgedRequest, InvalidJobToken
 from backend.auth.principal import Principal, Role
+from backend.auth.scopes import OF_JOBS
 from backend.db import AnySession
 from backend.errors import NotSignedIn
 from backend.secrets.vault import Vault
@@ -36,9 +37,6 @@ IN_JOB_ROUTES: Final = frozenset(
     }
 )
 """The only routes on which a job token is worth anything."""
-_JOB_SCOPES: Final = frozenset(
-    {"drive:read", "drive:write", "jobs:read", "jobs:submit", "memory:read", "memory:write"}
-)
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -115,7 +113,7 @@ async def _job(reader: AnySession, vault: Vault, token: str) -> Principal:
         project_id=told.project_id,
         label=f"job:{told.job_id}",
         role=Role.DEVELOPER,
-        scopes=_JOB_SCOPES,
+        scopes=OF_JOBS,
         facts={"attempt": told.attempt},
     )
 

@@ -7,15 +7,14 @@ its own, so an endpoint that waits without a `SessionDep` holds no connection.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import membership
 from backend.auth.actors import Caller, SignedIn
-from backend.auth.errors import ProjectNotNamed
-from backend.auth.principal import Principal
+from backend.auth.principal import AGENT_CLIENT, Principal
 from backend.errors import NotAllowed, NotSignedIn
 from backend.instance import Instance
 
@@ -52,24 +51,20 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 """A user, a key or a job, for routes that name their project in the path."""
 
 
-async def _principal(
-    request: Request,  # and no other dependency, each of which costs every request 0.1 ms
-    project_header: Annotated[str | None, Header(alias="X-Puras-Project", include_in_schema=False)] = None,
-    project: Annotated[str | None, Query(include_in_schema=False)] = None,
-) -> Principal:
-    caller = await _caller(request)
-    if not isinstance(caller, SignedIn):
-        return caller
-    named = project_header or project
-    if not named:
-        raise ProjectNotNamed
-    instance: Instance = request.app.state.instance
-    async with instance.database.transaction() as session:
-        return await membership.act_in(session, caller, named)
+async def _principal(request: Request) -> Principal:  # no other dependency, each of which costs 0.1 ms
+    principal: Principal | None = getattr(request.state, "principal", None)
+    if principal is None:
+        raise NotSignedIn(
+            "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
+        )
+    if principal.kind != "user" and request.headers.get("user-agent", "").startswith(AGENT_CLIENT):
+        return replace(principal, is_agent=True)
+    return principal
 
 
 PrincipalDep = Annotated[Principal, Depends(_principal)]
-"""Who acts, in which project: that of the key, or the one that the session names."""
+"""Who acts, in which project: that of the key, or the one that the path or the session names. `AuthorizedRoute` has
+found it before the request was validated."""
 
 
 async def _user(caller: CallerDep) -> SignedIn:

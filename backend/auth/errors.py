@@ -18,6 +18,8 @@ Missing
 └── UserNotFound
 Conflict
 └── EmailTaken
+Invalid
+└── KeyWouldBeUnrestricted
 TooMany
 ├── TooManySignIns
 ├── TooManyBadKeys     an address has shown too many API keys that nobody has
@@ -26,7 +28,7 @@ TooMany
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Malformed, Missing, NotAllowed, NotSignedIn, TooMany
+from backend.errors import Conflict, Invalid, Malformed, Missing, NotAllowed, NotSignedIn, Problem, TooMany
 
 
 class InvalidKey(NotSignedIn):
@@ -196,4 +198,22 @@ class TooManySignIns(TooMany):
         super().__init__(
             f"Signing in failed too often. Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
             retry_after_s=retry_after_s,
+        )
+
+
+class KeyWouldBeUnrestricted(Invalid):
+    """The change removes the scopes of a secret key that nothing else limits, without asking for full access."""
+
+    code = "key_would_be_unrestricted"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Without scopes, this key could do everything that an admin can.",
+            [
+                Problem(
+                    "scopes",
+                    'Name the scopes that the key is to have, or send `"unrestricted": true` with the empty list '
+                    "to give it full access.",
+                )
+            ],
         )

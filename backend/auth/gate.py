@@ -6,21 +6,22 @@ It stands before the router, so that a route that forgets to ask for its princip
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import suppress
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.answers import AWAY
-from backend.auth import credentials, membership
+from backend.auth import credentials, permissions
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.credentials import Credentials
-from backend.auth.errors import InvalidKey, ProjectNotFound, TooManyBadKeys
+from backend.auth.errors import InvalidKey
 from backend.auth.last_use import LastUse
 from backend.config import Settings
-from backend.errors import NotSignedIn
+from backend.errors import PurasError, Unavailable
 from backend.instance import Instance
 from backend.limits import rates
 from backend.limits.rates import Policy
@@ -33,8 +34,8 @@ OPEN: Final = ("/v1/drive/signed/",)
 SPOKEN_OF: Final = "/v1/drive/uploads"
 """Where clients ask by OPTIONS which protocol is spoken, before they bring a key."""
 LOOK_EVERY_S: Final = 5.0
-"""A stream whose key is revoked, or whose person is signed out or out of the project, ends with the first word after
-so long."""
+"""A response that goes on ends with the first message after this time when its caller lost the permission for it: the
+key was revoked or lost the scope, the user signed out, left the project or has a lower role."""
 
 
 class Gate:
@@ -59,45 +60,80 @@ class Gate:
             return
         caller = scope.setdefault("state", {})["caller"] = await _authenticate(scope)
         await _count(scope, caller)
-        if path.endswith(STREAMS):
-            send = _while_valid(scope, send)
+        send = _while_valid(scope, send)
         # What waits or streams looks into the database each second, for as long as a job.
-        with scope["app"].state.at_once.one(caller.user_id if isinstance(caller, SignedIn) else caller.id):
+        with (
+            suppress(_BrokenOff),
+            scope["app"].state.at_once.one(caller.user_id if isinstance(caller, SignedIn) else caller.id),
+        ):
             await self._app(scope, receive, send)
 
 
+class _BrokenOff(Exception):
+    """The response ends before it is complete: the server closes the connection, so that its reader notices."""
+
+
 def _while_valid(scope: Scope, send: Send) -> Send:
-    """Sends on what is streamed for as long as the caller's credentials are valid, then ends the answer."""
-    looked_at = time.monotonic()
+    """Send what is streamed for as long as the caller has the route's permission, then end the response.
+
+    The last frame of an event stream is `event: error` with the code and the detail of the reason. Any other response,
+    an export or a file, breaks off: a regular end would make it look complete.
+    """
+    checked_at = time.monotonic()
     has_ended = False
+    is_event_stream = False
+    may_begin_late = not scope["path"].endswith(STREAMS)  # an upload, or a call that waits, is one answer
 
     async def guarded(message: Message) -> None:
-        nonlocal looked_at, has_ended
+        nonlocal checked_at, has_ended, is_event_stream
         if has_ended:
             return
-        has_begun = message["type"] != "http.response.start"  # an answer cannot end before that
-        if has_begun and time.monotonic() - looked_at >= LOOK_EVERY_S:
-            looked_at = time.monotonic()
-            has_ended = not await _is_valid(scope)
-        await send({"type": "http.response.body", "body": b""} if has_ended else message)
+        has_started = message["type"] != "http.response.start"  # a response cannot end before its start
+        if not has_started:
+            content_type = Headers(raw=message["headers"]).get("content-type", "")
+            is_event_stream = content_type.startswith("text/event-stream")
+            checked_at = time.monotonic() if may_begin_late else checked_at
+        if has_started and time.monotonic() - checked_at >= LOOK_EVERY_S:
+            checked_at = time.monotonic()
+            reason = await _reason_to_end(scope)
+            if reason is not None:
+                has_ended = True
+                if not is_event_stream:
+                    raise _BrokenOff
+                message = {"type": "http.response.body", "body": _frame(reason)}
+        await send(message)
 
     return guarded
 
 
-async def _is_valid(scope: Scope) -> bool:
-    """Whether the caller is still let in, and a person still in the project that the request names."""
+def _frame(reason: PurasError) -> bytes:
+    data = json.dumps({"code": reason.code, "detail": reason.detail})
+    return f"event: error\ndata: {data}\n\n".encode()
+
+
+async def check_again(scope: Scope) -> None:
+    """Reject a request that is still being answered when its caller may no longer make it.
+
+    Raises:
+        PurasError: The credentials are no longer valid, or the permission was lost.
+    """
+    reason = await _reason_to_end(scope)
+    if reason is not None:
+        raise reason
+
+
+async def _reason_to_end(scope: Scope) -> PurasError | None:
+    """Return why the caller may no longer read the stream; `None` while it may.
+
+    Checks the credentials, the permission that the route declares, and what the route itself checks.
+    """
     try:
-        caller = await _authenticate(scope)
-        if isinstance(caller, SignedIn):
-            request = Request(scope)
-            named = request.headers.get("x-puras-project") or request.query_params.get("project", "")
-            async with scope["app"].state.instance.database.transaction() as session:
-                await membership.act_in(session, caller, named)
-    except (NotSignedIn, ProjectNotFound, TooManyBadKeys):
-        return False
-    except AWAY:
-        return True  # nobody knows; the stream itself will notice that the database is away
-    return True
+        await permissions.authorize_again(scope, await _authenticate(scope))
+    except (*AWAY, Unavailable):
+        return None  # the stream itself notices that the database is unavailable
+    except PurasError as reason:
+        return reason
+    return None
 
 
 async def _authenticate(scope: Scope) -> Caller:
@@ -134,9 +170,10 @@ def policies_for(caller: Caller, settings: Settings) -> list[Policy]:
         return [Policy("person", str(caller.user_id), most_of_each)] if most_of_each else []
     if caller.kind == "job":
         return []
-    own, of_project = caller.rates
+    own, of_project, own_of_project = caller.rates
     most = min(own, most_of_each) if own and most_of_each else own or most_of_each
-    most_of_project = of_project or settings.project_requests_per_minute
+    ceiling = of_project or settings.project_requests_per_minute
+    most_of_project = min(filter(None, (ceiling, own_of_project)), default=None)
     policies = [Policy("key", str(caller.id), most)] if most else []
     if most_of_project:
         policies.append(Policy("project", str(caller.project_id), most_of_project))

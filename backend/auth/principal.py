@@ -7,11 +7,12 @@ outside this module and the operator's own commands.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, Uuid, bindparam, select
 from sqlmodel import col
 
 from backend.errors import NotAllowed
@@ -36,7 +37,13 @@ class Rates(NamedTuple):
 
     key: int | None = None
     project: int | None = None
+    """Set by the operator."""
+    own_of_project: int | None = None
+    """Set by the project itself; it holds where it is less."""
 
+
+AGENT_CLIENT = "puras-mcp"
+"""How the MCP server names itself in `User-Agent`: an agent decides what it asks for."""
 
 Kind = Literal["user", "secret_key", "publishable_key", "job", "system"]
 
@@ -52,80 +59,82 @@ class Principal:
     label: str
     """How audit rows and jobs name it: `user:ada@example.org`, `key:ab12cd34`, `job:<id>`."""
     role: Role
-    scopes: frozenset[str] = frozenset()
-    """Of an API key; empty: all."""
+    scopes: frozenset[str] | None = None
+    """All that a restricted key or a job can do; `None`: whatever its role allows."""
     skill_allowlist: frozenset[str] = frozenset()
     """Skills that a key may run, as `skill_allowlist` reads them; empty: all."""
     daily_cap_micros: int | None = None
+    expires_at: datetime | None = None
+    """When a key ends; what it does must not go on by itself behind that."""
     rates: Rates = field(default_factory=Rates)
     """Of the key and its project."""
     is_operator: bool = False
+    is_agent: bool = False
+    """It asks through the MCP server, so an agent decides what it asks for."""
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def require(self, role: Role, scope: str) -> None:
-        """Refuse unless the principal has the role and, for a key with scopes, the scope (`jobs:write`).
+    @property
+    def sees_own_jobs_only(self) -> bool:
+        """Whether it reads the jobs that it submitted itself, and no others of the project."""
+        if self.kind == "publishable_key":
+            return True
+        return self.kind == "secret_key" and self.scopes is not None and "jobs:read" not in self.scopes
+
+    def require(self, role: Role, *scopes: str) -> None:
+        """Reject the principal unless it has the role and, where it is limited to scopes, all of these.
 
         Raises:
-            NotAllowed: it has not.
+            NotAllowed: It does not.
         """
-        if self.kind == "publishable_key" and scope not in PUBLISHABLE_SCOPES:
-            raise NotAllowed(
-                "A publishable key may only submit jobs and read its own. Use a secret key from your server.",
-                scope=scope,
-            )
-        if self.scopes and scope not in self.scopes:
-            raise NotAllowed(
-                f"This key does not have the scope {scope!r}. Make a key that has it, or one without scopes.",
-                scope=scope,
-            )
+        for scope in scopes:
+            if self.scopes is not None and scope not in self.scopes:
+                raise _missing(self.kind, scope)
         if self.role < role:
             raise NotAllowed(
                 f"This needs the role {role.name.lower()!r} in the project; yours is {self.role.name.lower()!r}. "
-                "Ask an admin of the project.",
+                f"Ask {'an owner' if role is Role.OWNER else 'an admin'} of the project.",
                 role=role.name.lower(),
             )
 
 
-PUBLISHABLE_SCOPES = frozenset({"jobs:submit", "jobs:read"})
+def _missing(kind: Kind, scope: str) -> NotAllowed:
+    if kind == "publishable_key":
+        return NotAllowed(
+            "A publishable key may only submit jobs and read its own. Use a secret key from your server.",
+            scope=scope,
+        )
+    if kind == "job":
+        return NotAllowed(f"The token of a running job does not have the scope {scope!r}.", scope=scope)
+    return NotAllowed(
+        f"This API key is restricted and does not have the scope {scope!r}. Use a key that has it: an admin of the "
+        "project creates one, or adds the scope to this key, under Settings, API keys.",
+        scope=scope,
+    )
 
-SCOPES = frozenset(
-    {
-        "jobs:submit",
-        "jobs:read",
-        "jobs:write",
-        "approvals:read",
-        "approvals:write",
-        "deployments:read",
-        "deployments:write",
-        "evals:read",
-        "evals:write",
-        "drive:read",
-        "drive:write",
-        "secrets:read",
-        "secrets:write",
-        "memory:read",
-        "memory:write",
-        "billing:read",
-        "marketplace:read",
-        "marketplace:write",
-        "project:read",
-        "project:write",
-        "webhooks:read",
-        "webhooks:write",
-        "schedules:read",
-        "schedules:write",
-    }
-)
-"""Every scope that a key can be limited to."""
+
+def stand_in(kind: Kind, *, sees_own_only: bool) -> Principal:
+    """Return a principal for any of its kind, to build a query with `visible` once, so that it stays prepared.
+
+    Execute the query with the values `principal_id` and `project_id`.
+    """
+    return Principal(
+        kind=kind,
+        id=bindparam("principal_id", type_=Uuid),  # type: ignore[arg-type]  # stands for any id
+        project_id=bindparam("project_id", type_=Uuid),  # type: ignore[arg-type]
+        label="",
+        role=Role.VIEWER,
+        scopes=frozenset() if sees_own_only else None,
+    )
 
 
 def visible(table: Any, principal: Principal) -> Select[Any]:
     """The rows of a tenant's table that the principal may know of; the start of every query.
 
-    A publishable key sees only the jobs that it submitted itself; a job sees only its own row and its children.
+    A publishable or restricted key sees only the jobs that it submitted itself, unless it has the scope `jobs:read`; a
+    job sees only its own row and its children.
     """
     query = select(table).where(table.project_id == principal.project_id)
-    if table is Job and principal.kind == "publishable_key":
+    if table is Job and principal.sees_own_jobs_only:
         return query.where(col(Job.api_key_id) == principal.id)
     if table is Job and principal.kind == "job":
         return query.where((col(Job.id) == principal.id) | (col(Job.parent_job_id) == principal.id))

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from backend.auth import keys
 from backend.auth.membership import RoleName
+from backend.auth.scopes import SCOPES, KeyKind
 from backend.auth.tables import ApiKey, Session
 from backend.schemas import Asked
 
 MOST_MICROS = 2**53
 MOST_REQUESTS = 10_000_000
 """A minute: more than any instance answers."""
+
+
+ScopeNames = Annotated[
+    list[str],
+    Field(max_length=len(SCOPES), json_schema_extra={"items": {"type": "string", "enum": list(SCOPES)}}),
+]
+"""Names of scopes; the kind of the key decides which of them it can have."""
 
 
 class Answer(BaseModel):
@@ -55,7 +63,9 @@ class Me(Answer):
     project_id: UUID | None = None
     workspace_id: UUID | None = None
     scopes: list[str] = []
-    """Of a key; empty: all that its kind may do."""
+    """All that a restricted key can do; empty for one that is not restricted."""
+    is_restricted: bool = False
+    """Whether a key can do nothing but what `scopes` lists."""
     skill_allowlist: list[str] = []
 
 
@@ -97,11 +107,12 @@ class NewPassword(Asked):
 class NewKeyAsked(Asked):
     """A key to be made."""
 
-    kind: keys.KeyKind = "secret"
+    kind: KeyKind = "secret"
     """`secret` for servers; `publishable` for browsers, which may submit and read their own jobs."""
     name: str = Field(default="", max_length=200)
-    scopes: list[str] = Field(default_factory=list, max_length=50)
-    """Empty: everything that the kind may do."""
+    scopes: ScopeNames = Field(default_factory=list)
+    """All that the key can do. Empty: everything that the kind can, unless the key has a list of skills, a daily cap or
+    an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`."""
     skill_allowlist: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         default_factory=list, max_length=200
     )
@@ -115,20 +126,40 @@ class NewKeyAsked(Asked):
 
 
 class KeyChanges(Asked):
-    """What to change in a key."""
+    """What to change in a key; what is left out stays."""
 
-    requests_per_minute: int | None = Field(ge=1, le=MOST_REQUESTS)
+    scopes: ScopeNames | None = None
+    """All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes."""
+    unrestricted: bool = False
+    """Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access."""
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MOST_REQUESTS)
     """`null`: what every key may send."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Give `scopes`, `requests_per_minute` or both")
+        if self.unrestricted and self.scopes != []:
+            raise ValueError("`unrestricted` is for an empty list of `scopes`")
+        return self
+
+    def as_changes(self) -> keys.Changes:
+        """Return what the service is asked to change."""
+        is_reset = "requests_per_minute" in self.model_fields_set and self.requests_per_minute is None
+        return keys.Changes(self.scopes, self.unrestricted, self.requests_per_minute, is_reset)
 
 
 class KeyAnswer(Answer):
     """An API key, without its secret."""
 
     id: UUID
-    kind: keys.KeyKind
+    kind: KeyKind
     name: str
     prefix: str
     scopes: list[str]
+    """Those that it was given."""
+    effective_scopes: list[str] | None
+    """All that it can do, with what its scopes include; `null`: everything that its kind can."""
     skill_allowlist: list[str]
     daily_cap_micros: int | None
     requests_per_minute: int | None
@@ -138,6 +169,13 @@ class KeyAnswer(Answer):
     created_at: datetime
     created_by: str
 
+    @classmethod
+    def of(cls, row: ApiKey) -> KeyAnswer:
+        """Return the answer for a key."""
+        values = {name: getattr(row, name) for name in KeyAnswer.model_fields if name != "effective_scopes"}
+        scopes = keys.scopes_of(row)
+        return KeyAnswer(effective_scopes=None if scopes is None else sorted(scopes), **values)
+
 
 class NewKeyAnswer(KeyAnswer):
     """A key that was just made; `key` is shown this once."""
@@ -145,9 +183,9 @@ class NewKeyAnswer(KeyAnswer):
     key: str
 
     @classmethod
-    def of(cls, row: ApiKey, clear_text: str) -> NewKeyAnswer:
-        """The answer for a new key."""
-        return cls(key=clear_text, **KeyAnswer.model_validate(row).model_dump())
+    def of_new(cls, row: ApiKey, clear_text: str) -> NewKeyAnswer:
+        """Return the answer for a new key."""
+        return cls(key=clear_text, **KeyAnswer.of(row).model_dump())
 
 
 class AuditAnswer(Answer):

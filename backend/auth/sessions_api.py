@@ -7,16 +7,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from backend.auth import sessions
+from backend.auth import permissions, sessions
 from backend.auth.dependencies import InstanceDep, SessionDep, UserDep
 from backend.auth.password_pages import changed
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.schemas import NewPassword, SessionAnswer, SessionsEnded
 
-router = APIRouter(tags=["who"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["who"])
 _PEOPLE: dict[str, Any] = {"security": [{"session": []}]}
 
 
 @router.get("/me/sessions", summary="List my sessions", openapi_extra=_PEOPLE)
+@permissions.people_only()
 async def list_sessions(person: UserDep, session: SessionDep) -> list[SessionAnswer]:
     """Where you are signed in, the last used first."""
     rows = await sessions.live(session, person.user_id)
@@ -24,6 +26,7 @@ async def list_sessions(person: UserDep, session: SessionDep) -> list[SessionAns
 
 
 @router.delete("/me/sessions", summary="End my other sessions", openapi_extra=_PEOPLE)
+@permissions.people_only()
 async def end_other_sessions(person: UserDep, session: SessionDep) -> SessionsEnded:
     """Sign out everywhere but here."""
     ended = await sessions.revoke_all(session, person.user_id, by=person.label, but=person.session_id)
@@ -33,12 +36,14 @@ async def end_other_sessions(person: UserDep, session: SessionDep) -> SessionsEn
 @router.delete(
     "/me/sessions/{session_id}", summary="End one of my sessions", status_code=204, openapi_extra=_PEOPLE
 )
+@permissions.people_only()
 async def end_session(session_id: UUID, person: UserDep, session: SessionDep) -> None:
     """Sign out one browser, wherever it is."""
     await sessions.revoke(session, person.user_id, session_id, by=person.label)
 
 
 @router.post("/me/password", summary="Change my password", status_code=204, openapi_extra=_PEOPLE)
+@permissions.people_only()
 async def change_password(
     asked: NewPassword, request: Request, person: UserDep, instance: InstanceDep
 ) -> None:

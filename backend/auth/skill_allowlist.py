@@ -21,6 +21,24 @@ def allows(allowlist: Collection[str], skillpack: str, skill: str, *, is_default
     return is_default and skill in allowlist
 
 
+def may_name(allowlist: Collection[str], skillpack: str | None, skill: str) -> bool:
+    """Whether the list allows a skill of that name in some skillpack, or in the one that is named.
+
+    Asked before the skill is looked up, so that a key with a list gets one answer for a skill that it may not run and
+    for one that does not exist.
+    """
+    if not allowlist:
+        return True
+    packs = {entry.rpartition("/")[0] for entry in allowlist if entry.rpartition("/")[2] == skill}
+    return bool(packs) if skillpack is None else bool(packs & {"", ANY, skillpack})
+
+
+def parts_of(skill: str, skillpack: str | None = None) -> tuple[str | None, str]:
+    """Return the skillpack and the name that a reference means, such as `skill` or `project/skillpack/skill`."""
+    within, _, name = skill.rpartition("/")
+    return (within or skillpack or "").rpartition("/")[2] or None, name
+
+
 def faults(allowlist: Sequence[str]) -> list[Problem]:
     """What is wrong with a list that somebody wants a key to have."""
     return [

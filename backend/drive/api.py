@@ -10,8 +10,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
+from backend.auth import permissions
 from backend.auth.credentials import JOB_TOKEN_HEADER
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
 from backend.drive import digests, download, intake, service, upload, usage
 from backend.drive.errors import BadUpload, FileTooLarge
@@ -23,7 +25,7 @@ from backend.errors import Invalid, Problem
 from backend.idempotency import service as idempotency
 from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.instance import Instance
-from backend.paging import PageDep, linked
+from backend.paging_dependency import PageDep, linked
 from backend.storage import Incoming
 
 _FORM_BYTES = 64 * 1024  # of a form around its file
@@ -71,7 +73,7 @@ _DIGEST = "`sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, 
 ContentDigestHeader = Annotated[str | None, Header(alias=digests.CONTENT, description=_DIGEST)]
 ReprDigestHeader = Annotated[str | None, Header(alias=digests.REPRESENTATION, description=_DIGEST)]
 
-router = APIRouter(tags=["drive"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 
 
 @router.post(
@@ -81,6 +83,7 @@ router = APIRouter(tags=["drive"])
     openapi_extra=_FORM,
     max_body_size=2 * MAX_FILE_BYTES,  # the limit itself is held below, with an answer that explains it
 )
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def upload_file(
     request: Request,
     principal: PrincipalDep,
@@ -111,6 +114,7 @@ async def upload_file(
     openapi_extra=_BODY,
     max_body_size=2 * MAX_FILE_BYTES,
 )
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def put_file(
     path: str,
     request: Request,
@@ -134,6 +138,7 @@ async def put_file(
 
 
 @router.get("/drive", response_model=list[EntryAnswer])
+@permissions.needs("drive:read")
 async def list_drive(
     request: Request,
     response: Response,
@@ -160,6 +165,7 @@ async def list_drive(
 
 @router.head("/drive/files/{path:path}", include_in_schema=False)
 @router.get("/drive/files/{path:path}", response_class=Response, responses=_ANY_FILE)
+@permissions.needs("drive:read")
 async def download_file(
     path: str, request: Request, principal: PrincipalDep, instance: InstanceDep
 ) -> Response:
@@ -170,6 +176,7 @@ async def download_file(
 
 
 @router.delete("/drive/files/{path:path}", status_code=204)
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, instance: InstanceDep) -> None:
     """Delete a file, or a folder that is empty."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -177,6 +184,7 @@ async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, i
 
 
 @router.post("/drive/sign", responses={404: {"description": "There is no such file."}})
+@permissions.needs("drive:read")
 async def sign_file(
     asked: SignAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> SignAnswer:
@@ -187,19 +195,21 @@ async def sign_file(
 
 @router.head("/drive/signed/{token}/{name}", include_in_schema=False)
 @router.get("/drive/signed/{token}/{name}", response_class=Response, responses=_ANY_FILE | _DIRECT)
+@permissions.open_to_all()
 async def download_signed_file(
     token: str, name: str, request: Request, session: SessionDep, instance: InstanceDep
 ) -> Response:
     """The file that a signed address opens."""
-    file, sha256 = await service.open_signed(session, instance, token, name)
+    file, sha256, is_pinned = await service.open_signed(session, instance, token, name)
     shared = {"Cross-Origin-Resource-Policy": "cross-origin", "Referrer-Policy": "no-referrer"}
-    # A job reaches us alone, and says that it is one.
-    is_job = JOB_TOKEN_HEADER in request.headers
-    direct = None if is_job else await file.direct_url(ttl_s=download.DIRECT_TTL_S)
+    # A job reaches us alone, and says that it is one. An address of the storage opens what is there when it is used.
+    is_through_us = is_pinned or JOB_TOKEN_HEADER in request.headers
+    direct = None if is_through_us else await file.direct_url(ttl_s=download.DIRECT_TTL_S)
     if direct is not None:
         await file.close()
         return RedirectResponse(direct, 307, {**shared, "Cache-Control": "no-store"})
-    return await download.answer(file, download.asked_of(request), sha256=sha256, extra_headers=shared)
+    asked = download.asked_of(request, is_pinned=is_pinned)
+    return await download.answer(file, asked, sha256=sha256, extra_headers=shared)
 
 
 def _once(instance: Instance, request: Request, key: str | None, received: Received) -> Once:

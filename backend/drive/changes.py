@@ -7,9 +7,10 @@ from typing import Final
 from backend.auth import audit
 from backend.auth.principal import Principal
 from backend.clock import now
-from backend.drive import facts, intake, usage
-from backend.drive.errors import PathTaken
-from backend.drive.paths import parse_drive_path, parse_new_path
+from backend.drive import access, facts, intake, usage
+from backend.drive.access import FileNotAllowed
+from backend.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
+from backend.drive.paths import DrivePath, parse_drive_path, parse_new_path
 from backend.drive.schemas import DeletedAnswer, EntryAnswer, TransferAsked
 from backend.instance import Instance
 from backend.storage import DriveEntry
@@ -68,24 +69,36 @@ async def delete_folder(instance: Instance, principal: Principal, path: str) -> 
 async def move(instance: Instance, principal: Principal, asked: TransferAsked) -> EntryAnswer:
     """Give a file or a folder another path; who wrote it stays known.
 
+    A key that may not read the source cannot move it: elsewhere it could be read as a file of the key's own jobs. So
+    what was checked, and what the drive knows of, is moved in that version or not at all.
+
     Raises:
         BadDrivePath: one of the paths cannot be one.
+        FileNotAllowed: the source is not the principal's to read.
         DriveFileMissing: the source is not there.
+        DriveFileChanged: the source was changed meanwhile.
         PathTaken: something is at the target, or in the way of it.
     """
     source, target = parse_drive_path(asked.source.rstrip("/")), parse_new_path(asked.target.rstrip("/"))
     storage, project_id = instance.storage, principal.project_id
-    before = await storage.stat(project_id, source)
+    before = await _readable(instance, principal, source)
     replaced = await intake.file_at(storage, principal, target)
     async with instance.database.transaction() as session:
         known = (await facts.of_entries(session, project_id, [before])).get(before.path)
-        entry = await storage.move(
-            project_id,
-            source,
-            target,
-            owner_uid=await intake.owner_uid(session, principal),
-            is_replacing=asked.overwrite,
-        )
+        is_bound = known is not None or not access.reads_all(principal)
+        try:
+            entry = await storage.move(
+                project_id,
+                source,
+                target,
+                owner_uid=await intake.owner_uid(session, principal),
+                is_replacing=asked.overwrite,
+                version=before.version if is_bound else None,
+            )
+        except DriveFileChanged:
+            if access.reads_all(principal):
+                raise
+            raise FileNotAllowed(str(source)) from None
         await facts.forget(session, project_id, str(source))
         if known is not None:
             await facts.put(
@@ -108,25 +121,34 @@ async def copy(instance: Instance, principal: Principal, asked: TransferAsked) -
 
     Raises:
         BadDrivePath: one of the paths cannot be one.
+        FileNotAllowed: the source is not the principal's to read.
         DriveFileMissing: there is no such file.
         PathTaken: something is at the target, or in the way of it.
         DriveQuotaReached: the drive has no room for it.
     """
     source, target = parse_drive_path(asked.source), parse_new_path(asked.target)
     drives, project_id = intake.drives_of(instance), principal.project_id
+    checked = await _readable(instance, principal, source)
     replaced = await intake.file_at(instance.storage, principal, target)
     if replaced is not None and not asked.overwrite:
         raise PathTaken(str(target), "Something else")
     await usage.current(drives, project_id)
     file = await instance.storage.open_read(project_id, source)
+    is_bound = not access.reads_all(principal)
     try:
+        if is_bound and file.entry.version != checked.version:
+            raise FileNotAllowed(str(source))  # replaced just now
         size_bytes = file.entry.size_bytes
         async with (
             usage.taken(drives, project_id, size_bytes, 1) as room,
             instance.storage.receive() as incoming,
         ):
+            if is_bound:
+                await file.steady()
             async for chunk in file.chunks(0, size_bytes):
                 await incoming.write(chunk)
+            if is_bound and not await file.is_unchanged():
+                raise FileNotAllowed(str(source))  # a job wrote into it meanwhile
             await incoming.settle()
             async with instance.database.transaction() as session:
                 owner_uid = await intake.owner_uid(session, principal)
@@ -145,6 +167,26 @@ async def copy(instance: Instance, principal: Principal, asked: TransferAsked) -
         await file.close()
     await intake.give_back(drives, principal, replaced)
     return await _told(instance, principal, entry)
+
+
+async def _readable(instance: Instance, principal: Principal, path: DrivePath) -> DriveEntry:
+    """Return what is at the path, if the principal may read it; that of a folder is for those who may read everything.
+
+    Raises:
+        FileNotAllowed: The principal may not read it, or it does not exist; the error does not reveal which.
+        DriveFileMissing: It is not there.
+    """
+    if access.reads_all(principal):
+        return await instance.storage.stat(principal.project_id, path)
+    async with instance.database.glance() as session:
+        versions = await access.check(session, principal, [path])
+    try:
+        entry = await instance.storage.stat(principal.project_id, path)
+    except DriveFileMissing:
+        raise FileNotAllowed(str(path)) from None
+    if entry.is_folder or versions.get(str(path), entry.version) != entry.version:
+        raise FileNotAllowed(str(path))
+    return entry
 
 
 async def _told(instance: Instance, principal: Principal, entry: DriveEntry) -> EntryAnswer:

@@ -4,11 +4,14 @@ PurasError
 ├── RangeBehindEnd        416  the part that is asked for begins behind the end of the file
 ├── Missing
 │   ├── DriveFileMissing  404  no such file, or a link, pipe or device where a file should be
+│   ├── FileReplaced      404  the file is not of the version that may be read
 │   └── BadSignature      404  the signed address is forged or changed
 ├── NotAllowed
 │   └── SignatureExpired  403  the signed address is over its time
 ├── Conflict
 │   ├── PathTaken         409  something else is in the way of the path
+│   ├── DriveFileLocked   409  a process holds a lease on the file
+│   ├── DriveFileChanged  409  the file was changed while it was moved
 │   ├── FolderNotEmpty    409  the folder to delete still has something in it
 │   ├── DriveOverQuota    409  jobs have filled the drive to twice what it may hold
 │   ├── DriveGrew         409  a job made a drive larger that holds more than it may
@@ -65,6 +68,20 @@ class DriveFileMissing(Missing):
         )
 
 
+class FileReplaced(Missing):
+    """The file was changed or replaced, and the caller may read only its earlier version."""
+
+    code = "drive_file_replaced"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The file {path!r} in the drive was changed or replaced after the job finished that made it, and this URL "
+            "or API key opens only what the job made. Read the file with a key that has the scope 'drive:read', or run "
+            "the job again.",
+            path=path,
+        )
+
+
 class BadSignature(Missing):
     """The signed address is not one of ours, was changed, or its project is gone."""
 
@@ -94,6 +111,31 @@ class PathTaken(Conflict):
 
     def __init__(self, path: str, taken_by: str) -> None:
         super().__init__(f"{taken_by} is in the way of {path!r} in the drive. Use another path.", path=path)
+
+
+class DriveFileLocked(Conflict):
+    """A process holds a lease on the file, so that it cannot be opened now."""
+
+    code = "drive_file_locked"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"A process holds a lease on the file {path!r} in the drive. Try again in a minute: the kernel ends it.",
+            path=path,
+        )
+
+
+class DriveFileChanged(Conflict):
+    """The file was changed or replaced while it was moved."""
+
+    code = "drive_file_changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The file {path!r} in the drive was changed or replaced while it was moved. List the drive, and move it "
+            "again if it is still there.",
+            path=path,
+        )
 
 
 class FolderNotEmpty(Conflict):

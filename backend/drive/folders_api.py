@@ -6,16 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.drive import changes, intake, service, usage
 from backend.drive.paths import MAX_PATH_BYTES
 from backend.drive.schemas import DeletedAnswer, EntryAnswer, FolderAsked, TransferAsked, UsageAnswer
 
-router = APIRouter(tags=["drive"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 
 
 @router.get("/drive/usage", summary="Read how much the drive holds")
+@permissions.needs("drive:read")
 async def get_drive_usage(principal: PrincipalDep, instance: InstanceDep) -> UsageAnswer:
     """How much the drive holds, and may hold."""
     principal.require(Role.VIEWER, "drive:read")
@@ -23,6 +26,7 @@ async def get_drive_usage(principal: PrincipalDep, instance: InstanceDep) -> Usa
 
 
 @router.get("/drive/facts", summary="Read what is known of a file")
+@permissions.needs("drive:read")
 async def get_drive_facts(
     path: Annotated[str, Query(max_length=2 * MAX_PATH_BYTES, description="From the root of the drive.")],
     principal: PrincipalDep,
@@ -34,6 +38,7 @@ async def get_drive_facts(
 
 
 @router.post("/drive/folders", summary="Make a folder")
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def make_folder(asked: FolderAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
     """Make a folder, and those around it; one that is there stays as it is."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -41,6 +46,7 @@ async def make_folder(asked: FolderAsked, principal: PrincipalDep, instance: Ins
 
 
 @router.delete("/drive/folders/{path:path}", summary="Delete a folder with everything in it")
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def delete_folder(path: str, principal: PrincipalDep, instance: InstanceDep) -> DeletedAnswer:
     """Delete a folder with everything in it, some thousand things at a time: ask again until it is done."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -48,6 +54,7 @@ async def delete_folder(path: str, principal: PrincipalDep, instance: InstanceDe
 
 
 @router.post("/drive/move", summary="Move or rename a file or a folder")
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def move_in_drive(asked: TransferAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
     """Give a file or a folder another path."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -55,6 +62,7 @@ async def move_in_drive(asked: TransferAsked, principal: PrincipalDep, instance:
 
 
 @router.post("/drive/copy", summary="Copy a file")
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def copy_in_drive(asked: TransferAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
     """Copy a file to another path."""
     principal.require(Role.DEVELOPER, "drive:write")

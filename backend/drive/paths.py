@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from backend.drive.errors import BadDrivePath
 
 MAX_PATH_BYTES = 1024
+MAX_PATH_CHARACTERS = 4096
+"""Of a path as it is written. No system has longer ones, but parsing would shorten one with many `.` and `//`."""
 MAX_COMPONENT_BYTES = 255
 MAX_DEPTH = 64
+JOBS_FOLDER = "_jobs"
+"""Of a drive: where agents' tools keep what is too long for the conversation, and staged inputs, by job."""
+LISTINGS_FOLDER = "listings"
+"""Of a drive: what runs of listings have made, in folders `listings/<slug>/<job>`."""
 _PREFIX = "drive/"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -105,6 +111,10 @@ def is_component(name: str) -> bool:
 
 
 def _check_text(text: str) -> None:
+    if len(text) > MAX_PATH_CHARACTERS:
+        raise BadDrivePath(
+            f"The path {_shown(text)} has more than {MAX_PATH_CHARACTERS:,} characters. Shorten it."
+        )
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -12,7 +12,7 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal
 from backend.drive import facts, signing, usage
-from backend.drive.errors import BadSignature, DriveFileMissing
+from backend.drive.errors import BadSignature, DriveFileMissing, FileReplaced
 from backend.drive.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.drive.signing import signed_url
@@ -29,6 +29,8 @@ class Opened(NamedTuple):
 
     file: Outgoing
     sha256: str | None
+    is_pinned: bool = False
+    """What is read must stay of the version that it was opened in."""
 
 
 async def entries(
@@ -167,6 +169,7 @@ async def open_signed(session: AsyncSession, instance: Instance, token: str, nam
         BadSignature: the address is forged, changed, or its project is gone.
         SignatureExpired: its time is over.
         DriveFileMissing: the file is gone.
+        FileReplaced: the address is for an earlier version of the file.
     """
     signed = signing.verify(instance.vault, token, name)
     lives = select(col(Project.id)).where(
@@ -175,9 +178,12 @@ async def open_signed(session: AsyncSession, instance: Instance, token: str, nam
     if await session.scalar(lives) is None:
         raise BadSignature
     file = await instance.storage.open_read(signed.project_id, signed.path)
+    if signed.version not in (None, file.entry.version):
+        await file.close()
+        raise FileReplaced(str(signed.path))
     known = await facts.of_entries(session, signed.project_id, [file.entry])
     found = known.get(file.entry.path)
-    return Opened(file, found.sha256 if found else None)
+    return Opened(file, found.sha256 if found else None, is_pinned=signed.version is not None)
 
 
 async def _is_folder(storage: Storage, principal: Principal, path: DrivePath) -> bool:

@@ -23,9 +23,11 @@ MAX_TTL_S = 30 * 24 * 3600
 ROUTE = "/v1/drive/signed"
 
 _PURPOSE = "drive-signed-v1"
+_PURPOSE_OF_VERSION = "drive-signed-version-v1"
 _HEAD = struct.Struct("!16sQ")
 _MAC_BYTES = 32
-_MOST_CHARACTERS = 1600  # a path of 1,024 bytes, head and signature as base64
+_MOST_CHARACTERS = 2400  # a path of 1,024 bytes, a version, head and signature as base64
+_END_OF_VERSION = b"\n"  # neither a version nor a path has one
 
 
 class Signed(NamedTuple):
@@ -35,18 +37,23 @@ class Signed(NamedTuple):
     path: DrivePath
     expires_at_s: int
     """Unix time."""
+    version: str | None = None
+    """The one version of the file that it opens; `None`: the file as it is."""
 
 
-def signed_url(vault: Vault, base_url: str, *, project_id: UUID, path: str, ttl_s: int) -> str:
+def signed_url(
+    vault: Vault, base_url: str, *, project_id: UUID, path: str, ttl_s: int, version: str | None = None
+) -> str:
     """An address at the instance's own `base_url` that opens the file for `ttl_s` seconds from now.
 
-    The path is one from the root of the drive, as answers tell it.
+    The path is one from the root of the drive, as answers tell it. With a version, the address opens the file only as
+    long as it is of that version.
 
     Raises:
         BadDrivePath: the path cannot be one of a file.
     """
     parsed = _from_root(path)
-    token = _token(vault, Signed(project_id, parsed, int(time.time()) + ttl_s))
+    token = _token(vault, Signed(project_id, parsed, int(time.time()) + ttl_s, version))
     return f"{base_url}{ROUTE}/{token}/{quote(parsed.name, safe='')}"
 
 
@@ -66,8 +73,12 @@ def verify(vault: Vault, token: str, name: str) -> Signed:
 
 
 def _token(vault: Vault, signed: Signed) -> str:
-    message = _HEAD.pack(signed.project_id.bytes, signed.expires_at_s) + str(signed.path).encode()
-    sealed = vault.mac(_PURPOSE, message) + message
+    head, path = _HEAD.pack(signed.project_id.bytes, signed.expires_at_s), str(signed.path).encode()
+    if signed.version is None:
+        purpose, message = _PURPOSE, head + path
+    else:
+        purpose, message = _PURPOSE_OF_VERSION, head + signed.version.encode() + _END_OF_VERSION + path
+    sealed = vault.mac(purpose, message) + message
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
@@ -79,14 +90,19 @@ def _genuine(vault: Vault, token: str) -> Signed:
     except ValueError:
         raise BadSignature from None
     mac, message = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
-    if not vault.has_signed(_PURPOSE, message, mac):
+    is_of_version = vault.has_signed(_PURPOSE_OF_VERSION, message, mac)
+    if not is_of_version and not vault.has_signed(_PURPOSE, message, mac):
         raise BadSignature
     project_id, expires_at_s = _HEAD.unpack_from(message)
+    version, path_bytes = None, message[_HEAD.size :]
+    if is_of_version:
+        version_bytes, _, path_bytes = path_bytes.partition(_END_OF_VERSION)
+        version = version_bytes.decode()
     try:
-        path = _from_root(message[_HEAD.size :].decode())
+        path = _from_root(path_bytes.decode())
     except (BadDrivePath, UnicodeDecodeError):  # rules may have become stricter since it was signed
         raise BadSignature from None
-    return Signed(UUID(bytes=project_id), path, expires_at_s)
+    return Signed(UUID(bytes=project_id), path, expires_at_s, version)
 
 
 def _from_root(path: str) -> DrivePath:

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
 from backend.drive import resumable, unfinished
 from backend.drive.errors import BadUpload
@@ -61,11 +63,14 @@ _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     423: {"description": "Another request is adding to the upload."},
     460: {"description": "The bytes are not those of `Upload-Checksum`."},
 }
-router = APIRouter(tags=["drive"], dependencies=[Depends(_spoken)], responses=_REFUSED)
+router = APIRouter(
+    route_class=AuthorizedRoute, tags=["drive"], dependencies=[Depends(_spoken)], responses=_REFUSED
+)
 
 
 @router.options("/drive/uploads", status_code=204, include_in_schema=False)
 @router.options("/drive/uploads/{upload_id}", status_code=204, include_in_schema=False)
+@permissions.open_to_all()
 async def say_what_is_spoken() -> Response:
     """The protocol, and the extensions of it that are spoken here."""
     headers = {
@@ -77,6 +82,7 @@ async def say_what_is_spoken() -> Response:
 
 
 @router.post("/drive/uploads", status_code=201, summary="Begin an upload", response_class=Response)
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def begin_upload(
     principal: PrincipalDep,
     instance: InstanceDep,
@@ -100,6 +106,7 @@ async def begin_upload(
 
 
 @router.head("/drive/uploads/{upload_id}", include_in_schema=False)
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def read_upload(upload_id: UUID, principal: PrincipalDep, instance: InstanceDep) -> Response:
     """How far an upload is."""
     principal.require(Role.DEVELOPER, "drive:write")
@@ -119,6 +126,7 @@ async def read_upload(upload_id: UUID, principal: PrincipalDep, instance: Instan
     openapi_extra=_BODY,
     max_body_size=2 * MAX_FILE_BYTES,
 )
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def go_on_with_upload(
     upload_id: UUID,
     request: Request,
@@ -137,6 +145,7 @@ async def go_on_with_upload(
 
 
 @router.delete("/drive/uploads/{upload_id}", status_code=204, summary="Give an upload up")
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def give_up_upload(
     upload_id: UUID, principal: PrincipalDep, instance: InstanceDep, *, tus_resumable: TusHeader = None
 ) -> None:
@@ -151,6 +160,7 @@ async def give_up_upload(
     include_in_schema=False,
     max_body_size=2 * MAX_FILE_BYTES,
 )
+@permissions.needs("drive:write", role=Role.DEVELOPER)
 async def override_method(
     upload_id: UUID, request: Request, principal: PrincipalDep, instance: InstanceDep
 ) -> Response:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.db import AnySession, Database
 from backend.drive.errors import DriveOverQuota, DriveQuotaReached
-from backend.limits.quotas import Quota, Quotas
+from backend.limits.quotas import Quota, Quotas, quota
 from backend.storage import Storage
 
 AGE: Final = timedelta(days=1)
@@ -27,7 +27,7 @@ _FAR: Final = 2
 """Jobs that make an overfilled drive larger are noticed a moment later: at so many times the limit none begins."""
 
 _READ: Final = text("""
-select u.bytes, u.files, u.counted_at, p.limits,
+select u.bytes, u.files, u.counted_at, p.limits, p.own_limits,
        coalesce(w.bytes, 0)::bigint as waiting_bytes, coalesce(w.files, 0)::bigint as waiting_files
 from projects p
 left join drive_usage u on u.project_id = p.id
@@ -109,15 +109,15 @@ class Drives(NamedTuple):
 async def read(session: AnySession, quotas: Quotas, project_id: UUID) -> Usage:
     """What is known now; nothing is looked at."""
     row = (await session.execute(_READ, {"project_id": project_id})).one()
-    limits = row.limits or {}
+    limits = row.limits or {}, row.own_limits or {}
     return Usage(
         bytes=row.bytes or 0,
         files=row.files or 0,
         counted_at=row.counted_at,
         waiting_bytes=row.waiting_bytes,
         waiting_files=row.waiting_files,
-        most_bytes=limits.get(Quota.DRIVE_MB, quotas.drive_mb) << 20,
-        most_files=limits.get(Quota.DRIVE_FILES, quotas.drive_files),
+        most_bytes=quota(*limits, Quota.DRIVE_MB, quotas) << 20,
+        most_files=quota(*limits, Quota.DRIVE_FILES, quotas),
     )
 
 

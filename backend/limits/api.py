@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.limits import service
 from backend.limits.schemas import LimitChanges, LimitsAnswer, defaults_of
 from backend.projects.api import InProjectDep
 
-router = APIRouter(tags=["projects"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["projects"])
 
 
 @router.get("/projects/{project}/limits", summary="Read a project's limits")
+@permissions.needs("project:read")
 async def get_limits(principal: InProjectDep, session: SessionDep, instance: InstanceDep) -> LimitsAnswer:
     """How much of everything the project may have."""
     principal.require(Role.VIEWER, "project:read")
-    return LimitsAnswer.of(await service.own_limits(session, principal), defaults_of(instance.settings))
+    return LimitsAnswer.of(await service.limits_of(session, principal), defaults_of(instance.settings))
 
 
 @router.patch("/projects/{project}/limits", summary="Change a project's limits")
+@permissions.needs("project:write", role=Role.ADMIN)
 async def change_limits(
     asked: LimitChanges, principal: InProjectDep, session: SessionDep, instance: InstanceDep
 ) -> LimitsAnswer:
-    """Give the project limits of its own; for operators of the instance."""
+    """Lower the limits of the project below the operator's ceilings; an operator sets the ceilings themselves."""
     principal.require(Role.ADMIN, "project:write")
     changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)
-    return LimitsAnswer.of(await service.change(session, principal, changes), defaults_of(instance.settings))
+    defaults = defaults_of(instance.settings)
+    return LimitsAnswer.of(await service.change(session, principal, changes, defaults), defaults)

@@ -5,11 +5,38 @@ TooMany
 └── TooManyAtOnce    more open at once than one caller may have
 Conflict
 └── QuotaReached     the project has as many of these things as it may
+Invalid
+└── LimitAboveCeiling    a job, a skill or a key is to get more than its ceiling
+NotAllowed
+└── CeilingExceeded  a project is to get more than the operator lets it have
 """
 
 from __future__ import annotations
 
-from backend.errors import Conflict, TooMany
+from collections.abc import Sequence
+
+from backend.errors import Conflict, Invalid, NotAllowed, Problem, TooMany
+
+
+class LimitAboveCeiling(Invalid):
+    """A limit was asked for above the ceiling that it has; carries each with its ceiling."""
+
+    code = "limit_above_ceiling"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(f"{first.path}: {first.message}", problems)
+
+
+class CeilingExceeded(NotAllowed):
+    """A project's limit was asked for above its ceiling, which an operator alone raises."""
+
+    code = "limit_above_ceiling"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        errors = [problem.as_body() for problem in problems]
+        super().__init__(f"{first.path}: {first.message}", errors=errors)
 
 
 class RateExceeded(TooMany):

@@ -11,7 +11,7 @@ from sqlmodel import col
 from backend.auth.principal import Principal, visible
 from backend.auth.tables import ApiKey
 from backend.deployments.tables import Deployment
-from backend.jobs.tables import Admission
+from backend.jobs.tables import Admission, QueuedJob
 from backend.limits.quotas import Quota
 from backend.memory.tables import MemoryUsage
 from backend.projects.tables import Invitation, Member
@@ -26,10 +26,12 @@ async def held(session: AsyncSession, principal: Principal) -> dict[Quota, int]:
     invited = visible(Invitation, principal).with_only_columns(col(Invitation.id))
     people = visible(Member, principal).with_only_columns(col(Member.user_id)).union_all(invited).subquery()
     kept = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
+    later = _count(visible(QueuedJob, principal).where(col(QueuedJob.is_later)))
     counted = {
         Quota.QUEUED_JOBS: visible(Admission, principal)
-        .with_only_columns(col(Admission.parked))
+        .with_only_columns(cast(col(Admission.parked) - later, BigInteger))
         .scalar_subquery(),
+        Quota.LATER_JOBS: later,
         Quota.DEPLOYMENTS: _in_fullest(kept, col(Deployment.skillpack_id)),
         Quota.API_KEYS: _count(visible(ApiKey, principal).where(col(ApiKey.revoked_at).is_(None))),
         Quota.MEMBERS: select(func.count()).select_from(people).scalar_subquery(),

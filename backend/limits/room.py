@@ -15,6 +15,7 @@ from sqlmodel import col
 from backend.auth.principal import Principal
 from backend.limits.errors import QuotaReached
 from backend.limits.quotas import WORDS, Quota, Quotas
+from backend.limits.quotas import quota as quota_of
 from backend.projects.tables import Project
 
 
@@ -43,10 +44,9 @@ async def make_room(
 async def _limit(session: AsyncSession, principal: Principal, quota: Quota, quotas: Quotas) -> int:
     """The project's limit; its row stays locked, which does not hold up those who only refer to it."""
     query = (
-        select(col(Project.limits))
+        select(col(Project.limits), col(Project.own_limits))
         .where(col(Project.id) == principal.project_id)
         .with_for_update(key_share=True)
     )
-    own: dict[str, int] = await session.scalar(query) or {}
-    default: int = getattr(quotas, quota)
-    return own.get(quota, default)
+    row = (await session.execute(query)).one_or_none()
+    return quota_of(row.limits, row.own_limits, quota, quotas) if row else getattr(quotas, quota)

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.idempotency.dependencies import OnceDep
 from backend.operators import accounts, fleet, health
 from backend.operators.access import OperatorDep
@@ -22,18 +24,20 @@ from backend.operators.schemas import (
     WaitingAnswer,
     WorkerAnswer,
 )
-from backend.paging import PageDep, linked
+from backend.paging_dependency import PageDep, linked
 
-router = APIRouter(prefix="/instance", tags=["instance"])
+router = APIRouter(route_class=AuthorizedRoute, prefix="/instance", tags=["instance"])
 
 
 @router.get("/workers", summary="List the workers")
+@permissions.operators_only()
 async def list_workers(who: OperatorDep, session: SessionDep) -> Sequence[WorkerAnswer]:
     """For operators: every worker process, its beat, its lanes, and the jobs that it runs."""
     return await fleet.workers(session, who)
 
 
 @router.post("/workers/{worker_id}/drain", status_code=204, summary="Drain a worker")
+@permissions.operators_only()
 async def drain_worker(worker_id: UUID, who: OperatorDep, session: SessionDep) -> None:
     """For operators: it takes no job any more, lets those that it runs end for `PURAS_DRAIN_S`, hands over what is
     left and ends; its pool starts another process in its place."""
@@ -41,18 +45,21 @@ async def drain_worker(worker_id: UUID, who: OperatorDep, session: SessionDep) -
 
 
 @router.get("/queue", summary="What waits, by lane and reason")
+@permissions.operators_only()
 async def list_waiting(who: OperatorDep, session: SessionDep) -> Sequence[WaitingAnswer]:
-    """For operators: how many jobs wait in each lane, for what, and how long the oldest has."""
+    """For operators: how many jobs wait in each lane, for what, how long the oldest has, or when the next is due."""
     return await fleet.waiting(session, who)
 
 
 @router.get("/health", summary="How the parts of the instance are")
+@permissions.operators_only()
 async def list_health(who: OperatorDep, instance: InstanceDep) -> Sequence[TileAnswer]:
     """For operators: database, Redis, workers and disk, each with what it means for jobs."""
     return await health.tiles(instance, who)
 
 
 @router.get("/users", summary="List the people of the instance")
+@permissions.operators_only()
 async def list_users(
     request: Request, response: Response, who: OperatorDep, session: SessionDep, *, page: PageDep
 ) -> Sequence[PersonAnswer]:
@@ -61,6 +68,7 @@ async def list_users(
 
 
 @router.post("/users", status_code=201, summary="Add a person", response_model=PasswordLinkAnswer)
+@permissions.operators_only()
 async def add_user(
     asked: NewPersonAsked, who: OperatorDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
 ) -> Response:
@@ -79,6 +87,7 @@ async def add_user(
     summary="Make a link for another password",
     response_model=PasswordLinkAnswer,
 )
+@permissions.operators_only()
 async def make_password_link(
     user_id: UUID, who: OperatorDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
 ) -> Response:
@@ -92,6 +101,7 @@ async def make_password_link(
 
 
 @router.get("/projects", summary="List the projects of the instance")
+@permissions.operators_only()
 async def list_all_projects(
     request: Request, response: Response, who: OperatorDep, session: SessionDep, *, page: PageDep
 ) -> Sequence[ProjectAnswer]:
@@ -105,6 +115,7 @@ async def list_all_projects(
     summary="Put money into a wallet",
     response_model=TopUpAnswer,
 )
+@permissions.operators_only()
 async def top_up(
     project: str, asked: TopUpAsked, who: OperatorDep, session: SessionDep, *, once: OnceDep
 ) -> Response:

@@ -18,7 +18,7 @@ from backend.operators.errors import WorkerNotFound
 from backend.operators.schemas import RunningJob, WaitingAnswer, WorkerAnswer
 
 _WORKERS = text("""
-select id, host, pid, lanes, capacity, sandbox_layers, started_at, beat_at, stopping,
+select id, host, pid, lanes, capacity, sandbox_layers, started_at, beat_at, stopping, shortage,
        beat_at > now() - cast(:lease as interval) as is_alive
 from workers order by host, started_at, id
 """)
@@ -55,6 +55,7 @@ async def workers(session: AsyncSession, who: SignedIn) -> Sequence[WorkerAnswer
             beat_at=row.beat_at,
             is_alive=row.is_alive,
             is_draining=row.stopping,
+            shortage=row.shortage,
         )
         for row in rows
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
@@ -23,8 +23,12 @@ _FLEET = text("""
 select count(*) filter (where is_alive and not stopping) as alive,
        count(*) filter (where is_alive and stopping) as draining,
        count(*) filter (where not is_alive) as lost,
-       coalesce(sum(capacity) filter (where is_alive and not stopping), 0) as slots
-from (select beat_at > now() - cast(:lease as interval) as is_alive, stopping, capacity from workers) w
+       coalesce(sum(capacity) filter (where is_alive and not stopping and shortage is null), 0) as slots,
+       array_agg(distinct host || ': ' || shortage)
+         filter (where is_alive and not stopping and shortage is not null) as shortages
+from (
+  select beat_at > now() - cast(:lease as interval) as is_alive, stopping, capacity, host, shortage from workers
+) w
 """)
 
 
@@ -49,14 +53,18 @@ async def _database(instance: Instance) -> tuple[TileAnswer, TileAnswer]:
         unknown = TileAnswer(part="Workers", state="wait", told="Unknown while the database is away.")
         return TileAnswer(part="Database", state="fail", told=told), unknown
     answers = TileAnswer(part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} answers.")
-    return answers, _workers(row.alive, row.slots, draining=row.draining, lost=row.lost)
+    return answers, _workers(row)
 
 
-def _workers(alive: int, slots: int, *, draining: int, lost: int) -> TileAnswer:
+def _workers(row: Any) -> TileAnswer:
+    alive, slots, draining, lost = row.alive, row.slots, row.draining, row.lost
     if not alive:
         told = f"None has shown itself in the last {LEASE.seconds} s: jobs wait until one does."
         return TileAnswer(part="Workers", state="fail", told=told)
     others = [f"{draining} draining"] * bool(draining) + [f"{lost} lost"] * bool(lost)
+    if row.shortages:
+        told = f"{alive} alive, room for {slots} jobs. No jobs are claimed for want of {'; '.join(row.shortages)}."
+        return TileAnswer(part="Workers", state="wait" if slots else "fail", told=told)
     told = f"{alive} with room for {slots} jobs{''.join(', ' + one for one in others)}."
     return TileAnswer(part="Workers", state="wait" if lost else "ok", told=told)
 

@@ -47,6 +47,8 @@ class WorkerAnswer(_Answer):
     """Its last beat is not older than its lease; else its jobs are sent on."""
     is_draining: bool
     """It takes no job any more."""
+    shortage: str | None
+    """What its host has too little of (disk, memory or processes), so that it claims no jobs."""
 
 
 class WaitingAnswer(_Answer):
@@ -56,7 +58,9 @@ class WaitingAnswer(_Answer):
     reason: Reason
     jobs: int
     oldest_s: float
-    """How long the oldest of them has waited, in seconds."""
+    """How long the oldest of them has waited, in seconds; 0 for jobs that wait for their `run_at`."""
+    next_due_at: datetime | None
+    """When the next of them is due, for jobs that wait for their `run_at`."""
 
 
 class TileAnswer(_Answer):

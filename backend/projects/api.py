@@ -10,12 +10,14 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import membership
+from backend.auth import membership, permissions
 from backend.auth.actors import SignedIn
-from backend.auth.dependencies import CallerDep, InstanceDep, SessionDep, UserDep
+from backend.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep, UserDep
 from backend.auth.membership import ROLES, role_name
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
 from backend.idempotency.dependencies import OnceDep
+from backend.limits.schemas import defaults_of
 from backend.projects import deletion, export, invitations, members, openapi, service
 from backend.projects.schemas import (
     InvitationAnswer,
@@ -30,18 +32,19 @@ from backend.projects.schemas import (
 )
 from backend.projects.tables import Project
 
-router = APIRouter()
+router = APIRouter(route_class=AuthorizedRoute)
 
 
-async def _in_project(project: str, caller: CallerDep, session: SessionDep) -> Principal:
-    return await membership.act_in(session, caller, project)
+async def _in_project(project: str, principal: PrincipalDep) -> Principal:
+    return principal  # `project` is declared so that the API's description has it
 
 
-InProjectDep = Annotated[Principal, Depends(_in_project, scope="function")]
+InProjectDep = Annotated[Principal, Depends(_in_project)]
 """The caller as a principal of the project in the path."""
 
 
 @router.get("/projects", tags=["projects"], summary="List projects")
+@permissions.any_caller("project:read")
 async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectAnswer]:
     """Every project that you are in; a key is in one."""
     if isinstance(caller, SignedIn):
@@ -59,6 +62,7 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectA
     response_model=ProjectDetail,
     openapi_extra={"security": [{"session": []}]},
 )
+@permissions.people_only()
 async def create_project(
     asked: NewProjectAsked, user: UserDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
@@ -79,6 +83,7 @@ async def create_project(
 
 
 @router.get("/projects/{project}", tags=["projects"], summary="Read a project")
+@permissions.needs("project:read")
 async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDetail:
     """One project."""
     principal.require(Role.VIEWER, "project:read")
@@ -88,6 +93,7 @@ async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDe
 @router.get(
     "/projects/{project}/openapi.json", tags=["projects"], summary="Describe a project's skills as OpenAPI"
 )
+@permissions.needs("skills:read")
 async def get_project_openapi(
     principal: InProjectDep, session: SessionDep, instance: InstanceDep
 ) -> dict[str, Any]:
@@ -96,18 +102,25 @@ async def get_project_openapi(
 
 
 @router.patch("/projects/{project}", tags=["projects"], summary="Change a project")
+@permissions.needs("project:write", role=Role.ADMIN)
 async def change_project(
-    asked: ProjectChanges, principal: InProjectDep, session: SessionDep
+    asked: ProjectChanges, principal: InProjectDep, session: SessionDep, instance: InstanceDep
 ) -> ProjectDetail:
-    """Change its name, its slug or its limits."""
+    """Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds."""
     principal.require(Role.ADMIN, "project:write")
     changed = await service.change(
-        session, principal, name=asked.name, slug=asked.slug, concurrency_limit=asked.concurrency_limit
+        session,
+        principal,
+        name=asked.name,
+        slug=asked.slug,
+        concurrency_limit=asked.concurrency_limit,
+        defaults=defaults_of(instance.settings),
     )
     return await _detail(session, principal, changed)
 
 
 @router.delete("/projects/{project}", tags=["projects"], summary="Delete a project", status_code=204)
+@permissions.needs("project:write", role=Role.OWNER)
 async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
     """Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later."""
     principal.require(Role.OWNER, "project:write")
@@ -121,6 +134,7 @@ async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
     response_class=StreamingResponse,
     responses={200: {"description": "A tar archive, compressed.", "content": {"application/gzip": {}}}},
 )
+@permissions.needs("project:read", role=Role.OWNER)
 async def export_project(principal: InProjectDep, instance: InstanceDep) -> StreamingResponse:
     """Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it."""
     archive = await export.begin(instance, principal)
@@ -135,9 +149,10 @@ async def export_project(principal: InProjectDep, instance: InstanceDep) -> Stre
 
 
 @router.get("/projects/{project}/members", tags=["members"], summary="List members")
+@permissions.needs("members:read")
 async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberAnswer]:
     """Everybody in the project, by e-mail."""
-    principal.require(Role.VIEWER, "project:read")
+    principal.require(Role.VIEWER, "members:read")
     return [MemberAnswer.of(person) for person in await members.list_members(session, principal)]
 
 
@@ -148,6 +163,7 @@ async def list_members(principal: InProjectDep, session: SessionDep) -> list[Mem
     status_code=201,
     response_model=NewInvitationAnswer,
 )
+@permissions.needs("members:write", role=Role.ADMIN)
 async def invite_member(
     asked: InvitationAsked,
     principal: InProjectDep,
@@ -156,7 +172,7 @@ async def invite_member(
     once: OnceDep,
 ) -> Response:
     """Make a link with which whoever has this e-mail joins. It never tells whether there is such an account."""
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "members:write")
 
     async def make() -> NewInvitationAnswer:
         made = await invitations.invite(
@@ -177,9 +193,10 @@ async def invite_member(
     summary="List invitations",
     response_model=list[InvitationAnswer],
 )
+@permissions.needs("members:read", role=Role.ADMIN)
 async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequence[object]:
     """Who was invited and has not joined yet, by e-mail."""
-    principal.require(Role.ADMIN, "project:read")
+    principal.require(Role.ADMIN, "members:read")
     return await invitations.open_invitations(session, principal)
 
 
@@ -189,28 +206,31 @@ async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequ
     summary="Withdraw an invitation",
     status_code=204,
 )
+@permissions.needs("members:write", role=Role.ADMIN)
 async def withdraw_invitation(invitation_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
     """Its link stops working."""
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "members:write")
     await invitations.withdraw(session, principal, invitation_id)
 
 
 @router.patch("/projects/{project}/members/{user_id}", tags=["members"], summary="Change a member's role")
+@permissions.needs("members:write", role=Role.ADMIN)
 async def change_member(
     user_id: UUID, asked: MemberChanges, principal: InProjectDep, session: SessionDep
 ) -> MemberAnswer:
     """Give a member another role."""
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "members:write")
     return MemberAnswer.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
 
 
 @router.delete(
     "/projects/{project}/members/{user_id}", tags=["members"], summary="Remove a member", status_code=204
 )
+@permissions.needs("members:write")
 async def remove_member(user_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
     """Take a member out of the project; everybody may leave."""
     is_leaving = principal.kind == "user" and principal.id == user_id
-    principal.require(Role.VIEWER if is_leaving else Role.ADMIN, "project:write")
+    principal.require(Role.VIEWER if is_leaving else Role.ADMIN, "members:write")
     await members.remove(session, principal, user_id)
 
 

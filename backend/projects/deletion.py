@@ -21,7 +21,6 @@ from backend.auth.principal import Principal
 from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.jobs.cancel_all import cancel_all
-from backend.jobs.tables import Admission
 from backend.marketplace.following import take_down_all
 from backend.projects import service
 from backend.projects.errors import SlugTaken
@@ -45,9 +44,6 @@ async def delete(session: AsyncSession, principal: Principal) -> Deleted:
         ProjectNotFound: it was deleted already.
     """
     project = await service.get(session, principal)
-    # A submit touches the window, so that none can slip in behind the cancelling.
-    window = select(col(Admission.project_id)).where(col(Admission.project_id) == project.id)
-    await session.execute(window.with_for_update())
     cancelled = await cancel_all(session, project.id, who=principal.label)
     await take_down_all(session, principal)
     slug, at = project.slug, now()

@@ -29,6 +29,7 @@ from backend.auth import audit
 from backend.auth.principal import Principal, Role
 from backend.clock import now
 from backend.deployments.tables import Deployment
+from backend.drive.errors import DriveFileLocked
 from backend.instance import Instance
 from backend.projects import exported, service
 from backend.projects.exported import EXPORTED, Exported
@@ -102,6 +103,8 @@ class Export:
     archive: ArchiveWriter = field(init=False)
     rows: dict[str, int] = field(default_factory=dict)
     missing_bundles: list[str] = field(default_factory=list)
+    locked_files: list[str] = field(default_factory=list)
+    """Of the drive: not in the archive, since a process holds a lease on them."""
     files: int = 0
 
     def __post_init__(self) -> None:
@@ -114,16 +117,17 @@ class Export:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The archive, from its beginning to its end."""
-        await self._add("README.txt", README.encode())
-        for table in EXPORTED:
-            async for chunk in self._table(table):
+        with self.archive:
+            await self._add("README.txt", README.encode())
+            for table in EXPORTED:
+                async for chunk in self._table(table):
+                    yield chunk
+            async for chunk in self._bundles():
                 yield chunk
-        async for chunk in self._bundles():
-            yield chunk
-        async for chunk in self._drive():
-            yield chunk
-        await self._add("manifest.json", json.dumps(self._manifest(), indent=1).encode())
-        await asyncio.to_thread(self.archive.close)
+            async for chunk in self._drive():
+                yield chunk
+            await self._add("manifest.json", json.dumps(self._manifest(), indent=1).encode())
+            await asyncio.to_thread(self.archive.close)
         yield self.spool.take()
 
     async def _table(self, table: Exported) -> AsyncIterator[bytes]:
@@ -160,7 +164,11 @@ class Export:
                     yield chunk
                 continue
             with Measured(self.instance.settings.home) as measured:
-                told = await drives.measure(storage, drive, entry, measured)
+                try:
+                    told = await drives.measure(storage, drive, entry, measured)
+                except DriveFileLocked:
+                    self.locked_files.append(drive.name_of(entry))
+                    continue
                 if told is None:
                     continue
                 self.files += 1
@@ -187,6 +195,7 @@ class Export:
             "bundles": len(self.bundles) - len(self.missing_bundles),
             "missing_bundles": self.missing_bundles,
             "drive_files": self.files,
+            "locked_files": self.locked_files,
             "files": self.archive.digest.files,
             "sha256": self.archive.digest.sha256,
         }

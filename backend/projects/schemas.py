@@ -28,7 +28,7 @@ class ProjectChanges(Asked):
     name: str | None = Field(default=None, min_length=1, max_length=200)
     slug: str | None = Field(default=None, min_length=1, max_length=64)
     concurrency_limit: int | None = Field(default=None, ge=1, le=10_000)
-    """Most jobs that are ready or running at once."""
+    """Most jobs that are ready or running at once, up to the operator's ceiling."""
 
 
 class ProjectAnswer(BaseModel):
@@ -62,6 +62,7 @@ class ProjectDetail(ProjectAnswer):
     """A project with its limits."""
 
     concurrency_limit: int
+    """What holds: the project's own, or the operator's ceiling where that is lower."""
 
 
 class InvitationAsked(Asked):

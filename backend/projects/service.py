@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from backend.auth.tables import User
 from backend.errors import Invalid, Problem
 from backend.jobs.tables import Admission
 from backend.ledger.tables import Wallet
+from backend.limits import service as limits
 from backend.projects.errors import SlugTaken, TooManyProjects
 from backend.projects.tables import Member, Project
 from backend.skillpacks.tables import Skillpack
@@ -93,12 +95,16 @@ async def change(
     name: str | None = None,
     slug: str | None = None,
     concurrency_limit: int | None = None,
+    defaults: Mapping[str, int | None] | None = None,
 ) -> Project:
     """Give the project another name, slug or limit; what is `None` stays.
+
+    `defaults` are the instance's limits, without which no limit can be given.
 
     Raises:
         SlugTaken: another project has the slug.
         Invalid: the name or the slug is not a possible one.
+        CeilingExceeded: the limit is above the operator's ceiling.
     """
     project = await get(session, principal)
     if name is not None:
@@ -106,8 +112,9 @@ async def change(
     if slug is not None and slug != project.slug:
         await _rename(session, project, checked_slug(slug))
     if concurrency_limit is not None:
-        window = update(Admission).where(col(Admission.project_id) == project.id)
-        await session.execute(window.values(concurrency_limit=concurrency_limit))
+        if defaults is None:
+            raise ValueError("A window is given with the instance's limits, which say what its ceiling is.")
+        await limits.lower_window(session, principal, concurrency_limit, defaults)
     changed = {"name": name, "slug": slug, "concurrency_limit": concurrency_limit}
     facts = {key: value for key, value in changed.items() if value is not None}
     await audit.record(session, principal, "project.changed", project.slug, **facts)

@@ -30,7 +30,11 @@ class Project(SQLModel, table=True):
     limits: dict[str, int] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
-    """Of its own, in place of the instance's: names of `Quota`, and `requests_per_minute`."""
+    """Set by the operator in place of the instance's: names of `Quota`, `concurrency` and `requests_per_minute`."""
+    own_limits: dict[str, int] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    """Set by the project itself, by the same names; they hold where they are below the operator's."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     former_slug: str | None = Field(default=None, max_length=64)

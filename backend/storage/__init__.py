@@ -208,11 +208,15 @@ class Storage(Protocol):
         *,
         owner_uid: int | None,
         is_replacing: bool = False,
+        version: str | None = None,
     ) -> DriveEntry:
         """Give a file or a folder another path; a file that is there goes only when asked, a folder never.
 
+        With a version, the source is a file, and is moved only if it is of that version: check and move are one step.
+
         Raises:
             DriveFileMissing: the source is not there.
+            DriveFileChanged: it is of another version.
             PathTaken: something is at the target, or in the way of it.
         """
 

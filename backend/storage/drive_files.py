@@ -16,7 +16,7 @@ from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 
-from backend.drive.errors import DriveFileMissing, DriveFull, FolderNotEmpty, PathTaken
+from backend.drive.errors import DriveFileLocked, DriveFileMissing, DriveFull, FolderNotEmpty, PathTaken
 from backend.drive.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
 from backend.storage import DriveEntry
 from backend.storage.tree import made_folder, open_file_in, open_folder_in, opened_folder
@@ -84,9 +84,13 @@ def open_file(drive: Path, path: DrivePath) -> OpenFile:
 
     Raises:
         DriveFileMissing: there is none.
+        DriveFileLocked: a process holds a lease on it.
     """
     with _folder_of(drive, path) as folder:
-        descriptor = open_file_in(folder, path.name)
+        try:
+            descriptor = open_file_in(folder, path.name)
+        except BlockingIOError:
+            raise DriveFileLocked(str(path)) from None
         return OpenFile(descriptor, entry_of(path, os.fstat(descriptor)))
 
 

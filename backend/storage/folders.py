@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from backend.drive.errors import DriveFileMissing, PathTaken
+from backend.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.drive.paths import DrivePath
 from backend.storage import Deleted, DriveEntry, Holdings
-from backend.storage.drive_files import entry_of, raise_if_full, stat_entry
+from backend.storage.drive_files import entry_of, raise_if_full, stat_entry, version_of
 from backend.storage.removal import remove
 from backend.storage.tree import made_folder, open_folder_in, opened_folder
 
@@ -94,6 +94,105 @@ def move(
         DriveFileMissing: the source is not there.
         PathTaken: something is at the target, or in the way of it.
     """
+    with _opened_both(drive, source, target, owner_uid=owner_uid) as (origin, folder):
+        is_folder = stat.S_ISDIR(os.stat(source.name, dir_fd=origin, follow_symlinks=False).st_mode)
+        if is_folder or is_replacing:
+            _require_free(folder, target, is_folder=is_folder)
+            os.rename(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder)
+        else:  # a link fails where something is, whoever put it there a moment ago
+            os.link(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder, follow_symlinks=False)
+            os.unlink(source.name, dir_fd=origin)
+        os.fsync(folder)
+        return entry_of(target, os.stat(target.name, dir_fd=folder, follow_symlinks=False))
+
+
+def move_version(
+    drive: Path,
+    source: DrivePath,
+    target: DrivePath,
+    aside: Path,
+    *,
+    owner_uid: int | None,
+    is_replacing: bool,
+    version: str,
+) -> DriveEntry:
+    """Give a file another path, if it is of that version; nothing of another version is ever seen at the target.
+
+    A job may replace the file at any time, and no lock holds it up. So the file gets a second name outside of the
+    drive, which no job changes, and is checked under that name before it is placed.
+
+    Args:
+        drive: The folder of the drive.
+        source: A file.
+        target: Where it goes.
+        aside: A new name outside of every drive, on the same file system; one with `~` at its end is used, too.
+        owner_uid: The owner of folders that have to be made.
+        is_replacing: Whether a file at the target may go.
+        version: What was checked.
+
+    Raises:
+        DriveFileMissing: the source is not there.
+        DriveFileChanged: it is of another version.
+        PathTaken: something is at the target, or in the way of it.
+    """
+    with _opened_both(drive, source, target, owner_uid=owner_uid) as (origin, folder):
+        before = os.stat(source.name, dir_fd=origin, follow_symlinks=False)
+        if version_of(before) != version:
+            raise DriveFileChanged(str(source))
+        os.link(source.name, aside, src_dir_fd=origin, follow_symlinks=False)
+        try:
+            if not _is_same(before, aside.lstat()):
+                raise DriveFileChanged(str(source))
+            if is_replacing:
+                _require_free(folder, target, is_folder=False)
+                os.rename(aside, target.name, dst_dir_fd=folder)
+            else:
+                os.link(aside, target.name, dst_dir_fd=folder, follow_symlinks=False)
+        finally:
+            aside.unlink(missing_ok=True)
+        _remove_same(origin, source.name, before, aside.with_name(f"{aside.name}~"))
+        os.fsync(folder)
+        found = os.stat(target.name, dir_fd=folder, follow_symlinks=False)
+        if not _is_same(
+            before, found
+        ):  # a job that has it open wrote into it: whose it is now, no one can tell
+            raise DriveFileChanged(str(source))
+        return entry_of(target, found)
+
+
+def _is_same(before: os.stat_result, found: os.stat_result) -> bool:
+    """Return whether it is the same file with the same content; a new name for it changes no more than `st_ctime`."""
+    return (before.st_ino, before.st_mtime_ns, before.st_size) == (
+        found.st_ino,
+        found.st_mtime_ns,
+        found.st_size,
+    )
+
+
+def _remove_same(folder: int, name: str, before: os.stat_result, aside: Path) -> None:
+    """Remove a name of a file; if the name is another file's by now, leave that."""
+    try:
+        os.rename(name, aside, src_dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        if aside.lstat().st_ino != before.st_ino:
+            with suppress(FileExistsError):  # replaced once more: what came last stays
+                os.link(aside, name, dst_dir_fd=folder, follow_symlinks=False)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened_both(
+    drive: Path, source: DrivePath, target: DrivePath, *, owner_uid: int | None
+) -> Iterator[tuple[int, int]]:
+    """Open the folders of the source and of the target, which is made.
+
+    Raises:
+        DriveFileMissing: the source is not there.
+        PathTaken: something is at the target, or in the way of it.
+    """
     if target.parts[: len(source.parts)] == source.parts:
         raise PathTaken(str(target), "What is to be moved there")
     stat_entry(drive, source)
@@ -102,15 +201,7 @@ def move(
             opened_folder(drive, source.folder.parts) as origin,
             made_folder(drive, target.folder.parts, owner_uid=owner_uid) as folder,
         ):
-            is_folder = stat.S_ISDIR(os.stat(source.name, dir_fd=origin, follow_symlinks=False).st_mode)
-            if is_folder or is_replacing:
-                _require_free(folder, target, is_folder=is_folder)
-                os.rename(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder)
-            else:  # a link fails where something is, whoever put it there a moment ago
-                os.link(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder, follow_symlinks=False)
-                os.unlink(source.name, dir_fd=origin)
-            os.fsync(folder)
-            return entry_of(target, os.stat(target.name, dir_fd=folder, follow_symlinks=False))
+            yield origin, folder
     except FileNotFoundError:
         raise DriveFileMissing(str(source)) from None
     except (FileExistsError, IsADirectoryError):

@@ -116,9 +116,21 @@ class LocalStorage:
         *,
         owner_uid: int | None,
         is_replacing: bool = False,
+        version: str | None = None,
     ) -> DriveEntry:
         """See `Storage.move`."""
         drive = self.drive_dir(project_id, owner_uid)
+        if version is not None:
+            return await to_thread(
+                folders.move_version,
+                drive,
+                source,
+                target,
+                self._spool.new_path(),
+                owner_uid=owner_uid,
+                is_replacing=is_replacing,
+                version=version,
+            )
         return await to_thread(
             folders.move, drive, source, target, owner_uid=owner_uid, is_replacing=is_replacing
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
+
+from backend.storage.removal import remove
 
 STAMP_S: Final = 60.0  # a use is noted at most this often
 
@@ -118,7 +119,7 @@ class Shelf:
     def _remove_rests(self, now: float) -> None:
         """What a killed sweep left, and notes on what is long gone."""
         for path in self._root.glob(f"{_GONE}*"):
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
         for mark in self._root.glob(f".*{_USED}"):
             folder = self._root / mark.name.removeprefix(".").removesuffix(_USED)
             with suppress(OSError):
@@ -158,11 +159,14 @@ def touch(folder: Path) -> None:
 
 def size_of(folder: Path) -> int:
     """Bytes on disk under a folder; a file that several names share counts once."""
-    total, seen = 0, set()
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                status = os.lstat(f"{path}/{name}")
+    total, seen, pending = 0, set(), [str(folder)]
+    while pending:  # a loop, since `os.walk` calls itself for each level in older versions of Python
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                    continue
+                status = entry.stat(follow_symlinks=False)
                 if status.st_nlink == 1 or (status.st_dev, status.st_ino) not in seen:
                     total += status.st_blocks * 512
                 if status.st_nlink > 1:
@@ -211,7 +215,7 @@ def _remove(folder: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
-    shutil.rmtree(gone, ignore_errors=True)
+    remove(gone)
     return True
 
 

@@ -72,11 +72,14 @@ def open_file_in(folder: int, name: str) -> int:
 
     Raises:
         FileNotFoundError: nothing of that name is there, or it is not a plain file.
+        BlockingIOError: a process holds a lease on it.
     """
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         raise FileNotFoundError(name)
     try:
         descriptor = os.open(name, _FILE, dir_fd=folder)
+    except BlockingIOError:
+        raise
     except OSError as error:
         raise FileNotFoundError(name) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

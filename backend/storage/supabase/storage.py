@@ -12,12 +12,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
 from backend.clock import now
-from backend.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
+from backend.drive.errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.mime import by_name
 from backend.drive.paths import ROOT, DrivePath
 from backend.errors import PurasError
@@ -213,6 +213,7 @@ class SupabaseStorage:
         *,
         owner_uid: int | None,
         is_replacing: bool = False,
+        version: str | None = None,
     ) -> DriveEntry:
         """See `Storage.move`; two that write the same path at once may both succeed, and the last one wins."""
         if target.parts[: len(source.parts)] == source.parts:
@@ -224,10 +225,35 @@ class SupabaseStorage:
             raise PathTaken(str(target), "Something else")
         if is_folder:
             await folders.move(self._drives, project_id, source, target)
+        elif version is not None:
+            await self._move_version(project_id, source, key, version)
         else:
             await self._drives.copy(keys.object_key(project_id, source), key)
             await self._drives.remove([keys.object_key(project_id, source)])
         return await self.stat(project_id, target)
+
+    async def _move_version(self, project_id: UUID, source: DrivePath, to_key: str, version: str) -> None:
+        """Copy to a key outside of the drives what is of that version before and after, and place only that.
+
+        Raises:
+            DriveFileChanged: the source is of another version.
+        """
+        from_key, aside = keys.object_key(project_id, source), f"{WAITING}{uuid4().hex}"
+        await self._require_version(source, from_key, version)
+        await self._drives.copy(from_key, aside)
+        try:
+            await self._require_version(source, from_key, version)
+            await self._drives.copy(aside, to_key)
+        finally:
+            await self._drives.remove([aside])
+        found = await self._drives.find(from_key)
+        if found is not None and found.version == version:  # another file stays
+            await self._drives.remove([from_key])
+
+    async def _require_version(self, path: DrivePath, key: str, version: str) -> None:
+        found = await self._drives.find(key)
+        if found is None or found.version != version:
+            raise DriveFileChanged(str(path))
 
     async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
         """See `Storage.delete_tree`."""

@@ -1,0 +1,97 @@
+"""The scopes that limit what an API key can do: the one list from which checks, forms, docs and OpenAPI are made.
+
+A key without scopes and without any other restriction can do everything that its kind can. A key with a list of skills,
+a daily cap or an expiry is restricted: without scopes of its own it has `RESTRICTED`, and nothing that is not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final, Literal
+
+KeyKind = Literal["secret", "publishable"]
+
+SCOPES: Final[dict[str, str]] = {
+    "jobs:submit": "Run the skills that the key may run, replay and fork its jobs, rate results.",
+    "jobs:read_own": "Read the jobs that the key submitted: status, result, files, events, receipt.",
+    "jobs:read": "Read all jobs of the project and findings about them.",
+    "jobs:write": "Cancel the jobs that the key can read.",
+    "approvals:read": "Read the calls that await approval, of the jobs that the key may read.",
+    "approvals:write": "Approve and reject calls of the jobs that the key may read.",
+    "skills:read": "List skills and read their input and output schemas.",
+    "deployments:read": "Read versions and drafts with their source code. Includes `skills:read`.",
+    "deployments:write": "Change what code the project runs: push, activate, edit drafts, run notebooks.",
+    "evals:read": "Read eval suites, cases and their results.",
+    "evals:write": "Keep jobs as cases, and with `evals:read` start and cancel eval suites.",
+    "drive:read": "List, download and sign all files of the drive, and name any of them in the inputs of jobs.",
+    "drive:write": "Upload, move and delete files of the drive.",
+    "memory:read": "Read and search the project's memory.",
+    "memory:write": "Write and forget records of the project's memory.",
+    "secrets:read": "List the names of secrets; values are never shown.",
+    "secrets:write": "Set and delete secrets.",
+    "providers:read": "List model providers with a masked key.",
+    "providers:write": "Set and delete the keys and addresses of model providers.",
+    "billing:read": "Read the wallet, the ledger, usage and prices.",
+    "budgets:read": "Read budgets.",
+    "budgets:write": "Create, change and delete budgets.",
+    "webhooks:read": "Read webhooks and their deliveries.",
+    "webhooks:write": "Create, change, test and delete webhooks, which receive events of all jobs.",
+    "schedules:read": "Read schedules and their runs.",
+    "schedules:write": "Create, change, run and delete schedules.",
+    "marketplace:read": "Read listings of the marketplace.",
+    "marketplace:write": "Publish and change the project's listings.",
+    "project:read": "Read the project's settings and limits.",
+    "project:write": "Change the project's settings and limits.",
+    "members:read": "List members and invitations.",
+    "members:write": "Invite, change and remove members, administrators among them.",
+    "keys:read": "List API keys.",
+    "keys:write": "Revoke API keys. A restricted key never creates or widens one.",
+    "audit:read": "Read the audit log.",
+}
+"""Every scope, with what it allows."""
+
+INCLUDED: Final[dict[str, frozenset[str]]] = {
+    "jobs:read": frozenset({"jobs:read_own"}),
+    "deployments:read": frozenset({"skills:read"}),
+}
+"""Scopes that another one includes."""
+
+RESTRICTED: Final = frozenset({"jobs:submit", "jobs:read_own", "jobs:write"})
+"""What a restricted secret key can do that was given no scopes: run skills, read and cancel its own jobs."""
+
+OF_PUBLISHABLE: Final = frozenset({"jobs:submit", "jobs:read_own"})
+"""All that a publishable key can do."""
+
+OF_JOBS: Final = frozenset(
+    {"drive:read", "drive:write", "jobs:read_own", "jobs:submit", "memory:read", "memory:write"}
+)
+"""What the token of a running job can do."""
+
+_PUBLISHABLE_NAMES: Final = OF_PUBLISHABLE | {"jobs:read"}
+"""`jobs:read` was the name of `jobs:read_own` for publishable keys, and is still accepted."""
+
+
+def possible(kind: KeyKind) -> frozenset[str]:
+    """Return the scopes that a key of the kind can be given."""
+    return frozenset(SCOPES) if kind == "secret" else _PUBLISHABLE_NAMES
+
+
+def effective(kind: KeyKind, given: Collection[str], *, is_restricted: bool) -> frozenset[str] | None:
+    """Return what a key can do that was given these scopes; `None`: everything.
+
+    Args:
+        kind: Of the key.
+        given: The scopes that it was created with, or changed to.
+        is_restricted: Whether it has a list of skills, a daily cap or an expiry.
+    """
+    if kind == "publishable":
+        return with_included(given) & OF_PUBLISHABLE if given else OF_PUBLISHABLE
+    if given:
+        return with_included(given) & SCOPES.keys()
+    return RESTRICTED if is_restricted else None
+
+
+def with_included(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes and those that they include."""
+    found = frozenset(scopes)
+    return found.union(*(INCLUDED.get(scope, frozenset()) for scope in found))
