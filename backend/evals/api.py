@@ -8,7 +8,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.deployments.active import MAX_VERSION
 from backend.evals import cases, comparing, outcomes, subjects, suites
 from backend.evals.filling import Means
@@ -23,9 +26,9 @@ from backend.evals.schemas import (
 )
 from backend.idempotency.dependencies import OnceDep
 from backend.instance import Instance
-from backend.paging import PageDep, linked
+from backend.paging_dependency import PageDep, linked
 
-router = APIRouter(tags=["evals"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["evals"])
 
 Skill = Annotated[str, Query(max_length=200)]
 Ref = Annotated[str | None, Query(max_length=64, description="A version number, or the id of a suite.")]
@@ -39,6 +42,7 @@ def means_of(instance: Instance) -> Means:
 @router.post(
     "/skillpacks/{skillpack}/evals", status_code=201, summary="Run a suite", response_model=SuiteView
 )
+@permissions.needs("evals:write", "evals:read", "jobs:submit", role=Role.DEVELOPER)
 async def start_suite(
     skillpack: str,
     asked: SuiteRequest,
@@ -57,6 +61,7 @@ async def start_suite(
 
 
 @router.get("/skillpacks/{skillpack}/evals", summary="List suites")
+@permissions.needs("evals:read")
 async def list_suites(
     skillpack: str,
     request: Request,
@@ -73,6 +78,7 @@ async def list_suites(
 
 
 @router.get("/skillpacks/{skillpack}/evals/diff", summary="Compare two suites")
+@permissions.needs("evals:read")
 async def compare_suites(
     skillpack: str,
     skill: Skill,
@@ -87,6 +93,7 @@ async def compare_suites(
 
 
 @router.get("/skillpacks/{skillpack}/evals/dataset", summary="List the cases of a suite")
+@permissions.needs("evals:read")
 async def list_dataset(
     *,
     skillpack: str,
@@ -109,12 +116,14 @@ async def list_dataset(
 
 
 @router.get("/evals/{suite_id}", summary="Read a suite")
+@permissions.needs("evals:read")
 async def get_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
     """The suite, how far it is, and what it has come to."""
     return await suites.view(session, await suites.get(session, principal, suite_id))
 
 
 @router.get("/evals/{suite_id}/cases", summary="Read the runs of a suite")
+@permissions.needs("evals:read")
 async def list_runs(
     suite_id: UUID,
     request: Request,
@@ -130,12 +139,14 @@ async def list_runs(
 
 
 @router.post("/evals/{suite_id}/cancel", summary="Cancel a suite")
+@permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
 async def cancel_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
     """End the suite and its jobs."""
     return await suites.cancel(session, principal, suite_id)
 
 
 @router.post("/evals/{suite_id}/baseline", summary="Make a suite the baseline of its skill")
+@permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
 async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
     """Somebody has looked at it and finds it good: gates refuse versions that are worse."""
     return await suites.make_baseline(session, principal, suite_id)
@@ -144,6 +155,7 @@ async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: Sessio
 @router.post(
     "/jobs/{job_id}/eval-case", status_code=201, summary="Keep a job as a case", response_model=CaseView
 )
+@permissions.needs("evals:write", "jobs:read_own", role=Role.DEVELOPER)
 async def keep_case(
     job_id: UUID,
     principal: PrincipalDep,
@@ -164,6 +176,7 @@ async def keep_case(
 
 
 @router.get("/eval-cases", summary="List the cases that are kept here")
+@permissions.needs("evals:read")
 async def list_cases(
     request: Request,
     response: Response,
@@ -180,6 +193,7 @@ async def list_cases(
 
 
 @router.delete("/eval-cases/{case_id}", status_code=204, summary="Delete a kept case")
+@permissions.needs("evals:write", role=Role.DEVELOPER)
 async def delete_case(case_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Suites that have run it keep what they have."""
     await cases.delete(session, principal, case_id)

@@ -40,7 +40,7 @@ async def keep(
     Raises:
         JobNotFound: there is none that the principal may see.
         NotFinished: it still runs.
-        Invalid: what is expected cannot be stored, or the job is of no skill.
+        Invalid: the expected value cannot be stored, or the job does not run a skill of the project.
         CaseIdTaken: the skill has a case of that id.
         TooManyCases: it has as many as may be.
     """
@@ -50,6 +50,12 @@ async def keep(
         raise NotFinished(f"The job {str(job_id)!r}", job.status, "Only one that has ended becomes a case.")
     if job.deployment_id is None:
         message = "A prompt without a skillpack has no graders. Make a skill of it, and keep a job of that."
+        raise Invalid(f"The job cannot become a case: {message}", [Problem("job_id", message)])
+    if job.publisher_id is not None:
+        message = (
+            "It runs the listing of another project, whose graders and code are not yours. "
+            "Keep jobs of your own skills as cases."
+        )
         raise Invalid(f"The job cannot become a case: {message}", [Problem("job_id", message)])
     own = await secrets.for_job(
         session, vault, project_id=principal.project_id, skillpack_id=job.skillpack_id
@@ -137,7 +143,7 @@ def _expected(asked: CaseRequest, job: Job, scrub: Any) -> dict[str, Any]:
             f"This is over {MOST_EXPECTED_BYTES >> 20} MiB. Compare a part of it, with the grader's 'field'."
         )
         raise Invalid(f"expected: {message}", [Problem("expected", message)])
-    return {"expected": asked.expected, "has_expected": True}
+    return {"expected": scrub(asked.expected), "has_expected": True}
 
 
 async def _make_room(session: AsyncSession, principal: Principal, case: EvalCase) -> None:

@@ -6,7 +6,7 @@ has few jobs in the queue at once, so that it stands in nobody's way.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend import logs
+from backend.auth import keys
 from backend.auth.principal import Principal, Role
 from backend.clock import now
 from backend.db import AnySession, Database
 from backend.deployments.active import load_deployed_skill
+from backend.drive.access import FileNotAllowed
 from backend.errors import NotAllowed, PaymentRequired, PurasError, TooMany, Unavailable
 from backend.evals import gates
 from backend.evals.closing import close
@@ -54,11 +56,6 @@ select count(*) filter (where r.submitted_at is null and r.error is null) as wai
        count(*) filter (where j.id is not null and j.finished_at is null) as live
 from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
 where r.suite_id = :suite_id and r.project_id = :project_id
-""")
-_KEY: Final = text("""
-select kind, prefix, skill_allowlist, daily_cap_micros from api_keys
-where id = :id and project_id = :project_id and revoked_at is null
-  and (expires_at is null or expires_at > clock_timestamp())
 """)
 
 
@@ -144,6 +141,8 @@ async def _submit_some(
                 run.job_id = await _submit(session, principal, suite, run, means)
                 run.submitted_at = now()
                 await session.flush()
+        except FileNotAllowed as error:  # what the other runs name may be read
+            run.error = error.detail[:2000]
         except (PaymentRequired, TooMany, NotAllowed) as error:
             suite.waiting_reason = error.detail[:2000]
             return error
@@ -170,8 +169,17 @@ async def _submit(
         deployment_id=suite.deployment_id,
         prices=means.prices,
         most_queued=means.most_queued,
+        started_by_agent=suite.started_by_agent,
+        reader=_reader(suite, principal),
     )
     return (await submit(session, principal, spec)).job_id
+
+
+def _reader(suite: EvalSuite, principal: Principal) -> Principal:
+    """Return whose right to read the drive counts: for a gate's cases, which the project demands, the project's."""
+    if not suite.is_gate:
+        return principal
+    return Principal("system", suite.id, suite.project_id, f"eval:{suite.id}", Role.DEVELOPER)
 
 
 async def _next(session: AsyncSession, suite: EvalSuite, most: int) -> list[EvalRun]:
@@ -190,17 +198,12 @@ async def _next(session: AsyncSession, suite: EvalSuite, most: int) -> list[Eval
 
 async def _actor(session: AnySession, suite: EvalSuite) -> Principal | None:
     """Whoever started it, with the limits of their key as they are now; none when the key has ended."""
-    facts: dict[str, Any] = {"id": suite.actor_id, "project_id": suite.project_id, "role": Role.DEVELOPER}
-    if not suite.actor_kind.endswith("_key"):
-        return Principal(kind="user", label=suite.created_by, **facts)
-    values = {"id": suite.actor_id, "project_id": suite.project_id}
-    key = (await session.execute(_KEY, values)).one_or_none()
-    if key is None:
-        return None
+    if suite.actor_kind.endswith("_key"):
+        return await keys.find_principal(session, key_id=suite.actor_id, project_id=suite.project_id)
     return Principal(
-        kind="secret_key",
-        label=f"key:{key.prefix}",
-        skill_allowlist=frozenset(key.skill_allowlist),
-        daily_cap_micros=key.daily_cap_micros,
-        **facts,
+        kind="user",
+        id=suite.actor_id,
+        project_id=suite.project_id,
+        label=suite.created_by,
+        role=Role.DEVELOPER,
     )

@@ -60,7 +60,7 @@ class NothingToCompare(Missing):
         named = f"{side}={ref}" if ref else f"{side} (none is named)"
         super().__init__(
             f"There is no finished suite of {skill!r} for {named}. Run one with "
-            "POST /v1/skillpacks/{{skillpack}}/evals, and name a version number or a suite's id.",
+            "POST /v1/skillpacks/{skillpack}/evals, and name a version number or a suite's id.",
             skill=skill,
         )
 

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.auth.principal import Principal
 from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.errors import CasesUnknown, NoCases, NoGraders, SuiteTooLarge
 from backend.evals.recorded import RECORDING, recordings_of
 from backend.evals.tables import EvalRun, EvalSuite
+from backend.jobs import input_access
 from backend.ledger.pricing import PriceList
 from backend.limits.quotas import DEFAULTS
 from backend.providers.recordings import slug_of
@@ -39,6 +41,7 @@ async def fill(
     means: Means,
     *,
     case_ids: Sequence[str] | None = None,
+    principal: Principal | None = None,
 ) -> None:
     """Write down every run that the suite is made of: all cases once, then all again, as often as it says.
 
@@ -49,9 +52,12 @@ async def fill(
         raise NoGraders(subject.skill.name)
     cases = _named(await cases_of(session, means.storage, subject), case_ids, subject.skill.name)
     _check_size(cases, suite.repeat)
+    if principal is not None:
+        for case in cases:
+            await input_access.check(session, principal, subject.skill, case.inputs)
     models: dict[str, str | None] = dict.fromkeys((case.case_id for case in cases), suite.model)
     if suite.model == RECORDING:
-        recorded = await recordings_of(session, subject, cases)
+        recorded = await recordings_of(session, subject, cases, principal)
         models = {case_id: slug_of(job_id) for case_id, job_id in recorded.items()}
     for round_ in range(1, suite.repeat + 1):
         for place, case in enumerate(cases, start=1):

@@ -54,6 +54,9 @@ async def begin(session: AsyncSession, principal: Principal, deployment: Deploym
     """Start the suites of a version that is to become active; False when it has no gates, or has passed them.
 
     The caller holds the skillpack.
+
+    Raises:
+        NotAllowed: The principal may not run jobs.
     """
     skills = gated(Manifest.model_validate(deployment.manifest))
     state = _state(deployment)
@@ -61,6 +64,7 @@ async def begin(session: AsyncSession, principal: Principal, deployment: Deploym
         return False
     if state == "gating":
         return True
+    principal.require(Role.DEVELOPER, "jobs:submit")  # the suites run jobs in its name
     made = [_suite(principal, deployment, skill) for skill in skills]
     session.add_all(made)
     gate = GateView(
@@ -175,6 +179,7 @@ def _suite(principal: Principal, deployment: Deployment, skill: Skill) -> EvalSu
         created_by=principal.label,
         actor_kind=principal.kind,
         actor_id=principal.id,
+        started_by_agent=principal.is_agent,
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.auth.principal import Principal
 from backend.db import AnySession
 from backend.evals.dataset import Given, Subject
 from backend.evals.errors import NothingRecorded
@@ -28,23 +29,36 @@ with suites as materialized (
 select distinct on (r.case_id) r.case_id, r.job_id
 from suites s join eval_runs r on r.suite_id = s.id and r.project_id = :project_id
 where r.job_id is not null and r.case_id = any(:cases)
+  and (cast(:key_id as uuid) is null
+       or exists (select from jobs j where j.id = r.job_id and j.api_key_id = cast(:key_id as uuid)))
   and exists (select from journal_entries e where e.job_id = r.job_id and e.kind = 'reply')
 order by r.case_id, s.created_at desc, r.number desc
 """)
 _HAS_REPLIES: Final = text("""
 select j.id from jobs j
 where j.id = any(:jobs) and j.project_id = :project_id
+  and (cast(:key_id as uuid) is null or j.api_key_id = cast(:key_id as uuid))
   and exists (select from journal_entries e where e.job_id = j.id and e.kind = 'reply')
 """)
 
 
-async def recordings_of(session: AnySession, subject: Subject, cases: Sequence[Given]) -> dict[str, UUID]:
+async def recordings_of(
+    session: AnySession, subject: Subject, cases: Sequence[Given], principal: Principal | None = None
+) -> dict[str, UUID]:
     """The newest job of each case in which a model answered: of a suite, else the one that the case was made of.
+
+    Args:
+        session: Reads them.
+        subject: What is tried.
+        cases: Of which a recording is looked for.
+        principal: Who asks; a key that reads its own jobs alone gets recordings of these alone.
 
     Raises:
         NothingRecorded: some have none.
     """
+    key_id = principal.id if principal is not None and principal.sees_own_jobs_only else None
     values = {
+        "key_id": key_id,
         "project_id": subject.project_id,
         "skillpack_id": subject.skillpack_id,
         "skill": subject.skill.name,
@@ -58,7 +72,7 @@ async def recordings_of(session: AnySession, subject: Subject, cases: Sequence[G
         for case in cases
         if case.case_id not in found and case.source_job_id is not None
     }
-    asked = {"project_id": subject.project_id, "jobs": list(made_of.values())}
+    asked = {"key_id": key_id, "project_id": subject.project_id, "jobs": list(made_of.values())}
     replayable = {row.id for row in (await session.execute(_HAS_REPLIES, asked)).all()}
     found |= {case_id: job_id for case_id, job_id in made_of.items() if job_id in replayable}
     missing = [case.case_id for case in cases if case.case_id not in found]

@@ -22,6 +22,7 @@ from backend.evals.recorded import RECORDING
 from backend.evals.schemas import Numbers, SuiteRequest, SuiteView
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
+from backend.jobs import recorded
 from backend.paging import Page, Slice
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
@@ -43,18 +44,20 @@ async def start(
         NoGraders: nothing could judge.
         NoCases: there is nothing to run.
         CasesUnknown: some of the cases that are named are not there.
-        NothingRecorded: it is to replay recordings that there are not.
+        NothingRecorded: it is to replay recordings that there are not, or that the principal may not read.
+        FileNotAllowed: a case names a file of the drive that the principal may not read.
         SuiteTooLarge: it would have more runs than may be.
         PaymentRequired: the wallet is empty, or a cap or a budget is reached.
     """
-    principal.require(Role.DEVELOPER, "evals:write")
-    principal.require(Role.DEVELOPER, "jobs:submit")
+    # The jobs of the suite have the inputs of its cases, and who submits a job can read it.
+    principal.require(Role.DEVELOPER, "evals:write", "evals:read", "jobs:submit")
     if principal.kind == "job":
         raise NotAllowed("A job cannot start a suite. Start it with an API key, or in the studio.")
     tried = await subjects.subject(
         session, principal, skillpack=skillpack, skill=asked.skill, version=asked.version
     )
     _check_model(tried.skill, asked.model)
+    await recorded.check(session, principal, asked.model)
     gate = tried.skill.eval_gate
     suite = EvalSuite(
         project_id=tried.project_id,
@@ -68,10 +71,11 @@ async def start(
         created_by=principal.label,
         actor_kind=principal.kind,
         actor_id=principal.id,
+        started_by_agent=principal.is_agent,
     )
     session.add(suite)
     await session.flush()
-    await fill(session, suite, tried, means, case_ids=asked.case_ids)
+    await fill(session, suite, tried, means, case_ids=asked.case_ids, principal=principal)
     obstacle = await driving.advance(session, suite, means)
     if isinstance(obstacle, (PaymentRequired, NotAllowed)):
         raise obstacle

@@ -73,6 +73,8 @@ class EvalSuite(SQLModel, table=True):
     actor_kind: str = Field(default="user", max_length=32)
     actor_id: UUID
     """Of the user or the key: its limits hold for the suite's jobs."""
+    started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """An agent outside of this instance has started it; its jobs are started by that agent, too."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -117,7 +119,7 @@ class EvalCase(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "eval_cases"
     __table_args__ = (
-        UniqueConstraint("skillpack_id", "skill_name", "case_id"),
+        UniqueConstraint("skillpack_id", "skill_name", "case_id", "project_id"),
         Index("ix_eval_cases_project_id_created_at", "project_id", text("created_at DESC"), text("id DESC")),
         Index(
             "ix_eval_cases_source_job_id",

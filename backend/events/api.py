@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.events import queries, spans, sse
 from backend.events.schemas import EventView, SpanView
 from backend.jobs.queries import get_job
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 AfterParam = Annotated[
     int,
@@ -35,15 +37,17 @@ data: {}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One frame per event, its data an `EventView`. A comment every 15 seconds shows that the "
-        "connection lives; `event: end` is the last frame. While a model replies, `event: delta` frames without an id "
-        "bring its text as it comes: `{job_id, step, text}`, with `restart: true` when the reply begins anew. They may "
-        "be missed, and are not sent again: the event `model_response` has the whole reply.",
+        "connection lives; `event: end` is the last frame. When the caller loses the permission to read the job, "
+        "the last frame is `event: error` with `{code, detail}`. While a model replies, `event: delta` frames without "
+        "an id bring its text as it comes: `{job_id, step, text}`, with `restart: true` when the reply starts again. "
+        "They may be missed, and are not sent again: the event `model_response` has the whole reply.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
     }
 }
 
 
 @router.get("/jobs/{job_id}/events", summary="Events of a job")
+@permissions.needs("jobs:read_own")
 async def list_job_events(
     job_id: UUID,
     session: SessionDep,
@@ -63,10 +67,12 @@ async def list_job_events(
     response_class=StreamingResponse,
     responses=_STREAM,
 )
+@permissions.needs("jobs:read_own")
 async def stream_job_events(
     job_id: UUID,
     instance: InstanceDep,
     principal: PrincipalDep,
+    request: Request,
     *,
     after: AfterParam = 0,
     last_event_id: Annotated[
@@ -78,6 +84,9 @@ async def stream_job_events(
     after = after if last_event_id is None else last_event_id
     async with instance.database.transaction() as session:
         place = await queries.place_of(session, principal, job_id, after=after)
+    permissions.while_streaming(
+        request, lambda session, caller: queries.place_of(session, caller, job_id, after=queries.MOST_SEQ)
+    )
     frames = sse.stream(instance.database, instance.wakeups, job_id, place)
     return StreamingResponse(
         frames,
@@ -87,6 +96,7 @@ async def stream_job_events(
 
 
 @router.get("/jobs/{job_id}/spans", summary="Spans of a job")
+@permissions.needs("jobs:read_own")
 async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
     """What the job spent its time on, as a flat list."""
     job = await get_job(session, principal, job_id)

@@ -39,7 +39,7 @@ async def place_of(session: AsyncSession, principal: Principal, job_id: UUID, *,
         JobNotFound: there is no such job for it.
         EventsGone: they were removed some time after the job's end.
     """
-    principal.require(Role.VIEWER, "jobs:read")
+    principal.require(Role.VIEWER, "jobs:read_own")
     next_one = select(col(JobEvent.seq)).where(
         col(JobEvent.job_id) == job_id, col(JobEvent.seq) == min(after + 1, MOST_SEQ)
     )

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from backend import duties, logs
@@ -17,6 +19,8 @@ from backend.queue import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
 log = logs.get(__name__)
 
 RECONNECT_S = 0.5
+PING_AFTER_S = 2.5
+"""A subscription that received nothing for this long sends a ping; without a reply in as long it is replaced."""
 MOST_DELTAS = 1_000
 """Pieces that wait for one slow follower; older ones are dropped, since the whole reply comes as an event."""
 
@@ -100,16 +104,20 @@ class WakeUps:
                 try:
                     await self._subscribed()
                 except (RedisError, OSError) as error:
-                    log.warning("wake-ups are away; followers re-read once a second", error=str(error))
+                    why = str(error) or "no reply in time"
+                    log.warning("wake-ups are away; followers re-read once a second", error=why)
             await asyncio.sleep(RECONNECT_S)
 
     async def _subscribed(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
+        async with self._redis.pubsub() as subscription:
             channels = [WAKE_CHANNEL, DELTA_CHANNEL if self._on_cancel is None else CANCEL_CHANNEL]
-            await subscription.subscribe(*channels)
+            async with asyncio.timeout(PING_AFTER_S):
+                await subscription.subscribe(*channels)
             self._ring_all()
-            async for message in subscription.listen():
-                self._hand_out(message["channel"], message["data"])
+            while True:
+                message = await _next_message(subscription)
+                if message["type"] == "message":
+                    self._hand_out(message["channel"], message["data"])
 
     def _ring_all(self) -> None:
         for bells in self._bells.values():
@@ -129,3 +137,28 @@ class WakeUps:
                 bell.bring(rest)
             else:
                 bell.ring(is_last=LAST in rest.split())
+
+
+async def _next_message(subscription: PubSub) -> dict[str, Any]:
+    """Return the next message, a confirmation or a reply to a ping included.
+
+    A network that drops packets closes no connection, so silence is answered with a ping.
+
+    Raises:
+        TimeoutError: the server did not reply to the ping.
+    """
+    message = await _message_within(subscription, PING_AFTER_S)
+    if message is None:
+        async with asyncio.timeout(PING_AFTER_S):
+            await subscription.ping()
+        message = await _message_within(subscription, PING_AFTER_S)
+    if message is None:
+        raise TimeoutError("the subscription received no reply to a ping")
+    return message
+
+
+async def _message_within(subscription: PubSub, timeout_s: float) -> dict[str, Any] | None:
+    """Return the next message, or none."""
+    async with asyncio.timeout(2 * timeout_s):  # the library may connect again in it, for as long as it takes
+        message: dict[str, Any] | None = await subscription.get_message(timeout=timeout_s)
+        return message

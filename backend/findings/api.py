@@ -7,14 +7,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.findings import service
 from backend.findings.schemas import Findings
 
-router = APIRouter(tags=["skills"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 
 
 @router.get("/skills/{name:path}/findings", summary="What a skill's jobs say about it")
+@permissions.needs("jobs:read")
 async def get_findings(
     name: str,
     principal: PrincipalDep,

@@ -33,6 +33,7 @@ MENDS: Final = {
     "no_output": "Say in the prompt what the result is and that `set_output` hands it in.",
     "bad_output": "Make the function return what `output_schema` says, or change the schema.",
     "memory_limit": "Work in smaller pieces, or raise `limits.memory_mb`.",
+    "approval_denied": "Read why the starts were rejected, and look at the agents and functions that make these calls.",
     "exception": "Look at the error of one of these jobs, and keep it as an eval case once it is mended.",
 }
 LOOK: Final = "Look at the error and the last events of one of these jobs."

@@ -11,6 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 LEASE = timedelta(seconds=10)  # three missed beats
+MAX_IDLE_IN_TRANSACTION_S = 10
+"""A worker that is frozen as long as the lease has lost its jobs; the database ends its transaction and its locks."""
 BEAT_EVERY_S = 3.0
 SWEEP_EVERY_S = 2.0
 

@@ -28,3 +28,5 @@ class Worker(SQLModel, table=True):
     started_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     beat_at: datetime = Field(default_factory=now, sa_type=Timestamp, index=True)
     stopping: bool = False
+    shortage: str | None = Field(default=None, sa_type=TEXT)
+    """What its host has too little of, so that it claims no jobs; none: it claims."""

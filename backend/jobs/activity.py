@@ -43,7 +43,7 @@ async def bars(
     Raises:
         NotAllowed: it is a publishable key, which knows its own jobs alone.
     """
-    principal.require(Role.VIEWER, "jobs:read")
+    principal.require(Role.VIEWER, "jobs:read_own")
     if principal.kind == "publishable_key":
         raise NotAllowed("A publishable key cannot list jobs. Use a secret key from your server.")
     step_s = hours * 3600 / count

@@ -7,14 +7,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.jobs import activity
 from backend.jobs.activity import Bar
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 
 @router.get("/jobs/activity", summary="How much the jobs did of late")
+@permissions.needs("jobs:read_own", is_for_publishable=False)
 async def get_activity(
     session: SessionDep,
     principal: PrincipalDep,

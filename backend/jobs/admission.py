@@ -4,12 +4,16 @@ A project's window (`admissions.concurrency_limit`) holds its jobs that are read
 its own order. Admission stamps a job with a start-time-fair virtual time: the project's tail, or the clock if that is
 later. The clock is a sequence that claims push on, so that no row is locked for it. The smallest stamp runs next.
 
+A job is admitted only when the wallet can hold its cap in addition to what runs and is ready, so that it is
+claimed once. A job whose cap is above the whole balance is admitted alone. Jobs that cost nothing wait for no money.
+
 Every submit holds the project's row while it looks for room, so whoever frees a place looks for parked jobs again once
 it has had that row too: a job that was parked in between is never left until the sweeper comes.
 """
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -23,25 +27,49 @@ TICK = 1_000_000
 MOST_AT_ONCE = 100
 """Jobs that one statement admits: a number that the planner can see, so that it walks the index of the parked ones."""
 
+
+def unheld_micros(wallet: str) -> str:
+    """SQL: what the wallet can hold for one more job: neither held for those that run nor needed for ready ones."""
+    return f"""({wallet}.balance_micros - {wallet}.reserved_micros - (
+      select coalesce(sum(r.cap_micros), 0) from job_queue r
+      where r.project_id = {wallet}.project_id and r.stamp is not null
+    ))"""  # noqa: S608 - the interpolated value is the name of a table
+
+
+def is_held(cap: str, wallet: str) -> str:
+    """SQL: whether the wallet can hold a cap; nothing is read for a job that can cost nothing."""
+    return f"""case when {cap} = 0 then true
+      else {unheld_micros(wallet)} >= least({cap}, {wallet}.balance_micros) end"""
+
+
+_HOLD_WINDOW = text("select from admissions where project_id = :project_id for update")
+"""A statement of its own: the next one then sees the jobs that the previous holder of the row has made ready."""
+
 _ADMIT = text(f"""
 with project as (
-  select a.project_id, a.concurrency_limit - a.admitted as room, a.weight,
+  select a.project_id, a.concurrency_limit - a.admitted as room, a.weight, w.balance_micros,
+         {unheld_micros("w")} as unheld_micros,
          greatest(a.tail, (select last_value from fair_clock)) as base
   from admissions a join wallets w on w.project_id = a.project_id
   where a.project_id = :project_id and a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
   for update of a
-), next as (
-  select q.job_id, row_number() over (order by q.priority desc, q.submitted_at, q.job_id) as place
+), parked as (
+  select q.job_id, q.priority, q.submitted_at, q.cap_micros,
+         sum(q.cap_micros) over (order by q.priority desc, q.submitted_at, q.job_id) - q.cap_micros as before_micros
   from (
-    select job_id, priority, submitted_at from job_queue
+    select job_id, priority, submitted_at, cap_micros from job_queue
     where stamp is null and job_id = any(array(
       select job_id from job_queue
-      where project_id = :project_id and stamp is null and (not_before is null or not_before <= now())
+      where project_id = :project_id and stamp is null and not is_later and (not_before is null or not_before <= now())
       order by priority desc, submitted_at, job_id limit {MOST_AT_ONCE}
     ))
     order by priority desc, submitted_at, job_id
     limit (select room from project) for update skip locked
   ) q
+), next as (
+  select q.job_id, row_number() over (order by q.priority desc, q.submitted_at, q.job_id) as place
+  from parked q, project p
+  where q.cap_micros = 0 or p.unheld_micros - q.before_micros >= least(q.cap_micros, p.balance_micros)
 ), taken as (
   update admissions a
   set admitted = a.admitted + (select count(*) from next), parked = a.parked - (select count(*) from next),
@@ -72,14 +100,32 @@ select a.project_id from admissions a join wallets w on w.project_id = a.project
 where a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
   and exists (
     select from job_queue q
-    where q.project_id = a.project_id and q.stamp is null and (q.not_before is null or q.not_before <= now())
+    where q.project_id = a.project_id and q.stamp is null and not q.is_later
+      and (q.not_before is null or q.not_before <= now())
   )
 """)
+
+
+_DUE = text("""
+update job_queue set is_later = false
+where job_id = any(array(
+  select job_id from job_queue where is_later and not_before <= now()
+  order by not_before limit :most for update skip locked
+))
+""")
+MAX_DUE: Final = 5_000
+"""Jobs whose time has come that one sweep takes."""
+
+
+async def take_due(session: AnySession) -> None:
+    """Put the jobs whose time has come among those that wait for a place."""
+    await session.execute(_DUE, {"most": MAX_DUE})
 
 
 async def admit(session: AnySession, project_id: UUID) -> int:
     """Fill the project's window with its parked jobs, as far as its wallet allows; says how many it took."""
     total = 0
+    await session.execute(_HOLD_WINDOW, {"project_id": project_id})
     while True:
         admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
         queue.note(session, *(queue.Ticket(row.lane) for row in admitted))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,8 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from backend.auth import gate, permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.principal import Principal
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Principal, Role
 from backend.connections import AWAY
 from backend.events.follow import REREAD_S
 from backend.events.wakeups import Bell
@@ -30,42 +32,67 @@ from backend.jobs.status import TERMINAL, Status
 from backend.jobs.submit import JobSpec, submit
 from backend.ledger import queries as ledger
 from backend.ledger.schemas import Receipt
-from backend.paging import Moment, PageDep, linked
+from backend.paging import Moment
+from backend.paging_dependency import PageDep, linked
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 _COSTS: dict[int | str, dict[str, Any]] = {402: {"description": "The wallet or the key's cap forbids it."}}
 
 MAX_WAIT_S = 55.0
 """A little less than the minute that clients give a request."""
+CHECKED_AFTER_S = 1.0
+"""A caller that waited this long is checked again before the response."""
 LAST_VERSION = 2**31 - 1
 """The largest number that a version can have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a response may wait for the end of a job."""
+
+    seconds: float
+    request: Request | None = None
+
+    async def check_caller(self, waited_s: float) -> None:
+        """Reject the caller if it lost the permission meanwhile: its key was revoked, its user signed out.
+
+        Raises:
+            PurasError: It may no longer read the job.
+        """
+        if self.request is not None and waited_s >= CHECKED_AFTER_S:
+            await gate.check_again(self.request.scope)
+
+
+NO_WAIT = Wait(0.0)
+
+
 async def _wait_s(
+    request: Request,
     *,
     wait: Annotated[bool, Query(description="Answer when the job has ended.")] = False,
     seconds: Annotated[
         float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
     ] = 30.0,
-) -> float:
-    return min(seconds, MAX_WAIT_S) if wait else 0.0
+) -> Wait:
+    return Wait(min(seconds, MAX_WAIT_S) if wait else 0.0, request)
 
 
-WaitDep = Annotated[float, Depends(_wait_s)]
+WaitDep = Annotated[Wait, Depends(_wait_s)]
 """Seconds that the answer may wait for the job's end."""
 
 
 async def _patience_s(
+    request: Request,
     *,
     seconds: Annotated[
         float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
     ] = MAX_WAIT_S,
-) -> float:
-    return min(seconds, MAX_WAIT_S)
+) -> Wait:
+    return Wait(min(seconds, MAX_WAIT_S), request)
 
 
-PatienceDep = Annotated[float, Depends(_patience_s)]
+PatienceDep = Annotated[Wait, Depends(_patience_s)]
 """Seconds that an answer waits that always waits."""
 
 
@@ -110,6 +137,7 @@ FilterDep = Annotated[JobFilter, Depends(_filter)]
 
 
 @router.post("/jobs", status_code=201, summary="Submit a job", responses=_COSTS)
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def submit_job(
     body: JobRequest,
     response: Response,
@@ -117,7 +145,7 @@ async def submit_job(
     principal: PrincipalDep,
     *,
     once: OnceDep,
-    wait_s: WaitDep,
+    wait: WaitDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
     version: Annotated[
@@ -126,7 +154,7 @@ async def submit_job(
 ) -> JobView:
     """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
     spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
-    return await _submit(instance, principal, spec, once=once, response=response, wait_s=wait_s)
+    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
 
 
 @router.post(
@@ -135,6 +163,7 @@ async def submit_job(
     summary="Run a skill and wait for its result",
     responses=_COSTS,
 )
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def run_skill(
     name: str,
     inputs: Annotated[dict[str, Any], Body(description="What the skill's `input_schema` asks for.")],
@@ -143,7 +172,7 @@ async def run_skill(
     principal: PrincipalDep,
     *,
     once: OnceDep,
-    patience_s: PatienceDep,
+    wait: PatienceDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
@@ -154,10 +183,11 @@ async def run_skill(
     The name may be full: `skillpack/skill`.
     """
     spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
-    return await _submit(instance, principal, spec, once=once, response=response, wait_s=patience_s)
+    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
 
 
 @router.get("/jobs", summary="List jobs")
+@permissions.needs("jobs:read_own", is_for_publishable=False)
 async def list_jobs(
     request: Request,
     response: Response,
@@ -170,27 +200,28 @@ async def list_jobs(
 ) -> list[JobView]:
     """The project's jobs, newest first."""
     jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
-    shown = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
-    return [_shown(instance, job) for job in shown]
+    listed = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
+    return await outputs.shown(instance, principal, listed)
 
 
 @router.get("/jobs/{job_id}", summary="Read a job")
-async def get_job(
-    job_id: UUID, instance: InstanceDep, principal: PrincipalDep, *, wait_s: WaitDep
-) -> JobView:
+@permissions.needs("jobs:read_own")
+async def get_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep, *, wait: WaitDep) -> JobView:
     """The job as it is now; with `wait=true` as it is when it has ended."""
-    return await _answer(instance, principal, job_id, wait_s)
+    return await _answer(instance, principal, job_id, wait)
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
+@permissions.needs("jobs:write", "jobs:read_own", role=Role.DEVELOPER)
 async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep) -> JobView:
     """End a job: at once while it is queued, within seconds while it runs."""
     async with instance.database.transaction() as session:
         await cancelling.cancel(session, principal, job_id)
-    return await _answer(instance, principal, job_id, 0.0)
+    return await _answer(instance, principal, job_id, NO_WAIT)
 
 
 @router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS)
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def replay_job(
     job_id: UUID,
     response: Response,
@@ -198,7 +229,7 @@ async def replay_job(
     principal: PrincipalDep,
     *,
     once: OnceDep,
-    wait_s: WaitDep,
+    wait: WaitDep,
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the one that it ran.")
     ] = None,
@@ -206,34 +237,38 @@ async def replay_job(
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with instance.database.transaction() as session:
         spec = await replayed(session, principal, job_id, version=version, prices=instance.prices)
-    return await _submit(instance, principal, spec, once=once, response=response, wait_s=wait_s)
+    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
 
 
 @router.get("/jobs/{job_id}/receipt", summary="What a job cost")
+@permissions.needs("jobs:read_own")
 async def get_job_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
     """Line by line, what the job used and what was billed."""
     return await ledger.receipt(session, principal, job_id)
 
 
 @router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")
+@permissions.needs("jobs:read_own")
 async def list_job_outputs(
     job_id: UUID, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
 ) -> list[OutputView]:
     """The files that the result names, each with a fresh address."""
     job = await queries.get_job(session, principal, job_id)
-    return outputs.signed(instance, job)
+    return await outputs.signed(instance, principal, job)
 
 
 @router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="A file of a job's result")
+@permissions.needs("jobs:read_own")
 async def get_job_asset(
     job_id: UUID, name: str, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
 ) -> RedirectResponse:
     """Go to the file with this name."""
     job = await queries.get_job(session, principal, job_id)
-    return RedirectResponse(outputs.named(instance, job, name).url, status_code=302)
+    return RedirectResponse(await outputs.named(instance, principal, job, name), status_code=302)
 
 
 @router.post("/jobs/{job_id}/feedback", summary="Rate a job")
+@permissions.needs("jobs:submit", "jobs:read_own")
 async def give_feedback(
     job_id: UUID, body: FeedbackRequest, session: SessionDep, principal: PrincipalDep
 ) -> FeedbackView:
@@ -248,15 +283,16 @@ async def _submit(
     *,
     once: Once,
     response: Response,
-    wait_s: float,
+    wait: Wait,
 ) -> JobView:
-    spec = replace(spec, most_queued=instance.settings.most_queued_jobs)
+    settings = instance.settings
+    spec = replace(spec, most_queued=settings.most_queued_jobs, most_later=settings.most_later_jobs)
     if once.key is None:
-        return await _submit_and_wait(instance, principal, spec, wait_s)
+        return await _submit_and_wait(instance, principal, spec, wait)
     job_id = await _submit_once(instance, principal, spec, key=once.key, fingerprint=once.fingerprint)
     if job_id != spec.job_id:
         response.headers[REPLAYED_HEADER] = "true"
-    return await _answer(instance, principal, job_id, wait_s)
+    return await _answer(instance, principal, job_id, wait)
 
 
 async def _submit_once(
@@ -273,25 +309,28 @@ async def _submit_once(
     return spec.job_id
 
 
-async def _submit_and_wait(instance: Instance, principal: Principal, spec: JobSpec, wait_s: float) -> JobView:
+async def _submit_and_wait(instance: Instance, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
     with instance.wakeups.bell(spec.job_id, only_end=True) as bell:
-        async with instance.database.single() as session:
+        # Jobs for later are counted before they are submitted, which takes a transaction.
+        is_counted = spec.request.run_at is not None
+        async with instance.database.transaction() if is_counted else instance.database.single() as session:
             await submit(session, principal, spec)
-        if wait_s > 0:
-            await bell.wait(min(wait_s, REREAD_S))
-        return await _when_ended(instance, principal, spec.job_id, bell, wait_s)
+        if wait.seconds > 0:
+            await bell.wait(min(wait.seconds, REREAD_S))
+        return await _when_ended(instance, principal, spec.job_id, bell, wait)
 
 
-async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait_s: float) -> JobView:
+async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
     with instance.wakeups.bell(job_id, only_end=True) as bell:
-        return await _when_ended(instance, principal, job_id, bell, wait_s)
+        return await _when_ended(instance, principal, job_id, bell, wait)
 
 
 async def _when_ended(
-    instance: Instance, principal: Principal, job_id: UUID, bell: Bell, wait_s: float
+    instance: Instance, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
 ) -> JobView:
     """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
-    deadline = time.monotonic() + wait_s
+    started = time.monotonic()
+    deadline = started + wait.seconds
     while True:
         try:
             async with instance.database.reading() as connection:
@@ -303,10 +342,7 @@ async def _when_ended(
             continue
         left_s = deadline - time.monotonic()
         if job.status in TERMINAL or left_s <= 0:
-            return _shown(instance, job)
+            await wait.check_caller(time.monotonic() - started)
+            [shown] = await outputs.shown(instance, principal, [job])
+            return shown
         await bell.wait(min(left_s, REREAD_S))
-
-
-def _shown(instance: Instance, job: JobView) -> JobView:
-    signed = [output.model_dump(mode="json") for output in outputs.signed(instance, job)]
-    return job.model_copy(update={"outputs": signed})

@@ -16,6 +16,7 @@ from backend.db import AnySession
 from backend.deployments import manifests
 from backend.deployments.active import resolve_skill
 from backend.errors import Invalid, Missing, NotAllowed
+from backend.jobs.called_skills import called_skills
 from backend.jobs.schemas import MAX_NAME
 from backend.jobs.tables import Job
 from backend.marketplace.errors import ListingNotCallable
@@ -46,16 +47,23 @@ class Callee(NamedTuple):
 
 
 async def callee_of(
-    session: AnySession, principal: Principal, caller: Job, target: str | None, *, version: int | None = None
+    session: AnySession,
+    principal: Principal,
+    caller: Job,
+    target: str | None,
+    *,
+    version: int | None = None,
+    is_by_model: bool = False,
 ) -> Callee:
     """What a job calls by that name, or with a prompt of its own by none.
 
     A skill is one of the caller's own deployment, else of an active one; a version is an active line's. A subskill is
     called by its parent and by the parent's other subskills alone, by its short name, too. A text and a prompt run as
-    agents in the caller's deployment.
+    agents in the caller's deployment. What a model calls (`is_by_model`) is limited to `CalledSkills`.
 
     Raises:
         Missing: there is none such, or it is the subskill of another skill.
+        CalledSkillNotOnKey: A model calls it, and neither the key nor the calling skill names it.
         Invalid: the text is not of the bundle, or has no versions.
         ListingNotCallable: the caller runs for another project, and may call nothing of that one's.
     """
@@ -68,18 +76,24 @@ async def callee_of(
             )
         entry = adhoc.INLINE if target is None else adhoc.entry_of(base, target)
         return _made(caller, manifest, entry)
+    callable_skills = await called_skills(session, caller, base, is_by_model=is_by_model)
     if version is None:
         family = base and (base.parent_skill or base.name)
         own = manifest.find(f"{family}/{target}") or manifest.find(target)
         if own is not None and own.parent_skill in (None, family):
+            callable_skills.check_own(target, own)
             return Callee(own, caller.skillpack_id, caller.deployment_id, caller.deployment_version)
     if caller.publisher_id is not None:
         raise ListingNotCallable.of_caller(target)
+    callable_skills.check_name(target)
     found = await resolve_skill(session, principal, skill=target, version=version)
+    callable_skills.check_found(target, found)
     return Callee(found.skill, found.skillpack_id, found.deployment_id, found.version)
 
 
-async def describe(session: AsyncSession, principal: Principal, target: str) -> Described:
+async def describe(
+    session: AsyncSession, principal: Principal, target: str, *, is_by_model: bool = False
+) -> Described:
     """What the job would call by that name.
 
     Raises:
@@ -92,7 +106,7 @@ async def describe(session: AsyncSession, principal: Principal, target: str) -> 
     caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
     if caller is None:
         raise Missing("The job that asks is not there any more.")
-    skill = (await callee_of(session, principal, caller, target)).skill
+    skill = (await callee_of(session, principal, caller, target, is_by_model=is_by_model)).skill
     return Described(
         target=target,
         summary=skill.description,

@@ -19,13 +19,24 @@ with places as materialized (
 )
 select j.id from jobs j left join (select count(*) from places) held on true
 where j.project_id = :project_id and j.id in (
-  select id from jobs where project_id = :project_id and status in ('queued', 'waiting')
+  select id from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')
   union
-  select parent_job_id from jobs where project_id = :project_id and status in ('queued', 'waiting')
+  select parent_job_id from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')
 ) order by j.created_at, j.id for update of j
 """)
-"""First their places, then the jobs, as claims do, and callers before what they have called, as ends do: in the other
-order each would wait for the other's row."""
+_HOLD_WALLET = text("select from wallets where project_id = :project_id for update")
+_HOLD_WINDOW = text("select from admissions where project_id = :project_id for update")
+_ARE_ALL_HELD = text("""
+select (select count(*) from job_queue where project_id = :project_id) = (
+         select count(*) from (select from job_queue where project_id = :project_id for update skip locked) places
+       )
+   and (select count(*) from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')) = (
+         select count(*) from (
+           select from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')
+           for update skip locked
+         ) unfinished
+       )
+""")
 
 _CANCEL_QUEUED = text(f"""
 with ended as (
@@ -59,10 +70,10 @@ returning id
 async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> int:
     """Cancel every job of the project that has not ended; says how many.
 
-    Whoever calls this keeps new ones from coming.
+    The project's window is held from then on, so that no job is submitted until the transaction ends.
     """
     values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
-    await session.execute(_HOLD, {"project_id": project_id})
+    await _hold(session, project_id)
     await settling.settle_all_unstarted(session, project_id)
     ended = (await session.execute(_CANCEL_QUEUED, values)).all()
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq, is_last=True) for row in ended))
@@ -71,3 +82,19 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
     running = (await session.execute(_ASK_RUNNING, {"project_id": project_id})).scalars().all()
     queue.note(session, *(queue.CancelCall(job_id) for job_id in running))
     return len(ended) + len(running)
+
+
+async def _hold(session: AsyncSession, project_id: UUID) -> None:
+    """Hold the project's places, unfinished jobs, wallet and window, in the order of `backend.jobs`.
+
+    Jobs can be submitted until the window is held. Such a job is taken without waiting; when another transaction
+    already holds it, which may wait for the window in turn, everything is released and held again.
+    """
+    values = {"project_id": project_id}
+    while True:
+        async with session.begin_nested() as attempt:
+            for statement in (_HOLD, _HOLD_WALLET, _HOLD_WINDOW):
+                await session.execute(statement, values)
+            if await session.scalar(_ARE_ALL_HELD, values):
+                return
+            await attempt.rollback()

@@ -4,12 +4,15 @@ A child has no place in the queue and none in its project's window: the worker t
 own capacity, since the parent only waits meanwhile. So a window of one, or a full worker, never stands in its way. What
 it may cost is lent by its parent's reservation and goes back when it ends; what it has used, its parent pays with its
 own. Rows are always held in the order parent, child, wallet.
+
+The daily cap of a key counts a called job and its caller together, and so do budgets of the project: what is lent is
+within them already. A budget of the called skill alone lowers what is lent, as it lowers what is reserved at a claim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,13 +22,14 @@ from backend.db import AnySession, Database
 from backend.events.append import EVENT_ROWS
 from backend.jobs.cancel import cancel_by
 from backend.jobs.claim import Claimed, claimed_of
-from backend.jobs.reserve import Reserved
+from backend.jobs.reserve import IS_LIMITED, Reserved
+from backend.ledger.budgets import standing as limits
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 
 MOST_ORPHANS: Final = 50
 
-_CLAIM = text("""
+_CLAIM = text(f"""
 with parent as (
   select id, reserved_micros - price_micros - used_micros - called_used_micros as left_micros from jobs
   where id = :parent_id and status = 'running' and worker_id = :worker_id for update
@@ -53,9 +57,10 @@ with parent as (
 )
 select s.*, p.number as project_number, 0 as stamp, s.created_at as due_at,
        (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp
+        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp,
+       {IS_LIMITED} as is_limited
 from started s join projects p on p.id = s.project_id
-""")
+""")  # noqa: S608 - the one interpolated value is a constant
 
 _CALLING = text("""
 select distinct parent_job_id from jobs
@@ -122,7 +127,20 @@ async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) 
         return None
     queue.note(session, queue.WakeUp(row.id, row.event_seq))
     committed.note(session, EVENTS_APPENDED)
-    return claimed_of(row, reserved=Reserved(row.reserved_micros))
+    return claimed_of(row, reserved=await _lent(session, row))
+
+
+async def _lent(session: AnySession, row: Any) -> Reserved:
+    """What the called job has of its caller's money, under the limits that count it."""
+    lent = Reserved(row.reserved_micros)
+    if not row.is_limited or not lent.micros:
+        return lent
+    left = await limits.lower(
+        session, "called", project_id=row.project_id, job_id=row.id, attempt=row.attempt
+    )
+    if left is None or left.reserved_micros == lent.micros:
+        return lent
+    return Reserved(left.reserved_micros, left.limit)
 
 
 async def hold_parent(session: AnySession, parent_id: UUID | None) -> None:

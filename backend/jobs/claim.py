@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import text
 
 from backend import queue
-from backend.db import AnySession
-from backend.jobs.reserve import NONE, Reserved, reserve
+from backend.db import AnySession, together
+from backend.jobs.reserve import IS_LIMITED, NONE, Reserved, reserve
+from backend.ledger.budgets.standing import Limit
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
+
+KeyEnd = Literal["revoked", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,16 @@ class Claimed:
     """Of the request that submitted the job."""
     traceparent: str = ""
     """The span that submitted the job, while traces are on."""
-    budget: str = ""
-    """The budget that left no more than what is reserved; empty: the cap or the wallet decided."""
+    lowered_by: Limit | None = None
+    """The budget or daily cap that left no more than what is reserved; none: the cap or the wallet decided."""
     model: str | None = None
     """The language model that was asked for, in the place of the skill's."""
     prompt: str | None = None
     """Of an inline prompt."""
     parent_job_id: UUID | None = None
     """The job that called it, in whose slot it runs."""
+    needs_approval: bool = False
+    """It starts only once a user has approved that."""
     source: str = ""
     """Where it came from."""
     listing_id: UUID | None = None
@@ -63,9 +68,13 @@ class Claimed:
     listing_version: int | None = None
     publisher_id: UUID | None = None
     """The project whose code and secrets these are, when it is another one; then its caller is told little of them."""
+    input_versions: dict[str, str] | None = None
+    """Of files that the inputs name: the version that may be read, where that is limited."""
     price_micros: int = 0
     """Of the listing; a part of the cap and of what is reserved, which the run itself must not spend."""
     earning_micros: int = 0
+    key_ended: KeyEnd | None = None
+    """Why the API key that submitted the job is no longer valid, while no code of the job has run."""
     is_wallet_too_small: bool = False
     """The wallet could not pay cap and price though nothing else ran: the job must not begin."""
 
@@ -75,10 +84,27 @@ class Claimed:
         return self.publisher_id or self.project_id
 
 
-_CLAIM = """
+KEY_ENDED: Final = """(
+  select case when k.revoked_at is not null then 'revoked' else 'expired' end
+  from api_keys k
+  where k.id = s.api_key_id and (k.revoked_at is not null or k.expires_at <= clock_timestamp())
+    and (s.attempt = 1 or not exists (
+      select from job_events e
+      where e.job_id = s.id and e.type not in (
+          'queued', 'started', 'forked', 'continued', 'rail', 'waiting', 'approval_required', 'approval_decided'
+        )
+        and not (e.type = 'requeued' and e.payload->>'reason' in ('wallet_empty', 'wallet_held'))
+    ))
+)"""
+"""SQL: how the key of the started job `s` has ended; null if it has not, or if the job's code may have run before.
+
+An attempt that waited for an approval of the start, or that the wallet could not pay, has run no code.
+"""
+
+_CLAIM = f"""
 with picked as (
   select q.job_id from job_queue q join wallets w on w.project_id = q.project_id
-  where q.lane = :lane and q.stamp is not null and {suspects} and q.stamp >= :floor
+  where q.lane = :lane and q.stamp is not null and {{suspects}}
     and w.balance_micros > w.reserved_micros
   order by q.stamp limit :most for update of q skip locked
 ), taken as (
@@ -96,7 +122,7 @@ with picked as (
             j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
             j.prompt, j.parent_job_id, j.source, j.listing_id, j.listing, j.listing_version, j.publisher_id,
             j.price_micros,
-            j.earning_micros, t.stamp, t.due_at
+            j.earning_micros, j.approval, j.api_key_id, j.input_versions, t.stamp, t.due_at
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, event_seq, clock_timestamp(), 'started',
@@ -104,10 +130,11 @@ with picked as (
 )
 select s.*, p.number as project_number, (select at from clock) as clock,
        (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp
+        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp,
+       {IS_LIMITED} as is_limited, {KEY_ENDED} as key_ended
 from started s join projects p on p.id = s.project_id
 order by s.stamp
-"""
+"""  # noqa: S608 - the interpolated values are constants
 _CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect"))
 _CLAIM_SUSPECT = text(_CLAIM.format(suspects="q.suspect and q.held_by = :worker_id"))
 
@@ -133,17 +160,19 @@ SUSPECT_LOSSES = 3
 """A job that was in this many lost processes runs alone from then on."""
 
 
-async def claim(
-    session: AnySession, *, worker_id: UUID, lane: str, most: int, floor: int = 0
-) -> list[Claimed]:
+async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -> list[Claimed]:
     """Take up to `most` ready jobs of a lane, in the order of fairness, and start an attempt of each.
 
-    `floor` spares the index the entries of jobs that are gone; a sweep uses 0, so that nothing stays below it.
+    The search begins at the lowest stamp each time: a job can become ready below those that were claimed before, since
+    its transaction was slow, or since its wallet got money again. Index entries of jobs that are gone cost little: the
+    database marks them with the first search that meets them.
+
+    Start and reservation are one transaction: in between, admission would count the job's cap neither among those of
+    ready jobs nor in what the wallet holds, and let in one job too many.
     """
-    rows = await session.execute(
-        _CLAIM_ANY, {"worker_id": worker_id, "lane": lane, "most": most, "floor": floor}
-    )
-    return await _started(session, rows.all())
+    async with together(session):
+        rows = await session.execute(_CLAIM_ANY, {"worker_id": worker_id, "lane": lane, "most": most})
+        return await _started(session, rows.all())
 
 
 async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]) -> str | None:
@@ -157,9 +186,7 @@ async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]
 
 async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[Claimed]:
     """Start the suspect that this worker holds; only call it while nothing else runs here."""
-    rows = await session.execute(
-        _CLAIM_SUSPECT, {"worker_id": worker_id, "lane": lane, "most": 1, "floor": 0}
-    )
+    rows = await session.execute(_CLAIM_SUSPECT, {"worker_id": worker_id, "lane": lane, "most": 1})
     return await _started(session, rows.all())
 
 
@@ -167,10 +194,10 @@ async def _started(session: AnySession, rows: Any) -> list[Claimed]:
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
     committed.note(session, EVENTS_APPENDED, len(rows))
     held = await reserve(session, rows)
-    return [claimed_of(row, reserved=held.get(row.id, NONE)) for row in rows]
+    return [claimed_of(row, reserved=held.get(row.id, NONE), key_ended=row.key_ended) for row in rows]
 
 
-def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
+def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> Claimed:
     """The attempt that a row of a running job tells of."""
     return Claimed(
         job_id=row.id,
@@ -185,7 +212,7 @@ def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
         limits=row.limits,
         cap_micros=row.cap_micros,
         reserved_micros=reserved.micros,
-        budget=reserved.budget,
+        lowered_by=reserved.lowered_by,
         losses=row.losses,
         retries=row.retries,
         stamp=row.stamp,
@@ -197,12 +224,15 @@ def claimed_of(row: Any, *, reserved: Reserved) -> Claimed:
         model=row.model,
         prompt=row.prompt,
         parent_job_id=row.parent_job_id,
+        needs_approval=row.approval == "needed",
         source=row.source,
         listing_id=row.listing_id,
         listing=row.listing,
         listing_version=row.listing_version,
         publisher_id=row.publisher_id,
+        input_versions=row.input_versions,
         price_micros=row.price_micros,
         earning_micros=row.earning_micros,
+        key_ended=key_ended,
         is_wallet_too_small=reserved.is_wallet_too_small,
     )

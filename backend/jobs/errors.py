@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from backend.errors import Conflict, Missing, NotAllowed, PaymentRequired, TooMany
+from backend.ledger.pricing import dollars
 
 QUEUE_RETRY_AFTER_S = 5
 """When a full queue may have room again: a guess, since nobody knows how long its jobs run."""
@@ -53,7 +56,7 @@ class WalletEmpty(PaymentRequired):
 
     def __init__(self, balance_micros: int, reserved_micros: int) -> None:
         super().__init__(
-            f"The project's wallet is empty: ${(balance_micros - reserved_micros) / 1e6:.2f} are available. "
+            f"The project's wallet is empty: {dollars(balance_micros - reserved_micros)} are available. "
             "Top it up, then submit again.",
             balance_micros=balance_micros,
             reserved_micros=reserved_micros,
@@ -75,17 +78,36 @@ class TooManyQueuedJobs(TooMany):
         )
 
 
+class TooManyLaterJobs(TooMany):
+    """As many jobs of the project wait for their `run_at` as may."""
+
+    code = "too_many_later_jobs"
+
+    def __init__(self, used: int, limit: int) -> None:
+        super().__init__(
+            f"{used:,} jobs of this project wait for their `run_at` already, and {limit:,} may. Cancel some, submit "
+            "this one nearer to its time, create a schedule for what repeats, or ask the operator for more: "
+            f"`puras-studio project limits PROJECT --later-jobs {2 * used or 1}`.",
+            retry_after_s=QUEUE_RETRY_AFTER_S,
+            limit=limit,
+            used=used,
+        )
+
+
 class KeyCapReached(PaymentRequired):
     """The API key has spent what it may spend in a day."""
 
     code = "key_cap_reached"
 
-    def __init__(self, spent_micros: int, cap_micros: int) -> None:
+    def __init__(self, key: str, *, spent_micros: int, cap_micros: int, resets_at: datetime) -> None:
         super().__init__(
-            f"This key may spend ${cap_micros / 1e6:.2f} a day, and its jobs have used or hold "
-            f"${spent_micros / 1e6:.2f} since midnight UTC. Use another key or raise the cap.",
+            f"The key {key!r} may spend {dollars(cap_micros)} a day, and its jobs have spent or hold "
+            f"{dollars(spent_micros)} today. The daily cap resets at {resets_at:%Y-%m-%d %H:%M} UTC; submit the job "
+            "again then, or with a key that has a higher cap.",
+            key=key,
             spent_micros=spent_micros,
             cap_micros=cap_micros,
+            resets_at=resets_at.isoformat(),
         )
 
 
@@ -112,6 +134,44 @@ class SkillNotOnKey(NotAllowed):
             f"This key may not run {skill!r}; it may run {', '.join(sorted(allowed)) or 'skills of its own project'}.",
             skill=skill,
             allowed=sorted(allowed),
+        )
+
+
+class ApiKeyEnded(Conflict):
+    """The API key that submitted the job was revoked or expired before the job started."""
+
+    code = "api_key_ended"
+
+    def __init__(self, key_ended: Literal["revoked", "expired"]) -> None:
+        verb = "was revoked" if key_ended == "revoked" else "expired"
+        super().__init__(
+            f"The API key that submitted this job {verb} before the job started, so it did not run and cost nothing. "
+            "Replay it with a valid key, or as a member of the project."
+        )
+
+
+class CalledSkillNotOnKey(NotAllowed):
+    """The model of an agent calls a skill that neither the key of the job nor the calling skill names."""
+
+    code = "called_skill_not_on_key"
+
+    def __init__(self, skill: str, caller: str) -> None:
+        super().__init__(
+            f"The key that submitted this job may not run {skill!r}, and {caller!r} does not declare it. The author of "
+            f"{caller!r} can declare it in skill.yaml (`tools: [{{name: …, skill: {skill}}}]`), or the job can be "
+            "submitted with a key that may run it. Do the work without this call.",
+            skill=skill,
+        )
+
+
+class RunAtNotOnKey(NotAllowed):
+    """A publishable key submits a job for later."""
+
+    code = "run_at_not_on_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A publishable key cannot submit jobs for later. Leave `run_at` out, or use a secret key from your server."
         )
 
 

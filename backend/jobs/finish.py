@@ -13,7 +13,7 @@ from backend import queue
 from backend.db import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission, callers, children
-from backend.jobs.admission import TICK
+from backend.jobs.admission import TICK, is_held
 from backend.jobs.claim import Claimed
 from backend.json_text import storable
 from backend.ledger import settling
@@ -54,9 +54,9 @@ with ended as (
 ){told}, event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
-), next as (
-  select q.job_id from job_queue q
-  where q.project_id = (select project_id from ended) and q.stamp is null
+), first as (
+  select q.job_id, q.cap_micros from job_queue q
+  where q.project_id = (select project_id from ended) and q.stamp is null and not q.is_later
     and (q.not_before is null or q.not_before <= now())
     and exists (
       select from admissions a join wallets w on w.project_id = a.project_id
@@ -64,6 +64,9 @@ with ended as (
         and w.balance_micros > w.reserved_micros
     )
   order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
+), next as (
+  select first.job_id from first, wallets w
+  where w.project_id = (select project_id from ended) and {is_held("first.cap_micros", "w")}
 ), slot as (
   update admissions a
   set admitted = a.admitted - 1 + (select count(*) from next), parked = a.parked - (select count(*) from next),

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from backend.bundles.manifest import Skill
 from backend.errors import Invalid, Problem
-from backend.jobs.schemas import JobRequest
+from backend.jobs.schemas import JobLimits, JobRequest
+from backend.limits import ceilings
+from backend.limits.errors import LimitAboveCeiling
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
 from backend.schemas import unstorable
@@ -44,6 +46,22 @@ def checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
     return inputs
 
 
+def check_limits(skill: Skill, limits: JobLimits, *, price_micros: int = 0) -> None:
+    """Reject limits above what the skill gives its jobs: they are the most that a job gets, and never exceeded.
+
+    Args:
+        skill: What the job runs.
+        limits: What the request asks for.
+        price_micros: Of the listing that it runs, which `cost_usd` includes.
+
+    Raises:
+        LimitAboveCeiling: With every limit that is too high.
+    """
+    over = ceilings.exceeded(limits.model_dump(), skill, price_usd=price_micros / 1e6)
+    if over:
+        raise LimitAboveCeiling([Problem(f"limits.{one.name}", one.message) for one in over])
+
+
 def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
     if model is None:
         return []
@@ -52,6 +70,6 @@ def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
             Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
         ]
     if recorded_job(model) is not None:
-        return []  # whether it is there is looked up by the worker
+        return []  # `recorded.check` looks up whether it is there
     problem = catalogue.current().problem(model)
     return [] if problem is None else [Problem("model", problem)]

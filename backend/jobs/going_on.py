@@ -18,6 +18,7 @@ from backend.auth.principal import Principal
 from backend.errors import Conflict, Invalid, Problem
 from backend.events.append import NewEvent, append_to_queued
 from backend.jobs.edits import Edit, Edited, edited, kinds_shown, unmeasured, unsigned
+from backend.jobs.errors import PromptNotOnKey
 from backend.jobs.queries import get_row
 from backend.jobs.replay import replayed
 from backend.jobs.schemas import Text
@@ -85,11 +86,14 @@ async def fork(
     """A new job that stands where the other stood behind a step, with what is asked for changed.
 
     Raises:
+        PromptNotOnKey: the key may run named skills alone, and the edits are words of its own.
         JobNotFound: there is no such job for the principal.
         NothingToGoOnFrom: it is no agent's, or has not begun.
         Missing: the skill has no such version.
         Invalid: it has no such step, an edit cannot be made, or the inputs or the model do not fit.
     """
+    if asked.edits and (principal.kind == "publishable_key" or principal.skill_allowlist):
+        raise PromptNotOnKey(principal.skill_allowlist)  # with other words the agent is no longer the skill's
     _, entries = await _begun(session, principal, job_id)
     kept = _kept(entries, asked)
     spec = await replayed(session, principal, job_id, version=asked.version, prices=prices)

@@ -7,17 +7,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
 from backend.jobs import going_on, queries, steps
 from backend.jobs.going_on import ContinueRequest, ForkRequest
 from backend.jobs.schemas import JobView
 from backend.jobs.steps import StepAnswer
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 
 @router.get("/jobs/{job_id}/steps/{step}", summary="Read a step of an agent")
+@permissions.needs("jobs:read_own")
 async def get_step(
     job_id: UUID,
     step: Annotated[int, Path(ge=1, le=10_000, description="Number of the reply, from 1 on.")],
@@ -31,6 +35,7 @@ async def get_step(
 @router.post(
     "/jobs/{job_id}/fork", status_code=201, summary="Go on from a step of an agent", response_model=JobView
 )
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def fork_job(
     job_id: UUID,
     asked: ForkRequest,
@@ -62,6 +67,7 @@ async def fork_job(
     summary="Go on behind the end of an agent",
     response_model=JobView,
 )
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def continue_job(
     job_id: UUID,
     asked: ContinueRequest,

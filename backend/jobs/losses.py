@@ -5,7 +5,7 @@ Every worker process calls `sweep` every two seconds; one at a time does it, who
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
 from backend.jobs.reserve import Reserved
 from backend.jobs.retry import GiveUp, TryAgain, after_loss
+from backend.limits import ceilings
 
 log = logs.get(__name__)
 
@@ -34,7 +35,8 @@ SINCE_LONG = timedelta(days=365)
 SWEEP_LOCK = 0x7377_6570  # "swep": any constant that no one else takes
 
 _TRY_LOCK = text("select pg_try_advisory_xact_lock(:key)")
-_GIVE_UP = text("delete from workers where beat_at < now() - :lease returning id")
+_GIVE_UP = text("delete from workers where beat_at < now() - :lease or beat_at > now() + :lease returning id")
+"""A beat of the future is of before the clock was set back: a worker that lives has beaten since."""
 _LOST = text("""
 select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
        j.created_at as due_at, '' as secrets_stamp, count(*) over (partition by j.worker_id) = 1 as was_alone
@@ -48,6 +50,12 @@ from jobs j
 where j.status = 'running' and j.worker_id = :worker_id and not j.id = any(:held)
   and j.started_at < clock_timestamp() - :settled
 """)
+_HOLD_JOBS = text("""
+select id, cancel_requested_at is not null as is_cancelled, project_id from jobs
+where id = any(:ids) order by created_at, id for update
+""")
+_HOLD_WALLET = text("select from wallets where project_id = :project_id for update")
+_HOLD_WINDOW = text("select from admissions where project_id = :project_id for update")
 _READY_LANES = text("""
 select lane from (select distinct unnest(lanes) as lane from workers) served
 where exists (select from job_queue q where q.lane = served.lane and q.stamp is not null and not q.suspect)
@@ -75,8 +83,8 @@ async def sweep(session: AsyncSession, *, are_beats_known: bool = True) -> Swept
     for worker_id in gone:
         log.warning("worker given up: it has not beaten for its lease", worker_id=str(worker_id))
     lost = (await session.execute(_LOST)).all()
-    for row in lost:
-        await _send_on(session, row)
+    await _send_all_on(session, lost)
+    await admission.take_due(session)
     admitted = await admission.admit_everywhere(session)
     lanes = (await session.execute(_READY_LANES)).scalars().all()
     queue.note(session, *(queue.Ticket(lane) for lane in lanes))
@@ -90,13 +98,31 @@ async def send_on_unheld(session: AsyncSession, worker_id: UUID, held: Collectio
     """
     values = {"worker_id": worker_id, "held": list(held), "settled": SETTLED}
     rows = (await session.execute(_UNHELD, values)).all()
-    for row in rows:
-        await _send_on(session, row)
+    await _send_all_on(session, rows)
     return len(rows)
 
 
-async def _send_on(session: AsyncSession, row: Any) -> None:
-    if row.cancel_requested_at is not None:
+async def _send_all_on(session: AsyncSession, rows: Sequence[Any]) -> None:
+    """Send on jobs in one transaction, which holds all rows of all of them first, in the order of `backend.jobs`.
+
+    Otherwise it would hold the window of a project while it waits for the next job, and that job's end the other way
+    round.
+    """
+    if not rows:
+        return
+    ids = {row.id for row in rows} | {row.parent_job_id for row in rows if row.parent_job_id is not None}
+    held = (await session.execute(_HOLD_JOBS, {"ids": list(ids)})).all()
+    project_ids = sorted({row.project_id for row in held})
+    for hold in (_HOLD_WALLET, _HOLD_WINDOW):
+        for project_id in project_ids:
+            await session.execute(hold, {"project_id": project_id})
+    cancelled = {row.id for row in held if row.is_cancelled}
+    for row in rows:
+        await _send_on(session, row, is_cancelled=row.id in cancelled)
+
+
+async def _send_on(session: AsyncSession, row: Any, *, is_cancelled: bool) -> None:
+    if is_cancelled:
         ending = Ending("cancelled", error="Cancelled while its worker was lost.", error_code="cancelled")
         await finish(
             session,
@@ -136,7 +162,10 @@ async def _fate(session: AsyncSession, row: Any) -> TryAgain | GiveUp:
     except PurasError as gone:
         return GiveUp(gone.detail, gone.code)
     return after_loss(
-        skill.retries, losses=row.losses, losses_alone=row.losses_alone, was_alone=row.was_alone
+        ceilings.current().declared_retries(skill.retries),
+        losses=row.losses,
+        losses_alone=row.losses_alone,
+        was_alone=row.was_alone,
     )
 
 

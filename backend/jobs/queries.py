@@ -12,12 +12,14 @@ from sqlalchemy import Select, Uuid, and_, bindparam, func, literal_column, or_,
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Kind, Principal, Role, visible
+from backend.auth.principal import Kind, Principal, Role, stand_in, visible
 from backend.db import AnySession
 from backend.errors import NotAllowed
 from backend.fleet.service import LEASE
+from backend.jobs.admission import is_held
 from backend.jobs.errors import JobNotFound
 from backend.jobs.schemas import JobView
+from backend.jobs.simulation import described, is_simulated
 from backend.jobs.tables import Feedback, Job
 from backend.jobs.waiting import FOR_CONSENT, Waiting, reason
 from backend.paging import Moment
@@ -49,7 +51,7 @@ async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     Raises:
         JobNotFound: there is none that the principal may see.
     """
-    principal.require(Role.VIEWER, "jobs:read")
+    principal.require(Role.VIEWER, "jobs:read_own")
     job: Job | None = (
         await session.execute(visible(Job, principal).where(col(Job.id) == job_id))
     ).scalar_one_or_none()
@@ -64,9 +66,10 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
     Raises:
         JobNotFound: there is none that the principal may see.
     """
-    principal.require(Role.VIEWER, "jobs:read")
+    principal.require(Role.VIEWER, "jobs:read_own")
     values = {"job_id": job_id, "project_id": principal.project_id, "principal_id": principal.id}
-    row = (await session.execute(_one_job(principal.kind), values)).one_or_none()
+    query = _one_job(principal.kind, sees_own_only=principal.sees_own_jobs_only)
+    row = (await session.execute(query, values)).one_or_none()
     if row is None:
         raise JobNotFound(job_id)
     return view(row, to_job=principal.kind == "job")
@@ -75,12 +78,12 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
 async def list_jobs(
     session: AsyncSession, principal: Principal, *, which: JobFilter, limit: int, below: Moment | None = None
 ) -> list[JobView]:
-    """The project's jobs, newest first.
+    """The project's jobs that the principal may see, newest first.
 
     Raises:
         NotAllowed: it is a publishable key, which is in the hands of many people who must not see each other's jobs.
     """
-    principal.require(Role.VIEWER, "jobs:read")
+    principal.require(Role.VIEWER, "jobs:read_own")
     if principal.kind == "publishable_key":
         raise NotAllowed(
             "A publishable key cannot list jobs; it reads those whose ids it knows. Use a secret key from your server."
@@ -96,8 +99,10 @@ def view(row: Any, *, to_job: bool = False) -> JobView:
     """The row as every way in shows it; what a run of a listing has called is whole for that run alone."""
     plain = row._asdict()
     place = plain.pop("place")
-    if row.publisher_id is not None and row.parent_job_id is not None and not to_job:
-        plain |= _HIDDEN
+    if row.publisher_id is not None and not to_job:
+        plain |= _OF_PUBLISHER
+        if row.parent_job_id is not None:
+            plain |= _HIDDEN
     bill = plain.pop("bill")
     called = {name: plain[f"called_{name}"] + plain[name] for name in ("cost_micros", *_OF_CALLED)}
     for name in _OF_CALLED:
@@ -108,6 +113,8 @@ def view(row: Any, *, to_job: bool = False) -> JobView:
         waiting_reason=_why(plain["status"], place),
         cost_usd=called["cost_micros"] / 1e6,
         paid_with=None if bill == "own" else plain["parent_job_id"],
+        simulated=is_simulated(plain["usage"]),
+        simulation=described(plain["usage"]),
     )
 
 
@@ -143,25 +150,25 @@ _GIVEN = (
 
 
 @lru_cache
-def _one_job(kind: Kind) -> Select[*tuple[Any, ...]]:
+def _one_job(kind: Kind, *, sees_own_only: bool) -> Select[*tuple[Any, ...]]:
     """What a principal of the kind sees of one job: the gate's own query, built once so that it stays prepared."""
-    anyone: Any = Principal(
-        kind=kind,
-        id=bindparam("principal_id", type_=Uuid),  # type: ignore[arg-type]  # stands for any id
-        project_id=bindparam("project_id", type_=Uuid),  # type: ignore[arg-type]
-        label="",
-        role=Role.VIEWER,
-    )
+    anyone = stand_in(kind, sees_own_only=sees_own_only)
     query = visible(Job, anyone).where(col(Job.id) == bindparam("job_id", type_=Uuid))
     return query.with_only_columns(*_COLUMNS)
 
 
 _HIDDEN: dict[str, Any] = {"inputs": {}, "prompt": None, "result": None, "outputs": [], "metadata": {}}
+_OF_PUBLISHER: dict[str, Any] = {"deployment_id": None, "deployment_version": None}
+"""What a caller of a listing does not see: the listing has versions of its own."""
 _PLACE: Any = literal_column(f"""
 case when jobs.status = 'queued' then (
   select jsonb_build_object(
     'stamp', q.stamp, 'suspect', q.suspect, 'not_before', q.not_before, 'lane', q.lane, 'admitted', a.admitted,
-    'concurrency_limit', a.concurrency_limit, 'has_money', w.balance_micros > w.reserved_micros, 'has_worker',
+    'concurrency_limit', a.concurrency_limit,
+    'has_money',
+    w.balance_micros - w.reserved_micros >= case when jobs.price_micros > 0 then jobs.cap_micros else 1 end,
+    'wants_micros', case when jobs.price_micros > 0 then jobs.cap_micros else 0 end,
+    'is_held', {is_held("q.cap_micros", "w")}, 'has_worker',
     exists (
       select from workers x
       where q.lane = any(x.lanes) and x.beat_at > now() - interval '{LEASE.total_seconds()} seconds'
@@ -173,7 +180,10 @@ case when jobs.status = 'queued' then (
 """)  # noqa: S608 - the one interpolated value is a constant
 """What is around a job that is queued: read with it, since whoever submits one reads it at once."""
 
-_OTHERWISE = {"workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "paid_with"}
+_OTHERWISE = {
+    *("workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "paid_with"),
+    *("simulated", "simulation"),
+}
 _OF_CALLED = ("used_micros", "forgiven_micros")
 """Amounts that are shown with those of the jobs that it has called."""
 _COLUMNS: tuple[Any, ...] = (

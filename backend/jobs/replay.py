@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import audit
 from backend.auth.principal import Principal
+from backend.jobs.approvals import AGENT_SOURCE
 from backend.jobs.errors import KernelNotReplayed
 from backend.jobs.queries import get_row
 from backend.jobs.schemas import JobLimits, JobRequest
@@ -53,6 +54,7 @@ async def replayed(
         raise ContentIsThePublishers(job_id, job.listing)
     if job.type == "kernel":
         raise KernelNotReplayed(job_id)
+    by_agent = job.started_by_agent or job.source == AGENT_SOURCE
     is_offered = job.listing_id is not None and job.parent_job_id is None
     request = JobRequest(
         skill=None if is_offered or job.prompt is not None else job.skill_name,
@@ -68,12 +70,21 @@ async def replayed(
     )
     if is_offered:  # of the same version, at the price of now
         same = version or job.listing_version
-        return JobSpec(request, version=same, replay_of=job.id, prices=prices)
+        return JobSpec(
+            request,
+            version=same,
+            replay_of=job.id,
+            has_stored_limits=True,
+            started_by_agent=by_agent,
+            prices=prices,
+        )
     return JobSpec(
         request,
         skillpack=None if job.deployment_id is None else str(job.skillpack_id),
         version=version,
         deployment_id=None if version is not None else job.deployment_id,
         replay_of=job.id,
+        has_stored_limits=True,
+        started_by_agent=by_agent,
         prices=prices,
     )

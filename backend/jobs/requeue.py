@@ -25,10 +25,13 @@ with held as (
       losses = j.losses + :lost, losses_alone = j.losses_alone + :lost_alone, retries = j.retries + :retried,
       event_seq = j.event_seq + :count
   from held where j.id = held.id
-  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.parent_job_id, held.reserved_micros
+  returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.parent_job_id, j.cap_micros,
+            held.reserved_micros
 ), place as (
-  insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, submitted_at)
-  select id, project_id, lane, priority, :suspect, :not_before, created_at from back
+  insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, is_later, submitted_at, cap_micros)
+  select id, project_id, lane, priority, :suspect, :not_before,
+         coalesce(cast(:not_before as timestamptz) > now(), false), created_at, cap_micros
+  from back
   where parent_job_id is null
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backend.bundles.manifest import Retries
+from backend.fleet.errors import HostExhausted
 from backend.jobs.claim import SUSPECT_LOSSES
 from backend.storage.errors import StorageUnavailable
 
@@ -41,8 +42,8 @@ def after_failure(rule: Retries, *, code: str, retries: int, at: datetime) -> Tr
 
 
 def after_absence(*, code: str, attempt: int, at: datetime) -> TryAgain | None:
-    """Whether a job that could not begin, because a part of the instance was away, waits for that; None: no longer."""
-    if code != StorageUnavailable.code or attempt >= ABSENCE_ATTEMPTS:
+    """Return when a job runs again that the instance, or the worker's host, kept from running; None: never."""
+    if code not in (StorageUnavailable.code, HostExhausted.code) or attempt >= ABSENCE_ATTEMPTS:
         return None
     return TryAgain(not_before=at + min(MOST_ABSENCE, FIRST_ABSENCE * 2 ** (attempt - 1)))
 

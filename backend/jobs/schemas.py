@@ -66,7 +66,7 @@ class JobRequest(BaseModel):
     model: Text | None = Field(default=None, max_length=MAX_NAME)
     """Another model for an agentic skill."""
     run_at: datetime | None = None
-    """Not before this moment."""
+    """Not before this time, at most 365 days ahead; not for publishable keys."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Anything of the caller's own, given back with the job."""
 
@@ -94,8 +94,11 @@ class OutputView(Answer):
     drive_path: str
     size_bytes: int
     mime: str
-    url: str
-    """Works without a key for an hour."""
+    url: str | None
+    """Works without a key for an hour. For a caller without the scope `drive:read` it opens the file only as the job
+    made it; `null` when the file was replaced since."""
+    url_unavailable_reason: str | None = None
+    """Why `url` is `null`."""
 
 
 class Opinion(Answer):
@@ -117,9 +120,10 @@ class JobView(Answer):
     """The same as `project_id`."""
     skillpack_id: UUID
     deployment_id: UUID | None
-    """What it runs, pinned when it was submitted; `null` for a prompt that runs without one."""
+    """What it runs, pinned when it was submitted; `null` for a prompt that runs without one, and for a run of another
+    project's listing."""
     deployment_version: int | None
-    """`null` for a draft."""
+    """`null` for a draft, and for a run of another project's listing, which has `listing_version`."""
     parent_job_id: UUID | None
     """The job that called it, for the job of a subagent."""
     replay_of: UUID | None
@@ -158,6 +162,10 @@ class JobView(Answer):
     """Replies of the model so far, for an agent."""
     usage: dict[str, Any]
     """What it used: seconds, memory, tokens."""
+    simulated: bool
+    """No language model ran: the simulation `puras/rehearsal` replied."""
+    simulation: str | None
+    """What the result of a simulated job is made of, for display with the result; `null` for other jobs."""
     cost_micros: int
     """Millionths of a dollar that were billed, for the job and all that it has called."""
     cost_usd: float

@@ -16,10 +16,10 @@ from backend import queue
 from backend.auth.principal import Principal, Role, visible
 from backend.connections import AWAY
 from backend.db import AnySession
-from backend.errors import Conflict, Invalid, NotAllowed, Problem
+from backend.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
 from backend.events.follow import REREAD_S
 from backend.instance import Instance
-from backend.jobs import queries
+from backend.jobs import approvals, queries
 from backend.jobs.callee import Callee, callee_of
 from backend.jobs.schemas import JobLimits, JobView
 from backend.jobs.status import TERMINAL
@@ -86,6 +86,8 @@ class SubagentCall:
     """Of an agent's call."""
     share: int = 1
     """How many calls are made at once: each may cost such a part of what is left, so that none waits for another."""
+    step: int = 0
+    """Of the reply in which an agent's model asks for the call; 0: the code of a function makes it."""
 
 
 _DEPTH = text("""
@@ -111,12 +113,13 @@ with parent as (
   insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
                     parent_job_id, status, inputs, lane, priority, source, metadata, limits, cap_micros,
                     forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
-                    listing_id, listing, listing_version, publisher_id)
+                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
   select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
          cast(:model as text), cast(:prompt as text), p.id, 'queued', cast(:inputs as json), p.lane, p.priority,
          'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 then shared.micros end),
          p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
-         p.listing_id, p.listing, p.listing_version, p.publisher_id
+         p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
+         p.started_by_agent or p.source = :agent_source
   from parent p, shared
   on conflict (id) do nothing
   returning id, created_at
@@ -137,7 +140,7 @@ async def call(instance: Instance, principal: Principal, asked: SubagentCall) ->
     """Make the call a job, unless it is one already; gives the job's id.
 
     Raises:
-        NotAllowed: who asks is no running job.
+        NotAllowed: who asks is no running job, or its model calls a skill that it may not call for its key.
         CallerGone: it does not run any more.
         Missing: there is no such skill or version.
         Invalid: the inputs do not fit, there is not exactly one of target and prompt, or the skill runs in another
@@ -159,12 +162,46 @@ async def call(instance: Instance, principal: Principal, asked: SubagentCall) ->
         if caller is None:
             raise CallerGone
         child_id = uuid5(caller.id, asked.key)
-        callee = await callee_of(session, principal, caller, asked.target, version=asked.version)
+        callee = await callee_of(
+            session, principal, caller, asked.target, version=asked.version, is_by_model=asked.step > 0
+        )
         depth = await _check(session, caller, callee)
+        approval = await approvals.approval_of(
+            session,
+            principal,
+            caller,
+            callee,
+            version=asked.version,
+            step=asked.step,
+            tool_use_id=asked.tool_use_id,
+        )
         await _insert(
-            session, instance, principal, caller, callee, child_id=child_id, asked=asked, depth=depth
+            session,
+            instance,
+            principal,
+            caller,
+            callee,
+            child_id=child_id,
+            asked=asked,
+            depth=depth,
+            approval=approval,
         )
     return child_id
+
+
+async def needs_approval(
+    instance: Instance, principal: Principal, target: str | None, *, version: int | None = None
+) -> bool:
+    """Return whether an agent may make this call only with an approval; False if there is nothing to call."""
+    async with instance.database.transaction() as session:
+        caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
+        if caller is None:
+            return False
+        try:
+            callee = await callee_of(session, principal, caller, target, version=version, is_by_model=True)
+        except PurasError:  # the call itself reports why
+            return False
+        return await approvals.is_confirmed(session, principal, caller, callee, version=version)
 
 
 async def ended(instance: Instance, principal: Principal, job_id: UUID, *, within_s: float) -> JobView:
@@ -207,6 +244,7 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
         skillpack_id=callee.skillpack_id,
         skill_name=callee.skill.name,
         api_key_id=caller.api_key_id,
+        caller=budgets.Caller(caller.skillpack_id, caller.skill_name),
     )
     return int(depth)
 
@@ -221,6 +259,7 @@ async def _insert(
     child_id: UUID,
     asked: SubagentCall,
     depth: int,
+    approval: approvals.Approval,
 ) -> None:
     checked = callee.skill.inputs.check(asked.inputs)
     if checked.problems:
@@ -260,6 +299,8 @@ async def _insert(
         "event": json.dumps(event),
         "start": json.dumps(start),
         "metadata": json.dumps(call_facts),
+        "approval": approval,
+        "agent_source": approvals.AGENT_SOURCE,
     }
     row = (await session.execute(_INSERT, values)).one_or_none()
     if row is None:

@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.errors import NotAllowed
 from backend.jobs import subagents
@@ -18,7 +20,7 @@ from backend.jobs.status import Status
 from backend.jobs.subagents import SubagentCall
 from backend.marketplace.errors import ListingNotCallable
 
-router = APIRouter(tags=["in a job"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
 MOST_WAIT_S: Final = 50.0
 """Less than a proxy holds a request; who waits longer asks again with the same key."""
@@ -72,12 +74,14 @@ class DescribeAsked(BaseModel):
 
 
 @router.post("/subagent/describe", summary="What another skill takes and gives")
+@permissions.jobs_only("jobs:submit")
 async def describe_subagent(asked: DescribeAsked, principal: PrincipalDep, session: SessionDep) -> Described:
     """With the token of a running job: the skill that it would call by that name."""
     return await describe(session, principal, asked.target)
 
 
 @router.post("/subagent/invoke", summary="Call another skill")
+@permissions.jobs_only("jobs:submit")
 async def invoke_subagent(
     asked: SubagentAsked, principal: PrincipalDep, instance: InstanceDep
 ) -> SubagentAnswer:

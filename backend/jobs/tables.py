@@ -13,6 +13,7 @@ from sqlmodel import Column, Field, SQLModel
 from backend.clock import now
 from backend.db import Timestamp
 
+APPROVALS = ("none", "needed", "given")
 BILLS = ("own", "owed", "folded")
 STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
 
@@ -25,6 +26,7 @@ class Job(SQLModel, table=True):
         CheckConstraint(f"status in {STATUSES}", name="status"),
         CheckConstraint("reserved_micros >= 0", name="reserved_micros"),
         CheckConstraint(f"bill in {BILLS}", name="bill"),
+        CheckConstraint(f"approval in {APPROVALS}", name="approval"),
         CheckConstraint(
             "(finished_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))", name="finished"
         ),
@@ -73,6 +75,11 @@ class Job(SQLModel, table=True):
         ),
         Index("ix_jobs_project_id_owed", "project_id", postgresql_where=text("bill = 'owed'")),
         Index(
+            "ix_jobs_project_id_interrupted",
+            "project_id",
+            postgresql_where=text("status in ('queued', 'waiting') and attempt > 0"),
+        ),
+        Index(
             "ix_jobs_api_key_id",
             "api_key_id",
             text("created_at DESC"),
@@ -101,6 +108,10 @@ class Job(SQLModel, table=True):
     """The language model that was asked for, in the place of the skill's."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
+    approval: str = Field(default="none", max_length=8, sa_column_kwargs={"server_default": "none"})
+    """`needed`: it starts only once a user has approved that; `given`: the call that started it was approved."""
+    started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """An agent outside of this instance has submitted it, or the job or suite that it is made of, or its caller."""
     status: str = "queued"
     """Assigned by `jobs.status` alone."""
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
@@ -160,6 +171,11 @@ class Job(SQLModel, table=True):
     called_forgiven_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
+    over_lent_micros: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
+    )
+    """Of what a called job and those that it called have used, what was more than it was lent: its caller does not owe
+    it."""
     bill: str = Field(default="own", max_length=8, sa_column_kwargs={"server_default": "own"})
     """Who pays: `own`, it does; `owed`, the job that called it will, when that ends; `folded`, that has."""
     forgivable_micros: int = Field(
@@ -193,6 +209,11 @@ class Job(SQLModel, table=True):
         default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
     )
     """What each grader said: `{score, passed, graders}`."""
+    input_versions: dict[str, str] | None = Field(
+        default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
+    )
+    """Of files that the inputs name and whose submitter may read no others of the drive: the version that was checked.
+    An attempt fails instead of reading another one."""
     submitted_by: str = Field(default="", max_length=200)
     """Who submitted it, as `Principal.label` says it."""
     api_key_id: UUID | None = None
@@ -223,10 +244,11 @@ class QueuedJob(SQLModel, table=True):
             text("priority DESC"),
             "submitted_at",
             "job_id",
-            postgresql_where=text("stamp is null"),
+            postgresql_where=text("stamp is null and not is_later"),
         ),
         Index("ix_job_queue_project_id_ready", "project_id", postgresql_where=text("stamp is not null")),
-        Index("ix_job_queue_not_before", "not_before", postgresql_where=text("not_before is not null")),
+        Index("ix_job_queue_later", "not_before", postgresql_where=text("is_later")),
+        Index("ix_job_queue_project_id_later", "project_id", postgresql_where=text("is_later")),
         {
             "postgresql_with": {
                 "fillfactor": "80",
@@ -248,6 +270,10 @@ class QueuedJob(SQLModel, table=True):
     """The worker process that is emptying itself to run this suspect."""
     not_before: datetime | None = Field(default=None, sa_type=Timestamp)
     """Not admitted before this moment (`run_at`, back-off)."""
+    is_later: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """That moment has not come yet, or no sweep has looked since: it is in no index that admission reads."""
+    cap_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """The most that the job may cost, which its wallet must be able to hold before it is admitted."""
     submitted_at: datetime = Field(sa_type=Timestamp)
 
 

@@ -8,26 +8,31 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.clock import now
 from backend.ledger import export, queries, usage
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
 from backend.media.prices import MediaModelPrice
-from backend.paging import MOST, Page, PageDep, linked
+from backend.paging import MOST, Page
+from backend.paging_dependency import PageDep, linked
 from backend.providers import catalogue
 from backend.providers.prices import ModelPrice
 
-router = APIRouter(tags=["money"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["money"])
 
 
 @router.get("/billing/balance", summary="Read the wallet")
+@permissions.needs("billing:read")
 async def get_balance(session: SessionDep, principal: PrincipalDep) -> Balance:
     """What the project's wallet holds, and what of it is reserved for running jobs."""
     return await queries.balance(session, principal)
 
 
 @router.get("/billing/ledger", summary="List the wallet's entries")
+@permissions.needs("billing:read")
 async def list_ledger(
     request: Request, response: Response, session: SessionDep, principal: PrincipalDep, *, page: PageDep
 ) -> list[LedgerLine]:
@@ -42,6 +47,7 @@ async def list_ledger(
     response_class=StreamingResponse,
     responses={200: {"description": "Comma-separated values.", "content": {"text/csv": {}}}},
 )
+@permissions.needs("billing:read")
 async def export_ledger(principal: PrincipalDep, instance: InstanceDep) -> StreamingResponse:
     """Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar."""
     principal.require(Role.VIEWER, "billing:read")
@@ -56,6 +62,7 @@ async def export_ledger(principal: PrincipalDep, instance: InstanceDep) -> Strea
 
 
 @router.get("/usage", summary="Usage by day, skill, model, key, version or listing")
+@permissions.needs("billing:read")
 async def get_usage(
     request: Request,
     response: Response,
@@ -83,6 +90,7 @@ async def get_usage(
 
 
 @router.get("/pricing", summary="Prices of this instance")
+@permissions.needs("billing:read")
 async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
     """What the instance charges by itself, its margins, and what each model costs with them."""
     principal.require(Role.VIEWER, "billing:read")

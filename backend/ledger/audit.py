@@ -65,10 +65,10 @@ _LAWS = {
           select job_id, sum(billed_micros - waived_micros) as sum_micros from usage_events group by job_id
         ) u on u.job_id = j.id
         where j.finished_at is not null and j.bill <> 'owed' and j.cost_micros <> coalesce(u.sum_micros, 0)""",
-    "a job owes what those that it has called have used": """
+    "a job owes what those that it has called have used, within what they were lent": """
         select j.id::text as job, j.called_used_micros, coalesce(c.sum_micros, 0)::bigint as sum_micros
         from jobs j left join (
-          select parent_job_id, sum(used_micros + called_used_micros) as sum_micros from jobs
+          select parent_job_id, sum(used_micros + called_used_micros - over_lent_micros) as sum_micros from jobs
           where bill <> 'own' group by parent_job_id
         ) c on c.parent_job_id = j.id
         where j.finished_at is null and j.called_used_micros <> coalesce(c.sum_micros, 0)""",

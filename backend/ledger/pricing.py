@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from backend.limits import ceilings
+
 NANOS_PER_MICRO = 1_000
 
 
@@ -64,6 +66,11 @@ def usd_to_micros(usd: float) -> int:
     return math.floor(Decimal(str(usd)) * 1_000_000)
 
 
+def dollars(micros: int) -> str:
+    """Return an amount as people read it: whole cents as cents, anything else to the micro-dollar."""
+    return f"${micros / 1e6:,.2f}" if micros % 10_000 == 0 else f"${micros / 1e6:,.6f}"
+
+
 @dataclass(frozen=True, slots=True)
 class PriceList:
     """The instance's own prices."""
@@ -90,13 +97,16 @@ class PriceList:
         What buys model replies or media is capped by its skill, else by the instance; a plain function by what its time
         limit can cost, or by what its skill wants for the skills that it calls. A request may narrow either.
         """
-        caps = [cap for cap in (limits.cost_usd, skill.limits.cost_usd) if cap is not None]
+        most = ceilings.current()  # which may have been lowered since the version was stored
+        own = None if skill.limits.cost_usd is None else min(skill.limits.cost_usd, most.max_cost_usd)
+        caps = [cap for cap in (limits.cost_usd, own) if cap is not None]
         if skill.is_agentic or skill.media_kinds or skill.is_judged:
-            usual = [] if skill.limits.cost_usd is not None else [self.job_cap_micros]
+            usual = [] if own is not None else [min(self.job_cap_micros, usd_to_micros(most.max_cost_usd))]
             return min([*map(usd_to_micros, caps), *usual])
         if self.compute_micros_per_second == 0:
-            return 0 if skill.limits.cost_usd is None else min(map(usd_to_micros, caps))
-        timeout_s = min(limits.timeout_s or math.inf, skill.timeout_s or self.job_timeout_s)
+            return 0 if own is None else min(map(usd_to_micros, caps))
+        most_s = min(skill.timeout_s or self.job_timeout_s, most.max_timeout_s)
+        timeout_s = min(limits.timeout_s or most_s, most_s)
         return min([self.compute_micros(timeout_s), *map(usd_to_micros, caps)])
 
     def compute_micros(self, wall_s: float) -> int:

@@ -134,7 +134,7 @@ class ReceiptLine(_Answer):
     @classmethod
     def of_called(cls, job: Job) -> Self:
         """A job that was called, as one line of the bill that pays it."""
-        used = job.used_micros + job.called_used_micros
+        used = job.used_micros + job.called_used_micros - job.over_lent_micros
         return cls(
             kind="subagent",
             job_id=job.id,

@@ -1,12 +1,15 @@
 """What a job is charged when it ends: one bill for all its attempts, exact whoever else ends a job at the same time.
 
 What a job has called is on that bill, too: a called job that ends before its caller pays nothing, and its caller owes
-what it has used. So the end of the first job decides of all: it succeeded, and all is paid, or it did not, and all is
-forgiven. What a job left behind when it ended pays for itself.
+what it has used, at most what it was lent. So the end of the first job decides of all: it succeeded, and all is paid,
+or it did not, and all is forgiven. What a job left behind when it ended pays for itself.
 
 A job that succeeded pays what it used, at most what was reserved for it. One that failed or was cancelled is forgiven
 that, as far as its project has not been forgiven enough on that day; the rest is charged like any other, or failing on
 purpose would be a free way to a model. Rows are always taken in the same order: the job's, the wallet's, the window's.
+
+A job that is cancelled while it is queued or waits has no reservation. What it used before is reserved first, as at a
+claim: within its own cap, the wallet, the budgets that count it and the daily cap of its key.
 
 A run of a listing that succeeded pays its price as the first line of its bill, and its publisher is credited in the
 same transaction. Both wallets are held first, in one order for everybody: projects that buy from each other never wait
@@ -16,6 +19,7 @@ for each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -60,18 +64,16 @@ NOTHING: Final = Bill()
 _SETTLE = text(f"""
 with job as (
   select id, project_id, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id,
-         used_micros + called_used_micros as used_micros, called_used_micros > 0 as is_shared, reserved_micros,
-         forgivable_micros, status in ('queued', 'waiting') as is_unstarted
+         used_micros + called_used_micros as used_micros, called_used_micros, reserved_micros, forgivable_micros
   from jobs where id = :job_id
 ), wallet as (
-  select w.project_id, w.balance_micros - w.reserved_micros as available_micros,
+  select w.project_id,
          greatest(w.forgiven_on, cast(clock_timestamp() at time zone 'UTC' as date)) as day, w.forgiven_on,
          w.forgiven_micros
   from wallets w join job on w.project_id = job.project_id for update of w
 ), payable as (
   select job.*, wallet.day, case when wallet.forgiven_on = wallet.day then wallet.forgiven_micros else 0 end as before,
-         least(used_micros, case when is_unstarted then greatest(0, wallet.available_micros) else reserved_micros end)
-         as payable_micros
+         least(used_micros, reserved_micros) as payable_micros, called_used_micros > 0 as is_shared
   from job, wallet
 ), bill as (
   select payable.*, case when :succeeded then 0
@@ -100,26 +102,60 @@ with job as (
   set spent_micros = d.spent_micros + excluded.spent_micros,
       forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
 )
-select used_micros, payable_micros - forgiven as charged_micros, forgiven as forgiven_micros, is_shared, day from bill
+select used_micros, called_used_micros, payable_micros, payable_micros - forgiven as charged_micros,
+       forgiven as forgiven_micros, is_shared, day
+from bill
 """)  # noqa: S608 - the one interpolated value is a constant
 
 _OWE = text("""
 with job as (
-  select id, parent_job_id, used_micros + called_used_micros as used_micros, reserved_micros from jobs
-  where id = :job_id
+  select id, parent_job_id, used_micros + called_used_micros as used_micros, reserved_micros,
+         used_micros as own_micros,
+         greatest(0, used_micros + called_used_micros - reserved_micros) as over_micros,
+         case when status = 'running' then reserved_micros else 0 end as lent_micros
+  from jobs where id = :job_id
 ), caller as (
   update jobs p
-  set called_used_micros = p.called_used_micros + job.used_micros,
-      reserved_micros = p.reserved_micros + case when p.status = 'running' then job.reserved_micros else 0 end
+  set called_used_micros = p.called_used_micros + job.used_micros - job.over_micros,
+      reserved_micros = p.reserved_micros + case when p.status = 'running' then job.lent_micros else 0 end
   from job where p.id = job.parent_job_id and p.finished_at is null returning p.project_id, p.status
 ), wallet as (
-  update wallets w set reserved_micros = w.reserved_micros - job.reserved_micros
-  from job, caller where w.project_id = caller.project_id and caller.status <> 'running' and job.reserved_micros > 0
+  update wallets w set reserved_micros = w.reserved_micros - job.lent_micros
+  from job, caller where w.project_id = caller.project_id and caller.status <> 'running' and job.lent_micros > 0
 )
-update jobs j set bill = case when job.used_micros > 0 then 'owed' else 'folded' end, reserved_micros = 0
-from job, caller where j.id = job.id returning job.used_micros
+update jobs j
+set bill = case when job.used_micros > job.over_micros then 'owed' else 'folded' end,
+    over_lent_micros = job.over_micros, reserved_micros = 0
+from job, caller where j.id = job.id returning job.used_micros, job.own_micros, job.over_micros
 """)
-"""Gives the job's bill and the money that it was lent to the job that called it; nothing where that has ended."""
+"""Gives the job's bill and the money that it was lent to the job that called it; nothing where that has ended.
+
+Beyond what it was lent it owes nothing: a budget of its skill had room for that alone, and its caller's money is its
+caller's. Of a job that is queued or waits, `reserved_micros` says what it may owe, and holds no money."""
+
+_ALLOW_UNSTARTED = text("""
+update jobs set reserved_micros = least(cap_micros, used_micros + called_used_micros)
+where id = :job_id and project_id = :project_id and status in ('queued', 'waiting')
+  and exists (select from jobs p where p.id = jobs.parent_job_id and p.finished_at is null)
+returning attempt
+""")
+_FORGET_ALLOWED = text("update jobs set reserved_micros = 0 where id = :job_id and project_id = :project_id")
+
+_HOLD_UNSTARTED = text("""
+with job as (
+  select id, project_id, least(cap_micros, used_micros + called_used_micros) - reserved_micros as wanted from jobs
+  where id = :job_id and project_id = :project_id and status in ('queued', 'waiting')
+), wallet as (
+  select w.project_id, w.balance_micros, w.reserved_micros,
+         greatest(0, least(job.wanted, w.balance_micros - w.reserved_micros)) as micros
+  from wallets w join job on w.project_id = job.project_id for update of w
+), held as (
+  update wallets w set balance_micros = wallet.balance_micros, reserved_micros = wallet.reserved_micros + wallet.micros
+  from wallet where w.project_id = wallet.project_id
+)
+update jobs j set reserved_micros = j.reserved_micros + wallet.micros from job, wallet where j.id = job.id
+returning j.attempt
+""")
 
 _WAIVE = text("""
 update usage_events u set waived_micros = u.billed_micros - greatest(0, least(u.billed_micros, o.room))
@@ -213,7 +249,9 @@ async def settle_all_unstarted(session: AnySession, project_id: UUID) -> None:
 async def _settle_each(session: AnySession, found: Any) -> None:
     for row in found.all():
         is_called = row.parent_job_id is not None
-        bill = await _settle(session, row.id, row.project_id, succeeded=False, is_called=is_called)
+        bill = await _settle(
+            session, row.id, row.project_id, succeeded=False, is_called=is_called, is_unstarted=True
+        )
         values = {"job_id": row.id, "project_id": row.project_id}
         paid = {
             "own_charged_micros": bill.own_charged_micros,
@@ -234,19 +272,57 @@ async def after(session: AnySession, project_id: UUID) -> None:
 
 
 async def _settle(
-    session: AnySession, job_id: UUID, project_id: UUID, *, succeeded: bool, is_called: bool
+    session: AnySession,
+    job_id: UUID,
+    project_id: UUID,
+    *,
+    succeeded: bool,
+    is_called: bool,
+    is_unstarted: bool = False,
 ) -> Bill:
-    if is_called:
-        owed = (await session.execute(_OWE, {"job_id": job_id})).scalar_one_or_none()
-        if owed is not None:
-            return Bill(owed, is_owed=True)
+    of_job = {"job_id": job_id, "project_id": project_id}
+    owed = await _owed(session, of_job, is_unstarted=is_unstarted) if is_called else None
+    if owed is not None:
+        return owed
+    if is_unstarted:
+        attempt = (await session.execute(_HOLD_UNSTARTED, of_job)).scalar_one()
+        await standing.lower(session, "unstarted", project_id=project_id, job_id=job_id, attempt=attempt)
     transfer = {"job_id": job_id, "transfer_id": uuid4()}
     row = (await session.execute(_SETTLE, {**transfer, "succeeded": succeeded})).one()
     charged, forgiven = row.charged_micros, row.forgiven_micros
     if row.is_shared:
+        if row.payable_micros < row.used_micros:
+            # Its own calls give way: limits counted what it had lent for those that it called.
+            own_payable = max(0, row.payable_micros - row.called_used_micros)
+            await session.execute(_WAIVE, {**of_job, "charged_micros": own_payable})
         own = await sharing.share(session, project_id=project_id, day=row.day, of=row, **transfer)
         return Bill(row.used_micros, charged, forgiven, own.charged_micros, own.forgiven_micros)
     if charged < row.used_micros:
-        waived = {"job_id": job_id, "project_id": project_id, "charged_micros": charged}
-        await session.execute(_WAIVE, waived)
+        await session.execute(_WAIVE, {**of_job, "charged_micros": charged})
     return Bill(row.used_micros, charged, forgiven, charged, forgiven)
+
+
+async def _owed(session: AnySession, of_job: dict[str, UUID], *, is_unstarted: bool) -> Bill | None:
+    """Give the bill of a called job to its caller; none when that has ended, and then the job pays for itself."""
+    if is_unstarted:
+        attempt = (await session.execute(_ALLOW_UNSTARTED, of_job)).scalar_one_or_none()
+        if attempt is not None:
+            await standing.lower(
+                session,
+                "called_unstarted",
+                project_id=of_job["project_id"],
+                job_id=of_job["job_id"],
+                attempt=attempt,
+            )
+    owed = (await session.execute(_OWE, {"job_id": of_job["job_id"]})).one_or_none()
+    if owed is None:
+        if is_unstarted:  # its caller may have ended since
+            await session.execute(_FORGET_ALLOWED, of_job)
+        return None
+    if owed.over_micros:
+        own = max(0, owed.own_micros - owed.over_micros)
+        await session.execute(_WAIVE, {**of_job, "charged_micros": own})
+    if owed.used_micros == owed.over_micros > owed.own_micros:
+        # It owes nothing, and so nothing is left that its caller could pay for those that it called.
+        await sharing.share(session, day=date.min, transfer_id=uuid4(), of=NOTHING, **of_job)
+    return Bill(owed.used_micros, is_owed=True)

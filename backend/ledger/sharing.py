@@ -44,16 +44,17 @@ with recursive tree as (
   select c.id, t.path || c.id, c.skillpack_id, c.skill_name, coalesce(c.api_key_id, '{NO_KEY}')
   from tree t join jobs c on c.parent_job_id = t.id where c.bill = 'owed'
 ), line as (
-  select u.id, u.job_id, u.billed_micros,
-         cast(sum(u.billed_micros) over (order by u.kind <> 'listing', u.created_at, u.id) as bigint) as upto
-  from tree join usage_events u on u.job_id = tree.id where u.billed_micros > 0
+  select u.id, u.job_id, u.billed_micros - u.waived_micros as billed_micros,
+         cast(sum(u.billed_micros - u.waived_micros) over (order by u.kind <> 'listing', u.created_at, u.id) as bigint)
+         as upto
+  from tree join usage_events u on u.job_id = tree.id where u.billed_micros > u.waived_micros
 ), part as (
   select id, job_id, billed_micros,
          least(upto, :charged) - least(upto - billed_micros, :charged) as charged,
          least(upto, :paid) - least(upto - billed_micros, :paid) as paid
   from line
 ), waived as (
-  update usage_events u set waived_micros = part.billed_micros - part.charged
+  update usage_events u set waived_micros = u.billed_micros - part.charged
   from part where u.id = part.id and part.charged < part.billed_micros
 ), own as (
   select tree.id, coalesce(sum(part.charged), 0) as charged, coalesce(sum(part.paid - part.charged), 0) as forgiven

@@ -10,7 +10,7 @@ import binascii
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
@@ -26,6 +26,9 @@ _ENTITY: Final = re.compile(r"&#?\w{2,10};")
 _PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _TAGS: Final = range(0xE0020, 0xE007F)
 """Invisible copies of ASCII."""
+_TAG_BLOCK: Final = range(0xE0000, 0xE0080)
+"""All tag characters; none is visible."""
+_TAG: Final = re.compile("[\U000e0000-\U000e007f]")
 _LOOKALIKES: Final = {
     **dict(
         zip("аАвВсСԁеЕԍнНіІјЈкКӏмМոоОрРԛѕЅтТхХуУѵԝ", "aABBcCdeEGHHiIjJkKlMMnoOpPqsStTxXyYvw", strict=True)
@@ -44,6 +47,8 @@ class Reading:
     source: str | None = None
     """The text whose characters became these; None: they stand in `span` as a whole, or the text is as it was."""
     span: tuple[int, int] | None = None
+    table: Mapping[int, str] = field(default_factory=lambda: _PLAIN)
+    """By which the characters of `source` became these."""
     _places: list[int] = field(default_factory=list)
 
     def place(self, start: int, end: int) -> tuple[int, int]:
@@ -53,26 +58,37 @@ class Reading:
         if self.source is None:
             return start, end
         if not self._places:
-            self._places = [place for place, one in enumerate(self.source) for _ in one.translate(_PLAIN)]
+            self._places = [place for place, one in enumerate(self.source) for _ in one.translate(self.table)]
         return self._places[start], self._places[end - 1] + 1
 
 
 class _Plain(dict[int, str]):
-    """The plain form of each character, worked out once."""
+    """The plain form of each character, computed once."""
+
+    def __init__(self, *, has_tags: bool) -> None:
+        super().__init__()
+        self._has_tags = has_tags
 
     def __missing__(self, code: int) -> str:
-        one = self[code] = _plain(code)
+        one = self[code] = "" if code in _TAG_BLOCK and not self._has_tags else _plain(code)
         return one
 
 
-_PLAIN: Final = _Plain()
+_PLAIN: Final[_Plain] = _Plain(has_tags=True)
+_WITHOUT_TAGS: Final[_Plain] = _Plain(has_tags=False)
+
+
+def _tables(text: str) -> tuple[_Plain, ...]:
+    """Return how to read a text plainly: with tag characters as the ASCII that they copy, and without them."""
+    return (_WITHOUT_TAGS, _PLAIN) if _TAG.search(text) else (_PLAIN,)
 
 
 def readings(text: str) -> Iterator[Reading]:
     """The text as it is, in plain characters, and what is encoded in it."""
     yield Reading(text)
     if not text.isascii():
-        yield Reading(text.translate(_PLAIN), source=text)
+        for table in _tables(text):
+            yield Reading(text.translate(table), source=text, table=table)
     for span, decoded in _decoded(text):
         for inner in _inner(decoded, DEPTH):
             yield Reading(inner, span=span)
@@ -81,7 +97,8 @@ def readings(text: str) -> Iterator[Reading]:
 def _inner(text: str, depth: int) -> Iterator[str]:
     yield text
     if not text.isascii():
-        yield text.translate(_PLAIN)
+        for table in _tables(text):
+            yield text.translate(table)
     if depth > 1:
         for _, decoded in _decoded(text):
             yield from _inner(decoded, depth - 1)
@@ -128,7 +145,8 @@ def _printable(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         return ""
-    return text if text and all(one.isprintable() or one in "\r\n\t" for one in text) else ""
+    visible = text if text.isascii() else text.translate(_WITHOUT_TAGS)
+    return text if visible and all(one.isprintable() or one in "\r\n\t" for one in visible) else ""
 
 
 def _plain(code: int) -> str:

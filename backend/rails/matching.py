@@ -5,6 +5,7 @@ A value is read text by text: every string, key and number by itself. Nothing is
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -175,20 +176,21 @@ def _by_pattern(pattern: str) -> Find:
 
 
 def _by_words(words: tuple[str, ...]) -> Find:
-    """Whole words, whatever their case."""
-    wanted = [word.lower() for word in words]
+    """Find whole words in any case; a space between two of them matches any whitespace."""
+    wanted = [
+        re.compile(r"\s+".join(map(re.escape, parts))) for word in words if (parts := word.lower().split())
+    ]
 
     def find(text: str) -> Iterator[tuple[int, int]]:
         lowered = "".join(
             one if len(one) == 1 else was for was, one in zip(text, map(str.lower, text), strict=True)
         )
         for word in wanted:
-            at = lowered.find(word)
-            while at >= 0:
-                end = at + len(word)
-                if _is_whole(lowered, at, end):
-                    yield at, end
-                at = lowered.find(word, at + 1)
+            found = word.search(lowered)
+            while found is not None:
+                if _is_whole(lowered, *found.span()):
+                    yield found.span()
+                found = word.search(lowered, found.start() + 1)
 
     return find
 

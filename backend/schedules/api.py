@@ -8,11 +8,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.clock import now
 from backend.idempotency.dependencies import OnceDep
-from backend.paging import Page, PageDep, linked
+from backend.paging import Page
+from backend.paging_dependency import PageDep, linked
 from backend.schedules import runs, service
 from backend.schedules.cron import MOST_CHARACTERS
 from backend.schedules.firing import Terms
@@ -27,7 +30,7 @@ from backend.schedules.schemas import (
 )
 from backend.schedules.tables import Schedule
 
-router = APIRouter(prefix="/schedules", tags=["schedules"])
+router = APIRouter(route_class=AuthorizedRoute, prefix="/schedules", tags=["schedules"])
 
 NEXT_SHOWN = 5
 LAST_SHOWN = 10
@@ -35,6 +38,7 @@ MOST_PREVIEWED = 50
 
 
 @router.post("", status_code=201, summary="Make a schedule", response_model=ScheduleDetailAnswer)
+@permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def create_schedule(
     asked: ScheduleAsked, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
 ) -> Response:
@@ -47,12 +51,14 @@ async def create_schedule(
 
 
 @router.get("", summary="List the schedules")
+@permissions.needs("schedules:read")
 async def list_schedules(principal: PrincipalDep, session: SessionDep) -> Sequence[ScheduleAnswer]:
     """Every schedule of the project, by name."""
     return [ScheduleAnswer(**_shown(one)) for one in await service.list_all(session, principal)]
 
 
 @router.get("/preview", summary="When a cron expression comes")
+@permissions.needs("schedules:read")
 async def preview_schedule(
     principal: PrincipalDep,
     *,
@@ -67,6 +73,7 @@ async def preview_schedule(
 
 
 @router.get("/{schedule_id}", summary="Read a schedule")
+@permissions.needs("schedules:read")
 async def get_schedule(
     schedule_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> ScheduleDetailAnswer:
@@ -77,6 +84,7 @@ async def get_schedule(
 
 
 @router.patch("/{schedule_id}", summary="Change a schedule")
+@permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def change_schedule(
     schedule_id: UUID, asked: ScheduleChanges, principal: PrincipalDep, session: SessionDep
 ) -> ScheduleAnswer:
@@ -85,12 +93,14 @@ async def change_schedule(
 
 
 @router.delete("/{schedule_id}", status_code=204, summary="Delete a schedule")
+@permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def delete_schedule(schedule_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Forget a schedule; its jobs stay."""
     await service.delete(session, principal, schedule_id)
 
 
 @router.post("/{schedule_id}/run", status_code=201, summary="Run a schedule now", response_model=RunAnswer)
+@permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def run_schedule(
     schedule_id: UUID, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
 ) -> Response:
@@ -104,6 +114,7 @@ async def run_schedule(
 
 
 @router.get("/{schedule_id}/runs", summary="List the runs of a schedule")
+@permissions.needs("schedules:read")
 async def list_schedule_runs(
     schedule_id: UUID,
     request: Request,

@@ -110,13 +110,14 @@ def _values(text: str, field: _Field) -> set[int]:
     return values
 
 
-def _range(part: str, field: _Field) -> range:
+def _range(part: str, field: _Field) -> range | list[int]:
     span, slash, step_text = part.partition("/")
     step = _number(step_text, part, field) if slash else 1
     if step < 1:
         raise _bad(part, field, "a step is 1 or more")
+    last = 6 if field.names is _DAYS else field.last
     if span == "*":
-        return range(field.first, min(field.last, 6 if field.names is _DAYS else field.last) + 1, step)
+        return range(field.first, last + 1, step)
     low_text, dash, high_text = span.partition("-")
     low = _value(low_text, part, field)
     if not dash:
@@ -124,11 +125,11 @@ def _range(part: str, field: _Field) -> range:
             raise _bad(part, field, f"a step needs a range: write {span}-{field.last}/{step_text}")
         return range(low, low + 1)
     high = _value(high_text, part, field)
-    if field.names is _DAYS and high == 0 and low > 0:
-        high = 7  # to Sunday, which ends a week as well as it begins one
-    if high < low:
-        raise _bad(part, field, "it ends before it begins: write it as two ranges with a comma between them")
-    return range(low, high + 1, step)
+    if high >= low:
+        return range(low, high + 1, step)
+    # A range that wraps: `fri-mon`, `22-2`.
+    count = last - field.first + 1
+    return [field.first + (value - field.first) % count for value in range(low, high + count + 1, step)]
 
 
 def _value(text: str, part: str, field: _Field) -> int:

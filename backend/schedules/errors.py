@@ -11,7 +11,7 @@ Conflict
 PaymentRequired
 └── PriceRose            a run of its listing costs more than was agreed
 NotAllowed
-└── NarrowKey            a key with a cap or a list of skills makes none
+└── NarrowKey            a key with a cap, a list of skills or an expiry makes none
 """
 
 from __future__ import annotations
@@ -97,6 +97,6 @@ class NarrowKey(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__(
-            "A key with a daily cap or a list of skills makes and changes no schedules: their jobs would not be held "
-            "to it. Use a key without, or sign in."
+            "A key with a daily cap, a list of skills or an expiry makes and changes no schedules: their jobs would "
+            "not be held to it. Use a key without, or sign in."
         )

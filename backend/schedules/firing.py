@@ -1,13 +1,14 @@
-"""What is due becomes a job, once: every worker process looks once a second, and one of them has the schedule's row.
+"""Submit the jobs of due schedules, each once: every worker process checks once a second, and one locks the schedule.
 
 The run's row, the job and the next moment are written in one transaction; a run is unique for its schedule and due
-moment. What a job is refused for is written down in its place, and told to webhooks.
+moment. The reason why a job is rejected is recorded instead of it, and sent to webhooks. A run of a schedule with
+`overlap: queue` whose previous job has not ended is recorded as `queued`, and submitted when nothing of it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -37,6 +38,8 @@ log = logs.get(__name__)
 
 EVERY_S: Final = 1.0
 MOST_AT_ONCE: Final = 100
+MAX_QUEUED_RUNS: Final = 100
+"""Of one schedule."""
 
 _DUE = text("""
 select s.id, s.project_id from schedules s
@@ -50,6 +53,32 @@ select j.id from (
   where schedule_id = :schedule_id and project_id = :project_id and job_id is not null
   order by due_at desc limit 100
 ) r join jobs j on j.id = r.job_id and j.project_id = :project_id and j.finished_at is null
+""")
+_QUEUED = text("""
+select count(*) from schedule_runs
+where schedule_id = :schedule_id and project_id = :project_id and outcome = 'queued'
+""")
+_RELEASABLE = text("""
+select s.id, s.project_id from schedules s
+where s.id in (select schedule_id from schedule_runs where outcome = 'queued')
+  and (select p.deleted_at from projects p where p.id = s.project_id) is null
+  and (not s.enabled or not exists (
+    select from (
+      select job_id from schedule_runs
+      where schedule_id = s.id and project_id = s.project_id and job_id is not null
+      order by due_at desc limit 100
+    ) r join jobs j on j.id = r.job_id and j.project_id = s.project_id and j.finished_at is null
+  ))
+limit :most
+""")
+_NEXT_QUEUED = text("""
+select id, due_at, reason from schedule_runs
+where schedule_id = :schedule_id and project_id = :project_id and outcome = 'queued'
+order by due_at limit 1 for update
+""")
+_LEAVE_QUEUE = text("""
+update schedule_runs set outcome = 'skipped', code = 'schedule_off', reason = 'The schedule was turned off.'
+where schedule_id = :schedule_id and project_id = :project_id and outcome = 'queued'
 """)
 _NOW = text("select coalesce(cast(:at as timestamptz), now())")
 _NOTE_RUN = text("""
@@ -99,6 +128,10 @@ async def fire_due(database: Database, terms: Terms, *, at: datetime | None = No
     """
     async with database.single() as single:
         due = (await single.execute(_DUE, {"at": at, "most": MOST_AT_ONCE})).all()
+        releasable = (await single.execute(_RELEASABLE, {"most": MOST_AT_ONCE})).all()
+    for row in releasable:
+        with duties.round_of("schedule", schedule_id=str(row.id)):
+            await _release(database, terms, row.project_id, row.id)
     for row in due:
         with duties.round_of("schedule", schedule_id=str(row.id)):
             await _fire(database, terms, row.project_id, row.id, at)
@@ -136,6 +169,29 @@ async def _held(
     return found
 
 
+async def _release(database: Database, terms: Terms, project_id: UUID, schedule_id: UUID) -> None:
+    """Submit the first queued run of a schedule if no job of it runs; skip all of them if it is off."""
+    async with database.transaction() as session:
+        own = {"schedule_id": schedule_id, "project_id": project_id}
+        query = select(Schedule).where(
+            col(Schedule.id) == schedule_id, col(Schedule.project_id) == project_id
+        )
+        schedule = (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
+        if schedule is None:
+            return
+        if not schedule.enabled:
+            await session.execute(_LEAVE_QUEUE, own)
+            return
+        if await _live(session, schedule):
+            return
+        queued = (await session.execute(_NEXT_QUEUED, own)).one_or_none()
+        if queued is not None:
+            turn = Turn(queued.due_at)
+            await _settle(
+                session, schedule, turn, queued.id, await _submitted(session, terms, schedule, turn)
+            )
+
+
 async def _take_turns(session: AsyncSession, terms: Terms, schedule: Schedule, at: datetime | None) -> None:
     moment: datetime = (await session.execute(_NOW, {"at": at})).scalar_one()
     clock = service.read(schedule.cron, schedule.time_zone)
@@ -152,7 +208,13 @@ async def _take(session: AsyncSession, terms: Terms, schedule: Schedule, turn: T
     own = {"schedule_id": schedule.id, "project_id": schedule.project_id, "due_at": turn.due_at}
     if (await session.execute(_NOTE_RUN, {"id": run_id, **own})).first() is None:
         return  # it was taken before
-    came_to = await _came_to(session, terms, schedule, turn)
+    await _settle(session, schedule, turn, run_id, await _came_to(session, terms, schedule, turn))
+
+
+async def _settle(
+    session: AsyncSession, schedule: Schedule, turn: Turn, run_id: UUID, came_to: CameTo
+) -> None:
+    """Record what became of a run."""
     values: dict[str, Any] = {"outcome": came_to.outcome, "job_id": came_to.job_id}
     values |= {"reason": came_to.reason[:1_000], "code": came_to.code}
     await session.execute(_RUN_CAME_TO, {"id": run_id, "project_id": schedule.project_id, **values})
@@ -169,10 +231,29 @@ async def _came_to(session: AsyncSession, terms: Terms, schedule: Schedule, turn
         )
     if schedule.overlap == "skip" and (live := await _live(session, schedule)):
         return CameTo("skipped", reason=f"Its job {live[0]} has not ended.", code="overlap")
+    if schedule.overlap == "queue" and (waits := await _queued(session, schedule)) is not None:
+        return waits
+    return await _submitted(session, terms, schedule, turn)
+
+
+async def _queued(session: AsyncSession, schedule: Schedule) -> CameTo | None:
+    """Return what becomes of a run that has to wait for earlier ones; None if it need not."""
+    own = {"schedule_id": schedule.id, "project_id": schedule.project_id}
+    before: int = (await session.execute(_QUEUED, own)).scalar_one()
+    live = await _live(session, schedule)
+    if before >= MAX_QUEUED_RUNS:
+        reason = f"{before} runs are queued already, which is the maximum. Run it less often, or set another overlap."
+        return CameTo("skipped", reason=reason, code="queue_full")
+    if before:
+        return CameTo("queued", reason=f"{before} runs are queued before it.")
+    return CameTo("queued", reason=f"Its job {live[0]} has not ended.") if live else None
+
+
+async def _submitted(session: AsyncSession, terms: Terms, schedule: Schedule, turn: Turn) -> CameTo:
     request_of = {"schedule_id": str(schedule.id), "schedule_due_at": turn.due_at.isoformat()}
     try:
         async with session.begin_nested():
-            job_id = await run(session, terms, schedule, **request_of)
+            job_id = await run(session, terms, schedule, request_of)
     except PurasError as refused:
         return CameTo("refused", reason=refused.detail, code=refused.code)
     reason = (
@@ -181,8 +262,22 @@ async def _came_to(session: AsyncSession, terms: Terms, schedule: Schedule, turn
     return CameTo("submitted", job_id, reason)
 
 
-async def run(session: AsyncSession, terms: Terms, schedule: Schedule, **metadata: str) -> UUID:
+async def run(
+    session: AsyncSession,
+    terms: Terms,
+    schedule: Schedule,
+    metadata: dict[str, str],
+    *,
+    by_agent: bool = False,
+) -> UUID:
     """Submit the schedule's job; whatever a submit may raise.
+
+    Args:
+        session: Of the transaction.
+        terms: What the instance says about the job.
+        schedule: Whose job it is.
+        metadata: For the job, in addition to that of the schedule.
+        by_agent: Whether an agent outside of this instance asks for this run.
 
     Raises:
         PurasError: the job is refused.
@@ -197,6 +292,8 @@ async def run(session: AsyncSession, terms: Terms, schedule: Schedule, **metadat
     spec = await subject.spec(
         session, principal, schedule, metadata, prices=terms.prices, most_queued=terms.most_queued
     )
+    if by_agent:
+        spec = replace(spec, started_by_agent=True)
     return (await submit(session, principal, spec)).job_id
 
 

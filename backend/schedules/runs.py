@@ -52,9 +52,8 @@ async def run_now(session: AsyncSession, principal: Principal, schedule_id: UUID
     """
     schedule = await service.held(session, principal, schedule_id)
     moment = now()
-    job_id = await firing.run(
-        session, terms, schedule, schedule_id=str(schedule.id), schedule_due_at=moment.isoformat()
-    )
+    metadata = {"schedule_id": str(schedule.id), "schedule_due_at": moment.isoformat()}
+    job_id = await firing.run(session, terms, schedule, metadata, by_agent=principal.is_agent)
     run = ScheduleRun(
         schedule_id=schedule.id,
         project_id=schedule.project_id,

@@ -17,8 +17,8 @@ from backend.schedules.cron import MOST_CHARACTERS
 from backend.schedules.turns import Missed
 from backend.schemas import Asked
 
-Overlap = Literal["skip", "queue", "cancel_previous"]
-Outcome = Literal["submitted", "skipped", "missed", "refused"]
+Overlap = Literal["skip", "queue", "cancel_previous", "allow"]
+Outcome = Literal["submitted", "skipped", "missed", "refused", "queued"]
 LAST_VERSION = 2**31 - 1
 MOST_CATCH_UP_S = 31 * 86_400
 
@@ -45,7 +45,8 @@ class ScheduleAsked(Asked):
     time_zone: str = Field(default="UTC", min_length=1, max_length=100)
     """Of the IANA list: `Europe/Berlin`."""
     overlap: Overlap = "skip"
-    """When a job of it has not ended: `skip` this time, `queue` another job, or `cancel_previous`."""
+    """While a job of it has not ended: `skip` this time, `queue` the next job until it has, `cancel_previous`, or
+    `allow` several jobs at a time."""
     missed: Missed = "skip"
     """What nobody was there for, by a minute or more: `skip` it, or `run_once` for all that was missed."""
     catch_up_s: int = Field(default=86_400, ge=60, le=MOST_CATCH_UP_S)
@@ -120,7 +121,8 @@ class RunAnswer(Answer):
     by_hand: bool
     """Somebody asked for it."""
     outcome: Outcome
-    """`submitted`: there is a job; `skipped`: another one ran; `missed`: nobody was there; `refused`: see `reason`."""
+    """`submitted`: there is a job; `queued`: its job is submitted when the one before it has ended; `skipped`: another
+    one ran; `missed`: no worker ran; `refused`: see `reason`."""
     job_id: UUID | None
     job_status: Status | None
     """None when there is no job, or none any more."""

@@ -44,6 +44,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ScheduleAsk
         NeverComes: it names days that never come.
         Missing: there is no such skill, version or listing.
         Invalid: the inputs do not fit the skill.
+        FileNotAllowed: they name a file of the drive that the principal may not read.
         ScheduleNameTaken: another one has the name.
         TooManySchedules: there are as many as may be.
     """
@@ -60,6 +61,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ScheduleAsk
         most_price_micros=found.price_micros if asked.most_price_micros is None else asked.most_price_micros,
         limits=asked.limits.model_dump(exclude_none=True),
         job_metadata=asked.metadata,
+        started_by_agent=principal.is_agent,
         created_by=principal.label,
         **asked.model_dump(exclude=_KEPT_OTHERWISE),
     )
@@ -99,6 +101,7 @@ async def change(
         ScheduleNotFound: the project has none such.
         CronInvalid: the expression or the time zone is wrong.
         Invalid: the inputs do not fit the skill, or a price is agreed to for a skill, which has none.
+        FileNotAllowed: new inputs name a file of the drive that the principal may not read.
         ScheduleNameTaken: another one has the name.
     """
     schedule = await held(session, principal, schedule_id)
@@ -116,9 +119,11 @@ async def change(
     for name, value in changes.items():
         setattr(schedule, name, value)
     if changes.keys() & {"version", "inputs", "limits", "job_metadata"}:
-        await subject.check_inputs(session, principal, schedule)
+        are_new = bool(changes.keys() & {"version", "inputs"})
+        await subject.check_inputs(session, principal, schedule, are_new=are_new)
     if changes.keys() & {"cron", "time_zone", "enabled"}:
         schedule.next_at = next_at(schedule)
+    schedule.started_by_agent = schedule.started_by_agent or principal.is_agent
     schedule.updated_at = now()
     await _flush(session, schedule.name)
     told = {
@@ -192,8 +197,9 @@ async def _one(
 
 
 def _require_writer(principal: Principal) -> None:
-    principal.require(Role.DEVELOPER, "schedules:write")
-    if principal.daily_cap_micros is not None or principal.skill_allowlist:
+    principal.require(Role.DEVELOPER, "schedules:write", "jobs:submit")
+    is_capped, is_ending = principal.daily_cap_micros is not None, principal.expires_at is not None
+    if is_capped or is_ending or principal.skill_allowlist:
         raise NarrowKey
 
 

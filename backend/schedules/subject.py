@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from backend.auth.principal import Principal
+from backend.auth import keys
+from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.db import AnySession
 from backend.deployments.active import resolve_skill
-from backend.jobs.fit import checked_inputs
+from backend.jobs import input_access
+from backend.jobs.fit import check_limits, checked_inputs
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec
 from backend.ledger.pricing import PriceList
@@ -91,19 +93,51 @@ async def spec(
         request(schedule, **metadata),
         skillpack=None if schedule.listing else str(schedule.skillpack_id),
         version=schedule.version,
+        has_stored_limits=True,
+        started_by_agent=schedule.started_by_agent,
+        reader=await _reader(session, schedule),
         prices=prices,
         most_queued=most_queued,
     )
 
 
-async def check_inputs(session: AnySession, principal: Principal, schedule: Schedule) -> None:
-    """Refuse what would be refused at its moment.
+async def _reader(session: AnySession, schedule: Schedule) -> Principal | None:
+    """Return the key whose files the inputs may name, with its scopes as they are now; None: they may name any."""
+    key_id = schedule.input_key_id
+    if key_id is None:
+        return None
+    found = await keys.find_principal(session, key_id=key_id, project_id=schedule.project_id)
+    return found or Principal(
+        "secret_key", key_id, schedule.project_id, "key:revoked", Role.VIEWER, scopes=frozenset()
+    )
+
+
+async def check_inputs(
+    session: AnySession, principal: Principal, schedule: Schedule, *, are_new: bool = True
+) -> None:
+    """Reject what would be rejected when a run is due, and note whose files new inputs may name.
+
+    Args:
+        session: Reads what the schedule runs.
+        principal: Who creates or changes the schedule.
+        schedule: As it is to be stored.
+        are_new: Whether the inputs are, or the version that decides which of them name files.
 
     Raises:
+        FileNotAllowed: new inputs name a file that the principal may not read.
         Invalid: the inputs do not fit the skill; carries every problem.
+        LimitAboveCeiling: its limits are above what the skill gives its jobs.
         Missing: there is no such skill, version or listing.
     """
-    checked_inputs((await of(session, principal, schedule)).skill, request(schedule))
+    subject, asked = await of(session, principal, schedule), request(schedule)
+    inputs = checked_inputs(subject.skill, asked)
+    if are_new:
+        await input_access.check(
+            session, principal, subject.skill, inputs, trusts_defaults=not schedule.listing
+        )
+        # The scopes of a key can change, so even one that may read all is checked again at each run.
+        schedule.input_key_id = principal.id if principal.kind in ("secret_key", "publishable_key") else None
+    check_limits(subject.skill, asked.limits, price_micros=subject.price_micros)
 
 
 async def _own(

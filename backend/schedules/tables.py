@@ -13,9 +13,9 @@ from sqlmodel import Column, Field, SQLModel
 from backend.clock import now
 from backend.db import Timestamp
 
-OVERLAPS = ("skip", "queue", "cancel_previous")
+OVERLAPS = ("skip", "queue", "cancel_previous", "allow")
 MISSED = ("skip", "run_once")
-OUTCOMES = ("submitted", "skipped", "missed", "refused")
+OUTCOMES = ("submitted", "skipped", "missed", "refused", "queued")
 
 
 class Schedule(SQLModel, table=True):
@@ -52,6 +52,10 @@ class Schedule(SQLModel, table=True):
     enabled: bool = True
     next_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """The next moment that something is done about; none while it is off."""
+    input_key_id: UUID | None = None
+    """The key that wrote the inputs: which files of the drive it may read is checked again at each run."""
+    started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """An agent outside of this instance has created or changed it; its jobs carry that."""
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
@@ -78,6 +82,12 @@ class ScheduleRun(SQLModel, table=True):
             text("id DESC"),
         ),
         Index("ix_schedule_runs_created_at", "created_at"),
+        Index(
+            "ix_schedule_runs_schedule_id_due_at_queued",
+            "schedule_id",
+            "due_at",
+            postgresql_where=text("outcome = 'queued'"),
+        ),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

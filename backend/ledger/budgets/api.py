@@ -7,15 +7,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
 from backend.ledger.budgets import service
 from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 
-router = APIRouter(tags=["money"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["money"])
 
 
 @router.post("/budgets", status_code=201, summary="Make a budget", response_model=BudgetAnswer)
+@permissions.needs("budgets:write", role=Role.ADMIN)
 async def create_budget(
     asked: BudgetAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
@@ -28,18 +32,21 @@ async def create_budget(
 
 
 @router.get("/budgets", summary="List the budgets")
+@permissions.needs("budgets:read")
 async def list_budgets(principal: PrincipalDep, session: SessionDep) -> Sequence[BudgetAnswer]:
     """Every budget of the project and how it stands now, by name."""
     return await service.list_all(session, principal)
 
 
 @router.get("/budgets/{budget_id}", summary="Read a budget")
+@permissions.needs("budgets:read")
 async def get_budget(budget_id: UUID, principal: PrincipalDep, session: SessionDep) -> BudgetAnswer:
     """A budget and how it stands now."""
     return await service.get(session, principal, budget_id)
 
 
 @router.patch("/budgets/{budget_id}", summary="Change a budget")
+@permissions.needs("budgets:write", role=Role.ADMIN)
 async def change_budget(
     budget_id: UUID, asked: BudgetChanges, principal: PrincipalDep, session: SessionDep
 ) -> BudgetAnswer:
@@ -48,6 +55,7 @@ async def change_budget(
 
 
 @router.delete("/budgets/{budget_id}", status_code=204, summary="Delete a budget")
+@permissions.needs("budgets:write", role=Role.ADMIN)
 async def delete_budget(budget_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Forget a budget."""
     await service.delete(session, principal, budget_id)

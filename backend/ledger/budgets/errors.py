@@ -2,7 +2,7 @@
 
 PaymentRequired
 ├── BudgetReached    a job is submitted that one does not allow
-└── BudgetUsedUp     a job begins for which one has nothing left
+└── BudgetUsedUp     a job is due to start and one has nothing left for it
 Missing
 └── BudgetNotFound
 Conflict
@@ -16,6 +16,7 @@ from datetime import datetime
 from uuid import UUID
 
 from backend.errors import Conflict, Missing, PaymentRequired
+from backend.ledger.pricing import dollars
 
 
 class BudgetReached(PaymentRequired):
@@ -24,10 +25,9 @@ class BudgetReached(PaymentRequired):
     code = "budget_reached"
 
     def __init__(self, name: str, *, limit_micros: int, used_micros: int, resets_at: datetime | None) -> None:
-        again = "It does not reset" if resets_at is None else f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC"
         super().__init__(
-            f"The budget {name!r} allows ${limit_micros / 1e6:,.2f}, and ${used_micros / 1e6:,.2f} of it are spent, "
-            f"reserved for running jobs or forgiven. {again}; an admin of the project can raise it.",
+            f"The budget {name!r} allows {dollars(limit_micros)}, and {dollars(used_micros)} of it are spent, "
+            f"reserved for unfinished jobs or forgiven. {_reset(resets_at)}; an admin of the project can raise it.",
             budget=name,
             limit_micros=limit_micros,
             used_micros=used_micros,
@@ -36,16 +36,24 @@ class BudgetReached(PaymentRequired):
 
 
 class BudgetUsedUp(PaymentRequired):
-    """The job was let in, and others have used its budget up before it began."""
+    """The job was accepted, and other jobs have used its budget up before it started."""
 
     code = "budget_reached"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, limit_micros: int, used_micros: int, resets_at: datetime | None) -> None:
         super().__init__(
-            f"The budget {name!r} had nothing left for this job when it was to begin, so it did not. Raise the budget, "
-            "or submit the job again in its next window.",
+            f"The budget {name!r} allows {dollars(limit_micros)}. {dollars(used_micros)} of it were spent, reserved "
+            "for unfinished jobs or forgiven when this job was due to start, so it did not start. "
+            f"{_reset(resets_at)}; raise the budget or wait, then submit the job again.",
             budget=name,
+            limit_micros=limit_micros,
+            used_micros=used_micros,
+            resets_at=None if resets_at is None else resets_at.isoformat(),
         )
+
+
+def _reset(at: datetime | None) -> str:
+    return "It does not reset" if at is None else f"It resets at {at:%Y-%m-%d %H:%M} UTC"
 
 
 class BudgetNotFound(Missing):

@@ -46,7 +46,7 @@ async def create(session: AsyncSession, principal: Principal, asked: BudgetAsked
         BudgetNameTaken: another one has the name.
         TooManyBudgets: there are as many as may be.
     """
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "budgets:write")
     _check_scope(asked)
     budget = Budget(
         project_id=principal.project_id,
@@ -72,7 +72,7 @@ async def create(session: AsyncSession, principal: Principal, asked: BudgetAsked
 
 async def list_all(session: AsyncSession, principal: Principal) -> Sequence[BudgetAnswer]:
     """Every budget of the project and how it stands, by name."""
-    principal.require(Role.VIEWER, "billing:read")
+    principal.require(Role.VIEWER, "budgets:read")
     rows = await session.execute(_ALL, {"project_id": principal.project_id})
     return [BudgetAnswer.of(row) for row in rows.all()]
 
@@ -83,7 +83,7 @@ async def get(session: AsyncSession, principal: Principal, budget_id: UUID) -> B
     Raises:
         BudgetNotFound: the project has none such.
     """
-    principal.require(Role.VIEWER, "billing:read")
+    principal.require(Role.VIEWER, "budgets:read")
     values = {"project_id": principal.project_id, "budget_id": budget_id}
     row = (await session.execute(_ONE, values)).one_or_none()
     if row is None:
@@ -161,7 +161,7 @@ async def _scoped(session: AsyncSession, principal: Principal, asked: BudgetAske
 
 
 async def _locked(session: AsyncSession, principal: Principal, budget_id: UUID) -> Budget:
-    principal.require(Role.ADMIN, "project:write")
+    principal.require(Role.ADMIN, "budgets:write")
     query = visible(Budget, principal).where(col(Budget.id) == budget_id).with_for_update()
     budget: Budget | None = (await session.execute(query)).scalar_one_or_none()
     if budget is None:
