@@ -53,7 +53,11 @@ def path_of(entry: DriveEntry) -> DrivePath:
 
 
 async def measure(storage: Storage, drive: Drive, entry: DriveEntry, into: Measured) -> Entry | None:
-    """Read a file of a drive; none when it is gone by now."""
+    """Read a file of a drive; none when it is gone by now.
+
+    Raises:
+        DriveFileLocked: A process holds a lease on it.
+    """
     try:
         file = await storage.open_read(drive.project_id, path_of(entry))
     except DriveFileMissing:

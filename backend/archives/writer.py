@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, Self
 
 from backend.archives.entry import Digest, Entry
 
@@ -28,7 +29,10 @@ class Sink(Protocol):
 
 
 class ArchiveWriter:
-    """Puts files into an archive; `close` ends it, and without that it is a damaged one."""
+    """Puts files into an archive; `close` ends it, and without that it is a damaged one.
+
+    As a context manager it lets go of what it holds when the block fails, and leaves the archive damaged.
+    """
 
     def __init__(self, sink: Sink) -> None:
         # mtime: the same content is the same archive, to the byte
@@ -54,6 +58,15 @@ class ArchiveWriter:
             raise ValueError(f"{entry.name} was said to have {entry.size_bytes} bytes and has {written}")
         self._gzip.write(b"\0" * (-written % tarfile.BLOCKSIZE))
         self.digest.add(entry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if not self._gzip.closed:
+            # Not into the sink: its disk may be full. And not at the garbage collection, when the sink is closed.
+            self._gzip.fileobj = io.BytesIO()
+            self._gzip.close()
 
     def close(self) -> None:
         """End the archive; the sink stays open."""

@@ -92,7 +92,13 @@ def _fields(document: Document, findings: Findings) -> FrontMatter | None:
         return None
     section = Section(document, findings, (), value)
     name = section.text("name", most=64)
-    description = section.text("description", is_required=True, most=MAX_DESCRIPTION)
+    description = section.text("description", is_required=True)
+    if description and len(description) > MAX_DESCRIPTION:
+        section.warn(
+            "description",
+            f"The description has {len(description):,} characters; other hosts of Agent Skills take at most "
+            f"{MAX_DESCRIPTION:,}. Shorten it to what the skill does and when to use it.",
+        )
     if section.raw("allowed-tools") is not None:
         section.warn("allowed-tools", "'allowed-tools' is not applied. Use 'allowed_tools' in a skill.yaml.")
     return FrontMatter(name, description or "")

@@ -13,6 +13,7 @@ from backend.errors import Problem
 
 SKILL_FILE: Final = "skill.yaml"
 AGENT_SKILL_FILE: Final = "SKILL.md"
+PLUGIN_FILE: Final = ".claude-plugin/plugin.json"
 MAX_SKILLS: Final = 500
 
 _MISSPELLED: Final = frozenset({"skill.yml", "skills.yaml", "skill.json"})
@@ -42,12 +43,17 @@ def discover(archive: Archive, findings: Findings) -> Discovered:
         )
     described = [SkillFolder(path.rpartition("/")[2], path) for path in sorted({*seed, *flat})]
     plain = _agent_skills(archive, described, is_seed=bool(seed) or not flat)
+    elsewhere = [path for path in archive if path.endswith(f"/{AGENT_SKILL_FILE}")]
+    if not described and not plain:
+        plain = _of_plugins(elsewhere, archive, findings)
+    else:
+        _warn_of_plugins(elsewhere, [*described, *plain], findings)
     subskills = [sub for skill in described for sub in _subskills(archive, skill, findings)]
     _orphans(archive, described, findings)
     found = Discovered([*described, *subskills], plain)
     _check_names(found, findings)
     if not described and not plain:
-        findings.error(_no_skills(archive))
+        findings.error(_no_skills(archive, elsewhere))
     return found
 
 
@@ -70,6 +76,38 @@ def _agent_skills(archive: Archive, described: list[SkillFolder], *, is_seed: bo
     if not found and not described and AGENT_SKILL_FILE in archive:
         return [SkillFolder("", "")]
     return found
+
+
+def _of_plugins(files: list[str], archive: Archive, findings: Findings) -> list[SkillFolder]:
+    """The Agent Skills of a repository of Claude plugins, each name once."""
+    found: dict[str, SkillFolder] = {}
+    for file in sorted(files):
+        path = file.rpartition("/")[0]
+        if not _is_in_plugin(path, archive):
+            continue
+        folder = SkillFolder(path.rpartition("/")[2], path)
+        first = found.setdefault(folder.name, folder)
+        if first is not folder:
+            message = f"{first.path!r} and {path!r} are skills of the same name. Rename one of the folders."
+            findings.error(Problem(path, message))
+    return list(found.values())
+
+
+def _is_in_plugin(path: str, archive: Archive) -> bool:
+    """Whether a folder is `<plugin>/skills/<name>`, where a plugin is below `plugins/` or describes itself."""
+    plugin, mark, name = path.rpartition("/skills/")
+    is_plugin = plugin.count("/") == 1 and plugin.startswith("plugins/")
+    return bool(mark) and "/" not in name and (is_plugin or f"{plugin}/{PLUGIN_FILE}" in archive)
+
+
+def _warn_of_plugins(files: list[str], taken: list[SkillFolder], findings: Findings) -> None:
+    paths = {folder.path for folder in taken}
+    for file in files:
+        if file.startswith("plugins/") and file.rpartition("/")[0] not in paths:
+            message = (
+                "This skill is not read, since the bundle has skills outside of 'plugins/'. Move it to them."
+            )
+            findings.warn(Problem(file, message))
 
 
 def _subskills(archive: Archive, parent: SkillFolder, findings: Findings) -> Iterator[SkillFolder]:
@@ -130,7 +168,7 @@ def _check_names(found: Discovered, findings: Findings) -> None:
             )
 
 
-def _no_skills(archive: Archive) -> Problem:
+def _no_skills(archive: Archive, elsewhere: list[str]) -> Problem:
     tops = {path.partition("/")[0] for path in archive if "/" in path} - _IGNORED
     roots = [path for path in archive if "/" not in path]
     if SKILL_FILE in archive:
@@ -142,6 +180,14 @@ def _no_skills(archive: Archive) -> Problem:
             return Problem(
                 top, f"Everything is inside the folder {top!r}. Zip what is in it, not the folder itself."
             )
+    if elsewhere:
+        shown = ", ".join(map(repr, sorted(elsewhere)[:10]))
+        more = f" and {len(elsewhere) - 10} more" if len(elsewhere) > 10 else ""
+        return Problem(
+            "skills",
+            f"No {AGENT_SKILL_FILE} is where skills are read; there are {shown}{more}. Move each folder to "
+            "'skills/<name>/', or to 'plugins/<plugin>/skills/<name>/'.",
+        )
     return Problem(
         "skills",
         f"The bundle has no skill. Add a folder 'skills/<name>/' with a {SKILL_FILE}, or with a {AGENT_SKILL_FILE}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, Final, get_args
 
 from backend.bundles import grammar_rails, grammar_servers
@@ -14,10 +15,17 @@ from backend.providers import catalogue
 
 BUILT_IN_TOOLS: Final = frozenset(
     {"bash", "todo_write", "generate_image", "generate_video", "generate_audio", "transcribe", "web_search"}
-    | {"image_search", "web_fetch", "web_screenshot", "file_read", "file_write", "file_edit", "download_url"}
+    | {"web_fetch", "file_read", "file_write", "file_edit", "download_url"}
     | {"drive_url", "drive_pull", "describe_subagent", "run_subagent", "memory_search", "memory_get"}
-    | {"memory_forget", "memory_put", "set_output", "media"}
+    | {"memory_forget", "memory_put", "set_output"}
 )
+NOT_OFFERED: Final = {
+    "image_search": "Write a tool of that name that calls a search engine, or use web_search.",
+    "web_screenshot": "Write a tool of that name, or use web_fetch for the text of a page.",
+    "media": "Use generate_image, generate_video, generate_audio and transcribe.",
+    "send_email": "Write a tool of that name that calls your mail service.",
+}
+"""Tools of Puras that no agent has here, and what to do instead."""
 MAX_TOOLS: Final = 128
 
 
@@ -25,16 +33,50 @@ def read(section: Section, reading: Reading, *, is_agentic: bool) -> dict[str, A
     """The fields of the manifest that these keys set."""
     model = _model(section)
     tools = _tools(section, reading)
+    allowed = _allowed_tools(section, tools) if is_agentic else section.texts("allowed_tools")
+    disables_bash = section.flag("disable_bash")
+    if is_agentic:
+        _warn_of_readers(section, tools, ways_to_run_code(tools, allowed, disables_bash=disables_bash))
     return {
         "model": model,
-        "disable_bash": section.flag("disable_bash"),
+        "disable_bash": disables_bash,
         "tools": tools,
-        "allowed_tools": _allowed_tools(section, tools) if is_agentic else section.texts("allowed_tools"),
+        "allowed_tools": allowed,
         "tool_limits": _tool_limits(section),
         "cache_ttl": section.choice("cache_ttl", ("5m", "1h")) or "5m",
         "routing": _routing(section, model),
         "rails": grammar_rails.read(section, reading, is_agentic=is_agentic),
     }
+
+
+def ways_to_run_code(
+    tools: Iterable[Tool], allowed: Collection[str], *, disables_bash: bool
+) -> tuple[str, ...]:
+    """Return the names of the tools with which an agent runs code that its model writes."""
+    named = (*(() if disables_bash else ("bash",)), *(tool.builtin for tool in tools if tool.builtin))
+    return tuple(name for name in named if not allowed or name in allowed)
+
+
+def readable_helpers(file: str, readers: Iterable[str]) -> str:
+    """Return the warning about a confirmed Python tool in a bundle whose agents run code."""
+    return (
+        f"An approval guards this tool, but {' and '.join(readers)} can read and run every file of the bundle other "
+        f"than {file!r}, such as the modules that it imports. Keep what takes effect in {file!r} itself, or let it "
+        "need a secret, or take the commands away with 'disable_bash: true'."
+    )
+
+
+def _warn_of_readers(section: Section, tools: Iterable[Tool], readers: tuple[str, ...]) -> None:
+    """What an approval does not guard, at the tools that need one."""
+    for index, tool in enumerate(tools):
+        if tool.confirm and tool.entrypoint and readers:
+            file = tool.entrypoint.rpartition(":")[0]
+            section.warn(("tools", index, "confirm"), readable_helpers(file, map(repr, readers)))
+        if tool.confirm and tool.builtin and "bash" in readers:
+            section.warn(
+                ("tools", index, "confirm"),
+                "Each cell needs an approval, and 'bash' runs Python without one. Set 'disable_bash: true'.",
+            )
 
 
 def _model(section: Section) -> str | None:
@@ -136,10 +178,18 @@ def _allowed_tools(section: Section, tools: tuple[Tool, ...]) -> tuple[str, ...]
         return allowed
     for index, name in enumerate(allowed):
         if name not in known:
-            section.warn(
-                ("allowed_tools", index), f"There is no tool {name!r}.{suggestion(name, sorted(known))}"
-            )
+            section.warn(("allowed_tools", index), _unknown_tool(name, known))
     return allowed
+
+
+def _unknown_tool(name: str, known: Iterable[str]) -> str:
+    if name in NOT_OFFERED:
+        return (
+            f"{name!r} is a tool of Puras that this instance does not have; the agent runs without it. "
+            f"{NOT_OFFERED[name]} Remove it from the list if it is not needed."
+        )
+    hint = suggestion(name, sorted(known)) or " Remove it, or declare it in 'tools'."
+    return f"There is no tool {name!r}.{hint}"
 
 
 def _tool_limits(parent: Section) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from backend.bundles.dialect import Schema
 from backend.bundles.errors import Findings
+from backend.bundles.functions import Parameters
 from backend.bundles.grammar_examples import fits
 from backend.bundles.manifest import Gate, Grader
 from backend.bundles.names import as_name, is_name
@@ -20,6 +21,8 @@ from backend.errors import Problem, PurasError
 MAX_DATASET_BYTES: Final = 16 << 20
 MAX_CASES: Final = 5_000
 KINDS: Final = ("check", "rubric", "exact_match", "schema")
+GIVEN: Final = ("inputs", "output")
+"""What a check is called with, by name."""
 
 _FIELD: Final = re.compile(r"[^.\s\[\]]+(\[\d+\]|\.[^.\s\[\]]+)*\Z")
 
@@ -72,8 +75,24 @@ def _grader(section: Section, reading: Reading) -> Grader | None:
 def _check(section: Section, reading: Reading) -> dict[str, Any]:
     entrypoint = section.text("entrypoint", is_required=True)
     if entrypoint:
-        reading.function(section, "entrypoint", entrypoint)
+        parameters = reading.function(section, "entrypoint", entrypoint)
+        if parameters is not None:
+            _check_call(section, entrypoint.rpartition(":")[2], parameters)
     return {"entrypoint": entrypoint}
+
+
+def _check_call(section: Section, function: str, parameters: Parameters) -> None:
+    """Report a check that the call `f(inputs=…, output=…)` would fail."""
+    flaws = [f"{name!r} is positional-only" for name in parameters.positional_only]
+    flaws += [f"it needs {name!r}, which is not given" for name in parameters.needed if name not in GIVEN]
+    if not parameters.takes_any:
+        flaws += [f"it has no parameter {name!r}" for name in GIVEN if name not in parameters.names]
+    if flaws:
+        section.error(
+            "entrypoint",
+            f"A check is called as {function}(inputs=…, output=…), and {', '.join(flaws)}. Write: "
+            f"def {function}(inputs, output).",
+        )
 
 
 def _rubric(section: Section, reading: Reading) -> dict[str, Any]:

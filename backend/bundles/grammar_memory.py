@@ -12,18 +12,21 @@ from backend.bundles.reading import Reading
 from backend.bundles.sections import Section
 from backend.errors import PurasError
 
-_TOOLS: Final = re.compile(rb"\bmemory_(?:search|get|put|forget)\b")
+_TOOLS: Final = re.compile(
+    rb"\bmemory_(?:(?:search|get|put|forget)\b|\*)|\b(?:workspace memory|memory tools?)\b", re.IGNORECASE
+)
+_NAMED: Final = MemoryUse(digest=True, identity=True)
 
 
 def read(section: Section, reading: Reading, entrypoint: str, inputs: Schema | None) -> MemoryUse | None:
-    """What it has. A skill that says nothing has nothing, unless it names one of the tools: then it has them."""
+    """Return what it has: what the key says, else what Puras gives to a skill that names memory, else nothing."""
     value = section.raw("memory")
     if isinstance(value, bool):
         return MemoryUse() if value else None
     own = section.section("memory")
     if own is not None:
         return _memory(own, inputs)
-    return MemoryUse() if _names_a_tool(section, reading, entrypoint) else None
+    return _NAMED if _names_a_tool(section, reading, entrypoint) else None
 
 
 def _memory(section: Section, inputs: Schema | None) -> MemoryUse:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from backend.bundles.hosts import MOST_HOSTS, parse_host
 from backend.bundles.manifest import Backoff, Limits, Retries, RetryReason
 from backend.bundles.names import is_name
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
+from backend.limits import ceilings
 
 MAX_TIMEOUT_S: Final = 86_400
+_Number = TypeVar("_Number", int | None, float | None)
 
 
 def read(section: Section) -> dict[str, Any]:
@@ -21,7 +23,12 @@ def read(section: Section) -> dict[str, Any]:
             "lane", f"{shown(lane)} is not a lane. Use a-z, 0-9, '-' and '_', at most 64 characters."
         )
     return {
-        "timeout_s": section.number("timeout_s", most=MAX_TIMEOUT_S, is_positive=True),
+        "timeout_s": _within(
+            section,
+            "timeout_s",
+            section.number("timeout_s", most=MAX_TIMEOUT_S, is_positive=True),
+            ceilings.current().max_timeout_s,
+        ),
         "retries": _retries(section),
         "limits": _limits(section),
         "network": _network(section),
@@ -34,7 +41,7 @@ def _retries(parent: Section) -> Retries:
     if section is None:
         return Retries()
     default = Retries()
-    most = section.whole("max", least=0, most=100)
+    most = _within(section, "max", section.whole("max", least=0, most=100), ceilings.current().max_retries)
     reasons = section.choices("on", get_args(RetryReason))
     if most is not None and "on" not in section.value:
         section.warn(
@@ -73,15 +80,31 @@ def _limits(parent: Section) -> Limits:
     section = parent.section("limits")
     if section is None:
         return Limits()
+    most = ceilings.current()
     limits = Limits(
-        steps=section.whole("steps", least=1, most=10_000),
-        tokens=section.whole("tokens", least=1, most=1_000_000_000),
-        cost_usd=section.number("cost_usd", most=10_000, is_positive=True),
-        memory_mb=section.whole("memory_mb", least=64, most=1 << 20),
-        output_mb=section.whole("output_mb", least=1, most=64),
+        steps=_within(section, "steps", section.whole("steps", least=1, most=10_000), most.max_steps),
+        tokens=_within(
+            section, "tokens", section.whole("tokens", least=1, most=1_000_000_000), most.max_tokens
+        ),
+        cost_usd=_within(
+            section, "cost_usd", section.number("cost_usd", most=10_000, is_positive=True), most.max_cost_usd
+        ),
+        memory_mb=_within(
+            section, "memory_mb", section.whole("memory_mb", least=64, most=1 << 20), most.max_memory_mb
+        ),
+        output_mb=_within(
+            section, "output_mb", section.whole("output_mb", least=1, most=64), most.max_output_mb
+        ),
     )
     section.finish("'limits'")
     return limits
+
+
+def _within(section: Section, key: str, value: _Number, ceiling: float) -> _Number:
+    """Return the value, which is a problem of the file if it is above the operator's ceiling."""
+    if value is not None and value > ceiling:
+        section.error(key, f"{key!r}: {ceilings.declared_too_high(key, value, ceiling).message}")
+    return value
 
 
 def _network(section: Section) -> str | list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from ipaddress import ip_address
 from typing import Final, NamedTuple
+
+from backend.public_addresses import is_public
 
 USUAL_PORTS: Final = (80, 443)
 MOST_HOSTS: Final = 200  # of one skill: what a door is told of must fit into one message
@@ -53,8 +55,4 @@ def parse_host(text: str) -> HostPattern | None:
 
 def _public(text: str) -> str | None:
     """The short form of a literal address that a door could ever dial."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return str(address) if address.is_global and not address.is_multicast else None
+    return str(ip_address(text)) if is_public(text) else None

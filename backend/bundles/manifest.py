@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from backend.bundles.confirmed import Effects, of_manifest
 from backend.bundles.dialect import Schema, to_json_schema
 from backend.bundles.value_schemas import InputSchema, OutputSchema
 
@@ -129,6 +130,8 @@ class MemoryUse(_Part):
     keys: tuple[str, ...] = ()
     """Inputs that say what a job is about; empty: every address and every image."""
     read_only: bool = False
+    identity: bool = False
+    """Give each run the key and the hash under which its inputs are remembered, as Puras does."""
 
 
 class Rail(_Part):
@@ -260,6 +263,11 @@ class Manifest(_Part):
     def find(self, name: str) -> Skill | None:
         """The skill or subskill of that name."""
         return self._by_name.get(name)
+
+    @cached_property
+    def confirmed(self) -> Effects:
+        """Every effect that any of its agents declares with `confirm: true`."""
+        return of_manifest(self)
 
     @cached_property
     def _by_name(self) -> dict[str, Skill]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from backend.bundles import grammar_marketing
 from backend.bundles.agent_skills import read_agent_skill
@@ -13,14 +14,29 @@ from backend.bundles.discovery import SKILL_FILE, discover
 from backend.bundles.document import MAX_DOCUMENT_BYTES, Document, read_document
 from backend.bundles.errors import Findings
 from backend.bundles.grammar import read_skill
+from backend.bundles.grammar_agent import readable_helpers, ways_to_run_code
 from backend.bundles.manifest import Manifest, Skill
+from backend.bundles.names import MAX_NAME, as_name, is_name
 from backend.bundles.reading import Reading, SkillFolder
 from backend.bundles.requirements import check_requirements, requirements_of
+from backend.bundles.scripts import check_scripts
 from backend.bundles.sections import Section
+from backend.bundles.sentences import shown
 from backend.errors import Problem, PurasError
 
 MAX_MANIFEST_BYTES: Final = 4 << 20
 PACK_FILE: Final = "puras.yaml"
+
+
+class Binding(NamedTuple):
+    """The skillpack that puras.yaml names for the bundle."""
+
+    slug: str | None = None
+    skillpack_id: str | None = None
+    """Of the instance that the bundle was made for, which may be another one."""
+
+
+NO_BINDING: Final = Binding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,7 @@ class ReadBundle:
     archive: Archive
     sha256: str
     size_bytes: int
+    binding: Binding = NO_BINDING
 
 
 def read_bundle(data: bytes) -> ReadBundle:
@@ -45,17 +62,17 @@ def read_bundle(data: bytes) -> ReadBundle:
     archive = Archive(data)
     archive.verify()
     findings = Findings()
-    manifest = _manifest(archive, findings)
+    pack = _pack_file(archive, findings)
+    manifest = _manifest(archive, findings, pack)
     if not findings.errors and len(manifest.model_dump_json()) > MAX_MANIFEST_BYTES:
         message = f"All skill.yaml files together are over {MAX_MANIFEST_BYTES >> 20} MiB. Shorten them."
         findings.error(Problem("skills", message))
     findings.raise_if_wrong()
-    return ReadBundle(
-        manifest, tuple(findings.warnings), archive, hashlib.sha256(data).hexdigest(), len(data)
-    )
+    digest = hashlib.sha256(data).hexdigest()
+    return ReadBundle(manifest, tuple(findings.warnings), archive, digest, len(data), pack.binding)
 
 
-def _manifest(archive: Archive, findings: Findings) -> Manifest:
+def _manifest(archive: Archive, findings: Findings, pack: _PackFile) -> Manifest:
     found = discover(archive, findings)
     names = frozenset(folder.name for folder in (*found.described, *found.plain))
     skills = [_described(archive, folder, findings, names) for folder in found.described]
@@ -63,8 +80,30 @@ def _manifest(archive: Archive, findings: Findings) -> Manifest:
     applying = {folder.name: requirements_of(archive, folder) for folder in (*found.described, *found.plain)}
     for path in dict.fromkeys(path for path in applying.values() if path):
         check_requirements(archive, path, findings)
+    for folder in (*found.described, *found.plain):
+        check_scripts(archive, folder, applying[folder.name], findings)
     ready = (_with_requirements(archive, skill) for skill in skills if skill is not None)
-    return Manifest(skills=tuple(ready), **_pack(archive, findings))
+    manifest = Manifest(skills=tuple(ready), **pack.fields)
+    _warn_of_readers(manifest, findings)
+    return manifest
+
+
+def _warn_of_readers(manifest: Manifest, findings: Findings) -> None:
+    """Confirmed Python tools whose modules only agents of other skills can read; of its own a skill has warned."""
+    readers = [skill.name for skill in manifest.skills if skill.is_agentic and _runs_code(skill)]
+    for skill in manifest.skills:
+        if not readers or skill.name in readers:
+            continue
+        for tool in skill.tools:
+            if tool.confirm and tool.entrypoint:
+                file = tool.entrypoint.rpartition(":")[0]
+                who = f"agents of {', '.join(map(repr, readers[:3]))}"
+                message = f"The tool {tool.name!r}: {readable_helpers(file, [who])}"
+                findings.warn(Problem(SkillFolder(skill.name, skill.path).inside(SKILL_FILE), message))
+
+
+def _runs_code(skill: Skill) -> bool:
+    return bool(ways_to_run_code(skill.tools, skill.allowed_tools, disables_bash=skill.disable_bash))
 
 
 def _described(
@@ -84,21 +123,41 @@ def _with_requirements(archive: Archive, skill: Skill) -> Skill:
     return skill.model_copy(update={"requirements": requirements_of(archive, folder)})
 
 
-def _pack(archive: Archive, findings: Findings) -> dict[str, object]:
-    """What puras.yaml says of the whole skillpack; its other keys belong to the command line."""
+class _PackFile(NamedTuple):
+    fields: dict[str, Any]
+    """Of the manifest."""
+    binding: Binding = NO_BINDING
+
+
+def _pack_file(archive: Archive, findings: Findings) -> _PackFile:
+    """What puras.yaml says of the whole skillpack, and which one it is."""
     if PACK_FILE not in archive:
-        return {}
+        return _PackFile({})
     document = _document(archive, PACK_FILE)
     for problem in document.problems:
         findings.error(problem)
     if not isinstance(document.value, dict):
-        return {}
+        return _PackFile({})
     section = Section(document, findings, (), document.value)
-    return {
+    fields = {
         "title": section.text("title", most=200),
         "description": section.loose_text("description") or None,
         "marketing": grammar_marketing.read(section),
     }
+    slug = section.text("slug", most=200)
+    if slug is not None and not is_name(slug):
+        fix = f"a-z, 0-9, '_' and '-', at most {MAX_NAME} characters. Write 'slug: {as_name(slug)}'"
+        section.error("slug", f"{shown(slug)} is not a slug of a skillpack: {fix}.")
+    named = section.raw("skillpack_id")
+    return _PackFile(fields, Binding(slug, named if isinstance(named, str) and _is_id(named) else None))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _document(archive: Archive, file: str) -> Document:

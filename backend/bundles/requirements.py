@@ -42,6 +42,12 @@ def check_requirements(archive: Archive, path: str, findings: Findings) -> None:
             )
 
 
+def names_in(archive: Archive, path: str) -> frozenset[str]:
+    """Return the names of the packages of a file, in the one spelling of names."""
+    found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for _, line in _lines(archive, path))
+    return frozenset(re.sub(r"[-_.]+", "-", match[0]).lower() for match in found if match)
+
+
 def _lines(archive: Archive, path: str) -> list[tuple[int, str]]:
     try:
         text = archive.read(path, most_bytes=MAX_BYTES).decode("utf-8-sig")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
+from backend.auth import skill_allowlist
 from backend.auth.principal import Principal
 from backend.bundles import adhoc
 from backend.bundles.manifest import Manifest, Skill
@@ -22,11 +23,14 @@ from backend.deployments.errors import (
     SkillpackMismatch,
     SubskillNotSubmittable,
 )
+from backend.jobs.errors import SkillNotOnKey
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.errors import SkillpackNotFound
 from backend.skillpacks.tables import full_name
 
 MAX_VERSION = 2**31 - 1  # of the column
+DEFAULT_SLUG: Final = "default"
+"""Slug of the default skillpack."""
 
 
 class ResolvedSkill(NamedTuple):
@@ -78,13 +82,16 @@ async def resolve_skill(
     skillpack: str | None = None,
     version: int | None = None,
     deployment_id: UUID | None = None,
+    is_for_run: bool = False,
 ) -> ResolvedSkill:
     """The skill of that name: in the named skillpack, else in the default one, else in the only one that has it.
 
     The name may be full: `skillpack/skill` or `project/skillpack/skill`. A version is one of that skillpack; without
-    one it is the active version. A deployment's id names exactly that one.
+    one it is the active version. A deployment's id names exactly that one. For a run (`is_for_run`), only the skills
+    that the list of the key allows are considered.
 
     Raises:
+        SkillNotOnKey: the list does not allow it, whether there is such a skill or not.
         SkillNotFound: there is none such.
         SubskillNotSubmittable: only its parent runs it.
         SkillAmbiguous: several skillpacks have it.
@@ -97,6 +104,9 @@ async def resolve_skill(
     name = wanted.text
     if len(wanted.parts) > 1:
         rows, name = _narrowed(rows, wanted)
+    if is_for_run and principal.skill_allowlist:
+        pinned = deployment_id or version
+        rows = _allowed(principal, rows, wanted, name, pinned=str(pinned) if pinned else None)
     if not rows:
         await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
     return await _chosen(session, principal, rows, name)
@@ -251,14 +261,36 @@ def _narrowed(rows: Sequence[Any], wanted: _Wanted) -> tuple[Sequence[Any], str]
     return (own, wanted.parts[1]) if own else (rows, wanted.text)
 
 
+def _allowed(
+    principal: Principal, rows: Sequence[Any], wanted: _Wanted, name: str, *, pinned: str | None
+) -> Sequence[Any]:
+    """Return the rows in which the key may run the skill.
+
+    What other skillpacks have changes nothing in the error when there are none.
+    """
+    allowlist = principal.skill_allowlist
+    allowed = [
+        row for row in rows if skill_allowlist.allows(allowlist, row.slug, name, is_default=row.is_default)
+    ]
+    if allowed:
+        return allowed
+    pack, bare_name = skill_allowlist.parts_of(wanted.text, wanted.skillpack)
+    is_default = pack in (None, DEFAULT_SLUG)
+    if not skill_allowlist.allows(allowlist, pack or DEFAULT_SLUG, bare_name, is_default=is_default):
+        raise SkillNotOnKey(wanted.text[:200], allowlist)
+    if pinned is not None:
+        raise DeploymentNotFound(pinned)
+    raise SkillNotFound(wanted.text, ())
+
+
 async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any], name: str) -> ResolvedSkill:
     known = await manifests.of(session, [row.deployment_id for row in rows])
     having = [row for row in rows if known[row.deployment_id].manifest.find(name)]
     if not having:
         skills = {skill.name for row in rows for skill in known[row.deployment_id].manifest.submittable}
-        raise SkillNotFound(name, () if principal.kind == "publishable_key" else sorted(skills))
+        raise SkillNotFound(name, sorted(skills) if _may_list(principal) else ())
     if len(having) > 1 and not having[0].is_default:
-        raise SkillAmbiguous(name, [row.slug for row in having])
+        raise SkillAmbiguous(name, [row.slug for row in having] if _may_list(principal) else ())
     row = having[0]
     manifest, sha256 = known[row.deployment_id]
     skill = manifest.find(name)
@@ -274,6 +306,11 @@ async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any]
         is_default=row.is_default,
         has_budgets=row.has_budgets,
     )
+
+
+def _may_list(principal: Principal) -> bool:
+    """Whether an error may name the skills and skillpacks that there are; a running job has them in its bundle."""
+    return principal.kind == "job" or principal.scopes is None or "skills:read" in principal.scopes
 
 
 async def _explain_nothing(

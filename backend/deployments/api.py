@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.bundles.archive import MAX_ZIPPED_BYTES
 from backend.deployments import files, service, standing
@@ -27,7 +29,7 @@ from backend.skillpacks import service as skillpacks
 MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
 """A bundle, and the form around it."""
 
-router = APIRouter(tags=["deployments"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["deployments"])
 
 SkillpackRef = str | None
 """Id or slug: in the path below `/skillpacks`, else a query parameter; without one the project's default."""
@@ -58,6 +60,7 @@ class _Pushed:
     response_model=DeploymentAnswer,
     max_body_size=MOST_FORM_BYTES,
 )
+@permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def push_deployment(
     *,
     request: Request,
@@ -68,7 +71,10 @@ async def push_deployment(
     skillpack: SkillpackRef = None,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
-    """Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored."""
+    """Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+
+    Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+    """
     principal.require(Role.DEVELOPER, "deployments:write")
     data = await pushed.bundle.read()
     target = f"{request.url.path}?{request.url.query}"
@@ -92,13 +98,24 @@ async def push_deployment(
 
 
 @router.post("/deployments/validate", max_body_size=MOST_FORM_BYTES)
-async def validate_bundle(bundle: Bundle, principal: PrincipalDep) -> ValidationAnswer:
+@permissions.needs("deployments:read")
+async def validate_bundle(
+    bundle: Bundle,
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: Annotated[
+        str | None, Query(description="Id or slug: that the bundle is for; default: the default one.")
+    ] = None,
+) -> ValidationAnswer:
     """Check a bundle; nothing is stored and nothing of it is executed."""
-    return ValidationAnswer.of(await service.validate(principal, await bundle.read()))
+    data = await bundle.read()
+    read, removed = await service.validate(session, principal, data, skillpack=skillpack)
+    return ValidationAnswer.of(read, removed)
 
 
 @router.get("/deployments")
 @router.get("/skillpacks/{skillpack}/deployments")
+@permissions.needs("deployments:read")
 async def list_deployments(
     principal: PrincipalDep,
     session: SessionDep,
@@ -112,6 +129,7 @@ async def list_deployments(
 
 @router.get("/deployments/pull")
 @router.get("/skillpacks/{skillpack}/deployments/pull")
+@permissions.needs("deployments:read")
 async def pull_deployment(
     principal: PrincipalDep,
     session: SessionDep,
@@ -140,6 +158,7 @@ async def pull_deployment(
 
 @router.get("/deployments/{deployment}")
 @router.get("/skillpacks/{skillpack}/deployments/{deployment}")
+@permissions.needs("deployments:read")
 async def get_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> DeploymentAnswer:
@@ -150,6 +169,7 @@ async def get_deployment(
 
 @router.post("/deployments/{deployment}/activate")
 @router.post("/skillpacks/{skillpack}/deployments/{deployment}/activate")
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def activate_deployment(
     *,
     deployment: str,
@@ -168,6 +188,7 @@ async def activate_deployment(
 
 @router.delete("/deployments/{deployment}", status_code=204)
 @router.delete("/skillpacks/{skillpack}/deployments/{deployment}", status_code=204)
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def delete_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> None:
@@ -185,6 +206,7 @@ async def delete_deployment(
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}},
 )
+@permissions.needs("deployments:read")
 async def download_bundle(
     deployment: str,
     principal: PrincipalDep,
@@ -200,6 +222,7 @@ async def download_bundle(
 
 @router.get("/deployments/{deployment}/files/{path:path}", response_class=Response)
 @router.get("/skillpacks/{skillpack}/deployments/{deployment}/files/{path:path}", response_class=Response)
+@permissions.needs("deployments:read")
 async def read_deployment_file(
     *,
     deployment: str,
@@ -219,6 +242,7 @@ async def read_deployment_file(
 
 @router.get("/deployments/{deployment}/diff")
 @router.get("/skillpacks/{skillpack}/deployments/{deployment}/diff")
+@permissions.needs("deployments:read")
 async def diff_deployment(
     *,
     deployment: str,

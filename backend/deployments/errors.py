@@ -89,8 +89,9 @@ class SkillAmbiguous(Conflict):
     code = "skill_ambiguous"
 
     def __init__(self, skill: str, candidates: Sequence[str]) -> None:
+        listed = f": {', '.join(candidates)}" if candidates else ""
         super().__init__(
-            f"Several skillpacks have a skill {skill!r}. Name one with ?skillpack=: {', '.join(candidates)}.",
+            f"Several skillpacks have a skill {skill!r}. Name one with ?skillpack={listed}.",
             skill=skill,
             candidates=list(candidates),
         )

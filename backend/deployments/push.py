@@ -16,9 +16,10 @@ from backend.auth.principal import Principal, Role, visible
 from backend.bundles.archive import Archive
 from backend.bundles.manifest import Manifest
 from backend.bundles.read import ReadBundle, read_bundle
-from backend.deployments import manifests, schema_changes
+from backend.deployments import manifests, removal, schema_changes
 from backend.deployments.switching import make_active
 from backend.deployments.tables import Deployment
+from backend.deployments.target import lock_target
 from backend.errors import Invalid, Problem
 from backend.evals import gates
 from backend.limits.quotas import Quota, Quotas
@@ -46,6 +47,8 @@ async def push(
 ) -> Deployment:
     """Make the bundle the next version of the skillpack, and the active one unless told otherwise.
 
+    Without a skillpack it is the one that the bundle's puras.yaml names, which is created if need be.
+
     A version whose skills have gates becomes active when their suites have passed.
 
     Raises:
@@ -57,7 +60,7 @@ async def push(
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _stored(session, bundle, notes, storage)
-    pack = await skillpacks.lock(session, principal, skillpack)
+    pack = await lock_target(session, principal, read, skillpack=skillpack, quotas=quotas)
     await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
     warnings = [*read.warnings, *await _against_active(session, pack, read.manifest)]
     pack.last_version += 1
@@ -128,14 +131,20 @@ async def push_files(
     return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
 
 
-async def validate(principal: Principal, bundle: bytes) -> ReadBundle:
-    """Check a bundle and keep nothing of it.
+async def validate(
+    session: AsyncSession, principal: Principal, bundle: bytes, *, skillpack: str | None = None
+) -> tuple[ReadBundle, list[str]]:
+    """Check a bundle and keep nothing of it; also returns the skills of the active version that it removes.
 
     Raises:
         BundleInvalid: with everything that is wrong.
+        SkillpackNotFound: the project has no such skillpack.
     """
     principal.require(Role.VIEWER, "deployments:read")
-    return await asyncio.to_thread(read_bundle, bundle)
+    pack = await skillpacks.get(session, principal, skillpack)
+    active = await _active(session, pack)
+    read = await asyncio.to_thread(read_bundle, bundle)
+    return read, removal.removed(active, read.manifest) if active else []
 
 
 def bundle_key(sha256: str) -> int:
@@ -206,15 +215,23 @@ def _row(
 
 async def _against_active(session: AsyncSession, pack: Skillpack, manifest: Manifest) -> list[Problem]:
     """A warning for everything that callers of the active version would trip over."""
-    if pack.active_deployment_id is None:
+    active = await _active(session, pack)
+    if active is None:
         return []
-    known = await manifests.of(session, (pack.active_deployment_id,))
-    active = known[pack.active_deployment_id].manifest
-    return [
+    gone = removal.removed(active, manifest)
+    breaking = [
         Problem(change.place, f"Breaks callers of the active version: {change.message}")
         for change in schema_changes.between(active, manifest)
-        if change.is_breaking
-    ][:50]
+        if change.is_breaking and change.skill not in gone
+    ]
+    return [*removal.as_warnings(gone), *breaking[:50]]
+
+
+async def _active(session: AsyncSession, pack: Skillpack) -> Manifest | None:
+    if pack.active_deployment_id is None:
+        return None
+    known = await manifests.of(session, (pack.active_deployment_id,))
+    return known[pack.active_deployment_id].manifest
 
 
 def _take_over_titles(pack: Skillpack, manifest: Manifest) -> None:

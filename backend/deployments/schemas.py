@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.bundles.manifest import Example, Limits, Manifest, Retries, Skill
 from backend.bundles.read import ReadBundle
+from backend.deployments import removal
 from backend.deployments.diff import Diff, FileChange
 from backend.deployments.schema_changes import Change
 from backend.deployments.service import ActiveSkill
@@ -17,6 +18,7 @@ from backend.deployments.standing import Listed
 from backend.deployments.tables import Deployment
 from backend.errors import Problem
 from backend.evals.gates import GateView
+from backend.limits import ceilings
 from backend.skillpacks.tables import Skillpack
 
 
@@ -107,6 +109,8 @@ class DeploymentAnswer(DeploymentSummary):
 
     manifest: Manifest
     warnings: list[ProblemAnswer]
+    removed_skills: list[str]
+    """Skills that the version that was active at the push has, and this one does not."""
 
     @classmethod
     def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentAnswer:
@@ -115,6 +119,7 @@ class DeploymentAnswer(DeploymentSummary):
             **_summary(deployment, skillpack),
             manifest=Manifest.model_validate(deployment.manifest),
             warnings=[ProblemAnswer.model_validate(warning) for warning in deployment.warnings],
+            removed_skills=removal.named_in(deployment.warnings),
         )
 
 
@@ -126,15 +131,18 @@ class ValidationAnswer(_Answer):
     size_bytes: int
     manifest: Manifest
     warnings: list[ProblemAnswer]
+    removed_skills: list[str]
+    """Skills of the active version that a push of the bundle removes."""
 
     @classmethod
-    def of(cls, read: ReadBundle) -> ValidationAnswer:
+    def of(cls, read: ReadBundle, removed: list[str]) -> ValidationAnswer:
         """The answer for a bundle without errors."""
         return cls(
             sha256=read.sha256,
             size_bytes=read.size_bytes,
             manifest=read.manifest,
             warnings=[ProblemAnswer.of(warning) for warning in read.warnings],
+            removed_skills=removed,
         )
 
 
@@ -250,6 +258,7 @@ class SkillAnswer(SkillSummary):
     timeout_s: float | None
     """`null`: as the instance says."""
     limits: Limits
+    """What a job gets: where the operator has lowered a ceiling since the version was pushed, the ceiling."""
     retries: Retries
     network: str | list[str]
     lane: str | None
@@ -257,7 +266,8 @@ class SkillAnswer(SkillSummary):
 
 
 def detail_of_skill(skill: Skill) -> dict[str, Any]:
-    """The fields of a skill that its detail shows."""
+    """The fields of a skill that its detail shows, with its limits as they hold under the operator's ceilings."""
+    most = ceilings.current()
     return {
         **_of_skill(skill),
         "input_schema": skill.input_schema,
@@ -266,9 +276,9 @@ def detail_of_skill(skill: Skill) -> dict[str, Any]:
         "output_json_schema": skill.output_json_schema,
         "examples": list(skill.examples),
         "model": skill.model,
-        "timeout_s": skill.timeout_s,
-        "limits": skill.limits,
-        "retries": skill.retries,
+        "timeout_s": most.declared_timeout_s(skill),
+        "limits": most.declared(skill.limits),
+        "retries": most.declared_retries(skill.retries),
         "network": skill.network,
         "lane": skill.lane,
         "marketing": skill.marketing,

@@ -180,7 +180,7 @@ async def record_revealed(
 
 async def active_skills(session: AsyncSession, principal: Principal) -> list[ActiveSkill]:
     """Every skill that a job can name now: of the default skillpack first, each in the order of names."""
-    principal.require(Role.VIEWER, "deployments:read")
+    principal.require(Role.VIEWER, "skills:read")
     query = visible(Skillpack, principal).join(
         Deployment, col(Deployment.id) == col(Skillpack.active_deployment_id)
     )
@@ -209,7 +209,7 @@ async def get_skill(
     Raises:
         SkillNotFound: there is none such.
     """
-    principal.require(Role.VIEWER, "deployments:read")
+    principal.require(Role.VIEWER, "skills:read")
     return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)
 
 

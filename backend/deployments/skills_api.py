@@ -6,21 +6,25 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.deployments import prompts, service
 from backend.deployments.prompts import PromptAnswer
 from backend.deployments.schemas import SkillAnswer, SkillSummary, detail_of_skill
 
-router = APIRouter(tags=["skills"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 
 
 @router.get("/skills")
+@permissions.needs("skills:read")
 async def list_skills(principal: PrincipalDep, session: SessionDep) -> list[SkillSummary]:
     """Every skill of the active versions: the default skillpack's first."""
     return [SkillSummary.of(active) for active in await service.active_skills(session, principal)]
 
 
 @router.get("/skills/{name:path}")
+@permissions.needs("skills:read")
 async def get_skill(
     name: str,
     principal: PrincipalDep,
@@ -41,6 +45,7 @@ async def get_skill(
 
 
 @router.get("/skillpacks/{skillpack}/prompts/{skill:path}", summary="Read the prompt of an agent")
+@permissions.needs("deployments:read")
 async def get_prompt(
     skillpack: str,
     skill: str,

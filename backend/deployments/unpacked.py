@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import tempfile
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Final
 
 from backend.bundles.archive import Archive, unpack
 from backend.storage import Storage
+from backend.storage.removal import remove
 from backend.storage.shelf import STAMP_S, touch
 
 STALE_S: Final = 3_600.0  # no unpacking takes an hour: what is older was left by a killed process
@@ -87,7 +87,7 @@ def _unpack_into_place(data: bytes, target: Path) -> None:
         if not target.is_dir():  # else another process was first, and the content is the same
             raise
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove(draft)
 
 
 def _flush(folder: Path) -> None:
@@ -107,4 +107,4 @@ def _remove_stale(cache_dir: Path) -> None:
         except FileNotFoundError:
             continue
         if is_stale:
-            shutil.rmtree(draft, ignore_errors=True)
+            remove(draft)

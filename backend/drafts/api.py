@@ -10,8 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Header, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict
 
-from backend.auth import audit
+from backend.auth import audit, permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.bundles.archive import MAX_ZIPPED_BYTES
 from backend.deployments import service as deployments
@@ -36,7 +37,7 @@ from backend.idempotency.dependencies import OnceDep
 from backend.jobs.submit import JobSpec
 from backend.skillpacks.tables import Skillpack
 
-router = APIRouter(tags=["drafts"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
 
 
 async def _pack(
@@ -64,6 +65,7 @@ class DraftRunView(BaseModel):
 
 
 @router.get("/templates", summary="List the templates")
+@permissions.needs("deployments:read")
 async def list_templates(principal: PrincipalDep) -> list[TemplateView]:
     """Skillpacks to begin with."""
     principal.require(Role.VIEWER, "deployments:read")
@@ -72,6 +74,7 @@ async def list_templates(principal: PrincipalDep) -> list[TemplateView]:
 
 @router.get("/drafts", summary="The working copy")
 @router.get("/skillpacks/{skillpack}/drafts", summary="The working copy of a skillpack")
+@permissions.needs("deployments:read")
 async def get_draft(
     principal: PrincipalDep, session: SessionDep, instance: InstanceDep, pack: PackDep
 ) -> DraftView:
@@ -81,6 +84,7 @@ async def get_draft(
 
 @router.get("/drafts/files/{path:path}", response_class=Response)
 @router.get("/skillpacks/{skillpack}/drafts/files/{path:path}", response_class=Response)
+@permissions.needs("deployments:read")
 async def read_draft_file(path: str, principal: PrincipalDep, session: SessionDep, pack: PackDep) -> Response:
     """A file as it is; its revision is the `ETag`."""
     found = await reading.read(session, principal, pack, path)
@@ -97,6 +101,7 @@ async def read_draft_file(path: str, principal: PrincipalDep, session: SessionDe
 
 @router.put("/drafts/files/{path:path}", max_body_size=reading.MOST_FILE_BYTES + 1)
 @router.put("/skillpacks/{skillpack}/drafts/files/{path:path}", max_body_size=reading.MOST_FILE_BYTES + 1)
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def write_draft_file(
     *,
     path: str,
@@ -114,6 +119,7 @@ async def write_draft_file(
 
 @router.delete("/drafts/files/{path:path}", status_code=204)
 @router.delete("/skillpacks/{skillpack}/drafts/files/{path:path}", status_code=204)
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def delete_draft_file(
     path: str,
     principal: PrincipalDep,
@@ -127,6 +133,7 @@ async def delete_draft_file(
 
 @router.post("/drafts/restore/{path:path}")
 @router.post("/skillpacks/{skillpack}/drafts/restore/{path:path}")
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def restore_draft_file(
     path: str, principal: PrincipalDep, session: SessionDep, pack: PackDep
 ) -> DraftFileView:
@@ -136,6 +143,7 @@ async def restore_draft_file(
 
 @router.post("/drafts/move")
 @router.post("/skillpacks/{skillpack}/drafts/move")
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def move_in_draft(
     asked: MoveRequest,
     principal: PrincipalDep,
@@ -150,6 +158,7 @@ async def move_in_draft(
 
 @router.post("/drafts/reset")
 @router.post("/skillpacks/{skillpack}/drafts/reset")
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def reset_draft(
     asked: ResetRequest,
     principal: PrincipalDep,
@@ -174,6 +183,7 @@ async def reset_draft(
 
 @router.post("/drafts/import", max_body_size=MAX_ZIPPED_BYTES + (1 << 20))
 @router.post("/skillpacks/{skillpack}/drafts/import", max_body_size=MAX_ZIPPED_BYTES + (1 << 20))
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def import_into_draft(
     bundle: Bundle,
     principal: PrincipalDep,
@@ -190,6 +200,7 @@ async def import_into_draft(
 
 @router.get("/drafts/bundle", response_class=Response)
 @router.get("/skillpacks/{skillpack}/drafts/bundle", response_class=Response)
+@permissions.needs("deployments:read")
 async def download_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> Response:
     """The working copy as a zip."""
     bundle = await publishing.bundle_of(session, principal, pack)
@@ -199,6 +210,7 @@ async def download_draft(principal: PrincipalDep, session: SessionDep, pack: Pac
 
 @router.get("/drafts/check")
 @router.get("/skillpacks/{skillpack}/drafts/check")
+@permissions.needs("deployments:read")
 async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> CheckView:
     """Everything that is wrong with the working copy; nothing of it is executed."""
     checked = await publishing.check(session, principal, pack)
@@ -215,6 +227,7 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
 
 @router.get("/drafts/diff")
 @router.get("/skillpacks/{skillpack}/drafts/diff")
+@permissions.needs("deployments:read")
 async def diff_draft(
     principal: PrincipalDep, session: SessionDep, instance: InstanceDep, pack: PackDep
 ) -> PendingView:
@@ -225,12 +238,14 @@ async def diff_draft(
         revision=found.revision,
         files=[FileChangeAnswer.of(file) for file in found.files],
         skills=[SkillChangeAnswer.of(change) for change in found.changes],
+        removed_skills=list(found.removed),
         left_out=list(found.left_out),
     )
 
 
 @router.post("/drafts/run", status_code=201, response_model=DraftRunView)
 @router.post("/skillpacks/{skillpack}/drafts/run", status_code=201, response_model=DraftRunView)
+@permissions.needs("deployments:write", "deployments:read", "jobs:submit", role=Role.DEVELOPER)
 async def run_draft(
     *,
     asked: DraftRunRequest,
@@ -245,7 +260,13 @@ async def run_draft(
     `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
     """
     other = publishing.Other(asked.version, asked.files)
-    spec = JobSpec(asked, prices=instance.prices, most_queued=instance.settings.most_queued_jobs)
+    settings = instance.settings
+    spec = JobSpec(
+        asked,
+        prices=instance.prices,
+        most_queued=settings.most_queued_jobs,
+        most_later=settings.most_later_jobs,
+    )
 
     async def make() -> DraftRunView:
         quotas = instance.settings.quotas
@@ -259,6 +280,7 @@ async def run_draft(
 
 @router.post("/drafts/examples", status_code=201, response_model=DraftFileView)
 @router.post("/skillpacks/{skillpack}/drafts/examples", status_code=201, response_model=DraftFileView)
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def add_example(
     *, asked: ExampleRequest, principal: PrincipalDep, session: SessionDep, once: OnceDep, pack: PackDep
 ) -> Response:
@@ -273,6 +295,7 @@ async def add_example(
 
 @router.post("/drafts/publish", status_code=201, response_model=DeploymentAnswer)
 @router.post("/skillpacks/{skillpack}/drafts/publish", status_code=201, response_model=DeploymentAnswer)
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def publish_draft(
     *,
     asked: PublishRequest,

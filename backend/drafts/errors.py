@@ -6,6 +6,7 @@
 ├── DraftChanged            somebody wrote a file of it since who publishes has looked
 ├── ActiveVersionChanged    another version is active than the one it was compared with
 ├── DraftPathTaken          another file is there, or one that some file systems take for it
+│   └── DraftFileExists     the file itself is there, and no revision of it is named
 ├── DraftPathUnusable       not a path that a bundle may have
 └── DraftTooLarge           over a limit of the working copy
 """
@@ -100,6 +101,19 @@ class DraftPathTaken(Conflict):
     def __init__(self, path: str, other: str) -> None:
         super().__init__(
             f"{path!r} cannot be there: the working copy has {other!r}. Choose another name.", path=other
+        )
+
+
+class DraftFileExists(DraftPathTaken):
+    """The file is there already, and the writer has not named its revision."""
+
+    def __init__(self, file: DraftFile) -> None:
+        Conflict.__init__(
+            self,
+            f"The working copy has a file {file.path!r} already. To overwrite it, send its revision as "
+            f"'If-Match: {file.revision}', or 'If-Match: *' to overwrite any revision.",
+            path=file.path,
+            revision=file.revision,
         )
 
 

@@ -14,7 +14,7 @@ from backend.bundles.errors import BundleInvalid
 from backend.bundles.manifest import Manifest
 from backend.bundles.pack import pack_files, unnamed_notebooks
 from backend.bundles.read import ReadBundle, read_bundle
-from backend.deployments import manifests, schema_changes
+from backend.deployments import manifests, removal, schema_changes
 from backend.deployments import service as deployments
 from backend.deployments.diff import FileChange, file_changes
 from backend.deployments.schema_changes import Change
@@ -51,6 +51,8 @@ class Pending(NamedTuple):
     changes: Sequence[Change]
     left_out: Sequence[str]
     """Notebooks of the working copy that would be no part of the version."""
+    removed: Sequence[str] = ()
+    """Skills of the active version that the publish removes."""
 
 
 class Shipped(NamedTuple):
@@ -126,8 +128,10 @@ async def pending(
     if checked.manifest is None:
         return Pending(active.version, revision, files, (), left_out)
     known = await manifests.of(session, (active.id,))
-    changes = schema_changes.between(known[active.id].manifest, checked.manifest)
-    return Pending(active.version, revision, files, changes, left_out)
+    before = known[active.id].manifest
+    changes = schema_changes.between(before, checked.manifest)
+    removed = removal.removed(before, checked.manifest)
+    return Pending(active.version, revision, files, changes, left_out, removed)
 
 
 async def run(

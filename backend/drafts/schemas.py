@@ -97,6 +97,8 @@ class PendingView(_Answer):
     files: list[FileChangeAnswer]
     skills: list[SkillChangeAnswer]
     """Empty while there are problems."""
+    removed_skills: list[str]
+    """Skills of the active version that the publish removes."""
     left_out: list[str]
     """Notebooks that would be no part of the version: no file of their skill names them."""
 

@@ -15,7 +15,7 @@ from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.clock import now
 from backend.drafts import paths
-from backend.drafts.errors import DraftFileChanged, DraftFileNotFound, DraftPathTaken, DraftTooLarge
+from backend.drafts.errors import DraftFileChanged, DraftFileExists, DraftFileNotFound, DraftTooLarge
 from backend.drafts.reading import MOST_FILE_BYTES, Content, find, new_row, paths_beside, read
 from backend.drafts.tables import Draft, DraftFile
 from backend.skillpacks.tables import Skillpack
@@ -177,7 +177,7 @@ def _check_seen(kept: DraftFile | None, seen: str | None) -> None:
     if seen is None and kept.deleted_at is not None:
         return
     if seen is None:
-        raise DraftPathTaken(kept.path, kept.path)
+        raise DraftFileExists(kept)
     if seen.strip('"') != str(kept.revision):
         raise DraftFileChanged(kept)
 

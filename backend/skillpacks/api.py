@@ -6,16 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
 from backend.skillpacks import service
 from backend.skillpacks.schemas import NewSkillpackAsked, SkillpackAnswer
 
-router = APIRouter(tags=["skillpacks"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 
 
 @router.get("/skillpacks")
+@permissions.needs("deployments:read")
 async def list_skillpacks(
     principal: PrincipalDep,
     session: SessionDep,
@@ -26,6 +29,7 @@ async def list_skillpacks(
 
 
 @router.post("/skillpacks", status_code=201, response_model=SkillpackAnswer)
+@permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def create_skillpack(
     asked: NewSkillpackAsked,
     principal: PrincipalDep,
@@ -51,6 +55,7 @@ async def create_skillpack(
 
 
 @router.get("/skillpacks/{skillpack}")
+@permissions.needs("deployments:read")
 async def get_skillpack(skillpack: str, principal: PrincipalDep, session: SessionDep) -> SkillpackAnswer:
     """One skillpack."""
     principal.require(Role.VIEWER, "deployments:read")

@@ -6,10 +6,13 @@ from typing import NoReturn
 
 from fastapi import APIRouter
 
+from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.errors import NotOffered
 
-router = APIRouter(tags=["skillpacks"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 
 
 class HindsightNotOffered(NotOffered):
@@ -23,18 +26,21 @@ class HindsightNotOffered(NotOffered):
 
 
 @router.post("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
+@permissions.needs("jobs:read", role=Role.DEVELOPER)
 async def analyse_runs(skillpack: str, principal: PrincipalDep) -> NoReturn:
     """Not offered."""
     raise HindsightNotOffered
 
 
 @router.get("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
+@permissions.needs("jobs:read")
 async def list_analyses(skillpack: str, principal: PrincipalDep) -> NoReturn:
     """Not offered."""
     raise HindsightNotOffered
 
 
 @router.get("/hindsight/{analysis}", status_code=501, response_model=None)
+@permissions.needs("jobs:read")
 async def get_analysis(analysis: str, principal: PrincipalDep) -> NoReturn:
     """Not offered."""
     raise HindsightNotOffered
