@@ -1,9 +1,11 @@
 """Table of contents of `/v1`."""
 
 from fastapi import APIRouter
+from fastapi.routing import iter_route_contexts
 
 from backend.approvals.api import router as approvals
 from backend.auth.api import router as auth
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.sessions_api import router as sessions
 from backend.deployments.api import router as deployments
 from backend.deployments.skills_api import router as skills
@@ -75,3 +77,20 @@ router.include_router(webhooks)
 router.include_router(schedules)
 router.include_router(operators)
 router.include_router(documents)
+
+
+def require_authorized_routes(table: APIRouter) -> None:
+    """Check that every route of a router checks its caller's permission before it reads the request.
+
+    Raises:
+        TypeError: A router was made without `route_class=AuthorizedRoute`.
+    """
+    for context in iter_route_contexts(table.routes):
+        if not isinstance(context.original_route, AuthorizedRoute):
+            raise TypeError(
+                f"The route {context.path} does not check permissions. Make its router with "
+                "`APIRouter(route_class=AuthorizedRoute)`."
+            )
+
+
+require_authorized_routes(router)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from backend import logs
+from backend import destinations, logs
 from backend.answers import answer_to
 from backend.errors import Malformed, PurasError, TooLarge
 from backend.proxies import Network, client_address
@@ -38,11 +38,11 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
 }
-_API_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+"""Forms bring a policy of their own; without one a response is no page, whatever it holds."""
+_API_HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 class BodyTooSlow(PurasError):
@@ -82,6 +82,7 @@ class Boundary:
         began = time.perf_counter()
         try:
             _refuse_nul(scope)
+            destinations.check(scope)
             await self._app(scope, _Incoming(receive, outgoing), outgoing)
         except ClientDisconnect:
             pass  # nobody is left to hear an answer, or one is out already

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import psycopg
 from sqlalchemy import DateTime, MetaData
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -21,10 +22,10 @@ from sqlalchemy.ext.asyncio import (
 from sqlmodel import SQLModel
 
 from backend import pooling, queue
-from backend.connections import discard_closed
+from backend.connections import discard_closed, why_away
 from backend.hot import HotConnections, HotSession
 from backend.metrics import committed
-from backend.pulse import MOST_SILENCE_S, Pulse
+from backend.pulse import MOST_SILENCE_S, Pulse, WatchedConnection
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,6 +46,16 @@ AnySession = AsyncSession | HotSession
 """Either way to the database: what the hot statements run on."""
 
 
+@asynccontextmanager
+async def together(session: AnySession) -> AsyncIterator[None]:
+    """Run the block in one transaction: one of its own where each statement of the session would be one."""
+    if isinstance(session, HotSession):
+        async with session.together():
+            yield
+    else:
+        yield
+
+
 def driver_url(database_url: str) -> str:
     """The address with our one driver in it: `postgresql+psycopg://…`."""
     scheme, _, rest = pooling.plain(database_url).partition("://")
@@ -53,9 +64,12 @@ def driver_url(database_url: str) -> str:
     return f"postgresql+psycopg://{rest}"
 
 
-CONNECTION_OPTIONS = "-c timezone=UTC -c lock_timeout=15s -c statement_timeout=60s"
+SETTINGS: Final = {"timezone": "UTC", "lock_timeout": "15s", "statement_timeout": "60s"}
+"""Parameters of the server for each connection of ours."""
 PLACE_S = MOST_SILENCE_S
 """What a unit of work waits for a connection: whoever holds one is cut off from a silent database by then."""
+
+_POOLER_ROUNDS: Final = 3
 
 
 class Database:
@@ -66,8 +80,9 @@ class Database:
 
         A process that is frozen in the middle of one would hold its locks, and everybody who waits for them, for ever.
         """
-        options = f"{CONNECTION_OPTIONS} -c idle_in_transaction_session_timeout={most_idle_s}s"
-        self.pulse = Pulse(database_url)
+        settings = {**SETTINGS, "idle_in_transaction_session_timeout": f"{most_idle_s}s"}
+        self.pulse = Pulse(database_url, settings)
+        self._url = database_url
         self.engine: AsyncEngine = create_async_engine(
             driver_url(database_url),
             pool_size=pool_size,
@@ -76,14 +91,31 @@ class Database:
             pool_pre_ping=False,
             hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
             connect_args={
-                **pooling.connect_settings(database_url, options=options),
+                **pooling.connect_settings(database_url),
                 "async_creator_fn": self.pulse.connect,
             },
         )
         discard_closed(self.engine)
-        self._hot = HotConnections(database_url, self.pulse, size=pool_size, place_s=PLACE_S, options=options)
+        self._hot = HotConnections(database_url, self.pulse, size=pool_size, place_s=PLACE_S)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def require_pooler_mode(self) -> None:
+        """Make sure that a pooler in front of the database works in the mode that the URL says.
+
+        Raises:
+            WrongPoolerMode: it does not; the message says how to change it.
+            psycopg.Error: the database is unavailable.
+        """
+        url, settings = pooling.plain(self._url), pooling.connect_settings(self._url)
+        async with (
+            await self.pulse.connect(url, autocommit=True, **settings) as one,
+            await self.pulse.connect(url, autocommit=True, **settings) as other,
+        ):
+            if pooling.pools_transactions(self._url):
+                await _require_transactions(one)
+            else:
+                await _require_own_sessions(one, other)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -126,6 +158,33 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.pulse.close()
         await self._hot.close()
         await self.engine.dispose()
+        await self.pulse.close()
+
+
+async def _require_transactions(connection: WatchedConnection) -> None:
+    try:
+        await connection.execute("begin")
+        await connection.execute("rollback")
+    except psycopg.errors.ProtocolViolation as error:
+        raise pooling.WrongPoolerMode(
+            f"The pooler of DATABASE_URL rejects transactions ({why_away(error)}). Set pool_mode = transaction or "
+            "pool_mode = session in the pooler's configuration."
+        ) from error
+
+
+async def _require_own_sessions(one: WatchedConnection, other: WatchedConnection) -> None:
+    """Two open connections have two server processes, unless a pooler shares one of them between transactions."""
+    seen: tuple[set[int], set[int]] = (set(), set())
+    for _ in range(_POOLER_ROUNDS):
+        for connection, pids in zip((one, other), seen, strict=True):
+            row = await (await connection.execute("select pg_backend_pid()", prepare=False)).fetchone()
+            pids.add(row[0] if row else 0)
+    if len(seen[0] | seen[1]) == 2 and not seen[0] & seen[1]:
+        return
+    raise pooling.WrongPoolerMode(
+        "The pooler of DATABASE_URL lends its connections for one transaction at a time, and the URL does not say so. "
+        "Add ?pgbouncer=true to it and set DATABASE_DIRECT_URL to the database itself, or set pool_mode = session "
+        "in the pooler's configuration."
+    )

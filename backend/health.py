@@ -1,28 +1,28 @@
-"""`/health`: the process lives. `/ready`: the instance can run jobs."""
+"""`/health`: the process lives. `/ready`: the API serves requests. `/ready/workers`: a worker takes jobs."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import timedelta
-from typing import Final, Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col
 
 from backend.auth.dependencies import InstanceDep
-from backend.clock import now
 from backend.errors import Unavailable
-from backend.fleet.tables import Worker
+from backend.fleet.service import LEASE
 from backend.instance import Instance
 
-FRESH: Final = timedelta(seconds=10)
-"""A worker whose beat is older is lost: three are missed by then."""
 _PATIENCE_S: Final = 3.0
+_WORKERS: Final = text("""
+select count(*) filter (where shortage is null) as ready, array_agg(distinct host || ': ' || shortage)
+  filter (where shortage is not null) as shortages
+from workers where beat_at > now() - cast(:lease as interval) and not stopping
+""")
 
 router = APIRouter(tags=["health"])
 
@@ -33,45 +33,87 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class Readiness(BaseModel):
+    """The API serves requests, and jobs can be submitted."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    status: Literal["ok", "degraded"] = "ok"
+    """`degraded`: jobs can be submitted, but start late, or not until a worker takes them."""
+    problems: list[str] = Field(default_factory=list)
+    """What is degraded."""
+
+
 class NotReady(Unavailable):
-    """A part that jobs need is away."""
+    """The API cannot serve requests."""
 
     code = "not_ready"
 
 
+class WorkersNotReady(Unavailable):
+    """No worker takes jobs."""
+
+    code = "workers_not_ready"
+
+
 @router.get("/health")
 async def health() -> Health:
-    """Whether this process lives."""
+    """Report that this process lives."""
     return Health()
 
 
 @router.get("/ready")
-async def ready(instance: InstanceDep) -> Health:
-    """Whether the instance can run jobs: database, Redis and a live worker."""
-    missing = [why for why in await asyncio.gather(_database(instance), _redis(instance)) if why]
-    if missing:
-        raise NotReady(f"Not ready: {'; '.join(missing)}.", missing=missing)
-    return Health()
+async def ready(request: Request, instance: InstanceDep) -> Readiness:
+    """Report whether this process serves requests, so that jobs can be submitted.
+
+    503 while the database is unavailable or the process stops. Without Redis, or without a worker that takes jobs, the
+    status is `degraded`.
+    """
+    if getattr(request.app.state, "is_stopping", False):
+        raise NotReady("Not ready: this process stops.", missing=["this process stops"])
+    workers, redis = await asyncio.gather(_workers(instance), _redis(instance))
+    if workers is None:
+        raise NotReady("Not ready: the database does not answer.", missing=["the database does not answer"])
+    problems = [*redis, *workers.problems]
+    return Readiness(status="degraded" if problems else "ok", problems=problems)
 
 
-async def _database(instance: Instance) -> str | None:
-    query = (
-        select(col(Worker.id))
-        .where(col(Worker.beat_at) > now() - FRESH, col(Worker.stopping).is_(False))
-        .limit(1)
-    )
+@router.get("/ready/workers")
+async def workers_ready(instance: InstanceDep) -> Readiness:
+    """Report whether a worker is alive and takes jobs; 503 when none does.
+
+    The status is `degraded` while some workers take none because their host lacks disk, memory or processes.
+    """
+    workers = await _workers(instance)
+    problems = ["the database does not answer"] if workers is None else workers.problems
+    if workers is None or not workers.ready:
+        raise WorkersNotReady(f"No worker takes jobs: {'; '.join(problems)}.", missing=problems)
+    return Readiness(status="degraded" if problems else "ok", problems=problems)
+
+
+class _Workers(NamedTuple):
+    ready: int
+    """Worker processes that live and take jobs."""
+    problems: list[str]
+
+
+async def _workers(instance: Instance) -> _Workers | None:
+    """Return the live workers, or none when the database does not answer."""
     try:
         async with asyncio.timeout(_PATIENCE_S), instance.database.transaction() as session:
-            worker = await session.scalar(query)
+            row = (await session.execute(_WORKERS, {"lease": LEASE})).one()
     except (SQLAlchemyError, OSError):
-        return "the database does not answer"
-    return None if worker else f"no worker has shown itself in the last {FRESH.seconds} s"
+        return None
+    problems: list[str] = list(row.shortages or [])
+    if not row.ready and not problems:
+        problems = [f"no worker has shown itself in the last {LEASE.seconds} s"]
+    return _Workers(row.ready, problems)
 
 
-async def _redis(instance: Instance) -> str | None:
+async def _redis(instance: Instance) -> list[str]:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], instance.redis.ping())
     except (RedisError, OSError):
-        return "Redis does not answer"
-    return None
+        return ["Redis does not answer"]
+    return []

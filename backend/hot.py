@@ -8,27 +8,28 @@ transaction, prepared by the server. Errors come as SQLAlchemy's, so callers nee
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, text
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as NoPlace
 
 from backend import pooling
 from backend.connections import is_open
 from backend.prepared import Exchange, compiled
-from backend.pulse import Pulse
+from backend.pulse import Pulse, WatchedConnection
 
-_Connection = psycopg.AsyncConnection[Any]
+_COMMIT: Final = text("commit")
 
 
 class _Place(NamedTuple):
     """A connection and what it has prepared."""
 
-    connection: _Connection
+    connection: WatchedConnection
     exchange: Exchange
 
 
@@ -111,15 +112,33 @@ class HotSession:
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, wanted.sql.decode()) from error
 
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Run the statements of the block as one transaction.
+
+        After an error nothing of it is stored, and the session is of no more use: its connection is closed at the end.
+        """
+        await self._begin()
+        yield
+        await self.execute(_COMMIT)
+
+    async def _begin(self) -> None:
+        if self._place is None:
+            self._place = await self._connections.take()
+        try:
+            await self._place.connection.begin()
+        except psycopg.Error as error:
+            raise _as_sqlalchemy(error, "begin") from error
+
 
 class HotConnections:
     """The connections of a process for its hot statements, each opened when it is first needed."""
 
-    def __init__(self, database_url: str, pulse: Pulse, *, size: int, place_s: float, options: str) -> None:
+    def __init__(self, database_url: str, pulse: Pulse, *, size: int, place_s: float) -> None:
         self._database_url = pooling.plain(database_url)
         self._pulse = pulse
         self._place_s = place_s
-        self._settings = pooling.connect_settings(database_url, options=options, prepare_threshold=0)
+        self._settings = pooling.connect_settings(database_url, prepare_threshold=0)
         self._idle: list[_Place] = []
         self._places = asyncio.Semaphore(size)
         self._is_closed = False

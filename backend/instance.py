@@ -10,18 +10,23 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from backend import queue
+from backend import logs, queue
 from backend.config import Settings
+from backend.connections import AWAY, why_away
 from backend.db import Database
 from backend.embedded import attach
 from backend.events.wakeups import WakeUps
 from backend.ledger.pricing import PriceList, usd_to_micros
+from backend.limits import ceilings
+from backend.limits.ceilings import JobCeilings
 from backend.providers import catalogue
 from backend.queue import RedisDoorbell
 from backend.secrets.vault import Vault
 from backend.storage import Storage
 from backend.storage.chosen import chosen
 from backend.web.doors import Doors
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,23 @@ class Instance:
         )
 
 
+def job_ceilings(settings: Settings) -> JobCeilings:
+    """Return the ceilings of jobs that the settings name."""
+    return JobCeilings(
+        max_timeout_s=settings.max_job_timeout_s,
+        max_memory_mb=settings.max_job_memory_mb,
+        max_output_mb=settings.max_job_output_mb,
+        max_cost_usd=settings.max_job_cost_usd,
+        max_steps=settings.max_job_steps,
+        max_tokens=settings.max_job_tokens,
+        max_retries=settings.max_job_retries,
+        timeout_s=settings.job_timeout_s,
+        memory_mb=settings.job_memory_mb,
+        output_mb=settings.job_output_mb,
+        cost_usd=settings.job_cap_usd,
+    )
+
+
 @asynccontextmanager
 async def open_instance(
     settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None, most_idle_s: int = 0
@@ -61,7 +83,9 @@ async def open_instance(
     Raises:
         Unavailable: no database is given and none is running in the home.
         BadCatalogue: the operator's file of models is wrong.
+        WrongPoolerMode: a pooler in front of the database works in another mode than its URL says.
     """
+    ceilings.use(job_ceilings(settings))
     catalogue.use(Path(settings.models) if settings.models else None)
     servers = attach(settings)
     database = Database(servers.database_url, most_idle_s=most_idle_s)
@@ -73,6 +97,7 @@ async def open_instance(
     queue.use(doorbell)
     wakeups.start()
     try:
+        await _require_pooler_mode(database)
         yield Instance(
             settings=settings,
             database=database,
@@ -88,3 +113,12 @@ async def open_instance(
         await storage.close()
         doorbell.close()
         await database.close()
+
+
+async def _require_pooler_mode(database: Database) -> None:
+    try:
+        await database.require_pooler_mode()
+    except AWAY as error:
+        log.warning(
+            "the database is unavailable; the mode of its pooler is not checked", error=why_away(error)
+        )

@@ -6,7 +6,10 @@ import logging
 import sys
 from typing import Any
 
-import structlog
+from backend.optional_packages import missing
+
+with missing("rich"):
+    import structlog
 
 
 def configure(level: str, log_format: str) -> None:

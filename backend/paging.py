@@ -1,4 +1,4 @@
-"""Lists in pages: `?limit=` and `?cursor=` in, a plain array and a `Link` header out."""
+"""Lists in pages: which page a caller wants, and its rows with the cursor of the next one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
-
-from fastapi import Depends, Query, Request, Response
 
 from backend.errors import Invalid, Problem
 from backend.schemas import unstorable
@@ -84,27 +82,6 @@ def cursor_of(*place: Any) -> str:
     """The cursor of the page that begins after `place`."""
     written = json.dumps([at.isoformat() if isinstance(at, datetime) else str(at) for at in place])
     return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
-
-
-def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:
-    """The rows of the page; its `Link` header names the next one."""
-    if page.next_cursor is not None:
-        url = request.url.include_query_params(cursor=page.next_cursor)
-        query = f"?{url.query}"
-        response.headers["Link"] = f'<{request.url.path}{query}>; rel="next"'
-    return page.items
-
-
-async def _page(
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Most rows of one page.")] = DEFAULT_LIMIT,
-    cursor: Annotated[
-        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
-    ] = None,
-) -> Page:
-    return Page(limit=limit, cursor=cursor)
-
-
-PageDep = Annotated[Page, Depends(_page)]
 
 
 def _aware(at: datetime) -> datetime:

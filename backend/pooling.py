@@ -6,15 +6,41 @@ prepared there, no connection option is set, and every lock and setting of ours 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from backend.errors import PurasError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 SUPABASE_PORT: Final = 6543
 """Where Supabase's pooler lends for a transaction; on 5432 it lends for a session."""
 MARK: Final = "pgbouncer"
 """`?pgbouncer=true` in an address says the same of any other port; other libraries know the word, too."""
+
+KEEPALIVE: Final = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Parameters of libpq: a server that is lost without closing its connections is noticed within about 10 s."""
+
+SERVER_KEEPALIVE: Final = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""Parameters of a session: the server ends it, and frees its locks, when our host is lost without closing it."""
+
+
+class WrongPoolerMode(PurasError):
+    """The pooler works in another mode than `DATABASE_URL` says."""
+
+    code = "wrong_pooler_mode"
 
 
 def pools_transactions(database_url: str) -> bool:
@@ -25,24 +51,37 @@ def pools_transactions(database_url: str) -> bool:
 
 def plain(database_url: str) -> str:
     """The address for the database's own library: without the name of a driver, and what only we understand in it."""
+    if "+" not in database_url.partition("://")[0] and MARK not in database_url:
+        return database_url
     url = _parsed(database_url)
-    if url is None or ("+" not in url.drivername and MARK not in url.query):
+    if url is None:
         return database_url
     plain_url = url.set(drivername=url.get_backend_name()).difference_update_query([MARK])
     return plain_url.render_as_string(hide_password=False)
 
 
-def connect_settings(
-    database_url: str, *, options: str | None = None, prepare_threshold: int | None = 5
-) -> dict[str, Any]:
-    """What a connection to the address is opened with: these settings, or what a pooler bears in their place."""
-    if pools_transactions(database_url):
-        return {"prepare_threshold": None}
-    settings: dict[str, Any] = {"prepare_threshold": prepare_threshold}
-    return settings if options is None else {**settings, "options": options}
+def connect_settings(database_url: str, *, prepare_threshold: int | None = 5) -> dict[str, Any]:
+    """Return what a connection to the URL is opened with; what the URL says itself has precedence.
+
+    Startup options are not among them, since PgBouncer rejects them in each mode: see `settings_sql`.
+    """
+    url = _parsed(database_url)
+    given = {} if url is None else url.query
+    settings = {name: value for name, value in KEEPALIVE.items() if name not in given}
+    return {**settings, "prepare_threshold": None if pools_transactions(database_url) else prepare_threshold}
+
+
+def settings_sql(settings: Mapping[str, str], *, is_local: bool = False) -> bytes:
+    """Return the statements that set the parameters, for the session or for the current transaction."""
+    scope = "set local" if is_local else "set"
+    return "; ".join(f"{scope} {name} = '{value}'" for name, value in settings.items()).encode()
 
 
 def _parsed(database_url: str) -> URL | None:
+    """Return the parts of the URL; SQLAlchemy is imported here, for processes that need nothing of it."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         return make_url(database_url)
     except (ArgumentError, ValueError):  # a `host=… dbname=…` of the library's own, or nothing at all

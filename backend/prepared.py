@@ -6,6 +6,7 @@ For the few statements that every job runs that is most of what they cost here, 
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -50,6 +51,8 @@ class Exchange:
         self.connection = connection
         self._may_prepare = connection.prepare_threshold is not None
         self._prepared: dict[tuple[bytes, Sequence[int]], _Prepared] = {}
+        self._prefix = secrets.token_hex(6).encode()
+        """Random: a pooler that shares a server connection by mistake cannot run the statement of another process."""
         self._transformer = Transformer(connection)
 
     async def run(self, compiled: Compiled, values: Mapping[str, Any]) -> list[Any]:
@@ -79,7 +82,7 @@ class Exchange:
         return transformer.load_rows(0, result.ntuples, make_row) if result.nfields else []
 
     def _prepare(self, sql: bytes, types: Sequence[int]) -> PQGen[_Prepared]:
-        server, name = self.connection.pgconn, b"hot_%d" % len(self._prepared)
+        server, name = self.connection.pgconn, b"hot_%s_%d" % (self._prefix, len(self._prepared))
         server.send_prepare(name, sql, types)
         yield from self._result()
         server.send_describe_prepared(name)

@@ -15,8 +15,8 @@ import httpx
 
 from backend.egress.dialing import Resolve, Vet, resolve_by_system
 from backend.public_addresses import obstacle_to
+from backend.public_urls import PORTS, USUAL_PORTS
 
-_PORTS: Final = {"https": 443, "http": 80}
 _RESOLVE_S: Final = 8.0
 _MOST_ADDRESSES: Final = 4  # of one name that are tried
 _NOT_PUBLIC: Final = "its host is not at a public address"
@@ -39,16 +39,21 @@ class PublicTransport(httpx.AsyncBaseTransport):
         allowed_hosts: Collection[str] = (),
         *,
         schemes: Collection[str] = ("https",),
+        ports: Collection[int] | None = USUAL_PORTS,
         verify: ssl.SSLContext | bool = True,
         resolve: Resolve = resolve_by_system,
         vet: Vet = obstacle_to,
     ) -> None:
-        """`allowed_hosts`: `host:port` that are dialled whatever they are; `schemes`: of all others."""
+        """Take what the operator allows: `allowed_hosts` are `host:port` that are dialled whatever they are.
+
+        `schemes` and `ports` are those of all others; `ports=None`: any.
+        """
         # No connection is kept: it was made for one name, and another may lead to the same address.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._inner = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
         self._allowed_hosts = frozenset(allowed_hosts)
         self._schemes = frozenset(schemes)
+        self._ports = None if ports is None else frozenset(ports)
         self._resolve = resolve
         self._vet = vet
 
@@ -59,16 +64,26 @@ class PublicTransport(httpx.AsyncBaseTransport):
             NotReached: it has none, or none that is public.
         """
         url = request.url
-        if f"{url.host}:{url.port or _PORTS.get(url.scheme, 0)}" in self._allowed_hosts:
+        port = url.port or PORTS.get(url.scheme, 0)
+        if f"{url.host}:{port}" in self._allowed_hosts:
             return await self._inner.handle_async_request(request)
         if url.scheme not in self._schemes:
             raise NotReached(f"its address is not {' or '.join(sorted(self._schemes))}", request)
-        addresses = await self._vetted(request)
-        request.extensions = {**request.extensions, "sni_hostname": url.raw_host.decode("ascii")}
+        if self._ports is not None and port not in self._ports:
+            listed = ", ".join(map(str, sorted(self._ports)))
+            raise NotReached(f"its port {port} is none of {listed}, which are all that it may have", request)
+        addresses = await self._vetted(request, port)
         for address in addresses[:_MOST_ADDRESSES]:
-            request.url = url.copy_with(host=address)
+            # The request itself keeps its URL: a relative redirect is relative to the name, not to the address.
+            onward = httpx.Request(
+                request.method,
+                url.copy_with(host=address),
+                headers=request.headers,
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": url.raw_host.decode("ascii")},
+            )
             try:
-                return await self._inner.handle_async_request(request)
+                return await self._inner.handle_async_request(onward)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # nothing of it has been sent
                 last = error
         raise last
@@ -77,9 +92,8 @@ class PublicTransport(httpx.AsyncBaseTransport):
         """Close every connection."""
         await self._inner.aclose()
 
-    async def _vetted(self, request: httpx.Request) -> list[str]:
+    async def _vetted(self, request: httpx.Request, port: int) -> list[str]:
         host = request.url.raw_host.decode("ascii")
-        port = request.url.port or _PORTS[request.url.scheme]
         is_address = _is_address(host)
         if not is_address and "." not in host:
             raise NotReached(_NOT_PUBLIC, request)  # a name of this machine, or of its own network

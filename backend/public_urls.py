@@ -5,17 +5,32 @@ Where a name leads is looked at with every connection, by `public_transport`; th
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from backend.public_addresses import is_public
+
 PORTS: Final = {"https": 443, "http": 80}
+USUAL_PORTS: Final = frozenset(PORTS.values())
 MOST_CHARACTERS: Final = 2_000
 
 
 def listed(hosts: str | None) -> frozenset[str]:
     """The operator's comma-separated `host:port`, one by one."""
     return frozenset(host.strip().lower() for host in (hosts or "").split(",") if host.strip())
+
+
+def ports_of(ports: str | None) -> frozenset[int]:
+    """The operator's comma-separated ports, one by one.
+
+    Raises:
+        ValueError: one is not a port.
+    """
+    named = [port.strip() for port in (ports or "").split(",") if port.strip()]
+    for port in named:
+        if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65_535):
+            raise ValueError(f"{port!r} is not a port: write numbers from 1 to 65535, separated by commas")
+    return frozenset(map(int, named))
 
 
 def split(address: str) -> SplitResult | None:
@@ -32,9 +47,8 @@ def split(address: str) -> SplitResult | None:
 
 def may_be_public(host: str) -> bool:
     """Whether the internet could have such a host: a name with a dot, or an address that is public."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        last = host.rstrip(".").rpartition(".")[2]
-        return "." in host.strip(".") and not last.isdigit() and not last.startswith("0x")
-    return address.is_global and not address.is_multicast
+    if is_public(host):
+        return True
+    last = host.rstrip(".").rpartition(".")[2]
+    is_number = last.isdigit() or last.startswith("0x")  # an address that is not public, or a spelling of one
+    return "." in host.strip(".") and ":" not in host and not is_number

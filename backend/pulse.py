@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import threading
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
 import psycopg
+from psycopg import generators, pq
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import OperationalError
 
 from backend import logs, pooling
+from backend.cutting import cut
 
 log = logs.get(__name__)
 
@@ -45,6 +47,8 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
     """A connection whose statements end when the server has fallen silent."""
 
     pulse: Pulse | None = None
+    transaction_sql: bytes = b""
+    """Sent with the start of each transaction: through a pooler of transactions no session has settings of its own."""
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - psycopg's
         """Wait as psycopg does, for no longer than the server shows that it lives."""
@@ -52,6 +56,39 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
             return await super().wait(gen, interval, timeout)
         with self.pulse.watching(partial(cut, self)):
             return await super().wait(gen, interval, timeout)
+
+    async def begin(self) -> None:
+        """Start a transaction of the caller's own, in one round trip.
+
+        Raises:
+            psycopg.Error: the database rejected it, or is unavailable.
+        """
+        await self.run_script(b"begin" + self.transaction_sql)
+
+    def _start_query(self) -> PQGen[None]:
+        """Start a transaction as psycopg does where one is needed, in one round trip with its settings."""
+        if (
+            self.autocommit
+            or not self.transaction_sql
+            or self.pgconn.transaction_status != TransactionStatus.IDLE
+        ):
+            yield from super()._start_query()
+        else:
+            yield from self._script(self._get_tx_start_command() + self.transaction_sql)
+
+    async def run_script(self, sql: bytes) -> None:
+        """Run statements without values and without a transaction of psycopg's, in one round trip.
+
+        Raises:
+            psycopg.Error: the database rejected one, or is unavailable.
+        """
+        await self.wait(self._script(sql))
+
+    def _script(self, sql: bytes) -> PQGen[None]:
+        self.pgconn.send_query(sql)
+        for result in (yield from generators.execute(self.pgconn)):
+            if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
+                raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
 
     async def cancel_safe(self, *, timeout: float = LOOK_S) -> None:  # noqa: ASYNC109 - psycopg's
         """Ask the server to end the statement, unless nobody is there to be asked."""
@@ -62,11 +99,19 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
 class Pulse:
     """Watches over the connections of one process to one database."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, settings: Mapping[str, str] | None = None) -> None:
+        """Open nothing yet; `settings` are parameters of the server for each session or, with a pooler, transaction."""
         self.is_silent = False
         self._database_url = pooling.plain(database_url)
+        self._session_sql, self._transaction_sql = b"", b""
+        if settings and pooling.pools_transactions(database_url):
+            self._transaction_sql = b"; " + pooling.settings_sql(settings, is_local=True)
+        elif settings:
+            self._session_sql = pooling.settings_sql({**settings, **pooling.SERVER_KEEPALIVE})
         self._waiting_since: dict[Callable[[], None], float] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._opened: list[WatchedConnection] = []
+        """Those that are open. A pool loses one whose first use is cancelled: `close` closes it all the same."""
 
     async def connect(self, *args: Any, **settings: Any) -> WatchedConnection:
         """A connection that is watched over.
@@ -80,10 +125,25 @@ class Pulse:
             async with asyncio.timeout(CONNECT_S) as limit:
                 with self.watching(partial(limit.reschedule, 0.0)):
                     connection = await WatchedConnection.connect(*args, **settings)
+                    await self._set_up(connection)
         except TimeoutError:
             raise psycopg.OperationalError(f"not let in within {CONNECT_S} s") from None
         connection.pulse = self
+        self._opened = [*(one for one in self._opened if not one.closed), connection]
         return connection
+
+    async def _set_up(self, connection: WatchedConnection) -> None:
+        # psycopg names its statements by a counter from 0, in each process. From a random one, a pooler that shares a
+        # server connection by mistake cannot run the statement of another process.
+        connection._prepared._prepared_idx = secrets.randbits(48)
+        connection.transaction_sql = self._transaction_sql
+        if not self._session_sql:
+            return
+        try:
+            await connection.run_script(self._session_sql)
+        except BaseException:
+            await connection.close()
+            raise
 
     def refuse_if_silent(self) -> None:
         """Return while the database answers, as far as is known.
@@ -105,7 +165,10 @@ class Pulse:
             self._waiting_since.pop(give_up, None)
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Ask no more, and close what is still open."""
+        for connection in self._opened:
+            await connection.close()
+        self._opened = []
         if self._asking is not None:
             self._asking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -175,25 +238,3 @@ class Pulse:
         for give_up, since in list(self._waiting_since.items()):
             if since < overdue:
                 give_up()
-
-
-def cut(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
-    """Hang up for both ends, so that whoever waits on the connection gets the error of a lost one; from any thread."""
-    with (
-        contextlib.suppress(OSError, psycopg.Error),  # it has been closed meanwhile
-        # A second handle: the connection goes on to own its socket, and closes it itself.
-        socket.fromfd(connection.fileno(), socket.AF_UNSPEC, socket.SOCK_STREAM) as line,
-    ):
-        line.shutdown(socket.SHUT_RDWR)
-
-
-@contextlib.contextmanager
-def cut_after(connection: psycopg.Connection[Any], most_s: float) -> Iterator[None]:
-    """Cut a thread's own connection off when what is done on it takes longer."""
-    timer = threading.Timer(most_s, cut, (connection,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
+from backend.auth import permissions
 from backend.auth.dependencies import CallerDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.documents import pages
 
-router = APIRouter(prefix="/docs", tags=["docs"])
+router = APIRouter(route_class=AuthorizedRoute, prefix="/docs", tags=["docs"])
 
 
 class DocumentView(BaseModel):
@@ -26,6 +28,7 @@ class DocumentView(BaseModel):
 
 
 @router.get("", summary="List or search the documentation")
+@permissions.any_caller()
 async def list_documents(
     caller: CallerDep, q: Annotated[str, Query(max_length=200, description="Words that a page holds.")] = ""
 ) -> list[DocumentView]:
@@ -36,6 +39,7 @@ async def list_documents(
 
 
 @router.get("/{name}", summary="Read a page of the documentation")
+@permissions.any_caller()
 async def get_document(name: str, caller: CallerDep) -> DocumentView:
     """The page as Markdown, as it was written for this release."""
     return DocumentView(**pages.get(name)._asdict())

@@ -34,9 +34,17 @@ SECTIONS: Final = (
     Section(
         "Use them", ("sdk", "cli", "typescript", "mcp", "webhooks", "schedules", "notebooks", "one-skill")
     ),
-    Section("Look up", ("rest", "errors", "drive", "money", "billing", "security", "limits")),
+    Section("Look up", ("rest", "errors", "drive", "money", "billing", "security", "permissions", "limits")),
     Section(
         "Operate",
-        ("operations", "settings", "observability", "supabase", "upgrading", "dependencies"),
+        (
+            "operations",
+            "settings",
+            "observability",
+            "supabase",
+            "upgrading",
+            "security-tests",
+            "dependencies",
+        ),
     ),
 )

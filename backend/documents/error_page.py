@@ -78,7 +78,7 @@ def _below(error: type[PurasError]) -> list[type[PurasError]]:
     ]
     return sorted(
         {*found, *(deeper for one in error.__subclasses__() for deeper in _below(one))},
-        key=lambda one: (one.code, one.__module__, one.__qualname__),
+        key=lambda one: (one.code, len(one.__mro__), one.__module__, one.__qualname__),
     )
 
 

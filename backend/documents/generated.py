@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backend.documents import error_page, rest_pages, skill_page
+from backend.documents import error_page, permission_page, rest_pages, skill_page
 from backend.documents.pages import FOLDER
 
 
@@ -17,7 +17,12 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """Their texts as they should be, by the names of their files."""
-    return {**rest_pages.pages(), "errors.md": error_page.page(), "skill-yaml.md": skill_page.page()}
+    return {
+        **rest_pages.pages(),
+        "errors.md": error_page.page(),
+        "permissions.md": permission_page.page(),
+        "skill-yaml.md": skill_page.page(),
+    }
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
 from backend.marketplace import catalogue, service
 from backend.marketplace.catalogue import Wanted
@@ -21,12 +24,13 @@ from backend.marketplace.schemas import (
     VersionAsked,
     VersionView,
 )
-from backend.paging import PageDep, linked
+from backend.paging_dependency import PageDep, linked
 
-router = APIRouter(prefix="/marketplace", tags=["marketplace"])
+router = APIRouter(route_class=AuthorizedRoute, prefix="/marketplace", tags=["marketplace"])
 
 
 @router.get("/listings", summary="Search what other projects offer")
+@permissions.needs("marketplace:read")
 async def list_listings(
     request: Request,
     response: Response,
@@ -48,6 +52,7 @@ async def list_listings(
 @router.post(
     "/listings", status_code=201, summary="Offer a skill to other projects", response_model=ListingView
 )
+@permissions.needs("marketplace:write", role=Role.ADMIN)
 async def create_listing(
     asked: ListingAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
@@ -61,6 +66,7 @@ async def create_listing(
 
 
 @router.get("/listings/{listing}", summary="Read a listing")
+@permissions.needs("marketplace:read")
 async def get_listing(
     listing: str, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> ListingView:
@@ -69,6 +75,7 @@ async def get_listing(
 
 
 @router.patch("/listings/{listing}", summary="Change, publish or take down a listing")
+@permissions.needs("marketplace:write", role=Role.ADMIN)
 async def change_listing(
     listing: str,
     asked: ListingChanges,
@@ -82,12 +89,14 @@ async def change_listing(
 
 
 @router.delete("/listings/{listing}", status_code=204, summary="Forget a draft")
+@permissions.needs("marketplace:write", role=Role.ADMIN)
 async def delete_listing(listing: str, principal: PrincipalDep, session: SessionDep) -> None:
     """For drafts that were never published; others are taken down."""
     await service.delete(session, principal, listing)
 
 
 @router.get("/listings/{listing}/versions", summary="List the versions of a listing")
+@permissions.needs("marketplace:read")
 async def list_listing_versions(
     listing: str, principal: PrincipalDep, session: SessionDep
 ) -> Sequence[VersionView]:
@@ -101,6 +110,7 @@ async def list_listing_versions(
     summary="Add a version to a listing",
     response_model=VersionView,
 )
+@permissions.needs("marketplace:write", role=Role.ADMIN)
 async def add_listing_version(
     listing: str, asked: VersionAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
@@ -114,6 +124,7 @@ async def add_listing_version(
 
 
 @router.get("/listings/{listing}/sales", summary="What has come of a listing")
+@permissions.needs("billing:read", "marketplace:read")
 async def get_listing_sales(listing: str, principal: PrincipalDep, session: SessionDep) -> SalesView:
     """For its publisher: runs, earnings and callers, as sums."""
     return await catalogue.sales(session, principal, listing)

@@ -14,6 +14,7 @@ from backend.bundles.manifest import Skill
 from backend.deployments import manifests
 from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList
+from backend.limits import ceilings
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
     Access,
@@ -169,7 +170,7 @@ async def _view(session: AsyncSession, principal: Principal, row: Any, prices: P
         input_schema=skill.input_json_schema,
         output_schema=skill.output_json_schema,
         examples=[example.model_dump(mode="json") for example in skill.examples],
-        timeout_s=skill.timeout_s,
+        timeout_s=ceilings.current().declared_timeout_s(skill),
         cap_micros=price + prices.cap_micros(skill, JobLimits()),
         access=Access(
             inputs=_INPUTS,
@@ -191,7 +192,17 @@ async def _skill(session: AsyncSession, deployment_id: UUID, name: str) -> Skill
 
 
 def _summary(row: Any, principal: Principal) -> dict[str, Any]:
-    same = ("id", "slug", "publisher", "title", "description", "status", "price_micros", "follows_active")
+    same = (
+        "id",
+        "slug",
+        "publisher",
+        "title",
+        "description",
+        "status",
+        "price_micros",
+        "follows_active",
+        "shows_approvals",
+    )
     return {
         **{name: getattr(row, name) for name in same},
         "is_own": row.project_id == principal.project_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -44,7 +44,7 @@ async def add_version(
     wanted = [deployment.id, *([before.deployment_id] if before is not None else [])]
     known = {found: one.manifest for found, one in (await manifests.of(session, wanted)).items()}
     manifest = known[deployment.id]
-    _require_listable(listing.skill_name, manifest)
+    _require_listable(listing, manifest)
     old = known.get(before.deployment_id) if before is not None else None
     changed = listable.difference(listing.skill_name, old, manifest)
     listing.last_version += 1
@@ -73,6 +73,18 @@ async def current_version(
     )
     found: ListingVersion | None = (await session.scalars(query)).one_or_none()
     return found
+
+
+async def require_listable(session: AsyncSession, principal: Principal, listing: Listing) -> None:
+    """Check that the newest version of a listing can be offered as the listing is now.
+
+    Raises:
+        NotListable: it cannot.
+    """
+    current = await current_version(session, principal, listing)
+    if current is not None:
+        found = await manifests.of(session, [current.deployment_id])
+        _require_listable(listing, found[current.deployment_id].manifest)
 
 
 async def follow(session: AsyncSession, principal: Principal, deployment: Deployment) -> None:
@@ -117,10 +129,19 @@ async def take_down_all(session: AsyncSession, principal: Principal) -> None:
         await audit.record(session, principal, "listing.taken_down", slug, reason="its project was deleted")
 
 
-def _require_listable(name: str, manifest: Manifest) -> None:
-    skill = manifest.find(name)
-    found = [] if skill is None else listable.problems(skill)
+async def taken_down(session: AsyncSession, project_id: UUID) -> list[str]:
+    """Return the slugs of a project's listings that are taken down."""
+    query = select(col(Listing.slug)).where(
+        col(Listing.project_id) == project_id, col(Listing.status) == "taken_down"
+    )
+    return list((await session.scalars(query.order_by(col(Listing.slug)))).all())
+
+
+def _require_listable(listing: Listing, manifest: Manifest) -> None:
+    skill = manifest.find(listing.skill_name)
     if skill is None:
         found = [Problem("version", "This version has no such skill.")]
+    else:
+        found = listable.problems(manifest, skill, shows_approvals=listing.shows_approvals)
     if found:
-        raise NotListable(name, found)
+        raise NotListable(listing.skill_name, found)

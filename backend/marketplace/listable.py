@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from backend.bundles.dialect import file_kind
+from backend.bundles import confirmed
 from backend.bundles.manifest import Manifest, Skill
 from backend.deployments import schema_changes
+from backend.drive.named import default_files
 from backend.errors import Problem
 
 _SCHEMAS = ("input_schema", "output_schema")
@@ -21,14 +21,33 @@ class Difference(NamedTuple):
     changes: list[dict[str, Any]]
 
 
-def problems(skill: Skill) -> list[Problem]:
-    """Why the skill cannot be offered; empty: it can."""
+def problems(manifest: Manifest, skill: Skill, *, shows_approvals: bool) -> list[Problem]:
+    """Return why the skill cannot be offered; empty: it can."""
     found = []
+    if asks_for_approval(manifest, skill) and not shows_approvals:
+        fix = (
+            "Its runs can ask callers for approval ('confirm: true', or a rail with 'action: approve'), which show the "
+            "tool and its arguments. Set 'shows_approvals' to true if callers may see these, or remove 'confirm'."
+        )
+        found.append(Problem("shows_approvals", fix))
     if skill.parent_skill is not None:
         found.append(Problem("skill", "Subskills are run by their parent alone. Offer the parent."))
-    mend = "This would name files of whoever runs it, without their saying so. Take the `default` out."
-    found += [Problem(place, mend) for place in _defaults(skill.input_schema, "input_schema")]
+    fix = "This names a file in the drive of the caller, who has not chosen it. Remove the `default`."
+    places = default_files(skill.input_schema, takes_attachments=skill.is_agentic)
+    found += [Problem(f"input_schema.{place}", fix) for place in places]
     return found
+
+
+def asks_for_approval(manifest: Manifest, skill: Skill) -> bool:
+    """Return whether a run of the skill can ask its caller to approve a call, which shows a tool and its arguments.
+
+    What any agent of a bundle confirms binds all of its agents. A function reaches these if it reserves money for them.
+    """
+    reaches_agents = skill.is_agentic or skill.limits.cost_usd is not None
+    skills = manifest.skills if reaches_agents else (skill,)
+    if any(rail.action == "approve" for one in skills for rail in one.rails):
+        return True
+    return reaches_agents and (bool(manifest.confirmed) or any(confirmed.of_kernel(one) for one in skills))
 
 
 def difference(name: str, before: Manifest | None, after: Manifest) -> Difference:
@@ -45,26 +64,3 @@ def difference(name: str, before: Manifest | None, after: Manifest) -> Differenc
         for change in changes[:MOST_TOLD]
     ]
     return Difference(any(change.is_breaking for change in changes), told)
-
-
-def _defaults(schema: Any, place: str) -> Iterator[str]:
-    """Places whose `default` could name a file."""
-    if not isinstance(schema, dict):
-        return
-    if "default" in schema and _has_files(schema):
-        yield f"{place}.default"
-        return
-    for key, part in schema.items():
-        if isinstance(part, dict):
-            yield from _defaults(part, f"{place}.{key}")
-        elif isinstance(part, list):
-            for number, one in enumerate(part):
-                yield from _defaults(one, f"{place}.{key}[{number}]")
-
-
-def _has_files(schema: Any) -> bool:
-    if isinstance(schema, list):
-        return any(_has_files(part) for part in schema)
-    if not isinstance(schema, dict):
-        return False
-    return file_kind(schema) is not None or any(_has_files(part) for part in schema.values())

@@ -13,12 +13,8 @@ from sqlalchemy import text
 
 from backend.db import AnySession
 from backend.deployments import manifests
-from backend.drive.errors import BadDrivePath
-from backend.drive.named import input_files
-from backend.drive.paths import DrivePath, parse_drive_path
-
-ROOT_FOLDER: Final = "listings"
-"""Of a drive: what runs of listings have made lies below."""
+from backend.drive.named import default_paths, input_files, path_of
+from backend.drive.paths import LISTINGS_FOLDER, DrivePath
 
 _TREE: Final = text("""
 with recursive above as (
@@ -53,7 +49,7 @@ class Reach(NamedTuple):
 
 def folder_of(listing: str, job_id: UUID) -> DrivePath:
     """Where in its caller's drive a job puts what it makes."""
-    return DrivePath((ROOT_FOLDER, listing, job_id.hex))
+    return DrivePath((LISTINGS_FOLDER, listing, job_id.hex))
 
 
 async def reach_of(session: AnySession, *, project_id: UUID, job_id: UUID) -> Reach | None:
@@ -64,16 +60,10 @@ async def reach_of(session: AnySession, *, project_id: UUID, job_id: UUID) -> Re
     known = (await manifests.of(session, (row.deployment_id,))).get(row.deployment_id)
     skill = known.manifest.find(row.skill_name) if known is not None else None
     named = input_files(skill, row.inputs) if skill is not None else ()
-    files = frozenset(path for file in named if (path := drive_path(file.path)) is not None)
+    files = frozenset(
+        path for file in named for written in file.paths() if (path := path_of(written)) is not None
+    )
+    if skill is not None:  # a path that is a default of the publisher is not one that the caller has named
+        files -= default_paths(skill.input_schema)
     folders = frozenset(folder_of(row.listing, each).parts for each in row.job_ids)
     return Reach(files, folders, folder_of(row.listing, job_id))
-
-
-def drive_path(written: str) -> DrivePath | None:
-    """The place in a drive that a value names, if it is neither an address nor data."""
-    if "://" in written or written.startswith("data:"):
-        return None
-    try:
-        return parse_drive_path(written)
-    except BadDrivePath:
-        return None

@@ -30,6 +30,9 @@ class ListingAsked(BaseModel):
     """The skillpack's version that callers get, until another one is added; default: the active one."""
     follows_active: bool = False
     """Every version that the skillpack activates becomes one of the listing by itself."""
+    shows_approvals: bool = False
+    """Runs may ask their callers for approvals, which show them the tool and its arguments. Needed where a run can ask:
+    the bundle has `confirm: true`, or a rail with `action: approve`."""
     price_micros: int = Field(default=0, ge=0, le=MOST_PRICE_MICROS)
     """For each run that succeeds, in millionths of a dollar."""
     title: Text | None = Field(default=None, min_length=1, max_length=200)
@@ -59,6 +62,7 @@ class ListingChanges(BaseModel):
     price_micros: int | None = Field(default=None, ge=0, le=MOST_PRICE_MICROS)
     """For jobs that are submitted from now on."""
     follows_active: bool | None = None
+    shows_approvals: bool | None = None
     status: Literal["published", "taken_down"] | None = None
     """`published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end."""
 
@@ -99,6 +103,8 @@ class ListingSummary(Answer):
     """The newest one."""
     follows_active: bool
     """Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose."""
+    shows_approvals: bool
+    """Whether runs may ask their callers to approve calls of tools."""
     published_at: datetime | None
     updated_at: datetime
 

@@ -65,6 +65,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ListingAske
         marketing=asked.marketing if asked.marketing is not None else skill.marketing or {},
         price_micros=asked.price_micros,
         follows_active=asked.follows_active,
+        shows_approvals=asked.shows_approvals,
         created_by=principal.label,
     )
     listing.words = _words(listing)
@@ -87,6 +88,7 @@ async def change(session: AsyncSession, principal: Principal, ref: str, asked: L
 
     Raises:
         ListingNotFound: the project has none such.
+        NotListable: it is to show no approvals, and its newest version asks for some.
         ListingNotReady: it is to be published, and what it runs was deleted.
     """
     listing = await _held(session, principal, ref)
@@ -103,6 +105,8 @@ async def change(session: AsyncSession, principal: Principal, ref: str, asked: L
         await audit.record(session, principal, "listing.changed", listing.slug, **told, **before)
     if asked.follows_active:
         await _catch_up(session, principal, listing)
+    if "shows_approvals" in changed:
+        await following.require_listable(session, principal, listing)
     if status is not None and status != listing.status:
         await _set_status(session, principal, listing, status)
     await session.flush()

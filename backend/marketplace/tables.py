@@ -60,6 +60,8 @@ class Listing(SQLModel, table=True):
     status: str = "draft"
     follows_active: bool = False
     """Each version that its skillpack activates becomes one of the listing; false: only those that are added."""
+    shows_approvals: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    """Runs may ask their callers for approvals, which show them tools of the publisher and their arguments."""
     last_version: int = 0
     """The newest of its versions, which callers get who name none."""
     created_by: str = Field(default="", max_length=200)

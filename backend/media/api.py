@@ -7,7 +7,9 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal
 from backend.errors import Malformed, NotAllowed
 from backend.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
@@ -17,7 +19,7 @@ from backend.media.families import Verb
 from backend.media.making import MediaOrder
 from backend.media.schemas import MediaAnswer, MediaAsked
 
-router = APIRouter(tags=["in a job"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
 
 @router.post(
@@ -30,6 +32,7 @@ router = APIRouter(tags=["in a job"])
         502: {"description": "The model made nothing that can be used."},
     },
 )
+@permissions.jobs_only("drive:write")
 async def generate_media(
     asked: MediaAsked,
     response: Response,

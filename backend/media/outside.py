@@ -45,6 +45,7 @@ async def fetch(
                 follow_redirects=True,
                 max_redirects=_MOST_REDIRECTS,
                 timeout=_TIMES,
+                trust_env=False,
             ) as client,
             client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
         ):

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from backend.auth.principal import Principal
-from backend.drive.errors import BadDrivePath, DriveFileMissing
+from backend.drive.errors import BadDrivePath, DriveFileLocked, DriveFileMissing
 from backend.drive.mime import HEAD_BYTES, UNKNOWN, sniff
 from backend.drive.paths import parse_drive_path
 from backend.errors import Problem
@@ -126,7 +126,7 @@ class Loader:
             if self._reach is not None and not self._reach.allows(place):
                 raise DriveFileMissing(str(place))
             file = await self._storage.open_read(self._principal.project_id, place)
-        except (BadDrivePath, DriveFileMissing) as error:
+        except (BadDrivePath, DriveFileLocked, DriveFileMissing) as error:
             raise _wrong(path, error.detail) from None
         try:
             if file.entry.size_bytes > MOST_BYTES:

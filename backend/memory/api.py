@@ -9,8 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from backend.auth import audit
+from backend.auth import audit, permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
 from backend.memory import forgetting, queries, searching, writing
 from backend.memory.reach import reach_of
@@ -23,13 +25,14 @@ from backend.memory.schemas import (
     MemoryView,
     MemoryWritten,
 )
-from backend.paging import PageDep, linked
+from backend.paging_dependency import PageDep, linked
 from backend.projects.exported import EXPORTED, lines
 
-router = APIRouter(tags=["memory"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 
 
 @router.post("/memory", status_code=201, summary="Remember something", response_model=MemoryWritten)
+@permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_memory(
     asked: MemoryPut, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
@@ -42,12 +45,14 @@ async def put_memory(
 
 
 @router.post("/memory/search", summary="Search what is remembered")
+@permissions.needs("memory:read")
 async def search_memory(asked: MemorySearch, principal: PrincipalDep, instance: InstanceDep) -> MemoryResults:
     """By keys, by words and, where a model of embeddings is configured, by meaning; best first."""
     return await searching.search(instance, principal, asked)
 
 
 @router.get("/memory", summary="List what is remembered")
+@permissions.needs("memory:read")
 async def list_memory(
     request: Request,
     response: Response,
@@ -63,6 +68,7 @@ async def list_memory(
 
 
 @router.get("/memory/export", summary="Export what is remembered", response_class=StreamingResponse)
+@permissions.needs("memory:read")
 async def export_memory(
     principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> StreamingResponse:
@@ -81,12 +87,14 @@ async def export_memory(
 
 
 @router.get("/memory/{memory_id}", summary="Read a record")
+@permissions.needs("memory:read")
 async def get_memory(memory_id: UUID, principal: PrincipalDep, session: SessionDep) -> MemoryView:
     """One thing that is remembered."""
     return MemoryView.model_validate(await queries.get(session, principal, memory_id))
 
 
 @router.get("/memory/{memory_id}/changes", summary="See who wrote a record")
+@permissions.needs("memory:read")
 async def list_memory_changes(
     memory_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> Sequence[MemoryChangeView]:
@@ -96,6 +104,7 @@ async def list_memory_changes(
 
 
 @router.delete("/memory/{memory_id}", status_code=204, summary="Forget a record")
+@permissions.needs("memory:write", role=Role.DEVELOPER)
 async def delete_memory(
     memory_id: UUID,
     principal: PrincipalDep,

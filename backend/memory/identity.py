@@ -70,5 +70,10 @@ def value_key(value: Any) -> str | None:
             return text
     elif isinstance(value, int) and not isinstance(value, bool):
         return str(value)[:MOST_CHARACTERS]
+    return f"fp:{content_hash(value)}"
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 of a value as JSON, the same for the same value however its fields are ordered."""
     written = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return f"fp:{hashlib.sha256(written.encode()).hexdigest()}"
+    return hashlib.sha256(written.encode()).hexdigest()

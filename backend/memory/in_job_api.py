@@ -5,11 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.memory import forgetting, queries, writing
 from backend.memory.schemas import MemoryId, MemoryPut, MemoryView, MemoryWritten
 
-router = APIRouter(tags=["in a job"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
 
 class Forgotten(BaseModel):
@@ -19,6 +22,7 @@ class Forgotten(BaseModel):
 
 
 @router.post("/memory/put", summary="Remember something, in a job")
+@permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_in_job(
     asked: MemoryPut, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> MemoryWritten:
@@ -27,12 +31,14 @@ async def put_in_job(
 
 
 @router.post("/memory/get", summary="Read a record, in a job")
+@permissions.needs("memory:read")
 async def get_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryView:
     """One thing that is remembered."""
     return MemoryView.model_validate(await queries.get(session, principal, asked.id))
 
 
 @router.post("/memory/forget", summary="Forget a record, in a job")
+@permissions.needs("memory:write", role=Role.DEVELOPER)
 async def forget_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
     """Nothing finds it any more."""
     await forgetting.forget(session, principal, asked.id, reason=asked.reason)

@@ -72,6 +72,7 @@ class MemorySearch(Asked):
     key: str | None = Field(default=None, min_length=1, max_length=2000)
     """A key or an alias."""
     content_hash: str | None = Field(default=None, min_length=1, max_length=128)
+    """Finds records made from this content; records of another hash that the key finds have `fresh: false`."""
     kind: str | None = Field(default=None, min_length=1, max_length=100)
     mtype: MemoryType | None = None
     scope: MemoryScope | None = None
@@ -140,7 +141,7 @@ class MemoryFound(MemoryView):
     score: float
     """Higher is better; it compares the results of one search alone."""
     fresh: bool
-    """False: it is past its `stale_at`."""
+    """False: it is past its `stale_at`, or was made from other content than that of the given `content_hash`."""
 
 
 class MemoryResults(BaseModel):

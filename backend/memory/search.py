@@ -92,7 +92,9 @@ async def search(
     scores = fused(orders)
     query = records(principal, reach).where(col(MemoryRecord.id).in_(scores))
     at = now()
-    found = [_found(row, scores[row.id], at) for row in (await session.scalars(query)).all()]
+    found = [
+        _found(row, scores[row.id], at, asked.content_hash) for row in (await session.scalars(query)).all()
+    ]
     found.sort(key=lambda one: (-one.score, str(one.id)))
     return MemoryResults(
         count=len(found[: asked.limit]), results=found[: asked.limit], by_meaning=meaning is not None
@@ -122,8 +124,8 @@ async def _orders(
     names = [as_key(asked.key, path="key")] if asked.key else []
     names += [asked.content_hash] if asked.content_hash else []
     orders = []
-    if names:
-        named = [f"{reach.project_id}|{name}" for name in names]
+    for name in names:  # an order for each, so that a record which has both comes first
+        named = [f"{reach.project_id}|{name}"]
         orders.append(Ranks("exact", await _ids(session, _EXACT, {**values, "names": named})))
     if asked.query and asked.query.strip():
         given = {**values, "query": asked.query, "project_id": reach.project_id}
@@ -139,7 +141,12 @@ async def _ids(session: AsyncSession, statement: Any, values: dict[str, Any]) ->
     return [row.id for row in (await session.execute(statement, values)).all()]
 
 
-def _found(row: MemoryRecord, score: float, at: datetime) -> MemoryFound:
-    is_fresh = row.stale_at is None or row.stale_at > at
+def is_of_other_content(row: MemoryRecord, content_hash: str | None) -> bool:
+    """Return whether a record was made from other content than that of the hash, as far as both are known."""
+    return None not in (row.content_hash, content_hash) and row.content_hash != content_hash
+
+
+def _found(row: MemoryRecord, score: float, at: datetime, content_hash: str | None) -> MemoryFound:
+    is_fresh = (row.stale_at is None or row.stale_at > at) and not is_of_other_content(row, content_hash)
     shown = MemoryView.model_validate(row).model_dump()
     return MemoryFound(**shown, score=round(score * weight_of(row, at), 6), fresh=is_fresh)

@@ -156,12 +156,18 @@ ENVIRONMENT_BUILD: Final = _histogram(
     "puras_environment_build_seconds", "One build of an environment.", buckets=_LONG
 )
 
+HOST_SHORTAGE: Final = _gauge(
+    "puras_worker_host_shortage",
+    "1 while the worker's host has too little of disk, memory or processes, so that it claims no jobs.",
+    "resource",
+)
+
 WEBHOOK_SENDS: Final = _counter(
     "puras_webhook_sends_total", "Tries to send a webhook: delivered, failed, given_up.", "outcome"
 )
 SCHEDULE_RUNS: Final = _counter(
     "puras_schedule_runs_total",
-    "Times of schedules that have come: submitted, skipped, missed, refused.",
+    "Due runs of schedules: submitted, queued (and then submitted), skipped, missed, refused.",
     "outcome",
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import Metric
@@ -19,19 +20,25 @@ _QUEUE: Final = text("""
 with lane as (
   select lane, bool_or(true) as has_worker from workers w, unnest(w.lanes) as lane
   where w.beat_at > now() - cast(:lease as interval) group by lane
+), ready as (
+  select project_id, sum(cap_micros) as micros from job_queue where stamp is not null group by project_id
 )
 select q.lane, q.stamp is null as is_parked, q.suspect,
        coalesce(q.not_before > now(), false) as is_later,
-       w.balance_micros > w.reserved_micros as has_money, coalesce(bool_or(lane.has_worker), false) as has_worker,
+       w.balance_micros > w.reserved_micros as has_money,
+       q.cap_micros = 0 or w.balance_micros - w.reserved_micros - coalesce(ready.micros, 0)
+         >= least(q.cap_micros, w.balance_micros) as is_held, coalesce(bool_or(lane.has_worker), false) as has_worker,
        count(*) as jobs,
-       extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))) as oldest_s
+       extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))) as oldest_s,
+       min(q.not_before) filter (where q.not_before > now()) as next_due_at
 from job_queue q join wallets w on w.project_id = q.project_id left join lane on lane.lane = q.lane
-group by 1, 2, 3, 4, 5
+left join ready on ready.project_id = q.project_id
+group by 1, 2, 3, 4, 5, 6
 """)
 _WORKERS: Final = text("""
 select lane, count(*) as workers, sum(w.capacity) as capacity, sum(w.running) as running
 from workers w, unnest(w.lanes) as lane
-where w.beat_at > now() - cast(:lease as interval) and not w.stopping group by lane
+where w.beat_at > now() - cast(:lease as interval) and not w.stopping and w.shortage is null group by lane
 """)
 
 JOBS: Final = Exported(
@@ -70,6 +77,8 @@ class Waiters:
     reason: Reason
     jobs: int
     oldest_s: float
+    next_due_at: datetime | None = None
+    """When the next of them is due; only of jobs that wait for their time."""
 
 
 async def read(session: AnySession) -> list[Metric]:
@@ -96,10 +105,11 @@ def _waiters(row: Any) -> Waiters:
         admitted=0,
         concurrency_limit=0,
         has_money=row.has_money,
+        is_held=row.is_held,
         has_worker=row.has_worker,
     )
     reason: Reason = "not_before" if row.is_later else kind(place)
-    return Waiters(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)))
+    return Waiters(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)), row.next_due_at)
 
 
 def _summed(lanes: Iterable[str], waiters: Iterable[Waiters]) -> list[Waiters]:
@@ -108,7 +118,11 @@ def _summed(lanes: Iterable[str], waiters: Iterable[Waiters]) -> list[Waiters]:
     for one in waiters:
         had = found[one.lane, one.reason]
         found[one.lane, one.reason] = Waiters(
-            one.lane, one.reason, had.jobs + one.jobs, max(had.oldest_s, one.oldest_s)
+            one.lane,
+            one.reason,
+            had.jobs + one.jobs,
+            max(had.oldest_s, one.oldest_s),
+            min(filter(None, (had.next_due_at, one.next_due_at)), default=None),
         )
     return [found[key] for key in sorted(found)]
 

@@ -7,24 +7,29 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from backend.auth import permissions
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.drafts import reading as drafts
 from backend.idempotency.dependencies import OnceDep
 from backend.notebooks import kernels, opening, reading
 from backend.notebooks.schemas import CellsAsked, KernelAsked, KernelView, OpenAsked, OpenedView
 
-router = APIRouter(tags=["notebooks"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["notebooks"])
 
 MOST_WAIT_S = 25.0
 
 
 @router.get("/notebooks/kernels")
+@permissions.needs("jobs:read")
 async def list_kernels(principal: PrincipalDep, session: SessionDep) -> list[KernelView]:
     """The kernels of the project's notebooks that live, newest first, without their cells."""
     return await reading.list_(session, principal)
 
 
 @router.post("/notebooks/kernels", status_code=201, response_model=KernelView)
+@permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def start_kernel(
     *, asked: KernelAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
@@ -54,6 +59,7 @@ async def start_kernel(
 
 
 @router.get("/notebooks/kernels/{kernel_id}")
+@permissions.needs("jobs:read")
 async def get_kernel(
     kernel_id: UUID,
     principal: PrincipalDep,
@@ -70,6 +76,7 @@ async def get_kernel(
 
 
 @router.post("/notebooks/kernels/{kernel_id}/cells", status_code=201, response_model=KernelView)
+@permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def run_cells(
     *, kernel_id: UUID, asked: CellsAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
@@ -84,24 +91,28 @@ async def run_cells(
 
 
 @router.post("/notebooks/kernels/{kernel_id}/interrupt", status_code=204)
+@permissions.needs("deployments:write", "jobs:submit", role=Role.DEVELOPER)
 async def interrupt_kernel(kernel_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Interrupt the cell that runs, and drop those that wait; variables stay."""
     await kernels.interrupt(session, principal, kernel_id)
 
 
 @router.post("/notebooks/kernels/{kernel_id}/restart", status_code=204)
+@permissions.needs("deployments:write", "jobs:submit", role=Role.DEVELOPER)
 async def restart_kernel(kernel_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Begin with a new Python process: variables are gone, and cells that wait are dropped."""
     await kernels.restart(session, principal, kernel_id)
 
 
 @router.delete("/notebooks/kernels/{kernel_id}", status_code=204)
+@permissions.needs("deployments:write", "jobs:submit", role=Role.DEVELOPER)
 async def stop_kernel(kernel_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """End the kernel for good."""
     await kernels.stop(session, principal, kernel_id)
 
 
 @router.post("/notebooks/opened", status_code=201, response_model=OpenedView)
+@permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def open_as_notebook(
     *, asked: OpenAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:

@@ -46,7 +46,7 @@ def require_writer(principal: Principal) -> None:
     Raises:
         NotAllowed: the role or the key does not go so far.
     """
-    principal.require(Role.DEVELOPER, "jobs:submit")
+    principal.require(Role.DEVELOPER, "jobs:submit", "deployments:write")
     if principal.kind == "publishable_key" or principal.skill_allowlist:
         raise KernelNotOnKey
 

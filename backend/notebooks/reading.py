@@ -47,7 +47,7 @@ async def look(session: AsyncSession, principal: Principal, kernel_id: UUID, *, 
     Raises:
         KernelNotFound: the project has none such.
     """
-    principal.require(Role.VIEWER, "jobs:read")
+    principal.require(Role.VIEWER, "jobs:read_own")
     return await _view(session, principal, await find(session, principal, kernel_id), after=after)
 
 

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from backend.auth.credentials import IN_JOB_ROUTES
 from backend.auth.gate import GUARDED, OPEN
+from backend.auth.permissions import AuthorizedRoute, Permission
+from backend.auth.scopes import RESTRICTED
 from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, header, refusals
 from backend.openapi.links import add_links
 
@@ -38,7 +40,8 @@ TAGS: Final = {
     "money": "The wallet, and what was spent.",
     "projects": "The unit of tenancy: keys, wallet, drive, members, jobs.",
     "members": "The people in a project, and their roles.",
-    "keys": "API keys.",
+    "keys": "API keys. One with a list of skills, a daily cap, an expiry or scopes is restricted: it can do what its "
+    "scopes list, by default " + ", ".join(f"`{name}`" for name in sorted(RESTRICTED)) + ".",
     "who": "The caller.",
     "audit": "Who did what.",
     "health": "Whether the instance lives.",
@@ -85,10 +88,37 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     spec["components"] = {**ours, "schemas": schemas}
+    permissions = _permissions(app)
     for path, method, operation in _operations(spec):
         _describe_operation(path, method, operation)
+        if (path, method) in permissions:
+            _describe_permission(operation, permissions[path, method])
     add_links(spec)
     return _with_named_forms(spec)
+
+
+def _permissions(app: FastAPI) -> dict[tuple[str, str], Permission]:
+    """What each operation needs of its caller."""
+    found: dict[tuple[str, str], Permission] = {}
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, AuthorizedRoute):
+            path = str(context.path).replace(":path}", "}")
+            found |= {(path, method.lower()): route.permission for method in context.methods or ()}
+    return found
+
+
+def _describe_permission(operation: dict[str, Any], permission: Permission) -> None:
+    """Say which scopes a key needs and which role a person, for readers and for programs."""
+    needs: dict[str, Any] = {"who": permission.who, "scopes": list(permission.scopes)}
+    if permission.who == "member":
+        needs["role"] = permission.role.name.lower()
+    operation["x-permission"] = needs
+    if permission.scopes:
+        scopes = " and ".join(f"`{scope}`" for scope in permission.scopes)
+        operation["description"] = (
+            f"{operation.get('description', '')}\n\nA restricted key needs {scopes}.".strip()
+        )
 
 
 def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

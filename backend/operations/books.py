@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.actors import OPERATOR_LABEL
-from backend.auth.errors import ProjectNotFound
 from backend.config import Settings, settings
 from backend.errors import Invalid
 from backend.ledger import audit
 from backend.ledger import service as ledger
 from backend.operations import database
+from backend.operations.errors import NoSuchProject
 from backend.projects.tables import Project
 
 Usd = str
@@ -92,13 +92,13 @@ async def project_id_of(session: AsyncSession, project: str) -> UUID:
     """The project that the operator names by id or slug.
 
     Raises:
-        ProjectNotFound: there is none such.
+        NoSuchProject: there is none such.
     """
     alive = col(Project.deleted_at).is_(None)
     named = col(Project.id) == _as_id(project) if _as_id(project) else col(Project.slug) == project
     project_id: UUID | None = await session.scalar(select(col(Project.id)).where(named, alive))
     if project_id is None:
-        raise ProjectNotFound(project)
+        raise NoSuchProject(project)
     return project_id
 
 

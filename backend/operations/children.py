@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend import logs
+from backend.begin import CANNOT_START
+from backend.errors import PurasError
 from backend.operations import lifeline
 
 log = logs.get(__name__)
@@ -20,6 +22,15 @@ log = logs.get(__name__)
 SETTLED_S = 10.0  # whoever lived as long does not crash at its start
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0  # a process that can start again is back within 10 s
+
+
+class CannotStart(PurasError):
+    """A process cannot start until its settings are changed; it has printed why."""
+
+    code = "cannot_start"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The process of {name} cannot start: its reason is the line before this one.")
 
 
 class Child:
@@ -38,12 +49,18 @@ class Child:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def keep(self) -> None:
-        """Run it, and again whenever it ends; until cancelled."""
+        """Run it, and again whenever it ends; until cancelled.
+
+        Raises:
+            CannotStart: it cannot start, however often it is tried.
+        """
         while True:
             started = time.monotonic()
             self._process = await self._spawn()
             code = await self._process.wait()
             lived_s = time.monotonic() - started
+            if code == CANNOT_START:
+                raise CannotStart(self.name)
             self._pause_s = FIRST_PAUSE_S if lived_s >= SETTLED_S else min(self._pause_s * 2, LONGEST_PAUSE_S)
             log.warning(
                 "a process ended by itself and is started again",

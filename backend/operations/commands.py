@@ -5,50 +5,96 @@ from __future__ import annotations
 import importlib
 import resource
 import sys
-from typing import Final
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
 
+from backend import release
 from backend.errors import PurasError
 
-PARTS: Final = {
-    "serving": ("up", "api", "worker"),
-    "upkeep": ("migrate", "doctor", "setup-link"),
-    "people": ("project", "user"),
-    "books": ("topup", "audit"),
-    "keeping.commands": ("backup", "restore"),
-    "departures": ("retention",),
-    "secret_keys": ("secrets",),
+PARTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "up": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},
+    "serving": {
+        "api": "Serve the API and the studio of an instance whose databases run.",
+        "worker": "Run worker processes for an instance whose databases run.",
+    },
+    "upkeep": {
+        "migrate": "Bring the database to the tables of this release, or back to those of the one before.",
+        "doctor": "Say what is wrong with this instance and what to do; exit code 1 when something is.",
+        "setup-link": "Print a new one-time link that makes its reader the owner; earlier ones stop working.",
+    },
+    "people": {"project": "Projects.", "user": "People."},
+    "books": {
+        "topup": "Put money into a project's wallet.",
+        "audit": "Prove that the books add up, row by row; exit code 1 when they do not.",
+    },
+    "keeping.commands": {
+        "backup": "Write all of this instance into one file, while it runs: database, bundles, drives.",
+        "restore": "Bring an empty home, or an empty DATABASE_URL, to life from a backup: all of it or nothing.",
+    },
+    "departures": {
+        "retention": "Remove now what is older than the settings keep; a running instance does it by itself, "
+        "every hour."
+    },
+    "secret_keys": {"secrets": "The key that protects secrets at rest."},
 }
-"""Where each command is: the part of the one that is asked for is imported, and not what only the others need."""
+"""Where each command is, with its line of the help: only the part of the requested command is imported."""
+TABLELESS: Final = ("up", "serving")
+"""Parts that need no table of their own."""
 
 
 def main() -> int:
     """Run the command; an error that a person can mend is one sentence on stderr and exit code 1."""
     _leave_no_core()
     try:
-        commands(*sys.argv[1:2])()
+        commands(*sys.argv[1:])()
     except PurasError as error:
         sys.stderr.write(f"puras-studio: {error.detail}\n")
         return 1
     return 0
 
 
-def commands(asked: str = "") -> typer.Typer:
-    """The command line with the part that has the command; with all parts when none has it."""
+def commands(*arguments: str) -> typer.Typer:
+    """Return the command line for these arguments: the part of the command that they name, else a list of all."""
     app = typer.Typer(
         name="puras-studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(_root)
-    if asked not in PARTS["serving"]:
+    part = next((part for word in arguments for part, names in PARTS.items() if word in names), None)
+    if part is None:
+        _list(app)
+        return app
+    if part not in TABLELESS:
         importlib.import_module("backend.tables")  # rows refer to tables that their own part may not name
-    for part in [part for part, names in PARTS.items() if asked in names] or PARTS:
-        importlib.import_module(f"backend.operations.{part}").register(app)
+    importlib.import_module(f"backend.operations.{part}").register(app)
     return app
 
 
-def _root() -> None:
-    """Run and look after an instance of Puras Studio."""
+def _list(app: typer.Typer) -> None:
+    """Add each command's name and help, for arguments that run none of them."""
+    for names in PARTS.values():
+        for name, line in names.items():
+            app.command(name, help=line)(_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing: only a name among the arguments leads to a command, and the part of that name is loaded then."""
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"puras-studio {release.version()}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Operate an instance of Puras Studio."""
 
 
 def _leave_no_core() -> None:

@@ -11,11 +11,14 @@ import typer
 from backend import embedded, logs
 from backend.auth import user_deletion
 from backend.auth.actors import operator
+from backend.auth.errors import ProjectNotFound
 from backend.config import Settings, settings
 from backend.housekeeping import tidy
 from backend.instance import open_instance
+from backend.marketplace.following import taken_down
 from backend.operations import database
 from backend.operations.books import project_id_of
+from backend.operations.errors import NoDeletedProject
 from backend.projects import deletion
 from backend.projects.deletion import Deleted
 from backend.retention.forecast import Going, forecast
@@ -68,11 +71,16 @@ def undelete_project(
     as_json: JsonOption = False,
 ) -> None:
     """Bring a deleted project back, as long as nothing of it was removed."""
-    project_id, now_slug = asyncio.run(_undelete_project(settings(), project, slug))
+    project_id, now_slug, listings = asyncio.run(_undelete_project(settings(), project, slug))
     if as_json:
-        _print({"project_id": project_id, "slug": now_slug})
+        _print({"project_id": project_id, "slug": now_slug, "taken_down_listings": listings})
         return
     typer.echo(f"Project {now_slug} ({project_id}) is back, with the keys that worked when it was deleted.")
+    if listings:
+        typer.echo(
+            f"Its listings stay taken down: {', '.join(listings)}. An admin of the project publishes them again in the "
+            "studio, under Marketplace."
+        )
 
 
 def delete_user(
@@ -114,10 +122,13 @@ async def _delete_project(options: Settings, project: str) -> Deleted:
         return await deletion.delete(session, operator(await project_id_of(session, project)))
 
 
-async def _undelete_project(options: Settings, project: str, slug: str | None) -> tuple[Any, str]:
+async def _undelete_project(options: Settings, project: str, slug: str | None) -> tuple[Any, str, list[str]]:
     async with database.unit_of_work(options) as session:
-        back = await deletion.undelete(session, project, slug=slug)
-        return back.id, back.slug
+        try:
+            back = await deletion.undelete(session, project, slug=slug)
+        except ProjectNotFound:
+            raise NoDeletedProject(project) from None
+        return back.id, back.slug, await taken_down(session, back.id)
 
 
 async def _delete_user(options: Settings, email: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from backend.config import Settings
+from backend import logs
+from backend.config import Settings, settings
 from backend.embedded import Servers
 
 
@@ -18,3 +19,10 @@ def child_environment(settings: Settings, servers: Servers) -> dict[str, str]:
         "PURAS_PORT": str(settings.port),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def configured() -> Settings:
+    """Return the settings of this instance, with logging set up as they say."""
+    options = settings()
+    logs.configure(options.log_level, options.log_format)
+    return options

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.errors import Conflict, PurasError
+from backend.auth.errors import ProjectNotFound
+from backend.errors import Conflict, Missing, PurasError
 
 
 class AlreadyUp(Conflict):
@@ -30,6 +31,7 @@ class PortTaken(Conflict):
             "PURAS_PORT.",
             port=port,
         )
+        self.why = why
 
 
 class DatabaseAway(PurasError):
@@ -45,6 +47,29 @@ class NotMigrated(PurasError):
 
     def __init__(self) -> None:
         super().__init__("The database has not the tables of this release. Run `puras-studio migrate`.")
+
+
+class NoSuchProject(ProjectNotFound):
+    """The project that a command names does not exist."""
+
+    def __init__(self, project: str) -> None:
+        Missing.__init__(
+            self,
+            f"There is no project {project!r}. List them, the deleted ones as well: `puras-studio project list`.",
+            project=project,
+        )
+
+
+class NoDeletedProject(ProjectNotFound):
+    """The project that `undelete` names is not a deleted one, or nothing of it is left."""
+
+    def __init__(self, project: str) -> None:
+        Missing.__init__(
+            self,
+            f"There is no deleted project {project!r}. List those that can be restored: `puras-studio project list`. "
+            "With the slug of several, give the id.",
+            project=project,
+        )
 
 
 class NewerDatabase(Conflict):

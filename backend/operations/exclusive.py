@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import socket
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import getpid
 from pathlib import Path
+from typing import Final
 
 from backend.operations.errors import AlreadyUp, PortTaken
+
+BACKLOG: Final = 2048
 
 
 @contextmanager
@@ -30,6 +34,64 @@ def home_lock(home: Path) -> Iterator[None]:
         lock.write(f"{getpid()}\n")
         lock.flush()
         yield
+
+
+@contextmanager
+def port_lock(host: str, port: int) -> Iterator[None]:
+    """Hold the port for this `up`, which listens on it only later; the lock ends with the process.
+
+    Raises:
+        PortTaken: another `up` holds it.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
+        if sys.platform == "linux":  # no other system has names without files, in the namespace of the ports
+            try:
+                lock.bind(f"\0puras-studio up {host}:{port}")
+            except OSError:
+                raise PortTaken(host, port, "another `puras-studio up` runs or starts on it") from None
+        yield
+
+
+@contextmanager
+def serving_lock(home: Path, port: int) -> Iterator[None]:
+    """Note for `doctor` that this process serves the home on the port; the note ends with the process."""
+    with (home / f"serving-{port}.lock").open("a+", encoding="ascii") as lock:
+        with suppress(OSError):  # a network file system without locks, or another API process of this home
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def is_served(home: Path, port: int) -> bool:
+    """Whether an API process of the home serves on the port."""
+    try:
+        with (home / f"serving-{port}.lock").open(encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on the port.
+
+    Raises:
+        PortTaken: it cannot be listened on.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise PortTaken(host, port, (error.strerror or str(error)).lower()) from None
+    return listener
 
 
 def holder(home: Path) -> int | None:
@@ -62,11 +124,7 @@ def require_port(host: str, port: int, *, patience_s: float) -> None:
 
 def _obstacle(host: str, port: int) -> str | None:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
+        listen(host, port).close()
+    except PortTaken as taken:
+        return taken.why
     return None

@@ -12,7 +12,7 @@ from backend.auth.actors import operator
 from backend.config import Settings, settings
 from backend.errors import Invalid, Problem
 from backend.limits import service
-from backend.limits.schemas import LimitChanges, LimitsAnswer, defaults_of
+from backend.limits.schemas import LimitAnswer, LimitChanges, LimitsAnswer, defaults_of
 from backend.operations import database
 from backend.operations.books import project_id_of
 
@@ -20,6 +20,7 @@ Limit = str | None
 INHERITED = "default"
 """As typed for a limit that is to be the instance's again."""
 
+_WHOSE = {"operator": "  (its own)", "project": "  (lowered by the project)"}
 _HELP = f"A number, or {INHERITED!r} for the instance's again."
 
 
@@ -31,7 +32,9 @@ def register(project: typer.Typer) -> None:
 def limits(  # noqa: PLR0913 - one option for each limit
     project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
     *,
+    concurrency: Annotated[Limit, typer.Option(help=f"Jobs at once. {_HELP}")] = None,
     queued_jobs: Annotated[Limit, typer.Option(help=f"Jobs that may wait. {_HELP}")] = None,
+    later_jobs: Annotated[Limit, typer.Option(help=f"Jobs that may wait for their `run_at`. {_HELP}")] = None,
     deployments: Annotated[Limit, typer.Option(help=f"Versions of each skillpack. {_HELP}")] = None,
     api_keys: Annotated[Limit, typer.Option(help=_HELP)] = None,
     members: Annotated[Limit, typer.Option(help=_HELP)] = None,
@@ -42,9 +45,11 @@ def limits(  # noqa: PLR0913 - one option for each limit
     requests_per_minute: Annotated[Limit, typer.Option(help=f"Of all its keys together. {_HELP}")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Say how much of everything a project may have, after changing what is given."""
+    """Say how much of everything a project may have, after setting the ceilings that are given."""
     typed = {
+        "concurrency": concurrency,
         "queued_jobs": queued_jobs,
+        "later_jobs": later_jobs,
         "deployments": deployments,
         "api_keys": api_keys,
         "members": members,
@@ -59,9 +64,11 @@ def limits(  # noqa: PLR0913 - one option for each limit
     if as_json:
         typer.echo(answer.model_dump_json())
         return
-    for name, limit in answer.model_dump().items():
-        shown = "no limit" if limit["limit"] is None else f"{limit['limit']:,}"
-        typer.echo(f"{name:20} {shown:>12}{'  (its own)' if limit['is_own'] else ''}")
+    for name in answer.ceilings:
+        limit: LimitAnswer = getattr(answer, name)
+        shown = "no limit" if limit.limit is None else f"{limit.limit:,}"
+        whose = _WHOSE.get(answer.set_by(name), "")
+        typer.echo(f"{name:20} {shown:>12}{whose}")
 
 
 def parsed(given: dict[str, str]) -> dict[str, int | None]:
@@ -85,5 +92,5 @@ async def _limits(options: Settings, project: str, changes: dict[str, int | None
     async with database.unit_of_work(options) as session:
         principal = operator(await project_id_of(session, project))
         if changes:
-            await service.change(session, principal, changes)
-        return LimitsAnswer.of(await service.own_limits(session, principal), defaults_of(options))
+            await service.change(session, principal, changes, defaults_of(options))
+        return LimitsAnswer.of(await service.limits_of(session, principal), defaults_of(options))

@@ -25,7 +25,13 @@ class Orphans:
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def reap(self) -> None:
-        """Reap children that were dead at the last call too; younger ones may have somebody who waits for them."""
+        """Reap children that were dead at the last call too; another part of the process may wait for younger ones.
+
+        Only a dead child is a reason to read the processes of the host: `up` calls this twice a second.
+        """
+        if not _has_dead_child():
+            self._dead_before = set()
+            return
         dead = {child.pid for child in _processes() if child.parent == os.getpid() and child.is_dead}
         for pid in dead & self._dead_before:
             try:
@@ -50,6 +56,16 @@ class Orphans:
             except ProcessLookupError:
                 continue
         return doomed
+
+
+def _has_dead_child() -> bool:
+    """Return whether a child waits to be reaped, and leave it to its parent's code."""
+    if sys.platform != "linux":
+        return False  # nothing was adopted
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
 
 
 class _Process:

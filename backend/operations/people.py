@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from sqlalchemy import select
+from sqlmodel import col
 
 from backend.auth import keys, users
 from backend.auth.actors import OPERATOR_LABEL, operator
@@ -19,11 +21,13 @@ from backend.auth.principal import Role
 from backend.config import Settings, settings
 from backend.jobs import lanes
 from backend.ledger import service as ledger
+from backend.limits.quotas import CONCURRENCY
 from backend.operations import accounts, database, departures, limits
 from backend.operations.books import Usd, micros, project_id_of
 from backend.operations.keeping import project_archive
 from backend.projects import members
 from backend.projects import service as projects
+from backend.projects.tables import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,17 @@ class NewProject:
     project_id: UUID
     slug: str
     api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProject:
+    """What the list of projects shows of one."""
+
+    project_id: str
+    slug: str
+    """Of a deleted one, the slug that it had."""
+    name: str
+    deleted_at: str | None
 
 
 class MemberRole(StrEnum):
@@ -47,6 +62,7 @@ class MemberRole(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add these commands to the operator's CLI."""
     project = typer.Typer(help="Projects.", no_args_is_help=True)
+    project.command("list")(list_projects)
     project.command("create")(create_project)
     project.command("lane")(grant_lane)
     project.command("member")(add_member)
@@ -84,6 +100,21 @@ def create_project(
     typer.echo(f"Project {made.slug} ({made.project_id})\nAPI key, shown this once: {made.api_key}")
 
 
+def list_projects(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the response as JSON.")] = False,
+) -> None:
+    """List all projects, with those that were deleted and can be restored."""
+    found = asyncio.run(_list_projects(settings()))
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found]))
+        return
+    for one in found:
+        typer.echo(
+            f"{one.project_id}  {one.slug}  {'deleted ' + one.deleted_at[:10] if one.deleted_at else ''}".rstrip()
+        )
+    typer.echo(f"{len(found)} project{'s' if len(found) != 1 else ''}.")
+
+
 async def make_project(
     options: Settings, *, name: str, slug: str | None, credit_micros: int, concurrency: int | None = None
 ) -> NewProject:
@@ -96,6 +127,8 @@ async def make_project(
     async with database.unit_of_work(options) as session:
         limit = concurrency or options.project_concurrency
         project = await projects.create(session, name=name, slug=slug, concurrency_limit=limit)
+        if concurrency is not None:
+            project.limits = {CONCURRENCY: concurrency}
         if credit_micros:
             await ledger.top_up(
                 session,
@@ -132,6 +165,21 @@ async def _add_member(options: Settings, project: str, email: str, role: Role) -
     async with database.unit_of_work(options) as session:
         principal = operator(await project_id_of(session, project))
         await members.add(session, principal, email=email, role=role)
+
+
+async def _list_projects(options: Settings) -> list[ShownProject]:
+    query = select(Project).where(col(Project.purged_at).is_(None)).order_by(col(Project.created_at))
+    async with database.unit_of_work(options) as session:
+        rows = (await session.scalars(query)).all()
+    return [
+        ShownProject(
+            str(row.id),
+            row.former_slug or row.slug,
+            row.name,
+            row.deleted_at.isoformat() if row.deleted_at else None,
+        )
+        for row in rows
+    ]
 
 
 async def _grant_lane(options: Settings, project: str, lane: str, *, revoke: bool) -> None:

@@ -7,8 +7,11 @@ import importlib
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from typing import Annotated
+
+import typer
 
 from backend import embedded, logs
 from backend.config import Settings
@@ -16,11 +19,12 @@ from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
 from backend.errors import PurasError
-from backend.operations import database
-from backend.operations.children import Child
-from backend.operations.environment import child_environment
-from backend.operations.exclusive import home_lock, require_port
+from backend.operations import database, progress
+from backend.operations.children import CannotStart, Child
+from backend.operations.environment import child_environment, configured
+from backend.operations.exclusive import home_lock, port_lock, require_port
 from backend.operations.orphans import Orphans
+from backend.operations.progress import LOG_NAME, Progress
 
 log = logs.get(__name__)
 
@@ -33,7 +37,27 @@ PREDECESSOR_PATIENCE_S = 25.0  # processes of a killed `up` drain before they le
 MOST_PATIENCE_S = 23.0  # for the children; the databases then have the rest of the 30 s
 
 
-async def run(settings: Settings, *, demo: bool) -> None:
+def register(app: typer.Typer) -> None:
+    """Add the command to the operator's CLI."""
+    app.command()(up)
+
+
+def up(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Also make a demo project and run its first job.")
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", help=f"Show one line per stage of the start; logs go to {LOG_NAME} in PURAS_HOME."
+        ),
+    ] = False,
+) -> None:
+    """Run the whole instance in the foreground: databases, API, studio and workers."""
+    asyncio.run(run(configured(), demo=demo, quiet=quiet))
+
+
+async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
     """Keep the instance up until SIGTERM or SIGINT, then end all of it; a second signal hurries.
 
     Raises:
@@ -43,7 +67,7 @@ async def run(settings: Settings, *, demo: bool) -> None:
     home = await asyncio.to_thread(homes.prepare, settings.home, account)
     settings = settings.model_copy(update={"home": home})
     signals = _Signals()
-    with home_lock(home):
+    with home_lock(home), port_lock(settings.host, settings.port):
         was_running = postgres.attach(home) is not None
         await asyncio.to_thread(
             require_port,
@@ -51,10 +75,12 @@ async def run(settings: Settings, *, demo: bool) -> None:
             settings.port,
             patience_s=PREDECESSOR_PATIENCE_S if was_running else 0.0,
         )
-        async with _servers(settings) as servers:
-            if not signals.stop.is_set():
-                await asyncio.to_thread(database.migrate, servers.direct_url)
-                await _serve(settings, servers, signals, demo=demo)
+        with progress.quiet(settings) if quiet else nullcontext(Progress()) as shown:
+            async with _servers(settings, shown) as servers:
+                if not signals.stop.is_set():
+                    with shown.stage("Migrations", "current"):
+                        await asyncio.to_thread(database.migrate, servers.direct_url)
+                    await _serve(settings, servers, signals, shown, demo=demo)
     log.info("stopped")
 
 
@@ -80,28 +106,35 @@ class _Signals:
 
 
 @asynccontextmanager
-async def _servers(settings: Settings) -> AsyncIterator[Servers]:
+async def _servers(settings: Settings, shown: Progress) -> AsyncIterator[Servers]:
     try:
-        yield await asyncio.to_thread(embedded.start, settings)
+        with shown.stage("PostgreSQL and Redis", "running"):
+            servers = await asyncio.to_thread(embedded.start, settings)
+        yield servers
     finally:
         await asyncio.to_thread(embedded.stop, settings)
         homes.remove_short_folder(settings.home)
 
 
-async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, demo: bool) -> None:
+async def _serve(
+    settings: Settings, servers: Servers, signals: _Signals, shown: Progress, *, demo: bool
+) -> None:
     started = time.monotonic()
     orphans = Orphans()
     orphans.adopt()
     environment = child_environment(settings, servers)
+    if "unready_s" not in settings.model_fields_set:
+        environment["PURAS_UNREADY_S"] = "0"  # no load balancer is in front of a whole instance
     children = [Child("studio and API", "studio.serve", environment)]
     if settings.worker_processes:
         children.append(Child("workers", "workers.pool", environment))
     duties: list[Duty] = [child.keep for child in children]
     duties += [partial(_keep_servers, settings), partial(_keep_reaping, orphans)]
-    duties += [partial(_greet, settings, servers, started=started, with_demo=demo)]
+    duties += [partial(_greet, settings, servers, shown, started=started, with_demo=demo)]
     try:
         await _until_stopped(signals.stop, duties)
     finally:
+        shown.note("Stopping; another Ctrl-C kills what still runs.")
         patience_s = min(settings.drain_s + 3, MOST_PATIENCE_S)
         await asyncio.gather(*(child.end(signals.hurry, patience_s=patience_s) for child in children))
         left = orphans.end_all(spared=embedded.pids(settings))
@@ -109,19 +142,28 @@ async def _serve(settings: Settings, servers: Servers, signals: _Signals, *, dem
             log.warning("processes outlived their parents and were killed", count=len(left))
 
 
-async def _greet(settings: Settings, servers: Servers, *, started: float, with_demo: bool) -> None:
+async def _greet(
+    settings: Settings, servers: Servers, shown: Progress, *, started: float, with_demo: bool
+) -> None:
     """What is needed to greet is imported while the children begin, who would wait for it else."""
     welcome = await asyncio.to_thread(importlib.import_module, "backend.operations.welcome")
-    await welcome.greet(settings, servers, started=started, with_demo=with_demo)
+    await welcome.greet(settings, servers, shown, started=started, with_demo=with_demo)
 
 
 async def _until_stopped(stop: asyncio.Event, duties: list[Duty]) -> None:
-    """Do all duties until asked to stop."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_persist(duty)) for duty in duties]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
+    """Do all duties until asked to stop.
+
+    Raises:
+        CannotStart: a part cannot start, however often it is tried.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_persist(duty)) for duty in duties]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+    except* CannotStart as group_error:
+        raise group_error.exceptions[0] from None
 
 
 async def _persist(duty: Duty) -> None:
@@ -129,6 +171,8 @@ async def _persist(duty: Duty) -> None:
     while True:
         try:
             return await duty()
+        except CannotStart:
+            raise
         except Exception:
             log.exception("a part of `up` failed and begins again", again_in_s=AGAIN_S)
             await asyncio.sleep(AGAIN_S)

@@ -16,6 +16,7 @@ from backend.config import Settings
 from backend.db import Database
 from backend.embedded import Servers
 from backend.errors import PurasError
+from backend.operations.progress import Progress
 
 log = logs.get(__name__)
 
@@ -23,14 +24,22 @@ POLL_S = 0.1
 REMIND_S = 30.0
 
 
-async def greet(settings: Settings, servers: Servers, *, started: float, with_demo: bool) -> None:
+async def greet(
+    settings: Settings, servers: Servers, shown: Progress, *, started: float, with_demo: bool
+) -> None:
     """Wait until the instance is ready, then print its address and, while it has no owner, the set-up link."""
-    await _until_ready(settings.local_url)
+    with shown.stage("API", "ready"):
+        await _until_ready(f"{settings.local_url}/ready", shown)
+    if settings.worker_processes:
+        with shown.stage("Workers", "ready"):
+            await _until_ready(f"{settings.local_url}/ready/workers", shown)
     log.info("ready", url=settings.url, after_s=round(time.monotonic() - started, 2))
     lines = [f"Puras Studio is ready on {settings.url}"]
     lines += await _setup_lines(settings, servers)
     if with_demo:
-        lines += await _demo_lines(settings, servers)
+        lines += await _demo_lines(settings, servers, shown)
+    if shown.log_file is not None:
+        lines.append(f"Logs:          {shown.log_file}")
     sys.stdout.write("\n" + "\n".join(f"  {line}" for line in lines) + "\n\n")
     sys.stdout.flush()
 
@@ -40,19 +49,20 @@ def setup_link(settings: Settings, token: str) -> str:
     return f"{settings.url}/setup?token={token}"
 
 
-async def _until_ready(base_url: str) -> None:
+async def _until_ready(url: str, shown: Progress) -> None:
     waiting_since = time.monotonic()
-    while (answer := await asyncio.to_thread(_ready, base_url)) is not None:
+    while (answer := await asyncio.to_thread(_ready, url)) is not None:
         if time.monotonic() - waiting_since > REMIND_S:
-            log.warning("not ready yet", url=base_url, answer=answer)
+            log.warning("not ready yet", url=url, answer=answer)
+            shown.note(f"not ready yet, still trying: {answer} (logs: {shown.log_file})")
             waiting_since = time.monotonic()
         await asyncio.sleep(POLL_S)
 
 
-def _ready(base_url: str) -> str | None:
+def _ready(url: str) -> str | None:
     """Nothing when the instance is ready, else what it says."""
     try:
-        with urllib.request.urlopen(f"{base_url}/ready", timeout=5):  # noqa: S310 - our own http address
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own http address
             return None
     except urllib.error.HTTPError as error:
         with error:
@@ -73,11 +83,12 @@ async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
     return [f"Make it yours: {setup_link(settings, token)}", "               (works once, for a day)"]
 
 
-async def _demo_lines(settings: Settings, servers: Servers) -> list[str]:
+async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> list[str]:
     demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo")  # few ask for it
     try:
-        shown = await demo.show(settings, servers)
+        with shown.stage("Demo", "first job succeeded"):
+            made = await demo.show(settings, servers)
     except PurasError as error:
         log.error("the demo did not succeed", why=error.detail)
         return [f"The demo did not succeed: {error.detail}"]
-    return [f"API key:       {shown.api_key}", "Try:", *(f"  {line}" for line in shown.curl.splitlines())]
+    return [f"API key:       {made.api_key}", "Try:", *(f"  {line}" for line in made.curl.splitlines())]

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
 from backend.providers import catalogue, probing, service
 from backend.providers.access import access_of
@@ -14,16 +16,16 @@ from backend.providers.errors import UnknownFamily
 from backend.providers.schemas import ProbeAnswer, ProviderAnswer, ProviderKeyAsked
 from backend.public_urls import listed
 
-router = APIRouter(tags=["providers"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["providers"])
 
 
 async def _reader(principal: PrincipalDep) -> Principal:
-    principal.require(Role.DEVELOPER, "secrets:read")
+    principal.require(Role.DEVELOPER, "providers:read")
     return principal
 
 
 async def _writer(principal: PrincipalDep) -> Principal:
-    principal.require(Role.DEVELOPER, "secrets:write")
+    principal.require(Role.DEVELOPER, "providers:write")
     return principal
 
 
@@ -43,12 +45,14 @@ FamiliesDep = Annotated[list[ProviderAnswer], Depends(_families)]
 
 
 @router.get("/providers", summary="List families of models and keys for them")
+@permissions.needs("providers:read", role=Role.DEVELOPER)
 async def list_providers(principal: ReaderDep, families: FamiliesDep) -> list[ProviderAnswer]:
     """Every family of models that is reached with a key, and whose key that is; keys are never told."""
     return families
 
 
 @router.get("/providers/{family}", summary="Read one family of models")
+@permissions.needs("providers:read", role=Role.DEVELOPER)
 async def get_provider(family: str, principal: ReaderDep, families: FamiliesDep) -> ProviderAnswer:
     """The models of a family, and whose key they are reached with."""
     found = next((one for one in families if one.family == family), None)
@@ -58,6 +62,7 @@ async def get_provider(family: str, principal: ReaderDep, families: FamiliesDep)
 
 
 @router.put("/providers/{family}", summary="Bring a key for a family of models")
+@permissions.needs("providers:write", role=Role.DEVELOPER)
 async def put_provider(
     family: str, asked: ProviderKeyAsked, principal: WriterDep, session: SessionDep, instance: InstanceDep
 ) -> ProviderAnswer:
@@ -75,6 +80,7 @@ async def put_provider(
 
 
 @router.post("/providers/{family}/probe", summary="Try the project's own key")
+@permissions.needs("providers:write", role=Role.DEVELOPER)
 async def probe_provider(family: str, principal: WriterDep, instance: InstanceDep) -> ProbeAnswer:
     """Ask the provider for the list of its models with the project's key, which costs nothing."""
     async with instance.database.transaction() as session:
@@ -85,6 +91,7 @@ async def probe_provider(family: str, principal: WriterDep, instance: InstanceDe
 
 
 @router.delete("/providers/{family}", status_code=204, summary="Forget a key")
+@permissions.needs("providers:write", role=Role.DEVELOPER)
 async def delete_provider(family: str, principal: WriterDep, session: SessionDep) -> None:
     """Forget the project's own key; models of the family are then reached with the instance's, if it has one."""
     await service.delete(session, principal, family)

@@ -81,6 +81,8 @@ class Endpoint(_Part):
     """Environment variable of the operator that holds the key; none: it needs no key."""
     auth: Literal["bearer", "x-api-key"] = "bearer"
     """How the key is sent: as `Authorization: Bearer`, or as `x-api-key` too, which older gateways want."""
+    counts_tokens: bool = False
+    """Whether it serves `/v1/messages/count_tokens`, and its counts are those that it charges by but for a tenth."""
 
 
 class CatalogueEntry(_Part):

@@ -61,7 +61,7 @@ def _client(key: OwnKey, access: Access) -> httpx.AsyncClient:
     """Addresses that the operator has named are trusted, those of a project are vetted."""
     if key.base_url is None:
         return httpx.AsyncClient(timeout=lists.PATIENCE_S, trust_env=False)
-    transport = PublicTransport(access.allowed_hosts)
+    transport = PublicTransport(access.allowed_hosts, ports=None)  # servers of models have ports of their own
     return httpx.AsyncClient(transport=transport, timeout=lists.PATIENCE_S, trust_env=False)
 
 

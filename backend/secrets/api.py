@@ -8,13 +8,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
 from backend.secrets import service
 from backend.secrets.schemas import SecretAnswer, SecretAsked
 from backend.skillpacks import service as skillpacks
 
-router = APIRouter(tags=["secrets"])
+router = APIRouter(route_class=AuthorizedRoute, tags=["secrets"])
 
 
 async def _reader(principal: PrincipalDep) -> Principal:
@@ -40,6 +42,7 @@ SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]
 
 
 @router.put("/secrets")
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_secret(
     asked: SecretAsked, principal: WriterDep, session: SessionDep, instance: InstanceDep
 ) -> SecretAnswer:
@@ -52,18 +55,21 @@ async def put_secret(
 
 
 @router.get("/secrets", response_model=list[SecretAnswer])
+@permissions.needs("secrets:read", role=Role.DEVELOPER)
 async def list_secrets(principal: ReaderDep, session: SessionDep) -> Sequence[object]:
     """The names of the project's secrets; values are never told."""
     return await service.names(session, principal)
 
 
 @router.delete("/secrets/{name}", status_code=204)
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def delete_secret(name: str, principal: WriterDep, session: SessionDep) -> None:
     """Forget a secret of the project."""
     await service.delete(session, principal, name)
 
 
 @router.put("/skillpacks/{skillpack}/secrets")
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_skillpack_secret(
     asked: SecretAsked,
     principal: WriterDep,
@@ -85,6 +91,7 @@ async def put_skillpack_secret(
 
 
 @router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretAnswer])
+@permissions.needs("secrets:read", role=Role.DEVELOPER)
 async def list_skillpack_secrets(
     principal: ReaderDep, skillpack_id: SkillpackIdDep, session: SessionDep
 ) -> Sequence[object]:
@@ -93,6 +100,7 @@ async def list_skillpack_secrets(
 
 
 @router.delete("/skillpacks/{skillpack}/secrets/{name}", status_code=204)
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def delete_skillpack_secret(
     name: str, principal: WriterDep, skillpack_id: SkillpackIdDep, session: SessionDep
 ) -> None:

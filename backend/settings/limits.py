@@ -24,6 +24,9 @@ class Limits(Group):
     most_queued_jobs: int = Field(default=10_000, ge=0)
     """Jobs of one project that may wait outside of its window, unless the project has its own limit."""
 
+    most_later_jobs: int = Field(default=10_000, ge=0)
+    """Jobs of one project with a `run_at` that may wait for that time, unless the project has its own limit."""
+
     most_deployments: int = Field(default=1_000, ge=1)
     """Versions and drafts that one skillpack may keep, unless its project has its own limit."""
 

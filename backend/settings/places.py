@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from backend.public_urls import ports_of
+from backend.settings import server_urls
 from backend.settings.group import Group
 from backend.storage.supabase import project as supabase
 
@@ -28,10 +30,14 @@ class Places(Group):
     """Folder of all state of this instance: database, queue, bundles, drive, environments, keys."""
 
     host: str = "127.0.0.1"
-    """Address that the API and the studio listen on."""
+    """Address that the API and the studio, and the health checks of workers, listen on."""
 
     port: int = Field(default=8000, ge=1, le=65535)
     """TCP port of the API and the studio."""
+
+    unready_s: float = Field(default=5.0, ge=0, le=120)
+    """Seconds after SIGTERM in which the API still serves while `/ready` returns 503, so that a load balancer sends it
+    no more requests; a second signal ends them. `puras-studio up` has none unless this is set."""
 
     public_url: str | None = None
     """Address under which people reach this instance, for links; default `http://HOST:PORT`."""
@@ -41,6 +47,9 @@ class Places(Group):
 
     webhook_hosts: str | None = None
     """Comma-separated `host:port` that webhooks may call though they are not public; all other addresses must be."""
+
+    webhook_ports: str | None = None
+    """Comma-separated ports (`8443,9000`) of public servers that webhooks may call in addition to 80 and 443."""
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
@@ -67,6 +76,26 @@ class Places(Group):
 
     secrets_key: SecretStr | None = Field(default=None, validation_alias="SECRETS_ENC_KEY")
     """Comma-separated Fernet keys for secrets at rest, newest first; default: a key file in the home."""
+
+    @field_validator("database_url", "database_direct_url")
+    @classmethod
+    def _is_one_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            server_urls.require_database(url.get_secret_value())
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_one_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            server_urls.require_redis(url.get_secret_value())
+        return url
+
+    @field_validator("webhook_ports")
+    @classmethod
+    def _are_ports(cls, listed: str | None) -> str | None:
+        ports_of(listed)
+        return listed
 
     @model_validator(mode="after")
     def _name_a_storage(self) -> Self:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
 
-from backend.public_urls import PORTS, may_be_public, split
+from backend.config import Settings
+from backend.public_urls import PORTS, USUAL_PORTS, listed, may_be_public, ports_of, split
 from backend.webhooks.errors import BadAddress
 
 
-def check(address: str, allowed_hosts: Collection[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """Where webhooks of an instance may lead, as its operator says."""
+
+    hosts: frozenset[str] = frozenset()
+    """`host:port` that are called whatever they are."""
+    ports: frozenset[int] = USUAL_PORTS
+    """Those of all others, which have to be public."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the receivers that the settings allow."""
+        return cls(listed(settings.webhook_hosts), USUAL_PORTS | ports_of(settings.webhook_ports))
+
+
+def check(address: str, allowed: Receivers) -> None:
     """Refuse an address that could never be called.
 
     Raises:
@@ -22,6 +39,14 @@ def check(address: str, allowed_hosts: Collection[str]) -> None:
     if parts.fragment:
         raise BadAddress("has a part behind '#', which is never sent. Leave it out")
     host = parts.hostname or ""
-    place = f"{host}:{parts.port or PORTS[parts.scheme]}"
-    if place not in allowed_hosts and not may_be_public(host):
+    port = parts.port or PORTS[parts.scheme]
+    place = f"{host}:{port}"
+    if place in allowed.hosts:
+        return
+    if not may_be_public(host):
         raise BadAddress(f"is not on the internet. An operator can allow it: PURAS_WEBHOOK_HOSTS={place}")
+    if port not in allowed.ports:
+        raise BadAddress(
+            f"names port {port}, and webhooks reach ports {', '.join(map(str, sorted(allowed.ports)))} only. Leave the "
+            f"port out, or have the operator allow it: PURAS_WEBHOOK_PORTS={port}"
+        )

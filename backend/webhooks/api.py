@@ -8,12 +8,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
 from backend.idempotency.dependencies import OnceDep
-from backend.instance import Instance
-from backend.paging import PageDep, linked
-from backend.public_urls import listed
+from backend.paging_dependency import PageDep, linked
 from backend.webhooks import deliveries, service
+from backend.webhooks.addresses import Receivers
 from backend.webhooks.schemas import (
     DeliveryAnswer,
     DeliveryStatus,
@@ -26,36 +28,40 @@ from backend.webhooks.schemas import (
 from backend.webhooks.service import WithSecret
 from backend.webhooks.tables import WebhookDelivery
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webhooks"])
 
 
 @router.post("", status_code=201, summary="Make a webhook", response_model=WebhookSecretAnswer)
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def create_webhook(
     asked: WebhookAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
 ) -> Response:
     """Have a server told of events. The answer shows the signing secret, this once."""
 
     async def make() -> WebhookSecretAnswer:
-        allowed = _allowed(instance)
-        made = await service.create(session, instance.vault, principal, asked, allowed_hosts=allowed)
+        allowed = Receivers.of(instance.settings)
+        made = await service.create(session, instance.vault, principal, asked, allowed=allowed)
         return _with_secret(made)
 
     return await once.answer(session, principal, make)
 
 
 @router.get("", summary="List the webhooks")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def list_webhooks(principal: PrincipalDep, session: SessionDep) -> Sequence[WebhookAnswer]:
     """Every webhook of the project, the oldest first."""
     return [WebhookAnswer.model_validate(one) for one in await service.list_all(session, principal)]
 
 
 @router.get("/{webhook_id}", summary="Read a webhook")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def get_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> WebhookAnswer:
     """A webhook, and whether it works."""
     return WebhookAnswer.model_validate(await service.get(session, principal, webhook_id))
 
 
 @router.patch("/{webhook_id}", summary="Change a webhook")
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def change_webhook(
     webhook_id: UUID,
     asked: WebhookChanges,
@@ -64,12 +70,13 @@ async def change_webhook(
     instance: InstanceDep,
 ) -> WebhookAnswer:
     """Change its address or what it is told of, or switch it off or on."""
-    allowed = _allowed(instance)
-    changed = await service.change(session, principal, webhook_id, asked, allowed_hosts=allowed)
+    allowed = Receivers.of(instance.settings)
+    changed = await service.change(session, principal, webhook_id, asked, allowed=allowed)
     return WebhookAnswer.model_validate(changed)
 
 
 @router.delete("/{webhook_id}", status_code=204, summary="Delete a webhook")
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def delete_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
     """Forget a webhook and its deliveries."""
     await service.delete(session, principal, webhook_id)
@@ -81,6 +88,7 @@ async def delete_webhook(webhook_id: UUID, principal: PrincipalDep, session: Ses
     summary="Replace a signing secret",
     response_model=WebhookSecretAnswer,
 )
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def rotate_webhook_secret(
     webhook_id: UUID,
     principal: PrincipalDep,
@@ -102,6 +110,7 @@ async def rotate_webhook_secret(
 @router.post(
     "/{webhook_id}/test", status_code=201, summary="Send a test event", response_model=DeliveryAnswer
 )
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def test_webhook(
     webhook_id: UUID, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
 ) -> Response:
@@ -114,6 +123,7 @@ async def test_webhook(
 
 
 @router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def list_webhook_deliveries(
     webhook_id: UUID,
     request: Request,
@@ -130,6 +140,7 @@ async def list_webhook_deliveries(
 
 
 @router.get("/{webhook_id}/deliveries/{delivery_id}", summary="Read a delivery")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def get_webhook_delivery(
     webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> DeliveryAnswer:
@@ -138,15 +149,12 @@ async def get_webhook_delivery(
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/redeliver", summary="Send a delivery again")
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def redeliver(
     webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> DeliveryAnswer:
     """Send it now, with the same `webhook-id` and body; it is tried for three days more."""
     return _delivery(await deliveries.redeliver(session, principal, webhook_id, delivery_id))
-
-
-def _allowed(instance: Instance) -> frozenset[str]:
-    return listed(instance.settings.webhook_hosts)
 
 
 def _with_secret(made: WithSecret) -> WebhookSecretAnswer:

@@ -28,21 +28,36 @@ FAILING_MOST: Final = timedelta(days=5)
 """A webhook that has taken nothing for so long is switched off."""
 OFF: Final = "It was given up when its webhook was switched off."
 
-_DELIVERED = text("""
+MAX_LOGGED: Final = 100
+"""Attempts of one delivery that are kept; the newest of more."""
+_LOGGED: Final = f"""attempt_log =
+      case when jsonb_array_length(attempt_log) >= {MAX_LOGGED} then attempt_log - 0 else attempt_log end
+      || jsonb_build_array(jsonb_build_object(
+           'number', cast(:number as int), 'response_code', cast(:code as int), 'response', left(:answer, 200),
+           'error', cast(:error as text), 'duration_ms', cast(:duration_ms as int),
+           'started_at', clock_timestamp() - make_interval(secs => coalesce(cast(:duration_ms as int), 0) / 1000.0)
+         ))"""
+
+_DELIVERED = text(f"""
 update webhook_deliveries
-set status = 'delivered', response_code = :code, response = :answer, error = null, duration_ms = :duration_ms,
+set {_LOGGED},
+    status = 'delivered', response_code = :code, response = :answer, error = null, duration_ms = :duration_ms,
     ended_at = clock_timestamp()
 where id = :id and project_id = :project_id and status <> 'delivered'
-""")
-_FAILED = text("""
+""")  # noqa: S608 - the one interpolated value is a constant
+_LATE = text(f"""
+update webhook_deliveries set {_LOGGED} where id = :id and project_id = :project_id
+""")  # noqa: S608 - the one interpolated value is a constant
+_FAILED = text(f"""
 update webhook_deliveries
-set response_code = :code, response = :answer, error = :error, duration_ms = :duration_ms,
+set {_LOGGED},
+    response_code = :code, response = :answer, error = :error, duration_ms = :duration_ms,
     next_at = cast(:next_at as timestamptz),
     status = case when cast(:next_at as timestamptz) > retry_until then 'given_up' else status end,
     ended_at = case when cast(:next_at as timestamptz) > retry_until then clock_timestamp() end
-where id = :id and project_id = :project_id and attempts = :attempts and status = 'pending'
+where id = :id and project_id = :project_id and attempts = :number and status = 'pending'
 returning status
-""")
+""")  # noqa: S608 - the one interpolated value is a constant
 _WELL = text("""
 update webhooks set failing_since = null
 where id = :webhook_id and project_id = :project_id and failing_since is not null
@@ -63,7 +78,7 @@ _FAILS_SINCE = text("select failing_since from webhooks where id = :webhook_id a
 
 
 async def record(database: Database, claimed: Any, sent: Sent) -> None:
-    """Store what became of a try of the `claimed` delivery; late news of a failure is dropped, of a success never."""
+    """Store the result of an attempt of the `claimed` delivery; a late failure is logged and changes nothing else."""
     if sent.error is None:
         await _delivered(database, claimed, sent)
     else:
@@ -83,11 +98,14 @@ async def _delivered(database: Database, claimed: Any, sent: Sent) -> None:
 
 
 async def _failed(database: Database, claimed: Any, sent: Sent) -> None:
-    values = {"error": sent.error, "attempts": claimed.attempts, "next_at": next_try(claimed.attempts)}
+    values = _values(claimed, sent)
     async with database.transaction() as session:
         if not claimed.failing_since:
             await session.execute(_FAILING, _webhook(claimed))
-        status = (await session.execute(_FAILED, _values(claimed, sent) | values)).scalar_one_or_none()
+        next_at = {"next_at": next_try(claimed.attempts)}
+        status = (await session.execute(_FAILED, values | next_at)).scalar_one_or_none()
+        if status is None:
+            await session.execute(_LATE, values)
         outcome = "given_up" if status == "given_up" else "failed"
         committed.note(session, WEBHOOK_SENDS.labels(outcome))
         since = (await session.execute(_FAILS_SINCE, _webhook(claimed))).scalar_one_or_none()
@@ -132,5 +150,5 @@ def _webhook(claimed: Any) -> dict[str, Any]:
 
 
 def _values(claimed: Any, sent: Sent) -> dict[str, Any]:
-    told = {"code": sent.code, "answer": sent.answer, "duration_ms": sent.duration_ms}
-    return {"id": claimed.id, "project_id": claimed.project_id, **told}
+    told = {"code": sent.code, "answer": sent.answer, "error": sent.error, "duration_ms": sent.duration_ms}
+    return {"id": claimed.id, "project_id": claimed.project_id, "number": claimed.attempts, **told}

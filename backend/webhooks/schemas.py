@@ -82,6 +82,20 @@ class WebhookSecretAnswer(WebhookAnswer):
     """`whsec_…`: what `puras.verify_webhook` takes."""
 
 
+class DeliveryAttempt(Answer):
+    """One attempt to send a delivery."""
+
+    number: int
+    """From 1. A number is missing where the process ended that sent it."""
+    started_at: datetime
+    response_code: int | None
+    response: str | None
+    """The first 200 characters of the response."""
+    error: str | None
+    """Why the attempt failed; `null`: it was delivered."""
+    duration_ms: int | None
+
+
 class DeliveryAnswer(Answer):
     """One event for one webhook."""
 
@@ -103,6 +117,8 @@ class DeliveryAnswer(Answer):
     error: str | None
     """What was wrong with the last try."""
     duration_ms: int | None
+    attempt_log: list[DeliveryAttempt]
+    """Every attempt with its result, the oldest first, of at most 100."""
     created_at: datetime
     attempted_at: datetime | None
     ended_at: datetime | None

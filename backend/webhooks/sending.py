@@ -11,6 +11,7 @@ import httpx
 
 from backend.public_transport import NotReached, PublicTransport
 from backend.release import version
+from backend.webhooks.addresses import Receivers
 
 MOST_S: Final = 10.0
 MOST_ANSWER_BYTES: Final = 64 * 1024
@@ -41,9 +42,13 @@ class Sender:
         self._most_s = most_s
 
     @classmethod
-    def to_public(cls, allowed_hosts: frozenset[str], *, most_s: float = MOST_S) -> Sender:
-        """One that reaches the internet, and the `host:port` that the operator allows."""
-        return cls(lambda: PublicTransport(allowed_hosts, schemes=("https", "http")), most_s=most_s)
+    def to_public(cls, allowed: Receivers, *, most_s: float = MOST_S) -> Sender:
+        """One that reaches the internet, and what the operator allows."""
+
+        def connect() -> PublicTransport:
+            return PublicTransport(allowed.hosts, schemes=("https", "http"), ports=allowed.ports)
+
+        return cls(connect, most_s=most_s)
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
         """Post the body; whatever goes wrong is told in the answer."""

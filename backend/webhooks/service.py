@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from backend.auth.principal import Principal, Role, visible
 from backend.clock import now
 from backend.secrets.vault import Vault
 from backend.webhooks import addresses, outcomes, signing
+from backend.webhooks.addresses import Receivers
 from backend.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from backend.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
 from backend.webhooks.tables import Webhook
@@ -38,7 +39,7 @@ async def create(
     principal: Principal,
     asked: WebhookAsked,
     *,
-    allowed_hosts: Collection[str],
+    allowed: Receivers,
 ) -> WithSecret:
     """Tell an address of facts from now on.
 
@@ -47,7 +48,7 @@ async def create(
         TooManyWebhooks: there are as many as may be.
     """
     principal.require(Role.DEVELOPER, "webhooks:write")
-    addresses.check(asked.url, allowed_hosts)
+    addresses.check(asked.url, allowed)
     counted = visible(Webhook, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MOST_WEBHOOKS:
         raise TooManyWebhooks(MOST_WEBHOOKS)
@@ -87,7 +88,7 @@ async def change(
     webhook_id: UUID,
     asked: WebhookChanges,
     *,
-    allowed_hosts: Collection[str],
+    allowed: Receivers,
 ) -> Webhook:
     """Change a webhook; switched off, it is told nothing, and what waits for it is given up.
 
@@ -99,8 +100,8 @@ async def change(
     changes = {
         name: value for name, value in asked.model_dump(exclude_unset=True).items() if value is not None
     }
-    if "url" in changes:
-        addresses.check(changes["url"], allowed_hosts)
+    if "url" in changes or changes.get("enabled"):  # rules may have become stricter since it was made
+        addresses.check(changes.get("url", webhook.url), allowed)
     if changes.get("enabled") or "url" in changes:
         webhook.failing_since = None
     if changes.get("enabled"):

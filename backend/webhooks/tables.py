@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, Index, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlmodel import Column, Field, SQLModel
 
 from backend.clock import now
@@ -88,6 +88,10 @@ class WebhookDelivery(SQLModel, table=True):
     """How the last answer began."""
     error: str | None = Field(default=None, max_length=500)
     duration_ms: int | None = None
+    attempt_log: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    """Every attempt with its result, the oldest first; the fields above are those of the last one."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     attempted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)

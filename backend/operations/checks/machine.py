@@ -16,7 +16,7 @@ from backend.config import Settings
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
-from backend.operations.exclusive import holder, require_port
+from backend.operations.exclusive import holder, is_served, require_port
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000
@@ -92,6 +92,8 @@ def _port(settings: Settings) -> Check:
         running = holder(settings.home)
         if running is not None:
             return ok(name, f"in use, and `puras-studio up` runs here (process {running})")
+        if is_served(settings.home, settings.port):
+            return ok(name, "in use by `puras-studio api` of this home")
         return fail(name, taken.detail, "Stop the other program, or set PURAS_PORT.")
     return ok(name, f"free on {settings.host}")
 

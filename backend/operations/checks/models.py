@@ -68,7 +68,7 @@ def _default(settings: Settings, known: Catalogue, access: Access) -> Check:
         return ok(
             "default model",
             "none can be reached: agents rehearse, which is no language model and labelled so. Set ANTHROPIC_API_KEY, "
-            "or bring a key with PUT /v1/providers/FAMILY",
+            "or add a key to a project in the studio, under Settings, Providers",
         )
     return warn(
         "default model",

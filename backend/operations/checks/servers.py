@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Final
 
 import redis
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.config import Settings
+from backend.connections import AWAY as UNAVAILABLE
+from backend.connections import why_away
+from backend.db import Database
 from backend.embedded import postgres, valkey
 from backend.migrations import run as migrations
 from backend.operations import database
-from backend.operations.checks.verdict import Check, fail, ok, warn
+from backend.operations.checks.verdict import Check, Verdict, fail, ok, warn
 from backend.operations.errors import DatabaseAway
+from backend.pooling import WrongPoolerMode, pools_transactions
 
 OLDEST_REDIS_MAJOR = 6
+_ONE: Final = text("select 1")
 START = "Start it with `puras-studio up`."
 
 
@@ -45,7 +54,38 @@ def _database(url: str | None, *, is_given: bool) -> Iterator[Check]:
         yield fail("PostgreSQL", found, f"Use a server of version {wanted}.")
         return
     yield ok("PostgreSQL", found)
-    yield _migrations(url)
+    connections = _connections(url)
+    yield connections
+    if connections.verdict is not Verdict.FAIL:
+        yield _migrations(url)
+
+
+def _connections(url: str) -> Check:
+    """Connect as the processes of the instance do."""
+    name = "connections"
+    try:
+        asyncio.run(_connect_as_processes(url))
+    except WrongPoolerMode as error:
+        return fail(name, "the pooler works in another mode than DATABASE_URL says", error.detail)
+    except (*UNAVAILABLE, SQLAlchemyError) as error:
+        return fail(
+            name, f"the processes cannot connect: {why_away(error)}", "Check DATABASE_URL and the pooler."
+        )
+    pooled = (
+        "through a pooler of transactions" if pools_transactions(url) else "each with a session of its own"
+    )
+    return ok(name, f"the processes can connect, {pooled}")
+
+
+async def _connect_as_processes(url: str) -> None:
+    database = Database(url, pool_size=1)
+    try:
+        await database.require_pooler_mode()
+        async with database.reading() as reader, database.transaction() as session:
+            await reader.execute(_ONE)
+            await session.execute(_ONE)
+    finally:
+        await database.close()
 
 
 def _migrations(url: str) -> Check:
@@ -79,11 +119,16 @@ def _redis(url: str | None, *, is_given: bool) -> Check:
     try:
         with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
             facts = client.info("server")
+            is_cluster = bool(client.info("cluster").get("cluster_enabled"))
     except (redis.RedisError, OSError, ValueError) as error:
         remedy = "See that the server runs and that REDIS_URL is right." if is_given else START
         return fail("Redis", f"does not answer at {shown}: {error}", remedy)
     version = str(facts["redis_version"])
     if int(version.split(".")[0]) < OLDEST_REDIS_MAJOR:
         return fail("Redis", f"{version} at {shown}", f"Use version {OLDEST_REDIS_MAJOR} or newer.")
+    if is_cluster:
+        return fail(
+            "Redis", f"a node of a cluster at {shown}", "Point REDIS_URL at a server that is not one."
+        )
     name = f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else version
     return ok("Redis", f"{name} at {shown}, {kind}")

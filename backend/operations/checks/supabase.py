@@ -31,6 +31,7 @@ _LOOPBACK: Final = ("", "localhost", "127.0.0.1", "::1")
 _KEYS: Final = "Copy the secret key from Project Settings, API keys, of the Supabase dashboard."
 _SHORT_WAY: Final = "puras-studio doctor --supabase --create-buckets"
 _ROLE_SETTINGS: Final = {"lock_timeout": "15s", "statement_timeout": "60s"}
+_OWN_ZONE: Final = ok("time zone of the database", "UTC, set by each connection")
 
 
 def checks(settings: Settings, *, create_buckets: bool) -> list[Check]:
@@ -169,7 +170,7 @@ def _database(settings: Settings) -> list[Check]:
     url = settings.database_url.get_secret_value()
     is_pooled = pooling.pools_transactions(url)
     found = [_way(settings, is_pooled=is_pooled)]
-    settings_of_connection = pooling.connect_settings(url, options="-c timezone=UTC")
+    settings_of_connection = pooling.connect_settings(url)
     try:
         with psycopg.connect(
             pooling.plain(url),
@@ -177,9 +178,8 @@ def _database(settings: Settings) -> list[Check]:
             connect_timeout=database.CONNECT_TIMEOUT_S,
             **settings_of_connection,
         ) as connection:
-            found += [_tls(url, connection), _zone(connection)]
-            if is_pooled:
-                found.append(_timeouts(connection))
+            found.append(_tls(url, connection))
+            found += [_zone(connection), _timeouts(connection)] if is_pooled else [_OWN_ZONE]
     except psycopg.Error:
         pass  # the check of PostgreSQL has said so
     return found

@@ -26,6 +26,7 @@ from backend.archives.measured import Measured
 from backend.archives.writer import ArchiveWriter
 from backend.clock import now
 from backend.config import Settings
+from backend.drive.errors import DriveFileLocked
 from backend.instance import Instance, open_instance
 from backend.migrations import run as migrations
 from backend.operations import database
@@ -86,8 +87,9 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell)
     try:
         with _created(draft) as file:
             async with open_instance(settings) as instance, _sweep_held_off(settings) as connection:
-                writing = _Writing(instance, ArchiveWriter(file), draft.parent, tell)
-                header, manifest = await writing.write(connection, with_keys=with_keys)
+                with ArchiveWriter(file) as archive:
+                    writing = _Writing(instance, archive, draft.parent, tell)
+                    header, manifest = await writing.write(connection, with_keys=with_keys)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
@@ -146,6 +148,7 @@ class _Writing:
     drive_files: int = 0
     drive_bytes: int = 0
     vanished_files: int = 0
+    locked_files: list[str] = field(default_factory=list)
 
     async def write(self, connection: tables.Connection, *, with_keys: bool) -> tuple[Header, Manifest]:
         """Write all of it."""
@@ -221,7 +224,11 @@ class _Writing:
                     pass
                 continue
             with Measured(self.folder) as measured:
-                told = await drives.measure(storage, drive, entry, measured)
+                try:
+                    told = await drives.measure(storage, drive, entry, measured)
+                except DriveFileLocked:
+                    self.locked_files.append(drive.name_of(entry))
+                    continue
                 if told is None:
                     self.vanished_files += 1
                     continue
@@ -242,6 +249,7 @@ class _Writing:
             drive_files=self.drive_files,
             drive_bytes=self.drive_bytes,
             vanished_files=self.vanished_files,
+            locked_files=self.locked_files,
             secrets=secrets,
             files=self.archive.digest.files,
             sha256=self.archive.digest.sha256,

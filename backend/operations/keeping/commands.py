@@ -128,6 +128,11 @@ def _warnings(manifest: Manifest) -> list[str]:
         )
     if manifest.vanished_files:
         told.append(f"{manifest.vanished_files} files of drives went away while they were listed.")
+    if manifest.locked_files:
+        told.append(
+            f"{len(manifest.locked_files)} files of drives are not in the backup, since a process held a lease on "
+            f"them ({', '.join(manifest.locked_files[:5])}). End that process, and make another backup."
+        )
     return told
 
 

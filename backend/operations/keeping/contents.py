@@ -73,6 +73,8 @@ class Manifest(_Told):
     drive_bytes: int
     vanished_files: int
     """Of drives: listed, and gone before they could be read."""
+    locked_files: list[str] = Field(default_factory=list)
+    """Of drives: not in the backup, since a process held a lease on them."""
     secrets: int
     """Rows that can be read only with the keys."""
     files: int

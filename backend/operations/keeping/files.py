@@ -34,12 +34,41 @@ async def place(storage: Storage, drive: Drive, path: DrivePath, file: ArchiveFi
     _set(storage, drive, path, file.entry)
 
 
-def make_folder(storage: Storage, drive: Drive, path: DrivePath, entry: Entry) -> None:
-    """Make a folder again, where the storage knows such a thing."""
-    if not isinstance(storage, LocalStorage):
-        return
-    with made_folder(_root(storage, drive), path.parts, owner_uid=drive.owner_uid) as made:
-        os.fchmod(made, (entry.mode & 0o777) | 0o700)
+class Folders:
+    """Creates the folders of drives again, in the order of the archive: each before what is in it.
+
+    A storage that has folders only in the names of its objects gets those that are empty: the others come with their
+    files.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._pending: tuple[Drive, DrivePath] | None = None
+
+    async def add(self, drive: Drive, path: DrivePath, entry: Entry) -> None:
+        """Create a folder, now or when it is known to be empty."""
+        if isinstance(self._storage, LocalStorage):
+            with made_folder(_root(self._storage, drive), path.parts, owner_uid=drive.owner_uid) as made:
+                os.fchmod(made, (entry.mode & 0o777) | 0o700)
+            return
+        await self.reach(drive, path)
+        self._pending = drive, path
+
+    async def reach(self, drive: Drive, path: DrivePath) -> None:
+        """Note what comes next in the archive: a folder that does not contain it is empty."""
+        if self._pending is None:
+            return
+        of, folder = self._pending
+        if of.project_id != drive.project_id or path.parts[: len(folder.parts)] != folder.parts:
+            await self.end()
+        self._pending = None
+
+    async def end(self) -> None:
+        """Create the last folder, which nothing came after."""
+        if self._pending is not None:
+            drive, folder = self._pending
+            await self._storage.make_folder(drive.project_id, folder, owner_uid=drive.owner_uid)
+            self._pending = None
 
 
 def place_in(name: str) -> tuple[UUID, DrivePath]:

@@ -49,7 +49,7 @@ _RUNNING: Final = text(
     "select id, attempt, cancel_requested_at from jobs where status = 'running' order by created_at"
 )
 _FORGET_WORKERS: Final = text("delete from workers")
-_PATIENCE: Final = text("set local statement_timeout = 0")
+_SETTINGS: Final = (text("set local statement_timeout = 0"), text("set local timezone = 'UTC'"))
 _ANALYSE: Final = text("analyze")  # without it the first queries would go by guesses
 
 
@@ -100,7 +100,7 @@ class Loading:
         return await tables.empty(connection, header)
 
     async def _fill(self, transaction: AsyncConnection, storage: Storage, pieces: Iterator[Piece]) -> None:
-        connection, table = await _driver(transaction), ""
+        connection, table, folders = await _driver(transaction), "", files.Folders(storage)
         for piece in pieces:
             match piece:
                 case Rows():
@@ -111,9 +111,12 @@ class Loading:
                 case Bundle():
                     await storage.put_bundle(piece.sha256, piece.file.read(files.MOST_BUNDLE_BYTES))
                 case Stored():
-                    await self._store(transaction, storage, piece)
+                    await self._store(transaction, storage, folders, piece)
+        await folders.end()
 
-    async def _store(self, transaction: AsyncConnection, storage: Storage, piece: Stored) -> None:
+    async def _store(
+        self, transaction: AsyncConnection, storage: Storage, folders: files.Folders, piece: Stored
+    ) -> None:
         if self._owners is None:
             self._tell("drives")
             rows = await transaction.execute(_NUMBERS)
@@ -122,8 +125,9 @@ class Loading:
             raise ArchiveDamaged(f"it holds {piece.file.entry.name!r}, of a project that is not in it.")
         drive = files.drive_of(piece.project_id, self._owners[piece.project_id])
         if piece.is_folder:
-            files.make_folder(storage, drive, piece.path, piece.file.entry)
+            await folders.add(drive, piece.path, piece.file.entry)
         else:
+            await folders.reach(drive, piece.path)
             await files.place(storage, drive, piece.path, piece.file)
 
     async def _complete(self, transaction: AsyncConnection, references: list[bytes]) -> None:
@@ -153,11 +157,12 @@ async def _transaction(database_url: str) -> AsyncIterator[AsyncConnection]:
         driver_url(database_url),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args=pooling.connect_settings(database_url, options="-c timezone=UTC"),
+        connect_args=pooling.connect_settings(database_url),
     )
     try:
         async with engine.begin() as transaction:
-            await transaction.execute(_PATIENCE)
+            for setting in _SETTINGS:
+                await transaction.execute(setting)
             yield transaction
     finally:
         await engine.dispose()

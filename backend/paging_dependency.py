@@ -1,0 +1,31 @@
+"""Lists in pages over HTTP: `?limit=` and `?cursor=` in, a plain array and a `Link` header out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Depends, Query, Request, Response
+
+from backend.paging import DEFAULT_LIMIT, MOST, Page, Row, Slice
+
+
+def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:
+    """The rows of the page; its `Link` header names the next one."""
+    if page.next_cursor is not None:
+        url = request.url.include_query_params(cursor=page.next_cursor)
+        query = f"?{url.query}"
+        response.headers["Link"] = f'<{request.url.path}{query}>; rel="next"'
+    return page.items
+
+
+async def _page(
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Most rows of one page.")] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
+    ] = None,
+) -> Page:
+    return Page(limit=limit, cursor=cursor)
+
+
+PageDep = Annotated[Page, Depends(_page)]

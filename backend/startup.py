@@ -1,0 +1,70 @@
+"""What must be true before an API or worker process starts; each problem is one sentence, and no traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from backend import logs
+from backend.config import Settings
+from backend.connections import AWAY, why_away
+from backend.db import Database
+from backend.embedded import attach
+from backend.embedded.errors import HomeUnusable
+from backend.migrations import revisions
+from backend.operations.errors import NotMigrated
+
+log = logs.get(__name__)
+
+_CURRENT: Final = text("select version_num from alembic_version")
+
+
+async def require_startable(settings: Settings) -> None:
+    """Make sure that a process can start: the home is writable, the database migrated, its pooler of the right mode.
+
+    A database that is unavailable keeps no process from starting: the process waits for it. A newer database does not
+    either, since processes of two releases run together during an upgrade.
+
+    Raises:
+        HomeUnusable: the process cannot write the home.
+        NotRunning: an embedded server is needed and does not run.
+        NotMigrated: the database lacks tables of this release.
+        WrongPoolerMode: the pooler works in another mode than the URL says.
+    """
+    _require_writable(settings.home.expanduser())
+    database = Database(attach(settings).database_url, pool_size=1)
+    try:
+        await database.require_pooler_mode()
+        await _require_migrated(database)
+    except AWAY as error:
+        log.warning("the database is unavailable; the process waits for it", error=why_away(error))
+    finally:
+        await database.close()
+
+
+async def _require_migrated(database: Database) -> None:
+    try:
+        async with database.reading() as reader:
+            found = (await reader.execute(_CURRENT)).scalar_one_or_none()
+    except ProgrammingError:  # there is no such table
+        raise NotMigrated from None
+    if found is None or found in revisions.outdated():
+        raise NotMigrated
+
+
+def _require_writable(home: Path) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(
+            f"PURAS_HOME {home} cannot be created: {error.strerror}. Set it to a folder that this user can write."
+        ) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise HomeUnusable(
+            f"PURAS_HOME {home} cannot be written by user ID {os.geteuid()}. Set it to a folder that can be, or "
+            "change its owner or mount it writable."
+        )
