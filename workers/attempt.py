@@ -17,15 +17,18 @@ from backend.clock import now
 from backend.drive.paths import DrivePath
 from backend.errors import PurasError
 from backend.events.append import NewEvent
+from backend.fleet.errors import HostExhausted
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
+from backend.jobs.errors import ApiKeyEnded
 from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
+from backend.jobs.reserve import nothing_left
 from backend.jobs.retry import TryAgain, after_absence, after_failure
 from backend.journal import service as journal
-from backend.ledger.budgets.errors import BudgetUsedUp
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
+from backend.limits import ceilings
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import discretion, traces
@@ -37,6 +40,7 @@ from workers.drives.growth import watched
 from workers.drives.own import OwnDrives
 from workers.grading.graded import Graded
 from workers.grading.graders import Graders
+from workers.host import Host, fault_of
 from workers.judging import judged
 from workers.prepare import Prepared, prepare
 from workers.rails.around import within_rails
@@ -44,6 +48,7 @@ from workers.rails.telling import Telling
 from workers.recorder import BufferedRecorder
 from workers.results import kept_files
 from workers.runners import Outcome, Postponed, Recorder, Runner
+from workers.starting import await_approval
 from workers.storing import FAULT, Storing
 
 log = logs.get(__name__)
@@ -84,7 +89,9 @@ class Attempt:
         *,
         look: Callable[[], None] = lambda: None,
         graders: Graders | None = None,
+        host: Host | None = None,
     ) -> None:
+        self._host = host
         self._look = look
         self._graders = graders
         self.claimed = claimed
@@ -144,9 +151,10 @@ class Attempt:
             await self._store_ended_from_outside(0.0)
             return
         is_unpaid = self.claimed.cap_micros > 0 and self.claimed.reserved_micros == 0
-        if is_unpaid and self.claimed.price_micros and not self.claimed.budget:
+        is_unpaid = is_unpaid and self.claimed.key_ended is None
+        if is_unpaid and self.claimed.price_micros and not self.claimed.lowered_by:
             await self._await_price()
-        elif is_unpaid and self.claimed.type != "agentic" and not self.claimed.budget:
+        elif is_unpaid and self.claimed.type != "agentic" and not self.claimed.lowered_by:
             await self._postpone(
                 Postponed("wallet_empty")
             )  # agents look themselves: a rehearsal needs no money
@@ -189,7 +197,7 @@ class Attempt:
             ending = Ending("failed", error=self._without_secrets(error.detail), error_code=error.code)
         except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours ends the job, not the worker
             self._log.exception("fault of the worker", error=str(error))
-            ending = FAULT
+            ending = _fault(error)
         finally:
             if prepared is not None and prepared.own_drive is not None and self._drives is not None:
                 self.pushed = prepared.own_drive.placed
@@ -197,10 +205,24 @@ class Attempt:
         if isinstance(ending, Postponed):
             await self._postpone(ending)
         else:
+            ending = self._without_blame(ending)
             await self._store(None if prepared is None else prepared.skill, ending)
 
+    def _without_blame(self, ending: Ending) -> Ending:
+        """Return the ending, or the host's fault where that has caused it: the job then runs again."""
+        if self._host is None or ending.status != "failed":
+            return ending
+        fault = self._host.why_failed(ending.error_code, ending.error)
+        if fault is None:
+            return ending
+        self._log.error("the host has too little for this job", reason=fault.reason, code=ending.error_code)
+        return _failed(fault)
+
     async def _ran(self, prepared: Prepared, recorder: Recorder) -> Outcome | Postponed:
-        """How the run ends, within the rails of its skill."""
+        """How the run ends, within the rails of its skill; it starts only with the approval that it needs."""
+        stopped = await await_approval(self._instance.database, self.claimed, prepared.assignment.inputs)
+        if stopped is not None:
+            return stopped
         return await within_rails(
             partial(self._runners[self.claimed.type].run, prepared.assignment, recorder),
             prepared.skill,
@@ -223,8 +245,10 @@ class Attempt:
 
     async def _prepare(self) -> Prepared:
         """Gather what the attempt needs, through any absence of the database."""
-        if self.claimed.budget and self.claimed.reserved_micros == 0:
-            raise BudgetUsedUp(self.claimed.budget)
+        if self.claimed.key_ended:
+            raise ApiKeyEnded(self.claimed.key_ended)
+        if self.claimed.lowered_by and self.claimed.reserved_micros == 0:
+            raise nothing_left(self.claimed.lowered_by)
 
         async def gather() -> Prepared:
             return await prepare(
@@ -245,6 +269,7 @@ class Attempt:
         events = await self._recorder.rest()
         claimed = self.claimed
         again = self._again(skill, ending)
+        is_retry = skill is not None and ending.error_code != HostExhausted.code
 
         async def write() -> bool:
             if again is None:
@@ -257,10 +282,10 @@ class Attempt:
                     attempt=claimed.attempt,
                     reason=f"{ending.error_code}: {ending.error}",
                     events=events,
-                    is_retry=skill is not None,
+                    is_retry=is_retry,
                     not_before=again.not_before,
                 )
-                if is_back and skill is not None:  # else an agent would arrive at the same failure again
+                if is_back and is_retry:  # else an agent would arrive at the same failure again
                     await journal.forget(session, claimed.job_id)
                 return is_back
 
@@ -272,9 +297,14 @@ class Attempt:
         if ending.status != "failed":
             return None
         code = str(ending.error_code)
-        if skill is None:
+        if skill is None or code == HostExhausted.code:
             return after_absence(code=code, attempt=self.claimed.attempt, at=now())
-        return after_failure(skill.retries, code=code, retries=self.claimed.retries, at=now())
+        return after_failure(
+            ceilings.current().declared_retries(skill.retries),
+            code=code,
+            retries=self.claimed.retries,
+            at=now(),
+        )
 
     async def _postpone(self, postponed: Postponed) -> None:
         """Back into the queue, or to wait for people, with what it has done so far; not counted as a try."""
@@ -343,3 +373,13 @@ class Attempt:
         if not micros or self.claimed.type == "agentic":
             return ()
         return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)
+
+
+def _fault(error: Exception) -> Ending:
+    """Return the end of a job that an error of ours has broken off: the host's fault where the error shows one."""
+    fault = fault_of(error) if isinstance(error, OSError) else None
+    return FAULT if fault is None else _failed(fault)
+
+
+def _failed(fault: HostExhausted) -> Ending:
+    return Ending("failed", error=fault.detail, error_code=fault.code)

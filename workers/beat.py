@@ -9,8 +9,9 @@ from uuid import UUID
 import psycopg
 
 from backend import duties, logs, pooling
+from backend.cutting import cut_after
 from backend.fleet.service import BEAT_EVERY_S
-from backend.pulse import MOST_SILENCE_S, cut_after
+from backend.pulse import MOST_SILENCE_S
 
 log = logs.get(__name__)
 
@@ -19,7 +20,8 @@ RETRY_S = 0.5
 """A beat that was not taken is late already."""
 
 _BEAT = """
-update workers set beat_at = now(), running = %s, stopping = stopping or %s where id = %s returning stopping
+update workers set beat_at = now(), running = %s, stopping = stopping or %s, shortage = %s where id = %s
+returning stopping
 """
 
 
@@ -35,6 +37,7 @@ class Heart:
         running: Callable[[], int],
         on_given_up: Callable[[UUID], None],
         on_drain: Callable[[], None],
+        shortage: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database_url = pooling.plain(database_url)
         self._settings = pooling.connect_settings(database_url)
@@ -42,6 +45,7 @@ class Heart:
         self._running = running
         self._on_given_up = on_given_up
         self._on_drain = on_drain
+        self._shortage = shortage
         self._stop = threading.Event()
         self.is_stopping = False
         self._thread = threading.Thread(target=self._beat_until_stopped, name="heart", daemon=True)
@@ -78,7 +82,8 @@ class Heart:
 
     def _beat(self, connection: psycopg.Connection) -> None:
         worker_id = self._worker_id()
-        row = connection.execute(_BEAT, (self._running(), self.is_stopping, worker_id)).fetchone()
+        values = (self._running(), self.is_stopping, self._shortage(), worker_id)
+        row = connection.execute(_BEAT, values).fetchone()
         if row is None:
             self._on_given_up(worker_id)
         elif row[0] and not self.is_stopping:

@@ -51,8 +51,11 @@ OWN_WORDS: Final = frozenset(
         *(
             "token_limit",
             "wallet_too_small",
-            "budget_used_up",
+            "budget_reached",
+            "key_cap_reached",
+            "api_key_ended",
             "drive_quota_reached",
+            "input_file_changed",
             "input_files_too_large",
         ),
         *("input_files_too_many", "attachment_refused", "sandbox_unavailable", "storage_unavailable"),

@@ -7,4 +7,4 @@ import sys
 from backend.begin import begin
 
 if __name__ == "__main__":
-    sys.exit(begin("workers.process"))
+    sys.exit(begin("workers.process", without=["rich"]))

@@ -20,7 +20,7 @@ MOST_LISTED = 10_000
 
 
 async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
-    """The files of a checked result, each once and so many at most, as `{name, drive_path, size_bytes, mime}`.
+    """The files of a checked result, each once and so many at most, as `{name, drive_path, size_bytes, mime, version}`.
 
     Raises:
         StorageUnavailable: nobody can tell which there are.
@@ -38,10 +38,11 @@ async def output_files(storage: Storage, project_id: UUID, skill: Skill, result:
 
 
 def _first_names(named: Iterable[NamedFile]) -> dict[str, str]:
-    """The paths, each with the first value that names it."""
+    """The paths, each with the first value that names it; a text that is a file in one alternative is no output."""
     names: dict[str, str] = {}
-    for name, path in named:
-        names.setdefault(path, name)
+    for file in named:
+        if file.is_certain and file.drive_path is not None:
+            names.setdefault(file.drive_path, file.name)
         if len(names) == MOST_LISTED:
             break
     return names
@@ -58,4 +59,5 @@ async def _described(storage: Storage, project_id: UUID, path: str) -> dict[str,
         "drive_path": str(entry.path),
         "size_bytes": entry.size_bytes,
         "mime": sniff(head, str(entry.path).rsplit("/", 1)[-1]),
+        "version": entry.version,
     }

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from backend.auth import job_tokens
 from backend.bundles.adhoc import NOTEBOOK
+from backend.bundles.confirmed import NONE, Effects
 from backend.bundles.manifest import Skill
 from backend.clock import now
 from backend.config import Settings
@@ -22,13 +23,15 @@ from backend.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.drive import usage
 from backend.drive.usage import Usage
 from backend.evals.runs import EVAL, Case, case_of
-from backend.instance import Instance
+from backend.instance import Instance, job_ceilings
+from backend.jobs import approvals
 from backend.jobs.claim import Claimed
 from backend.secrets import service as secrets
 from backend.secrets.service import JobSecrets
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.brief import for_agent
 from workers.agent.journal import Journal
+from workers.drives import input_versions
 from workers.drives.growth import Held, held
 from workers.drives.own import OwnDrive, OwnDrives
 from workers.notebooks.brief import for_kernel
@@ -78,6 +81,10 @@ async def prepare(
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
         job_secrets = await _secrets(session, instance, claimed)
         drive_usage = await _usage(session, instance, claimed)
+        confirmed = NONE
+        if deployed.skill.is_agentic:
+            confirmed = await _confirmed(session, claimed)
+        versions = await input_versions.unchecked(session, claimed)
         case = None
         if claimed.source == EVAL:
             case = await case_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
@@ -85,6 +92,7 @@ async def prepare(
     bundle_dir = await _bundle(instance, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
     limits = run_limits(skill, claimed.limits, instance.settings)
+    await input_versions.require_unchanged(instance.storage, claimed.project_id, versions)
     drive_dir, own_drive = await _drive(instance, claimed, drives, skill=skill, uid=uid, limits=limits)
     held_drive = None if own_drive is not None else await _held(instance, claimed, drive_usage)
     assignment = Assignment(
@@ -126,8 +134,18 @@ async def prepare(
             leaving=leaving,
             look=look,
             mocks=skill.eval_mocks if case is not None else {},
+            confirmed=confirmed,
         )
     return Prepared(skill, assignment, own_drive, held_drive, case)
+
+
+async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:
+    """What the jobs above declare as confirmed; one that nobody has called has its own bundle alone."""
+    if claimed.parent_job_id is None:
+        return NONE
+    return await approvals.confirmed_above(
+        session, project_id=claimed.project_id, job_id=claimed.job_id, skillpack_id=claimed.skillpack_id
+    )
 
 
 async def _bundle(instance: Instance, cache_dir: Path, sha256: str | None) -> Path:
@@ -190,11 +208,12 @@ async def _secrets(session: AnySession, instance: Instance, claimed: Claimed) ->
 
 def run_limits(skill: Skill, own: dict[str, Any], settings: Settings) -> RunLimits:
     """The job's limits: the skill's or the instance's, made narrower by the job's own."""
+    most = job_ceilings(settings)
     return RunLimits(
-        timeout_s=_least(skill.timeout_s or settings.job_timeout_s, own.get("timeout_s")),
-        memory_mb=int(_least(skill.limits.memory_mb or settings.job_memory_mb, own.get("memory_mb"))),
+        timeout_s=_least(most.effective_timeout_s(skill), own.get("timeout_s")),
+        memory_mb=int(_least(most.effective_memory_mb(skill), own.get("memory_mb"))),
         disk_mb=settings.job_disk_mb,
-        output_mb=int(_least(skill.limits.output_mb or settings.job_output_mb, own.get("output_mb"))),
+        output_mb=int(_least(most.effective_output_mb(skill), own.get("output_mb"))),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from uuid import UUID
 
 import dramatiq
@@ -16,29 +17,33 @@ import uvloop
 from backend import logs
 from backend.config import Settings, settings
 from backend.embedded import attach
+from backend.fleet.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.instance import Instance, open_instance
 from backend.metrics.reporter import Reporter
 from backend.release import version
+from backend.startup import require_startable
 from backend.tracing.switch import tracing
 from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
 from workers.drives.own import own_drives
 from workers.grading.graders import Graders
+from workers.host import Host
+from workers.liveness import Liveness
 from workers.runners import Runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.runners.kernel import KernelRunner
 from workers.runners.later import AgentsLater
 from workers.sandbox.control_groups import open_control_groups
 from workers.sandbox.house import House
+from workers.sandbox.packages.installer import InstallLimits
+from workers.sandbox.packages.verification import EnvironmentBounds
 from workers.sandbox.supplies import SupplyBounds
 from workers.supervisor import Supervisor
 
 log = logs.get(__name__)
 
 ORPHAN_LOOK_S = 1.0
-MOST_IDLE_S = 30
-"""A process that is frozen for longer has lost its jobs; what it holds in the database is let go as well."""
 TICKETS_STOP_MS = 5_000
 """Without Redis a ticket cannot be given back, and nobody misses it."""
 
@@ -58,13 +63,20 @@ async def _run(current: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     supervisors: list[Supervisor] = []
+    liveness = Liveness(int(sys.argv[3])) if len(sys.argv) > 3 else None
+    if liveness is not None:  # from here, since the process may have to wait for the database
+        showing_life = asyncio.create_task(liveness.send_forever(), name="signs of life")
 
     def cancel(job_id: UUID) -> None:
         for supervisor in supervisors:
             supervisor.cancel(job_id)
 
+    await require_startable(current)
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
-    async with traces, open_instance(current, on_cancel=cancel, most_idle_s=MOST_IDLE_S) as instance:
+    async with (
+        traces,
+        open_instance(current, on_cancel=cancel, most_idle_s=MAX_IDLE_IN_TRANSACTION_S) as instance,
+    ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:
             log.info("jobs have no control groups of their own", reason=why_no_groups)
@@ -81,8 +93,20 @@ async def _run(current: Settings) -> None:
                     current.bundles_mb,
                     current.bundle_unused_days,
                 ),
+                install_limits=InstallLimits(
+                    EnvironmentBounds(
+                        current.max_environment_mb,
+                        current.max_environment_files,
+                        current.max_project_environments_mb,
+                    )
+                ),
                 control_groups=groups,
             )
+        )
+        host = Host(
+            current.home,
+            min_disk_mb=current.worker_min_disk_mb,
+            min_memory_mb=current.worker_min_memory_mb,
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
         drives = own_drives(instance)
@@ -100,6 +124,8 @@ async def _run(current: Settings) -> None:
             capacity=current.worker_jobs,
             drives=drives,
             graders=graders,
+            host=host,
+            launch_id=UUID(sys.argv[2]) if len(sys.argv) > 2 else None,
         )
         supervisors.append(supervisor)
         following = asyncio.create_task(
@@ -108,7 +134,7 @@ async def _run(current: Settings) -> None:
         reporter = Reporter(instance.database, "worker", measure=runner.measure)
         reporter.start()
         try:
-            await _serve(instance, supervisor, runner, lanes=lanes, stop=stop)
+            await _serve(instance, supervisor, runner, lanes=lanes, stop=stop, liveness=liveness)
         finally:
             following.cancel()
             await runner.close()
@@ -116,6 +142,8 @@ async def _run(current: Settings) -> None:
             await graders.close()
             await reporter.close()
             await asyncio.to_thread(drives.close)
+    if liveness is not None:
+        showing_life.cancel()
 
 
 async def _serve(
@@ -125,6 +153,7 @@ async def _serve(
     *,
     lanes: list[str],
     stop: asyncio.Event,
+    liveness: Liveness | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     servers = attach(instance.settings)
@@ -142,6 +171,7 @@ async def _serve(
         running=lambda: supervisor.running,
         on_given_up=given_up,
         on_drain=drain,
+        shortage=supervisor.shortage,
     )
     heart.start()
 
@@ -152,6 +182,8 @@ async def _serve(
     declare(broker, lanes)
     tickets = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
     tickets.start()
+    if liveness is not None:
+        liveness.why_not_ready = supervisor.why_no_claims
     log.info(
         "worker ready",
         worker_id=str(supervisor.worker_id),

@@ -22,17 +22,20 @@ from backend.approvals.expiry import expire_due
 from backend.clock import now
 from backend.connections import why_away
 from backend.fleet import service as fleet
+from backend.fleet.database_clock import DatabaseClock
+from backend.fleet.identity import worker_ids
 from backend.fleet.service import LEASE, SWEEP_EVERY_S
 from backend.instance import Instance
 from backend.jobs.children import calling, claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
+from backend.limits import service as limits
 from backend.memory import backlog
 from backend.memory.embedding import Embedder
 from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
-from backend.public_urls import listed
 from backend.retention.rules import Rules
 from backend.schedules.firing import Terms, keep_time
+from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import Dispatcher
 from backend.webhooks.sending import Sender
 from workers import traces
@@ -40,6 +43,7 @@ from workers.attempt import Attempt, EndedBy
 from workers.drives.looks import Looks
 from workers.drives.own import OwnDrives
 from workers.grading.graders import Graders
+from workers.host import Host
 from workers.runners import Runner
 from workers.suites import Suites
 
@@ -49,8 +53,6 @@ BATCH = 8
 """Most jobs of one claim: small, so that other processes get their share."""
 MOST_CHILDREN = 4
 """Jobs that one job has called and that run at once."""
-STAMP_SLACK = 2_000_000
-"""How far below the newest stamp a claim still looks; a sweep looks at all."""
 
 
 class Supervisor:
@@ -65,8 +67,13 @@ class Supervisor:
         capacity: int,
         drives: OwnDrives | None = None,
         graders: Graders | None = None,
+        host: Host | None = None,
+        launch_id: UUID | None = None,
     ) -> None:
-        self.worker_id = uuid4()
+        self._host = host
+        self._is_short = False
+        self._ids = worker_ids(launch_id or uuid4())
+        self.worker_id = next(self._ids)
         self._instance = instance
         self._runners = runners
         self._lanes = lanes
@@ -81,14 +88,26 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._floors = dict.fromkeys(lanes, 0)
         self._held_lane: str | None = None
         self._away_at = -math.inf
+        self._clock = DatabaseClock()
 
     @property
     def running(self) -> int:
         """Jobs that run here now, without those that run in the slot of one that waits for them."""
         return sum(attempt.claimed.parent_job_id is None for attempt in self._attempts.values())
+
+    def shortage(self) -> str | None:
+        """Return what the host has too little of, so that nothing is claimed; none if nothing. From any thread."""
+        found = None if self._host is None else self._host.shortage()
+        return None if found is None else f"{found.resource}: {found.detail}"
+
+    def why_no_claims(self) -> str | None:
+        """Return why this process claims no jobs; none if it does."""
+        if self._stopping.is_set():
+            return f"it drains; jobs that still run: {self.running}"
+        shortage = self.shortage()
+        return None if shortage is None else f"its host is short of {shortage}"
 
     def ring(self) -> None:
         """There may be something to claim."""
@@ -116,7 +135,7 @@ class Supervisor:
         log.warning("this process was given up; its jobs run elsewhere", worker_id=str(worker_id))
         for attempt in list(self._attempts.values()):
             attempt.end(EndedBy.LOSS)
-        self.worker_id = uuid4()
+        self.worker_id = next(self._ids)
         await self.join(layers)
 
     async def join(self, layers: Sequence[str]) -> None:
@@ -171,22 +190,32 @@ class Supervisor:
                 self._start(child, began_ns)
 
     async def _claim_until_full(self) -> None:
+        if self._lacks_resources():
+            return
         if self._held_lane is not None:
             await self._claim_held(self._held_lane)
             return
         for lane in self._lanes:
             while (room := self._capacity - self.running) > 0 and not self._stopping.is_set():
                 most = min(room, BATCH)
-                claimed = await self._claim(lane, most, floor=self._floors[lane])
-                if claimed:
-                    self._floors[lane] = max(0, max(job.stamp for job in claimed) - STAMP_SLACK)
-                if len(claimed) < most:
+                if len(await self._claim(lane, most)) < most:
                     break
 
-    async def _claim(self, lane: str, most: int, *, floor: int) -> list[Claimed]:
+    def _lacks_resources(self) -> bool:
+        """Whether the host has too little for another job; the next sweep looks again."""
+        shortage = self.shortage()
+        if (shortage is not None) is not self._is_short:
+            self._is_short = shortage is not None
+            if shortage:
+                log.error("the host has too little for jobs; this worker claims none", shortage=shortage)
+            else:
+                log.warning("the host has enough for jobs again; this worker claims")
+        return self._is_short
+
+    async def _claim(self, lane: str, most: int) -> list[Claimed]:
         began_ns = time.time_ns()
         async with self._instance.database.single() as session:
-            claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most, floor=floor)
+            claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most)
         CLAIM.observe((time.time_ns() - began_ns) / 1e9)
         for job in claimed:
             self._start(job, began_ns)
@@ -209,7 +238,13 @@ class Supervisor:
 
     def _start(self, job: Claimed, claim_began_ns: int) -> None:
         attempt = Attempt(
-            self._instance, self._runners, job, self._drives, look=self.ring, graders=self._graders
+            self._instance,
+            self._runners,
+            job,
+            self._drives,
+            look=self.ring,
+            graders=self._graders,
+            host=self._host,
         )
         self._attempts[job.job_id] = attempt
         task = asyncio.create_task(self._see_through(attempt, claim_began_ns), name=f"job {job.job_id}")
@@ -248,22 +283,23 @@ class Supervisor:
         while True:
             with duties.round_of("sweep"), self._database_may_be_away():
                 await self._sweep()
-            self._floors = dict.fromkeys(self._lanes, 0)
             self._wake.set()
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _keep_tidy(self) -> None:
         instance = self._instance
-        tidying = housekeeping.keep_tidy(instance.database, instance.storage, Rules.of(instance.settings))
+        kept = [
+            housekeeping.keep_tidy(instance.database, instance.storage, Rules.of(instance.settings)),
+            limits.keep_windows(instance.database, concurrency=instance.settings.project_concurrency),
+        ]
         embedder = Embedder.of(instance.settings)
-        if embedder is None:
-            await tidying
-        else:
-            await asyncio.gather(tidying, backlog.keep_embedded(instance.database, embedder))
+        if embedder is not None:
+            kept.append(backlog.keep_embedded(instance.database, embedder))
+        await asyncio.gather(*kept)
 
     async def _send_webhooks(self) -> None:
         instance = self._instance
-        sender = Sender.to_public(listed(instance.settings.webhook_hosts))
+        sender = Sender.to_public(Receivers.of(instance.settings))
         await Dispatcher(instance.database, instance.vault, sender).run()
 
     async def _keep_time(self) -> None:
@@ -271,10 +307,14 @@ class Supervisor:
         await keep_time(instance.database, Terms(instance.prices, instance.settings.most_queued_jobs))
 
     async def _sweep(self) -> None:
-        # A database that has not answered us has taken no beats either: they are missing for no fault of the others.
-        are_beats_known = time.monotonic() - self._away_at > LEASE.total_seconds()
         with SWEEP.time():
             async with self._instance.database.transaction() as session:
+                if await self._clock.was_set(session):
+                    self._away_at = time.monotonic()
+                    log.warning("the clock of the database was set; leases count again after one lease")
+                # A database that has not answered us has taken no beats either: they are missing for no fault of the
+                # others. After its clock was set, beats of before say nothing until each worker has beaten again.
+                are_beats_known = time.monotonic() - self._away_at > LEASE.total_seconds()
                 swept = await sweep(session, are_beats_known=are_beats_known)
         await expire_due(self._instance.database)
         await end_orphans(self._instance.database)
@@ -282,7 +322,8 @@ class Supervisor:
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)
         async with self._instance.database.transaction() as session:
-            await send_on_unheld(session, self.worker_id, list(self._attempts))
+            if are_beats_known:  # else what was claimed a moment ago may look old
+                await send_on_unheld(session, self.worker_id, list(self._attempts))
             for job_id in await fleet.asked_to_cancel(session, self.worker_id):
                 self.cancel(job_id)
             if self._held_lane is None:

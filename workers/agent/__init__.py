@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from backend.bundles.manifest import Skill
 from backend.ledger.service import Used
@@ -124,3 +124,47 @@ class Tool(Protocol):
         Raises:
             ToolError: the model can mend it, and how.
         """
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A tool for which it depends on the call whether a user has to approve it."""
+
+    async def needs_approval(self, call: ToolCall, workroom: Workroom) -> bool:
+        """Return whether this very call needs an approval."""
+
+
+@runtime_checkable
+class Coercing(Protocol):
+    """A tool that is not given the arguments as the model has written them."""
+
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on: guardrails judge these."""
+
+
+class Inner(NamedTuple):
+    """What a call of a stand-in tool comes to."""
+
+    names: tuple[str, ...]
+    """By which rules may mean it: first the name that `allowed_tools` means, last the stand-in's own."""
+    arguments: dict[str, Any]
+    """What that tool is given."""
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A tool whose name alone does not say what a call does."""
+
+    def effect(self, call: ToolCall) -> str:
+        """Return what the call does and where: an approval is for this and nothing else; empty if nothing."""
+
+
+@runtime_checkable
+class StandIn(Protocol):
+    """A tool by which others are called; guardrails and limits are about those."""
+
+    def inner(self, given: Mapping[str, Any]) -> Inner | None:
+        """Return the call that these arguments come to; None if they call no other tool."""
+
+    def outer(self, given: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
+        """Return the arguments of this tool with those of the inner call replaced."""

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from backend.bundles.confirmed import NONE, Effects
 from backend.bundles.manifest import Manifest, Skill
 from backend.jobs.claim import Claimed
+from backend.limits import ceilings
+from workers.agent.cost_cap import cost_cap_of
 from workers.agent.guard import Guard
 from workers.agent.journal import Journal
-from workers.agent.limits import MOST_STEPS, Limits
+from workers.agent.limits import Limits
 from workers.runners import Assignment
 
 
@@ -30,6 +33,8 @@ class AgentAssignment(Assignment):
     """Set when this worker leaves: the run is handed over before its next reply."""
     manifest: Manifest
     """All skills of the deployment."""
+    confirmed: Effects = NONE
+    """What needs an approval in this run, whichever way it is reached."""
     mocks: Mapping[str, Any] = field(default_factory=dict)
     """What tools answer, by their names, without being called: in suites of evals."""
     look: Callable[[], None] = field(repr=False, default=lambda: None)
@@ -50,6 +55,7 @@ def for_agent(
     leaving: asyncio.Event,
     look: Callable[[], None],
     mocks: Mapping[str, Any] | None = None,
+    confirmed: Effects = NONE,
 ) -> AgentAssignment:
     """The assignment with what an agent needs beside it."""
     shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
@@ -58,13 +64,15 @@ def for_agent(
         **shared,
         skill=skill,
         manifest=manifest,
+        confirmed=manifest.confirmed | confirmed,
         prompt=claimed.prompt,
         model=claimed.model or skill.model,
         budget=Limits(
-            steps=_least(skill.limits.steps or MOST_STEPS, own.get("steps")),
+            steps=_least(ceilings.current().effective_steps(skill), own.get("steps")),
             timeout_s=assignment.limits.timeout_s,
-            tokens=_narrower(skill.limits.tokens, own.get("tokens")),
+            tokens=_narrower(ceilings.current().declared(skill.limits).tokens, own.get("tokens")),
             cap_micros=max(0, claimed.reserved_micros - claimed.price_micros),
+            cost_cap=cost_cap_of(claimed, skill),
         ),
         journal=journal,
         guard=Guard(skill, journal.recorder),

@@ -5,7 +5,7 @@ What is redacted is so before anything is written down. Nothing that a model say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from backend.approvals.asking import Decision
 from backend.bundles.manifest import Rail, RailPoint, Skill
 from backend.rails.errors import sentence_of
 from backend.rails.judging import Judgement, judge, rails_at, told_by, without
-from workers.agent import ToolCall, ToolResult, Workroom
+from workers.agent import Coercing, StandIn, ToolCall, ToolResult, Workroom
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.stops import RailBlocked
 from workers.models import Block, Reply
@@ -53,7 +53,11 @@ class Guard:
         self._output = skill.output
         self._recorder = recorder
         self._blocked = 0
-        self.is_quiet = Telling(skill).is_needed
+        self.stand_ins: Mapping[str, StandIn] = {}
+        """Tools by which others are called, by name: the rails are about those others."""
+        self.coercing: Mapping[str, Coercing] = {}
+        """Tools that are given other arguments than the model writes, by name: the guardrails judge those."""
+        self.is_quiet = Telling(skill).is_quiet
         """Whether the words of a reply are told only once they are whole and looked at."""
 
     async def reply(self, reply: Reply, step: int) -> Reply:
@@ -66,25 +70,28 @@ class Guard:
     async def verdict(self, call: ToolCall, room: Workroom, decided: Decision | None) -> Verdict:
         """What the rails on tools say to a call; `decided` is what a person has."""
         marked = call.input.get(_MARK)
-        rails = rails_at(self._rails, "tool", call.name)
-        if marked is not None and rails:
-            return Verdict(sentence_of(next((one for one in rails if one.name == marked), rails[0]), "tool"))
+        names, given = self._subject(call.name, call.input)
+        rails = self._rails_of("tool", names)
+        stopped = next((one for one in self._rails if one.name == marked), None)
+        if marked is not None and (stopped or rails):
+            return Verdict(sentence_of(stopped or rails[0], "tool"))
         if not rails:
             return Verdict()
-        judgement = await self._judged(rails, call.input, "tool", room, tool=call.name)
+        judgement = await self._judged(rails, given, "tool", room, tool=names[0])
         if decided is None:
-            self._tell(judgement, "tool", step=call.step, tool=call.name)
+            self._tell(judgement, "tool", step=call.step, tool=names[0])
         if judgement.blocked is not None:
             return Verdict(sentence_of(judgement.blocked.rail, "tool"))
         return Verdict(asks=bool(judgement.asks))
 
     async def result(self, call: ToolCall, result: ToolResult, room: Workroom) -> ToolResult:
         """What of a tool's result the model may read, and anybody may know."""
-        rails = rails_at(self._rails, "retrieval", call.name)
+        names, _ = self._subject(call.name, call.input)
+        rails = self._rails_of("retrieval", names)
         if not rails:
             return result
-        judgement = await self._judged(rails, result.content, "retrieval", room, tool=call.name)
-        self._tell(judgement, "retrieval", step=call.step, tool=call.name)
+        judgement = await self._judged(rails, result.content, "retrieval", room, tool=names[0])
+        self._tell(judgement, "retrieval", step=call.step, tool=names[0])
         if judgement.blocked is not None:
             words = sentence_of(judgement.blocked.rail, "retrieval")
             return ToolResult(f"ERROR: {words}", ok=False, used=result.used)
@@ -145,18 +152,39 @@ class Guard:
             return {**block, "text": "[withheld]" if judgement.blocked else judgement.value}
         if kind != "tool_use":
             return block
-        name = str(block.get("name"))
-        where: RailPoint = "output" if name == FINISH else "tool"
-        judgement = await self._redacted(where, name, block.get("input"), step)
+        name, given = str(block.get("name")), block.get("input")
+        if name == FINISH:
+            judgement = await self._redacted("output", (name,), given, step)
+        else:
+            judgement = await self._redacted("tool", *self._subject(name, given), step)
+        if not judgement.decided:
+            return block
         if judgement.blocked is not None:
             return {**block, "input": {_MARK: judgement.blocked.rail.name}}
+        stand_in = self.stand_ins.get(name)
+        if stand_in is not None and isinstance(given, dict) and stand_in.inner(given) is not None:
+            return {**block, "input": stand_in.outer(given, judgement.value)}
         return {**block, "input": judgement.value}
 
-    async def _redacted(self, where: RailPoint, tool: str | None, value: Any, step: int) -> Judgement:
-        rails = [rail for rail in rails_at(self._rails, where, tool) if rail.action == "redact"]
-        judgement = await judge(rails, value)
-        self._tell(judgement, where, step=step, **({"tool": tool} if where == "tool" else {}))
+    async def _redacted(
+        self, where: RailPoint, names: Sequence[str] | None, value: Any, step: int
+    ) -> Judgement:
+        rails = rails_at(self._rails, where) if names is None else self._rails_of(where, names)
+        judgement = await judge([rail for rail in rails if rail.action == "redact"], value)
+        self._tell(judgement, where, step=step, **({"tool": names[0]} if where == "tool" and names else {}))
         return judgement
+
+    def _subject(self, name: str, given: Any) -> tuple[Sequence[str], Any]:
+        """The names under which rails may mean what is called, and what it is given."""
+        stand_in = self.stand_ins.get(name)
+        inner = stand_in.inner(given) if stand_in is not None and isinstance(given, dict) else None
+        if inner is not None:
+            return inner.names, inner.arguments
+        coercing = self.coercing.get(name)
+        return (name,), coercing.coerced(given) if coercing is not None and isinstance(given, dict) else given
+
+    def _rails_of(self, where: RailPoint, names: Sequence[str]) -> list[Rail]:
+        return [rail for rail in rails_at(self._rails, where) if not rail.tools or {*rail.tools} & {*names}]
 
     async def _judged(
         self, rails: Sequence[Rail], value: Any, where: RailPoint, room: Workroom, *, tool: str | None = None

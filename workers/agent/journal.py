@@ -186,6 +186,8 @@ class Journal:
         usage |= {f"{name}_tokens": number for name, number in asdict(self._counts).items()}
         if reply.label:  # no language model was at work, and whoever reads the job is to see it
             usage["label"] = reply.label
+        if reply.simulated_from:
+            usage["simulated_from"] = reply.simulated_from
         await self._keep(
             [Entry(step, 0, "reply", content)], events=events, used=[model_used(reply)], usage=usage
         )

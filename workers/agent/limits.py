@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from workers.agent.cost_cap import JOB_LIMIT, CostCap
 from workers.agent.stops import CostCapped, OutOfSteps, OutOfTokens
 from workers.models import Model, Prompt
 
-MOST_STEPS: Final = 250
 MOST_OUTPUT_TOKENS: Final = 16_384
 LEAST_OUTPUT_TOKENS: Final = 256
 """A call with less room than this is not worth its prompt."""
@@ -25,6 +25,8 @@ class Limits:
     tokens: int | None
     cap_micros: int
     """What is reserved for the job: nothing beyond it can be paid."""
+    cost_cap: CostCap = JOB_LIMIT
+    """Which limit decided that."""
 
 
 class Budget:
@@ -75,7 +77,7 @@ class Budget:
         least = min(LEAST_OUTPUT_TOKENS, prompt.max_tokens)
         needed = worst(least)
         if needed > left:
-            raise CostCapped(step, spent_micros, self.limits.cap_micros, needed)
+            raise CostCapped(step, spent_micros, self.limits.cap_micros, needed, cap=self.limits.cost_cap)
         guess = least + (prompt.max_tokens - least) * (left - needed) // max(1, most - needed)
         return _lowered(guess, least, lambda tokens: worst(tokens) <= left)
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from backend.instance import Instance
 from backend.memory.digest import Digest, digest
 from backend.memory.errors import ListingHasNoMemory
-from backend.memory.identity import image_key, value_key
+from backend.memory.identity import content_hash, image_key, value_key
 from backend.memory.reach import job_principal
 from workers.absence import through_absence
 from workers.agent import ToolError, Workroom
 from workers.agent.attachments.staging import Staged
 from workers.agent.brief import AgentAssignment
 from workers.agent.conversation import told
+from workers.agent.outside.marked import unclosing
 from workers.agent.tools import disk, places
 from workers.models import Block
+
+IDENTITY: Final = (
+    "# Identity of the inputs\n\nUnder these the memory knows the inputs of this job. Pass both to memory_search, and "
+    "to memory_put for what you learn about them. A record with `fresh: false` was made from other content.\n\n"
+)
 
 
 async def remembered(
@@ -28,13 +36,18 @@ async def remembered(
     if memory is None or not memory.digest:
         return []
     keys = [key async for key in _keys(staged, memory.keys, room)]
+    identity = await _identity(staged, keys, room) if memory.identity else None
+    if identity is not None:
+        keys = [*keys, identity["entity_key"]]
+    content = None if identity is None else identity["content_hash"]
+    blocks = [] if identity is None else told(IDENTITY + unclosing(json.dumps(identity, ensure_ascii=False)))
     principal = job_principal(
         job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
     )
 
     async def look_up() -> Digest:
         async with instance.database.transaction() as session:
-            return await digest(session, principal, keys)
+            return await digest(session, principal, keys, content_hash=content)
 
     try:
         found = await through_absence(look_up, "memory not read yet", job_id=str(assignment.job_id))
@@ -45,9 +58,29 @@ async def remembered(
         recorder.record("memory_miss", {"keys": list(found.missed)})
     text = await assignment.guard.remembered(found.text) if found.text else ""
     if not text:
-        return []
+        return blocks
     recorder.record("memory_injected", found.injected)
-    return told(text)
+    return [*blocks, *told(text)]
+
+
+async def _identity(staged: Staged, keys: list[str], room: Workroom) -> dict[str, str] | None:
+    """Return the first key of the inputs and the hash of all of them; none without inputs."""
+    if not staged.inputs:
+        return None
+    content = content_hash(await asyncio.to_thread(_with_hashes, staged.inputs, room))
+    return {"entity_key": keys[0] if keys else f"fp:{content}", "content_hash": content}
+
+
+def _with_hashes(value: Any, room: Workroom) -> Any:
+    """Replace each file by the hash of its content, since its path and its URL differ from job to job."""
+    if _is_file(value):
+        try:
+            return hashlib.sha256(disk.read(places.to_read(value["drive_path"], room))).hexdigest()
+        except ToolError:
+            return value["drive_path"]
+    if isinstance(value, dict):
+        return {name: _with_hashes(one, room) for name, one in value.items()}
+    return [_with_hashes(one, room) for one in value] if isinstance(value, list) else value
 
 
 async def _keys(staged: Staged, names: tuple[str, ...], room: Workroom) -> Any:

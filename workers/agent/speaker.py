@@ -115,10 +115,21 @@ class Speaker:
                 prompt = await self.compaction.force(step, prompt, entry)
 
     async def _afforded(self, step: int, prompt: Prompt) -> Reply:
-        """The reply, no longer than what is left can pay for."""
+        """Return the reply, no longer than what is left can pay for.
+
+        The length of the prompt is bounded by its bytes, which needs no request. Only where that leaves no room for a
+        whole reply the upstream counts its tokens, which are about a quarter.
+        """
+        if not self._can_afford(prompt):
+            prompt = replace(prompt, counted=await self._model.count(prompt))
         spent = self._assignment.journal.spent_micros
         most = self._budget.affordable_tokens(self._model, prompt, step=step, spent_micros=spent)
         return await self._asked(step, replace(prompt, max_tokens=most))
+
+    def _can_afford(self, prompt: Prompt) -> bool:
+        """Return whether what is left can pay for the longest reply."""
+        left = self._budget.limits.cap_micros - self._assignment.journal.spent_micros
+        return self._model.worst_case_micros(prompt, prompt.max_tokens) <= max(0, left)
 
     def _measured(self, talk: Conversation) -> Measured | None:
         """How long the model found the conversation up to its last reply; another model counts in other tokens."""

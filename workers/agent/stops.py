@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 
 from backend.approvals.wanted import Wanted
 from backend.errors import Unavailable
+from backend.ledger.pricing import dollars
+from workers.agent.cost_cap import JOB_LIMIT, CostCap
 
 
 class Stop(Exception):
@@ -100,19 +102,27 @@ class ContextFull(Stop):
 
 
 class CostCapped(Stop):
-    """The next call could cost more than is left of the job's cap."""
+    """The next call could cost more than is left of what is reserved for the job."""
 
     code = "cost_capped"
     event = "cost_capped"
 
-    def __init__(self, step: int, spent_micros: int, cap_micros: int, needed_micros: int) -> None:
+    def __init__(
+        self, step: int, spent_micros: int, cap_micros: int, needed_micros: int, *, cap: CostCap = JOB_LIMIT
+    ) -> None:
+        of = (
+            f"its cap of {dollars(cap_micros)}"
+            if cap.source == "job_limit"
+            else f"the {dollars(cap_micros)} that are reserved for it"
+        )
         super().__init__(
-            f"Stopped before a call that could cost ${needed_micros / 1e6:.4f}: ${spent_micros / 1e6:.4f} of the job's "
-            f"cap of ${cap_micros / 1e6:.4f} are spent. Raise `limits.cost_usd`, or choose a cheaper model.",
+            f"Stopped before a call that could cost {dollars(needed_micros)}: the job has spent "
+            f"{dollars(spent_micros)} of {of}. {cap.fix}",
             step=step,
             spent_micros=spent_micros,
             cap_micros=cap_micros,
             needed_micros=needed_micros,
+            capped_by=cap.source,
         )
 
 

@@ -79,6 +79,8 @@ class Surroundings:
             vision=model.entry.vision,
             dialer=self._dialer_of(assignment),
             secrets=assignment.secrets,
+            confirmed=assignment.confirmed,
+            own_url=self._instance.settings.url,
         ) as tools:
             yield tools
 

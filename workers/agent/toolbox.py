@@ -11,7 +11,7 @@ from typing import Any, Final
 from backend import logs
 from backend.approvals.wanted import Wanted
 from backend.errors import PurasError
-from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
+from workers.agent import Asking, Bound, Coercing, StandIn, Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
@@ -35,6 +35,10 @@ INTERRUPTED: Final = (
 )
 DENIED: Final = "A person denied it{reason}."
 NOBODY: Final = "Nobody agreed to it in time."
+ANOTHER_EFFECT: Final = (
+    "The approval was for a tool of another server, or does not record for which one. Check which tools there are, and "
+    "call the one that is meant: it needs an approval of its own."
+)
 NOT_AGAIN: Final = (
     "Do not call it again, and do not try to reach the same in another way. Go on without it, and say in the result "
     "what was not done."
@@ -65,12 +69,15 @@ class Toolbox:
         allowed = set(skill.allowed_tools)
         offered = [tool for tool in tools if not allowed or tool.spec.name in allowed]
         self._tools = {tool.spec.name: tool for tool in offered if tool.spec.name != FINISH}
+        self._allowed = allowed
         self._limits = skill.tool_limits
         self._counts: Counter[str] = Counter()
         self._finish = finish
         self._room = room
         self._journal = journal
         self._guard = guard
+        guard.stand_ins = {name: tool for name, tool in self._tools.items() if isinstance(tool, StandIn)}
+        guard.coercing = {name: tool for name, tool in self._tools.items() if isinstance(tool, Coercing)}
         self._verdicts: dict[int, Verdict] = {}
         """What the rails say to the calls of the reply that are still to be made, by place."""
         self._turn: Sequence[tuple[int, ToolCall]] = ()
@@ -146,12 +153,16 @@ class Toolbox:
         return out.value, out.complaint
 
     async def _judged(self, places: Sequence[tuple[int, ToolCall]]) -> dict[int, Verdict]:
-        """What the rails say to the calls that were not made before."""
+        """What the rails, and what else needs an approval, say to the calls that were not made before."""
         verdicts = {}
         for place, call in places:
             if call.name != FINISH and self._journal.result(call.step, place) is None:
                 decided = self._journal.decision(call.step, place)
-                verdicts[place] = await self._guard.verdict(call, self._room, decided)
+                verdict = await self._guard.verdict(call, self._room, decided)
+                tool = self._tools.get(call.name)
+                if verdict.refusal is None and not verdict.asks and isinstance(tool, Asking):
+                    verdict = verdict._replace(asks=await tool.needs_approval(call, self._room))
+                verdicts[place] = verdict
         return verdicts
 
     async def _answer(self, place: int, call: ToolCall, result: ToolResult, results: Results) -> None:
@@ -162,14 +173,14 @@ class Toolbox:
 
     async def _made(self, place: int, call: ToolCall) -> ToolResult:
         """The result of a call: the one that is written down already, else a new one, which then is."""
-        self._counts[call.name] += 1
+        self._counts.update(self._names(call))
         kept = self._journal.result(call.step, place)
         if kept is not None:
             return kept
         tool = self._tools.get(call.name)
-        refusal = self._refusal(call, tool, self._counts[call.name]) or self._verdict(place).refusal
-        if refusal is None and tool is not None and self._is_gated(place, tool):
-            refusal = self._withheld(place, call)
+        refusal = self._refusal(call, tool, self._counts) or self._verdict(place).refusal
+        if refusal is None and tool is not None and self._is_gated(place, tool, call):
+            refusal = self._withheld(place, call, tool)
         if refusal is not None or tool is None:
             result = ToolResult(f"ERROR: {refusal}", ok=False)
         elif self._journal.was_started(call.step, place) and not _may_run_again(tool):
@@ -203,16 +214,26 @@ class Toolbox:
         result = await self._guard.result(call, replace(result, content=scrub(result.content)), self._room)
         return await shrunk(result, call, self._room)
 
-    def _refusal(self, call: ToolCall, tool: Tool | None, count: int) -> str | None:
-        """Why a call is not made that is the count-th of its tool."""
+    def _refusal(self, call: ToolCall, tool: Tool | None, counts: Counter[str]) -> str | None:
+        """Why a call is not made; `counts` has the calls up to this one, by each name of what they call."""
         if tool is None:
             return f"there is no tool {call.name!r}. There are {', '.join([*self._tools, FINISH])}."
-        most = self._limits.get(call.name)
-        if most is not None and count > most:
-            return f"{call.name} may be called {most} times in a run, and was. Go on without it."
+        names = self._names(call)
+        if self._allowed and not self._allowed & {names[0]}:
+            return f"{names[0]!r} is not among the tools that this skill allows. Go on without it."
+        for name in names:
+            most = self._limits.get(name)
+            if most is not None and counts[name] > most:
+                return f"{name} may be called {most} times in a run, and was. Go on without it."
         return None
 
-    def _withheld(self, place: int, call: ToolCall) -> str | None:
+    def _names(self, call: ToolCall) -> tuple[str, ...]:
+        """The names by which limits may mean what is called: of a stand-in the tool behind it, then its own."""
+        tool = self._tools.get(call.name)
+        inner = tool.inner(call.input) if isinstance(tool, StandIn) else None
+        return (call.name,) if inner is None else inner.names
+
+    def _withheld(self, place: int, call: ToolCall, tool: Tool) -> str | None:
         """How a person has refused the call; None: somebody has agreed to it.
 
         Raises:
@@ -222,7 +243,8 @@ class Toolbox:
         if decision is None:
             raise ConsentNeeded(self._unasked(place))
         if decision.status == "approved":
-            return None
+            is_same = (decision.effect or "") == _effect(tool, call)
+            return None if is_same else f"{call.name} was not called. {ANOTHER_EFFECT}"
         why = DENIED.format(reason=f": {decision.reason}" if decision.reason else "")
         return f"{call.name} was not called. {why if decision.status == 'denied' else NOBODY} {NOT_AGAIN}"
 
@@ -231,30 +253,38 @@ class Toolbox:
         counts = self._counts.copy()
         wanted = []
         for place, call in self._turn:
-            counts[call.name] += place > first
+            if place > first:
+                counts.update(self._names(call))
             tool = self._tools.get(call.name)
-            is_gated = place >= first and tool is not None and self._is_gated(place, tool)
-            refusal = self._refusal(call, tool, counts[call.name]) or self._verdict(place).refusal
-            if is_gated and refusal is None:
-                wanted.append(Wanted(call.step, place, call.name, call.id, call.input))
+            is_gated = place >= first and tool is not None and self._is_gated(place, tool, call)
+            refusal = self._refusal(call, tool, counts) or self._verdict(place).refusal
+            is_asked = self._journal.decision(call.step, place) is not None
+            if tool is not None and is_gated and refusal is None and not is_asked:
+                effect = _effect(tool, call)
+                wanted.append(Wanted(call.step, place, call.name, call.id, call.input, effect))
         return wanted
 
-    def _is_gated(self, place: int, tool: Tool) -> bool:
-        """Whether a person has to agree to the call."""
-        return tool.confirm or self._verdict(place).asks
+    def _is_gated(self, place: int, tool: Tool, call: ToolCall) -> bool:
+        """Whether the call needs an approval; one that was asked about does, whatever the name stands for now."""
+        is_decided = self._journal.decision(call.step, place) is not None
+        return tool.confirm or self._verdict(place).asks or is_decided
 
     def _verdict(self, place: int) -> Verdict:
         return self._verdicts.get(place, Verdict())
 
     def _runs_beside_others(self, place: int, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)
-        if tool is None or self._is_gated(place, tool):
+        if tool is None or self._is_gated(place, tool, call):
             return False
         return tool.is_read_only and not tool.runs_alone
 
 
 def _may_run_again(tool: Tool) -> bool:
     return tool.is_read_only or tool.is_idempotent
+
+
+def _effect(tool: Tool, call: ToolCall) -> str:
+    return tool.effect(call) if isinstance(tool, Bound) else ""
 
 
 def _labelled(spec: ToolSpec) -> ToolSpec:

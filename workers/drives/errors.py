@@ -1,6 +1,8 @@
 """What can be wrong with the files of a job whose drive is elsewhere.
 
 PurasError
+├── Conflict
+│   └── InputFileChanged     409  a file that the inputs name is not the one that was checked
 ├── TooLarge
 │   ├── InputFilesTooLarge   413  the files that the inputs name do not fit into the job
 │   ├── InputFilesTooMany    413  the inputs name more files than can be fetched
@@ -10,11 +12,25 @@ AttemptLost                       no error of the job's: it runs elsewhere, or h
 
 from __future__ import annotations
 
-from backend.errors import TooLarge
+from backend.errors import Conflict, TooLarge
 
 
 class AttemptLost(Exception):
     """The attempt is not the running one any more: nothing of it may be written."""
+
+
+class InputFileChanged(Conflict):
+    """A file that the inputs name is not the one that was checked when the job was submitted."""
+
+    code = "input_file_changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The file {path!r} that the inputs name was changed or deleted after the job was submitted, and the API "
+            "key of the job may read that version alone. Upload the file again and submit a new job, or give the key "
+            "the scope 'drive:read'.",
+            path=path,
+        )
 
 
 class InputFilesTooLarge(TooLarge):

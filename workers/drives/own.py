@@ -25,14 +25,14 @@ from sqlalchemy import text
 from backend.bundles.manifest import Skill
 from backend.db import Database
 from backend.drive.errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.drive.named import input_files
-from backend.drive.paths import ROOT, DrivePath
+from backend.drive.named import drive_path, input_files, path_of
+from backend.drive.paths import JOBS_FOLDER, ROOT, DrivePath
 from backend.drive.usage import Drives
 from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.limits.quotas import Quotas
-from backend.marketplace.reach import drive_path, folder_of, reach_of
+from backend.marketplace.reach import folder_of, reach_of
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable
 from backend.storage.tree import made_folder
@@ -41,8 +41,6 @@ from workers.drives.room import Counted, taken
 from workers.drives.scan import MOST_FILES, Changes, Stamp, changes, open_changed
 from workers.sandbox.folders import JobFolders
 
-JOBS_FOLDER: Final = "_jobs"
-"""Of a drive: where agents' tools keep what is too long for the conversation, and staged inputs."""
 MOST_PATH_CHARACTERS: Final = 1_100
 _CHUNK_BYTES: Final = 1 << 20
 _AT_ONCE: Final = 4
@@ -210,7 +208,8 @@ class OwnDrives:
         paths = {
             path
             for named in input_files(skill, claimed.inputs)
-            if (path := drive_path(named.path)) is not None
+            for written in named.paths()
+            if (path := path_of(written)) is not None
         }
         paths = await self._reached(claimed, paths)
         if len(paths) > MOST_FILES:

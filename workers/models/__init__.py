@@ -54,6 +54,8 @@ class Prompt:
     cache_ttl: Literal["5m", "1h"] = "5m"
     measured: Measured | None = None
     """What is known of its length; it makes the worst case of the next call a close one."""
+    counted: int | None = None
+    """The most tokens that all of it can have, by `Model.count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Reply:
     label: Label = ""
     cleared_tokens: int = 0
     """Tokens of old tool results that the upstream left out of the conversation by itself."""
+    simulated_from: str = ""
+    """What a simulated output is: `example` (of the same inputs), `other_example` or `sample`; empty: no output."""
 
     @property
     def measured(self) -> int:
@@ -126,6 +130,9 @@ class Model(Protocol):
             ModelOverloaded: it was busy until every retry was spent.
             ModelUnavailable: it cannot be reached.
         """
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return the most tokens that the prompt can have, as the upstream counts them; None if it does not say."""
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
         """The most that this call could be billed, with a reply of so many tokens."""

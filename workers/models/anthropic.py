@@ -16,7 +16,7 @@ from anthropic import AnthropicError, AsyncAnthropic
 
 from backend import logs
 from backend.providers.catalogue import CatalogueEntry
-from workers.models import Label, Prompt, Reply
+from workers.models import Label, Prompt, Reply, counting
 from workers.models.errors import ModelOverloaded, ModelUnavailable
 from workers.models.faults import Fault, fault_of
 from workers.models.patience import USUAL, Patience
@@ -49,6 +49,8 @@ class MessagesModel:
     patience: Patience = USUAL
     owned: Closes | None = None
     """Connections that are this model's alone."""
+    counts_tokens: bool = False
+    """Whether its endpoint counts the tokens of a prompt."""
 
     @property
     def slug(self) -> str:
@@ -83,6 +85,12 @@ class MessagesModel:
             await asyncio.sleep(wait_s)
         raise AssertionError("the last try returns or raises")
 
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return the most tokens that the prompt can have, as the upstream counts them; None if it does not say."""
+        if not self.counts_tokens:
+            return None
+        return await counting.bound(self.client, as_request(self.entry, prompt), self.slug)
+
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
         """The most that this call could be billed."""
         return self.margin.billed_micros(worst_case_nanos(self.entry, prompt, max_tokens))
@@ -99,6 +107,7 @@ class MessagesModel:
             async for event in stream:
                 assembly.add(event)
         blocks, tokens = assembly.blocks(), assembly.tokens
+        counting.check(self.slug, bounded=prompt.counted, used=tokens.prompt)
         nanos = upstream_nanos(
             self.entry, tokens, cache_write_1h=assembly.cache_write_1h, cache_ttl=prompt.cache_ttl
         )

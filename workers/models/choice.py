@@ -101,7 +101,13 @@ class Models:
     def _with_instance_key(self, entry: CatalogueEntry, name: str) -> MessagesModel:
         endpoint = self._access.endpoints[name]
         reached = _Reached(endpoint.base_url, endpoint.auth, self._access.keys.get(name, _NO_KEY))
-        return MessagesModel(entry, _client(reached, self._http), Margin(self._margin_pct), self._patience)
+        return MessagesModel(
+            entry,
+            _client(reached, self._http),
+            Margin(self._margin_pct),
+            self._patience,
+            counts_tokens=endpoint.counts_tokens,
+        )
 
     def _with_own_key(self, entry: CatalogueEntry, endpoint: Endpoint, own_key: OwnKey) -> MessagesModel:
         reached = _Reached(own_key.base_url or endpoint.base_url, endpoint.auth, own_key.api_key)

@@ -63,8 +63,12 @@ def worst_case_nanos(entry: CatalogueEntry, prompt: Prompt, max_tokens: int) -> 
 
 
 def most_prompt_tokens(entry: CatalogueEntry, prompt: Prompt) -> int:
-    """The most tokens that a prompt can have: what was measured, and a token for each byte of everything else."""
-    return min(prompt_tokens(prompt), entry.context_tokens)
+    """Return the most tokens that a prompt can have.
+
+    That is what was measured and a token for each byte of everything else, or what the upstream has counted, if less.
+    """
+    most = min(prompt_tokens(prompt), entry.context_tokens)
+    return most if prompt.counted is None else min(most, prompt.counted)
 
 
 def prompt_tokens(prompt: Prompt, *, bytes_per_token: int = 1) -> int:

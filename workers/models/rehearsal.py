@@ -19,7 +19,7 @@ from workers.models import Block, Label, Message, Prompt, Reply, Tokens, ToolSpe
 from workers.models.samples import sample
 
 SET_OUTPUT: Final = "set_output"
-NOTICE: Final = "Rehearsal: no language model is at work here."
+NOTICE: Final = "Simulated: no language model ran."
 _TRIES: Final = 2  # of handing in: the example's output, then sample values
 
 
@@ -46,7 +46,7 @@ class Rehearsal:
     ) -> Reply:
         """The next thing to try."""
         called = [block["name"] for block in _tool_uses(prompt.messages)]
-        text, call = self._next(prompt.tools, called)
+        text, call, source = self._next(prompt.tools, called)
         for word in text.split(" "):
             on_delta(f"{word} ")
             await asyncio.sleep(0)  # followers see it stream
@@ -61,7 +61,12 @@ class Rehearsal:
             upstream_nanos=0,
             billed_micros=0,
             label=self.label,
+            simulated_from=source,
         )
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return None: it costs nothing, however long the prompt is."""
+        return None
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
         """It costs nothing."""
@@ -70,21 +75,26 @@ class Rehearsal:
     async def close(self) -> None:
         """It holds nothing."""
 
-    def _next(self, tools: Sequence[ToolSpec], called: Sequence[str]) -> tuple[str, Block | None]:
+    def _next(self, tools: Sequence[ToolSpec], called: Sequence[str]) -> tuple[str, Block | None, str]:
         offered = {tool.name: tool for tool in tools}
         for tool in self.skill.tools:
             if tool.name in offered and tool.name not in called:
                 arguments = self._arguments(offered[tool.name].input_schema)
                 text = f"{NOTICE} Trying the tool {tool.name!r} with sample values."
-                return text, {"name": tool.name, "input": arguments}
+                return text, {"name": tool.name, "input": arguments}, ""
         tried = called.count(SET_OUTPUT)
         if SET_OUTPUT not in offered or tried >= _TRIES:
-            return f"{NOTICE} There is nothing more to try.", None
+            return f"{NOTICE} There is nothing more to try.", None, ""
         schema = offered[SET_OUTPUT].input_schema
-        output = self._example_output(schema) if tried == 0 else None
-        source = "sample values" if output is None else "the output of an example of this skill"
-        handed_in = sample(schema) if output is None else output
-        return f"{NOTICE} Handing in {source}.", {"name": SET_OUTPUT, "input": handed_in}
+        example = self._nearest_example(schema) if tried == 0 else None
+        if example is None:
+            text = f"{NOTICE} Returning sample values."
+            return text, {"name": SET_OUTPUT, "input": sample(schema)}, "sample"
+        is_same = self._has_inputs_of(example)
+        of_what = "the same inputs" if is_same else "other inputs"
+        text = f"{NOTICE} Returning the output of an example of this skill with {of_what}."
+        source = "example" if is_same else "other_example"
+        return text, {"name": SET_OUTPUT, "input": example.outputs}, source
 
     def _arguments(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Sample arguments, with the job's own inputs where a name and its schema are the same."""
@@ -95,12 +105,20 @@ class Rehearsal:
                 arguments = changed if _fits(schema, changed) else arguments
         return arguments
 
-    def _example_output(self, schema: dict[str, Any]) -> dict[str, Any] | None:
+    def _nearest_example(self, schema: dict[str, Any]) -> Example | None:
         told = [example for example in self.skill.examples if example.outputs is not None]
         fitting = [example for example in told if _fits(schema, example.outputs)]
         if not fitting:
             return None
-        return max(fitting, key=self._likeness).outputs  # the first one of several
+        return max(fitting, key=self._likeness)  # the first one of several
+
+    def _has_inputs_of(self, example: Example) -> bool:
+        """Return whether the job's inputs are those of the example, with the defaults of the schema."""
+        fields = self.skill.input_schema.get("properties", {})
+        defaults = {
+            name: one["default"] for name, one in fields.items() if isinstance(one, dict) and "default" in one
+        }
+        return {**defaults, **example.inputs} == {**defaults, **self.inputs}
 
     def _likeness(self, example: Example) -> int:
         same = [name for name, value in example.inputs.items() if self.inputs.get(name) == value]

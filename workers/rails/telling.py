@@ -1,10 +1,10 @@
-"""What events, logs and errors say of a job whose skill has rails on its output: nothing that they do not let out."""
+"""Redact events, logs and errors of a job by its skill's guardrails on outputs and on what tools return."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.bundles.manifest import Skill
+from backend.bundles.manifest import Rail, Skill
 from backend.rails.judging import rails_at, without
 
 _LINE_CHARACTERS: Final = 16_000
@@ -30,60 +30,99 @@ FINISH: Final = "set_output"
 
 
 class Telling:
-    """Takes out of what is told what the output rails of a skill take out of, or stop in, its result."""
+    """Redacts what is recorded of a job as the guardrails of its skill redact or stop it in results."""
 
     def __init__(self, skill: Skill) -> None:
         stopping = [rail for rail in rails_at(skill.rails, "output") if rail.action != "flag"]
-        self._masks = [rail for rail in stopping if rail.pattern or rail.pii or rail.words]
+        self._masks = [rail for rail in stopping if _can_mask(rail)]
         self._withholds = len(self._masks) < len(stopping)
         """One of them says yes or no only: nothing that may become the result is told."""
+        self._log_masks = [*self._masks]
+        """For what tools print, too: the model does not get it either."""
+        for rail in rails_at(skill.rails, "retrieval"):
+            if rail.action != "flag" and _can_mask(rail) and rail not in self._masks:
+                self._log_masks.append(rail)
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything has to be taken out."""
+        """Whether anything is redacted."""
+        return bool(self._log_masks) or self._withholds
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether text of the model is recorded only once it is complete."""
         return bool(self._masks) or self._withholds
 
+    @property
+    def lines_of_a_match(self) -> int:
+        """How many lines one match can cover: a phrase may have a line break between any two of its words."""
+        phrases = [phrase.split() for rail in self._log_masks for phrase in rail.words]
+        return max((len(words) for words in phrases), default=1)
+
     def payload(self, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """What an event of a kind may say."""
-        if not self.is_needed or kind == "rail":
+        """Return what an event of a kind may contain."""
+        masks = self._log_masks if kind == "log" else self._masks
+        if kind == "rail" or not (masks or self._withholds):
             return payload
         if self._withholds:
             payload = _withheld(kind, payload)
         return {
-            name: value if _is_plain(name, value) else without(self._masks, value)
+            name: value if _is_plain(name, value) else without(masks, value)
             for name, value in payload.items()
         }
 
     def text(self, text: str) -> str:
-        """A text that is told as a whole."""
-        masked: str = without(self._masks, text)
+        """Return what a log or an error may contain of a text."""
+        masked: str = without(self._log_masks, text)
         return masked
 
     def lines(self) -> Lines:
-        """For a text that comes in pieces."""
+        """Return a redactor of text that arrives in pieces."""
         return Lines(self)
 
 
 class Lines:
-    """Tells a text line by line, so that what is to be taken out is not cut in two."""
+    """Redacts text line by line, and holds back as many lines as the start of a match can cover."""
 
     def __init__(self, telling: Telling) -> None:
         self._telling = telling
+        self._overlap = telling.lines_of_a_match - 1
+        self._partial = ""
+        """The last line, until it is complete."""
         self._held = ""
+        """Complete lines, redacted, which may start a match that continues."""
 
     def feed(self, piece: str) -> str:
-        """What can be told by now."""
+        """Return what can be recorded by now."""
         if not self._telling.is_needed:
             return piece
-        text = self._held + piece
+        text = self._partial + piece
         end = text.rfind("\n") + 1 or (len(text) if len(text) > _LINE_CHARACTERS else 0)
-        self._held = text[end:]
-        return self._telling.text(text[:end]) if end else ""
+        self._partial = text[end:]
+        if not end:
+            return ""
+        masked = self._telling.text(self._held + text[:end])
+        cut = _start_of_last_lines(masked, self._overlap)
+        self._held = masked[cut:]
+        return masked[:cut]
 
     def end(self) -> str:
-        """The rest, now that nothing follows it."""
-        held, self._held = self._held, ""
-        return self._telling.text(held) if held else ""
+        """Return the rest."""
+        text, self._held, self._partial = self._held + self._partial, "", ""
+        return self._telling.text(text) if text else ""
+
+
+def _start_of_last_lines(text: str, count: int) -> int:
+    """Return where the last lines of a text that are not blank start; its end if they are too long to be held."""
+    at = len(text)
+    while count and at and len(text) - at <= _LINE_CHARACTERS:
+        at = text.rfind("\n", 0, at - 1) + 1
+        count -= bool(text[at:].split("\n", 1)[0].strip())
+    return at if len(text) - at <= _LINE_CHARACTERS else len(text)
+
+
+def _can_mask(rail: Rail) -> bool:
+    return bool(rail.pattern or rail.pii or rail.words)
 
 
 def _is_plain(name: str, value: Any) -> bool:

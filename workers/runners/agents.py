@@ -62,8 +62,11 @@ def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticR
     around = Surroundings(instance)
 
     def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
-        own = workroom_tools(assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf)
-        kernel = kernel_tools(assignment.skill, lambda: assignment.journal.inputs_of(PYTHON))
+        confirmed = assignment.confirmed
+        own = workroom_tools(
+            assignment.skill, vision=model.entry.vision, pdf=model.entry.pdf, confirmed=confirmed
+        )
+        kernel = kernel_tools(assignment.skill, lambda: assignment.journal.inputs_of(PYTHON), confirmed)
         more = around.tools(assignment, model)
         return built_in_first([*own, *kernel, *more, *subagent_tools(instance, assignment)])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Final, NamedTuple
 
+from backend.drive.named import NamedFile
 from workers.agent import ToolError
 from workers.agent.attachments.errors import AttachmentRefused
-from workers.agent.attachments.shapes import Found
 from workers.agent.outside.marked import marked
 from workers.agent.tools import disk, pdfs, pictures
 from workers.models import Block
@@ -37,7 +37,7 @@ class Gaze:
         self._left_bytes = MOST_SEEN_BYTES
         self._left_characters = MOST_CHARACTERS
 
-    async def shown(self, found: Found, content: bytes | None, kind: str) -> list[Block]:
+    async def shown(self, found: NamedFile, content: bytes | None, kind: str) -> list[Block]:
         """The blocks for a file; `content` is none if it is too large for any.
 
         Raises:
@@ -56,7 +56,7 @@ class Gaze:
             return [self._words(found, content)]
         return []
 
-    def _told(self, found: Found, sight: _Sight) -> list[Block]:
+    def _told(self, found: NamedFile, sight: _Sight) -> list[Block]:
         return [_text(f"{found.name} ({sight.facts}):"), sight.block]
 
     def _picture(self, content: bytes, kind: str) -> _Sight:
@@ -75,7 +75,7 @@ class Gaze:
             f"{kind}, {size.width} × {size.height}", {"type": "image", "source": _source(content, kind)}
         )
 
-    async def _document(self, found: Found, content: bytes) -> _Sight:
+    async def _document(self, found: NamedFile, content: bytes) -> _Sight:
         if not self._pdf:
             raise ToolError(f"the model {self._model} takes no PDFs. Choose one that does, or send the text.")
         pdf = await pdfs.look_at(content, shown=found.name, wants_text=False, most_characters=0)
@@ -90,7 +90,7 @@ class Gaze:
             )
         self._left_bytes -= len(content)
 
-    def _words(self, found: Found, content: bytes) -> Block:
+    def _words(self, found: NamedFile, content: bytes) -> Block:
         text = content.decode("utf-8-sig", "replace").replace("\0", "")
         shown = text[: self._left_characters]
         self._left_characters -= len(shown)

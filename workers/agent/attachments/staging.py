@@ -9,10 +9,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from backend.drive.errors import BadDrivePath
 from backend.drive.mime import HEAD_BYTES, sniff
+from backend.drive.named import NamedFile, Source, files_of_inputs
+from backend.drive.paths import parse_drive_path
 from workers.agent import ToolError, Workroom
 from workers.agent.attachments.errors import AttachmentRefused
-from workers.agent.attachments.shapes import Found, Source, files_in, source_of
+from workers.agent.attachments.shapes import content_in, source_in
 from workers.agent.attachments.showing import Gaze
 from workers.agent.outside import Outside
 from workers.agent.outside.fetching import Wanted, fetch
@@ -89,7 +92,8 @@ class Staging:
         Raises:
             AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
         """
-        files = list(files_in(schema, inputs))
+        files = [one for one in files_of_inputs(schema, inputs, takes_attachments=True) if one.is_certain]
+        files.sort(key=lambda one: one.is_attachment)
         if len(files) > MOST_FILES:
             raise AttachmentRefused(
                 files[MOST_FILES].name, f"at most {MOST_FILES} files are taken by one job."
@@ -98,28 +102,32 @@ class Staging:
         for found in files:
             here = await self._here(found)
             told = {"drive_path": here.place.shown, "media_type": here.kind}
-            if here.is_in_storage or not self._room.assignment.has_own_drive:
+            # A publisher must not get a URL that opens what its caller writes to the path later.
+            is_stored = here.is_in_storage or not self._room.assignment.has_own_drive
+            if is_stored and not self._room.assignment.is_listed:
                 told["url"] = self._sign("/".join(here.place.parts), ADDRESS_S)
-            _put(staged.inputs, found.path, told)
+            _put(staged.inputs, found.location, told)
             staged.blocks += await self._gaze.shown(found, here.content, here.kind)
         return staged
 
-    async def _here(self, found: Found) -> _Here:
-        source = source_of(found)
+    async def _here(self, found: NamedFile) -> _Here:
+        source = source_in(found)
         try:
-            if source.drive_path:
-                return await asyncio.to_thread(self._in_drive, source.drive_path)
+            if source.form == "drive_path":
+                return await asyncio.to_thread(self._in_drive, source.text)
             content = await self._content(found, source)
-            kind = sniff(content[:HEAD_BYTES], _last_name(source.url))
+            kind = sniff(content[:HEAD_BYTES], _last_name(source.text) if source.form == "url" else "")
             return _Here(await asyncio.to_thread(self._keep, found, content, kind), content, kind, False)
         except ToolError as error:
             raise AttachmentRefused(found.name, str(error)) from None
 
-    async def _content(self, found: Found, source: Source) -> bytes:
-        content, is_cut = source.content, False
-        if content is None:
-            fetched = await fetch(self._outside, source.url, Wanted(MOST_BYTES, FETCH_S))
+    async def _content(self, found: NamedFile, source: Source) -> bytes:
+        is_cut = False
+        if source.form == "url":
+            fetched = await fetch(self._outside, source.text, Wanted(MOST_BYTES, FETCH_S))
             content, is_cut = fetched.content, fetched.is_cut
+        else:
+            content = content_in(found, source)
         if is_cut or len(content) > MOST_BYTES:
             raise ToolError(f"the file has more than the {MOST_BYTES >> 20} MB that one may have.")
         self._left_bytes -= len(content)
@@ -130,16 +138,17 @@ class Staging:
         return content
 
     def _in_drive(self, path: str) -> _Here:
-        place = places.to_read(path, self._room)
-        if not place.is_drive:
-            place = places.to_read(f"drive/{path}", self._room)
+        try:
+            place = places.in_drive(parse_drive_path(path), self._room)
+        except BadDrivePath as error:
+            raise ToolError(error.detail) from None
         size = disk.look(place)
         content = disk.read(place) if size <= disk.MOST_BYTES else None
         kind = sniff((content or b"")[:HEAD_BYTES], place.parts[-1])
         return _Here(place, content, kind, True)
 
-    def _keep(self, found: Found, content: bytes, kind: str) -> places.Place:
-        names = [_NOT_IN_NAMES.sub("_", str(part))[:80] or "file" for part in found.path]
+    def _keep(self, found: NamedFile, content: bytes, kind: str) -> places.Place:
+        names = [_NOT_IN_NAMES.sub("_", str(part))[:80] or "file" for part in found.location]
         extension = _EXTENSIONS.get(kind, "bin")
         path = "/".join(("drive", "_jobs", str(self._room.assignment.job_id), *names)) + f".{extension}"
         place = places.to_write(path, self._room)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from mcp_types import Tool as Offered
 
+from backend.bundles.confirmed import NONE, Effects, covers_server_tool
 from backend.bundles.hosts import USUAL_PORTS
 from backend.bundles.manifest import Skill
 from backend.bundles.manifest import Tool as Section
@@ -20,7 +21,8 @@ from workers.agent import Tool
 from workers.agent.outside import Outside
 from workers.agent.servers.connection import Connection, ServerAway
 from workers.agent.servers.credentials import filled
-from workers.agent.servers.tools import absent_tools, known_tools
+from workers.agent.servers.naming import Names
+from workers.agent.servers.tools import Place, absent_tools, known_tools
 from workers.runners import Recorder
 from workers.sandbox.egress.visit import Visit
 
@@ -34,8 +36,15 @@ async def server_tools(
     vision: bool,
     dialer: Dialer,
     secrets: Mapping[str, str] = MappingProxyType({}),
+    confirmed: Effects = NONE,
+    own_url: str = "",
 ) -> AsyncIterator[list[Tool]]:
-    """The tools of every server that the skill names; those that are `taken` keep their names."""
+    """The tools of every server that the skill names; those that are `taken` keep their names.
+
+    Args:
+        confirmed: What needs an approval in this run.
+        own_url: Of this instance. With its MCP server an agent could run skills, push bundles and decide approvals.
+    """
     hidden = Scrubber(secrets.values())
     visit = Visit(recorder)
     pairs = [
@@ -53,15 +62,16 @@ async def server_tools(
     try:
         found: list[Tool] = []
         listings = await asyncio.gather(*(_listed(connection) for _, connection in pairs))
-        for (section, connection), offered in zip(pairs, listings, strict=True):
-            names = [*taken, *(tool.spec.name for tool in found)]
+        names = Names([section for section, _ in pairs], taken)
+        for index, ((section, connection), offered) in enumerate(zip(pairs, listings, strict=True)):
+            place = Place(index, names)
+            asks = _Asks(section, confirmed, own_url)
             if isinstance(offered, ServerAway):
-                more = absent_tools(connection, section, names, vision=vision)
+                more = absent_tools(connection, section, place, vision=vision, is_confirmed=asks.by_name)
                 words = f"{offered}; the run goes on, and may find it back."
             else:
-                more = known_tools(
-                    connection, section, _shown_to_models(offered, hidden), names, vision=vision
-                )
+                shown = _shown_to_models(offered, hidden)
+                more = known_tools(connection, section, place, shown, vision=vision, is_confirmed=asks.of)
                 words = f"The MCP server {connection.shown} gives {_shown(section, more)}."
             recorder.record("log", {"stream": "system", "text": words + "\n"})
             found += more
@@ -69,6 +79,30 @@ async def server_tools(
     finally:
         for _, connection in pairs:
             await connection.close()
+
+
+class _Asks:
+    """Which tools of a server need an approval beyond those that its section confirms."""
+
+    def __init__(self, section: Section, confirmed: Effects, own_url: str) -> None:
+        self._section = section
+        self._confirmed = confirmed
+        self._is_own = bool(confirmed) and _host(section.mcp) == _host(own_url)
+
+    def by_name(self, name: str) -> bool:
+        """Return whether a tool does of which nothing but its name is known."""
+        return self._is_own or covers_server_tool(self._confirmed, self._section, name)
+
+    def of(self, offered: Offered) -> bool:
+        """Return whether a tool does; this instance's own server says which of its tools only read."""
+        hints = offered.annotations
+        only_reads = hints is not None and hints.read_only_hint is True
+        is_own = self._is_own and not only_reads
+        return is_own or covers_server_tool(self._confirmed, self._section, offered.name)
+
+
+def _host(address: str | None) -> str:
+    return (urlsplit(address or "").hostname or "").removesuffix(".")
 
 
 def _shown_to_models(offered: list[Offered], hidden: Scrubber) -> list[Offered]:

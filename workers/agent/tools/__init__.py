@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backend.bundles.confirmed import NONE, Effects
 from backend.bundles.manifest import Skill
 from workers.agent import Tool
 
@@ -12,7 +13,7 @@ from .python_tools import python_tools
 from .todo import TodoWrite
 
 
-def workroom_tools(skill: Skill, *, vision: bool, pdf: bool) -> list[Tool]:
+def workroom_tools(skill: Skill, *, vision: bool, pdf: bool, confirmed: Effects = NONE) -> list[Tool]:
     """What a skill is offered for its workroom, by a model that sees pictures or takes PDFs, or not.
 
     A built-in tool comes before one of the skill's of the same name.
@@ -21,4 +22,4 @@ def workroom_tools(skill: Skill, *, vision: bool, pdf: bool) -> list[Tool]:
     if not skill.disable_bash:
         built_in.insert(0, Bash())
     taken = {tool.spec.name for tool in built_in}
-    return [*built_in, *(tool for tool in python_tools(skill) if tool.spec.name not in taken)]
+    return [*built_in, *(tool for tool in python_tools(skill, confirmed) if tool.spec.name not in taken)]

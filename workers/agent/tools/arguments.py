@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.bundles.dialect import Schema, to_json_schema
@@ -27,13 +28,21 @@ class Arguments:
         Raises:
             ToolError: they do not fit the schema; says where.
         """
-        given = {name: self._meant(name, value) for name, value in call.input.items()}
-        checked = self._schema.check(given)
+        checked = self._schema.check(self._parsed(call.input))
         if checked.problems:
             shown = [f"{problem.path}: {problem.message}" for problem in checked.problems[:_MOST_PROBLEMS]]
             raise ToolError("\n".join(shown))
         value: dict[str, Any] = checked.value
         return value
+
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as `of` passes them on; those that it rejects, without defaults."""
+        parsed = self._parsed(given)
+        checked = self._schema.check(parsed)
+        return parsed if checked.problems else dict(checked.value)
+
+    def _parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._meant(name, value) for name, value in given.items()}
 
     def _meant(self, name: str, value: Any) -> Any:
         """Models write objects and lists as text at times."""
@@ -43,13 +52,22 @@ class Arguments:
             [kinds] if isinstance(kinds, str) else kinds or ()
         ):
             return value
-        if value.lstrip()[:1] not in ("{", "["):
-            return value
-        try:
-            meant = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-        return meant if isinstance(meant, dict | list) else value
+        return _read_text(value)
+
+
+def parsed_text(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a tool whose schema is not known, with every object or list that is written as text."""
+    return {name: _read_text(value) if isinstance(value, str) else value for name, value in given.items()}
+
+
+def _read_text(value: str) -> Any:
+    if value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        meant = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return meant if isinstance(meant, dict | list) else value
 
 
 def spec_of(name: str, description: str, schema: Schema) -> ToolSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.drive.mime import HEAD_BYTES, sniff
@@ -87,6 +88,10 @@ class FileRead:
             f"{disk.MOST_BYTES >> 20} MB. Texts are cut after {MOST_CHARACTERS:,} characters in all.",
             _SCHEMA,
         )
+
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return _ARGUMENTS.coerced(given)
 
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Read the files; what cannot be read is said in its place.

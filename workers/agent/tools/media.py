@@ -148,6 +148,10 @@ class MediaTool:
         self._instance = instance
         self._arguments = Arguments(schema)
 
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return self._arguments.coerced(given)
+
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Make it.
 

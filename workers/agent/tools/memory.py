@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -96,6 +96,10 @@ class MemoryTool:
         self.scope = scope
         self._do = form.do
         self._arguments = Arguments({**schema, "additionalProperties": False})
+
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return self._arguments.coerced(given)
 
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Do it.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.drive.errors import BadDrivePath
-from backend.drive.paths import parse_folder_path, parse_new_path
+from backend.drive.paths import DrivePath, parse_folder_path, parse_new_path
 from workers.agent import ToolError, Workroom
 from workers.agent.workroom.folder import DRIVE, skill_folder
 from workers.sandbox.places import INSIDE_DEPLOYMENT, INSIDE_DRIVE, INSIDE_JOBS
@@ -38,6 +38,15 @@ def to_read(path: str, workroom: Workroom) -> Place:
     Raises:
         ToolError: it is no path, or leads elsewhere.
     """
+    place = _place(path, workroom)
+    if place.is_skill and _inside_bundle(place, workroom) in getattr(workroom, "hidden_files", ()):
+        raise ToolError(
+            f"{place.shown!r} belongs to a tool that needs an approval and cannot be read: call the tool instead."
+        )
+    return place
+
+
+def _place(path: str, workroom: Workroom) -> Place:
     root, relative = _relative(path.strip(), workroom)
     if ".." in relative.split("/"):
         raise ToolError(
@@ -56,6 +65,11 @@ def to_read(path: str, workroom: Workroom) -> Place:
     if parts and _is_link(workroom.folder / parts[0]):
         return _through_link(parts, workroom)
     return Place(workroom.folder, parts, "/".join(parts))
+
+
+def in_drive(path: DrivePath, workroom: Workroom) -> Place:
+    """Return the place of a path in the drive that has been parsed already."""
+    return Place(workroom.drive_dir, path.parts, "/".join((DRIVE, *path.parts)), is_drive=True)
 
 
 def to_write(path: str, workroom: Workroom) -> Place:
@@ -77,6 +91,10 @@ def to_write(path: str, workroom: Workroom) -> Place:
         except BadDrivePath as error:
             raise ToolError(error.detail) from None
     return place
+
+
+def _inside_bundle(place: Place, workroom: Workroom) -> str:
+    return (place.root.relative_to(workroom.assignment.bundle_dir) / "/".join(place.parts)).as_posix()
 
 
 def _relative(path: str, workroom: Workroom) -> tuple[Path | None, str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from backend.bundles.confirmed import NONE, Effect, Effects
 from backend.bundles.manifest import Skill
 from workers.agent import RanCell, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.workroom.kernel import folder_of
@@ -56,9 +57,12 @@ Earlier = Callable[[], Sequence[Mapping[str, Any]]]
 """What earlier attempts at the job have called the tool with."""
 
 
-def kernel_tools(skill: Skill, earlier: Earlier) -> list[PythonKernel]:
-    """The tool, for a skill that names it."""
-    return [PythonKernel(tool.confirm, earlier) for tool in skill.tools if tool.builtin == NAME]
+def kernel_tools(skill: Skill, earlier: Earlier, confirmed: Effects = NONE) -> list[PythonKernel]:
+    """The tool, for a skill that names it; it asks where any agent in the chain of callers has it ask."""
+    is_confirmed = Effect("builtin", NAME) in confirmed
+    return [
+        PythonKernel(tool.confirm or is_confirmed, earlier) for tool in skill.tools if tool.builtin == NAME
+    ]
 
 
 class PythonKernel:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from backend.bundles.confirmed import NONE, Effects, function_of
 from backend.bundles.manifest import Skill, Tool
 from backend.bundles.value_schemas import OutputSchema
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
@@ -22,25 +23,34 @@ _KINDS: Final = {
 }
 
 
-def python_tools(skill: Skill) -> list[PythonTool]:
-    """The skill's tools that are functions."""
-    return [PythonTool(tool, skill) for tool in skill.tools if tool.entrypoint and tool.name]
+def python_tools(skill: Skill, confirmed: Effects = NONE) -> list[PythonTool]:
+    """The skill's tools that are functions; one whose function is confirmed anywhere needs an approval here, too."""
+    own = {function_of(skill, tool.entrypoint) for tool in skill.tools if tool.entrypoint and tool.confirm}
+    return [
+        PythonTool(tool, skill, confirm=function_of(skill, tool.entrypoint) in confirmed | own)
+        for tool in skill.tools
+        if tool.entrypoint and tool.name
+    ]
 
 
 class PythonTool:
     """One function, with its schemas."""
 
-    def __init__(self, tool: Tool, skill: Skill) -> None:
+    def __init__(self, tool: Tool, skill: Skill, *, confirm: bool = False) -> None:
         schema = tool.input_schema or {"type": "object", "properties": {}}
         self.spec = spec_of(tool.name or "", tool.description, schema)
         self.is_read_only = tool.read_only
         self.is_idempotent = tool.idempotent
-        self.runs_alone = tool.confirm
-        self.confirm = tool.confirm
+        self.confirm = tool.confirm or confirm
+        self.runs_alone = self.confirm
         file, _, function = (tool.entrypoint or "").rpartition(":")
         self._entrypoint = Entrypoint(skill.path, file, function)
         self._arguments = Arguments(schema)
         self._output = OutputSchema(tool.output_schema or {})
+
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return self._arguments.coerced(given)
 
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Call the function with checked arguments, and check what it gives.

@@ -19,6 +19,7 @@ from backend.jobs.cancel import cancel_by
 from backend.jobs.schemas import JobView
 from backend.jobs.status import TERMINAL
 from backend.jobs.subagents import SubagentCall
+from workers.absence import through_absence
 from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment
 from workers.agent.opening import read_text
@@ -107,6 +108,7 @@ class Callers:
             label=_agents(workroom).journal.recorder.scrubber.scrub(call.label),
             tool_use_id=call.id,
             share=call.beside,
+            step=call.step,
         )
         if target is not None and adhoc.is_text(target):
             await asyncio.to_thread(
@@ -121,6 +123,19 @@ class Callers:
                 await cancel_by(session, job_id, who=who.label)
             raise ToolError(f"{_named(job)} did not end within {within_s:g} s, and was cancelled.")
         return _told(job)
+
+    async def needs_approval(
+        self, workroom: Workroom, target: str | None, *, version: int | None = None
+    ) -> bool:
+        """Return whether a user has to approve the call: `confirm: true` binds the skill, not the way to it."""
+
+        async def ask() -> bool:
+            who = self.principal(workroom)
+            return await subagents.needs_approval(self.instance, who, target, version=version)
+
+        return await through_absence(
+            ask, "not known yet whether a call needs an approval", job_id=str(workroom.assignment.job_id)
+        )
 
 
 class RunSubagent:
@@ -140,6 +155,10 @@ class RunSubagent:
             _RUN,
         )
 
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return self._arguments.coerced(given)
+
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Call it and wait for its end.
 
@@ -148,6 +167,15 @@ class RunSubagent:
         """
         given = self._arguments.of(call)
         return await self._callers.answer(call, workroom, given.get("target"), given)
+
+    async def needs_approval(self, call: ToolCall, workroom: Workroom) -> bool:
+        """Return whether the skill, text or prompt is called only with an approval."""
+        try:
+            given = self._arguments.of(call)
+        except ToolError:  # the call itself reports it
+            return False
+        target, version = given.get("target"), given.get("version")
+        return await self._callers.needs_approval(workroom, target, version=version)
 
 
 class SkillTool:
@@ -165,6 +193,10 @@ class SkillTool:
         description = declared.description or skill.description
         self.spec = spec_of(declared.name or "", description, skill.input_schema)
 
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return self._arguments.coerced(given)
+
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Call it and wait for its end.
 
@@ -173,6 +205,10 @@ class SkillTool:
         """
         inputs = self._arguments.of(call)
         return await self._callers.answer(call, workroom, self._target, {"inputs": inputs})
+
+    async def needs_approval(self, call: ToolCall, workroom: Workroom) -> bool:
+        """Return whether another agent confirms this skill."""
+        return await self._callers.needs_approval(workroom, self._target)
 
 
 class DescribeSubagent:
@@ -201,7 +237,7 @@ class DescribeSubagent:
         target = self._arguments.of(call)["target"]
         who = self._callers.principal(workroom)
         async with self._callers.instance.database.transaction() as session:
-            told = await describe(session, who, target)
+            told = await describe(session, who, target, is_by_model=True)
         if adhoc.is_text(target):
             told.summary = (await asyncio.to_thread(read_text, _agents(workroom), target))[
                 :MOST_SUMMARY_CHARACTERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from workers.agent import ToolCall, ToolResult, Workroom
@@ -48,6 +49,10 @@ class TodoWrite:
     is_idempotent = True
     runs_alone = True
     confirm = False
+
+    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the call passes them on."""
+        return _ARGUMENTS.coerced(given)
 
     async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
         """Note the list.

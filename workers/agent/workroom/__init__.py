@@ -33,6 +33,7 @@ from workers.sandbox.telling import announce_sandbox, record_refusal
 from workers.sandbox.verdicts import Meter
 
 from .folder import DRIVE, furnish
+from .hidden import hidden_in
 from .kernel import Kernel, open_kernel
 from .printed import Printed, Trace
 
@@ -80,6 +81,8 @@ class SandboxWorkroom:
         self.drive_is_whole = True
         """False, once closed: files of a drive of its own were lost."""
         self._house = house
+        self.hidden_files = hidden_in(assignment, skill)
+        """Of the bundle: its commands, kernel and file tools must not read them."""
         self._spec = spec_of(assignment, environment)
         self._key = RoomKey(assignment.project_id, assignment.deployment_id, assignment.skill_name)
         self._room = house.rooms.enter(self._key)
@@ -198,6 +201,7 @@ class SandboxWorkroom:
             limits=self.assignment.limits,
             timeout_s=timeout_s,
             hear=hear,
+            hidden=self.hidden_files,
         )
 
     def _furnish(self) -> str:

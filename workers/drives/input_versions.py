@@ -1,0 +1,50 @@
+"""Before a job reads files that its submitter could name only in one version: that they are still of that version."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.db import AnySession
+from backend.drive.errors import BadDrivePath, DriveFileMissing
+from backend.drive.paths import parse_drive_path
+from backend.jobs.claim import Claimed
+from backend.storage import Storage
+from workers.drives.errors import InputFileChanged
+
+_HAS_READ: Final = text("""
+select 1 from journal_entries j join jobs on jobs.id = j.job_id
+where j.job_id = :job_id and jobs.project_id = :project_id and j.kind = 'opening' limit 1
+""")
+
+
+async def unchecked(session: AnySession, claimed: Claimed) -> dict[str, str]:
+    """Return the versions that have to be checked before the attempt.
+
+    An agent that is resumed has read its files in an earlier attempt, and may have changed them itself since.
+    """
+    if not claimed.input_versions:
+        return {}
+    if claimed.type == "agentic" and claimed.attempt > 1:
+        values = {"job_id": claimed.job_id, "project_id": claimed.project_id}
+        if (await session.execute(_HAS_READ, values)).first() is not None:
+            return {}
+    return claimed.input_versions
+
+
+async def require_unchanged(storage: Storage, project_id: UUID, versions: dict[str, str]) -> None:
+    """Reject files that are no longer of the versions.
+
+    Raises:
+        InputFileChanged: with the first one.
+        StorageUnavailable: they cannot be looked up now.
+    """
+    for path, version in versions.items():
+        try:
+            entry = await storage.stat(project_id, parse_drive_path(f"drive/{path}"))
+        except (DriveFileMissing, BadDrivePath):
+            raise InputFileChanged(path) from None
+        if entry.version != version:
+            raise InputFileChanged(path)

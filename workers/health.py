@@ -1,0 +1,96 @@
+"""Whether the worker processes of a pool show life, and whether they claim jobs; `probes` serves it over HTTP."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+MAX_SILENCE_S: Final = 10.0
+"""Seconds without a sign of life after which a worker process counts as frozen; it sends one every second."""
+MAX_START_S: Final = 60.0
+"""Seconds in which the process of a place must show life; so long after the last sign of the one before it."""
+STARTING: Final = "it starts"
+
+
+class Signs:
+    """The signs of life of the worker processes that fill one place of the pool, one after the other."""
+
+    def __init__(self, number: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._number = number
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pid: int | None = None
+        self._is_running = False
+        self._has_shown_life = False
+        self._seen_at = clock()
+        self._not_ready: str | None = STARTING
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the place has a process that has not ended."""
+        return self._is_running
+
+    def follow(self, pid: int, descriptor: int) -> None:
+        """Read the signs of a process that has been started, in a thread that ends with the process."""
+        with self._lock:
+            self._pid, self._is_running, self._has_shown_life, self._not_ready = pid, True, False, STARTING
+        threading.Thread(target=self._read, args=(pid, descriptor), name=f"signs {pid}", daemon=True).start()
+
+    def silence(self) -> str | None:
+        """Return which process has shown no life for too long, and since when; none if it is well."""
+        with self._lock:
+            silent_s = self._clock() - self._seen_at
+            if silent_s <= (MAX_SILENCE_S if self._has_shown_life else MAX_START_S):
+                return None
+            since = datetime.fromtimestamp(time.time() - silent_s, UTC).isoformat(timespec="seconds")
+            what = "has shown no sign of life" if self._has_shown_life else "has not started"
+            return f"worker process {self._number} (pid {self._pid}) {what} since {since}"
+
+    def why_not_ready(self) -> str | None:
+        """Return why the process claims no jobs; none if it claims them."""
+        silence = self.silence()
+        if silence is not None or self._not_ready is None:
+            return silence
+        return f"worker process {self._number}: {self._not_ready}"
+
+    def _read(self, pid: int, descriptor: int) -> None:
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                with self._lock:
+                    if self._pid == pid:
+                        self._has_shown_life, self._seen_at = True, self._clock()
+                        self._not_ready = line.strip() or None
+        with self._lock:
+            if self._pid == pid:
+                self._is_running, self._has_shown_life, self._not_ready = False, False, "it has ended"
+
+
+class Health:
+    """The answers of the pool to an orchestrator: a status, and a reason unless the status is `ok`."""
+
+    def __init__(self, places: Sequence[Signs], *, is_draining: Callable[[], bool]) -> None:
+        self._places = places
+        self._is_draining = is_draining
+
+    def live(self) -> dict[str, str]:
+        """Return whether each worker process shows life; while the pool drains, those that have ended need not."""
+        places = [place for place in self._places if place.is_running or not self._is_draining()]
+        reasons = [reason for place in places if (reason := place.silence()) is not None]
+        return {"status": "not_live", "reason": "; ".join(reasons)} if reasons else {"status": "ok"}
+
+    def ready(self) -> dict[str, str]:
+        """Return whether at least one worker process claims jobs."""
+        if self._is_draining():
+            return {
+                "status": "draining",
+                "reason": "the pool stops: it claims no jobs, and running jobs may finish",
+            }
+        reasons = [place.why_not_ready() for place in self._places]
+        if None in reasons:
+            return {"status": "ok"}
+        said = "; ".join(reason for reason in reasons if reason is not None)
+        return {"status": "not_ready", "reason": said or "PURAS_WORKER_PROCESSES is 0"}

@@ -1,0 +1,55 @@
+"""How long an upstream says that a prompt is, as a bound that is safe to spend by.
+
+The count of an upstream costs nothing and is an estimate: Anthropic says that a call may use a small amount more. So it
+is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer. A
+model whose call has used more than that all the same is not trusted again in this process: its prompts are bounded by
+bytes from then on. What such a call costs above its job's reservation is not charged, so that no limit is passed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from anthropic import AnthropicError, AsyncAnthropic
+
+from backend import logs
+
+log = logs.get(__name__)
+
+MAX_WAIT_S: Final = 10.0
+SPARE_TOKENS: Final = 256
+SPARE_SHARE: Final = 10
+"""One token more for each of so many."""
+_COUNTED: Final = ("model", "messages", "system", "tools")
+"""Parts of a request that make its prompt; without the rule that clears old results, which would make it shorter."""
+
+_distrusted: set[str] = set()
+
+
+async def bound(client: AsyncAnthropic, request: dict[str, Any], slug: str) -> int | None:
+    """Return the most tokens that the prompt of a request can have; None if the upstream does not say."""
+    if slug in _distrusted:
+        return None
+    parts = {name: request[name] for name in _COUNTED if name in request}
+    try:
+        count = (await client.beta.messages.count_tokens(**parts, timeout=MAX_WAIT_S)).input_tokens
+    except (AnthropicError, OSError, ValueError) as error:
+        log.info(
+            "tokens of a prompt not counted; bounded by its bytes", model=slug, error=type(error).__name__
+        )
+        return None
+    if not isinstance(count, int) or count <= 0:
+        return None
+    return count + -(-count // SPARE_SHARE) + SPARE_TOKENS
+
+
+def check(slug: str, *, bounded: int | None, used: int) -> None:
+    """Trust the counts for a model no longer after a call that used more than its bound."""
+    if bounded is not None and used > bounded:
+        _distrusted.add(slug)
+        log.warning("a prompt had more tokens than were counted", model=slug, used=used, bound=bounded)
+
+
+def trust_all() -> None:
+    """Trust every model's counts again."""
+    _distrusted.clear()
