@@ -21,6 +21,7 @@ _NEXT: Final = {
     "deployment_active": "Activate another version first with `activate_deployment`.",
     "wallet_empty": "Ask the operator to top the wallet up; `get_balance` shows it.",
     "drive_file_not_found": "`drive_list` names the files.",
+    "drive_file_replaced": "Run the job again, or use a key with the scope `drive:read`.",
     "secret_not_found": "`list_secrets` names the secrets.",
     "approval_not_found": "`get_job` lists the calls that a job waits for.",
 }

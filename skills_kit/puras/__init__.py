@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # as type checkers know it; `typing` itself would take lo
 if TYPE_CHECKING:
     from typing import Any
 
-    from puras import client, drive, inputs, log, media, memory, notebook, skills, subagent, web
+    from puras import client, drive, inputs, log, media, memory, notebook, secrets, skills, subagent, web
     from puras.client import AsyncClient, Client, JobError, JobTimeout, PurasAPIError
     from puras.drive import DriveError, SignedFile
     from puras.inputs import InputError, load_bytes, load_path
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from puras.web import WebError
     from puras.webhooks import WebhookError, verify_webhook
 
+__version__ = "0.1.0"
+"""The version of the kit; jobs import it without its package metadata."""
+
 __all__ = [
     "AsyncClient",
     "Client",
@@ -50,6 +53,7 @@ __all__ = [
     "SubagentRunError",
     "WebError",
     "WebhookError",
+    "__version__",
     "attach",
     "client",
     "drive",
@@ -65,6 +69,7 @@ __all__ = [
     "notebook",
     "progress",
     "secret",
+    "secrets",
     "skill",
     "skills",
     "subagent",
@@ -74,7 +79,19 @@ __all__ = [
 ]
 
 _MODULES = frozenset(
-    {"client", "drive", "inputs", "log", "media", "memory", "notebook", "skills", "subagent", "web"}
+    {
+        "client",
+        "drive",
+        "inputs",
+        "log",
+        "media",
+        "memory",
+        "notebook",
+        "secrets",
+        "skills",
+        "subagent",
+        "web",
+    }
 )
 _HOMES = {
     "attach": "notebook.runs",

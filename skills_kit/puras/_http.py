@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -28,16 +27,25 @@ from urllib.request import (
     getproxies,
 )
 
+from puras._addresses import is_public
+
 MOST_BYTES = 50 * 1024 * 1024
 MOST_S = 60.0
 _ASK_S = 30.0
 _CHUNK_BYTES = 64 * 1024
+PATIENCE_S = 120.0
+"""How long a request is sent again that the instance does not answer: while it is restarted, or its host cut off."""
+_AGAIN_AFTER_S = 1.0
+_UNAVAILABLE = frozenset({502, 503, 504})
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
-_NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class HttpError(Exception):
     """The request got no good answer; the text completes a sentence."""
+
+
+class Unanswered(HttpError):
+    """The instance is unavailable, or the connection to it was lost: it may have received the request."""
 
 
 class Fetched(NamedTuple):
@@ -70,13 +78,34 @@ def fetch(url: str) -> Fetched:
 
 
 def post_json(
-    url: str, body: Mapping[str, object], headers: Mapping[str, str], *, within_s: float = _ASK_S
+    url: str,
+    body: Mapping[str, object],
+    headers: Mapping[str, str],
+    *,
+    within_s: float = _ASK_S,
+    is_repeatable: bool = False,
 ) -> dict[str, Any]:
-    """The JSON object that the instance answers.
+    """Return the JSON object that the instance answers.
+
+    A request that may be received twice is sent again, for `PATIENCE_S`, while the instance does not answer.
 
     Raises:
-        HttpError: it refuses, with its own sentence, or does not answer.
+        HttpError: it refuses, with its own sentence.
+        Unanswered: it does not answer.
     """
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return _post_json(url, body, headers, within_s=within_s)
+        except Unanswered:
+            if not is_repeatable or time.monotonic() + _AGAIN_AFTER_S >= deadline:
+                raise
+        time.sleep(_AGAIN_AFTER_S)
+
+
+def _post_json(
+    url: str, body: Mapping[str, object], headers: Mapping[str, str], *, within_s: float
+) -> dict[str, Any]:
     request = Request(  # noqa: S310 - the instance's own address
         url,
         data=json.dumps(body).encode(),
@@ -88,9 +117,11 @@ def post_json(
             answer = json.load(response)
     except HTTPError as error:
         with error:
-            raise HttpError(_told(error.read(_CHUNK_BYTES), error.code)) from error
+            raise _refusal(error.read(_CHUNK_BYTES), error.code) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise HttpError(f"the instance does not answer ({_reason(error)}).") from error
+        has_host = not isinstance(getattr(error, "reason", None), socket.gaierror)
+        kind = Unanswered if has_host else HttpError
+        raise kind(f"the instance does not answer ({_reason(error)}).") from error
     if not isinstance(answer, dict):
         raise HttpError("the instance answered something that is not an object.")
     return answer
@@ -167,7 +198,7 @@ def _dial(address: tuple[str, int], timeout: float | None = None, source: object
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if address not in _proxies():
         for *_, place in found:
-            if not _is_public(str(place[0])):
+            if not is_public(str(place[0])):
                 raise OSError(f"{host} is not a public address, and a skill fetches from public ones alone")
     failure: OSError | None = None
     for family, kind, protocol, _, place in found:
@@ -186,19 +217,6 @@ def _dial(address: tuple[str, int], timeout: float | None = None, source: object
 def _proxies() -> set[tuple[str, int]]:
     places = (urlsplit(proxy if "//" in proxy else f"//{proxy}") for proxy in getproxies().values())
     return {(place.hostname, place.port or 80) for place in places if place.hostname}
-
-
-def _is_public(text: str) -> bool:
-    address = ip_address(text.partition("%")[0])
-    inner = _inner(address) if isinstance(address, IPv6Address) else address
-    return inner.is_global and not inner.is_multicast
-
-
-def _inner(address: IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address stands for, when it does."""
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _read(response: HTTPResponse, deadline: float) -> bytes:
@@ -221,6 +239,16 @@ def _read(response: HTTPResponse, deadline: float) -> bytes:
 
 def _too_much() -> str:
     return f"it holds more than {MOST_BYTES // 1024 // 1024} MB. Upload it to the drive and give its path."
+
+
+def _refusal(body: bytes, status: int) -> HttpError:
+    """Return the error of a bad answer; a proxy's says nothing that is ours."""
+    try:
+        code = json.loads(body)["code"]
+    except (ValueError, KeyError, TypeError):
+        code = "unavailable"
+    is_unanswered = status in _UNAVAILABLE and code == "unavailable"
+    return (Unanswered if is_unanswered else HttpError)(_told(body, status))
 
 
 def _told(body: bytes, status: int) -> str:

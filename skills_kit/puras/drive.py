@@ -21,6 +21,7 @@ _PREFIX = "drive/"
 _TO_BEGIN_S = 60
 """How long an address of a file is good for, to begin to read it."""
 _MOST_NAME_BYTES = 255
+_MAX_PATH_CHARACTERS = 4096
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789")]
@@ -173,6 +174,7 @@ def sign(name: str | os.PathLike[str], *, ttl: int = 3600) -> SignedFile:
             _environment("PURAS_API_BASE").rstrip("/") + "/v1/drive/sign",
             body,
             {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")},
+            is_repeatable=True,
         )
     except _http.HttpError as error:
         raise DriveError(f"The file {_relative(name)!r} could not be signed: {error}") from error
@@ -202,6 +204,10 @@ def _root() -> Path:
 def _relative(name: str | os.PathLike[str]) -> str:
     """The name from the root of the drive on: without `drive/`, `./` and empty parts."""
     text = os.fspath(name)
+    if len(text) > _MAX_PATH_CHARACTERS:
+        raise DriveError(
+            f"The path {text[:60]!r}… has more than {_MAX_PATH_CHARACTERS:,} characters. Shorten it."
+        )
     if text.startswith("/"):
         text = _from_root(text)
     text = text.removeprefix("./")

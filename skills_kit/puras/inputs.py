@@ -197,6 +197,10 @@ def _from_own_folder(text: str, _: str = "") -> Path:
     in_drive = _in_drive(text)
     if in_drive is not None:
         return in_drive
+    if len(text) > _MOST_PATH_CHARACTERS:
+        raise InputError(
+            f"The path {_shown(text)} has more than {_MOST_PATH_CHARACTERS:,} characters. Shorten it."
+        )
     here = os.path.realpath(".")
     try:
         real = os.path.realpath(text)

@@ -95,7 +95,10 @@ def _ask(what: str, body: Mapping[str, object]) -> dict[str, Any]:
     given = {name: value for name, value in body.items() if value is not None}
     try:
         return _http.post_json(
-            f"{base.rstrip('/')}/v1/memory/{what}", given, {"X-Puras-Service-Token": token}
+            f"{base.rstrip('/')}/v1/memory/{what}",
+            given,
+            {"X-Puras-Service-Token": token},
+            is_repeatable=True,  # a write has a key
         )
     except (TypeError, ValueError):
         raise MemoryProblem("Something in it is not JSON: give text, numbers, lists and objects.") from None

@@ -35,6 +35,10 @@ class SubagentRunError(RuntimeError):
         self.status = status
         self.message = message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the error with its fields, for process pools."""
+        return type(self), (self.job_id, self.status, self.message)
+
 
 def run(
     target: str | None = None,
@@ -47,7 +51,8 @@ def run(
     """What the target returns, or the agent that does what a prompt says.
 
     A target is `skill` or `skillpack/skill`, of this skill's own deployment where that has it, or a text of the skill's
-    folder, `references/check.md`, which an agent follows.
+    folder, `references/check.md`, which an agent follows. While the instance does not answer, the call is sent again
+    for up to two minutes.
 
     Raises:
         SubagentRunError: it cannot be called so, did not succeed, or did not end in time.
@@ -95,7 +100,9 @@ def _post(route: str, body: Mapping[str, object]) -> dict[str, Any]:
     headers = {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")}
     base = _environment("PURAS_API_BASE").rstrip("/")
     try:
-        return _http.post_json(f"{base}/v1/subagent/{route}", body, headers, within_s=_ASK_S + 15)
+        return _http.post_json(
+            f"{base}/v1/subagent/{route}", body, headers, within_s=_ASK_S + 15, is_repeatable=True
+        )
     except _http.HttpError as error:
         raise SubagentRunError(None, "refused", str(error)) from error
 

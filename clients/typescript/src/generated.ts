@@ -258,6 +258,8 @@ export interface DeletedAnswer {
 
 /** One event for one webhook. */
 export interface DeliveryAnswer {
+  /** Every attempt with its result, the oldest first, of at most 100. */
+  attempt_log: DeliveryAttempt[];
   attempted_at: string | null;
   attempts: number;
   /** What is signed and sent. */
@@ -281,6 +283,19 @@ export interface DeliveryAnswer {
   webhook_id: string;
 }
 
+/** One attempt to send a delivery. */
+export interface DeliveryAttempt {
+  duration_ms: number | null;
+  /** Why the attempt failed; `null`: it was delivered. */
+  error: string | null;
+  /** From 1. A number is missing where the process ended that sent it. */
+  number: number;
+  /** The first 200 characters of the response. */
+  response: string | null;
+  response_code: number | null;
+  started_at: string;
+}
+
 /** Head less base; `null` where one of them has no number. */
 export interface Deltas {
   mean_cost_micros: number | null;
@@ -300,6 +315,8 @@ export interface DeploymentAnswer {
   manifest: Manifest;
   notes: string;
   project_id: string;
+  /** Skills that the version that was active at the push has, and this one does not. */
+  removed_skills: string[];
   /** Of the zip: the same bytes have the same. */
   sha256: string;
   size_bytes: number;
@@ -405,7 +422,7 @@ export interface DraftRunRequest {
   priority?: number;
   /** In the place of a skill: what an agent with the built-in tools is to do. */
   prompt?: string | null;
-  /** Not before this moment. */
+  /** Not before this time, at most 365 days ahead; not for publishable keys. */
   run_at?: string | null;
   /** Name of the skill: `resize`, or `skillpack/resize`. */
   skill?: string | null;
@@ -710,7 +727,7 @@ export interface JobRequest {
   priority?: number;
   /** In the place of a skill: what an agent with the built-in tools is to do. */
   prompt?: string | null;
-  /** Not before this moment. */
+  /** Not before this time, at most 365 days ahead; not for publishable keys. */
   run_at?: string | null;
   /** Name of the skill: `resize`, or `skillpack/resize`. */
   skill?: string | null;
@@ -728,9 +745,12 @@ export interface JobView {
   cost_micros: number;
   cost_usd: number;
   created_at: string;
-  /** What it runs, pinned when it was submitted; `null` for a prompt that runs without one. */
+  /**
+   * What it runs, pinned when it was submitted; `null` for a prompt that runs without one, and for a run of another
+   * project's listing.
+   */
   deployment_id: string | null;
-  /** `null` for a draft. */
+  /** `null` for a draft, and for a run of another project's listing, which has `listing_version`. */
   deployment_version: number | null;
   /** Why it failed, for a person. */
   error: string | null;
@@ -764,15 +784,20 @@ export interface JobView {
   /** The language model that was asked for, in the place of the skill's. */
   model: string | null;
   /** The files that the result names, each with a fresh address. */
-  outputs: {
+  outputs: ({
     drive_path: string;
     mime: string;
     /** Where the result names it: `thumbnail`, `pages[0].image`. */
     name: string;
     size_bytes: number;
-    /** Works without a key for an hour. */
-    url: string;
-  }[];
+    /**
+     * Works without a key for an hour. For a caller without the scope `drive:read` it opens the file only as the job
+     * made it; `null` when the file was replaced since.
+     */
+    url: string | null;
+    /** Why `url` is `null`. */
+    url_unavailable_reason?: string | null;
+  })[];
   /** The job that called it, if it is paid with that: it costs nothing until that ends. */
   paid_with: string | null;
   /** The job that called it, for the job of a subagent. */
@@ -787,6 +812,10 @@ export interface JobView {
   replay_of: string | null;
   /** What the skill returned, as its `output_schema` says; `null` until it has succeeded. */
   result: unknown;
+  /** No language model ran: the simulation `puras/rehearsal` replied. */
+  simulated: boolean;
+  /** What the result of a simulated job is made of, for display with the result; `null` for other jobs. */
+  simulation: string | null;
   /** `@inline` for a prompt, `@notebook` for the kernel of a notebook. */
   skill_name: string;
   skillpack_id: string;
@@ -846,6 +875,8 @@ export interface KeyAnswer {
   created_at: string;
   created_by: string;
   daily_cap_micros: number | null;
+  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
+  effective_scopes: string[] | null;
   expires_at: string | null;
   id: string;
   kind: "secret" | "publishable";
@@ -854,14 +885,19 @@ export interface KeyAnswer {
   prefix: string;
   requests_per_minute: number | null;
   revoked_at: string | null;
+  /** Those that it was given. */
   scopes: string[];
   skill_allowlist: string[];
 }
 
-/** What to change in a key. */
+/** What to change in a key; what is left out stays. */
 export interface KeyChanges {
   /** `null`: what every key may send. */
-  requests_per_minute: number | null;
+  requests_per_minute?: number | null;
+  /** All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes. */
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
+  /** Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access. */
+  unrestricted?: boolean;
 }
 
 /** One entry of a wallet. */
@@ -879,21 +915,25 @@ export interface LedgerLine {
 
 /** How much of something a project may have. */
 export interface LimitAnswer {
-  /** Whether the operator set it for this project. */
+  /** Whether the operator set a ceiling for this project alone. */
   is_own: boolean;
-  /** None: no limit. */
+  /** What holds: the ceiling, or what the project has set itself where that is lower. None: no limit. */
   limit: number | null;
 }
 
-/** A project's own limits; `null` for the instance's again, and what is left out stays. */
+/** A project's own limits; `null` for the ceiling again, and what is left out stays. */
 export interface LimitChanges {
   api_keys?: number | null;
+  /** Jobs that may be ready or running at once. */
+  concurrency?: number | null;
   /** Versions and drafts that each of its skillpacks may keep. */
   deployments?: number | null;
   /** Files and folders that its drive may hold. */
   drive_files?: number | null;
   /** MiB that its drive may hold. */
   drive_mb?: number | null;
+  /** Jobs with a `run_at` that may wait for that time. */
+  later_jobs?: number | null;
   members?: number | null;
   /** MiB that its memory may hold. */
   memory_mb?: number | null;
@@ -920,12 +960,16 @@ export interface Limits {
 /** Every limit that holds for a project. */
 export interface LimitsAnswer {
   api_keys: LimitAnswer;
+  ceilings: Record<string, number | null>;
+  concurrency: LimitAnswer;
   deployments: LimitAnswer;
   drive_files: LimitAnswer;
   drive_mb: LimitAnswer;
+  later_jobs: LimitAnswer;
   members: LimitAnswer;
   memory_mb: LimitAnswer;
   memory_records: LimitAnswer;
+  own: Record<string, number>;
   queued_jobs: LimitAnswer;
   requests_per_minute: LimitAnswer;
   secrets: LimitAnswer;
@@ -974,6 +1018,11 @@ export interface ListingAsked {
   notes?: string;
   /** For each run that succeeds, in millionths of a dollar. */
   price_micros?: number;
+  /**
+   * Runs may ask their callers for approvals, which show them the tool and its arguments. Needed where a run can ask:
+   * the bundle has `confirm: true`, or a rail with `action: approve`.
+   */
+  shows_approvals?: boolean;
   /** What is offered: `resize`, or `skillpack/resize`. */
   skill: string;
   /** Id or slug, when several have the skill. */
@@ -993,6 +1042,7 @@ export interface ListingChanges {
   marketing?: Record<string, unknown> | null;
   /** For jobs that are submitted from now on. */
   price_micros?: number | null;
+  shows_approvals?: boolean | null;
   /** `published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end. */
   status?: "published" | "taken_down" | null;
   title?: string | null;
@@ -1012,6 +1062,8 @@ export interface ListingSummary {
   published_at: string | null;
   /** Name of the project that offers it. */
   publisher: string;
+  /** Whether runs may ask their callers to approve calls of tools. */
+  shows_approvals: boolean;
   slug: string;
   status: "draft" | "published" | "taken_down";
   title: string;
@@ -1050,6 +1102,8 @@ export interface ListingView {
   published_at: string | null;
   /** Name of the project that offers it. */
   publisher: string;
+  /** Whether runs may ask their callers to approve calls of tools. */
+  shows_approvals: boolean;
   skill: string;
   slug: string;
   status: "draft" | "published" | "taken_down";
@@ -1074,11 +1128,13 @@ export interface Manifest {
 export interface Me {
   /** Of a session: to be sent back in `X-CSRF-Token` with every write. */
   csrf_token?: string | null;
+  /** Whether a key can do nothing but what `scopes` lists. */
+  is_restricted?: boolean;
   kind: "user" | "secret_key" | "publishable_key" | "job" | "system";
   label: string;
   project_id?: string | null;
   projects: ProjectMembership[];
-  /** Of a key; empty: all that its kind may do. */
+  /** All that a restricted key can do; empty for one that is not restricted. */
   scopes?: string[];
   skill_allowlist?: string[];
   user?: UserAnswer | null;
@@ -1199,7 +1255,7 @@ export interface MemoryFound {
   entity_key: string | null;
   forgotten_at: string | null;
   forgotten_why: string;
-  /** False: it is past its `stale_at`. */
+  /** False: it is past its `stale_at`, or was made from other content than that of the given `content_hash`. */
   fresh: boolean;
   id: string;
   importance: number;
@@ -1282,6 +1338,7 @@ export interface MemoryResults {
 
 /** What to look for: `kind`, `mtype` and `scope` have to fit; key, hash and query each find, and are fused. */
 export interface MemorySearch {
+  /** Finds records made from this content; records of another hash that the key finds have `fresh: false`. */
   content_hash?: string | null;
   /** A key or an alias. */
   key?: string | null;
@@ -1296,6 +1353,8 @@ export interface MemorySearch {
 export interface MemoryUse {
   /** Tell each run what is remembered of its inputs, and what is pinned. */
   digest?: boolean;
+  /** Give each run the key and the hash under which its inputs are remembered, as Puras does. */
+  identity?: boolean;
   /** Inputs that say what a job is about; empty: every address and every image. */
   keys?: string[];
   read_only?: boolean;
@@ -1379,6 +1438,8 @@ export interface NewKeyAnswer {
   created_at: string;
   created_by: string;
   daily_cap_micros: number | null;
+  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
+  effective_scopes: string[] | null;
   expires_at: string | null;
   id: string;
   key: string;
@@ -1388,6 +1449,7 @@ export interface NewKeyAnswer {
   prefix: string;
   requests_per_minute: number | null;
   revoked_at: string | null;
+  /** Those that it was given. */
   scopes: string[];
   skill_allowlist: string[];
 }
@@ -1402,8 +1464,11 @@ export interface NewKeyAsked {
   name?: string;
   /** Most requests that it may send, where that is less than what every key may. */
   requests_per_minute?: number | null;
-  /** Empty: everything that the kind may do. */
-  scopes?: string[];
+  /**
+   * All that the key can do. Empty: everything that the kind can, unless the key has a list of skills, a daily cap or
+   * an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
+   */
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
   /**
    * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` in every one; empty:
    * all.
@@ -1468,8 +1533,13 @@ export interface OutputView {
   /** Where the result names it: `thumbnail`, `pages[0].image`. */
   name: string;
   size_bytes: number;
-  /** Works without a key for an hour. */
-  url: string;
+  /**
+   * Works without a key for an hour. For a caller without the scope `drive:read` it opens the file only as the job
+   * made it; `null` when the file was replaced since.
+   */
+  url: string | null;
+  /** Why `url` is `null`. */
+  url_unavailable_reason?: string | null;
 }
 
 /** What a page says. */
@@ -1507,6 +1577,8 @@ export interface PendingView {
   files: FileChangeAnswer[];
   /** Notebooks that would be no part of the version: no file of their skill names them. */
   left_out: string[];
+  /** Skills of the active version that the publish removes. */
+  removed_skills: string[];
   /** Of the working copy: what is shown here is what a publish with this `revision` publishes. */
   revision: number;
   /** Empty while there are problems. */
@@ -1589,7 +1661,7 @@ export interface ProblemView {
 
 /** What to change in a project; what is left out stays. */
 export interface ProjectChanges {
-  /** Most jobs that are ready or running at once. */
+  /** Most jobs that are ready or running at once, up to the operator's ceiling. */
   concurrency_limit?: number | null;
   name?: string | null;
   slug?: string | null;
@@ -1597,6 +1669,7 @@ export interface ProjectChanges {
 
 /** A project with its limits. */
 export interface ProjectDetail {
+  /** What holds: the project's own, or the operator's ceiling where that is lower. */
   concurrency_limit: number;
   created_at: string;
   id: string;
@@ -1711,6 +1784,14 @@ export interface Rail {
   words?: string[];
 }
 
+/** The API serves requests, and jobs can be submitted. */
+export interface Readiness {
+  /** What is degraded. */
+  problems?: string[];
+  /** `degraded`: jobs can be submitted, but start late, or not until a worker takes them. */
+  status?: "ok" | "degraded";
+}
+
 /**
  * What a job and all that it called cost, line by line. The bills of the lines add up to `used_micros`, and that is
  * the cost, what was forgiven and what was over the cap together; while the job runs nothing is charged yet.
@@ -1805,8 +1886,11 @@ export interface RunAnswer {
   job_id: string | null;
   /** None when there is no job, or none any more. */
   job_status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
-  /** `submitted`: there is a job; `skipped`: another one ran; `missed`: nobody was there; `refused`: see `reason`. */
-  outcome: "submitted" | "skipped" | "missed" | "refused";
+  /**
+   * `submitted`: there is a job; `queued`: its job is submitted when the one before it has ended; `skipped`: another
+   * one ran; `missed`: no worker ran; `refused`: see `reason`.
+   */
+  outcome: "submitted" | "skipped" | "missed" | "refused" | "queued";
   reason: string;
   schedule_id: string;
 }
@@ -1890,7 +1974,7 @@ export interface ScheduleAnswer {
   name: string;
   /** None while it is off. */
   next_at: string | null;
-  overlap: "skip" | "queue" | "cancel_previous";
+  overlap: "skip" | "queue" | "cancel_previous" | "allow";
   skill: string;
   /** None: it runs a listing. */
   skillpack_id: string | null;
@@ -1920,8 +2004,11 @@ export interface ScheduleAsked {
   most_price_micros?: number | null;
   /** What people call it; once in a project. */
   name: string;
-  /** When a job of it has not ended: `skip` this time, `queue` another job, or `cancel_previous`. */
-  overlap?: "skip" | "queue" | "cancel_previous";
+  /**
+   * While a job of it has not ended: `skip` this time, `queue` the next job until it has, `cancel_previous`, or
+   * `allow` several jobs at a time.
+   */
+  overlap?: "skip" | "queue" | "cancel_previous" | "allow";
   /** Name of the skill: `report`, or `skillpack/report`. */
   skill?: string | null;
   /** Id or slug. Default: the default one, or the one that has the skill. */
@@ -1943,7 +2030,7 @@ export interface ScheduleChanges {
   missed?: "skip" | "run_once" | null;
   most_price_micros?: number | null;
   name?: string | null;
-  overlap?: "skip" | "queue" | "cancel_previous" | null;
+  overlap?: "skip" | "queue" | "cancel_previous" | "allow" | null;
   time_zone?: string | null;
   /** Null: the one that is active; of a listing, its newest. */
   version?: number | null;
@@ -1972,7 +2059,7 @@ export interface ScheduleDetailAnswer {
   next_at: string | null;
   /** The next five, while it is on. */
   next_runs: ComingAnswer[];
-  overlap: "skip" | "queue" | "cancel_previous";
+  overlap: "skip" | "queue" | "cancel_previous" | "allow";
   skill: string;
   /** None: it runs a listing. */
   skillpack_id: string | null;
@@ -2114,6 +2201,7 @@ export interface SkillAnswer {
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
   lane: string | null;
+  /** What a job gets: where the operator has lowered a ceiling since the version was pushed, the ceiling. */
   limits: Limits;
   marketing: Record<string, unknown> | null;
   model: string | null;
@@ -2462,6 +2550,8 @@ export interface ValidateBundleForm {
 export interface ValidationAnswer {
   manifest: Manifest;
   ok?: true;
+  /** Skills of the active version that a push of the bundle removes. */
+  removed_skills: string[];
   sha256: string;
   size_bytes: number;
   warnings: ProblemAnswer[];
@@ -2509,9 +2599,11 @@ export interface VersionView {
 export interface WaitingAnswer {
   jobs: number;
   lane: string;
-  /** How long the oldest of them has waited, in seconds. */
+  /** When the next of them is due, for jobs that wait for their `run_at`. */
+  next_due_at: string | null;
+  /** How long the oldest of them has waited, in seconds; 0 for jobs that wait for their `run_at`. */
   oldest_s: number;
-  reason: "not_before" | "wallet_empty" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
+  reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
 }
 
 /** A webhook; its secret is never told again. */
@@ -2593,6 +2685,8 @@ export interface WorkerAnswer {
   layers: string[];
   pid: number;
   running: RunningJob[];
+  /** What its host has too little of (disk, memory or processes), so that it claims no jobs. */
+  shortage: string | null;
   started_at: string;
 }
 
@@ -2652,7 +2746,7 @@ export class Api {
   /**
    * Health
    *
-   * Whether this process lives.
+   * Report that this process lives.
    */
   health(options: CallOptions = {}): Promise<Health> {
     return this.transport.json("GET", "/health", {}, options);
@@ -2673,10 +2767,24 @@ export class Api {
   /**
    * Ready
    *
-   * Whether the instance can run jobs: database, Redis and a live worker.
+   * Report whether this process serves requests, so that jobs can be submitted.
+   *
+   * 503 while the database is unavailable or the process stops. Without Redis, or without a worker that takes jobs, the
+   * status is `degraded`.
    */
-  ready(options: CallOptions = {}): Promise<Health> {
+  ready(options: CallOptions = {}): Promise<Readiness> {
     return this.transport.json("GET", "/ready", {}, options);
+  }
+
+  /**
+   * Workers ready
+   *
+   * Report whether a worker is alive and takes jobs; 503 when none does.
+   *
+   * The status is `degraded` while some workers take none because their host lacks disk, memory or processes.
+   */
+  workersReady(options: CallOptions = {}): Promise<Readiness> {
+    return this.transport.json("GET", "/ready/workers", {}, options);
   }
 
   /**
@@ -2692,6 +2800,8 @@ export class Api {
    * List keys
    *
    * The project's keys, newest first.
+   *
+   * A restricted key needs `keys:read`.
    */
   listApiKeys(given: {
       /** Most rows of one page. */
@@ -2708,6 +2818,8 @@ export class Api {
    * Make a key
    *
    * Make a key; its clear text is in this answer and nowhere else.
+   *
+   * A restricted key needs `keys:write`.
    */
   createApiKey(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -2723,7 +2835,9 @@ export class Api {
   /**
    * Change a key
    *
-   * Let a key send more or fewer requests a minute, up to what every key may.
+   * Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may.
+   *
+   * A restricted key needs `keys:write`.
    */
   changeApiKey(given: {
       key_id: string;
@@ -2738,6 +2852,8 @@ export class Api {
    * Revoke a key
    *
    * Revoke a key: it stops working at once.
+   *
+   * A restricted key needs `keys:write`.
    */
   revokeApiKey(given: {
       key_id: string;
@@ -2749,6 +2865,8 @@ export class Api {
    * List the calls that people were asked about
    *
    * Newest first; `status=pending` are those that somebody has to decide.
+   *
+   * A restricted key needs `approvals:read`.
    */
   listApprovals(given: {
       status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
@@ -2767,6 +2885,8 @@ export class Api {
    * Agree to a call
    *
    * The job goes back into the queue and makes exactly this call.
+   *
+   * A restricted key needs `approvals:write`.
    */
   approve(given: {
       approval_id: string;
@@ -2781,6 +2901,8 @@ export class Api {
    * Refuse a call
    *
    * The call is not made; the agent is told, with the reason, and goes on without it.
+   *
+   * A restricted key needs `approvals:write`.
    */
   deny(given: {
       approval_id: string;
@@ -2795,6 +2917,8 @@ export class Api {
    * Read the audit
    *
    * Who did what in the project, newest first.
+   *
+   * A restricted key needs `audit:read`.
    */
   listAudit(given: {
       /** Most rows of one page. */
@@ -2819,6 +2943,8 @@ export class Api {
    * Read the wallet
    *
    * What the project's wallet holds, and what of it is reserved for running jobs.
+   *
+   * A restricted key needs `billing:read`.
    */
   getBalance(options: CallOptions = {}): Promise<Balance> {
     return this.transport.json("GET", "/v1/billing/balance", {}, options);
@@ -2828,6 +2954,8 @@ export class Api {
    * List the wallet's entries
    *
    * Every movement of the wallet, newest first; their sum is the balance.
+   *
+   * A restricted key needs `billing:read`.
    */
   listLedger(given: {
       /** Most rows of one page. */
@@ -2844,6 +2972,8 @@ export class Api {
    * Download the wallet's entries
    *
    * Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar.
+   *
+   * A restricted key needs `billing:read`.
    */
   exportLedger(options: CallOptions = {}): Promise<Response> {
     return this.transport.response("GET", "/v1/billing/ledger/export", {}, options);
@@ -2853,6 +2983,8 @@ export class Api {
    * List the budgets
    *
    * Every budget of the project and how it stands now, by name.
+   *
+   * A restricted key needs `budgets:read`.
    */
   listBudgets(options: CallOptions = {}): Promise<BudgetAnswer[]> {
     return this.transport.json("GET", "/v1/budgets", {}, options);
@@ -2862,6 +2994,8 @@ export class Api {
    * Make a budget
    *
    * Limit what the project, a skillpack, a skill or a key may cost in a window of time.
+   *
+   * A restricted key needs `budgets:write`.
    */
   createBudget(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -2878,6 +3012,8 @@ export class Api {
    * Read a budget
    *
    * A budget and how it stands now.
+   *
+   * A restricted key needs `budgets:read`.
    */
   getBudget(given: {
       budget_id: string;
@@ -2889,6 +3025,8 @@ export class Api {
    * Change a budget
    *
    * Change its name, window, limit or alert; jobs that are submitted from now on are held to it.
+   *
+   * A restricted key needs `budgets:write`.
    */
   changeBudget(given: {
       budget_id: string;
@@ -2903,6 +3041,8 @@ export class Api {
    * Delete a budget
    *
    * Forget a budget.
+   *
+   * A restricted key needs `budgets:write`.
    */
   deleteBudget(given: {
       budget_id: string;
@@ -2914,6 +3054,8 @@ export class Api {
    * List deployments
    *
    * The versions of a skillpack, newest first, each with its jobs that have not ended and its scores.
+   *
+   * A restricted key needs `deployments:read`.
    */
   listDeployments(given: {
       skillpack?: string | null;
@@ -2928,6 +3070,10 @@ export class Api {
    * Push deployment
    *
    * Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+   *
+   * Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+   *
+   * A restricted key needs `deployments:write`.
    */
   pushDeployment(given: {
       skillpack?: string | null;
@@ -2946,6 +3092,8 @@ export class Api {
    * Pull deployment
    *
    * An address of the active version's bundle that works without a key, for a while.
+   *
+   * A restricted key needs `deployments:read`.
    */
   pullDeployment(given: {
       skillpack?: string | null;
@@ -2961,11 +3109,16 @@ export class Api {
    * Validate bundle
    *
    * Check a bundle; nothing is stored and nothing of it is executed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   validateBundle(given: {
+      /** Id or slug: that the bundle is for; default: the default one. */
+      skillpack?: string | null;
       body: FormData;
     }, options: CallOptions = {}): Promise<ValidationAnswer> {
     return this.transport.json("POST", "/v1/deployments/validate", {
+      query: { skillpack: given.skillpack },
       body: given.body,
     }, options);
   }
@@ -2974,6 +3127,8 @@ export class Api {
    * Get deployment
    *
    * One version, by id or number.
+   *
+   * A restricted key needs `deployments:read`.
    */
   getDeployment(given: {
       deployment: string;
@@ -2988,6 +3143,8 @@ export class Api {
    * Delete deployment
    *
    * Delete a version that is not active and has no live jobs.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   deleteDeployment(given: {
       deployment: string;
@@ -3004,6 +3161,8 @@ export class Api {
    * Make a version the active one, newer or older; running jobs stay on theirs.
    *
    * One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   activateDeployment(given: {
       deployment: string;
@@ -3020,6 +3179,8 @@ export class Api {
    * Download bundle
    *
    * The zip exactly as it was pushed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   downloadBundle(given: {
       deployment: string;
@@ -3034,6 +3195,8 @@ export class Api {
    * Diff deployment
    *
    * What a version changes over another one, with the changes that break callers marked.
+   *
+   * A restricted key needs `deployments:read`.
    */
   diffDeployment(given: {
       deployment: string;
@@ -3050,6 +3213,8 @@ export class Api {
    * Read deployment file
    *
    * One file of a version as it was pushed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   readDeploymentFile(given: {
       deployment: string;
@@ -3090,6 +3255,8 @@ export class Api {
    * The working copy
    *
    * Its files without their contents; the first who asks begins it with the active version.
+   *
+   * A restricted key needs `deployments:read`.
    */
   getDraft(given: {
       skillpack?: string | null;
@@ -3103,6 +3270,8 @@ export class Api {
    * Download draft
    *
    * The working copy as a zip.
+   *
+   * A restricted key needs `deployments:read`.
    */
   downloadDraft(given: {
       skillpack?: string | null;
@@ -3116,6 +3285,8 @@ export class Api {
    * Check draft
    *
    * Everything that is wrong with the working copy; nothing of it is executed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   checkDraft(given: {
       skillpack?: string | null;
@@ -3129,6 +3300,8 @@ export class Api {
    * Diff draft
    *
    * What publishing the working copy would change over the active version.
+   *
+   * A restricted key needs `deployments:read`.
    */
   diffDraft(given: {
       skillpack?: string | null;
@@ -3142,6 +3315,8 @@ export class Api {
    * Add example
    *
    * Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   addExample(given: {
       skillpack?: string | null;
@@ -3160,6 +3335,8 @@ export class Api {
    * Read draft file
    *
    * A file as it is; its revision is the `ETag`.
+   *
+   * A restricted key needs `deployments:read`.
    */
   readDraftFile(given: {
       path: string;
@@ -3174,6 +3351,8 @@ export class Api {
    * Write draft file
    *
    * Write a file with the bytes of the body; without `If-Match` it has to be a new one.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   writeDraftFile(given: {
       path: string;
@@ -3191,6 +3370,8 @@ export class Api {
    * Delete draft file
    *
    * Delete a file; it can be restored until the next publish.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   deleteDraftFile(given: {
       path: string;
@@ -3208,6 +3389,8 @@ export class Api {
    * Import into draft
    *
    * Add the files of a zip, over those of the same path.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   importIntoDraft(given: {
       skillpack?: string | null;
@@ -3223,6 +3406,8 @@ export class Api {
    * Move in draft
    *
    * Give a file or a folder another path.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   moveInDraft(given: {
       skillpack?: string | null;
@@ -3238,6 +3423,8 @@ export class Api {
    * Publish draft
    *
    * Make the working copy the next version.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   publishDraft(given: {
       skillpack?: string | null;
@@ -3256,6 +3443,8 @@ export class Api {
    * Reset draft
    *
    * Begin anew with the files of a version or a template; what was there can be restored until the next publish.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   resetDraft(given: {
       skillpack?: string | null;
@@ -3271,6 +3460,8 @@ export class Api {
    * Restore draft file
    *
    * Bring a deleted file back.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   restoreDraftFile(given: {
       path: string;
@@ -3287,6 +3478,8 @@ export class Api {
    * Run a skill of the working copy as it stands: a job like any other, of a version without a number.
    *
    * `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit`.
    */
   runDraft(given: {
       skillpack?: string | null;
@@ -3305,6 +3498,8 @@ export class Api {
    * List drive
    *
    * Files and folders, in the order of their paths.
+   *
+   * A restricted key needs `drive:read`.
    */
   listDrive(given: {
       /** A folder, or the beginning of paths. */
@@ -3327,6 +3522,8 @@ export class Api {
    * Copy a file
    *
    * Copy a file to another path.
+   *
+   * A restricted key needs `drive:write`.
    */
   copyInDrive(given: {
       body: TransferAsked;
@@ -3340,6 +3537,8 @@ export class Api {
    * Read what is known of a file
    *
    * All that is known of a file or a folder; a file whose hash is not known is read for it.
+   *
+   * A restricted key needs `drive:read`.
    */
   getDriveFacts(given: {
       /** From the root of the drive. */
@@ -3354,6 +3553,8 @@ export class Api {
    * Download file
    *
    * A file, or the part of it that the Range header asks for.
+   *
+   * A restricted key needs `drive:read`.
    */
   downloadFile(given: {
       path: string;
@@ -3365,6 +3566,8 @@ export class Api {
    * Put file
    *
    * Put the body into the drive as a file, in the place of one that was there.
+   *
+   * A restricted key needs `drive:write`.
    */
   putFile(given: {
       path: string;
@@ -3384,6 +3587,8 @@ export class Api {
    * Delete file
    *
    * Delete a file, or a folder that is empty.
+   *
+   * A restricted key needs `drive:write`.
    */
   deleteFile(given: {
       path: string;
@@ -3395,6 +3600,8 @@ export class Api {
    * Make a folder
    *
    * Make a folder, and those around it; one that is there stays as it is.
+   *
+   * A restricted key needs `drive:write`.
    */
   makeFolder(given: {
       body: FolderAsked;
@@ -3408,6 +3615,8 @@ export class Api {
    * Delete a folder with everything in it
    *
    * Delete a folder with everything in it, some thousand things at a time: ask again until it is done.
+   *
+   * A restricted key needs `drive:write`.
    */
   deleteFolder(given: {
       path: string;
@@ -3419,6 +3628,8 @@ export class Api {
    * Move or rename a file or a folder
    *
    * Give a file or a folder another path.
+   *
+   * A restricted key needs `drive:write`.
    */
   moveInDrive(given: {
       body: TransferAsked;
@@ -3432,6 +3643,8 @@ export class Api {
    * Sign file
    *
    * An address that opens a file for a while, to whoever has it, without a key.
+   *
+   * A restricted key needs `drive:read`.
    */
   signFile(given: {
       body: SignAsked;
@@ -3457,6 +3670,8 @@ export class Api {
    * Upload file
    *
    * Put a file into the drive, in the place of one that was there.
+   *
+   * A restricted key needs `drive:write`.
    */
   uploadFile(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -3478,6 +3693,8 @@ export class Api {
    * Begin an upload
    *
    * Begin an upload that can be gone on with after any interruption, as the tus protocol says it.
+   *
+   * A restricted key needs `drive:write`.
    */
   beginUpload(given: {
       /** `1.0.0`. */
@@ -3498,6 +3715,8 @@ export class Api {
    * Send more bytes of an upload; with its last one the file is in the drive.
    *
    * 412: another version of the protocol. 423: another request is writing it. 460: the bytes have another checksum.
+   *
+   * A restricted key needs `drive:write`.
    */
   goOnWithUpload(given: {
       upload_id: string;
@@ -3519,6 +3738,8 @@ export class Api {
    * Give an upload up
    *
    * Forget an upload; a file that it has brought into the drive stays.
+   *
+   * A restricted key needs `drive:write`.
    */
   giveUpUpload(given: {
       upload_id: string;
@@ -3534,6 +3755,8 @@ export class Api {
    * Read how much the drive holds
    *
    * How much the drive holds, and may hold.
+   *
+   * A restricted key needs `drive:read`.
    */
   getDriveUsage(options: CallOptions = {}): Promise<UsageAnswer> {
     return this.transport.json("GET", "/v1/drive/usage", {}, options);
@@ -3543,6 +3766,8 @@ export class Api {
    * List the cases that are kept here
    *
    * Newest first; those of a dataset are in its bundle.
+   *
+   * A restricted key needs `evals:read`.
    */
   listCases(given: {
       /** Id or slug. */
@@ -3562,6 +3787,8 @@ export class Api {
    * Delete a kept case
    *
    * Suites that have run it keep what they have.
+   *
+   * A restricted key needs `evals:write`.
    */
   deleteCase(given: {
       case_id: string;
@@ -3573,6 +3800,8 @@ export class Api {
    * Read a suite
    *
    * The suite, how far it is, and what it has come to.
+   *
+   * A restricted key needs `evals:read`.
    */
   getSuite(given: {
       suite_id: string;
@@ -3584,6 +3813,8 @@ export class Api {
    * Make a suite the baseline of its skill
    *
    * Somebody has looked at it and finds it good: gates refuse versions that are worse.
+   *
+   * A restricted key needs `evals:write` and `evals:read`.
    */
   makeBaseline(given: {
       suite_id: string;
@@ -3595,6 +3826,8 @@ export class Api {
    * Cancel a suite
    *
    * End the suite and its jobs.
+   *
+   * A restricted key needs `evals:write` and `evals:read`.
    */
   cancelSuite(given: {
       suite_id: string;
@@ -3606,6 +3839,8 @@ export class Api {
    * Read the runs of a suite
    *
    * Every run with its inputs, what was expected, what came out, and what each grader said of it.
+   *
+   * A restricted key needs `evals:read`.
    */
   listRuns(given: {
       suite_id: string;
@@ -3625,6 +3860,8 @@ export class Api {
    * Get analysis
    *
    * Not offered.
+   *
+   * A restricted key needs `jobs:read`.
    */
   getAnalysis(given: {
       analysis: string;
@@ -3677,7 +3914,7 @@ export class Api {
   /**
    * What waits, by lane and reason
    *
-   * For operators: how many jobs wait in each lane, for what, and how long the oldest has.
+   * For operators: how many jobs wait in each lane, for what, how long the oldest has, or when the next is due.
    */
   listWaiting(options: CallOptions = {}): Promise<WaitingAnswer[]> {
     return this.transport.json("GET", "/v1/instance/queue", {}, options);
@@ -3757,6 +3994,8 @@ export class Api {
    * List jobs
    *
    * The project's jobs, newest first.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   listJobs(given: {
       /** Most rows of one page. */
@@ -3787,6 +4026,8 @@ export class Api {
    * Submit a job
    *
    * Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   submitJob(given: {
       /** Id or slug; default: the default one. */
@@ -3814,6 +4055,8 @@ export class Api {
    * How much the jobs did of late
    *
    * The jobs submitted in the last hours, in steps of equal time, oldest first.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   getActivity(given: {
       hours?: number;
@@ -3828,6 +4071,8 @@ export class Api {
    * Read a job
    *
    * The job as it is now; with `wait=true` as it is when it has ended.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   getJob(given: {
       job_id: string;
@@ -3845,6 +4090,8 @@ export class Api {
    * A file of a job's result
    *
    * Go to the file with this name.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   getJobAsset(given: {
       job_id: string;
@@ -3857,6 +4104,8 @@ export class Api {
    * Cancel a job
    *
    * End a job: at once while it is queued, within seconds while it runs.
+   *
+   * A restricted key needs `jobs:write` and `jobs:read_own`.
    */
   cancelJob(given: {
       job_id: string;
@@ -3868,6 +4117,8 @@ export class Api {
    * Go on behind the end of an agent
    *
    * A new job with the whole conversation, which is told the new inputs.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   continueJob(given: {
       job_id: string;
@@ -3885,6 +4136,8 @@ export class Api {
    * Keep a job as a case
    *
    * The job's inputs, and its result or `expected`, become a case of its skill; secrets are left out.
+   *
+   * A restricted key needs `evals:write` and `jobs:read_own`.
    */
   keepCase(given: {
       job_id: string;
@@ -3902,6 +4155,8 @@ export class Api {
    * Events of a job
    *
    * The job's events with numbers above `after`, in order.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   listJobEvents(given: {
       job_id: string;
@@ -3918,6 +4173,8 @@ export class Api {
    * Rate a job
    *
    * Say what somebody thinks of the result; a later word of the same person replaces it.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   giveFeedback(given: {
       job_id: string;
@@ -3932,6 +4189,8 @@ export class Api {
    * Go on from a step of an agent
    *
    * A new job with all that was said and done up to the step, and with other results of calls where you give them.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   forkJob(given: {
       job_id: string;
@@ -3949,6 +4208,8 @@ export class Api {
    * Files of a job's result
    *
    * The files that the result names, each with a fresh address.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   listJobOutputs(given: {
       job_id: string;
@@ -3960,6 +4221,8 @@ export class Api {
    * What a job cost
    *
    * Line by line, what the job used and what was billed.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   getJobReceipt(given: {
       job_id: string;
@@ -3971,6 +4234,8 @@ export class Api {
    * Run a job's inputs again
    *
    * Submit the same inputs as a new job, with the same deployment or another version.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   replayJob(given: {
       job_id: string;
@@ -3993,6 +4258,8 @@ export class Api {
    * Spans of a job
    *
    * What the job spent its time on, as a flat list.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   listJobSpans(given: {
       job_id: string;
@@ -4004,6 +4271,8 @@ export class Api {
    * Read a step of an agent
    *
    * A reply and the results of its calls, whole: events tell long ones only in part.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   getStep(given: {
       job_id: string;
@@ -4017,6 +4286,8 @@ export class Api {
    * Live events of a job
    *
    * The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat.
+   *
+   * A restricted key needs `jobs:read_own`.
    */
   streamJobEvents(given: {
       job_id: string;
@@ -4035,6 +4306,8 @@ export class Api {
    * Search what other projects offer
    *
    * Those that are published, newest first; with `mine=true` the project's own.
+   *
+   * A restricted key needs `marketplace:read`.
    */
   listListings(given: {
       /** Words of its name, description or marketing. */
@@ -4057,6 +4330,8 @@ export class Api {
    * Offer a skill to other projects
    *
    * Make a draft, which nobody else sees; publish it with a PATCH of its status.
+   *
+   * A restricted key needs `marketplace:write`.
    */
   createListing(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4073,6 +4348,8 @@ export class Api {
    * Read a listing
    *
    * By id or slug: what it takes and gives, what a run costs, and what its code is given.
+   *
+   * A restricted key needs `marketplace:read`.
    */
   getListing(given: {
       listing: string;
@@ -4084,6 +4361,8 @@ export class Api {
    * Change, publish or take down a listing
    *
    * Jobs that exist keep the price and the version at which they were submitted.
+   *
+   * A restricted key needs `marketplace:write`.
    */
   changeListing(given: {
       listing: string;
@@ -4098,6 +4377,8 @@ export class Api {
    * Forget a draft
    *
    * For drafts that were never published; others are taken down.
+   *
+   * A restricted key needs `marketplace:write`.
    */
   deleteListing(given: {
       listing: string;
@@ -4109,6 +4390,8 @@ export class Api {
    * What has come of a listing
    *
    * For its publisher: runs, earnings and callers, as sums.
+   *
+   * A restricted key needs `billing:read` and `marketplace:read`.
    */
   getListingSales(given: {
       listing: string;
@@ -4120,6 +4403,8 @@ export class Api {
    * List the versions of a listing
    *
    * Newest first, each with what changed for callers. A job pins one with `?version=`.
+   *
+   * A restricted key needs `marketplace:read`.
    */
   listListingVersions(given: {
       listing: string;
@@ -4131,6 +4416,8 @@ export class Api {
    * Add a version to a listing
    *
    * Callers who pin none get it from now on.
+   *
+   * A restricted key needs `marketplace:write`.
    */
   addListingVersion(given: {
       listing: string;
@@ -4199,6 +4486,8 @@ export class Api {
    * Make an image, a video, speech or a transcript
    *
    * Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt.
+   *
+   * A restricted key needs `drive:write`.
    */
   generateMedia(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4215,6 +4504,8 @@ export class Api {
    * List what is remembered
    *
    * The newest writing first; `job_id`: what that job wrote last.
+   *
+   * A restricted key needs `memory:read`.
    */
   listMemory(given: {
       state?: "live" | "stale" | "superseded" | "forgotten" | "all";
@@ -4241,6 +4532,8 @@ export class Api {
    * Remember something
    *
    * A record of the same kind and key is replaced, its version one higher; secrets are taken out before.
+   *
+   * A restricted key needs `memory:write`.
    */
   putMemory(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4257,6 +4550,8 @@ export class Api {
    * Export what is remembered
    *
    * Every record as a line of JSON, forgotten ones that are still kept included; it is audited.
+   *
+   * A restricted key needs `memory:read`.
    */
   exportMemory(options: CallOptions = {}): Promise<Response> {
     return this.transport.response("GET", "/v1/memory/export", {}, options);
@@ -4266,6 +4561,8 @@ export class Api {
    * Forget a record, in a job
    *
    * Nothing finds it any more.
+   *
+   * A restricted key needs `memory:write`.
    */
   forgetInJob(given: {
       body: MemoryId;
@@ -4279,6 +4576,8 @@ export class Api {
    * Read a record, in a job
    *
    * One thing that is remembered.
+   *
+   * A restricted key needs `memory:read`.
    */
   getInJob(given: {
       body: MemoryId;
@@ -4292,6 +4591,8 @@ export class Api {
    * Remember something, in a job
    *
    * As `POST /v1/memory`; a call with the same `key` is made once, whichever attempt of the job makes it again.
+   *
+   * A restricted key needs `memory:write`.
    */
   putInJob(given: {
       body: MemoryPut;
@@ -4305,6 +4606,8 @@ export class Api {
    * Search what is remembered
    *
    * By keys, by words and, where a model of embeddings is configured, by meaning; best first.
+   *
+   * A restricted key needs `memory:read`.
    */
   searchMemory(given: {
       body: MemorySearch;
@@ -4318,6 +4621,8 @@ export class Api {
    * Read a record
    *
    * One thing that is remembered.
+   *
+   * A restricted key needs `memory:read`.
    */
   getMemory(given: {
       memory_id: string;
@@ -4329,6 +4634,8 @@ export class Api {
    * Forget a record
    *
    * Nothing finds it any more, and it is removed after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`; it is audited.
+   *
+   * A restricted key needs `memory:write`.
    */
   deleteMemory(given: {
       memory_id: string;
@@ -4345,6 +4652,8 @@ export class Api {
    * See who wrote a record
    *
    * The last 100 writings with the jobs that made them, the newest first.
+   *
+   * A restricted key needs `memory:read`.
    */
   listMemoryChanges(given: {
       memory_id: string;
@@ -4356,6 +4665,8 @@ export class Api {
    * List kernels
    *
    * The kernels of the project's notebooks that live, newest first, without their cells.
+   *
+   * A restricted key needs `jobs:read`.
    */
   listKernels(options: CallOptions = {}): Promise<KernelView[]> {
     return this.transport.json("GET", "/v1/notebooks/kernels", {}, options);
@@ -4367,6 +4678,8 @@ export class Api {
    * Start the caller's kernel for a notebook of the working copy, or get the one that lives.
    *
    * It is a job, with the limits and the sandbox of one. It has the working copy's files and packages as they are now.
+   *
+   * A restricted key needs `deployments:write` and `jobs:submit` and `jobs:read_own`.
    */
   startKernel(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4383,6 +4696,8 @@ export class Api {
    * Get kernel
    *
    * The kernel, and the cells that have changed after that revision.
+   *
+   * A restricted key needs `jobs:read`.
    */
   getKernel(given: {
       kernel_id: string;
@@ -4400,6 +4715,8 @@ export class Api {
    * Stop kernel
    *
    * End the kernel for good.
+   *
+   * A restricted key needs `deployments:write` and `jobs:submit`.
    */
   stopKernel(given: {
       kernel_id: string;
@@ -4411,6 +4728,8 @@ export class Api {
    * Run cells
    *
    * Have the kernel run cells, behind those that wait already.
+   *
+   * A restricted key needs `deployments:write` and `jobs:submit` and `jobs:read_own`.
    */
   runCells(given: {
       kernel_id: string;
@@ -4428,6 +4747,8 @@ export class Api {
    * Interrupt kernel
    *
    * Interrupt the cell that runs, and drop those that wait; variables stay.
+   *
+   * A restricted key needs `deployments:write` and `jobs:submit`.
    */
   interruptKernel(given: {
       kernel_id: string;
@@ -4439,6 +4760,8 @@ export class Api {
    * Restart kernel
    *
    * Begin with a new Python process: variables are gone, and cells that wait are dropped.
+   *
+   * A restricted key needs `deployments:write` and `jobs:submit`.
    */
   restartKernel(given: {
       kernel_id: string;
@@ -4450,6 +4773,8 @@ export class Api {
    * Open as notebook
    *
    * Put a job that has ended into the working copy as a notebook, its inputs and its steps as cells; or inputs.
+   *
+   * A restricted key needs `deployments:write`.
    */
   openAsNotebook(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4466,6 +4791,8 @@ export class Api {
    * Prices of this instance
    *
    * What the instance charges by itself, its margins, and what each model costs with them.
+   *
+   * A restricted key needs `billing:read`.
    */
   getPricing(options: CallOptions = {}): Promise<PriceView> {
     return this.transport.json("GET", "/v1/pricing", {}, options);
@@ -4475,6 +4802,8 @@ export class Api {
    * List projects
    *
    * Every project that you are in; a key is in one.
+   *
+   * A restricted key needs `project:read`.
    */
   listProjects(options: CallOptions = {}): Promise<backend__projects__schemas__ProjectAnswer[]> {
     return this.transport.json("GET", "/v1/projects", {}, options);
@@ -4500,6 +4829,8 @@ export class Api {
    * Read a project
    *
    * One project.
+   *
+   * A restricted key needs `project:read`.
    */
   getProject(given: {
       project: string;
@@ -4510,7 +4841,9 @@ export class Api {
   /**
    * Change a project
    *
-   * Change its name, its slug or its limits.
+   * Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds.
+   *
+   * A restricted key needs `project:write`.
    */
   changeProject(given: {
       project: string;
@@ -4525,6 +4858,8 @@ export class Api {
    * Delete a project
    *
    * Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later.
+   *
+   * A restricted key needs `project:write`.
    */
   deleteProject(given: {
       project: string;
@@ -4536,6 +4871,8 @@ export class Api {
    * Take a project along
    *
    * Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it.
+   *
+   * A restricted key needs `project:read`.
    */
   exportProject(given: {
       project: string;
@@ -4547,6 +4884,8 @@ export class Api {
    * List invitations
    *
    * Who was invited and has not joined yet, by e-mail.
+   *
+   * A restricted key needs `members:read`.
    */
   listInvitations(given: {
       project: string;
@@ -4558,6 +4897,8 @@ export class Api {
    * Withdraw an invitation
    *
    * Its link stops working.
+   *
+   * A restricted key needs `members:write`.
    */
   withdrawInvitation(given: {
       invitation_id: string;
@@ -4570,6 +4911,8 @@ export class Api {
    * Read a project's limits
    *
    * How much of everything the project may have.
+   *
+   * A restricted key needs `project:read`.
    */
   getLimits(given: {
       project: string;
@@ -4580,7 +4923,9 @@ export class Api {
   /**
    * Change a project's limits
    *
-   * Give the project limits of its own; for operators of the instance.
+   * Lower the limits of the project below the operator's ceilings; an operator sets the ceilings themselves.
+   *
+   * A restricted key needs `project:write`.
    */
   changeLimits(given: {
       project: string;
@@ -4595,6 +4940,8 @@ export class Api {
    * List members
    *
    * Everybody in the project, by e-mail.
+   *
+   * A restricted key needs `members:read`.
    */
   listMembers(given: {
       project: string;
@@ -4606,6 +4953,8 @@ export class Api {
    * Invite somebody
    *
    * Make a link with which whoever has this e-mail joins. It never tells whether there is such an account.
+   *
+   * A restricted key needs `members:write`.
    */
   inviteMember(given: {
       project: string;
@@ -4623,6 +4972,8 @@ export class Api {
    * Change a member's role
    *
    * Give a member another role.
+   *
+   * A restricted key needs `members:write`.
    */
   changeMember(given: {
       user_id: string;
@@ -4638,6 +4989,8 @@ export class Api {
    * Remove a member
    *
    * Take a member out of the project; everybody may leave.
+   *
+   * A restricted key needs `members:write`.
    */
   removeMember(given: {
       user_id: string;
@@ -4650,6 +5003,8 @@ export class Api {
    * Describe a project's skills as OpenAPI
    *
    * One operation per skill of the active versions, with the types of its inputs and of its result.
+   *
+   * A restricted key needs `skills:read`.
    */
   getProjectOpenapi(given: {
       project: string;
@@ -4661,6 +5016,8 @@ export class Api {
    * List families of models and keys for them
    *
    * Every family of models that is reached with a key, and whose key that is; keys are never told.
+   *
+   * A restricted key needs `providers:read`.
    */
   listProviders(options: CallOptions = {}): Promise<ProviderAnswer[]> {
     return this.transport.json("GET", "/v1/providers", {}, options);
@@ -4670,6 +5027,8 @@ export class Api {
    * Read one family of models
    *
    * The models of a family, and whose key they are reached with.
+   *
+   * A restricted key needs `providers:read`.
    */
   getProvider(given: {
       family: string;
@@ -4681,6 +5040,8 @@ export class Api {
    * Bring a key for a family of models
    *
    * Set the project's own key; jobs that start from now on use it, and their calls are billed nothing.
+   *
+   * A restricted key needs `providers:write`.
    */
   putProvider(given: {
       family: string;
@@ -4695,6 +5056,8 @@ export class Api {
    * Forget a key
    *
    * Forget the project's own key; models of the family are then reached with the instance's, if it has one.
+   *
+   * A restricted key needs `providers:write`.
    */
   deleteProvider(given: {
       family: string;
@@ -4706,6 +5069,8 @@ export class Api {
    * Try the project's own key
    *
    * Ask the provider for the list of its models with the project's key, which costs nothing.
+   *
+   * A restricted key needs `providers:write`.
    */
   probeProvider(given: {
       family: string;
@@ -4717,6 +5082,8 @@ export class Api {
    * List the schedules
    *
    * Every schedule of the project, by name.
+   *
+   * A restricted key needs `schedules:read`.
    */
   listSchedules(options: CallOptions = {}): Promise<ScheduleAnswer[]> {
     return this.transport.json("GET", "/v1/schedules", {}, options);
@@ -4726,6 +5093,8 @@ export class Api {
    * Make a schedule
    *
    * Have a skill run by the clock of a place. Its inputs are checked now.
+   *
+   * A restricted key needs `schedules:write` and `jobs:submit`.
    */
   createSchedule(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4742,6 +5111,8 @@ export class Api {
    * When a cron expression comes
    *
    * The next moments of an expression in a time zone, or what is wrong with it; nothing is kept.
+   *
+   * A restricted key needs `schedules:read`.
    */
   previewSchedule(given: {
       cron: string;
@@ -4757,6 +5128,8 @@ export class Api {
    * Read a schedule
    *
    * A schedule with its next five moments, and what the last ten came to.
+   *
+   * A restricted key needs `schedules:read`.
    */
   getSchedule(given: {
       schedule_id: string;
@@ -4768,6 +5141,8 @@ export class Api {
    * Change a schedule
    *
    * Change when it comes, with what, or switch it off or on; moments that passed meanwhile are not missed.
+   *
+   * A restricted key needs `schedules:write` and `jobs:submit`.
    */
   changeSchedule(given: {
       schedule_id: string;
@@ -4782,6 +5157,8 @@ export class Api {
    * Delete a schedule
    *
    * Forget a schedule; its jobs stay.
+   *
+   * A restricted key needs `schedules:write` and `jobs:submit`.
    */
   deleteSchedule(given: {
       schedule_id: string;
@@ -4793,6 +5170,8 @@ export class Api {
    * Run a schedule now
    *
    * Submit its job at once, beside its moments.
+   *
+   * A restricted key needs `schedules:write` and `jobs:submit`.
    */
   runSchedule(given: {
       schedule_id: string;
@@ -4808,6 +5187,8 @@ export class Api {
    * List the runs of a schedule
    *
    * What its moments came to, the latest first.
+   *
+   * A restricted key needs `schedules:read`.
    */
   listScheduleRuns(given: {
       schedule_id: string;
@@ -4825,6 +5206,8 @@ export class Api {
    * List secrets
    *
    * The names of the project's secrets; values are never told.
+   *
+   * A restricted key needs `secrets:read`.
    */
   listSecrets(options: CallOptions = {}): Promise<SecretAnswer[]> {
     return this.transport.json("GET", "/v1/secrets", {}, options);
@@ -4834,6 +5217,8 @@ export class Api {
    * Put secret
    *
    * Set a secret of the whole project; jobs that start from now on get it.
+   *
+   * A restricted key needs `secrets:write`.
    */
   putSecret(given: {
       body: SecretAsked;
@@ -4847,6 +5232,8 @@ export class Api {
    * Delete secret
    *
    * Forget a secret of the project.
+   *
+   * A restricted key needs `secrets:write`.
    */
   deleteSecret(given: {
       name: string;
@@ -4858,6 +5245,8 @@ export class Api {
    * List skillpacks
    *
    * The project's skillpacks, the default one first.
+   *
+   * A restricted key needs `deployments:read`.
    */
   listSkillpacks(given: {
       limit?: number;
@@ -4871,6 +5260,8 @@ export class Api {
    * Create skillpack
    *
    * Make a skillpack.
+   *
+   * A restricted key needs `deployments:write`.
    */
   createSkillpack(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -4887,6 +5278,8 @@ export class Api {
    * Get skillpack
    *
    * One skillpack.
+   *
+   * A restricted key needs `deployments:read`.
    */
   getSkillpack(given: {
       skillpack: string;
@@ -4898,6 +5291,8 @@ export class Api {
    * List deployments
    *
    * The versions of a skillpack, newest first, each with its jobs that have not ended and its scores.
+   *
+   * A restricted key needs `deployments:read`.
    */
   listDeploymentsOfSkillpack(given: {
       skillpack: string;
@@ -4912,6 +5307,10 @@ export class Api {
    * Push deployment
    *
    * Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+   *
+   * Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+   *
+   * A restricted key needs `deployments:write`.
    */
   pushDeploymentOfSkillpack(given: {
       skillpack: string;
@@ -4929,6 +5328,8 @@ export class Api {
    * Pull deployment
    *
    * An address of the active version's bundle that works without a key, for a while.
+   *
+   * A restricted key needs `deployments:read`.
    */
   pullDeploymentOfSkillpack(given: {
       skillpack: string;
@@ -4944,6 +5345,8 @@ export class Api {
    * Get deployment
    *
    * One version, by id or number.
+   *
+   * A restricted key needs `deployments:read`.
    */
   getDeploymentOfSkillpack(given: {
       deployment: string;
@@ -4956,6 +5359,8 @@ export class Api {
    * Delete deployment
    *
    * Delete a version that is not active and has no live jobs.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   deleteDeploymentOfSkillpack(given: {
       deployment: string;
@@ -4970,6 +5375,8 @@ export class Api {
    * Make a version the active one, newer or older; running jobs stay on theirs.
    *
    * One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   activateDeploymentOfSkillpack(given: {
       deployment: string;
@@ -4986,6 +5393,8 @@ export class Api {
    * Download bundle
    *
    * The zip exactly as it was pushed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   downloadBundleOfSkillpack(given: {
       deployment: string;
@@ -4998,6 +5407,8 @@ export class Api {
    * Diff deployment
    *
    * What a version changes over another one, with the changes that break callers marked.
+   *
+   * A restricted key needs `deployments:read`.
    */
   diffDeploymentOfSkillpack(given: {
       deployment: string;
@@ -5014,6 +5425,8 @@ export class Api {
    * Read deployment file
    *
    * One file of a version as it was pushed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   readDeploymentFileOfSkillpack(given: {
       deployment: string;
@@ -5027,6 +5440,8 @@ export class Api {
    * The working copy of a skillpack
    *
    * Its files without their contents; the first who asks begins it with the active version.
+   *
+   * A restricted key needs `deployments:read`.
    */
   getDraftOfSkillpack(given: {
       skillpack: string;
@@ -5038,6 +5453,8 @@ export class Api {
    * Download draft
    *
    * The working copy as a zip.
+   *
+   * A restricted key needs `deployments:read`.
    */
   downloadDraftOfSkillpack(given: {
       skillpack: string;
@@ -5049,6 +5466,8 @@ export class Api {
    * Check draft
    *
    * Everything that is wrong with the working copy; nothing of it is executed.
+   *
+   * A restricted key needs `deployments:read`.
    */
   checkDraftOfSkillpack(given: {
       skillpack: string;
@@ -5060,6 +5479,8 @@ export class Api {
    * Diff draft
    *
    * What publishing the working copy would change over the active version.
+   *
+   * A restricted key needs `deployments:read`.
    */
   diffDraftOfSkillpack(given: {
       skillpack: string;
@@ -5071,6 +5492,8 @@ export class Api {
    * Add example
    *
    * Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   addExampleOfSkillpack(given: {
       skillpack: string;
@@ -5088,6 +5511,8 @@ export class Api {
    * Read draft file
    *
    * A file as it is; its revision is the `ETag`.
+   *
+   * A restricted key needs `deployments:read`.
    */
   readDraftFileOfSkillpack(given: {
       path: string;
@@ -5100,6 +5525,8 @@ export class Api {
    * Write draft file
    *
    * Write a file with the bytes of the body; without `If-Match` it has to be a new one.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   writeDraftFileOfSkillpack(given: {
       path: string;
@@ -5116,6 +5543,8 @@ export class Api {
    * Delete draft file
    *
    * Delete a file; it can be restored until the next publish.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   deleteDraftFileOfSkillpack(given: {
       path: string;
@@ -5132,6 +5561,8 @@ export class Api {
    * Import into draft
    *
    * Add the files of a zip, over those of the same path.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   importIntoDraftOfSkillpack(given: {
       skillpack: string;
@@ -5146,6 +5577,8 @@ export class Api {
    * Move in draft
    *
    * Give a file or a folder another path.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   moveInDraftOfSkillpack(given: {
       skillpack: string;
@@ -5160,6 +5593,8 @@ export class Api {
    * Publish draft
    *
    * Make the working copy the next version.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   publishDraftOfSkillpack(given: {
       skillpack: string;
@@ -5177,6 +5612,8 @@ export class Api {
    * Reset draft
    *
    * Begin anew with the files of a version or a template; what was there can be restored until the next publish.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   resetDraftOfSkillpack(given: {
       skillpack: string;
@@ -5191,6 +5628,8 @@ export class Api {
    * Restore draft file
    *
    * Bring a deleted file back.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read`.
    */
   restoreDraftFileOfSkillpack(given: {
       path: string;
@@ -5205,6 +5644,8 @@ export class Api {
    * Run a skill of the working copy as it stands: a job like any other, of a version without a number.
    *
    * `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+   *
+   * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit`.
    */
   runDraftOfSkillpack(given: {
       skillpack: string;
@@ -5222,6 +5663,8 @@ export class Api {
    * List suites
    *
    * The suites of a skillpack, newest first.
+   *
+   * A restricted key needs `evals:read`.
    */
   listSuitesOfSkillpack(given: {
       skillpack: string;
@@ -5240,6 +5683,8 @@ export class Api {
    * Run a suite
    *
    * Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders.
+   *
+   * A restricted key needs `evals:write` and `evals:read` and `jobs:submit`.
    */
   startSuiteOfSkillpack(given: {
       skillpack: string;
@@ -5257,6 +5702,8 @@ export class Api {
    * List the cases of a suite
    *
    * Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here.
+   *
+   * A restricted key needs `evals:read`.
    */
   listDatasetOfSkillpack(given: {
       skillpack: string;
@@ -5277,6 +5724,8 @@ export class Api {
    * Compare two suites
    *
    * Two versions of a skill by their newest finished suites; without a base, the baseline or the version before.
+   *
+   * A restricted key needs `evals:read`.
    */
   compareSuitesOfSkillpack(given: {
       skillpack: string;
@@ -5295,6 +5744,8 @@ export class Api {
    * List analyses
    *
    * Not offered.
+   *
+   * A restricted key needs `jobs:read`.
    */
   listAnalysesOfSkillpack(given: {
       skillpack: string;
@@ -5306,6 +5757,8 @@ export class Api {
    * Analyse runs
    *
    * Not offered.
+   *
+   * A restricted key needs `jobs:read`.
    */
   analyseRunsOfSkillpack(given: {
       skillpack: string;
@@ -5317,6 +5770,8 @@ export class Api {
    * Read the prompt of an agent
    *
    * What a skill tells its model, and in which file of the bundle it stands.
+   *
+   * A restricted key needs `deployments:read`.
    */
   getPromptOfSkillpack(given: {
       skillpack: string;
@@ -5333,6 +5788,8 @@ export class Api {
    * List skillpack secrets
    *
    * The names of one skillpack's own secrets.
+   *
+   * A restricted key needs `secrets:read`.
    */
   listSkillpackSecrets(given: {
       skillpack: string;
@@ -5344,6 +5801,8 @@ export class Api {
    * Put skillpack secret
    *
    * Set a secret of one skillpack; it goes before one of the same name of the project.
+   *
+   * A restricted key needs `secrets:write`.
    */
   putSkillpackSecret(given: {
       skillpack: string;
@@ -5358,6 +5817,8 @@ export class Api {
    * Delete skillpack secret
    *
    * Forget a secret of one skillpack.
+   *
+   * A restricted key needs `secrets:write`.
    */
   deleteSkillpackSecret(given: {
       name: string;
@@ -5370,6 +5831,8 @@ export class Api {
    * List skills
    *
    * Every skill of the active versions: the default skillpack's first.
+   *
+   * A restricted key needs `skills:read`.
    */
   listSkills(options: CallOptions = {}): Promise<SkillSummary[]> {
     return this.transport.json("GET", "/v1/skills", {}, options);
@@ -5379,6 +5842,8 @@ export class Api {
    * Get skill
    *
    * One skill: schemas, examples, limits. The name may be full: `skillpack/skill`.
+   *
+   * A restricted key needs `skills:read`.
    */
   getSkill(given: {
       name: string;
@@ -5396,6 +5861,8 @@ export class Api {
    * What a skill's jobs say about it
    *
    * Slow and dear steps and tools, repeated errors, cache misses, misfits, numbers by version, each with its jobs.
+   *
+   * A restricted key needs `jobs:read`.
    */
   getFindings(given: {
       name: string;
@@ -5415,6 +5882,8 @@ export class Api {
    * The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
    *
    * The name may be full: `skillpack/skill`.
+   *
+   * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   runSkill(given: {
       name: string;
@@ -5439,6 +5908,8 @@ export class Api {
    * What another skill takes and gives
    *
    * With the token of a running job: the skill that it would call by that name.
+   *
+   * A restricted key needs `jobs:submit`.
    */
   describeSubagent(given: {
       body: DescribeAsked;
@@ -5452,6 +5923,8 @@ export class Api {
    * Call another skill
    *
    * With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money.
+   *
+   * A restricted key needs `jobs:submit`.
    */
   invokeSubagent(given: {
       body: SubagentAsked;
@@ -5465,6 +5938,8 @@ export class Api {
    * List the templates
    *
    * Skillpacks to begin with.
+   *
+   * A restricted key needs `deployments:read`.
    */
   listTemplates(options: CallOptions = {}): Promise<TemplateView[]> {
     return this.transport.json("GET", "/v1/templates", {}, options);
@@ -5474,6 +5949,8 @@ export class Api {
    * Usage by day, skill, model, key, version or listing
    *
    * What jobs that ended between two moments cost; by model, what their calls of that time cost.
+   *
+   * A restricted key needs `billing:read`.
    */
   getUsage(given: {
       /** One or more of day, skill, model, key, version, listing, with commas. */
@@ -5496,6 +5973,8 @@ export class Api {
    * Read a page
    *
    * With the token of a running job: the text of a page, a text or a PDF, from where its `network:` allows.
+   *
+   * A restricted key needs `drive:read`.
    */
   fetchPage(given: {
       body: PageAsked;
@@ -5509,6 +5988,8 @@ export class Api {
    * Search for pictures
    *
    * Not offered by the engines of this instance; the answer says what there is instead.
+   *
+   * A restricted key needs `drive:read`.
    */
   searchImages(given: {
       body: SearchAsked;
@@ -5522,6 +6003,8 @@ export class Api {
    * Search the web
    *
    * With the token of a running job: pages that the instance's search engine finds, on the job's receipt.
+   *
+   * A restricted key needs `drive:read`.
    */
   searchWeb(given: {
       body: SearchAsked;
@@ -5535,6 +6018,8 @@ export class Api {
    * List the webhooks
    *
    * Every webhook of the project, the oldest first.
+   *
+   * A restricted key needs `webhooks:read`.
    */
   listWebhooks(options: CallOptions = {}): Promise<WebhookAnswer[]> {
     return this.transport.json("GET", "/v1/webhooks", {}, options);
@@ -5544,6 +6029,8 @@ export class Api {
    * Make a webhook
    *
    * Have a server told of events. The answer shows the signing secret, this once.
+   *
+   * A restricted key needs `webhooks:write`.
    */
   createWebhook(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
@@ -5560,6 +6047,8 @@ export class Api {
    * Read a webhook
    *
    * A webhook, and whether it works.
+   *
+   * A restricted key needs `webhooks:read`.
    */
   getWebhook(given: {
       webhook_id: string;
@@ -5571,6 +6060,8 @@ export class Api {
    * Change a webhook
    *
    * Change its address or what it is told of, or switch it off or on.
+   *
+   * A restricted key needs `webhooks:write`.
    */
   changeWebhook(given: {
       webhook_id: string;
@@ -5585,6 +6076,8 @@ export class Api {
    * Delete a webhook
    *
    * Forget a webhook and its deliveries.
+   *
+   * A restricted key needs `webhooks:write`.
    */
   deleteWebhook(given: {
       webhook_id: string;
@@ -5596,6 +6089,8 @@ export class Api {
    * List the deliveries of a webhook
    *
    * What it was and will be sent, newest first, each with its last answer.
+   *
+   * A restricted key needs `webhooks:read`.
    */
   listWebhookDeliveries(given: {
       webhook_id: string;
@@ -5614,6 +6109,8 @@ export class Api {
    * Read a delivery
    *
    * One delivery, as it stands.
+   *
+   * A restricted key needs `webhooks:read`.
    */
   getWebhookDelivery(given: {
       webhook_id: string;
@@ -5626,6 +6123,8 @@ export class Api {
    * Send a delivery again
    *
    * Send it now, with the same `webhook-id` and body; it is tried for three days more.
+   *
+   * A restricted key needs `webhooks:write`.
    */
   redeliver(given: {
       webhook_id: string;
@@ -5638,6 +6137,8 @@ export class Api {
    * Replace a signing secret
    *
    * Show a new secret, this once. Until `overlap_hours` are over, both sign.
+   *
+   * A restricted key needs `webhooks:write`.
    */
   rotateWebhookSecret(given: {
       webhook_id: string;
@@ -5655,6 +6156,8 @@ export class Api {
    * Send a test event
    *
    * Send `webhook.test`; the delivery tells what became of it within seconds.
+   *
+   * A restricted key needs `webhooks:write`.
    */
   testWebhook(given: {
       webhook_id: string;

@@ -47,7 +47,7 @@ class JobDetail(Job):
     inputs: Any
     result: Any
     outputs: list[dict[str, Any]]
-    """Files of the result, each with an address that opens it for a while."""
+    """Files of the result, each with a `url` that opens it for a while, or the reason why it has none."""
     approvals: list[Approval] = Field(default_factory=list)
     """Calls that a person has to decide on with `approve` before the job goes on."""
     cuts: list[Cut] = Field(default_factory=list)

@@ -37,6 +37,8 @@ class Pushed(Deployment):
 
     skills: list[str]
     warnings: list[Problem]
+    removed_skills: list[str]
+    """Skills of the version that was active before, which this one does not have."""
 
 
 class Checked(Shape):

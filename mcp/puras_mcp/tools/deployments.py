@@ -27,13 +27,20 @@ Files = Annotated[
 Base64Files = Annotated[
     dict[str, str], Field(description="Files that are no text: base64 by path. Mostly empty.")
 ]
+PushedTo = Annotated[
+    str,
+    Field(
+        description="Id or slug of the skillpack; empty: the one that puras.yaml names, created if there is none, "
+        "else the project's default one."
+    ),
+]
 Notes = Annotated[str, Field(description="What is new, for people who read the list of versions.")]
 Activate = Annotated[bool, Field(description="Whether new jobs use it at once.")]
 DeploymentId = Annotated[str, Field(description="Id or version number, from `list_deployments`.")]
 
 
 async def push(
-    call: Call, project_dir: Folder, notes: Notes = "", activate: Activate = True, skillpack: Skillpack = ""
+    call: Call, project_dir: Folder, notes: Notes = "", activate: Activate = True, skillpack: PushedTo = ""
 ) -> Pushed:
     """Deploy a folder of skills as a new version, and make it the active one unless told otherwise.
 
@@ -51,7 +58,7 @@ async def push_files(
     files: Files,
     notes: Notes = "",
     activate: Activate = True,
-    skillpack: Skillpack = "",
+    skillpack: PushedTo = "",
     base64_files: Base64Files | None = None,
 ) -> Pushed:
     """Deploy files as a new version of the project's skills, and make it the active one unless told otherwise.

@@ -39,8 +39,9 @@ async def submit_job(
 
     Answers with the job's id at once; with `wait=true` when the job has ended, or as it stands after `timeout`
     seconds. The job goes on by itself either way: follow it with `tail_job`, read it with `get_job`. Inputs that do
-    not fit are refused with the path of each mistake, and nothing runs. Files: `drive_upload` first, then give the
-    path as the input.
+    not fit are refused with the path of each mistake, and nothing runs. A skill that its bundle lets agents run only
+    with an approval (`confirm: true`) is `waiting` until a user decides: show `approvals`, then call `approve`.
+    Files: `drive_upload` first, then give the path as the input.
     """
     job = await api_of(call).send(
         "POST",

@@ -11,13 +11,15 @@ from urllib.parse import quote
 from puras import bundles
 from puras.cli import exits, printing
 from puras.cli.exits import UsageProblem
-from puras.cli.session import Session, command, of_a_skillpack, pack_of
-from puras.client import NotFound
+from puras.cli.session import Session, command, confirmed, of_a_skillpack, pack_of
+from puras.client import NotFound, PurasAPIError
 from puras.client.files import counted
 from puras.client.forms import bundle
 from puras.client.messages import new_key
 
 _GATE_S: Final = 1.0
+_FORBIDDEN: Final = 403
+_INVALID: Final = 422
 
 
 def add(commands: Any) -> None:
@@ -33,6 +35,11 @@ def add(commands: Any) -> None:
         "--no-activate", action="store_true", help="leave the version that is active in its place"
     )
     deploy.add_argument("--notes", help="what is new, for whoever looks at the versions")
+    deploy.add_argument(
+        "--yes",
+        action="store_true",
+        help="remove skills of the active version that the folder lacks, unasked",
+    )
     deploy.add_argument("--no-wait", action="store_true", help="do not wait for the suites of its gate")
     for name, handler, summary in (
         ("deployments", _deployments, "List the versions, newest first."),
@@ -79,6 +86,8 @@ def _deploy(arguments: Namespace, session: Session) -> int:
     slug = arguments.skillpack or (pack.slug if pack else None)
     if slug:
         _ensure_skillpack(session, slug, (pack.title if pack else None) or slug)
+    if not arguments.yes and not arguments.no_activate:
+        _confirm_removal(session, content, slug)
     fields = {"activate": "false" if arguments.no_activate else "true"}
     if arguments.notes:
         fields["notes"] = arguments.notes
@@ -93,6 +102,32 @@ def _deploy(arguments: Namespace, session: Session) -> int:
         told = _behind_its_gate(session, path, told)
     session.show(told, lambda: _tell_deployed(told))
     return exits.FAILED if _is_refused(told) else exits.OK
+
+
+def _confirm_removal(session: Session, content: bytes, slug: str | None) -> None:
+    """Ask before a push removes skills of the active version."""
+    try:
+        checked = session.client.request(
+            "POST",
+            "/v1/deployments/validate",
+            body=bundle(content),
+            query={"skillpack": slug},
+            is_repeatable=True,
+        )
+    except PurasAPIError as error:
+        if error.status in (
+            _FORBIDDEN,
+            _INVALID,
+        ):  # keys that only push; what is wrong is reported by the push
+            return
+        raise
+    names = [printing.plain(name) for name in checked.get("removed_skills") or ()]
+    if names:
+        confirmed(
+            f"{slug or 'The default skillpack'} has {_counted(names, 'skill')} that this folder lacks: "
+            f"{', '.join(names)}. Remove {'it' if len(names) == 1 else 'them'}?",
+            yes=False,
+        )
 
 
 def _ensure_skillpack(session: Session, slug: str, name: str) -> None:
@@ -120,6 +155,8 @@ def _behind_its_gate(session: Session, path: str, told: Any) -> Any:
 
 def _tell_deployed(told: Any) -> None:
     _warn(told)
+    if told.get("removed_skills"):
+        printing.say(f"Removed skills: {', '.join(map(printing.plain, told['removed_skills']))}")
     names = [skill["name"] for skill in told["manifest"]["skills"]]
     state = "active" if told["is_active"] else "not active"
     if _is_refused(told):

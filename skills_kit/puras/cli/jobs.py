@@ -159,6 +159,8 @@ def _tell_end(client: Client, job: Job, session: Session) -> int:
     else:
         cost = printing.dollars(job.get("cost_micros", 0))
         printing.say(f"{printing.coloured(job['status'], job['status'])}  {cost}  {client.url(job)}")
+        if job.get("simulation"):
+            printing.say(f"puras: {job['simulation']}")
         if has_result:
             printing.answer_json(job["result"])
         else:
@@ -179,7 +181,7 @@ def _jobs(arguments: Namespace, session: Session) -> int:
     rows = [
         (
             job["id"],
-            job["status"],
+            f"{job['status']} (simulated)" if job.get("simulated") else job["status"],
             job["skill_name"],
             job["created_at"][:19].replace("T", " "),
             printing.dollars(job["cost_micros"]),
@@ -202,6 +204,8 @@ def _job(arguments: Namespace, session: Session) -> int:
         printing.answer(
             f"status   {printing.coloured(job['status'], job['status'])}  {job.get('waiting_reason') or ''}"
         )
+        if job.get("simulation"):
+            printing.answer(f"note     {job['simulation']}")
         printing.answer(f"cost     {printing.dollars(job.get('cost_micros', 0))}")
         printing.answer(f"studio   {session.client.url(job)}")
         if job["error"]:

@@ -227,7 +227,7 @@ def _program() -> str:
 
 def _is_ready(base: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{base}/ready", timeout=5):  # noqa: S310 - on this machine
+        with urllib.request.urlopen(f"{base}/ready/workers", timeout=5):  # noqa: S310 - on this machine
             return True
     except urllib.error.HTTPError as error:
         error.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 
+from puras import __version__
 from puras.cli import (
     account,
     approvals,
@@ -22,8 +23,9 @@ from puras.cli import (
     starting,
 )
 from puras.cli.exits import NoKey, UsageProblem
+from puras.cli.hints import with_commands
 from puras.cli.session import Session
-from puras.client import JobError, PurasAPIError
+from puras.client import JobError, Problem, PurasAPIError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,7 +61,7 @@ def parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    whole.add_argument("--version", action="version", version=f"puras {_version()}")
+    whole.add_argument("--version", action="version", version=f"puras {__version__}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for part in (account, starting, deployments, jobs, approvals, local, drive, secrets, evals):
         part.add(commands)
@@ -72,9 +74,21 @@ def _refused(error: PurasAPIError, session: Session) -> int:
     if session.as_json:
         printing.answer_json({"detail": error.detail, "status": error.status, **error.facts})
         return code
-    for one in error.errors:
+    problems = error.errors
+    for one in problems:
         printing.say(printing.problem(one))
-    return _told(error.detail, code)
+    return _told(
+        _summary(problems) if _repeats(error.detail, problems) else with_commands(error.detail), code
+    )
+
+
+def _repeats(detail: str, problems: Sequence[Problem]) -> bool:
+    """Return whether the detail states the first problem, which is printed with its location already."""
+    return bool(problems) and problems[0].message.rstrip(".") in detail
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    return f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'} to fix."
 
 
 def _ended(text: str, reason: str, code: int, session: Session) -> int:
@@ -87,10 +101,3 @@ def _ended(text: str, reason: str, code: int, session: Session) -> int:
 def _told(text: str, code: int) -> int:
     printing.say(f"puras: {printing.plain_lines(text)}")
     return code
-
-
-def _version() -> str:
-    try:
-        return version("puras-kit")
-    except PackageNotFoundError:
-        return "unknown"

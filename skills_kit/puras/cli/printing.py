@@ -90,7 +90,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, status: int 
     for row in texts:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if status is not None:
-            cells[status] = coloured(cells[status], row[status])
+            cells[status] = coloured(cells[status], row[status].partition(" ")[0])
         answer("  ".join(cells).rstrip())
 
 

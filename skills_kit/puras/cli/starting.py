@@ -25,7 +25,9 @@ def add(commands: Any) -> None:
     """Add the command."""
     init = command(commands, "init", _init, "Begin a skillpack in a folder, with the files of a template.")
     init.add_argument("folder", nargs="?", default=".", help="where; made when it is not there")
-    init.add_argument("--template", default="starter", choices=sorted(templates()), help="what to begin with")
+    init.add_argument(
+        "--template", default="starter", choices=sorted(templates()) or None, help="what to begin with"
+    )
     init.add_argument(
         "--slug", help="deploy to a skillpack of this slug, in the place of the project's default one"
     )
@@ -35,16 +37,26 @@ def add(commands: Any) -> None:
 
 
 def templates() -> dict[str, Path]:
-    """The folders of the templates, by name."""
+    """The folders of the templates, by name; none in a job, which has the kit alone."""
     root = _INSTALLED if _INSTALLED.is_dir() else _IN_A_CHECKOUT
+    if not root.is_dir():
+        return {}
     return {folder.name: folder for folder in root.iterdir() if (folder / "README.md").is_file()}
 
 
 def _init(arguments: Namespace, session: Session) -> int:
     target = Path(arguments.folder)
-    source = templates()[arguments.template]
-    files = [] if arguments.no_scaffold else [path for path in sorted(source.rglob("*")) if _is_wanted(path)]
-    names = [path.relative_to(source) for path in files]
+    source = templates().get(arguments.template)
+    if source is None and not arguments.no_scaffold:
+        raise UsageProblem(
+            "This copy of the kit has no templates. Run puras init outside of a job, or pass --no-scaffold."
+        )
+    files = (
+        []
+        if source is None or arguments.no_scaffold
+        else [path for path in sorted(source.rglob("*")) if _is_wanted(path)]
+    )
+    names = [path.relative_to(source) for path in files] if source else []
     pack = _pack_file(arguments)
     planned = [*names, *([Path(PACK_FILE)] if pack else [])]
     there = [name for name in planned if (target / name).exists()]
@@ -62,7 +74,9 @@ def _init(arguments: Namespace, session: Session) -> int:
     def text() -> None:
         for name in planned:
             printing.answer(f"wrote {target / name}")
-        for line in _next_steps(target, None if arguments.no_scaffold else source / "README.md"):
+        for line in _next_steps(
+            target, source / "README.md" if source and not arguments.no_scaffold else None
+        ):
             printing.say(line)
 
     session.show({"folder": str(target), "files": [name.as_posix() for name in planned]}, text)

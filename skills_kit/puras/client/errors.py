@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from puras.client.shapes import Job
 
@@ -36,13 +36,22 @@ class Problem(NamedTuple):
 class PurasAPIError(Exception):
     """The instance refuses, with a sentence that says what, which and what next."""
 
-    def __init__(self, detail: str, *, status: int | None = None, **facts: Any) -> None:
+    def __init__(self, detail: str | int, status: int | str | None = None, **facts: Any) -> None:
+        """Take the detail and the status in either order, since code written for Puras uses both."""
+        if isinstance(detail, int):
+            detail, status = "" if status is None else str(status), detail
+        code = facts.pop("status_code", None) if status is None else status
         super().__init__(detail)
         self.detail = detail
-        self.status = status
+        self.status = code if isinstance(code, int) else None
         """Of HTTP; None when there was no answer."""
         self.facts: Mapping[str, Any] = facts
         """What the answer says beside its sentence."""
+
+    @property
+    def status_code(self) -> int | None:
+        """Return `status` under the name that `httpx` uses."""
+        return self.status
 
     @property
     def code(self) -> str:
@@ -100,19 +109,40 @@ class NoAnswer(PurasAPIError):
 class JobError(Exception):
     """The job has no result."""
 
-    def __init__(self, job: Job, message: str) -> None:
-        super().__init__(message)
-        self.job = job
-        self.job_id = job["id"]
-        self.status = job["status"]
-        self.error_code = job.get("error_code")
+    def __init__(
+        self,
+        job: Job | str,
+        message: str | Job = "",
+        text: str | None = None,
+        *,
+        job_id: str | None = None,
+        status: str | None = None,
+    ) -> None:
+        """Take a job and a message in either order, a message alone, or a job ID, a status and a message."""
+        if isinstance(job, str) and not isinstance(message, str):
+            job, message = message, job
+        if not isinstance(job, str):
+            known: Mapping[str, Any] = job
+        elif text is not None:
+            known, message = {"id": job, "status": message}, text
+        else:
+            known, message = {"id": job_id, "status": status or "failed"}, job
+        super().__init__(message or _reason(known))
+        self.job = cast("Job", known)
+        self.job_id: str | None = known.get("id")
+        """None if the error was made without a job."""
+        self.status: str = known.get("status", "failed")
+        self.error_code = known.get("error_code")
         """The reason, for programs."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the error with its job, for process pools."""
+        return _unpickled, (type(self), str(self), self.__dict__)
 
     @classmethod
     def of(cls, job: Job) -> JobError:
         """For a job that has failed or was cancelled."""
-        reason = job.get("error") or "it does not say why"
-        return cls(job, f"The job {job['id']} {job['status']}: {reason}")
+        return cls(job, _reason(job))
 
 
 class JobTimeout(JobError, TimeoutError):
@@ -123,6 +153,16 @@ class JobTimeout(JobError, TimeoutError):
             job,
             f"The job {job['id']} is {job['status']} after {waited_s:g} s. It goes on: wait again, or cancel it.",
         )
+
+
+def _reason(job: Mapping[str, Any]) -> str:
+    return f"The job {job.get('id')} {job.get('status')}: {job.get('error') or 'it does not say why'}"
+
+
+def _unpickled(kind: type[JobError], text: str, values: dict[str, Any]) -> JobError:
+    error = kind.__new__(kind, text)
+    error.__dict__.update(values)
+    return error
 
 
 _BY_STATUS: dict[int, type[PurasAPIError]] = {

@@ -34,6 +34,8 @@ class Job(TypedDict):
     attempt: NotRequired[int]
     steps: NotRequired[int]
     usage: NotRequired[dict[str, Any]]
+    simulated: NotRequired[bool]
+    simulation: NotRequired[str | None]
     cost_micros: NotRequired[int]
     """Millionths of a dollar."""
     cost_usd: NotRequired[float]

@@ -146,6 +146,7 @@ class JobRun:
             job = self.job()
             self.trace.status = job["status"]
             self.trace.cost_micros = int(job["cost_micros"])
+            self.trace.simulation = job.get("simulation") or ""
 
 
 class LocalRun:

@@ -37,7 +37,9 @@ class Trace:
     title: str
     status: str = "queued"
     label: str = ""
-    """`rehearsal` where no language model answers."""
+    """`rehearsal` where the run is simulated: no language model replies."""
+    simulation: str = ""
+    """What the result of a simulated run is made of, once it has ended."""
     cost_micros: int = 0
     lines: list[Line] = field(default_factory=list)
     reply: str = ""
@@ -68,7 +70,8 @@ class Trace:
     def text(self) -> str:
         """All of it, for a terminal."""
         shown = [f"{_MARKS[line.tone]} {line.text}" for line in self._shown()]
-        return "\n".join([self.headline(), *shown, *([f"… {_cut(self.reply)}"] if self.reply else [])])
+        note = [self.simulation] if self.simulation else []
+        return "\n".join([self.headline(), *note, *shown, *([f"… {_cut(self.reply)}"] if self.reply else [])])
 
     def html(self) -> str:
         """All of it, for a notebook; whatever the run said is text."""
@@ -80,13 +83,18 @@ class Trace:
             rows.append(f'<div style="opacity:.7">… {html.escape(_cut(self.reply))}</div>')
         return (
             '<div style="font-family:var(--jp-code-font-family,monospace);font-size:12px;line-height:1.5">'
-            f"<strong>{html.escape(self.headline())}</strong>{''.join(rows)}</div>"
+            f"<strong>{html.escape(self.headline())}</strong>{self._note()}{''.join(rows)}</div>"
         )
 
     def headline(self) -> str:
         """Which run, how it stands, what it costs."""
-        label = f" · {self.label}: no language model answers" if self.label else ""
+        label = {"": "", "rehearsal": " · simulated: no language model"}.get(self.label, f" · {self.label}")
         return f"{self.title} · {self.status} · {dollars(self.cost_micros)}{label}"
+
+    def _note(self) -> str:
+        if not self.simulation:
+            return ""
+        return f'<div role="note"><strong>{html.escape(self.simulation)}</strong></div>'
 
     def _shown(self) -> list[Line]:
         left_out = len(self.lines) - MOST_LINES

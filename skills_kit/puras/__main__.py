@@ -1,0 +1,8 @@
+"""`python -m puras`: the command `puras`."""
+
+import sys
+
+from puras.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Which addresses belong to the internet: the one rule for skills on a machine without a sandbox, and for the instance.
+
+It is in the kit because the kit is below everything else; the instance uses it as `backend.public_addresses`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+# Written out: what `is_global` means differs between versions of Python, and translated forms of IPv4 count as global.
+_REJECTED_4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # carriers' own; some clouds keep their metadata here
+        "127.0.0.0/8",  # this machine
+        "169.254.0.0/16",  # this link, with the metadata of most clouds
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments; one cloud's metadata
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+        "168.63.129.16/32",  # the platform of a cloud, on an address that looks public
+    )
+)
+_ALLOCATED_6 = IPv6Network("2000::/3")
+"""All that the internet uses. Outside lie loopback, private, link-local, mapped (`::ffff:`), NAT64, multicast."""
+_REJECTED_6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: an IPv4 address inside
+        "3ffe::/16",  # an ended experiment
+        "3fff::/20",  # documentation
+    )
+)
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})  # the middle of an address that stands for an IPv4 one
+
+
+def is_public(text: str) -> bool:
+    """Return whether an address belongs to the internet, and not to a network of, or next to, this machine."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _REJECTED_4)
+    return _is_public_6(address)
+
+
+def _is_public_6(address: IPv6Address) -> bool:
+    if address.scope_id is not None:  # a zone names an interface of this machine
+        return False
+    if address not in _ALLOCATED_6 or any(address in network for network in _REJECTED_6):
+        return False
+    return (int(address) >> 32) & 0xFFFFFFFF not in _ISATAP

@@ -1,0 +1,7 @@
+"""Secrets under the module name that Puras code uses: `from puras.secrets import secret`."""
+
+from __future__ import annotations
+
+from puras.secret import SecretError, secret
+
+__all__ = ["SecretError", "secret"]
