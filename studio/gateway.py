@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.destinations import is_service_worker
 from studio.sockets import PersonBehind, StandingOf, WatchedSockets
 
 API_SEGMENT: Final = "v1"
@@ -76,7 +77,9 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         segment = scope["path"].lstrip("/").partition("/")[0]
-        if scope["path"] == ROOM_PATH and scope["type"] == "http":
+        if scope["type"] == "http" and is_service_worker(Headers(scope=scope)):
+            await _refuse(scope, receive, send)  # it would stay between the studio and its pages
+        elif scope["path"] == ROOM_PATH and scope["type"] == "http":
             await (await self._room(scope))(scope, receive, send)
         elif segment == EVENTS_SEGMENT or scope["type"] == "websocket":
             await (await self._socket(scope, segment))(scope, receive, send)

@@ -28,6 +28,8 @@ class JobFacts:
     created_at: str = ""
     started_at: str = ""
     finished_at: str = ""
+    steps: int = 0
+    tokens: int = 0
     cost: str = ""
     called_cost: str = ""
     """What of the cost the jobs are that it called; empty where there are none."""
@@ -37,6 +39,8 @@ class JobFacts:
     replay_of: str = ""
     is_over: bool = False
     is_agentic: bool = False
+    simulation: str = ""
+    """What the result of a simulated job is made of; empty for other jobs."""
     is_kernel: bool = False
     """Of a notebook."""
 
@@ -57,6 +61,8 @@ def facts_of(job: JobView, skill: str = "") -> JobFacts:
         created_at=job.created_at.isoformat(),
         started_at=job.started_at.isoformat() if job.started_at else "",
         finished_at=job.finished_at.isoformat() if job.finished_at else "",
+        steps=job.steps,
+        tokens=sum(int(job.usage.get(name) or 0) for name in ("input_tokens", "output_tokens")),
         cost=usd(job.cost_micros),
         called_cost=usd(job.called_cost_micros) if job.called_cost_micros else "",
         parent=str(job.parent_job_id or ""),
@@ -64,6 +70,7 @@ def facts_of(job: JobView, skill: str = "") -> JobFacts:
         replay_of=str(job.replay_of or ""),
         is_over=job.status in _ENDED,
         is_agentic=job.type == "agentic",
+        simulation=job.simulation or "",
         is_kernel=job.type == "kernel",
     )
 
@@ -78,5 +85,6 @@ def reason_of(job: JobView) -> str:
 
 
 def version_of(job: JobView) -> str:
-    """`v14`, or `draft`."""
-    return "draft" if job.deployment_version is None else f"v{job.deployment_version}"
+    """Return `v14`, or `draft`; for a run of another project's listing the version of the listing."""
+    version = job.deployment_version or job.listing_version
+    return "draft" if version is None else f"v{version}"

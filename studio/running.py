@@ -56,12 +56,12 @@ class Running(rx.State, mixin=True):
         """Read the run again: what it waits for may have changed without an event."""
         await self._read_run()
 
-    async def _begin_run(self, wanted: dict[str, Any]) -> None:
+    async def _begin_run(self, wanted: dict[str, Any], key: str) -> None:
         """Submit a job and follow it; what is wrong with it goes to its fields and above the form."""
         self.errors, self.problem = {}, ""
         try:
             request = JobRequest(source=SOURCE, **wanted)
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=key) as act:
                 spec = JobSpec(
                     request,
                     prices=session.instance().prices,
@@ -110,14 +110,17 @@ def outcome(state: Any, output_schema: Any, before: rx.Component) -> rx.Componen
             rx.el.div(
                 status(run.status, run.reason, is_big=True),
                 Elapsed.create(start=run.started_at, end=run.finished_at),
-                LiveCost.create(src=state.stream, charged=run.cost),
+                LiveCost.create(src=state.stream, charged=run.cost, is_over=run.is_over),
                 rx.el.span(class_name="grow"),
                 link("Open the job", href="/p/" + Shell.project_slug + "/jobs/" + run.id),
                 class_name="pane-head",
                 style={"font_weight": "400", "padding": "0 16px"},
             ),
+            rx.cond(
+                run.simulation != "", note(run.simulation, state="wait", style={"margin": "12px 16px 0"})
+            ),
             rx.cond(run.error != "", note(run.error, state="fail", style={"margin": "12px 16px 0"})),
-            LiveProgress.create(src=state.stream, key=state.stream + "-far"),
+            LiveProgress.create(src=state.stream, is_over=run.is_over, key=state.stream + "-far"),
             Tabs.create(items=TABS, current=state.tab, label="Run", on_pick=state.pick_tab),
             rx.match(
                 state.tab,

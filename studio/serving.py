@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import json
 import os
+import signal
+import time
 from collections.abc import AsyncIterator
+from types import FrameType
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 from reflex.route import get_router
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -19,7 +24,9 @@ from backend import logs
 from backend.boundary import Boundary
 from backend.config import Settings, settings
 from backend.documents import html, pages
+from backend.operations.exclusive import listen, serving_lock
 from backend.slow_clients import BoundedHttp
+from backend.startup import require_startable
 from studio import build, session
 from studio.files import Pages, Pictures
 from studio.following import following
@@ -40,8 +47,10 @@ def main() -> int:
     if not build.STAMP.exists():
         log.error("the studio's pages are not built; run `python -m studio.build`", pages=str(PAGES))
         return 1
-    uvicorn.run(
-        compose(options),
+    asyncio.run(require_startable(options))
+    gateway, api = compose(options)
+    config = uvicorn.Config(
+        gateway,
         host=options.host,
         port=options.port,
         http=BoundedHttp,
@@ -52,11 +61,42 @@ def main() -> int:
         proxy_headers=False,  # it would believe anybody on this machine; PURAS_TRUSTED_PROXIES is read instead
         timeout_graceful_shutdown=GRACE_S,
     )
-    return 0
+    server = Server(config, api, unready_s=options.unready_s)
+    with (
+        listen(options.host, options.port) as listener,
+        serving_lock(options.home.expanduser(), options.port),
+    ):
+        server.run(sockets=[listener])
+    return 0 if server.started else 1
 
 
-def compose(options: Settings) -> Gateway:
-    """API, tools and studio as one application, whose lifespan opens the instance first and closes it last."""
+class Server(uvicorn.Server):
+    """A server that is not ready, and still serves, for some seconds after SIGTERM."""
+
+    def __init__(self, config: uvicorn.Config, api: FastAPI, *, unready_s: float) -> None:
+        super().__init__(config)
+        self._api = api
+        self._unready_s = unready_s
+        self._stops_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop: at SIGTERM after the unready phase, at a second signal and at SIGINT immediately."""
+        self._api.state.is_stopping = True
+        if sig == signal.SIGTERM and self._stops_at is None and self.started and self._unready_s:
+            self._stops_at = time.monotonic() + self._unready_s
+            log.info("stopping; /ready returns 503 from now on", serves_for_s=self._unready_s)
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Stop when the unready phase is over."""
+        if self._stops_at is not None and time.monotonic() >= self._stops_at and not self.should_exit:
+            super().handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
+
+
+def compose(options: Settings) -> tuple[Gateway, FastAPI]:
+    """Return API, tools and studio as one application, whose lifespan opens the instance, and the API in it."""
     api = backend_app.create_app(options)
     tools = Tools(api, public_url=options.url)
     events = _reflex_app()
@@ -78,11 +118,11 @@ def compose(options: Settings) -> Gateway:
         pages=Starlette(
             routes=[
                 Mount(html.PICTURES, app=Pictures(directory=pages.FOLDER / "images")),
-                Mount("/", app=_pages()),
+                Mount("/", app=_pages(options.public_url or "")),
             ]
         ),
     )
-    return Gateway(
+    gateway = Gateway(
         parts,
         api_routes=api.routes,
         public_url=options.url,
@@ -90,6 +130,7 @@ def compose(options: Settings) -> Gateway:
         person_behind=session.person_behind,
         most_pages=options.open_pages,
     )
+    return gateway, api
 
 
 def _reflex_app() -> Starlette:
@@ -105,8 +146,7 @@ def _reflex_app() -> Starlette:
     return application
 
 
-def _pages() -> Pages:
+def _pages(public_url: str) -> Pages:
     routes: list[str] = json.loads((WEB / "routes.json").read_text(encoding="utf-8"))
-    return Pages(
-        PAGES, SCRIPT_HASHES, router=get_router([route for route in routes if route not in ("404", "index")])
-    )
+    router = get_router([route for route in routes if route not in ("404", "index")])
+    return Pages(PAGES, SCRIPT_HASHES, router=router, public_url=public_url)

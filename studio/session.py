@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import reflex as rx
@@ -15,8 +15,11 @@ from backend.auth.actors import SignedIn
 from backend.auth.last_use import LastUse
 from backend.auth.principal import Principal
 from backend.db import AsyncSession
-from backend.errors import NotSignedIn, Unavailable
+from backend.errors import Conflict, NotSignedIn, Unavailable
+from backend.idempotency import service as idempotency
+from backend.idempotency.service import Claimed
 from backend.instance import Instance
+from studio.actions import key_of
 
 Standing = Literal["signed_in", "signed_out", "unknown"]
 
@@ -26,6 +29,8 @@ class Visit(NamedTuple):
 
     session: AsyncSession
     person: SignedIn
+    claimed: Claimed | None = None
+    """The key of the action, if it has one."""
 
 
 class Act(NamedTuple):
@@ -34,6 +39,23 @@ class Act(NamedTuple):
     session: AsyncSession
     person: SignedIn
     principal: Principal
+    claimed: Claimed | None = None
+
+    async def made(self, job_id: UUID) -> None:
+        """Store which job the action made: `AlreadyDone` names it."""
+        if self.claimed is not None:
+            await idempotency.store_job(self.session, self.claimed, job_id)
+
+
+class AlreadyDone(Conflict):
+    """The action was sent twice; the first one has been done."""
+
+    code = "already_done"
+
+    def __init__(self, job_id: UUID | None) -> None:
+        super().__init__("This was already done. Reload the page to see the result.")
+        self.job_id = job_id
+        """The job that the first one made, if it made one."""
 
 
 class _Served(NamedTuple):
@@ -90,49 +112,67 @@ async def standing(cookie_header: str | None) -> Standing:
 
 
 @asynccontextmanager
-async def visiting(state: rx.State) -> AsyncIterator[Visit]:
+async def visiting(state: rx.State, *, once: Mapping[str, Any] | str = "") -> AsyncIterator[Visit]:
     """The person behind the state's browser; commits in the end.
 
+    `once` is the key of an action, or the form that has it.
+
     Raises:
+        AlreadyDone: the action with this key was done before.
         NotSignedIn: the session has ended, or there never was one.
     """
-    async with _visiting(state.router.headers.cookie) as visit:
+    async with _visiting(state.router.headers.cookie, once) as visit:
         yield visit
 
 
 @asynccontextmanager
-async def acting(state: rx.State, project: str) -> AsyncIterator[Act]:
+async def acting(state: rx.State, project: str, *, once: Mapping[str, Any] | str = "") -> AsyncIterator[Act]:
     """The person behind the state's browser, in the project with this slug or id; commits in the end.
 
+    `once` is the key of an action, or the form that has it.
+
     Raises:
+        AlreadyDone: the action with this key was done before.
         NotSignedIn: the session has ended.
         ProjectNotFound: there is no such project, or it is not theirs.
     """
-    async with acting_by(state.router.headers.cookie, project) as act:
+    async with acting_by(state.router.headers.cookie, project, once=once) as act:
         yield act
 
 
 @asynccontextmanager
-async def acting_by(cookie_header: str | None, project: str) -> AsyncIterator[Act]:
+async def acting_by(
+    cookie_header: str | None, project: str, *, once: Mapping[str, Any] | str = ""
+) -> AsyncIterator[Act]:
     """The same for the person whose cookies these are.
 
     Raises:
         NotSignedIn: the session has ended, or there never was one.
         ProjectNotFound: there is no such project, or it is not theirs.
     """
-    async with _visiting(cookie_header) as visit:
+    async with _visiting(cookie_header, once) as visit:
         principal = await membership.act_in(visit.session, visit.person, project)
-        yield Act(visit.session, visit.person, principal)
+        yield Act(visit.session, visit.person, principal, visit.claimed)
+
+
+async def _claim(session: AsyncSession, person: SignedIn, key: str) -> Claimed:
+    """Take the key of an action for this unit of work."""
+    claimed = await idempotency.claim(session, person, key, "studio")
+    if isinstance(claimed, idempotency.Replayed):
+        raise AlreadyDone(claimed.job_id)
+    return claimed
 
 
 @asynccontextmanager
-async def _visiting(cookie_header: str | None) -> AsyncIterator[Visit]:
+async def _visiting(cookie_header: str | None, once: Mapping[str, Any] | str = "") -> AsyncIterator[Visit]:
     served = _parts()
     async with served.instance.database.transaction() as session:
         token = sessions.token_from(cookie_header, served.instance.settings.url)
         person = await sessions.find(session, token)
         served.last_use.of_session(person.session_id)
-        yield Visit(session, person)
+        key = once if isinstance(once, str) else key_of(once)
+        claimed = await _claim(session, person, key) if key else None
+        yield Visit(session, person, claimed)
 
 
 def _parts() -> _Served:

@@ -37,6 +37,7 @@ class Crumb:
 class Shell(rx.State):
     """What every page of the studio knows."""
 
+    user_id: str = ""
     email: str = ""
     csrf: str = ""
     project_slug: str = ""
@@ -112,7 +113,8 @@ class Shell(rx.State):
         self.is_signed_out = True
 
     def _meet(self, person: SignedIn) -> None:
-        self.email, self.csrf, self.is_operator = person.email, person.csrf_token, person.is_operator
+        self.user_id, self.email, self.csrf = str(person.user_id), person.email, person.csrf_token
+        self.is_operator = person.is_operator
 
     def _may(self, role: Role) -> None:
         self.role = role_name(role)
@@ -199,7 +201,7 @@ def _sidebar(here: str) -> rx.Component:
         rx.cond(Shell.is_operator, _nav("Operator", "server-cog", "/operator", is_here=here == "operator")),
         _nav("Documentation", "book-open", "/docs", is_here=here == "docs"),
         _person(is_here=here == "account"),
-        SignOut.create(csrf=Shell.csrf),
+        SignOut.create(csrf=Shell.csrf, user=Shell.user_id),
         class_name="side",
         aria_label="Main",
     )

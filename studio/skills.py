@@ -10,6 +10,7 @@ from uuid import UUID
 from backend.bundles.manifest import Skill
 from backend.deployments import service as deployments
 from backend.deployments.active import load_deployed_skill
+from backend.limits import ceilings
 from backend.skillpacks.tables import Skillpack, full_name
 from studio.session import Act
 
@@ -69,7 +70,11 @@ async def active_skills(act: Act) -> list[SkillView]:
 async def written_in(act: Act, deployment_id: UUID | None, skill_name: str) -> Written:
     """What a job of this deployment ran with."""
     skill = (await load_deployed_skill(act.session, deployment_id, skill_name)).skill
-    limits = {"memory_mb": skill.limits.memory_mb, "timeout_s": skill.timeout_s}
+    most = ceilings.current()
+    limits = {
+        "memory_mb": most.declared(skill.limits).memory_mb,
+        "timeout_s": most.declared_timeout_s(skill),
+    }
     declared = {name: value for name, value in limits.items() if value is not None}
     return Written(skill.input_schema, skill.output_schema, declared)
 

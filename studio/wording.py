@@ -22,11 +22,11 @@ _SAMPLES: dict[str, Any] = {
 
 
 def usd(micros: int) -> str:
-    """`$0.0612`; more places only where the amount needs them."""
+    """Return an amount as `$0.0612`; below a cent it is exact, as `$0.001234`."""
     if micros == 0:
         return "$0"
     magnitude = abs(micros)
-    places = 2 if magnitude >= 1_000_000 else 4 if magnitude >= 100 else 6
+    places = 2 if magnitude >= 1_000_000 else 4 if magnitude % 100 == 0 or magnitude >= 10_000 else 6
     return f"{'-' if micros < 0 else ''}${magnitude / 1e6:,.{places}f}"
 
 

@@ -5,15 +5,19 @@ import { post } from "./upload";
 export function BundleDrop({ project, csrf, onPublished }) {
   const [sending, setSending] = useState(null), [failure, setFailure] = useState(null), [over, setOver] = useState(false);
   const input = useRef(null), isBlocked = !project || !csrf || sending !== null;
-  const publish = async (file) => {
+  const [removing, setRemoving] = useState(null);
+  const publish = async (file, isConfirmed = false) => {
     if (!file || isBlocked) return;
     setFailure(null);
+    setRemoving(null);
     setSending(0);
-    const form = new FormData();
-    form.append("bundle", file, file.name);
-    form.append("activate", "true");
+    const form = () => { const made = new FormData(); made.append("bundle", file, file.name); return made; };
     try {
-      const deployment = await post("/v1/deployments", form, { project, csrf, onProgress: setSending });
+      const removed = isConfirmed ? [] : (await post("/v1/deployments/validate", form(), { project, csrf, onProgress: setSending })).removed_skills;
+      if (removed.length) { setRemoving({ file, removed }); return; }
+      const pushed = form();
+      pushed.append("activate", "true");
+      const deployment = await post("/v1/deployments", pushed, { project, csrf, onProgress: setSending });
       onPublished?.(deployment.version);
     } catch (error) {
       setFailure(error);
@@ -34,8 +38,20 @@ export function BundleDrop({ project, csrf, onPublished }) {
         <input ref={input} className="hidden-label" type="file" accept=".zip,application/zip" disabled={isBlocked} aria-label="Bundle" onChange={(event) => publish(event.target.files[0])} />
       </label>
       {failure && <Failure failure={failure} />}
+      {removing && <div className="note" data-s="wait" role="alert" style={{ marginTop: 10 }}>
+        <Removed names={removing.removed} />
+        <div className="row" style={{ marginTop: 8 }}>
+          <button type="button" className="btn danger" onClick={() => publish(removing.file, true)}>Publish and remove</button>
+          <button type="button" className="btn" onClick={() => setRemoving(null)}>Cancel</button>
+        </div>
+      </div>}
     </div>
   );
+}
+
+/** Which skills of the active version a publish removes. */
+export function Removed({ names }) {
+  return <p>This removes {names.length === 1 ? "a skill" : `${names.length} skills`} of the active version: {names.map((name, index) => <span key={name}>{index > 0 && ", "}<span className="mono strong">{name}</span></span>)}. Jobs that name {names.length === 1 ? "it" : "them"} will fail.</p>;
 }
 
 function Failure({ failure }) {

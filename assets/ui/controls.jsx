@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, useState } from "react";
+import { useAction } from "./action";
 
 const COPY = "M9 9h11v11H9z M5 15H4V4h11v1";
 const DONE = "M5 12l5 5L20 7";
@@ -36,14 +37,14 @@ async function toClipboard(text) {
 
 /** A button that asks first, and wants `typed` to be typed where it is given.
  *  The dialog is the browser's own: it keeps the focus in and gives it back. */
-export function Confirm({ label, title, text, confirm, kind = "", typed = "", keys, disabled = false, onConfirm }) {
-  const dialog = useRef(null), field = useId(), [written, setWritten] = useState("");
+export function Confirm({ label, title, text, confirm, kind = "", typed = "", keys, disabled = false, settled, onSettle, onConfirm }) {
+  const [begin, isBusy] = useAction({ settled, onSettle }), dialog = useRef(null), field = useId(), [written, setWritten] = useState("");
   const open = () => { setWritten(""); dialog.current.showModal(); };
   return (
     <>
-      <button type="button" className={`btn above ${kind}`} disabled={disabled} data-key={keys} onClick={open}>{label}</button>
+      <button type="button" className={`btn above ${kind}`} disabled={disabled || isBusy} aria-busy={isBusy} data-key={keys} onClick={open}>{isBusy && <span className="spin" />}{label}</button>
       <dialog className="dlg" ref={dialog} aria-label={title} onClick={(e) => e.target === dialog.current && dialog.current.close()}>
-        <form method="dialog" className="in-dlg" onSubmit={() => onConfirm?.()}>
+        <form method="dialog" className="in-dlg" onSubmit={() => begin("", () => onConfirm?.())}>
           <h2>{title}</h2>
           <p className="t2">{text}</p>
           {typed && <div className="col" style={{ gap: 4 }}>

@@ -1,6 +1,7 @@
 // One stream per job, whoever looks: each looker gets the past at once and then every event as it comes. All that a page
 // says of a running job is read from here, so that two places cannot disagree.
 import { attend } from "./line";
+import { toSignIn } from "./sign_in";
 
 const KEEP_AFTER_LAST_LOOKER_MS = 250; // a change of tabs within a page keeps the stream
 const streams = new Map();
@@ -39,6 +40,7 @@ function hear(stream, kind, body) {
   if (["ended", "refused"].includes(stream.state.phase)) return;
   if (kind === "event" || kind === "delta") take(stream, kind, body);
   else if (kind === "end") { tell(stream, { phase: "ended" }); stream.leave(); }
+  else if (kind === "refused" && body.code === "not_signed_in") toSignIn();
   else if (kind === "refused") { tell(stream, { phase: "refused", ...body }); stream.leave(); }
   else if (kind === "lost") tell(stream, { phase: "retrying" });
   else tell(stream, { phase: "live" });

@@ -1,18 +1,20 @@
 import { useEffect, useState } from "react";
+import { useAction } from "./action";
 import { JsonControl, Properties, startOf } from "./fields";
 
 /** A form made from an input schema, with the same inputs as raw JSON beside it.
  *
  *  `value` is taken anew whenever `rev` changes; `errors` maps JSON paths to the API's sentences. `onRun(value)` gets
- *  the inputs as they are at that moment, `onChange(value)` whenever they change. */
-export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, canRun, busy, label = "Run", onChange, onRun }) {
+ *  the inputs as they are at that moment, with the key of the action, `onChange(value)` whenever they change. */
+export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, canRun, busy, label = "Run", settled, onSettle, onChange, onRun }) {
+  const [begin, isSending] = useAction({ settled, onSettle });
   const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
   useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
   const written = JSON.stringify(schema); // read anew it is another object that says the same: what is typed stays
   useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, written]);
   useEffect(() => onChange?.(inputs), [inputs]);
-  const context = { project, csrf }, isBlocked = busy || !canRun || (isRaw && Boolean(broken));
-  const run = () => isBlocked || onRun?.(inputs);
+  const context = { project, csrf }, isBlocked = busy || isSending || !canRun || (isRaw && Boolean(broken));
+  const run = () => isBlocked || begin(`${location.pathname} ${JSON.stringify(inputs)}`, (key) => onRun?.(inputs, key));
   const onKey = (event) => { if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) { event.preventDefault(); run(); } };
   return (
     <form className="col grow" style={{ minHeight: 0 }} noValidate onKeyDown={onKey} onSubmit={(event) => { event.preventDefault(); run(); }}>
@@ -30,7 +32,7 @@ export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, can
         </div>
       </div>
       <div className="run-bar">
-        <button type="submit" className="btn pri" disabled={isBlocked}>{busy ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : label}<kbd>{keys}</kbd></button>
+        <button type="submit" className="btn pri" disabled={isBlocked}>{busy || isSending ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : label}<kbd>{keys}</kbd></button>
         <span className="grow t3">{!canRun && "A viewer runs nothing: ask an admin of the project."}</span><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
       </div>
     </form>

@@ -1,9 +1,9 @@
 // How numbers read everywhere: one format for money, time and size.
 
-/** `$0.0612` of 61200; more places only where the amount needs them. */
+/** `$0.0612` of 61200; below a cent the amount is exact. */
 export const usd = (micros) => {
   if (micros === 0) return "$0";
-  const places = Math.abs(micros) >= 1_000_000 ? 2 : Math.abs(micros) >= 100 ? 4 : 6;
+  const places = Math.abs(micros) >= 1_000_000 ? 2 : micros % 100 === 0 || Math.abs(micros) >= 10_000 ? 4 : 6;
   return `$${(micros / 1e6).toFixed(places)}`;
 };
 

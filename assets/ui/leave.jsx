@@ -1,12 +1,12 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import { toSignIn } from "./sign_in";
+import { forgetAll, keepAll, prune, unsavedCount } from "./unsaved";
 
 const ASK_AGAIN_MS = 3000;
 
-const toSignIn = () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
-
 /** Goes to the sign-in form, which the server renders, and comes back to this page afterwards. */
 export function ToSignIn() {
-  useEffect(toSignIn, []);
+  useEffect(() => { toSignIn(); }, []);
   return <p className="skeleton">Your session has ended. Taking you to the sign-in…</p>;
 }
 
@@ -46,15 +46,38 @@ export function StaySignedIn({ off }) {
 /**
  * A sign-out is a form: the server ends the session and answers with another page.
  * It waits for the session's token, which a page that has just been opened does not have yet.
+ * Where this browser keeps text of the user that is not saved, it asks what becomes of that.
  */
-export function SignOut({ csrf, button = false }) {
+export function SignOut({ csrf, user, button = false }) {
+  const form = useRef(null), dialog = useRef(null), [count, setCount] = useState(0);
+  useEffect(() => { prune(); }, []);
+  const submit = async (event) => {
+    event.preventDefault();
+    await keepAll();
+    const unsaved = await unsavedCount(user);
+    setCount(unsaved);
+    if (unsaved) dialog.current.showModal(); else form.current.submit();
+  };
   return (
-    <form method="post" action="/sign-out">
-      <input type="hidden" name="csrf" value={csrf} />
-      <button type="submit" className={button ? "btn" : "nav"} title={button ? undefined : "Sign out"} disabled={!csrf}>
-        <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.8" aria-hidden="true"><path d="M10 4H5v16h5M15 8l4 4-4 4M19 12H9" /></svg>
-        <span className={button ? undefined : "label"}>{button ? "Sign out here" : "Sign out"}</span>
-      </button>
-    </form>
+    <>
+      <form ref={form} method="post" action="/sign-out" onSubmit={submit}>
+        <input type="hidden" name="csrf" value={csrf} />
+        <button type="submit" className={button ? "btn" : "nav"} title={button ? undefined : "Sign out"} disabled={!csrf}>
+          <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.8" aria-hidden="true"><path d="M10 4H5v16h5M15 8l4 4-4 4M19 12H9" /></svg>
+          <span className={button ? undefined : "label"}>{button ? "Sign out here" : "Sign out"}</span>
+        </button>
+      </form>
+      <dialog className="dlg" ref={dialog} aria-label="Sign out" onClick={(event) => event.target === dialog.current && dialog.current.close()}>
+        <div className="in-dlg">
+          <h2>Sign out</h2>
+          <p className="t2">{count === 1 ? "One file has" : `${count} files have`} text that is not saved. It is kept in this browser for 14 days and restored when you sign in here again; the studio shows it to no other user. Delete it if you share this computer.</p>
+          <div className="acts">
+            <button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button>
+            <button type="button" className="btn danger" onClick={async () => { await forgetAll(user); form.current.submit(); }}>Delete it and sign out</button>
+            <button type="button" className="btn pri" onClick={() => form.current.submit()}>Sign out</button>
+          </div>
+        </div>
+      </dialog>
+    </>
   );
 }

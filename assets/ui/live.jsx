@@ -4,28 +4,28 @@ import { useEvents } from "./stream";
 
 const TERMINAL = new Set(["succeeded", "failed", "cancelled"]);
 
-/** What a job has cost so far, from the same events as its timeline; what it was charged once it has ended. */
-export function LiveCost({ src, charged }) {
+/** What a job has cost so far, from the same events as its timeline; what it was charged once its row says `isOver`. */
+export function LiveCost({ src, charged, isOver }) {
   const [events] = useEvents(src);
   const used = useMemo(() => events.reduce((sum, { type, payload }) => sum + (type === "subagent_end" ? payload.cost_micros ?? 0 : payload.billed_micros ?? 0), 0), [events]);
-  const isOver = TERMINAL.has(events.at(-1)?.type) || !events.length;
-  return <span className="num">{isOver ? charged : usd(used)}{!isOver && <span className="t3"> so far</span>}</span>;
+  const isCharged = isOver || TERMINAL.has(events.at(-1)?.type) || !events.length;
+  return <span className="num">{isCharged ? charged : usd(used)}{!isCharged && <span className="t3"> so far</span>}</span>;
 }
 
-/** Steps and tokens of an agent as they come; nothing for a function. */
-export function LiveSteps({ src }) {
+/** Steps and tokens of an agent as they come, those of the job's row once it `isOver`; nothing for a function. */
+export function LiveSteps({ src, isOver, steps, tokens }) {
   const [events] = useEvents(src);
-  const replies = events.filter((event) => event.type === "model_response");
-  if (!replies.length) return <span className="t3">none</span>;
-  const tokens = replies.reduce((sum, { payload: p }) => sum + (p.input_tokens ?? 0) + (p.output_tokens ?? 0), 0);
-  return <span className="num">{replies.length} <span className="t3">· {tokens.toLocaleString("en")} tokens</span></span>;
+  const replies = events.filter((event) => event.type === "model_response"), count = isOver ? steps : replies.length;
+  if (!count) return <span className="t3">none</span>;
+  const used = isOver ? tokens : replies.reduce((sum, { payload: p }) => sum + (p.input_tokens ?? 0) + (p.output_tokens ?? 0), 0);
+  return <span className="num">{count} <span className="t3">· {used.toLocaleString("en")} tokens</span></span>;
 }
 
-/** How far a function says that it is; nothing where it does not say so, or once it has ended. */
-export function LiveProgress({ src }) {
+/** How far a function says that it is; nothing where it does not say so, or once the job is over. */
+export function LiveProgress({ src, isOver }) {
   const [events] = useEvents(src);
   const said = events.findLast((event) => event.type === "progress");
-  if (!said || TERMINAL.has(events.at(-1)?.type)) return null;
+  if (!said || isOver || TERMINAL.has(events.at(-1)?.type)) return null;
   const percent = Math.round(100 * Math.min(1, Math.max(0, said.payload.fraction ?? 0)));
   return (
     <div className="far">
@@ -33,4 +33,11 @@ export function LiveProgress({ src }) {
       <div className="cap">{percent} % {said.payload.text}</div>
     </div>
   );
+}
+
+/** How many of the `total` events that a job has are loaded; nothing once all are. */
+export function EventsLoaded({ src, total }) {
+  const [events, state] = useEvents(src), loaded = events.at(-1)?.id ?? 0;
+  if (loaded >= total || ["ended", "refused"].includes(state.phase)) return null;
+  return <p className="line-note t3" role="status">Loading events: {loaded.toLocaleString("en")} of {total.toLocaleString("en")}</p>;
 }

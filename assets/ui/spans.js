@@ -64,6 +64,7 @@ function close(fold, type, payload, at) {
     if (type === "requeued") Object.assign(fold.open.attempt, { state: payload.reason?.includes("lost") ? "lost" : "", hint: payload.reason ?? "" });
     if (type === "failed") Object.assign(fold.open.attempt, { state: "failed", hint: payload.error_code ?? "" });
   }
+  if (type === "failed" && fold.open.function) fold.open.function.state = "failed";
   for (const kind of ending) {
     fold.open[kind].end = at;
     if (kind === "run" && type !== "succeeded") fold.open.run.state = type === "failed" ? "failed" : "";

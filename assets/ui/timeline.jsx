@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useFamily } from "./family";
 import { Inspector } from "./inspector";
 import { Split } from "./split";
@@ -6,11 +6,12 @@ import { Line, useEvents, useNow } from "./stream";
 import { firstToSee, useSpanClock, Waterfall } from "./waterfall";
 
 /** What a job did and when, as a waterfall with an inspector; the chosen span is in the address. */
-export function Timeline({ src, skill, csrf, canFork = false }) {
+export function Timeline({ src, skill, csrf, canFork = false, isOver: isJobOver = false }) {
   const [events, state] = useEvents(src), [chosen, setChosen] = useState(() => spanOfAddress());
   const { spans, eventsOf } = useFamily(src, events, skill);
-  const isOver = state.phase === "ended", clock = useNow(!isOver && state.phase !== "refused");
+  const isOver = isJobOver || state.phase === "ended", clock = useNow(!isOver && state.phase !== "refused");
   const now = useSpanClock(spans, isOver, clock);
+  const drawn = useMemo(() => (isOver ? spans.map((span) => (span.end == null ? { ...span, end: Math.max(span.start, now) } : span)) : spans), [spans, isOver, now]); // nothing lasts in a job that is over
   const [project, job] = src.split("/");
   const selected = spans.some((span) => span.id === chosen) ? chosen : firstToSee(spans);
   const select = (id) => { setChosen(id); history.replaceState(history.state, "", `#${id}`); };
@@ -24,8 +25,8 @@ export function Timeline({ src, skill, csrf, canFork = false }) {
     <>
       <Line state={state} />
       <Split name="inspector" label="Width of the inspector">
-        <Waterfall spans={spans} now={now} selected={selected} onSelect={select} />
-        <Seen span={spans.find((span) => span.id === selected)} {...{ eventsOf, project, csrf, job, canFork }} />
+        <Waterfall spans={drawn} now={now} selected={selected} onSelect={select} />
+        <Seen span={drawn.find((span) => span.id === selected)} {...{ eventsOf, project, csrf, job, canFork }} />
       </Split>
     </>
   );

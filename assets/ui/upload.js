@@ -1,5 +1,8 @@
 // Sending files to the REST API with the person's session; XMLHttpRequest, since fetch tells no progress of uploads.
 
+import { newKey } from "./api";
+import { toSignIn } from "./sign_in";
+
 /** POST a form; resolves to the answer's body, rejects with the API's error body. */
 export function post(path, form, { project, csrf, onProgress }) {
   return new Promise((resolve, reject) => {
@@ -8,8 +11,12 @@ export function post(path, form, { project, csrf, onProgress }) {
     request.responseType = "json";
     request.setRequestHeader("X-Puras-Project", project);
     request.setRequestHeader("X-CSRF-Token", csrf);
+    request.setRequestHeader("Idempotency-Key", newKey());
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
-    request.onload = () => (request.status < 300 ? resolve : reject)(request.response ?? { detail: `The server answered ${request.status} without a reason.` });
+    request.onload = () => {
+      if (request.status === 401) toSignIn();
+      (request.status < 300 ? resolve : reject)(request.response ?? { detail: `The server answered ${request.status} without a reason.` });
+    };
     request.onerror = () => reject({ detail: "The connection was lost while sending. Try again." });
     request.send(form);
   });

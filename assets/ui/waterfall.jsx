@@ -119,8 +119,10 @@ function label(span, end) {
   return `${duration(end - span.start)}${span.state ? ` · ${span.state}` : ""}`;
 }
 
-/** Which span a person wants to see first: what failed, else what lasts, else the dearest or the run itself. */
+/** Which span a user wants to see first: the innermost that failed with the run, else what failed, else what lasts, else the run. */
 export function firstToSee(spans) {
+  const run = spans[0], failing = run?.state === "failed" && spans.findLast((span) => span.state === "failed" && span.end === run.end && span !== run);
+  if (failing) return failing.id;
   const leaves = spans.filter((span) => !spans.some((other) => other.parent === span.id));
   return (leaves.find((span) => span.state === "failed") ?? leaves.findLast((span) => span.end == null) ?? spans[0])?.id ?? null;
 }

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 from reflex_components_core.react_router import link as router_link
 
-from studio.components.live import Copy
+from studio.components.live import Action, Copy, Submit
 from studio.theme import STATUS_WORDS
 
 Text = str | rx.Var[str]
@@ -28,6 +28,12 @@ def button(label: Text, *, icon: str = "", kind: str = "", **props: Any) -> rx.C
     """A button; `kind` is nothing, `pri`, `quiet` or `danger`."""
     drawn = [rx.icon(icon, size=14)] if icon else []
     return rx.el.button(*drawn, label, **{"type": "button", "class_name": f"btn {kind}", **props})
+
+
+def action(label: Text, *, icon: str = "", kind: str = "", on_act: Any, **props: Any) -> rx.Component:
+    """A button for an action with effects; `on_act` gets the key with which the server does it once."""
+    drawn = [rx.icon(icon, size=14)] if icon else []
+    return Action.create(*drawn, label=label, kind=kind, on_act=on_act, **props)
 
 
 def link_button(label: Text, *, href: Text, icon: str = "", kind: str = "", **props: Any) -> rx.Component:
@@ -102,7 +108,7 @@ def form_end(problem: rx.Var[str], label: Any, on_cancel: Any) -> tuple[rx.Compo
     return (
         rx.cond(problem != "", note(problem, state="fail")),
         rx.el.div(
-            button(label, kind="pri", type="submit"),
+            Submit.create(label=label),
             button("Cancel", kind="quiet", on_click=on_cancel),
             class_name="row",
         ),

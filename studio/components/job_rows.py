@@ -32,6 +32,7 @@ class JobRow:
     href: str
     status: str
     reason: str
+    is_simulated: bool
     skill: str
     project: str
     version: str
@@ -45,6 +46,7 @@ def row_of(job: JobView, slug: str, project: str, skill: str) -> JobRow:
         short=str(job.id)[:8],
         href=f"/p/{slug}/jobs/{job.id}",
         status=job.status,
+        is_simulated=job.simulated,
         reason=reason_of(job)[:_MOST_REASON_CHARACTERS],
         skill=skill,
         project=project,
@@ -60,7 +62,7 @@ def framed_job_table(rows: rx.Var[list[JobRow]]) -> rx.Component:
 
 def _row(job: rx.Var[JobRow]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(status(job.status, job.reason)),
+        rx.el.td(status(job.status, job.reason), rx.cond(job.is_simulated, tag("Simulated", state="wait"))),
         rx.el.td(link(job.short, href=job.href, class_name="mono whole", title=job.id)),
         rx.el.td(job.skill, title=job.skill),
         rx.el.td(job.project, title=job.project, class_name="t2"),

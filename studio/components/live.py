@@ -6,6 +6,8 @@ from typing import Any
 
 import reflex as rx
 
+from studio.actions import watched
+
 
 def _no_arguments() -> list[Any]:
     return []
@@ -13,6 +15,10 @@ def _no_arguments() -> list[Any]:
 
 def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
     return [value]
+
+
+def _two(value: rx.Var[Any], key: rx.Var[str]) -> list[rx.Var[Any]]:
+    return [value, key]
 
 
 class Ago(rx.Component):
@@ -67,7 +73,52 @@ class Confirm(rx.Component):
     typed: rx.Var[str]
     keys: rx.Var[str]
     disabled: rx.Var[bool]
+    settled: rx.Var[str]
+    on_settle: rx.EventHandler[_one]
     on_confirm: rx.EventHandler[_no_arguments]
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Create the button, busy while its action is under way."""
+        return super().create(*children, **watched(), **props)
+
+
+class Action(rx.Component):
+    """A button for an action with effects: busy while it is under way; `on_act` gets the action's key."""
+
+    library = "$/public/ui/action.jsx"
+    tag = "Action"
+    label: rx.Var[str]
+    kind: rx.Var[str]
+    title: rx.Var[str]
+    aria_name: rx.Var[str]
+    keys: rx.Var[str]
+    key_label: rx.Var[str]
+    disabled: rx.Var[bool]
+    settled: rx.Var[str]
+    on_settle: rx.EventHandler[_one]
+    on_act: rx.EventHandler[_one]
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Create the button; its children are drawn before the label."""
+        return super().create(*children, **watched(), **props)
+
+
+class Submit(rx.Component):
+    """The button that sends its form, busy while the form's action is under way."""
+
+    library = "$/public/ui/action.jsx"
+    tag = "Submit"
+    label: rx.Var[str]
+    kind: rx.Var[str]
+    settled: rx.Var[str]
+    on_settle: rx.EventHandler[_one]
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Create the button and the hidden field with the action's key."""
+        return super().create(*children, **watched(), **props)
 
 
 class Tabs(rx.Component):
@@ -124,7 +175,14 @@ class SchemaForm(rx.Component):
     csrf: rx.Var[str]
     can_run: rx.Var[bool]
     busy: rx.Var[bool]
-    on_run: rx.EventHandler[_one]
+    settled: rx.Var[str]
+    on_settle: rx.EventHandler[_one]
+    on_run: rx.EventHandler[_two]
+
+    @classmethod
+    def create(cls, *children: Any, **props: Any) -> rx.Component:
+        """Create the form, busy while a run is being submitted."""
+        return super().create(*children, **watched(), **props)
 
 
 class JobList(rx.Component):
@@ -170,6 +228,8 @@ class Editor(rx.Component):
     ]
     project: rx.Var[str]
     csrf: rx.Var[str]
+    user: rx.Var[str]
+    """Id of who is signed in: text that is not saved is kept in the browser for them alone."""
     skillpack: rx.Var[str]
     can_write: rx.Var[bool]
     can_manage: rx.Var[bool]
@@ -222,6 +282,7 @@ class Timeline(rx.Component):
     skill: rx.Var[str]
     csrf: rx.Var[str]
     can_fork: rx.Var[bool]
+    is_over: rx.Var[bool]
 
 
 class Waterfall(rx.Component):
@@ -260,6 +321,7 @@ class LiveCost(rx.Component):
     tag = "LiveCost"
     src: rx.Var[str]
     charged: rx.Var[str]
+    is_over: rx.Var[bool]
 
 
 class LiveSteps(rx.Component):
@@ -268,6 +330,9 @@ class LiveSteps(rx.Component):
     library = "$/public/ui/live.jsx"
     tag = "LiveSteps"
     src: rx.Var[str]
+    is_over: rx.Var[bool]
+    steps: rx.Var[int]
+    tokens: rx.Var[int]
 
 
 class LiveProgress(rx.Component):
@@ -276,6 +341,25 @@ class LiveProgress(rx.Component):
     library = "$/public/ui/live.jsx"
     tag = "LiveProgress"
     src: rx.Var[str]
+    is_over: rx.Var[bool]
+
+
+class Traceback(rx.Component):
+    """The traceback with which a job failed; its frames lead to the editor of the skillpack."""
+
+    library = "$/public/ui/traceback.jsx"
+    tag = "Traceback"
+    src: rx.Var[str]
+    skillpack: rx.Var[str]
+
+
+class EventsLoaded(rx.Component):
+    """How many of a job's events are loaded, until all are."""
+
+    library = "$/public/ui/live.jsx"
+    tag = "EventsLoaded"
+    src: rx.Var[str]
+    total: rx.Var[int]
 
 
 class EventList(rx.Component):
@@ -320,9 +404,10 @@ class StaySignedIn(rx.Component):
 
 
 class SignOut(rx.Component):
-    """The form that ends the session: a row of the sidebar, or a `button`."""
+    """The form that ends the session: a row of the sidebar, or a `button`; `user` is the id of who is signed in."""
 
     library = "$/public/ui/leave.jsx"
     tag = "SignOut"
     csrf: rx.Var[str]
+    user: rx.Var[str]
     button: rx.Var[bool]

@@ -107,7 +107,7 @@ def _person() -> rx.Component:
             rx.el.h1(rx.cond(Account.called != "", Account.called, Shell.email), class_name="cut"),
             rx.cond(Account.is_operator, tag("operator")),
             rx.el.div(class_name="grow"),
-            SignOut.create(csrf=Shell.csrf, button=True),
+            SignOut.create(csrf=Shell.csrf, user=Shell.user_id, button=True),
             class_name="row",
         ),
         rx.cond(Account.called != "", facts(("E-mail", Shell.email))),

@@ -18,4 +18,6 @@ class Editing(OfSkillpack, rx.State):
 
 def page() -> rx.Component:
     """The choice of the skillpack, and the editor."""
-    return page_of_skillpack("editor", "Editor", Editing, Editor, can_manage=Shell.can_manage)
+    return page_of_skillpack(
+        "editor", "Editor", Editing, Editor, user=Shell.user_id, can_manage=Shell.can_manage
+    )

@@ -20,7 +20,7 @@ from backend.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import button, empty, link, section, tag
 from studio.components.job_rows import JobRow, framed_job_table, row_of
-from studio.components.live import Ago
+from studio.components.live import Ago, Submit
 from studio.packs import JobNames, job_names
 from studio.session import Visit
 from studio.shell import Crumb, shell
@@ -102,7 +102,7 @@ class Home(rx.State):
     async def create(self, form: dict[str, Any]):
         """Make a project, with the skills of a template if one was chosen, and go to it."""
         instance, template = session.instance(), str(form.get("template", ""))
-        async with session.visiting(self) as visit:
+        async with session.visiting(self, once=form) as visit:
             project = await projects.create(
                 visit.session,
                 name=str(form.get("name", "")),
@@ -270,7 +270,7 @@ def _new_project() -> rx.Component:
                 auto_complete="off",
                 style={"max_width": "320px"},
             ),
-            button("Create project", kind="pri", type="submit"),
+            Submit.create(label="Create project"),
             class_name="row",
         ),
         rx.el.fieldset(

@@ -19,5 +19,11 @@ class Notebooks(OfSkillpack, rx.State):
 def page() -> rx.Component:
     """The choice of the skillpack, and its notebooks."""
     return page_of_skillpack(
-        "notebook", "Notebook", Notebooks, Notebook, email=Shell.email, can_manage=Shell.can_manage
+        "notebook",
+        "Notebook",
+        Notebooks,
+        Notebook,
+        email=Shell.email,
+        user=Shell.user_id,
+        can_manage=Shell.can_manage,
     )

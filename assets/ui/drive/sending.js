@@ -2,6 +2,7 @@
 // They go on while the person looks at other pages of the studio, hence one queue for each project, outside of components.
 import { useEffect, useSyncExternalStore } from "react";
 import { ask } from "../api";
+import { toSignIn } from "../sign_in";
 import { asked } from "./files";
 
 const AT_ONCE = 2, TRIES = 4, WAIT_MS = 1500;
@@ -81,7 +82,10 @@ class Queue {
 
 const inBase64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 const CUT = { detail: "The connection was lost while sending. What has arrived is kept: try again.", isCut: true };
-const refusal = async (answer) => ({ ...(await answer.json().catch(() => ({ detail: `The server answered ${answer.status} without a reason.` }))), isGone: answer.status === 404, isCut: answer.status === 423 });
+const refusal = async (answer) => {
+  if (answer.status === 401) toSignIn();
+  return { ...(await answer.json().catch(() => ({ detail: `The server answered ${answer.status} without a reason.` }))), isGone: answer.status === 404, isCut: answer.status === 423 };
+};
 
 async function fetched(url, options) {
   const answer = await fetch(url, options).catch(() => { throw CUT; });

@@ -1,92 +1,57 @@
-// The working copy of a skillpack, as the editor holds it: what is open, what is being written, and who else wrote.
-import { useCallback, useEffect, useRef, useState } from "react";
-import { ask, read } from "../api";
+// The working copy of a skillpack, as the editor and the notebook page have it open.
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { ask } from "../api";
+import { unsavedPaths } from "../unsaved";
+import { Files, encoded } from "./files";
 
-const SAVE_AFTER_MS = 600;
 const LOOK_EVERY_MS = 10_000;
 
-/** `{view, files, open, save, …}` of the working copy at `base`, an address of the API. */
-export function useDraft({ base, project, csrf, onError }) {
+/** `{view, open, load, edit, saveAll, …}` of the working copy at `base`, a URL of the API. Text of the user that was not saved is
+ *  restored in the files that `isShown` on this page. */
+export function useDraft({ base, project, csrf, user, onError, isShown }) {
   const [view, setView] = useState(null), [check, setCheck] = useState({ problems: [], warnings: [], skills: [] });
-  const [open, setOpen] = useState({}); // path → {text, saved, revision, rev, isBinary, conflict}
-  const held = useRef({});
-  held.current = open;
-  const timers = useRef({}), session = { project, csrf };
-  const change = useCallback((path, facts) => setOpen((before) => ({ ...before, [path]: { ...before[path], ...facts } })), []);
+  const files = useMemo(() => new Files(base, user), [base, user]), open = useSyncExternalStore(files.subscribe, files.snapshot, files.snapshot);
+  const session = { project, csrf };
+  files.session = session;
   const guard = useCallback((work) => work().catch((error) => onError(error.detail ?? "That did not work.")), [onError]);
+  const inBackground = useCallback((work) => guard(() => work().catch((error) => { if (error.code !== "connection_lost") throw error; })), [guard]);
 
   const refresh = useCallback(async () => {
     const [fresh, checked] = await Promise.all([ask("GET", base, session), ask("GET", `${base}/check`, session)]);
-    setView(fresh);
+    if (!files.draft) { // the first time, what was not saved is open before anything else is
+      files.draft = fresh.skillpack_id;
+      files.look = async (path) => entryOf(fresh, path);
+      const paths = (await unsavedPaths(user, files.draft)).filter(isShown);
+      await Promise.all(paths.map((path) => files.load(path).catch(() => {})));
+      files.look = async (path) => entryOf(await refresh(), path);
+    }
+    setView((before) => (before?.revision > fresh.revision ? before : fresh));
     setCheck((before) => (checked.skills.length || !checked.problems.length ? checked : { ...checked, skills: before.skills, isStale: true }));
     return fresh;
-  }, [base, project, csrf]);
+  }, [files, project, csrf]);
+  files.onSaved = () => inBackground(refresh);
 
-  const load = useCallback(async (path) => {
-    const { bytes, etag } = await read(address(base, path), session);
-    const text = decoded(bytes);
-    setOpen((before) => ({ ...before, [path]: { text: text ?? "", saved: text ?? "", revision: etag, rev: (before[path]?.rev ?? 0) + 1, isBinary: text === null, conflict: null } }));
-  }, [base, project, csrf]);
-
-  const save = useCallback(async (path, { over = false } = {}) => {
-    clearTimeout(timers.current[path]);
-    const file = held.current[path];
-    if (!file || file.isBinary || (!over && (file.conflict || file.text === file.saved))) return;
-    const { text } = file;
-    try {
-      const written = await ask("PUT", address(base, path), { ...session, body: text, headers: { "If-Match": over ? "*" : file.revision } });
-      change(path, { saved: text, revision: `"${written.revision}"`, conflict: null });
-      await refresh();
-    } catch (error) {
-      if (error.code === "draft_file_changed") change(path, { conflict: error });
-      else throw error;
-    }
-  }, [base, project, csrf, change, refresh]);
-
-  const edit = useCallback((path, text) => {
-    change(path, { text });
-    clearTimeout(timers.current[path]);
-    timers.current[path] = setTimeout(() => guard(() => save(path)), SAVE_AFTER_MS);
-  }, [change, save, guard]);
-
-  const saveAll = useCallback(() => Promise.all(Object.keys(held.current).map((path) => save(path))), [save]);
-
+  useEffect(() => files.start(), [files]);
   useEffect(() => {
-    setOpen({});
     guard(refresh);
-    const timer = setInterval(() => document.hidden || guard(async () => {
-      const fresh = await refresh();
-      for (const [path, file] of Object.entries(held.current)) { // what others wrote shows by itself where nothing of ours is pending
-        const theirs = fresh.files.find((one) => one.path === path);
-        if (theirs && !theirs.is_deleted && `"${theirs.revision}"` !== file.revision && file.text === file.saved) await load(path);
-      }
-    }), LOOK_EVERY_MS);
+    const timer = setInterval(() => document.hidden || inBackground(async () => files.follow((await refresh()).files)), LOOK_EVERY_MS);
     return () => clearInterval(timer);
-  }, [base]);
-  useEffect(() => {
-    const warn = (event) => { if (Object.values(held.current).some((file) => file.text !== file.saved)) event.preventDefault(); };
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, []);
+  }, [files]);
 
-  const act = (method, path, json) => guard(async () => { await ask(method, `${base}${path}`, { ...session, json }); await refresh(); });
+  const change = (work) => guard(async () => { await work(); await refresh(); });
+  const changeAll = (work) => change(async () => { await files.saveAll(); await work(); files.dropAll(); });
   return {
-    view, check, open, load: (path) => guard(() => load(path)), edit, saveAll, refresh: () => guard(refresh),
-    close: (path) => setOpen(({ [path]: _, ...rest }) => rest),
-    keepMine: (path) => guard(() => save(path, { over: true })), takeTheirs: (path) => guard(() => load(path)),
-    readTheirs: async (path) => decoded((await read(address(base, path), session)).bytes) ?? "",
-    create: (files) => guard(async () => { for (const [path, text] of Object.entries(files)) await ask("PUT", address(base, path), { ...session, body: text }); await refresh(); }),
-    remove: (path) => guard(async () => { await ask("DELETE", address(base, path), session); setOpen(({ [path]: _, ...rest }) => rest); await refresh(); }),
-    restore: (path) => act("POST", `/restore/${encoded(path)}`),
-    move: (path, to) => guard(async () => { await saveAll(); await ask("POST", `${base}/move`, { ...session, json: { path, to } }); setOpen({}); await refresh(); }),
-    reset: (json) => guard(async () => { await ask("POST", `${base}/reset`, { ...session, json }); setOpen({}); await refresh(); }),
-    bring: (file) => guard(async () => { const body = new FormData(); body.append("bundle", file, file.name); await ask("POST", `${base}/import`, { ...session, body }); setOpen({}); await refresh(); }),
+    view, check, open, files, saveAll: () => files.saveAll(), saveNow: () => { files.saveAll().catch(() => {}); }, refresh: () => guard(refresh),
+    load: (path) => guard(() => files.load(path)), edit: (path, text) => files.edit(path, text), save: (path) => guard(() => files.save(path)),
+    close: (path) => files.close(path), keepMine: (path) => guard(() => files.keepMine(path)), discard: (path) => guard(() => files.discard(path)),
+    readTheirs: (path) => files.readText(path),
+    create: (texts) => change(async () => { for (const [path, text] of Object.entries(texts)) await ask("PUT", `${base}/files/${encoded(path)}`, { ...session, body: text }); }),
+    remove: (path) => change(async () => { await files.settled(path); await ask("DELETE", `${base}/files/${encoded(path)}`, session); files.drop(path, { isGone: true }); }),
+    restore: (path) => change(() => ask("POST", `${base}/restore/${encoded(path)}`, session)),
+    move: (path, to) => changeAll(() => ask("POST", `${base}/move`, { ...session, json: { path, to } })),
+    reset: (json) => changeAll(() => ask("POST", `${base}/reset`, { ...session, json })),
+    bring: (file) => changeAll(() => { const body = new FormData(); body.append("bundle", file, file.name); return ask("POST", `${base}/import`, { ...session, body }); }),
   };
 }
 
-const encoded = (path) => path.split("/").map(encodeURIComponent).join("/");
-const address = (base, path) => `${base}/files/${encoded(path)}`;
-
-function decoded(bytes) {
-  try { return new TextDecoder("utf-8", { fatal: true }).decode(bytes); } catch { return null; }
-}
+const entryOf = (view, path) => view.files.find((one) => one.path === path);

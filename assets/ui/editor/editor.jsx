@@ -4,31 +4,37 @@ import { Begin } from "./begin";
 import { Code } from "./code";
 import { Conflict } from "./conflict";
 import { useDraft } from "./draft";
+import { isUnsaved } from "./files";
 import { Preview } from "./preview";
 import { Publish } from "./publish";
+import { Restored, SaveState } from "./saved";
 import { Tree } from "./tree";
 import { Try } from "./try";
 
 /** The editor of a skillpack's working copy: files, code with problems at their lines, and the skill under the cursor to try. */
-export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
+export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
-  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, onError: setNotice }), goTo = useRef(null);
+  const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
   const files = draft.view?.files ?? [], file = draft.open[current];
   const problems = useMemo(() => [...draft.check.problems.map((one) => ({ ...one, severity: "error" })), ...draft.check.warnings.map((one) => ({ ...one, severity: "warning" }))], [draft.check]);
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
   const show = async (path, line) => { setCurrent(path); if (!draft.open[path]) await draft.load(path); if (line) setTimeout(() => goTo.current?.(line), 50); };
   useEffect(() => {
+    const asked = new URLSearchParams(location.search), file = asked.get("file");
+    if (!current && file && files.some((one) => one.path === file && !one.is_deleted)) { show(file, Number(asked.get("line")) || 0); return; }
+    const restored = Object.keys(draft.open)[0];
+    if (!current && restored) { setCurrent(restored); return; }
     const first = files.find((one) => !one.is_deleted && /(^|\/)(skill\.yaml|SKILL\.md)$/.test(one.path));
     if (!current && first) show(first.path);
   }, [draft.view?.revision === undefined, files.length]);
-  useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted)) setCurrent(null); }, [draft.view]);
+  useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
   if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Opening the working copy…</p>}</>;
-  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Set(Object.entries(draft.open).filter(([, one]) => one.text !== one.saved).map(([path]) => path));
+  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "not saved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row editor-bar">
         <span className="t2">{draft.view.base_version ? `Began with v${draft.view.base_version}` : "Never published"}</span>
-        <span className="t3" role="status">{changed.size ? "Saving…" : "All changes are saved"}</span><span className="grow" />
+        <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
         {canWrite && <>{!isEmpty && <Begin draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
       </div>
@@ -39,9 +45,10 @@ export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
         <Split name="try" label="Width of the playground" initial={432}>
           <div className="col grow" style={{ minHeight: 0 }}>
             <Tabs open={Object.keys(draft.open)} current={current} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
-            {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.takeTheirs(current)} />}
+            {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
+            <Restored file={file} onSave={() => draft.save(current)} onDiscard={() => draft.discard(current)} />
             <div className="writing" data-read={isRead && isMarkdown && file ? true : undefined}>
-              {file && !file.isBinary && <Code path={current} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveAll} onReady={(go) => { goTo.current = go; }} />}
+              {file && !file.isBinary && <Code path={current} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go) => { goTo.current = go; }} />}
               {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
             </div>
             {file?.isBinary && <p className="pad t2">This file is no text. It goes along with the skill as it is.</p>}
@@ -58,6 +65,8 @@ export function Editor({ project, csrf, skillpack, canWrite, canManage }) {
     </div>
   );
 }
+
+const isShown = (path) => !path.endsWith(".ipynb"); // the page of notebooks restores those
 
 /** What a working copy without a file is, and how it gets the first one. */
 function Empty({ children }) {

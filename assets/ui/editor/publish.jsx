@@ -1,6 +1,7 @@
 import { useRef, useState } from "react";
 import { Link } from "react-router";
 import { ask, read } from "../api";
+import { Removed } from "../bundle";
 import { Copy } from "../controls";
 import { useNames } from "../names";
 import { codeOf } from "../play/code";
@@ -40,6 +41,7 @@ export function Publish({ base, project, csrf, skillpack, problems, skill, canMa
               {problems.length > 0 && <div className="note" data-s="fail" role="alert">{problems.length} {problems.length === 1 ? "problem has" : "problems have"} to be mended first.</div>}
               {!pending && !failure && <p className="t3">Comparing with the active version…</p>}
               {isNothing && <p className="t2">Nothing differs from the active version.</p>}
+              {pending?.removed_skills.length > 0 && <div className="note" data-s="wait" role="alert"><Removed names={pending.removed_skills} /></div>}
               {pending && !isNothing && <Changes skills={pending.skills} files={pending.files} read={(file) => bothOf(file, { base, skillpack, version: pending.base_version, project })} />}
               {pending?.left_out.length > 0 && <p className="t2">Not published: {pending.left_out.map((path, index) => <span key={path}>{index > 0 && ", "}<span className="mono">{path}</span></span>)}. A notebook is part of a version only where a file of its skill names it.</p>}
               <label className="col" style={{ gap: 4 }}><span className="strong">Notes</span><textarea className="in" rows={2} maxLength={4000} placeholder="What is new?" value={notes} onChange={(event) => setNotes(event.target.value)} /></label>

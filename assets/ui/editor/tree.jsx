@@ -16,7 +16,7 @@ export function Tree({ files, current, changed, problems, canWrite, onOpen, onCr
           <li key={path} style={{ paddingLeft: 8 + depth * 14 }} aria-current={path === current ? "true" : undefined}>
             <button type="button" className="cut grow" title={path} aria-expanded={isFolder ? !closed.has(path) : undefined} onClick={() => (isFolder ? fold(path) : onOpen(path))}>
               <span className="t3" aria-hidden="true">{isFolder ? (closed.has(path) ? "▸" : "▾") : " "}</span> {name}
-              {problems.has(path) && <b className="fail-text" title="Has problems"> •<span className="hidden-label"> has problems</span></b>}{changed.has(path) && <i className="t3"> saving</i>}
+              {problems.has(path) && <b className="fail-text" title="Has problems"> •<span className="hidden-label"> has problems</span></b>}{changed.has(path) && <i className="t2"> {changed.get(path)}</i>}
             </button>
             {canWrite && <span className="acts"><button type="button" className="btn quiet small" aria-label={`Rename ${path}`} onClick={() => setNaming({ from: path, path })}>✎</button>{!isFolder && <button type="button" className="btn quiet small" aria-label={`Delete ${path}`} onClick={() => onRemove(path)}>✕</button>}</span>}
           </li>

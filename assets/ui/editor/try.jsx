@@ -1,10 +1,11 @@
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { ask } from "../api";
 import { EventList } from "../events";
 import { SchemaForm } from "../form";
 import { LiveCost } from "../live";
 import { modelsOf } from "../play/choices";
 import { Model } from "../play/model";
+import { Simulated } from "../simulated";
 import { useEvents } from "../stream";
 import { Value } from "../value";
 
@@ -18,9 +19,12 @@ export function Try(props) {
 /** One skill's form and run. Another skill begins with another form; nothing that is typed into one is taken out of it. */
 function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
   const [errors, setErrors] = useState({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState({ at: 0, inputs: {} });
-  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic);
+  const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic), [isBusy, setBusy] = useState(false), lock = useRef(false);
   useEffect(() => { if (isAgent) modelsOf(project).then(setModels, () => {}); }, [project, isAgent]);
   const run = async (inputs) => {
+    if (lock.current) return;
+    lock.current = true;
+    setBusy(true);
     setErrors({});
     setProblem("");
     try {
@@ -32,13 +36,15 @@ function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
       setErrors(Object.fromEntries(of_fields.map((one) => [one.path.slice(INPUTS.length), one.message])));
       if (!of_fields.length) setProblem(error.detail ?? "That did not work.");
     }
+    lock.current = false;
+    setBusy(false);
   };
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       {(skill.examples ?? []).length > 0 && <div className="row wrap chips">{skill.examples.map((one, index) => <button key={index} type="button" className="chip cut" onClick={() => setExample((before) => ({ at: before.at + 1, inputs: one.inputs }))}>{one.title || `Example ${index + 1}`}</button>)}</div>}
       {isAgent && <div className="row chips"><Model label="Model" model={model} models={models} own={skill.model} onPick={setModel} /></div>}
       <div className="col" style={{ minHeight: 0, flex: job ? "0 1 45%" : "1" }}>
-        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} onRun={run} />
+        <SchemaForm schema={skill.input_schema} value={example.inputs} rev={`${skill.name}${example.at}`} errors={errors} project={project} csrf={csrf} canRun={canWrite} busy={isBusy} onRun={run} />
       </div>
       {problem && <div className="note line-note" data-s="fail" role="alert">{problem}</div>}
       {job && <Run key={job} job={job} project={project} schema={skill.output_schema} />}
@@ -54,9 +60,10 @@ function Run({ job, project, schema }) {
   return (
     <div className="col grow trying" style={{ minHeight: 0 }}>
       <div className="pane-head" style={{ fontWeight: 400 }}>
-        <span className="strong" role="status">{isOver ? word : "Running"}</span><LiveCost src={src} charged={ended ? `$${ended.cost_usd}` : ""} />
+        <span className="strong" role="status">{isOver ? word : "Running"}</span><LiveCost src={src} charged={ended ? `$${ended.cost_usd}` : ""} isOver={Boolean(ended)} />
         <span className="grow" /><a href={`/p/${project}/jobs/${job}`}>Open the job</a>
       </div>
+      <Simulated job={ended} />
       {ended?.error && <div className="note line-note" data-s="fail" role="alert">{ended.error}</div>}
       {ended?.status === "succeeded" && <div className="pad scroll" tabIndex={0} role="region" aria-label="Result" style={{ flex: "0 1 50%" }}><Value value={ended.result} schema={schema} project={project} outputs={ended.outputs} /></div>}
       <EventList src={src} />

@@ -2,14 +2,14 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { MOST_BYTES, cleared, newCell, parsed, written } from "./file";
 
-const WRITE_AFTER_MS = 400;
+const WRITE_AFTER_MS = 200;
 
 /** `{notebook, runs, rev, trouble, change, take, flush, …}` of the file at `path` of the draft. */
 export function useNotebook(draft, path) {
-  const file = draft.open[path], [held, setHeld] = useState(null), [runs, setRuns] = useState({}), [trouble, setTrouble] = useState("");
-  const pending = useRef(null), timer = useRef(0), now = useRef(null), edit = useRef(draft.edit);
-  now.current = held?.notebook ?? null;
+  const file = draft.open[path], [held, show] = useState(null), [runs, setRuns] = useState({}), [trouble, setTrouble] = useState("");
+  const pending = useRef(null), timer = useRef(0), latest = useRef(null), now = useRef(null), edit = useRef(draft.edit);
   edit.current = draft.edit;
+  const setHeld = useCallback((next) => { latest.current = next; now.current = next?.notebook ?? null; show(next); }, []); // it can be saved before it is drawn
   useEffect(() => {
     setTrouble("");
     if (!file) { setHeld(null); return; }
@@ -28,27 +28,26 @@ export function useNotebook(draft, path) {
     setTrouble(isTooLarge ? "What the cells gave is not saved: the file would have more than 4 MiB. Clear some outputs." : "");
     edit.current(at, text);
   }, []);
-  useEffect(() => () => flush(), [path, flush]);
+  useEffect(() => { draft.files.collect = flush; return () => flush(); }, [path, draft.files, flush]);
 
   /** Have the notebook be what `how` makes of it; it is saved soon, unless it need not be. */
-  const change = useCallback((how, { isSaved = true } = {}) => setHeld((before) => {
-    if (!before) return before;
-    const next = { ...before, notebook: how(before.notebook) };
-    if (isSaved) {
-      pending.current = next;
-      clearTimeout(timer.current);
-      timer.current = setTimeout(flush, WRITE_AFTER_MS);
-    }
-    return next;
-  }), [flush]);
+  const change = useCallback((how, { isSaved = true } = {}) => {
+    if (!latest.current) return;
+    const next = { ...latest.current, notebook: how(latest.current.notebook) };
+    setHeld(next);
+    if (!isSaved) return;
+    pending.current = next;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(flush, WRITE_AFTER_MS);
+  }, [flush, setHeld]);
   const cell = useCallback((id, how, options) => change((notebook) => ({ ...notebook, cells: notebook.cells.map((one) => (one.id === id ? { ...one, ...how(one) } : one)) }), options), [change]);
 
-  /** Runs of cells that the kernel told of, oldest first. */
-  const take = useCallback((told) => {
+  /** Runs of cells that the kernel told of, oldest first; their outputs are saved, unless restored text still waits to be. */
+  const take = useCallback((told, { isSaved = true } = {}) => {
     setRuns((before) => told.reduce((all, run) => ((all[run.cell]?.number ?? 0) > run.number && all[run.cell].kernel === run.kernel ? all : { ...all, [run.cell]: run }), before));
     for (const run of told) {
       if (run.status === "queued" || run.status === "dropped") continue;
-      cell(run.cell, () => ({ outputs: run.outputs, count: run.execution_count }), { isSaved: run.status !== "running" });
+      cell(run.cell, () => ({ outputs: run.outputs, count: run.execution_count }), { isSaved: isSaved && run.status !== "running" });
     }
   }, [cell]);
 

@@ -1,6 +1,6 @@
 // The kernel of a notebook, as its page knows it: started with the first cell that is run, and followed until it ends.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { ask } from "../api";
+import { ask, newKey } from "../api";
 
 const KERNELS = "/v1/notebooks/kernels";
 const WAIT_S = 20;
@@ -58,7 +58,7 @@ export function useKernel({ project, csrf, path, skillpack, skillpackId, owner, 
     kernel,
     run: (cells) => guard(async () => {
       const wanted = cells.map(({ id: cell, source: code }) => ({ cell, code }));
-      const send = async () => ask("POST", `${KERNELS}/${await begun()}/cells`, { ...session, json: { cells: wanted } });
+      const send = async () => ask("POST", `${KERNELS}/${await begun()}/cells`, { ...session, json: { cells: wanted }, headers: { "Idempotency-Key": newKey() } }); // a cell may be run twice
       calls.current.onCells((await send()).cells, { isEarlier: false });
     }),
     interrupt: () => post("interrupt"),

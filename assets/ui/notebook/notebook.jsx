@@ -3,7 +3,9 @@ import { ask } from "../api";
 import { Confirm } from "../controls";
 import { Conflict } from "../editor/conflict";
 import { useDraft } from "../editor/draft";
+import { isUnsaved } from "../editor/files";
 import { Publish } from "../editor/publish";
+import { Restored, SaveState } from "../editor/saved";
 import { Cell } from "./cell";
 import { blank, cleared, newCell, parsed } from "./file";
 import { added, moved, removed, useNotebook } from "./held";
@@ -13,13 +15,13 @@ import { SkillCard, folderOf, place, toldOf } from "./skill";
 
 const isNotebook = (file) => !file.is_deleted && file.path.endsWith(".ipynb");
 const READ_ONLY = "You may look at this project and not write to it, so that the job cannot be opened as a notebook. Ask for the role developer, or have a developer open it: the notebook then shows here.";
-const soon = () => new Promise((resolve) => setTimeout(resolve, 60));
+const isShown = (path) => path.endsWith(".ipynb");
 
 /** The notebooks of a skillpack's working copy: cells that run in the project's kernel, and become skills. */
-export function Notebook({ project, csrf, skillpack, email, canWrite, canManage }) {
+export function Notebook({ project, csrf, user, skillpack, email, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [path, setPath] = useState(null), [skills, setSkills] = useState({});
-  const draft = useDraft({ base, project, csrf, onError: setNotice }), book = useNotebook(draft, path), place_ = useRef(null);
-  const paths = (draft.view?.files ?? []).filter(isNotebook).map((one) => one.path), file = draft.open[path], session = { base, project, csrf };
+  const draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), book = useNotebook(draft, path), place_ = useRef(null);
+  const unsaved = Object.keys(draft.open).filter((one) => isUnsaved(draft.open[one])), paths = [...new Set([...(draft.view?.files ?? []).filter(isNotebook).map((one) => one.path), ...unsaved])], file = draft.open[path], session = { base, project, csrf };
   const [isRefused, setRefused] = useState(false);
   useEffect(() => { setRefused(!canWrite && new URL(location.href).searchParams.has("job")); }, [canWrite]);
   const edited = draft.view?.files.find((one) => one.path === path)?.updated_at;
@@ -35,7 +37,7 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
   }, [draft.open, draft.load, book.flush]);
   useEffect(() => {
     if (!draft.view || path) return;
-    const asked = new URL(location.href).searchParams, job = asked.get("job"), wanted = paths.includes(asked.get("file")) ? asked.get("file") : paths[0];
+    const asked = new URL(location.href).searchParams, job = asked.get("job"), wanted = paths.includes(asked.get("file")) ? asked.get("file") : unsaved[0] ?? paths[0];
     if (job && canWrite) ask("POST", "/v1/notebooks/opened", { project, csrf, json: { job_id: job, skillpack } }).then(async (made) => { await draft.refresh(); open(made.path); }, (error) => { setNotice(error.detail ?? "That did not work."); if (wanted) open(wanted); });
     else if (wanted) open(wanted);
   }, [draft.view === null]);
@@ -56,20 +58,18 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
 
   const onCells = useCallback((told, { isEarlier }) => {
     const fresh = isEarlier ? told.filter((run) => !run.ended_at || Date.parse(run.ended_at) > Date.parse(edited ?? 0)) : told;
-    book.take(fresh);
+    book.take(fresh, { isSaved: !isEarlier || !file?.restored });
     for (const run of isEarlier ? [] : told) {
       const cell = run.status === "ok" && book.now.current?.cells.find((one) => one.id === run.cell), said = cell && toldOf({ ...cell, outputs: run.outputs });
       if (said) placed(run.cell, said, false);
     }
-  }, [book.take, edited, placed]);
+  }, [book.take, edited, placed, file?.restored]);
   const python = useKernel({ project, csrf, path, skillpack, skillpackId: draft.view?.skillpack_id, owner: `user:${email}`, onCells, onError: setNotice });
 
   const focus = (id, by) => { const cells = book.now.current.cells, at = cells.findIndex((one) => one.id === id) + by; place_.current?.querySelector(`[data-cell="${cells[at]?.id}"]`)?.focus(); };
   const turn = useRef(Promise.resolve()), begin = useRef(null);
   begin.current = async (cells) => {
     if (!python.kernel || python.kernel.status === "ended") { // a new kernel has the files as they are now
-      book.flush();
-      await soon();
       await draft.saveAll().catch((error) => setNotice(error.detail ?? "That did not work."));
     }
     await python.run(cells);
@@ -79,7 +79,7 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
     if (codes.length) turn.current = turn.current.then(() => begin.current(codes));
   };
   const act = {
-    edit: (id, source) => book.cell(id, () => ({ source })), save: () => book.flush(), focus,
+    edit: (id, source) => book.cell(id, () => ({ source })), save: draft.saveNow, focus,
     type: (id, type) => book.cell(id, () => ({ type, ...(type === "code" ? {} : { outputs: [], count: null }) })),
     add: (id, below) => { const fresh = newCell(); book.change(added(id, below, fresh)); setTimeout(() => place_.current?.querySelector(`[data-cell="${fresh.id}"] .cm-content`)?.focus(), 60); },
     remove: (id) => book.change(removed(id)), move: (id, by) => book.change(moved(id, by)),
@@ -99,11 +99,11 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
     open(name);
   };
   if (!draft.view) return <><Notice text={isRefused ? READ_ONLY : ""} /><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Opening the working copy…</p>}</>;
-  const cells = book.notebook?.cells ?? [], isSaved = !file || file.text === file.saved, beforeRun = async () => { book.flush(); await soon(); await draft.saveAll(); };
+  const cells = book.notebook?.cells ?? [], beforeRun = draft.saveAll;
   return (
     <div className="nb">
-      <List paths={paths} current={path} canWrite={canWrite} onOpen={open} onBring={bring} onNew={(name) => draft.create({ [name]: blank() }).then(() => open(name))}
-        onMove={async (from, to) => { book.flush(); await soon(); await draft.move(from, to); setPath(null); open(to); }} onRemove={async (one) => { await python.stop(); await draft.remove(one); setPath(null); }} />
+      <List paths={paths} changed={new Set(unsaved.filter((one) => draft.open[one].conflict || draft.open[one].failure || draft.open[one].restored))} current={path} canWrite={canWrite} onOpen={open} onBring={bring} onNew={(name) => draft.create({ [name]: blank() }).then(() => open(name))}
+        onMove={async (from, to) => { await draft.move(from, to); setPath(null); open(to); }} onRemove={async (one) => { await python.stop(); await draft.remove(one); setPath(null); }} />
       <div className="nb-book">
         <div className="row editor-bar wrap">
           {canWrite && book.notebook && <><button type="button" className="btn" onClick={() => run(cells)}>Run all</button>
@@ -112,14 +112,15 @@ export function Notebook({ project, csrf, skillpack, email, canWrite, canManage 
             <button type="button" className="btn quiet" onClick={() => { book.change(cleared); book.forgetRuns(); }}>Clear outputs</button>
             {python.kernel && python.kernel.status !== "ended" && <button type="button" className="btn quiet" onClick={python.stop}>Stop the kernel</button>}</>}
           <span className="grow" /><KernelState kernel={python.kernel} project={project} />
-          {path && <span className="t3" role="status">{isSaved ? "All changes are saved" : "Saving…"}</span>}
+          {path && <SaveState open={draft.open} onSave={draft.saveNow} />}
           {canWrite && book.notebook && <Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={null} canManage={canManage} beforeOpen={beforeRun} onPublished={draft.refresh} />}
         </div>
         <Notice text={isRefused ? READ_ONLY : ""} onClose={() => setRefused(false)} />
         <Notice text={notice} onClose={() => setNotice("")} />
         <Notice text={book.trouble} />
         {python.kernel?.said && <p className="note line-note" data-s="wait" role="status">{python.kernel.said}</p>}
-        {file?.conflict && <Conflict path={path} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(path)} onTheirs={() => draft.takeTheirs(path)} />}
+        {file?.conflict && <Conflict path={path} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(path)} onTheirs={() => { if (file.conflict.is_deleted) setPath(null); draft.discard(path); }} />}
+        <Restored file={file} onSave={() => draft.save(path)} onDiscard={() => draft.discard(path)} />
         <div className="nb-cells scroll" ref={place_}>
           {cells.map((cell, at) => { const told = cell.type === "code" && toldOf(cell); return (
             <Cell key={cell.id} cell={cell} number={at + 1} run={book.runs[cell.id]} rev={book.rev} canWrite={canWrite} isFirst={!at} isLast={at === cells.length - 1} act={act}>

@@ -46,7 +46,7 @@ export async function promptOf({ project, skill, skillpack, version }) {
 
 /** Submit what a column says; resolves to the id of the job. */
 export async function submit(column, { project, csrf, skill, skillpack, active, inputs }) {
-  const body = { skill, inputs, source: "studio", ...(column.model && { model: column.model }) }, session = { project, csrf };
+  const body = { skill, inputs, source: "studio", ...(column.model && { model: column.model }) }, session = { project, csrf, slot: column.key };
   const isOther = column.version === DRAFT || column.prompt;
   if (!isOther) return (await ask("POST", `/v1/jobs?skillpack=${skillpack}${column.version && `&version=${column.version}`}`, { ...session, json: body })).id;
   const version = column.version === DRAFT ? {} : { version: Number(column.version || active) };

@@ -4,6 +4,7 @@ import { ask } from "../api";
 import { EventList } from "../events";
 import { usd } from "../format";
 import { LiveCost, LiveProgress } from "../live";
+import { Simulated } from "../simulated";
 import { useEvents } from "../stream";
 import { Elapsed, Pulse } from "../time";
 import { Transcript } from "../transcript";
@@ -21,7 +22,7 @@ const LOOK_EVERY_S = 2;
 /** One way to run the skill: what is run, and its run as it happens. */
 export function Column({ column, number, isMany, choices, view, marks, project, csrf, skill, skillpack, canWrite, onChange, onRun, onRemove, onEnded }) {
   const src = column.job ? `${project}/${column.job}` : "", [events] = useEvents(src), [job, setJob] = useState(null);
-  const own = choices.skills[column.version] ?? {}, state = stateOf(events), isOver = OVER.includes(state), shown = job?.id === column.job ? job : null;
+  const own = choices.skills[column.version] ?? {}, shown = job?.id === column.job ? job : null, state = OVER.includes(shown?.status) ? shown.status : stateOf(events), isOver = OVER.includes(state);
   const look = () => ask("GET", `/v1/jobs/${column.job}`, { project }).then((found) => { setJob(found); if (OVER.includes(found.status)) onEnded(found); }, () => {});
   useEffect(() => { if (column.job) look(); }, [column.job, isOver, state === "waiting"]);
   return (
@@ -88,13 +89,14 @@ function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks
         <span className="grow" />{canWrite && isOver && <RunInNotebook project={project} skillpack={skillpack} job={jobId} />}<Link to={`/p/${project}/jobs/${jobId}`}>Open the job</Link>
       </div>
       {state === "waiting" && <div className="note line-note" data-s="wait" role="status">It asks before it goes on. <Link to={`/p/${project}/jobs/${jobId}`}>Approve or deny in the job</Link></div>}
+      <Simulated job={job} />
       {job?.error && <div className="note line-note" data-s="fail" role="alert">{job.error_code && <span className="mono strong">{job.error_code} · </span>}{job.error}</div>}
-      <LiveProgress src={src} />
+      <LiveProgress src={src} isOver={OVER.includes(job?.status)} />
       {isSteps && (own.is_agentic ? <Transcript src={src} /> : <EventList src={src} />)}
       {!isSteps && <div className="scroll grow pad" tabIndex={0} role="region" aria-label="Result">{view === "json" ? <Json value={job.result} marks={marks} /> : <Value value={job.result} schema={own.output_schema} project={project} outputs={job.outputs} marks={marks} />}</div>}
       <dl className="column-foot">
-        <div><dt>Cost</dt><dd><LiveCost src={src} charged={job ? usd(job.cost_micros) : ""} /></dd></div>
-        <div><dt>Time</dt><dd><Elapsed start={started?.ts ?? ""} end={isOver ? last.ts : ""} /></dd></div>
+        <div><dt>Cost</dt><dd><LiveCost src={src} charged={job ? usd(job.cost_micros) : ""} isOver={OVER.includes(job?.status)} /></dd></div>
+        <div><dt>Time</dt><dd><Elapsed start={started?.ts ?? ""} end={isOver ? job?.finished_at ?? last?.ts ?? "" : ""} /></dd></div>
         {own.is_agentic && <div><dt>Tokens</dt><dd className="num">{tokensOf(events)}</dd></div>}
       </dl>
     </>

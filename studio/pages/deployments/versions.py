@@ -12,6 +12,7 @@ from backend.deployments import service, standing
 from backend.deployments.schemas import ListedDeployment
 from backend.skillpacks import service as skillpacks
 from studio import session
+from studio.authors import name_keys
 from studio.first_calls import of_push
 from studio.packs import Pack, chosen, packs_of
 from studio.wording import size
@@ -181,7 +182,8 @@ class Deployments(rx.State):
             )
             pack = await skillpacks.get(act.session, act.principal, self.slug)
             previous_id = str(pack.previous_deployment_id or "")
-        rows = [self._row(ListedDeployment.as_it_stands(one)) for one in found]
+            rows = [self._row(ListedDeployment.as_it_stands(one)) for one in found]
+            await name_keys(act, rows, "created_by")
         self.has_more = len(rows) > self._limit
         if rows[: self._limit] != self.rows:
             self.rows = rows[: self._limit]

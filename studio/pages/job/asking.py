@@ -8,12 +8,18 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.approvals import servers
 from backend.approvals import service as approvals
-from backend.approvals.schemas import ApprovalView
+from backend.approvals.wanted import START
+from backend.auth.principal import Principal
+from backend.bundles.manifest import Skill
+from backend.deployments.active import load_deployed_skill
+from backend.errors import Missing
+from backend.jobs.queries import get_row
 from backend.paging import Page
 from studio import session
-from studio.components.elements import button
-from studio.components.live import Ago, Json
+from studio.components.elements import action, button
+from studio.components.live import Ago, Json, Submit
 from studio.shell import Shell
 
 MOST_SHOWN = 50
@@ -25,6 +31,10 @@ class Question:
 
     id: str
     tool: str
+    """Name of the tool, or of the skill for the start of a job."""
+    is_start: bool
+    server: str
+    """Host of the MCP server whose tool it is; empty: of none."""
     input: dict[str, Any]
     expires_at: str
 
@@ -43,13 +53,7 @@ class Asking(rx.State):
         """Read what the job asks about."""
         self._job = job_id
         async with session.acting(self, self.project) as act:
-            found = await approvals.list_some(
-                act.session, act.principal, Page(limit=MOST_SHOWN), status="pending", job_id=UUID(job_id)
-            )
-        views = [ApprovalView.model_validate(one) for one in found.items]
-        self.questions = [
-            Question(str(one.id), one.tool, one.input, one.expires_at.isoformat()) for one in views
-        ]
+            self.questions = await questions_of(act.session, act.principal, UUID(job_id))
 
     @rx.event
     async def approve(self, approval_id: str):
@@ -85,6 +89,41 @@ class Asking(rx.State):
         self.questions = [one for one in self.questions if one.id != approval_id]
 
 
+async def questions_of(session: Any, principal: Principal, job_id: UUID) -> list[Question]:
+    """Return the pending approvals of a job."""
+    page = Page(limit=MOST_SHOWN)
+    found = await approvals.list_some(session, principal, page, status="pending", job_id=job_id)
+    skill = None
+    if any((one.effect or "").startswith(servers.PREFIX) for one in found.items):
+        skill = await _skill_of(session, principal, job_id)
+    return [_question_of(one, skill) for one in found.items]
+
+
+def _question_of(one: Any, skill: Skill | None) -> Question:
+    server = ""
+    if skill is not None:
+        server = servers.server_of(skill, tool=one.tool, effect=one.effect, given=one.input)
+    return Question(
+        id=str(one.id),
+        tool=one.tool,
+        is_start=one.step == 0 and one.tool_use_id == START,
+        server=server,
+        input=one.input,
+        expires_at=one.expires_at.isoformat(),
+    )
+
+
+async def _skill_of(session: Any, principal: Principal, job_id: UUID) -> Skill | None:
+    """Return the skill that a job runs; `None` if it is a publisher's, or is not stored any more."""
+    job = await get_row(session, principal, job_id)
+    if job.publisher_id is not None:
+        return None
+    try:
+        return (await load_deployed_skill(session, job.deployment_id, job.skill_name)).skill
+    except Missing:
+        return None
+
+
 def asking() -> rx.Component:
     """The questions, each with its input and its two answers."""
     return rx.cond(
@@ -100,15 +139,13 @@ def asking() -> rx.Component:
 def _question(one: rx.Var[Question]) -> rx.Component:
     return rx.el.article(
         rx.el.div(
-            rx.el.span(
-                "The agent wants to call ", rx.el.b(one.tool, class_name="mono"), class_name="grow wants"
-            ),
+            _wants(one),
             rx.el.span("expires ", Ago.create(moment=one.expires_at), class_name="cap"),
             rx.cond(
                 Shell.can_write & (Asking.is_denying != one.id),
                 rx.fragment(
                     button("Deny…", on_click=Asking.begin_denial(one.id)),
-                    button("Approve", kind="pri", on_click=Asking.approve(one.id)),
+                    action("Approve", kind="pri", on_act=lambda _: Asking.approve(one.id)),
                 ),
             ),
             class_name="row wrap",
@@ -116,6 +153,19 @@ def _question(one: rx.Var[Question]) -> rx.Component:
         Json.create(value=one.input),
         rx.cond(Asking.is_denying == one.id, _denial()),
         key=one.id,
+    )
+
+
+def _wants(one: rx.Var[Question]) -> rx.Component:
+    name = rx.el.b(one.tool, class_name="mono")
+    of_server = rx.fragment(" of the MCP server ", rx.el.b(one.server, class_name="mono"))
+    return rx.el.span(
+        rx.cond(
+            one.is_start,
+            rx.fragment("An agent wants to start the skill ", name),
+            rx.fragment("The agent wants to call ", name, rx.cond(one.server != "", of_server)),
+        ),
+        class_name="grow wants",
     )
 
 
@@ -131,7 +181,7 @@ def _denial() -> rx.Component:
             auto_focus=True,
         ),
         button("Not now", on_click=Asking.keep_open),
-        rx.el.button("Deny the call", type="submit", class_name="btn danger"),
+        Submit.create(label="Deny the call", kind="danger"),
         on_submit=lambda _: Asking.deny(),
         class_name="row",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from studio.components.elements import button, facts, identifier, link, link_button, note, status, tag
+from studio.components.elements import action, facts, identifier, link, link_button, note, status, tag
 from studio.components.live import Ago, Confirm, Elapsed, LiveCost, LiveSteps
 from studio.job_facts import JobFacts
 from studio.pages.job.opinion import opinion
@@ -20,6 +20,7 @@ def head() -> rx.Component:
             rx.el.h1(job.skill, class_name="cut"),
             tag(job.version),
             status(job.status, job.reason, is_big=True),
+            rx.cond(job.simulation != "", tag("Simulated", state="wait")),
             rx.el.div(class_name="grow"),
             _actions(),
             class_name="row wrap",
@@ -30,10 +31,17 @@ def head() -> rx.Component:
             ("Submitted by", rx.fragment(job.submitted_by, rx.el.span(" · " + job.source, class_name="t3"))),
             ("Submitted", Ago.create(moment=job.created_at)),
             ("Duration", _duration(job)),
-            ("Steps", LiveSteps.create(src=JobPage.stream)),
+            (
+                "Steps",
+                LiveSteps.create(src=JobPage.stream, is_over=job.is_over, steps=job.steps, tokens=job.tokens),
+            ),
             ("Cost", _cost(job)),
         ),
         _kin(job),
+        rx.cond(
+            (job.simulation != "") & (JobPage.tab != "result"),  # which has the note itself
+            note(job.simulation, state="wait", style={"margin_top": "12px"}),
+        ),
         rx.cond(
             job.status == "failed",
             note(
@@ -51,7 +59,7 @@ def head() -> rx.Component:
 
 def _cost(job: rx.Var[JobFacts]) -> rx.Component:
     return rx.fragment(
-        LiveCost.create(src=JobPage.stream, charged=job.cost),
+        LiveCost.create(src=JobPage.stream, charged=job.cost, is_over=job.is_over),
         rx.cond(
             job.called_cost != "",
             rx.el.span(" · " + job.called_cost + " of it for what it called", class_name="t3"),
@@ -119,22 +127,23 @@ def _actions() -> rx.Component:
                 rx.cond(
                     job.is_kernel,
                     rx.fragment(),
-                    button(
+                    action(
                         "Replay",
                         icon="rotate-ccw",
                         title="The same inputs on the same version again",
-                        on_click=JobPage.replay,
-                        custom_attrs={"data-key": "r"},
+                        on_act=JobPage.replay,
+                        keys="r",
                     ),
                 ),
                 rx.cond(
                     JobPage.newest > 0,
-                    button(
+                    action(
                         rx.Var.create("On v") + JobPage.newest.to_string(),
                         title="The same inputs on the active version",
-                        aria_label="Replay on the active version",
-                        on_click=JobPage.replay_on_newest,
-                        custom_attrs={"data-key": "R", "data-label": "Replay on the active version"},
+                        aria_name="Replay on the active version",
+                        on_act=JobPage.replay_on_newest,
+                        keys="R",
+                        key_label="Replay on the active version",
                     ),
                 ),
                 rx.cond(

@@ -12,7 +12,7 @@ from backend.jobs import feedback
 from backend.jobs.queries import get_job
 from backend.jobs.schemas import FeedbackRequest
 from studio import session
-from studio.components.elements import button
+from studio.components.live import Submit
 
 GOOD, BAD = 1, -1
 _WORDS = {GOOD: "good", 0: "neither", BAD: "bad"}
@@ -116,7 +116,7 @@ def _words() -> rx.Component:
             class_name="in",
             auto_focus=True,
         ),
-        button("Save", type="submit"),
+        Submit.create(label="Save", kind=""),
         on_submit=Opinions.say,
         class_name="row",
     )

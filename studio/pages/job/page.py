@@ -6,8 +6,10 @@ from typing import Any
 
 import reflex as rx
 
+from studio.components.elements import note
 from studio.components.live import (
     EventList,
+    EventsLoaded,
     Json,
     LiveProgress,
     Logs,
@@ -15,6 +17,7 @@ from studio.components.live import (
     Sandbox,
     Tabs,
     Timeline,
+    Traceback,
     Transcript,
     Turns,
     Value,
@@ -38,8 +41,12 @@ def page() -> rx.Component:
             rx.fragment(
                 _watch(),
                 head(),
-                LiveProgress.create(src=JobPage.stream, key=JobPage.stream),
+                LiveProgress.create(src=JobPage.stream, is_over=JobPage.facts.is_over, key=JobPage.stream),
+                EventsLoaded.create(src=JobPage.stream, total=JobPage.seen),
                 rx.cond(JobPage.facts.status == "waiting", asking()),
+                rx.cond(
+                    JobPage.has_traceback, Traceback.create(src=JobPage.stream, skillpack=JobPage.skillpack)
+                ),
                 Tabs.create(
                     items=JobPage.tabs,
                     current=JobPage.tab,
@@ -77,6 +84,7 @@ def _tab() -> rx.Component:
                 src=JobPage.stream,
                 skill=JobPage.facts.skill,
                 csrf=Shell.csrf,
+                is_over=JobPage.facts.is_over,
                 can_fork=Shell.can_write & JobPage.facts.is_agentic,
                 key=JobPage.stream,
             ),
@@ -107,6 +115,10 @@ def _result() -> rx.Component:
         rx.el.p("The result is shown here as soon as the job has succeeded.", class_name="t2"),
     )
     shown = rx.fragment(
+        rx.cond(
+            JobPage.facts.simulation != "",
+            note(JobPage.facts.simulation, state="wait", style={"margin_bottom": "12px"}),
+        ),
         Value.create(
             value=JobPage.result["value"],
             schema=JobPage.output_schema,

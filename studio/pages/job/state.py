@@ -16,6 +16,7 @@ from backend.jobs.replay import replay
 from backend.jobs.schemas import JobView
 from backend.ledger import queries as ledger
 from studio import session
+from studio.authors import name_keys
 from studio.job_facts import JobFacts, facts_of
 from studio.packs import job_names
 from studio.pages.job.asking import Asking
@@ -36,6 +37,8 @@ TABS = [
     {"id": "events", "label": "Events"},
 ]
 _MEASURED = ("memory_mb", "timeout_s")
+_TRACED = ("exception", "bad_entrypoint", "bad_result")
+"""Codes of errors that the skill's own code has raised."""
 _TABS_OF_FUNCTIONS = [tab for tab in TABS if tab is not _TRANSCRIPT]
 
 
@@ -64,6 +67,9 @@ class JobPage(rx.State):
     """Address of the playground with the job's inputs; empty where there is none for it."""
     notebook: str = ""
     """Address of the notebook page that opens the job in the working copy of its skillpack."""
+    skillpack: str = ""
+    """Slug of the project's skillpack that it runs; empty for a publisher's."""
+    has_traceback: bool = False
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
     is_loaded: bool = False
@@ -114,35 +120,46 @@ class JobPage(rx.State):
             await self._read(act)
 
     @rx.event
-    async def replay(self):
+    async def replay(self, key: str):
         """Run the same inputs on the same version again, and go there."""
-        return await self._replay(None)
+        return await self._replay(key, None)
 
     @rx.event
-    async def replay_on_newest(self):
+    async def replay_on_newest(self, key: str):
         """Run the same inputs on the active version, and go there."""
-        return await self._replay(self.newest)
+        return await self._replay(key, self.newest)
 
-    async def _replay(self, version: int | None) -> Any:
-        async with session.acting(self, self.project) as act:
-            submitted = await replay(
-                act.session,
-                act.principal,
-                UUID(self.facts.id),
-                version=version,
-                prices=session.instance().prices,
-                most_queued=session.instance().settings.most_queued_jobs,
-            )
-        return rx.redirect(f"/p/{self.project}/jobs/{submitted.job_id}")
+    async def _replay(self, key: str, version: int | None) -> Any:
+        try:
+            async with session.acting(self, self.project, once=key) as act:
+                submitted = await replay(
+                    act.session,
+                    act.principal,
+                    UUID(self.facts.id),
+                    version=version,
+                    prices=session.instance().prices,
+                    most_queued=session.instance().settings.most_queued_jobs,
+                )
+                await act.made(submitted.job_id)
+            made = submitted.job_id
+        except session.AlreadyDone as done:
+            if done.job_id is None:
+                raise
+            made = done.job_id
+        return rx.redirect(f"/p/{self.project}/jobs/{made}")
 
     async def _read(self, act: session.Act) -> None:
         job_id = _job_id(self.job)
         row = await get_row(act.session, act.principal, job_id)
         job = await get_job(act.session, act.principal, job_id)
-        written = await written_in(act, job.deployment_id, job.skill_name)
+        written = await written_in(act, row.deployment_id, job.skill_name)
         names = await job_names(act.session, act.principal)
-        self.facts, self.seen = facts_of(job, names.of(job)), row.event_seq
-        pack = f"skillpack={names.slugs[job.skillpack_id]}&" if job.skillpack_id in names.slugs else ""
+        facts = facts_of(job, names.of(job))
+        await name_keys(act, [facts], "submitted_by")
+        self.facts, self.seen = facts, row.event_seq
+        self.skillpack = names.slugs.get(job.skillpack_id, "")
+        self.has_traceback = job.status == "failed" and job.error_code in _TRACED
+        pack = f"skillpack={self.skillpack}&" if self.skillpack else ""
         self.notebook = f"/p/{self.project}/notebook?{pack}job={job.id}"
         self.tabs = TABS if job.type == "agentic" else _TABS_OF_FUNCTIONS
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))

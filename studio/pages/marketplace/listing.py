@@ -91,9 +91,9 @@ class Listing(Running, rx.State):
         self.errors = {}
 
     @rx.event
-    async def start(self, inputs: dict[str, Any]):
+    async def start(self, inputs: dict[str, Any], key: str):
         """Run the listing with these inputs."""
-        await self._begin_run({"listing_id": self.offer.slug, "inputs": inputs})
+        await self._begin_run({"listing_id": self.offer.slug, "inputs": inputs}, key)
 
 
 def _view(one: ListingView) -> OfferView:

@@ -10,8 +10,8 @@ from backend.errors import Conflict, Invalid, Missing
 from backend.marketplace import catalogue, service
 from backend.marketplace.schemas import ListingChanges, VersionAsked
 from studio import session
-from studio.components.elements import button, note
-from studio.components.live import Confirm
+from studio.components.elements import note
+from studio.components.live import Confirm, Submit
 from studio.forms import micros, parsed, said, text
 from studio.shell import Shell
 from studio.wording import usd
@@ -69,7 +69,7 @@ class Managing(rx.State):
         """Give callers the version that is active now."""
         try:
             asked = parsed(VersionAsked, {"notes": text(typed, "notes")})
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 await service.add_version(act.session, act.principal, self.slug, asked)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
@@ -171,7 +171,7 @@ def _acts() -> rx.Component:
                 class_name="in",
                 style={"max_width": "110px"},
             ),
-            button("Change the price", type="submit"),
+            Submit.create(label="Change the price", kind=""),
             rx.el.span("For jobs from now on.", class_name="t3"),
             on_submit=Managing.change_price,
             class_name="row wrap",
@@ -187,7 +187,7 @@ def _acts() -> rx.Component:
                     max_length=4000,
                     style={"max_width": "280px"},
                 ),
-                button("Offer the active version", type="submit"),
+                Submit.create(label="Offer the active version", kind=""),
                 on_submit=Managing.add_version,
                 class_name="row wrap",
             ),

@@ -122,7 +122,7 @@ class Market(rx.State):
         """Make a draft of an offer, and go to it."""
         try:
             asked = offering.asked(typed)
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 made = await service.create(act.session, act.principal, asked)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)

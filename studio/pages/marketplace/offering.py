@@ -9,6 +9,7 @@ import reflex as rx
 
 from backend.marketplace.schemas import ListingAsked
 from studio.components.elements import button, field, note
+from studio.components.live import Submit
 from studio.forms import micros, parsed, text
 
 
@@ -23,6 +24,7 @@ def asked(typed: Mapping[str, Any]) -> ListingAsked:
         "skill": text(typed, "skill"),
         "price_micros": micros(typed, "price") or 0,
         "follows_active": text(typed, "versions") == "follows",
+        "shows_approvals": text(typed, "approvals") == "show",
         "title": text(typed, "title") or None,
         "description": text(typed, "description") or None,
     }
@@ -69,6 +71,14 @@ def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.
             rx.el.option("the version that is active now, until you add another", value="pinned"),
             rx.el.option("each version that you activate, by itself", value="follows"),
         ),
+        field(
+            "Approvals",
+            "approvals",
+            rx.el.select,
+            rx.el.option("Runs ask for none", value=""),
+            rx.el.option("Callers approve calls, and see the tool and its arguments", value="show"),
+            hint="For skills of a bundle with confirm: true.",
+        ),
         field("Title", "title", rx.el.input, hint="Empty: the skill's own.", max_length=200),
         field(
             "Description",
@@ -80,7 +90,7 @@ def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.
         ),
         rx.cond(problem != "", note(problem, state="fail")),
         rx.el.div(
-            button("Make a draft", kind="pri", type="submit"),
+            Submit.create(label="Make a draft"),
             button("Not now", on_click=on_cancel),
             rx.el.span("Nobody else sees it before you publish it.", class_name="t3"),
             class_name="row wrap",

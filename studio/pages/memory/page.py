@@ -116,7 +116,7 @@ class Remembered(rx.State):
         """Remember something."""
         try:
             asked, instance = writing.new(typed), session.instance()
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 written = await memory.put(
                     act.session, instance.vault, act.principal, asked, instance.settings.quotas
                 )

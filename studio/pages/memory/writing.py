@@ -11,6 +11,7 @@ import reflex as rx
 from backend.errors import Invalid, Problem
 from backend.memory.schemas import MemoryPut, MemoryView
 from studio.components.elements import button, field, note
+from studio.components.live import Submit
 from studio.forms import parsed, text
 
 _KINDS_OF = {
@@ -153,9 +154,7 @@ def _form(
     return rx.el.form(
         *fields,
         rx.cond(problem != "", note(problem, state="fail")),
-        rx.el.div(
-            button(act, kind="pri", type="submit"), button("Not now", on_click=on_cancel), class_name="row"
-        ),
+        rx.el.div(Submit.create(label=act), button("Not now", on_click=on_cancel), class_name="row"),
         on_submit=on_submit,
         class_name="form",
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.clock import now
 from backend.errors import Missing
 from backend.operators import fleet, health
 from backend.operators.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
@@ -25,11 +26,13 @@ _MOST_NAMED: Final = 3  # jobs of one worker
 _REASONS: Final = {
     "not_before": "for their time to come",
     "wallet_empty": "for money in their wallet",
+    "wallet_held": "for money that is held for other jobs",
     "project_limit": "behind their project's limit",
     "no_worker": "for a worker in this lane",
     "runs_alone": "to run alone, since workers were lost under them",
     "next_in_line": "next in line for a free worker",
 }
+_RESOURCES: Final = {"disk": "disk space", "memory": "memory", "processes": "processes"}
 _TILE_WORDS: Final = {"ok": "Well", "wait": "Look", "fail": "Broken"}
 
 
@@ -57,6 +60,9 @@ class WorkerRow:
     beat_at: str
     state: str
     """`alive`, `draining` or `lost`."""
+    short_of: str
+    """The resource that its host lacks, so that it claims no jobs, in words; empty if none."""
+    shortage: str
 
 
 @dataclass
@@ -66,7 +72,8 @@ class WaitingRow:
     lane: str
     why: str
     jobs: str
-    oldest: str
+    age: str
+    """How long the oldest has waited, or in what time the next is due."""
 
 
 class Operator(rx.State):
@@ -124,6 +131,7 @@ def _tile(tile: TileAnswer) -> Tile:
 def _worker(worker: WorkerAnswer) -> WorkerRow:
     named = [f"{job.project}: {job.skill}" for job in worker.running[:_MOST_NAMED]]
     more = len(worker.running) - len(named)
+    resource, _, detail = (worker.shortage or "").partition(":")
     return WorkerRow(
         id=str(worker.id),
         short=str(worker.id)[:8],
@@ -134,11 +142,19 @@ def _worker(worker: WorkerAnswer) -> WorkerRow:
         layers=", ".join(worker.layers),
         beat_at=worker.beat_at.isoformat(),
         state="lost" if not worker.is_alive else "draining" if worker.is_draining else "alive",
+        short_of=_RESOURCES.get(resource, resource) if worker.is_alive else "",
+        shortage=f"It claims no jobs. {detail.strip()}",
     )
 
 
 def _waiting(one: WaitingAnswer) -> WaitingRow:
-    return WaitingRow(one.lane, _REASONS[one.reason], f"{one.jobs:,}", duration(one.oldest_s))
+    return WaitingRow(one.lane, _REASONS[one.reason], f"{one.jobs:,}", _age(one))
+
+
+def _age(one: WaitingAnswer) -> str:
+    if one.next_due_at is None:
+        return duration(one.oldest_s)
+    return f"next in {duration((one.next_due_at - now()).total_seconds())}"
 
 
 def page() -> rx.Component:
@@ -206,6 +222,10 @@ def _worker_row(row: rx.Var[WorkerRow]) -> rx.Component:
                     ("lost", tag("lost", state="fail")),
                     rx.fragment(),
                 ),
+                rx.cond(
+                    row.short_of != "",
+                    rx.el.span(tag("short of " + row.short_of, state="fail"), title=row.shortage),
+                ),
                 rx.el.span(row.place, class_name="t3 cut"),
                 class_name="row",
                 title=row.id + ", " + row.place,
@@ -239,7 +259,7 @@ def _queue() -> rx.Component:
         ("Lane", "20%", ""),
         ("They wait", "50%", ""),
         ("Jobs", "12%", "num"),
-        ("Oldest", "18%", "num"),
+        ("Oldest, or next", "18%", "num"),
     ]
     return rx.cond(
         Operator.waiting.length() > 0,
@@ -253,7 +273,7 @@ def _waiting_row(row: rx.Var[WaitingRow]) -> rx.Component:
         rx.el.td(row.lane, class_name="mono"),
         rx.el.td(row.why),
         rx.el.td(row.jobs, class_name="num"),
-        rx.el.td(row.oldest, class_name="num t2"),
+        rx.el.td(row.age, class_name="num t2"),
         key=row.lane + row.why,
     )
 

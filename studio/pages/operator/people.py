@@ -73,7 +73,7 @@ class People(rx.State):
         url = session.instance().settings.url
         try:
             asked = parsed(NewPersonAsked, {"email": text(typed, "email"), "name": text(typed, "name")})
-            async with session.visiting(self) as visit:
+            async with session.visiting(self, once=typed) as visit:
                 made = await accounts.add_person(visit.session, visit.person, asked, url=url)
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)

@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.errors import Invalid, Missing
+from backend.errors import Conflict, Invalid, Missing
 from backend.operators import accounts
 from backend.operators.schemas import ProjectAnswer
 from studio import session
@@ -69,9 +69,9 @@ class Projects(rx.State):
         self.problem = ""
         try:
             asked = top_up.asked(typed)
-            async with session.visiting(self) as visit:
+            async with session.visiting(self, once=typed) as visit:
                 made = await accounts.top_up(visit.session, visit.person, self.topped, asked)
-        except (Invalid, Missing) as refused:
+        except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
             return
         self.told = f"{self.topped} has {usd(made.balance_micros)} now."

@@ -64,9 +64,9 @@ class Reference(Running, rx.State):
         self.is_trying = False
 
     @rx.event
-    async def start(self, inputs: dict[str, Any]):
+    async def start(self, inputs: dict[str, Any], key: str):
         """Run the skill with these inputs."""
-        await self._begin_run({"skill": self.current.full_name, "inputs": inputs})
+        await self._begin_run({"skill": self.current.full_name, "inputs": inputs}, key)
 
     def _take(self, skill: SkillView) -> None:
         self.current, self.path = skill, path_of(skill)

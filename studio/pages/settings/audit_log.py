@@ -16,6 +16,7 @@ from backend.auth.principal import Role
 from backend.auth.tables import AuditRow
 from backend.paging import Page
 from studio import session
+from studio.authors import name_keys
 from studio.components.elements import button, framed_table, section
 from studio.components.live import Ago
 from studio.forms import text
@@ -104,7 +105,9 @@ class AuditLog(rx.State):
                 return
             page = Page(_PAGE_ROWS, self.next_cursor or None)
             found = await audit.list_rows(act.session, act.principal, which, page)
-        self.rows = [*self.rows, *map(_row, found.items)]
+            rows = [_row(one) for one in found.items]
+            await name_keys(act, rows, "actor")
+        self.rows = [*self.rows, *rows]
         self.next_cursor = (found.next_cursor or "") if len(self.rows) < _MOST_ROWS else ""
 
 

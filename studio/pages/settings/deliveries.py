@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final, get_args
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args
 from uuid import UUID
 
 import reflex as rx
@@ -45,6 +45,16 @@ class DeliveryRow:
 
 
 @dataclass
+class AttemptRow:
+    """One attempt of a delivery that is looked into."""
+
+    number: int
+    result: str
+    took: str
+    started_at: str
+
+
+@dataclass
 class DeliveryView:
     """A delivery that is looked into."""
 
@@ -54,6 +64,8 @@ class DeliveryView:
     error: str = ""
     took: str = ""
     attempted_at: str = ""
+    attempts: list[AttemptRow] = field(default_factory=list)
+    """With their results, the newest first, where there is more than one."""
 
 
 class Deliveries(rx.State):
@@ -186,6 +198,17 @@ def _view(one: WebhookDelivery) -> DeliveryView:
         error=one.error or "",
         took=duration(one.duration_ms / 1000) if one.duration_ms is not None else "",
         attempted_at=one.attempted_at.isoformat() if one.attempted_at else "",
+        attempts=[_attempt(each) for each in reversed(one.attempt_log)] if len(one.attempt_log) > 1 else [],
+    )
+
+
+def _attempt(one: dict[str, Any]) -> AttemptRow:
+    took_ms = one["duration_ms"]
+    return AttemptRow(
+        number=one["number"],
+        result=one["error"] or f"HTTP {one['response_code']}",
+        took="" if took_ms is None else duration(took_ms / 1000),
+        started_at=one["started_at"],
     )
 
 
@@ -287,6 +310,22 @@ def _looked_into() -> rx.Component:
                     class_name="t3",
                 ),
             ),
+            rx.cond(
+                shown.attempts.length() > 0,
+                rx.el.div(
+                    rx.el.h3("Attempts", class_name="cap"),
+                    rx.el.ol(rx.foreach(shown.attempts, _attempt_line), reversed=True),
+                ),
+            ),
         ),
         class_name="two",
+    )
+
+
+def _attempt_line(row: rx.Var[AttemptRow]) -> rx.Component:
+    return rx.el.li(
+        row.result,
+        rx.el.span(" ", Ago.create(moment=row.started_at), " ", row.took, class_name="t3"),
+        value=row.number,
+        key=row.number,
     )

@@ -34,7 +34,11 @@ class FromCode(rx.State):
 def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
     secret = {"name": "STRIPE_KEY", "value": "…"}
     bodies: dict[str, Any] = {
-        "keys": {"name": "website", "scopes": ["jobs:write", "jobs:read"], "daily_cap_micros": 2_000_000},
+        "keys": {
+            "name": "website",
+            "scopes": ["jobs:submit", "jobs:read_own"],
+            "daily_cap_micros": 2_000_000,
+        },
         "webhooks": {"url": "https://app.example.org/puras", "events": ["job.succeeded", "job.failed"]},
         "schedules": {
             "name": "Each morning",

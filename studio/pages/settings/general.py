@@ -8,12 +8,16 @@ import reflex as rx
 
 from backend.auth.principal import Role
 from backend.errors import Invalid
+from backend.limits import service as limits
+from backend.limits.errors import CeilingExceeded
+from backend.limits.quotas import CONCURRENCY, ceiling
+from backend.limits.schemas import defaults_of
 from backend.projects import deletion, service
 from backend.projects.errors import SlugTaken
 from backend.projects.schemas import ProjectChanges
 from studio import session
-from studio.components.elements import button, field, note, section, way_out
-from studio.components.live import Confirm
+from studio.components.elements import field, note, section, way_out
+from studio.components.live import Confirm, Submit
 from studio.forms import number, parsed, said, text
 from studio.shell import Shell
 
@@ -24,6 +28,8 @@ class General(rx.State):
     called: str = ""
     slug: str = ""
     window: int = 0
+    most_window: int = 0
+    """The operator's ceiling."""
     project_id: str = ""
     kept_days: int = 0
     problem: str = ""
@@ -37,6 +43,9 @@ class General(rx.State):
         async with session.acting(self, self.project) as act:
             found = await service.get(act.session, act.principal)
             self.window = await service.concurrency_limit(act.session, act.principal)
+            default = defaults_of(session.instance().settings)[CONCURRENCY]
+            known = await limits.limits_of(act.session, act.principal)
+            self.most_window = ceiling(known.of_operator, CONCURRENCY, default) or self.window
         self.called, self.slug, self.project_id = found.name, found.slug, str(found.id)
         self.kept_days = session.instance().settings.keep_deleted_projects_days
         self.is_loaded = True
@@ -62,9 +71,10 @@ class General(rx.State):
                     name=asked.name,
                     slug=asked.slug,
                     concurrency_limit=asked.concurrency_limit,
+                    defaults=defaults_of(session.instance().settings),
                 )
                 slug = changed.slug
-        except (Invalid, SlugTaken) as refused:
+        except (CeilingExceeded, Invalid, SlugTaken) as refused:
             self.problem = said(refused)
             return None
         if slug != self.slug:
@@ -124,11 +134,12 @@ def _form() -> rx.Component:
             "Jobs at once",
             "concurrency_limit",
             rx.el.input,
-            hint="Most jobs that are ready or running together; others wait for their turn.",
+            hint="Most jobs that are ready or running together, up to the operator's ceiling; others wait for their "
+            "turn.",
             type="number",
             default_value=General.window,
             min=1,
-            max=10_000,
+            max=General.most_window,
             required=True,
             disabled=locked,
         ),
@@ -136,7 +147,7 @@ def _form() -> rx.Component:
         rx.cond(
             Shell.can_manage,
             rx.el.div(
-                button("Save", kind="pri", type="submit"),
+                Submit.create(label="Save"),
                 rx.cond(General.is_saved, rx.el.span("Saved.", class_name="t2", role="status")),
                 class_name="row",
             ),

@@ -14,8 +14,8 @@ from backend.errors import Conflict, Invalid, NotAllowed
 from backend.projects import invitations
 from backend.projects.schemas import InvitationAsked, NewInvitationAnswer
 from studio import session
-from studio.components.elements import button, field, framed_table, note, section
-from studio.components.live import Ago, Confirm
+from studio.components.elements import field, framed_table, note, section
+from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.shown_once import shown_once
 
@@ -56,8 +56,8 @@ class Invitations(rx.State):
         try:
             asked = parsed(InvitationAsked, {"email": text(form, "email"), "role": text(form, "role")})
             settings = session.instance().settings
-            async with session.acting(self, self.project) as act:
-                act.principal.require(Role.ADMIN, "project:write")
+            async with session.acting(self, self.project, once=form) as act:
+                act.principal.require(Role.ADMIN, "members:write")
                 made = await invitations.invite(
                     act.session,
                     act.principal,
@@ -81,7 +81,7 @@ class Invitations(rx.State):
     async def withdraw(self, invitation_id: str):
         """Make a link worthless."""
         async with session.acting(self, self.project) as act:
-            act.principal.require(Role.ADMIN, "project:write")
+            act.principal.require(Role.ADMIN, "members:write")
             await invitations.withdraw(act.session, act.principal, UUID(invitation_id))
         await self._read()
 
@@ -144,7 +144,7 @@ def _form() -> rx.Component:
             default_value="developer",
         ),
         rx.cond(Invitations.problem != "", note(Invitations.problem, state="fail")),
-        rx.el.div(button("Invite", kind="pri", type="submit"), class_name="row"),
+        rx.el.div(Submit.create(label="Invite"), class_name="row"),
         on_submit=Invitations.invite,
         key=Invitations.made,
         class_name="form",

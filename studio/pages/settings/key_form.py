@@ -8,34 +8,38 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.auth.principal import PUBLISHABLE_SCOPES, SCOPES
+from backend.auth import scopes
 from studio.components.elements import field, form_end
 
 SCOPE: Final = "scope:"
 """How the names of the boxes begin."""
+UNRESTRICTED: Final = "unrestricted"
+"""Name of the box that confirms full access."""
 
 
 class KeyForm(rx.State):
     """What the form offers for the kind that is chosen."""
 
     kind: str = "secret"
-    areas: list[list[str]] = []
-    """The scopes of each area, like `jobs:read`, `jobs:submit`, `jobs:write`."""
+    areas: list[list[list[str]]] = []
+    """The scopes of each area, like `jobs:read`, `jobs:submit`, `jobs:write`, each with what it allows."""
 
     @rx.event
     def begin(self):
         """Offer what a secret key can have."""
-        self.kind, self.areas = "secret", _by_area(SCOPES)
+        self.kind, self.areas = "secret", _by_area(scopes.SCOPES)
 
     @rx.event
     def pick_kind(self, kind: str):
         """Offer what this kind can have."""
         self.kind = kind
-        self.areas = _by_area(PUBLISHABLE_SCOPES if kind == "publishable" else SCOPES)
+        self.areas = _by_area(scopes.OF_PUBLISHABLE if kind == "publishable" else scopes.SCOPES)
 
 
-def _by_area(scopes: Iterable[str]) -> list[list[str]]:
-    return [list(area) for _, area in groupby(sorted(scopes), lambda scope: scope.partition(":")[0])]
+def _by_area(names: Iterable[str]) -> list[list[list[str]]]:
+    """The scopes of each area, each with what it allows."""
+    areas = groupby(sorted(names), lambda scope: scope.partition(":")[0])
+    return [[[scope, scopes.SCOPES[scope]] for scope in area] for _, area in areas]
 
 
 def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
@@ -60,7 +64,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             value=KeyForm.kind,
             on_change=KeyForm.pick_kind,
         ),
-        _scopes(),
+        _scopes([]),
         field(
             "Skills",
             "skill_allowlist",
@@ -99,21 +103,50 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
     )
 
 
-def _scopes() -> rx.Component:
+def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
+    """Return the form for the scopes of the key `changed`."""
+    return rx.el.form(
+        _scopes(changed.scopes),
+        rx.cond(
+            changed.kind == "secret",
+            rx.el.label(
+                rx.el.input(type="checkbox", name=UNRESTRICTED),
+                "Full access, if no scope is selected and nothing else limits the key",
+                class_name="check",
+            ),
+        ),
+        *form_end(problem, "Save scopes", on_cancel),
+        on_submit=on_submit,
+        key=changed.id,
+        class_name="form",
+    )
+
+
+def _scopes(given: Any) -> rx.Component:
+    """Return a box for each scope, those that are given ticked."""
+    ticked = rx.Var.create(given)
     return rx.el.fieldset(
         rx.el.legend("Scopes", class_name="label"),
         rx.foreach(
-            KeyForm.areas, lambda area: rx.el.div(rx.foreach(area, _scope), class_name="boxes", key=area[0])
+            KeyForm.areas,
+            lambda area: rx.el.div(
+                rx.foreach(area, lambda scope: _scope(scope, ticked)), class_name="boxes", key=area[0][0]
+            ),
         ),
-        rx.el.span("None ticked: everything that its kind may do.", class_name="hint"),
+        rx.el.span(
+            "None ticked: full access. With skills, a daily cap or an expiry: run skills, read and cancel its own "
+            "jobs, and nothing else.",
+            class_name="hint",
+        ),
         class_name="field",
     )
 
 
-def _scope(scope: rx.Var[str]) -> rx.Component:
+def _scope(scope: rx.Var[list[str]], ticked: Any) -> rx.Component:
     return rx.el.label(
-        rx.el.input(type="checkbox", name=SCOPE + scope),
-        rx.el.span(scope, class_name="mono"),
+        rx.el.input(type="checkbox", name=SCOPE + scope[0], default_checked=ticked.contains(scope[0])),
+        rx.el.span(scope[0], class_name="mono"),
         class_name="check",
-        key=scope,
+        title=scope[1],
+        key=scope[0],
     )

@@ -9,8 +9,9 @@ from uuid import UUID
 import reflex as rx
 
 from backend.auth import keys
+from backend.auth.errors import KeyWouldBeUnrestricted
 from backend.auth.principal import Role
-from backend.auth.schemas import NewKeyAsked
+from backend.auth.schemas import KeyChanges, NewKeyAsked
 from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.errors import Conflict, Invalid
@@ -21,7 +22,7 @@ from studio.components.live import Ago, Confirm
 from studio.forms import end_of_day, micros, number, parsed, said, text
 from studio.pages.settings.for_roles import for_admins
 from studio.pages.settings.from_code import none_yet
-from studio.pages.settings.key_form import SCOPE, KeyForm, form
+from studio.pages.settings.key_form import SCOPE, UNRESTRICTED, KeyForm, form, scopes_form
 from studio.pages.settings.shown_once import shown_once
 from studio.wording import usd
 
@@ -40,6 +41,11 @@ class KeyRow:
     """`revoked` or `expired`; empty while it works."""
     last_used_at: str
     expires_at: str
+    scopes: list[str]
+    """Those that it was given."""
+
+
+NO_KEY = KeyRow("", "", "", "", "", "", "", "", [])
 
 
 class Keys(rx.State):
@@ -50,6 +56,8 @@ class Keys(rx.State):
     """The clear text of the key that was just made, until it is put away."""
     problem: str = ""
     is_making: bool = False
+    changed: KeyRow = NO_KEY
+    """The key whose scopes are being edited; without an id none is."""
     is_loaded: bool = False
 
     @rx.event
@@ -63,12 +71,40 @@ class Keys(rx.State):
     @rx.event
     def open_form(self):
         """Show the form for a new key."""
-        self.is_making, self.fresh = True, ""
+        self.is_making, self.fresh, self.problem, self.changed = True, "", "", NO_KEY
+        return KeyForm.begin
 
     @rx.event
     def close_form(self):
-        """Make none."""
+        """Make none, and change none."""
+        self.is_making, self.problem, self.changed = False, "", NO_KEY
+
+    @rx.event
+    def edit_scopes(self, key_id: str):
+        """Show the form for the scopes of a key."""
         self.is_making, self.problem = False, ""
+        self.changed = next(row for row in self.rows if row.id == key_id)
+        return KeyForm.pick_kind(self.changed.kind)
+
+    @rx.event
+    async def save_scopes(self, typed: dict[str, Any]):
+        """Replace the scopes of the key."""
+        self.problem = ""
+        try:
+            scopes = _scopes(typed)
+            asked = {"scopes": scopes, "unrestricted": UNRESTRICTED in typed and not scopes}
+            changes = parsed(KeyChanges, asked).as_changes()
+            async with session.acting(self, self.project) as act:
+                act.principal.require(Role.ADMIN, "keys:write")
+                await keys.change(act.session, act.principal, UUID(self.changed.id), changes)
+        except KeyWouldBeUnrestricted as refused:
+            self.problem = f"{refused.detail} Select scopes, or select “Full access”."
+            return
+        except (Conflict, Invalid) as refused:
+            self.problem = said(refused)
+            return
+        self.changed = NO_KEY
+        await self._read()
 
     @rx.event
     async def create(self, typed: dict[str, Any]):
@@ -76,8 +112,8 @@ class Keys(rx.State):
         self.problem = ""
         try:
             asked = _asked(typed)
-            async with session.acting(self, self.project) as act:
-                act.principal.require(Role.ADMIN, "project:write")
+            async with session.acting(self, self.project, once=typed) as act:
+                act.principal.require(Role.ADMIN, "keys:write")
                 made = await keys.create(
                     act.session,
                     act.principal,
@@ -86,6 +122,7 @@ class Keys(rx.State):
                     name=asked.name,
                     limits=_limits(asked),
                     quotas=session.instance().settings.quotas,
+                    max_requests_per_minute=session.instance().settings.key_requests_per_minute,
                 )
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
@@ -102,7 +139,7 @@ class Keys(rx.State):
     async def revoke(self, key_id: str):
         """End a key."""
         async with session.acting(self, self.project) as act:
-            act.principal.require(Role.ADMIN, "project:write")
+            act.principal.require(Role.ADMIN, "keys:write")
             await keys.revoke(act.session, act.principal, UUID(key_id))
         await self._read()
 
@@ -119,13 +156,17 @@ def _asked(typed: dict[str, Any]) -> NewKeyAsked:
     values = {
         "kind": text(typed, "kind"),
         "name": text(typed, "name"),
-        "scopes": [name.removeprefix(SCOPE) for name in typed if name.startswith(SCOPE)],
+        "scopes": _scopes(typed),
         "skill_allowlist": text(typed, "skill_allowlist").replace(",", " ").split(),
         "daily_cap_micros": micros(typed, "daily_cap"),
         "requests_per_minute": number(typed, "requests_per_minute"),
         "expires_at": end_of_day(typed, "expires_on"),
     }
     return parsed(NewKeyAsked, values)
+
+
+def _scopes(typed: dict[str, Any]) -> list[str]:
+    return [name.removeprefix(SCOPE) for name in typed if name.startswith(SCOPE)]
 
 
 def _limits(asked: NewKeyAsked) -> keys.Limits:
@@ -149,12 +190,24 @@ def _row(key: ApiKey) -> KeyRow:
         ended="revoked" if key.revoked_at else "expired" if is_expired else "",
         last_used_at=key.last_used_at.isoformat() if key.last_used_at else "",
         expires_at=f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
+        scopes=_shown_scopes(key),
     )
+
+
+def _shown_scopes(key: ApiKey) -> list[str]:
+    """Return the scopes that the form ticks: an older name of a publishable key's scope is shown as the newer one."""
+    if key.kind == "publishable":
+        return sorted({"jobs:read_own" if scope == "jobs:read" else scope for scope in key.scopes})
+    return list(key.scopes)
 
 
 def _narrowed(key: ApiKey) -> str:
     """`jobs:read · skills thumbnail · $2.00 a day`."""
-    parts = [", ".join(key.scopes), f"skills {', '.join(key.skill_allowlist)}" if key.skill_allowlist else ""]
+    scopes = _shown_scopes(key) or sorted(keys.scopes_of(key) or ())
+    parts = [
+        ", ".join(scopes),
+        f"skills {', '.join(key.skill_allowlist)}" if key.skill_allowlist else "",
+    ]
     if key.daily_cap_micros is not None:
         parts.append(f"{usd(key.daily_cap_micros)} a day")
     if key.requests_per_minute is not None:
@@ -168,6 +221,13 @@ def pane() -> rx.Component:
     shown = rx.fragment(
         rx.cond(Keys.fresh != "", _fresh()),
         rx.cond(Keys.is_making, section("New key", form(Keys.create, Keys.close_form, Keys.problem))),
+        rx.cond(
+            Keys.changed.id != "",
+            section(
+                "Edit scopes of " + rx.cond(Keys.changed.name != "", Keys.changed.name, Keys.changed.prefix),
+                scopes_form(Keys.changed, Keys.save_scopes, Keys.close_form, Keys.problem),
+            ),
+        ),
         section(
             "API keys",
             rx.cond(
@@ -196,12 +256,12 @@ def _fresh() -> rx.Component:
 
 def _list() -> rx.Component:
     columns = [
-        ("Name", "20%", ""),
-        ("Key", "20%", ""),
-        ("Narrowed to", "26%", ""),
-        ("Last used", "11%", "num"),
-        ("Expires", "11%", "num"),
-        (rx.el.span("Action", class_name="hidden-label"), "12%", "num"),
+        ("Name", "17%", ""),
+        ("Key", "19%", ""),
+        ("Restrictions", "22%", ""),
+        ("Last used", "10%", "num"),
+        ("Expires", "10%", "num"),
+        (rx.el.span("Actions", class_name="hidden-label"), "22%", "num"),
     ]
     return framed_table("API keys", columns, rx.foreach(Keys.rows, _key))
 
@@ -217,7 +277,7 @@ def _key(row: rx.Var[KeyRow]) -> rx.Component:
             )
         ),
         rx.el.td(
-            rx.cond(row.narrowed != "", row.narrowed, rx.el.span("nothing", class_name="t3")),
+            rx.cond(row.narrowed != "", row.narrowed, rx.el.span("None", class_name="t3")),
             class_name="t2",
             title=row.narrowed,
         ),
@@ -225,7 +285,17 @@ def _key(row: rx.Var[KeyRow]) -> rx.Component:
             rx.cond(row.last_used_at != "", Ago.create(moment=row.last_used_at), "never"), class_name="num t2"
         ),
         rx.el.td(row.expires_at, class_name="num t2"),
-        rx.el.td(rx.cond(row.ended == "", _revoke(row)), class_name="num"),
+        rx.el.td(
+            rx.cond(
+                row.ended == "",
+                rx.el.span(
+                    button("Edit scopes", kind="small", on_click=Keys.edit_scopes(row.id)),
+                    _revoke(row),
+                    class_name="row",
+                ),
+            ),
+            class_name="num",
+        ),
         key=row.id,
         custom_attrs={"data-ended": row.ended},
     )
@@ -236,7 +306,8 @@ def _revoke(row: rx.Var[KeyRow]) -> rx.Component:
         label="Revoke",
         kind="small danger",
         title="Revoke " + rx.cond(row.name != "", row.name, row.prefix) + "?",
-        text="Programs that use it are refused from now on. A revoked key cannot be brought back.",
+        text="Programs that use it are rejected from now on, and its jobs that have not started fail. Its running jobs "
+        "continue. A revoked key cannot be restored.",
         confirm="Revoke it",
         on_confirm=Keys.revoke(row.id),
     )

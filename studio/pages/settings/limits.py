@@ -14,8 +14,8 @@ from backend.drive.intake import drives_of
 from backend.drive.usage import Usage
 from backend.limits import service
 from backend.limits.held import held
-from backend.limits.quotas import Quota
-from backend.limits.schemas import REQUESTS, LimitAnswer, LimitsAnswer, defaults_of
+from backend.limits.quotas import REQUESTS, Quota
+from backend.limits.schemas import LimitAnswer, LimitsAnswer, defaults_of
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
 from studio.shell import Shell
@@ -23,6 +23,7 @@ from studio.wording import size
 
 _WORDS: Final = {
     Quota.QUEUED_JOBS: "Jobs that wait for their turn",
+    Quota.LATER_JOBS: "Jobs for later, by their `run_at`",
     Quota.DEPLOYMENTS: "Versions and drafts, in each skillpack",
     Quota.API_KEYS: "API keys that are not revoked",
     Quota.MEMBERS: "Members and invitations",
@@ -46,7 +47,8 @@ class LimitRow:
     percent: int
     state: str
     """`wait` when it is nearly reached, `fail` when it is."""
-    is_own: bool
+    set_by: str
+    """`operator` or `project` where one of them has set it; else `instance`."""
 
 
 class Limits(rx.State):
@@ -64,7 +66,7 @@ class Limits(rx.State):
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.VIEWER, "project:read")
             limits = LimitsAnswer.of(
-                await service.own_limits(act.session, act.principal), defaults_of(instance.settings)
+                await service.limits_of(act.session, act.principal), defaults_of(instance.settings)
             )
             counted = await held(act.session, act.principal)
         drive = await usage.current(drives_of(instance), act.principal.project_id)
@@ -76,26 +78,26 @@ class Limits(rx.State):
 
 def _rows(limits: LimitsAnswer, counted: Mapping[Quota, int], drive: Usage) -> list[LimitRow]:
     used = {**counted, Quota.DRIVE_FILES: drive.files + drive.waiting_files}
-    rows = [_row(quota, used[quota], getattr(limits, quota)) for quota in Quota if quota in used]
+    rows = [_row(quota, used[quota], limits) for quota in Quota if quota in used]
     drive_bytes = drive.bytes + drive.waiting_bytes
     at = list(Quota).index(Quota.DRIVE_MB)
-    rows.insert(at, _of_drive(drive_bytes, drive.most_bytes, is_own=limits.drive_mb.is_own))
+    rows.insert(at, _of_drive(drive_bytes, drive.most_bytes, set_by=limits.set_by(Quota.DRIVE_MB)))
     return rows
 
 
-def _row(quota: Quota, used: int, answer: LimitAnswer) -> LimitRow:
-    most = answer.limit or 0
-    return _made(_WORDS[quota], (f"{used:,}", f"{most:,}"), used, most, is_own=answer.is_own)
+def _row(quota: Quota, used: int, limits: LimitsAnswer) -> LimitRow:
+    most = getattr(limits, quota).limit or 0
+    return _made(_WORDS[quota], (f"{used:,}", f"{most:,}"), used, most, set_by=limits.set_by(quota))
 
 
-def _of_drive(used: int, most: int, *, is_own: bool) -> LimitRow:
-    return _made(_WORDS[Quota.DRIVE_MB], (size(used), size(most)), used, most, is_own=is_own)
+def _of_drive(used: int, most: int, *, set_by: str) -> LimitRow:
+    return _made(_WORDS[Quota.DRIVE_MB], (size(used), size(most)), used, most, set_by=set_by)
 
 
-def _made(what: str, shown: tuple[str, str], used: int, most: int, *, is_own: bool) -> LimitRow:
+def _made(what: str, shown: tuple[str, str], used: int, most: int, *, set_by: str) -> LimitRow:
     percent = min(100, used * 100 // most) if most else 100
     state = "fail" if used >= most else "wait" if percent >= _NEARLY else ""
-    return LimitRow(what, *shown, percent, state, is_own)
+    return LimitRow(what, *shown, percent, state, set_by)
 
 
 def pane() -> rx.Component:
@@ -109,9 +111,11 @@ def pane() -> rx.Component:
                 rx.el.p("All keys of the project together: ", Limits.rate, ".", class_name="t2"),
             ),
             note(
-                "The operator of this instance sets these limits: ",
+                "The operator of this instance sets the ceilings: ",
                 rx.el.span("puras-studio project limits " + Shell.project_slug, class_name="mono"),
-                ". How many jobs run at once is a setting of the project itself.",
+                ". An admin of the project lowers them for it: ",
+                rx.el.span("PATCH /v1/projects/" + Shell.project_slug + "/limits", class_name="mono"),
+                ". How many jobs run at once is a setting of the project, up to its ceiling.",
             ),
         ),
         rx.el.p("Loading…", class_name="skeleton"),
@@ -138,7 +142,12 @@ def _limit(row: rx.Var[LimitRow]) -> rx.Component:
                 ),
                 rx.el.span(row.percent, " %", class_name="num t3", style={"width": "44px"}),
                 rx.match(row.state, ("fail", tag("reached")), ("wait", tag("nearly")), rx.fragment()),
-                rx.cond(row.is_own, tag("own limit")),
+                rx.match(
+                    row.set_by,
+                    ("operator", tag("own limit")),
+                    ("project", tag("lowered")),
+                    rx.fragment(),
+                ),
                 class_name="row",
             )
         ),

@@ -65,7 +65,7 @@ class Members(rx.State):
         try:
             asked = parsed(MemberChanges, {"role": role})
             async with session.acting(self, self.project) as act:
-                act.principal.require(Role.ADMIN, "project:write")
+                act.principal.require(Role.ADMIN, "members:write")
                 await members.change_role(act.session, act.principal, UUID(user_id), ROLES[asked.role])
                 is_me = act.principal.id == UUID(user_id)
         except (Conflict, Invalid, Missing, NotAllowed) as refused:
@@ -81,7 +81,7 @@ class Members(rx.State):
         try:
             async with session.acting(self, self.project) as act:
                 is_me = act.principal.id == UUID(user_id)
-                act.principal.require(Role.VIEWER if is_me else Role.ADMIN, "project:write")
+                act.principal.require(Role.VIEWER if is_me else Role.ADMIN, "members:write")
                 await members.remove(act.session, act.principal, UUID(user_id))
         except (Conflict, Missing, NotAllowed) as refused:
             self.problem = said(refused)

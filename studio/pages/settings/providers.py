@@ -14,8 +14,9 @@ from backend.providers.access import access_of
 from backend.providers.schemas import ProviderAnswer, ProviderKeyAsked
 from backend.public_urls import listed
 from studio import session
+from studio.authors import name_keys
 from studio.components.elements import button, code, field, note, section, tag
-from studio.components.live import Ago, Confirm
+from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.for_roles import for_developers
 
@@ -77,7 +78,7 @@ class Providers(rx.State):
             body = {"api_key": text(typed, "api_key"), "base_url": text(typed, "base_url") or None}
             asked = parsed(ProviderKeyAsked, body)
             async with session.acting(self, self.project) as act:
-                act.principal.require(Role.DEVELOPER, "secrets:write")
+                act.principal.require(Role.DEVELOPER, "providers:write")
                 await service.put(
                     act.session,
                     instance.vault,
@@ -102,7 +103,7 @@ class Providers(rx.State):
         try:
             instance = session.instance()
             async with session.acting(self, self.project) as act:
-                act.principal.require(Role.DEVELOPER, "secrets:write")
+                act.principal.require(Role.DEVELOPER, "providers:write")
                 key = await service.to_try(act.session, instance.vault, act.principal, family)
             models = catalogue.current()  # no connection of the database is held while the provider is asked
             found = await probing.probe(family, key, models, access_of(instance.settings, models))
@@ -115,7 +116,7 @@ class Providers(rx.State):
         """Forget a key."""
         self.probed = ""
         async with session.acting(self, self.project) as act:
-            act.principal.require(Role.DEVELOPER, "secrets:write")
+            act.principal.require(Role.DEVELOPER, "providers:write")
             await service.delete(act.session, act.principal, family)
         await self._read()
 
@@ -125,8 +126,10 @@ class Providers(rx.State):
             if act.principal.role < Role.DEVELOPER:
                 return
             own = await service.keys(act.session, instance.vault, act.principal)
-        found = ProviderAnswer.all_of(models, access_of(instance.settings, models), own)
-        self.rows = [_row(one) for one in found]
+            found = ProviderAnswer.all_of(models, access_of(instance.settings, models), own)
+            rows = [_row(one) for one in found]
+            await name_keys(act, rows, "updated_by")
+        self.rows = rows
 
 
 def _row(one: ProviderAnswer) -> FamilyRow:
@@ -263,7 +266,7 @@ def _form(row: rx.Var[FamilyRow]) -> rx.Component:
         ),
         rx.cond(Providers.problem != "", note(Providers.problem, state="fail")),
         rx.el.div(
-            button("Save and test", kind="pri", type="submit"),
+            Submit.create(label="Save and test"),
             button("Cancel", kind="quiet", on_click=Providers.cancel),
             class_name="row",
         ),

@@ -19,8 +19,9 @@ _PRESETS: Final = (
 )
 _OVERLAPS: Final = {
     "skip": "Skip this time",
-    "queue": "Queue another job",
+    "queue": "Queue the next job",
     "cancel_previous": "Cancel the previous job",
+    "allow": "Run both",
 }
 _MISSED: Final = {"skip": "Leave it out", "run_once": "Run once for all of it"}
 

@@ -20,8 +20,15 @@ from studio.pages.settings.schedule_form import SHOWN, told
 
 REFRESH_S: Final = 3
 _LAST_SHOWN: Final = 20
-_WORDS: Final = {"skipped": "Skipped", "missed": "Missed", "refused": "Refused", "submitted": "Submitted"}
+_WORDS: Final = {
+    "queued": "Queued",
+    "skipped": "Skipped",
+    "missed": "Missed",
+    "refused": "Refused",
+    "submitted": "Submitted",
+}
 _STATES: Final = {
+    "queued": "queued",
     "skipped": "cancelled",
     "missed": "cancelled",
     "refused": "failed",

@@ -87,7 +87,7 @@ class Schedules(rx.State):
         schedule_id = (await self.get_state(ScheduleForm)).id
         try:
             body = _body(typed)
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 if schedule_id:
                     changes = parsed(ScheduleChanges, body)
                     await service.change(act.session, act.principal, UUID(schedule_id), changes)

@@ -14,8 +14,9 @@ from backend.secrets.schemas import SecretAsked
 from backend.secrets.tables import Secret
 from backend.skillpacks import service as skillpacks
 from studio import session
+from studio.authors import name_keys
 from studio.components.elements import button, field, framed_table, note, section
-from studio.components.live import Ago, Confirm
+from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text
 from studio.pages.settings.for_roles import for_developers
 from studio.pages.settings.from_code import none_yet
@@ -116,6 +117,7 @@ class Secrets(rx.State):
             for pack in packs:
                 own = await service.names(act.session, act.principal, skillpack_id=pack.id)
                 rows += [_row(one, pack.slug) for one in own]
+            await name_keys(act, rows, "updated_by")
         self.skillpacks = [pack.slug for pack in packs]
         self.rows = sorted(rows, key=lambda row: (row.name, row.skillpack))
 
@@ -193,10 +195,8 @@ def _form() -> rx.Component:
         ),
         rx.cond(Secrets.problem != "", note(Secrets.problem, state="fail")),
         rx.el.div(
-            button(
-                rx.cond(Secrets.rotated != "", "Replace the value", "Set the secret"),
-                kind="pri",
-                type="submit",
+            Submit.create(
+                label=rx.cond(Secrets.rotated != "", "Replace the value", "Set the secret"),
             ),
             button("Cancel", kind="quiet", on_click=Secrets.cancel),
             class_name="row",

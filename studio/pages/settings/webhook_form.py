@@ -8,6 +8,7 @@ import reflex as rx
 
 from backend.webhooks.facts import Event
 from studio.components.elements import button, field, note
+from studio.components.live import Submit
 
 EVENT: Final = "event:"
 """How the names of the boxes begin."""
@@ -52,11 +53,7 @@ def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> 
         ),
         rx.cond(problem != "", note(problem, state="fail")),
         rx.el.div(
-            button(
-                rx.cond(changed.id != "", "Save", "Make the webhook"),
-                kind="pri",
-                type="submit",
-            ),
+            Submit.create(label=rx.cond(changed.id != "", "Save", "Make the webhook")),
             button("Cancel", kind="quiet", on_click=on_cancel),
             class_name="row",
         ),

@@ -10,12 +10,12 @@ import reflex as rx
 
 from backend.auth.principal import Role
 from backend.errors import Conflict, Invalid
-from backend.public_urls import listed
 from backend.webhooks import deliveries, service
+from backend.webhooks.addresses import Receivers
 from backend.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
 from backend.webhooks.tables import Webhook
 from studio import session
-from studio.components.elements import button, note, section, tag
+from studio.components.elements import action, button, note, section, tag
 from studio.components.live import Ago, Confirm, Pulse
 from studio.forms import parsed, said, text
 from studio.pages.settings.deliveries import Deliveries, log_of
@@ -82,8 +82,7 @@ class Webhooks(rx.State):
     @rx.event
     def edit(self, webhook_id: str):
         """Show the form of one that there is."""
-        self.problem, self.is_making = "", True
-        self.changed = next(row for row in self.rows if row.id == webhook_id)
+        self._show_form(webhook_id)
 
     @rx.event
     def cancel(self):
@@ -95,19 +94,17 @@ class Webhooks(rx.State):
         """Make a webhook and show its secret, or change one."""
         self.problem = ""
         instance = session.instance()
-        allowed = listed(instance.settings.webhook_hosts)
+        allowed = Receivers.of(instance.settings)
         body = _body(typed)
         try:
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 if self.changed.id:
                     changes, webhook_id = parsed(WebhookChanges, body), UUID(self.changed.id)
-                    await service.change(
-                        act.session, act.principal, webhook_id, changes, allowed_hosts=allowed
-                    )
+                    await service.change(act.session, act.principal, webhook_id, changes, allowed=allowed)
                 else:
                     asked = parsed(WebhookAsked, body)
                     made = await service.create(
-                        act.session, instance.vault, act.principal, asked, allowed_hosts=allowed
+                        act.session, instance.vault, act.principal, asked, allowed=allowed
                     )
                     self.fresh = made.secret
         except (Conflict, Invalid) as refused:
@@ -133,16 +130,21 @@ class Webhooks(rx.State):
     @rx.event
     async def switch(self, webhook_id: str, is_on: bool):
         """Send to it again, or send nothing more."""
-        allowed = listed(session.instance().settings.webhook_hosts)
+        allowed = Receivers.of(session.instance().settings)
         changes = WebhookChanges(enabled=is_on)
-        async with session.acting(self, self.project) as act:
-            await service.change(act.session, act.principal, UUID(webhook_id), changes, allowed_hosts=allowed)
+        try:
+            async with session.acting(self, self.project) as act:
+                await service.change(act.session, act.principal, UUID(webhook_id), changes, allowed=allowed)
+        except (
+            Invalid
+        ) as refused:  # an operator may allow fewer addresses than before: show where to change it
+            self._show_form(webhook_id, problem=said(refused))
         await self._read()
 
     @rx.event
-    async def send_test(self, webhook_id: str):
+    async def send_test(self, webhook_id: str, key: str):
         """Send an event that means nothing, and show what becomes of it."""
-        async with session.acting(self, self.project) as act:
+        async with session.acting(self, self.project, once=key) as act:
             await deliveries.test(act.session, act.principal, UUID(webhook_id))
         return Deliveries.open(webhook_id)
 
@@ -152,6 +154,10 @@ class Webhooks(rx.State):
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(webhook_id))
         await self._read()
+
+    def _show_form(self, webhook_id: str, *, problem: str = "") -> None:
+        self.problem, self.is_making = problem, True
+        self.changed = next(row for row in self.rows if row.id == webhook_id)
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
@@ -240,8 +246,11 @@ def _webhook(row: rx.Var[WebhookRow]) -> rx.Component:
                 button("Hide the log", kind="small", on_click=Deliveries.close, aria_expanded="true"),
                 button("Log", kind="small", on_click=Deliveries.open(row.id), aria_expanded="false"),
             ),
-            button(
-                "Send a test", kind="small", on_click=Webhooks.send_test(row.id), disabled=~row.is_enabled
+            action(
+                "Send a test",
+                kind="small",
+                on_act=lambda key: Webhooks.send_test(row.id, key),
+                disabled=~row.is_enabled,
             ),
             _acts(row),
             class_name="row wrap",

@@ -83,7 +83,7 @@ class Budgets(rx.State):
         budget_id = (await self.get_state(BudgetForm)).id
         try:
             body = _body(typed)
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 if budget_id:
                     changes = parsed(BudgetChanges, body)
                     await service.change(act.session, act.principal, UUID(budget_id), changes)

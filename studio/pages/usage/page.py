@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.errors import Invalid
+from backend.errors import Conflict, Invalid
 from backend.ledger import queries, usage
 from backend.ledger.schemas import LedgerLine, UsageRow
 from backend.operators import accounts
 from backend.paging import MOST, Page
 from studio import session
+from studio.authors import name_keys
 from studio.components.elements import button, framed_table, link, section, way_out
 from studio.components.live import Ago
 from studio.forms import said
@@ -99,10 +100,14 @@ class Usage(rx.State):
             self.balance, self.available = usd(wallet.balance_micros), usd(wallet.available_micros)
             self.reserved = usd(wallet.reserved_micros)
             days = await _usage(act, "day", first_moment(datetime.now(UTC)))
-            self.rows = _rows(await _usage(act, self.group))
+            rows = _rows(await _usage(act, self.group))
+            await name_keys(act, rows, "name")
+            self.rows = rows
             self.is_operator = act.person.is_operator
             lines = await queries.entries(act.session, act.principal, limit=_LEDGER_LINES)
-            self.entries = [_entry(line, self.project) for line in lines]
+            entries = [_entry(line, self.project) for line in lines]
+            await name_keys(act, entries, "by")
+            self.entries = entries
         spent = {row.group: row.cost_micros for row in days}
         last = datetime.now(UTC).date()
         self.bars = _bars(spent, last)
@@ -130,9 +135,9 @@ class Usage(rx.State):
         self.problem = ""
         try:
             asked = top_up.asked(typed)
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=typed) as act:
                 await accounts.top_up(act.session, act.person, self.project, asked)
-        except Invalid as refused:
+        except (Conflict, Invalid) as refused:
             self.problem = said(refused)
             return None
         return [Shell.enter, Usage.load]

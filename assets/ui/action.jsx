@@ -1,0 +1,60 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { newKey } from "./api";
+
+const BURST_MS = 700; // clicks that follow each other faster belong together, also where the page has changed between them
+const RELEASE_MS = 15_000; // the server did not report the end: the next attempt has the same key
+let last = { name: "", at: -BURST_MS };
+
+/** One action with effects at a time: `[begin, isBusy]`. `begin(name, act)` calls `act(key)` unless the action is under way or the
+ *  click belongs to the burst that started it; without a name there are no bursts. It is under way until the state has set `settled` to its key, which `onSettle`
+ *  asks for after the action. Until then another attempt has the same key, so the server does the work once. */
+export function useAction({ settled, onSettle }) {
+  const key = useRef(""), timer = useRef(0), lock = useRef(false), [isBusy, setBusy] = useState(false);
+  const release = useCallback(() => { clearTimeout(timer.current); lock.current = false; setBusy(false); }, []);
+  useEffect(() => { if (settled && settled === key.current) { key.current = ""; release(); } }, [settled, release]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const begin = (name, act) => {
+    const at = performance.now(), isBurst = name !== "" && name === last.name && at - last.at < BURST_MS;
+    last = { name, at };
+    if (lock.current || isBurst) return false;
+    key.current ||= newKey();
+    act(key.current);
+    if (!onSettle) { key.current = ""; return true; } // the caller knows itself when it has ended
+    lock.current = true;
+    setBusy(true);
+    timer.current = setTimeout(release, RELEASE_MS);
+    setTimeout(onSettle, 0, key.current); // after the events of the action itself
+    return true;
+  };
+  return [begin, isBusy];
+}
+
+/** A button for an action with effects. */
+export function Action({ label, kind = "", title, ariaName, keys, keyLabel, disabled = false, children, settled, onSettle, onAct }) {
+  const [begin, isBusy] = useAction({ settled, onSettle });
+  return (
+    <button type="button" className={`btn ${kind}`} title={title} aria-label={ariaName || undefined} disabled={disabled} aria-busy={isBusy} aria-disabled={isBusy} data-key={keys || undefined} data-label={keyLabel || undefined} onClick={() => begin(`${ariaName ?? ""} ${label}`, (key) => onAct?.(key))}>
+      {isBusy ? <span className="spin" /> : children}{label}
+    </button>
+  );
+}
+
+/** The button that sends the form it is in. The form has the key of the action in the field `action_key`. */
+export function Submit({ label, kind = "pri", settled, onSettle }) {
+  const button = useRef(null), field = useRef(null), [begin, isBusy] = useAction({ settled, onSettle }), latest = useRef(begin);
+  latest.current = begin;
+  useEffect(() => {
+    const form = button.current.form;
+    const onSubmit = (event) => {
+      if (!latest.current("", (key) => { field.current.value = key; })) { event.preventDefault(); event.stopImmediatePropagation(); }
+    };
+    form.addEventListener("submit", onSubmit, true); // before the form's own handler
+    return () => form.removeEventListener("submit", onSubmit, true);
+  }, []);
+  return (
+    <>
+      <input ref={field} type="hidden" name="action_key" defaultValue="" />
+      <button ref={button} type="submit" className={`btn ${kind}`} aria-busy={isBusy} aria-disabled={isBusy}>{isBusy && <span className="spin" />}{label}</button>
+    </>
+  );
+}

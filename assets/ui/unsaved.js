@@ -1,0 +1,102 @@
+// Text that is not saved yet, stored in this browser (IndexedDB), so that it survives a reload, a crash and the end of a session.
+//
+// Each record belongs to one user, one working copy (whose ID no other project has), one file, and one load of a page: two tabs
+// with the same file do not overwrite each other's text.
+
+const DATABASE = "puras", STORE = "unsaved";
+const PAGE = crypto.getRandomValues(new Uint32Array(4)).join("-");
+const MAX_AGE_MS = 14 * 24 * 60 * 60_000;
+const MAX_CHARACTERS = 32 << 20; // of all records together; the oldest are deleted first
+
+let opening = null, isOver = false;
+const writes = new Set(); // under way
+const tasks = new Set();
+
+/** Store the text of the file `{user, draft, path}`: `base` is the ETag that it is based on, `sent` are texts whose save was not
+ *  confirmed. Resolves to whether it is stored. */
+export function keep(file, { base, text, sent }) {
+  if (isOver) return Promise.resolve(true);
+  const size = text.length + sent.reduce((sum, one) => sum + one.length, 0);
+  const write = within("readwrite", (store) => { store.put({ ...file, page: PAGE, base, text, sent, at: Date.now(), size }); pruneIn(store); }).then(() => true, () => false);
+  writes.add(write);
+  write.then(() => writes.delete(write));
+  return write;
+}
+
+/** Delete what this page has stored of a file. */
+export const forget = ({ user, draft, path }) => within("readwrite", (store) => store.delete([user, draft, path, PAGE])).catch(() => {});
+
+/** The text of a file that was not saved: this page's own, otherwise the newest one, which becomes this page's own. Null if there is none. */
+export const take = ({ user, draft, path }) => within("readwrite", (store, done) => {
+  store.getAll(below(user, draft, path)).onsuccess = ({ target }) => {
+    const records = target.result.toSorted((one, other) => (other.page === PAGE) - (one.page === PAGE) || other.at - one.at), found = records[0];
+    if (!found) return done(null);
+    store.delete([user, draft, path, found.page]);
+    store.put({ ...found, page: PAGE });
+    return done(found);
+  };
+}).catch(() => null);
+
+/** The paths in a working copy that have text of the user which is not saved. */
+export const unsavedPaths = (user, draft) => within("readonly", (store, done) => {
+  store.getAllKeys(below(user, draft)).onsuccess = ({ target }) => done([...new Set(target.result.map((key) => key[2]))]);
+}).catch(() => []);
+
+/** In how many files, of all projects, the user has text that is not saved. */
+export const unsavedCount = (user) => within("readonly", (store, done) => {
+  store.getAllKeys(below(user)).onsuccess = ({ target }) => done(new Set(target.result.map(([, draft, path]) => `${draft}/${path}`)).size);
+}).catch(() => 0);
+
+/** Delete all text of the user, who leaves: this page stores none any more. */
+export function forgetAll(user) {
+  isOver = true;
+  return within("readwrite", (store) => store.delete(below(user))).catch(() => {});
+}
+
+/** Delete what is too old. */
+export const prune = () => within("readwrite", pruneIn).catch(() => {});
+
+/** Have `task` called when the page is about to be left on its own, to store what was just written. Returns a function that stops this. */
+export function beforeLeaving(task) { tasks.add(task); return () => tasks.delete(task); }
+
+/** Store what was just written; resolves as soon as it is stored. */
+export async function keepAll() {
+  for (const task of tasks) task();
+  await Promise.all(writes);
+}
+
+/** All keys that start with these values: an array sorts after every string. */
+const below = (...start) => IDBKeyRange.bound(start, [...start, []]);
+
+function pruneIn(store) {
+  let characters = 0;
+  const oldest = Date.now() - MAX_AGE_MS;
+  store.index("by_age").openKeyCursor(null, "prev").onsuccess = ({ target: { result: cursor } }) => {
+    if (!cursor) return;
+    const [at, size] = cursor.key;
+    characters += size;
+    if (at < oldest || characters > MAX_CHARACTERS) store.delete(cursor.primaryKey);
+    cursor.continue();
+  };
+}
+
+function database() {
+  opening ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: ["user", "draft", "path", "page"] }).createIndex("by_age", ["at", "size"]);
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => { request.result.onclose = () => { opening = null; }; resolve(request.result); };
+  }).catch((error) => { opening = null; throw error; });
+  return opening;
+}
+
+/** One transaction; resolves after it is complete to what `act(store, done)` called `done` with. */
+async function within(mode, act) {
+  const transaction = (await database()).transaction(STORE, mode);
+  return new Promise((resolve, reject) => {
+    let result;
+    transaction.oncomplete = () => resolve(result);
+    transaction.onabort = () => reject(transaction.error);
+    act(transaction.objectStore(STORE), (value) => { result = value; });
+  });
+}

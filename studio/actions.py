@@ -1,0 +1,33 @@
+"""Actions with effects: one at a time in the browser, and once on the server however often they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import reflex as rx
+
+KEY_FIELD: Final = "action_key"
+"""The field of a form with the key of the action."""
+
+
+class Actions(rx.State):
+    """Which action of the page has ended last."""
+
+    settled: str = ""
+    """Its key: the browser shows it as busy until then."""
+
+    @rx.event
+    def settle(self, key: str):
+        """Report the end of an action; the page sends this after the action's own event."""
+        self.settled = key
+
+
+def key_of(form: Mapping[str, Any]) -> str:
+    """Return the key of the action that sent a form."""
+    return str(form.get(KEY_FIELD) or "")
+
+
+def watched() -> dict[str, Any]:
+    """Return the properties with which a widget follows its action."""
+    return {"settled": Actions.settled, "on_settle": Actions.settle}

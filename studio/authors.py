@@ -1,0 +1,18 @@
+"""Who did something, as pages show it: users by their label, API keys by their name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.auth import keys
+from studio.session import Act
+
+
+async def name_keys(act: Act, rows: Sequence[Any], field: str) -> None:
+    """Replace labels of API keys in a field of the rows by the keys' names; a key without one keeps its label."""
+    names = await keys.names_of(act.session, act.principal, [getattr(row, field) for row in rows])
+    for row in rows:
+        label = getattr(row, field)
+        if label in names:
+            setattr(row, field, f"{names[label]} ({label})")
