@@ -19,6 +19,7 @@ from benchmarks import (
     n11_first_delta,
     n12_event_to_page,
     n13_clicks,
+    n14_finish_beside_later,
 )
 from benchmarks.numbers import say, table
 
@@ -36,6 +37,7 @@ ALL = {
     "N11": n11_first_delta.measure,
     "N12": n12_event_to_page.measure,
     "N13": n13_clicks.measure,
+    "N14": n14_finish_beside_later.measure,
 }
 
 

@@ -46,11 +46,13 @@ class Client:
 
     port: int
     api_key: str
+    host: str = "127.0.0.1"
+    timeout_s: float = PATIENCE_S
     _connection: http.client.HTTPConnection = field(init=False)
     _used_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        self._connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
 
     def __enter__(self) -> Client:
         return self

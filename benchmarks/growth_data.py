@@ -1,11 +1,21 @@
-"""Databases of any size for N5, filled by SQL."""
+"""Databases of any size for N5 and N14, filled by SQL."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
+
+from backend import embedded
+from backend.config import Settings
+from backend.migrations import run as migrations
 
 READY: Final = 2_000
 """In every size the same, and more than the measurement claims."""
@@ -17,6 +27,30 @@ class Size(NamedTuple):
     projects: int
     parked: int
     finished: int
+    later: int = 0
+    """Jobs that are due in the next days, and go before all others then."""
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Run an embedded PostgreSQL in a temporary home; gives its URL."""
+    with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        settings = Settings(home=Path(folder) / "home")
+        servers = embedded.start(settings)
+        try:
+            yield servers.database_url
+        finally:
+            embedded.stop(settings)
+
+
+def create(server_url: str, name: str) -> str:
+    """Create an empty database with all tables; returns its URL."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    migrations.upgrade(url)
+    return url
 
 
 def fill(database_url: str, size: Size) -> list[UUID]:
@@ -66,6 +100,13 @@ def _statements(size: Size) -> list[str]:
         f"""insert into job_queue (job_id, project_id, lane, priority, stamp, submitted_at)
             select md5('queued' || n)::uuid, {project}, 'default', 0, case when n <= {READY} then n * 1000 end, now()
             from generate_series(1, {queued}) n""",
+        f"""{_COLUMNS} select md5('later' || n)::uuid, {project}, {project}, {project}, 1, 'noop', 'deterministic',
+              'queued', '{{"n": 1}}', null, 'default', 100, 'api', 0, 1, 'key:bench', now(), null, null
+            from generate_series(1, {size.later}) n""",
+        f"""insert into job_queue (job_id, project_id, lane, priority, not_before, is_later, submitted_at)
+            select md5('later' || n)::uuid, {project}, 'default', 100, now() + interval '1 hour' + n * interval '1 s',
+              true, now() - interval '1 day'
+            from generate_series(1, {size.later}) n""",
         f"""insert into admissions (project_id, concurrency_limit, weight, admitted, parked, tail)
             select project_id, greatest(count(*) filter (where stamp is not null), 1), 1, ready, parked, {READY} * 1000
             from (select project_id, stamp from job_queue) q join

@@ -120,14 +120,14 @@ def free_port() -> int:
 
 
 def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when `/ready` says 200."""
+    """Return when `/ready/workers` says 200."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the instance ended by itself:\n{log.read_text()[-2000:]}")
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
-                connection.request("GET", "/ready")
+                connection.request("GET", "/ready/workers")
                 if connection.getresponse().status == 200:
                     return
         except OSError:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-import psycopg
-
-from backend import embedded
 from backend.auth.principal import Principal, Role
-from backend.config import Settings
 from backend.db import Database
 from backend.jobs import queries
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.queries import JobFilter
-from backend.migrations import run as migrations
-from benchmarks.growth_data import Size, fill
+from benchmarks.growth_data import Size, create, fill, running_server
 from benchmarks.numbers import Measurement, percentile, say
 
 SIZES: Final = (
@@ -48,21 +41,14 @@ class Grown:
     size: Size
     database: Database
     projects: list[UUID]
-    floor: int = 0
     claims: list[float] = field(default_factory=list)
     lists: list[float] = field(default_factory=list)
 
 
 def measure() -> Measurement:
     """Fill them all, then measure a little in each, over and over, so that all see the same machine."""
-    with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        settings = Settings(home=Path(folder) / "home")
-        servers = embedded.start(settings)
-        try:
-            measured = asyncio.run(_measured(servers.database_url))
-        finally:
-            embedded.stop(settings)
+    with running_server() as server_url:
+        measured = asyncio.run(_measured(server_url))
     _draw(measured)
     small, large = measured[0], measured[-1]
     claims = percentile(large.claims, 0.95) / percentile(small.claims, 0.95)
@@ -82,7 +68,7 @@ async def _measured(server_url: str) -> list[Grown]:
     grown = []
     for size in SIZES:
         began = time.monotonic()
-        url = await asyncio.to_thread(_made, server_url, f"grown_{size.finished}")
+        url = await asyncio.to_thread(create, server_url, f"grown_{size.finished}")
         projects = await asyncio.to_thread(fill, url, size)
         grown.append(Grown(size, Database(url, pool_size=2), projects))
         say(f"N5 filled {size.finished:,} finished jobs in {time.monotonic() - began:.0f} s")
@@ -95,14 +81,6 @@ async def _measured(server_url: str) -> list[Grown]:
             for one in grown:
                 await _turn(one, EACH)
     return grown
-
-
-def _made(server_url: str, name: str) -> str:
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
-    migrations.upgrade(url)
-    return url
 
 
 @asynccontextmanager
@@ -120,11 +98,10 @@ async def _turn(grown: Grown, times: int) -> None:
     for _ in range(times):
         began = time.perf_counter()
         async with grown.database.single() as session:
-            jobs = await claim(session, worker_id=worker_id, lane="default", most=1, floor=grown.floor)
+            jobs = await claim(session, worker_id=worker_id, lane="default", most=1)
         grown.claims.append(time.perf_counter() - began)
         if not jobs:
             raise RuntimeError(f"nothing was ready among {grown.size.parked:,} parked jobs")
-        grown.floor = max(0, jobs[0].stamp - 2_000_000)
         async with grown.database.single() as session:
             await finish(session, jobs[0], Ending("succeeded", result={"n": 1}))
     for project_id in random.choices(grown.projects, k=times):

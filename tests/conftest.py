@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -19,6 +22,21 @@ from backend.config import Settings
 from backend.db import Database, metadata
 from backend.embedded import Servers
 from backend.migrations import run as migrations
+
+# Where it is set, as in many containers, each of the hundreds of processes that tests start compiles all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+def pytest_collection() -> None:
+    """Look for no garbage while thousands of tests are imported: nothing of them becomes any."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of every later look for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-import psycopg
 import pytest
 
-from backend.config import Settings
-from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
+from tests.chaos.homes import asking
 from tests.chaos.settings import two_workers
 from tests.chaos.skills import SKILLS
 from tests.chaos.table import lines_of, rounds_of, rows_of
+from tests.chaos.watching import Ask
 from tests.doubles.messages import MessagesServer
 
 TOLD_OF = ("tests/chaos/", "tests/contract/attack/", "tests/fuzz/")
@@ -34,6 +35,8 @@ def running(upstream: MessagesServer) -> Iterator[Running]:
         with running.client() as client:
             client.push(SKILLS)
         yield running
+        server_log = (running.home / "postgres" / "log").read_text(encoding="utf-8", errors="replace")
+        assert "deadlock detected" not in server_log, server_log[-3000:]
 
 
 @pytest.fixture
@@ -44,15 +47,17 @@ def client(running: Running) -> Iterator[Client]:
 
 
 @pytest.fixture
-def books(running: Running) -> Callable[[str], list[tuple[object, ...]]]:
+def books(running: Running) -> Ask:
     """Asks the instance's own database."""
-    database_url = attach(Settings(home=running.home)).database_url
+    return asking(running)
 
-    def ask(query: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(database_url) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]  # a literal of the test itself
 
-    return ask
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for homes, short and open for passing: the database's account must reach homes in it."""
+    with tempfile.TemporaryDirectory(prefix="pk-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

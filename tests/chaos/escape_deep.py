@@ -9,6 +9,7 @@ Lies beside `main.py` in the attacker's bundle. Each attempt returns what it rea
 import builtins
 import ctypes
 import errno
+import fcntl
 import glob
 import json
 import mmap
@@ -17,6 +18,7 @@ import random
 import shutil
 import signal
 import site
+import socket
 import stat
 import struct
 import sys
@@ -27,17 +29,23 @@ X86 = os.uname().machine == "x86_64"
 COLUMN = 0 if X86 else 1
 STATE = {"poisoned": 0}
 KEPT = bytearray(b"as it was imported")
+NEWEST_CALL = 500  # no kernel has as many
+UNFILTERED = (
+    (335, 336) if X86 else ()
+)  # uretprobe and uprobe: Linux runs no filter, and answers its own traps alone
 OTHER_KINDS = (signal.SIGTERM, signal.SIGSTOP, signal.SIGUSR1)
 
 
 def against_kernel():
-    """Every call that a sandbox refuses, with arguments that would do nothing where it were allowed."""
-    from puras_inside.syscalls import ABSENT, NUMBERS, REFUSED
+    """Every call that a sandbox does not have, with arguments that would do nothing where it were allowed."""
+    from puras_inside.syscalls import ALLOWED
 
-    attempts = {}
-    for name in (*REFUSED, *ABSENT):
-        attempts[f"call {name}"] = lambda number=NUMBERS[name][COLUMN]: refused_by_filter(number)
-    return attempts
+    allowed = {pair[COLUMN] for pair in ALLOWED.values()}
+    return {
+        f"call {number}": lambda number=number: refused_by_filter(number)
+        for number in range(NEWEST_CALL)
+        if number not in allowed and number not in UNFILTERED
+    }
 
 
 def against_machine(facts):
@@ -50,6 +58,18 @@ def against_machine(facts):
         "change what a crash runs": lambda: write("/proc/sys/kernel/core_pattern", "|/deployment/x"),
         "read the machine's mounts' files": lambda: open("/proc/1/root/etc/shadow").read(),
         "leave by process 1's folder": lambda: os.listdir("/proc/1/cwd/../home"),
+        "see paths of the host in the list of mounts": lambda: paths_of_the_host(),
+        "list mounts by their numbers": lambda: refused_by_filter(458),
+        "enter the namespace that has the mounts": lambda: enter_namespaces(),
+        "read the kernel's keys": lambda: open("/proc/keys").read(),
+        "read the kernel's symbols": lambda: open("/proc/kallsyms").read(1),
+        "read how the kernel was started": lambda: open("/proc/cmdline").read(),
+        "see the locks of other processes": lambda: open("/proc/locks").read(),
+        "change how the kernel behaves": lambda: os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY),
+        "speak multipath TCP": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262),
+        "pair sockets of packets": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET),
+        "filter packets in the kernel": lambda: filter_packets(),
+        "reserve blocks without writing": lambda: reserve_blocks(),
         "read the kernel's log": lambda: open("/dev/kmsg").read(1),
         "open a disk": lambda: open_device(stat.S_IFBLK, 8, 0),
         "open the memory": lambda: open_device(stat.S_IFCHR, 1, 1),
@@ -217,6 +237,42 @@ def second_door():
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     return "ran" if os.WIFEXITED(status) else refuse(f"ended by signal {os.WTERMSIG(status)}")
+
+
+def paths_of_the_host():
+    """The list of mounts names folders of the host, for every process of the sandbox."""
+    found = [line for pid in ("self", "1") for line in open(f"/proc/{pid}/mountinfo")]
+    found += [*open("/proc/mounts"), *open("/proc/self/mountstats")]
+    return found or refuse("no mount is listed")
+
+
+def enter_namespaces():
+    """Through a descriptor that the start of the sandbox may have left open, or the file in /proc."""
+    own = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    try:
+        for number in {*range(3, 64), own}:
+            if tried(number, 308 if X86 else 268):
+                return number
+    finally:
+        os.close(own)
+    return refuse("none can be entered")
+
+
+def tried(number, setns):
+    ctypes.set_errno(0)
+    return libc.syscall(setns, number, 0) == 0
+
+
+def filter_packets():
+    program = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+    one, _ = socket.socketpair()
+    return one.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxP", 1, ctypes.addressof(program)))
+
+
+def reserve_blocks():
+    with open("tmp/reserved" if os.path.isdir("tmp") else "/jobs/reserved", "wb") as file:
+        space = bytearray(struct.pack("hhiqqiI16x", 0, 0, 0, 0, 1 << 20, 0, 0))
+        return fcntl.ioctl(file, 0x4030582A, space)
 
 
 def packages():

@@ -28,20 +28,21 @@ def children_called(up: int, home: Path, name: str) -> list[int]:
 
 def kill(pids: list[int]) -> None:
     """SIGKILL, to processes that may be gone already."""
-    _send(pids, signal.SIGKILL)
+    send(pids, signal.SIGKILL)
 
 
 @contextmanager
 def frozen(pids: list[int]) -> Iterator[None]:
     """SIGSTOP to the processes; in the end those that are still there go on."""
     try:
-        _send(pids, signal.SIGSTOP)
+        send(pids, signal.SIGSTOP)
         yield
     finally:
-        _send(pids, signal.SIGCONT)
+        send(pids, signal.SIGCONT)
 
 
-def _send(pids: list[int], number: int) -> None:
+def send(pids: list[int], number: int) -> None:
+    """Send a signal to processes, of which some may be gone already."""
     assert pids, "there was no process to send a signal to"
     for pid in pids:
         try:

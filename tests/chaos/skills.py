@@ -58,6 +58,20 @@ def run():
             file.write(".")
         time.sleep(0.02)
 """,
+    "skills/errand/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Calls a skill that sleeps, and waits for its result.
+retries: {max: 5, on: [worker_lost]}
+input_schema: {type: object, properties: {seconds: {type: number}}}
+output_schema: {type: object, properties: {slept: {type: number}}}
+""",
+    "skills/errand/main.py": b"""\
+from puras import subagent
+
+
+def run(seconds):
+    return subagent.run("nap", {"seconds": seconds})
+""",
     "skills/talk/skill.yaml": b"""\
 entrypoint: main.py:run
 description: Prints lines for a while.

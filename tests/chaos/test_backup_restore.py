@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from backend import embedded
-from backend.config import Settings
-from backend.embedded import attach
 from backend.migrations import run as migrations
-from benchmarks.instance import Running, environment, instance
+from benchmarks.instance import instance
+from tests.chaos.homes import asking, operator, running_jobs, servers
 from tests.chaos.skills import SKILLS
 from tests.chaos.watching import (
-    Ask,
     assert_books_add_up,
     assert_ended_once,
     assert_paid_once,
@@ -91,48 +81,3 @@ def test_jobs_go_on_after_a_step_back_and_forth_between_releases(
             assert [job["result"] for job in jobs] == [{"slept": 5}, *({"n": n} for n in range(JOBS))]
             assert_books_add_up(running)
     told(f"{JOBS + 1} queued jobs went on at {older} and back, and from a backup of {older}")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short and open for passing: the database's account must reach homes in it."""
-    with tempfile.TemporaryDirectory(prefix="pk-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
-def asking(running: Running) -> Ask:
-    database_url = attach(Settings(home=running.home)).database_url
-
-    def ask(query: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(database_url) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]  # a literal of the test itself
-
-    return ask
-
-
-def running_jobs(ask: Ask) -> int:
-    return int(str(ask("select count(*) from jobs where status = 'running'")[0][0]))
-
-
-def operator(home: Path, *arguments: str) -> Any:
-    ran = subprocess.run(
-        [sys.executable, "-m", "backend.operations.cli", *arguments, "--json"],
-        env=environment(home, 1),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
-
-
-@contextmanager
-def servers(home: Path) -> Iterator[str]:
-    """The databases of the home alone."""
-    settings = Settings(home=home)
-    try:
-        yield embedded.start(settings).database_url
-    finally:
-        embedded.stop(settings)

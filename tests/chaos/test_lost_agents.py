@@ -93,6 +93,7 @@ def test_callers_and_what_they_have_called_are_killed_together_and_pay_one_bill(
                (select -sum(amount_micros)::int from ledger_entries where job_id = c.id and account = 'wallet')
         from jobs p join jobs c on c.parent_job_id = p.id
         """)
+        if str(caller) in callers
     }
     assert paid == dict.fromkeys(callers, (2 * PER_REPLY_MICROS, SHORT * PER_REPLY_MICROS))
     for job in jobs:

@@ -71,8 +71,16 @@ def test_a_killed_database_is_back_and_the_jobs_go_on(
 
 def test_a_killed_api_is_back_and_the_jobs_go_on(running: Running, client: Client, books: Ask) -> None:
     job_ids = naps(client, 20)
+    callers = [submit_at_once(client, {"skill": "errand", "inputs": {"seconds": 2}}) for _ in range(3)]
+    called = (
+        "select count(*) from jobs where status = 'running' "
+        f"and parent_job_id in ({', '.join(repr(one) for one in callers)})"
+    )
+    until(lambda: books(called) == [(len(callers),)], 60, "the callers have called nothing")
     kill_all(running, "studio.serve")
-    assert_all_done(client, books, until_ended(client, job_ids, 30))
+    assert_all_done(client, books, until_ended(client, [*job_ids, *callers], 60))
+    called = called.replace("running", "succeeded")
+    assert books(called) == [(len(callers),)], "a call that was sent again has made a second job"
 
 
 def kill_all(running: Running, name: str) -> None:

@@ -17,10 +17,12 @@ from benchmarks.browsing import WATCH, Seat, chromium, seat
 from benchmarks.instance import Running, instance
 from benchmarks.numbers import percentile
 from benchmarks.pages import Said, new_token, page, said_by_a_browser
+from tests.chaos.homes import asking
 from tests.chaos.rounds import ROUNDS
 from tests.chaos.settings import two_workers
 from tests.chaos.soak.load import BUNDLE, TICKS_EVERY_S, Load, walk
-from tests.chaos.soak.memory import PARTS, SANDBOXES, Memory
+from tests.chaos.soak.memory import PARTS, SANDBOXES, Memory, Processes
+from tests.chaos.watching import assert_books_add_up, until
 from tests.doubles.messages import MessagesServer
 
 SECONDS: Final = 180 * ROUNDS
@@ -38,6 +40,15 @@ STEADY_AFTER_S: Final = 900
 MOST_GROWTH: Final = 0.03
 MOST_GROWTH_MB: Final = 8.0
 """From the second third of the time to the last one, of each part; the first one fills what is kept."""
+
+SOON_STEADY: Final = {"PURAS_IDLE_RUNNER_S": "15"}
+"""Warm parents of versions that no longer run end within the first third of the time."""
+MIXED_S: Final = 60 * ROUNDS
+MOST_MIXED_GROWTH: Final = 0.1
+MOST_GROWTH_DESCRIPTORS: Final = 12
+"""Of one process, from the second to the last third of the time, in addition to the share."""
+UNFINISHED: Final = "select count(*) from jobs where finished_at is null"
+FORGOTTEN: Final = ("never awaited", "never retrieved", "Task was destroyed")
 
 
 def test_memory_stays_flat_and_events_are_seen_soon(
@@ -69,6 +80,37 @@ def test_memory_stays_flat_and_events_are_seen_soon(
     assert len(late_ms) > 0.8 * SECONDS / TICKS_EVERY_S
     assert percentile(late_ms, 0.95) < MOST_LATE_MS
     assert not grown or SECONDS < STEADY_AFTER_S
+
+
+def test_every_process_stays_flat_under_mixed_load(
+    upstream: MessagesServer, told: Callable[[str], None]
+) -> None:
+    upstream.script = walk
+    with instance(**{**two_workers(upstream), **SOON_STEADY}) as running:
+        with running.client() as client:
+            client.push(BUNDLE)
+            client.run("noop", {"n": 1})
+        with Load(running, running.api_key) as load, Processes(running) as processes:
+            time.sleep(MIXED_S)
+        ask = asking(running)
+        until(lambda: ask(UNFINISHED) == [(0,)], 120, "jobs are left that do not end")
+        assert_books_add_up(running)
+        log = running.log.read_text("utf-8")
+    told(f"{dict(load.done)} in {MIXED_S / 60:.0f} min")
+    grown = []
+    for one in processes.grown():
+        memory, files = one.megabytes, one.descriptors
+        if one.part != "PostgreSQL":
+            told(
+                f"{one.part}: {memory[0]:.0f}, {memory[1]:.0f} MB, {files[0]:.0f}, {files[1]:.0f} descriptors"
+            )
+        if files[1] > files[0] * (1 + MOST_MIXED_GROWTH) + MOST_GROWTH_DESCRIPTORS:
+            grown.append(f"{one.part} {one.pid}: {files} descriptors")
+        if one.part != "PostgreSQL" and memory[1] > memory[0] * (1 + MOST_MIXED_GROWTH) + MOST_GROWTH_MB:
+            grown.append(f"{one.part} {one.pid}: {memory} MB")
+    assert not load.wrong, f"{len(load.wrong)} of {load.done.total()}: {load.wrong[:5]}"
+    assert not [line for line in log.splitlines() if any(words in line for words in FORGOTTEN)]
+    assert not grown
 
 
 def _times(milliseconds: list[float]) -> str:

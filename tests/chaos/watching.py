@@ -75,14 +75,15 @@ def assert_ended_once(client: Client, job: Job) -> None:
 
 
 def assert_paid_once(books: Ask, jobs: Sequence[Job]) -> None:
-    """One charge for each job that succeeded, of what the job says that it cost, and none for the others."""
+    """One charge for each job that succeeded, of what the job says that it alone cost, and none for the others."""
     charges = books(
         "select job_id::text, -sum(amount_micros), count(*) from ledger_entries "
         "where account = 'wallet' and kind = 'job_charge' group by job_id"
     )
     paid = {str(job_id): (amount, count) for job_id, amount, count in charges}
     for job in jobs:
-        expected = (job["cost_micros"], 1) if job["status"] == "succeeded" and job["cost_micros"] else None
+        own_micros = job["cost_micros"] - job["called_cost_micros"]
+        expected = (own_micros, 1) if job["status"] == "succeeded" and own_micros else None
         assert paid.get(job["id"]) == expected, job["id"]
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from backend.app import create_app
-from backend.config import Settings
 from backend.openapi.application import as_text
+from tests.factories.description import openapi
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
-SPEC: dict[str, Any] = create_app(Settings(home=Path("/nonexistent"))).openapi()
+SPEC: dict[str, Any] = openapi()
 OPERATIONS = [
     (path, method, operation)
     for path, methods in SPEC["paths"].items()

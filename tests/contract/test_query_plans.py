@@ -300,9 +300,6 @@ async def _work(watch: Watch, world: World) -> None:
         async with database.transaction() as session:
             claimed = await claim(session, worker_id=worker_id, lane="default", most=8)
         assert len(claimed) == 8
-    with watch.step("claim, from a floor"):
-        async with database.single() as session:
-            await claim(session, worker_id=worker_id, lane="default", most=8, floor=claimed[-1].stamp)
     free, priced = (
         [job for job in claimed if bool(job.cap_micros) is is_priced] for is_priced in (False, True)
     )

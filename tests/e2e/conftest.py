@@ -243,19 +243,24 @@ def as_viewer(settled: Settled) -> Callable[[Page], None]:
 
     def sign_in(page: Page) -> None:
         email = "vera@example.org"
-        with closing(settled.sign_in(EMAIL)) as owner:
-            members = owner.get(f"/v1/projects/{settled.slug}/members").json()
-            if not any(one["email"] == email for one in members):
-                settled.running.operate("user", "create", email, "--password-stdin", typed=f"{PASSWORD}\n")
-                _join(settled, owner, email)
+        add_member(settled, email, "viewer")
         settled.let_in(page, email)
 
     return sign_in
 
 
-def _join(settled: Settled, owner: httpx.Client, email: str) -> None:
-    """Invite somebody as a viewer, and let them take it."""
-    asked = {"email": email, "role": "viewer"}
+def add_member(settled: Settled, email: str, role: str) -> None:
+    """Create a user who is a member of the project, unless there is one."""
+    with closing(settled.sign_in(EMAIL)) as owner:
+        members = owner.get(f"/v1/projects/{settled.slug}/members").json()
+        if not any(one["email"] == email for one in members):
+            settled.running.operate("user", "create", email, "--password-stdin", typed=f"{PASSWORD}\n")
+            _join(settled, owner, email, role)
+
+
+def _join(settled: Settled, owner: httpx.Client, email: str, role: str) -> None:
+    """Invite a user, and accept the invitation as them."""
+    asked = {"email": email, "role": role}
     invited = owner.post(f"/v1/projects/{settled.slug}/members", json=asked)
     assert invited.status_code == 201, invited.text
     with closing(settled.sign_in(email)) as invitee:
@@ -296,7 +301,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")[-4000:]
         try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=5):
+            with urllib.request.urlopen(f"{url}/ready/workers", timeout=5):
                 return
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.05)

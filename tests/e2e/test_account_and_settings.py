@@ -67,7 +67,7 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, sett
     signed_in.goto(f"{settled.url}/settings/keys")
     signed_in.get_by_role("button", name="New key").click()
     signed_in.get_by_label("Name").fill("the shop")
-    signed_in.get_by_label("jobs:read").check()
+    signed_in.get_by_role("checkbox", name="jobs:read", exact=True).check()
     signed_in.get_by_label("Most dollars a day").fill("2.50")
     signed_in.get_by_label("Expires after").fill("2020-01-31")
     signed_in.get_by_role("button", name="Make the key").click()
@@ -83,10 +83,22 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, sett
     expect(shown).to_have_count(0)
     row = signed_in.get_by_role("row").filter(has_text="the shop")
     expect(row).to_contain_text("jobs:read · $2.50 a day")
+    row.get_by_role("button", name="Edit scopes").click()
+    expect(signed_in.get_by_label("jobs:read", exact=True)).to_be_checked()
+    expect(signed_in.get_by_label("jobs:write")).not_to_be_checked()
+    signed_in.get_by_label("jobs:read", exact=True).uncheck()
+    signed_in.get_by_label("drive:read").check()
+    signed_in.get_by_role("button", name="Save scopes").click()
+    expect(row).to_contain_text("drive:read · $2.50 a day")
+    assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 403
+    assert httpx.get(f"{settled.running.url}/v1/drive", headers=key).status_code == 200
+    row.get_by_role("button", name="Edit scopes").click()
+    expect(signed_in.get_by_label("Full access")).not_to_be_checked()
+    signed_in.get_by_role("button", name="Cancel").click()
     row.get_by_role("button", name="Revoke").click()
     signed_in.get_by_role("button", name="Revoke it").click()
     expect(row.get_by_text("revoked", exact=True)).to_be_visible()
-    assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 401
+    assert httpx.get(f"{settled.running.url}/v1/drive", headers=key).status_code == 401
 
 
 def members_of(settled: Any) -> dict[str, str]:

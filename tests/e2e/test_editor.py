@@ -81,7 +81,7 @@ def test_two_people_in_one_file_lose_nothing(signed_in: Page, settled: Any, blan
     expect(both.get_by_role("row", name="added Mine.")).to_be_visible()
     both.get_by_role("button", name="Keep mine").click()
     expect(conflict).to_have_count(0)
-    expect(signed_in.get_by_text("All changes are saved")).to_be_visible()
+    expect(signed_in.get_by_text("Saved", exact=True)).to_be_visible()
     assert settled.api.get(path).content.endswith(b"Mine.")
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from contextlib import closing
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from backend.bundles.pack import pack_files
+from tests.e2e.conftest import EMAIL
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -32,7 +37,42 @@ tools:
      input_schema: {type: object, properties: {order: {type: string}}, required: [order]},
      output_schema: {type: object, properties: {refunded: {type: boolean}}}}
 """
+PAY = b"""
+entrypoint: main.py:run
+input_schema: {type: object, properties: {amount: {type: integer}}, required: [amount]}
+output_schema: {type: object, properties: {paid: {type: integer}}}
+"""
+DESK = b"""
+entrypoint: prompt.md
+input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+output_schema: {type: object, properties: {team: {type: string}}}
+tools: [{name: pay, skill: pay, description: Pays., confirm: true}]
+"""
+SORT = b"""
+entrypoint: prompt.md
+input_schema: {type: object, properties: {ticket: {type: text}}, required: [ticket]}
+output_schema: {type: object, properties: {team: {type: string}}}
+examples: [{inputs: {ticket: It never came}, outputs: {team: shipping}}]
+"""
+BOOM = b"""def price(row):
+    return row["price"]
+
+
+def run():
+    try:
+        price({})
+    except KeyError as missing:
+        raise ValueError("the row has no price") from missing
+"""
 BUNDLE = {
+    "skills/boom/skill.yaml": b"entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {type: object}\n",
+    "skills/boom/main.py": BOOM,
+    "skills/sort/skill.yaml": SORT,
+    "skills/sort/prompt.md": b"You sort tickets.",
+    "skills/pay/skill.yaml": PAY,
+    "skills/pay/main.py": b"def run(amount):\n    return {'paid': amount}\n",
+    "skills/desk/skill.yaml": DESK,
+    "skills/desk/prompt.md": b"You pay.",
     "skills/triage/skill.yaml": TRIAGE,
     "skills/triage/tools.py": TOOLS,
     "skills/triage/prompt.md": b"You triage tickets.",
@@ -73,6 +113,21 @@ def test_a_call_is_approved_in_place_and_what_was_done_is_not_done_again(
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
     expect(tree.get_by_role("treeitem", name="Steps 1–2")).to_contain_text("$0 · replayed")
     expect(asking).to_have_count(0)
+
+
+def test_a_start_that_needs_an_approval_names_the_skill(signed_in: Page, settled: Any, agents: str) -> None:
+    answer = settled.api.post(
+        "/v1/jobs",
+        params={"skillpack": agents},
+        json={"skill": "pay", "inputs": {"amount": 3}},
+        headers={"User-Agent": "puras-mcp/1"},
+    )
+    assert answer.status_code == 201, answer.text
+    signed_in.goto(f"{settled.url}/jobs/{answer.json()['id']}")
+    asking = signed_in.get_by_role("region", name="Calls that wait for a person")
+    expect(asking).to_contain_text("An agent wants to start the skill pay")
+    asking.get_by_role("button", name="Approve").click()
+    expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
 
 
 def test_a_call_is_denied_with_a_reason_that_the_agent_hears(
@@ -136,3 +191,171 @@ def test_the_line_is_lost_and_what_came_meanwhile_is_not(signed_in: Page, settle
     signed_in.context.set_offline(False)
     expect(log).to_contain_text("counted 4")
     assert log.inner_text().count("counted 2") == 1
+
+
+def test_many_clicks_make_one_job_and_one_payment(signed_in: Page, settled: Any) -> None:
+    body = {"skill": "count", "inputs": {"seconds": 0}}
+    made = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
+    signed_in.goto(f"{settled.url}/jobs/{made['id']}")
+    expect(
+        signed_in.get_by_role("button", name="Notebook")
+        .or_(signed_in.get_by_role("link", name="Notebook", exact=True))
+        .last
+    ).to_be_visible()
+    replay = signed_in.get_by_role("button", name="Replay", exact=True)
+    expect(replay).to_be_enabled()
+    before = {one["id"] for one in settled.api.get("/v1/jobs", params={"limit": 100}).json()}
+    box = replay.bounding_box()
+    assert box
+    for _ in range(20):  # where the button is, also while the page of the new job loads
+        signed_in.mouse.click(box["x"] + 5, box["y"] + 5, delay=20)
+    expect(signed_in).not_to_have_url(re.compile(made["id"]))
+    after = {one["id"] for one in settled.api.get("/v1/jobs", params={"limit": 100}).json()}
+    assert len(after - before) == 1
+
+    signed_in.goto(f"{settled.url}/usage")
+    signed_in.get_by_role("button", name="Top up").click()
+    signed_in.get_by_label("Dollars").fill("1.25")
+    balance = settled.api.get("/v1/billing/balance").json()["balance_micros"]
+    signed_in.get_by_role("button", name="Put it in").dblclick()
+    expect(signed_in.get_by_label("Dollars")).to_have_count(0)
+    assert settled.api.get("/v1/billing/balance").json()["balance_micros"] == balance + 1_250_000
+
+    signed_in.goto(f"{settled.url}/editor?skillpack=default&file=skills/count/main.py")
+    sent: list[str | None] = []
+    signed_in.on(
+        "request",
+        lambda one: sent.append(one.headers.get("idempotency-key")) if "drafts/run" in one.url else None,
+    )
+    run = signed_in.get_by_role("button", name="Run", exact=False).first
+    signed_in.get_by_label("Seconds").first.fill("1")
+    run.dblclick()
+    expect(signed_in.get_by_role("link", name="Open the job")).to_be_visible()
+    assert len(sent) == 1
+    assert sent[0]
+
+
+def test_a_simulated_result_is_shown_as_one_on_every_page(signed_in: Page, settled: Any, agents: str) -> None:
+    no_answer = re.compile(r"^Simulated: .* with other inputs\. It does not answer these inputs\.$")
+    signed_in.goto(f"{settled.url}/play/sort?skillpack={agents}")
+    signed_in.get_by_label("Ticket").fill("Where do I pay?")
+    signed_in.get_by_role("button", name=re.compile("^Run")).click()
+    column = signed_in.get_by_role("article", name="Column 1")
+    expect(column.get_by_role("region", name="Result")).to_contain_text("shipping")
+    expect(column.get_by_role("note")).to_have_text(no_answer)
+
+    column.get_by_role("link", name="Open the job").click()
+    expect(signed_in.get_by_role("region", name="Job").get_by_text("Simulated", exact=True)).to_be_visible()
+    expect(signed_in.get_by_role("region", name="Result").get_by_text(no_answer)).to_be_visible()
+    job_id = signed_in.url.rpartition("/")[2].partition("?")[0]
+    job = settled.api.get(f"/v1/jobs/{job_id}").json()
+    assert (job["simulated"], job["result"]) == (True, {"team": "shipping"})
+
+    signed_in.goto(f"{settled.url}/jobs")
+    row = signed_in.get_by_role("row").filter(has_text=job_id[:8])
+    expect(row.get_by_text("Simulated", exact=True)).to_be_visible()
+
+    signed_in.goto(f"{settled.url}/editor?skillpack={agents}")
+    signed_in.get_by_title("skills/sort/skill.yaml").click()
+    expect(signed_in.get_by_role("button", name="Example 1")).to_be_visible()
+    signed_in.get_by_label("Ticket").fill("It never came")
+    signed_in.get_by_role("button", name=re.compile("^Run")).click()
+    expect(signed_in.get_by_role("note")).to_contain_text("an example of this skill that has the same inputs")
+
+
+def test_the_head_of_a_finished_job_does_not_wait_for_its_events(signed_in: Page, settled: Any) -> None:
+    body = {"skill": "count", "inputs": {"seconds": 2}}
+    job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
+    total = len(settled.api.get(f"/v1/jobs/{job['id']}/events").json())
+    held: list[Any] = []
+
+    def hold(socket: Any) -> None:
+        server = socket.connect_to_server()
+
+        def take(frame: str) -> None:
+            entries = json.loads(frame)
+            kept = [one for one in entries if one[1] != "event" or one[2]["id"] <= total - 3]
+            rest = [one for one in entries if one not in kept]
+            socket.send(json.dumps([one for one in kept if one[1] != "end"]))
+            held.append(lambda: socket.send(json.dumps([*rest, *(one for one in kept if one[1] == "end")])))
+
+        server.on_message(take)
+
+    signed_in.route_web_socket(re.compile("/_follow$"), hold)
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}?tab=timeline")
+    loading = signed_in.get_by_role("status").filter(has_text="Loading events")
+    expect(loading).to_have_text(f"Loading events: {total - 3} of {total}")
+    head = signed_in.get_by_role("region", name="Job")
+    expect(head).to_contain_text("Succeeded")
+    expect(head).to_contain_text("$0.0")
+    expect(head).not_to_contain_text("so far")
+    expect(signed_in.get_by_role("progressbar")).to_have_count(0)
+    bars = "[...document.querySelectorAll('[role=treeitem]')].map((one) => one.innerText).join()"
+    before = signed_in.evaluate(bars)
+    signed_in.wait_for_timeout(600)
+    assert signed_in.evaluate(bars) == before, "nothing moves"
+    for send in held:
+        send()
+    expect(loading).to_have_count(0)
+    expect(head).not_to_contain_text("so far")
+
+
+def test_a_chained_error_is_shown_whole_above_the_tabs_and_leads_to_its_lines(
+    signed_in: Page, settled: Any, agents: str
+) -> None:
+    asked = {"skillpack": agents, "wait": "true"}
+    job = settled.api.post("/v1/jobs", params=asked, json={"skill": "boom", "inputs": {}}).json()
+    assert job["error"] == "ValueError: the row has no price"
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    trace = signed_in.get_by_role("region", name="Traceback")
+    cause, _, raised = trace.inner_text().partition("direct cause of the following exception")
+    assert "KeyError: 'price'" in cause
+    assert 'return row["price"]' in cause
+    assert "ValueError: the row has no price" in raised
+    tabs = signed_in.get_by_role("tablist", name="Job").bounding_box()
+    place = trace.bounding_box()
+    assert tabs
+    assert place
+    assert place["y"] < tabs["y"]
+
+    failing = signed_in.get_by_role("tree", name="Timeline").get_by_role("treeitem", selected=True)
+    expect(failing).to_have_attribute("data-state", "failed")
+    expect(failing).to_contain_text("run")
+
+    trace.get_by_role("link", name="skills/boom/main.py:2").click()
+    expect(signed_in.get_by_role("textbox", name="skills/boom/main.py")).to_be_visible()
+    expect(signed_in.locator(".cm-line.cm-activeLine")).to_have_text('    return row["price"]')
+
+
+def test_an_ended_session_leads_to_the_sign_in_and_back_and_keys_have_names(
+    signed_in: Page, settled: Any, agents: str
+) -> None:
+    with closing(settled.sign_in(EMAIL)) as owner:
+        asked = {"name": "Nightly import"}
+        made = owner.post("/v1/api-keys", json=asked, headers={"X-Puras-Project": settled.slug})
+    key = made.json()["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    body = {"skill": "count", "inputs": {"seconds": 0}}
+    job = settled.api.post("/v1/jobs", json=body, headers=headers).json()
+    signed_in.goto(f"{settled.url}/jobs/{job['id']}")
+    expect(signed_in.get_by_role("region", name="Job")).to_contain_text("Nightly import (key:")
+    files = {"bundle": ("agents.zip", pack_files(BUNDLE))}
+    pushed = settled.api.post(
+        f"/v1/skillpacks/{agents}/deployments", files=files, data={"activate": "false"}, headers=headers
+    )
+    assert pushed.status_code == 201, pushed.text
+    signed_in.goto(f"{settled.url}/deployments?skillpack={agents}")
+    version = signed_in.get_by_role("row").filter(has_text=f"v{pushed.json()['version']}")
+    expect(version).to_contain_text("Nightly import")
+
+    place = f"/p/{settled.slug}/play/sort?skillpack={agents}"
+    signed_in.goto(settled.running.url + place)
+    signed_in.get_by_label("Ticket").fill("Where do I pay?")
+    signed_in.context.clear_cookies()
+    signed_in.get_by_role("button", name=re.compile("^Run")).click()
+    signed_in.wait_for_url(re.compile("/sign-in"))
+    (wanted,) = parse_qs(urlsplit(signed_in.url).query)["next"]
+    assert wanted.startswith(place)
+    settled.let_in(signed_in, EMAIL)
+    signed_in.goto(settled.running.url + wanted)
+    expect(signed_in.get_by_label("Ticket")).to_be_visible()

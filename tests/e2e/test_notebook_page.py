@@ -115,7 +115,7 @@ def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     body = {"skill": "shout", "inputs": {"text": "owls"}}
     job = settled.api.post("/v1/jobs", params={"skillpack": pack, "wait": "true"}, json=body).json()
     assert (job["status"], job["result"]) == ("succeeded", {"loud": "OWLS"}), job
-    expect(page.get_by_text("All changes are saved")).to_be_visible()
+    expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     page.reload()
     expect(page.get_by_role("article", name=re.compile(", cell 2$"))).to_contain_text("21")
     expect(page.get_by_role("article", name=re.compile(", cell 3$")).get_by_role("img")).to_be_visible()

@@ -1,7 +1,8 @@
-"""A PgBouncer that lends a server connection for one transaction at a time, in front of a test's own database.
+"""A PgBouncer in front of a test's own database.
 
-It bears nothing that a stricter one would not: no connection options, no prepared statements, and few connections, so
-that everybody's transactions follow each other on the same ones.
+In transaction mode it accepts nothing that a stricter one would reject: no connection options, no prepared statements,
+and few connections, so that the transactions of all clients follow each other on the same ones. In session mode it has
+the settings of the Debian package.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ listen_addr = 127.0.0.1
 listen_port = {listen}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = 3
+{mode}
 max_client_conn = 400
-max_prepared_statements = 0
-server_reset_query =
 logfile = {folder}/pgbouncer.log
 pidfile = {folder}/pgbouncer.pid
 """
+
+_MODES = {
+    "transaction": "pool_mode = transaction\ndefault_pool_size = 3\nmax_prepared_statements = 0\nserver_reset_query =",
+    "session": "pool_mode = session",
+    "statement": "pool_mode = statement",
+}
 
 
 def program() -> str | None:
@@ -46,23 +50,25 @@ def program() -> str | None:
 
 
 @contextmanager
-def pooled(database_url: str, folder: Path) -> Iterator[str]:
-    """The address of the database through a pooler of its own."""
+def pooled(database_url: str, folder: Path, mode: str = "transaction") -> Iterator[str]:
+    """The URL of the database through a pooler of its own; it says so where the mode is not `session`."""
     server = conninfo_to_dict(database_url)
     listen = free_port()
     folder.mkdir()
     uid, gid = _account(is_socket=str(server["host"]).startswith("/"))
     config = folder / "pgbouncer.ini"
     facts = {"host": server["host"], "port": server.get("port", 5432), "database": server["dbname"]}
-    config.write_text(_CONFIG.format(**facts, user=server["user"], listen=listen, folder=folder))
+    config.write_text(
+        _CONFIG.format(**facts, user=server["user"], listen=listen, folder=folder, mode=_MODES[mode])
+    )
     for place in (folder, config):
         os.chown(place, uid, gid)
     identity = {"user": uid, "group": gid, "extra_groups": []} if uid != os.geteuid() else {}
     process = subprocess.Popen([str(program()), "-q", str(config)], **identity)  # type: ignore[call-overload]
-    url = f"postgresql://{server['user']}@127.0.0.1:{listen}/{server['dbname']}?pgbouncer=true"
+    url = f"postgresql://{server['user']}@127.0.0.1:{listen}/{server['dbname']}"
     try:
-        _wait(url.partition("?")[0], folder)
-        yield url
+        _wait(url, folder)
+        yield url if mode == "session" else f"{url}?pgbouncer=true"
     finally:
         process.terminate()
         process.wait(10)
@@ -80,7 +86,7 @@ def _wait(url: str, folder: Path) -> None:
     deadline = time.monotonic() + 10
     while True:
         try:
-            with closing(psycopg.connect(url, connect_timeout=2)) as connection:
+            with closing(psycopg.connect(url, connect_timeout=2, autocommit=True)) as connection:
                 connection.execute("select 1")
                 return
         except psycopg.OperationalError as error:

@@ -1,16 +1,19 @@
-"""The books over random histories: whatever happens in whatever order, every law of the ledger holds afterwards."""
+"""The books over random histories: whatever happens in whatever order, every law of the ledger holds afterwards, and no
+budget and no daily cap of a key is passed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from backend.auth import keys
 from backend.db import Database
 from backend.errors import PurasError
 from backend.fleet import service as fleet
@@ -22,11 +25,14 @@ from backend.jobs.losses import sweep
 from backend.jobs.requeue import requeue
 from backend.ledger import audit
 from backend.ledger import service as ledger
+from backend.ledger.budgets import service as budgets
+from backend.ledger.budgets.schemas import BudgetAsked
 from backend.ledger.pricing import PriceList
-from tests.factories.tenants import Tenant, make_job, make_tenant
+from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 
 FORGIVEN_A_DAY = 100
 PRICES = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=FORGIVEN_A_DAY)
+SKILLS = ("echo", "other")
 
 acts = st.lists(
     st.tuples(
@@ -57,9 +63,9 @@ acts = st.lists(
 _CALL_JOB = text("""
 insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, parent_job_id,
                   status, inputs, lane, priority, source, cap_micros, forgivable_micros, event_seq, submitted_by,
-                  created_at)
-select :id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, id, 'queued', inputs, lane,
-       priority, 'subagent', :cap, forgivable_micros, 1, 'job', clock_timestamp()
+                  created_at, api_key_id)
+select :id, project_id, skillpack_id, deployment_id, deployment_version, :skill, type, id, 'queued', inputs, lane,
+       priority, 'subagent', :cap, forgivable_micros, 1, 'job', clock_timestamp(), api_key_id
 from jobs where id = :caller and status = 'running'
 """)
 
@@ -89,7 +95,8 @@ async def top_up(world: World, number: int) -> None:
 
 async def submit(world: World, number: int) -> None:
     async with world.database.transaction() as session:
-        world.jobs.append(await make_job(session, world.tenant, prices=PRICES, priority=number % 3))
+        skill = SKILLS[number % len(SKILLS)]
+        world.jobs.append(await make_job(session, world.tenant, skill, prices=PRICES, priority=number % 3))
 
 
 async def take(world: World, number: int) -> None:
@@ -108,7 +115,13 @@ async def call(world: World, number: int) -> None:
 async def call_job(world: World, number: int) -> None:
     if world.running:
         caller = world.running[number % len(world.running)]
-        values = {"id": uuid4(), "caller": caller.job_id, "cap": number // 5}
+        skill = SKILLS[number % len(SKILLS)]
+        values = {
+            "id": uuid4(),
+            "caller": caller.job_id,
+            "cap": 1 + number // 5,
+            "skill": skill,
+        }  # one of 0 can buy nothing
         async with world.database.transaction() as session:
             await session.execute(_CALL_JOB, values)
         world.jobs.append(values["id"])
@@ -187,11 +200,71 @@ ACTS: dict[str, Callable[[World, int], object]] = {
 }
 
 
-async def live_through(database_url: str, history: list[tuple[str, int]]) -> None:
+WINDOWS = ("day", "month", "rolling30", "total")
+LIMITS = ("key_cap", "project", "skillpack", "skill", "key")
+
+limits = st.lists(st.tuples(st.sampled_from(LIMITS), st.integers(1, 150)), min_size=1, max_size=4)
+busy_acts = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *(["submit", "claim", "call"] * 3),
+                *(["call_job", "claim_called", "succeed"] * 2),
+                *("fail", "drain", "cancel", "lose", "end_orphans"),
+            ]
+        ),
+        st.integers(0, 700),
+    ),
+    min_size=25,
+    max_size=60,
+)
+"""Mostly what spends; the other strategy is mostly what interrupts."""
+
+
+async def limited(database: Database, tenant: Tenant, wanted: list[tuple[str, int]]) -> Tenant:
+    """The tenant with a key that is its own, and these limits."""
+    caps = [micros for kind, micros in wanted if kind == "key_cap"]
+    async with database.transaction() as session:
+        cap = keys.Limits(daily_cap_micros=min(caps, default=None))
+        key = (await keys.create(session, None, project_id=tenant.project_id, limits=cap)).key
+        for number, (kind, micros) in enumerate(wanted):
+            of: dict[str, Any] = {
+                "skillpack": {"skillpack": "default"},
+                "skill": {"skill": SKILLS[micros % len(SKILLS)]},
+                "key": {"api_key_id": key.id},
+            }.get(kind, {})
+            window = WINDOWS[micros % len(WINDOWS)]
+            budget = {"name": str(number), "scope": kind, "window": window, "limit_usd": micros / 1e6}
+            if kind != "key_cap":
+                await budgets.create(session, tenant.principal, BudgetAsked(**budget, **of))
+    by = replace(tenant.principal, id=key.id, daily_cap_micros=key.daily_cap_micros)
+    return replace(tenant, principal=by)
+
+
+_PASSED = text("""
+select l.name, l.limit_micros, sum(d.spent_micros + d.forgiven_micros) as spent_micros
+from (
+  select name, limit_micros, skillpack_id, skill_name, api_key_id, project_id from budgets
+  union all
+  select 'key_cap', daily_cap_micros, null, null, id, project_id from api_keys where daily_cap_micros is not null
+) l join daily_spending d on d.project_id = l.project_id and (l.skillpack_id is null or d.skillpack_id = l.skillpack_id)
+  and (l.skill_name is null or d.skill_name = l.skill_name) and (l.api_key_id is null or d.api_key_id = l.api_key_id)
+where l.project_id = :project_id
+group by l.name, l.limit_micros, d.day having sum(d.spent_micros + d.forgiven_micros) > l.limit_micros
+""")
+
+
+async def live_through(
+    database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]] | None = None
+) -> None:
     database = Database(database_url)
     try:
         async with database.transaction() as session:
-            tenant = await make_tenant(session, credit_micros=150, concurrency_limit=3)
+            credit = 150 if wanted is None else 1_000
+            made = [make_skill(name) for name in SKILLS]
+            tenant = await make_tenant(session, *made, credit_micros=credit, concurrency_limit=3)
+        if wanted is not None:
+            tenant = await limited(database, tenant, wanted)
         world = World(database, tenant, uuid4())
         await join(world)
         for act, number in history:
@@ -210,6 +283,16 @@ async def live_through(database_url: str, history: list[tuple[str, int]]) -> Non
                 text("select 1 from wallets where balance_micros < reserved_micros")
             )
             assert below_zero.first() is None
+            passed = await session.execute(_PASSED, {"project_id": tenant.project_id})
+            assert passed.all() == []
+            over = await session.execute(
+                text("""
+                    select id from jobs where project_id = :project_id and parent_job_id is null
+                    and cost_micros + forgiven_micros + called_cost_micros + called_forgiven_micros > cap_micros
+                """),
+                {"project_id": tenant.project_id},
+            )
+            assert over.all() == [], "no job costs more than its own cap"
             await session.execute(text("delete from workers"))
     finally:
         await database.close()
@@ -221,3 +304,11 @@ def test_every_law_of_the_books_holds_after_any_history(
     database_url: str, history: list[tuple[str, int]]
 ) -> None:
     asyncio.run(live_through(database_url, history))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=busy_acts, wanted=limits)
+def test_no_budget_and_no_daily_cap_is_passed_in_any_history(
+    database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]]
+) -> None:
+    asyncio.run(live_through(database_url, history, wanted))

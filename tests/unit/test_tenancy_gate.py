@@ -35,6 +35,7 @@ ALLOWED: dict[str, str] = {
     "backend/findings/reading.py": "events of the jobs that `visible` has returned",
     "backend/fleet/service.py": "a worker counts its own running jobs, whosesoever they are",
     "backend/housekeeping.py": "forgets invitations over their time, whosesoever they are",
+    "backend/jobs/admission.py": "the sweeper takes jobs whose time has come, of every project",
     "backend/jobs/cancel.py": "acts on the one job that `visible` has returned",
     "backend/jobs/children.py": "a worker serves what its own running jobs have called, whosesoever they are",
     "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
@@ -208,3 +209,14 @@ def _looks_like_sql(written: str) -> bool:
         re.search(r"^\s*(?:with|select|insert|update|delete|merge)\b|\b(?:where|set|values)\b", written, re.I)
         is not None
     )
+
+
+def test_jobs_are_made_where_the_files_that_their_inputs_name_are_checked() -> None:
+    making = {
+        path.relative_to(ROOT).as_posix()
+        for folder in SCANNED
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"insert\s+into\s+jobs\b|\.add(_all)?\(\[?Job\(", path.read_text(), re.IGNORECASE)
+    }
+    # What a running job calls has the rights of that job, which may read the whole drive.
+    assert making == {"backend/jobs/submit.py", "backend/jobs/subagents.py"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,6 +19,7 @@ from tests.factories.agents import DONE, place_of
 STEPS: Final = 5
 TOPICS: Final = 20
 TICKS_EVERY_S: Final = 0.2
+PATIENCE_S: Final = 60.0
 OWN: Final = {
     "skills/ticks/skill.yaml": b"""\
 entrypoint: main.py:run
@@ -73,6 +75,8 @@ class Load:
             (1.0, _reading),
             (2.0, self._followed),
             (60.0, _push),
+            (20.0, _kernel),
+            (15.0, _schedule),
         ]
         self._threads = [threading.Thread(target=self._every, args=act) for act in acts]
 
@@ -128,13 +132,36 @@ def _cancelled(client: Client) -> None:
 def _files(client: Client) -> None:
     name = f"soak/{random.randrange(100)}.txt"
     upload(client, name)
-    client.call("GET", "/v1/drive?path=soak")
+    client.call("GET", "/v1/drive?prefix=soak")
 
 
 def _reading(client: Client) -> None:
     (job,) = client.call("GET", "/v1/jobs?limit=1")
     for path in ("/v1/jobs?limit=50", "/v1/skills", "/v1/usage", f"/v1/jobs/{job['id']}/events"):
         client.call("GET", path)
+
+
+def _kernel(client: Client) -> None:
+    """Start the kernel of a notebook, run a cell in it, and stop it."""
+    kernel = client.call("POST", "/v1/notebooks/kernels", {"path": f"soak-{random.randrange(10**9)}.ipynb"})
+    own = f"/v1/notebooks/kernels/{kernel['id']}"
+    client.call("POST", f"{own}/cells", {"cells": [{"cell": "first", "code": "sum(range(10))"}]})
+    deadline = time.monotonic() + PATIENCE_S
+    while (cell := client.call("GET", f"{own}?wait_s=5")["cells"][0])["ended_at"] is None:
+        assert time.monotonic() < deadline, cell
+    assert cell["status"] == "ok", cell
+    client.call("DELETE", own)
+
+
+def _schedule(client: Client) -> None:
+    """Make a schedule that comes each minute, run it now as well, and delete it."""
+    name = f"soak-{random.randrange(10**9)}"
+    asked = {"name": name, "skill": "noop", "inputs": {"n": 1}, "cron": "* * * * *", "overlap": "allow"}
+    schedule = client.call("POST", "/v1/schedules", asked)
+    run = client.call("POST", f"/v1/schedules/{schedule['id']}/run")
+    job = client.call("GET", f"/v1/jobs/{run['job_id']}?wait=true&timeout=50")
+    assert job["result"] == {"n": 1}, job
+    client.call("DELETE", f"/v1/schedules/{schedule['id']}")
 
 
 def _push(client: Client) -> None:

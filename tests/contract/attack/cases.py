@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import schemathesis
@@ -13,10 +12,9 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 
-from backend.app import create_app
 from backend.bundles.pack import pack_files
-from backend.config import Settings
 from benchmarks.instance import NOOP_SKILL
+from tests.factories.description import openapi
 
 MOST_WAIT_S: Final = 1
 CREDENTIALS: Final = frozenset(
@@ -26,7 +24,7 @@ CREDENTIALS: Final = frozenset(
 AnyCase = Case[Any]
 Names = Mapping[str, Sequence[str]]
 
-SPEC: dict[str, Any] = create_app(Settings(home=Path("/nonexistent"))).openapi()
+SPEC: dict[str, Any] = openapi()
 BUNDLE: Final = pack_files(NOOP_SKILL)
 NOOP_NAME: Final = "noop"
 schemathesis.openapi.format("binary", st.just(BUNDLE) | st.binary(max_size=200) | st.just(BUNDLE[:-30]))

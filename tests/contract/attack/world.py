@@ -125,7 +125,7 @@ def bearer(key: str) -> Headers:
 def lift_limits(database_url: str, project: UUID) -> None:
     """Take away the rates that a project has given itself and its keys."""
     with psycopg.connect(database_url) as connection:
-        connection.execute("update projects set limits = '{}' where id = %s", [project])
+        connection.execute("update projects set limits = '{}', own_limits = '{}' where id = %s", [project])
         connection.execute("update api_keys set requests_per_minute = null where project_id = %s", [project])
 
 

@@ -78,6 +78,13 @@ class Ran:
 Puras = Callable[..., Ran]
 
 
+class Terminal(StringIO):
+    """What a user types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def environment(home: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURAS_")}
     return inherited | {"HOME": str(home), "NO_COLOR": "1", "COLUMNS": "120"}
@@ -93,9 +100,9 @@ def puras(
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
 
-    def run(*words: str, given: str = "", code: int = 0, cwd: Path | None = None) -> Ran:
+    def run(*words: str, given: str = "", typed: str = "", code: int = 0, cwd: Path | None = None) -> Ran:
         monkeypatch.chdir(cwd or place.folder)
-        monkeypatch.setattr(sys, "stdin", StringIO(given))
+        monkeypatch.setattr(sys, "stdin", Terminal(typed) if typed else StringIO(given))
         try:
             ended = main(list(words))
         except SystemExit as exit_of_argparse:

@@ -63,6 +63,8 @@ def test_a_run_says_which_call_waits_and_goes_on_once_it_is_decided(
         assert status in puras(desk, verb, approval, "--reason", "looked at")
         assert running.wait(60) == 0
     assert '"team"' in said.read_text(encoding="utf-8")
+    assert "no language model ran. The result is the output of an example" in said.read_text(encoding="utf-8")
+    assert "succeeded (simulated)" in puras(desk, "jobs")
     assert puras(desk, "approvals", "--json").strip() == "[]"
 
 

@@ -63,6 +63,16 @@ def test_exit_codes_say_of_which_kind_a_problem_is(puras: Puras, place: Place) -
     assert "goes on" in late.err
 
 
+def test_errors_name_commands_and_not_routes(puras: Puras) -> None:
+    missing = puras("activate", "99", code=4).err
+    assert "`puras deployments` lists them" in missing
+    assert "/v1/" not in missing
+    nothing = puras("eval-diff", "tally", code=4).err
+    assert "`puras eval`" in nothing
+    assert "/v1/" not in nothing
+    assert "GET /v1/deployments lists them" in puras("activate", "99", "--json", code=4).json["detail"]
+
+
 def test_a_lack_of_money_and_of_a_server_have_codes_of_their_own(place: Place, tmp_path: Path) -> None:
     def run(key: str, base: str) -> int:
         mine = environment(tmp_path) | {"PURAS_API_KEY": key, "PURAS_API_BASE": base}
@@ -124,16 +134,30 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
     assert "v1 of mine is active" in puras("deploy", "--notes", "first", cwd=mine).out
     assert puras("run", "greet", "-i", "name=Ada", cwd=mine).json["greeting"]
     assert "was active before" in puras("rollback", cwd=mine, code=2).err
+    (mine / "skills" / "triage").mkdir()
+    for name in ("skill.yaml", "main.py"):
+        (mine / "skills" / "triage" / name).write_bytes((mine / "skills" / "greet" / name).read_bytes())
+    assert "v2 of mine" in puras("deploy", cwd=mine).out
+    shutil.rmtree(mine / "skills" / "triage")
+    refused = puras("deploy", cwd=mine, typed="n\n", code=2).err
+    assert "mine has 1 skill that this folder lacks: triage. Remove it? [y/N]" in refused
+    assert len(puras("deployments", "--json", cwd=mine).json) == 2
+    assert "Removed skills: triage" in puras("deploy", "--yes", cwd=mine, typed="n\n").err
     (mine / "skills" / "greet" / "main.py").write_text("def greet(**given): return {'greeting': 'v2'}\n")
     assert puras("deploy", "--no-activate", "--json", cwd=mine).json["is_active"] is False
-    assert "Activated v2" in puras("activate", "2", cwd=mine).out
-    assert [one["is_active"] for one in puras("deployments", "--json", cwd=mine).json] == [True, False]
+    assert "Activated v4" in puras("activate", "4", cwd=mine).out
+    assert [one["is_active"] for one in puras("deployments", "--json", cwd=mine).json] == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert "first" in puras("deployments", cwd=mine).out
-    assert "Activated v1" in puras("rollback", cwd=mine).out
-    assert "Activated v2" in puras("rollback", cwd=mine).out  # the same leads forward again
-    assert "Activated v1" in puras("rollback", cwd=mine).out
+    assert "Activated v3" in puras("rollback", cwd=mine).out
+    assert "Activated v4" in puras("rollback", cwd=mine).out  # the same leads forward again
+    assert "Activated v3" in puras("rollback", cwd=mine).out
 
-    puras("pull", "2", "--out", str(tmp_path / "pulled"), cwd=mine)
+    puras("pull", "4", "--out", str(tmp_path / "pulled"), cwd=mine)
     assert (tmp_path / "pulled" / "skills" / "greet" / "main.py").read_text().endswith("'v2'}\n")
     assert "--force" in puras("pull", "1", "--out", str(tmp_path / "pulled"), cwd=mine, code=2).err
     puras("pull", "1", "--force", "--out", str(tmp_path / "pulled"), cwd=mine)
@@ -152,6 +176,22 @@ def test_what_is_wrong_with_a_skillpack_is_told_with_its_place(puras: Puras, tmp
         assert "none.py" in said
         assert "inputs_schema" in said
     assert {error["path"] for error in puras("validate", "--json", cwd=bad.parent, code=2).json["errors"]}
+
+
+def test_a_problem_is_printed_once(puras: Puras, tmp_path: Path) -> None:
+    skill = tmp_path / "skills" / "count"
+    skill.mkdir(parents=True)
+    (skill / "skill.yaml").write_text(
+        "entrypoint: main.py:run\ntitel: Counting\ninput_schema: {}\noutput_schema: {}\n"
+    )
+    for words in (["validate"], ["deploy"]):
+        lines = puras(*words, cwd=tmp_path, code=2).err.splitlines()
+        assert sum("main.py" in line for line in lines) == 1, lines
+        assert sum("titel" in line for line in lines) == 1, lines
+        assert lines[-1] == "puras: 2 problems to fix."
+    lines = puras("run", "tally", "-i", "upto=many", code=2).err.splitlines()
+    assert sum("inputs.upto" in line for line in lines) == 1, lines
+    assert lines[-1] == "puras: 1 problem to fix."
 
 
 def test_the_drive_takes_and_gives_files(puras: Puras, tmp_path: Path) -> None:

@@ -35,10 +35,11 @@ NOT_RUN: Final = (
     NotRun("deploy/systemd", "--now puras-studio", _SYSTEMD),
     NotRun("deploy/systemd", "--now puras-api", _SYSTEMD),
     NotRun(
-        "supabase",
-        "PURAS_TEST_SUPABASE=1",
-        "needs a project at Supabase, which the test of its name asks for",
+        "guides/test-against-supabase",
+        "-m pytest tests/integration/storage",
+        "needs a real storage server; test_storage_contract.py tests how the tests are told of one",
     ),
+    NotRun("guides/test-against-supabase", "docker compose", _ENGINE),
     NotRun(
         "notebooks", "pip install", "installs packages over the network; test_kit_wheel.py installs the kit"
     ),

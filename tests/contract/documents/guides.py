@@ -40,8 +40,9 @@ def _readme(reader: Reader) -> None:
     reader.operates(reader.instance.up)
     reader.mine["JOB_ID"] = reader.client.run_job("greet", {"name": "Ada"})["id"]
     said = reader.shell()
-    assert "Hello, Ada!" in said
-    assert reader.asks("/v1/deployments")[0]["version"] == 2
+    assert "Welcome, Ada!" in said
+    assert reader.asks("/v1/skillpacks/my-skills/deployments")[0]["version"] == 1
+    assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter is as it was"
 
 
 @guide("quickstart")

@@ -10,8 +10,10 @@ import urllib.request
 from typing import Final
 
 import psycopg
+from pydantic import SecretStr
 
 from backend.embedded import postgres, valkey
+from backend.storage.supabase.project import key_kind
 from tests.contract.documents.guides import Guide
 from tests.contract.documents.reading import Reader
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
@@ -110,8 +112,15 @@ def _supabase(reader: Reader) -> None:
     assert set(server.buckets) == {"puras-bundles", "puras-drive"}
 
 
+def _tests_against_supabase(reader: Reader) -> None:
+    """Whatever starts containers is excepted; the key that the page makes is one for servers."""
+    key = reader.python().strip()
+    assert key_kind(SecretStr(key)) == "service", key
+
+
 GUIDES_OF_OPERATORS: Final[dict[str, Guide]] = {
     "operations": _operations,
     "observability": _observability,
     "supabase": _supabase,
+    "guides/test-against-supabase": _tests_against_supabase,
 }

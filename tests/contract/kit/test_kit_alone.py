@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,56 @@ def test_no_name_leads_out_of_the_drive(run_kit: RunKit, tmp_path: Path) -> None
     )
     assert ran.stdout == "[]\n"
     assert (tmp_path / "secret").read_text() == "not in the drive"
+
+
+def test_every_public_name_of_puras_is_there_and_its_errors_take_their_arguments(run_kit: RunKit) -> None:
+    ran = run_kit(
+        "import inspect, pickle, puras, puras.secrets, puras.client, puras.skills\n"
+        "from puras import (Client, JobError, PurasAPIError, SubagentRunError, drive, generate_audio, generate_image,\n"
+        "    generate_video, inputs, load_bytes, load_path, media, secret, secrets, subagent, transcribe)\n"
+        "from puras.inputs import InputError\n"
+        "from puras.secrets import SecretError, secret as from_module\n"
+        "from puras.skills import SkillRunError, run\n"
+        "assert from_module is secret and secrets is puras.secrets and secrets.secret is secret\n"
+        "assert secrets.secret('API_TOKEN') == 'abc'\n"
+        "assert puras.__version__.count('.') == 2, puras.__version__\n"
+        "assert {'secrets', '__version__'} <= set(puras.__all__)\n"
+        "for place, names in {media: 'generate_image generate_video generate_audio transcribe run',\n"
+        "        drive: 'sign url', inputs: 'load_bytes load_path', subagent: 'run',\n"
+        "        Client: 'run submit get wait feedback'}.items():\n"
+        "    assert all(callable(getattr(place, name)) for name in names.split()), place\n"
+        "taken = {name: set(inspect.signature(call).parameters) for name, call in {\n"
+        "    'image': generate_image, 'video': generate_video, 'audio': generate_audio, 'text': transcribe,\n"
+        "    'client': Client, 'run': Client.run, 'submit': Client.submit, 'sub': subagent.run}.items()}\n"
+        "assert {'prompt', 'model', 'refs', 'aspect_ratio', 'resolution', 'n', 'output_path'} <= taken['image']\n"
+        "assert {'image', 'last_frame', 'refs', 'lipsync_audio', 'duration', 'audio'} <= taken['video']\n"
+        "assert {'text', 'voice', 'language', 'stability', 'similarity_boost', 'style', 'speed'} <= taken['audio']\n"
+        "assert {'audio', 'keyterms', 'language_code', 'model'} <= taken['text']\n"
+        "assert {'api_key', 'skillpack', 'api_base', 'timeout'} <= taken['client']\n"
+        "assert {'timeout', 'poll_interval'} <= taken['run'] and {'wait', 'timeout', 'version'} <= taken['submit']\n"
+        "assert {'target', 'inputs', 'prompt', 'version', 'timeout'} <= taken['sub']\n"
+        "job = {'id': 'j1', 'status': 'failed', 'error': 'no rain', 'error_code': 'dry'}\n"
+        "for made in (JobError(job), JobError(job, 'no rain'), JobError('no rain', job), \n"
+        "        JobError('j1', 'failed', 'no rain'), JobError('no rain', job_id='j1', status='failed')):\n"
+        "    assert (made.job_id, made.status) == ('j1', 'failed') and 'no rain' in str(made), (made, made.job_id)\n"
+        "    back = pickle.loads(pickle.dumps(made))\n"
+        "    assert (str(back), back.job_id, back.job) == (str(made), 'j1', made.job)\n"
+        "assert (str(JobError('no rain')), JobError('no rain').job_id) == ('no rain', None)\n"
+        "for made in (PurasAPIError(402, 'empty'), PurasAPIError('empty', 402), \n"
+        "        PurasAPIError('empty', status_code=402), PurasAPIError('empty', status=402)):\n"
+        "    assert (made.status, made.status_code, made.detail, str(made)) == (402, 402, 'empty', 'empty')\n"
+        "    assert pickle.loads(pickle.dumps(made)).status == 402\n"
+        "assert str(PurasAPIError('empty')) == 'empty'\n"
+        "made = SubagentRunError('j1', 'failed', 'no rain')\n"
+        "assert (made.job_id, made.status, made.message, str(made)) == ('j1', 'failed', 'no rain', 'no rain')\n"
+        "assert pickle.loads(pickle.dumps(made)).job_id == 'j1'\n"
+        "assert SkillRunError('j1', 'failed', 'no rain').status == 'failed'\n"
+        "assert [str(kind('bad')) for kind in (SecretError, InputError)] == ['bad', 'bad']\n"
+        "import runpy\n"
+        "sys.argv = ['puras', '--version']\n"
+        "try: runpy.run_module('puras', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code)",
+        environment={"API_TOKEN": "abc"},
+    )
+    about = tomllib.loads((KIT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert ran.stdout.splitlines() == [f"puras {about['version']}", "0"]

@@ -113,9 +113,10 @@ def test_what_is_no_file_of_the_caller_is_refused_with_a_sentence(run_kit: RunKi
     (tmp_path / "out").symlink_to("/")
     ran = run_kit(
         "from puras import InputError, load_bytes, load_path\n"
-        f"for value in {NO_FILES!r}:\n"
+        "long = './' * 2_100 + 'drive/photo.jpg'\n"
+        f"for value in [*{NO_FILES!r}, long, {{'drive_path': long[:4200] + 'photo.jpg'}}, {{'path': long}}]:\n"
         "    for load in (load_bytes, load_path):\n"
-        "        try: print('let through', repr(value), load(value))\n"
+        "        try: print('let through', repr(value)[:80], load(value))\n"
         "        except InputError as error: assert 15 < len(str(error)) < 400, error"
     )
     assert ran.stdout == ""

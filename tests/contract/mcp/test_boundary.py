@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 from puras_mcp.hosted import MOST_AT_ONCE, MOST_BODY_BYTES
 
+from backend.clock import now
 from tests.contract.mcp.conftest import Project, call, refusal
 
 LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -145,7 +147,7 @@ async def test_who_has_as_many_calls_open_as_one_may_gets_no_more_and_others_do(
         job = await http.post(
             f"{project.address}/v1/jobs",
             headers={"Authorization": bearer(project.key)},
-            json={"skill": "tally", "run_at": "2999-01-01T00:00:00Z"},
+            json={"skill": "tally", "run_at": (now() + timedelta(days=300)).isoformat()},
         )
         body = follow | {
             "params": {"name": "tail_job", "arguments": {"job_id": job.json()["id"], "max_seconds": 20}}

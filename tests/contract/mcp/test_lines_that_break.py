@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from mcp import Client
-from tests.contract.clients.cutting import Cut, Way, cut_line, sample
+from tests.contract.clients.cutting import Cut, Way, cut_line, ends_before, sample
 from tests.contract.mcp.conftest import SKILL, Project, call, new_project
 
 CUTS_EACH_WAY = 8
@@ -26,7 +26,7 @@ async def test_a_submit_of_an_agent_that_is_cut_at_any_byte_makes_exactly_one_jo
                 line.cuts.append(cut)
                 tries = len(line.passed)
                 told.append((await call(client, "submit_job", **submit))["id"])
-                assert len(line.passed) - tries >= 2, f"{cut} broke nothing"
+                assert len(line.passed) - tries >= 2 or ends_before(line, cut), f"{cut} broke nothing"
             made = await _jobs(client)
     assert Counter(one for one in made if one not in known) == Counter(told)
 
@@ -51,7 +51,7 @@ async def test_a_push_that_is_cut_at_any_byte_makes_exactly_one_version(
                 line.cuts.append(cut)
                 tries = len(line.passed)
                 told.append((await call(client, "push", **push, notes=f"{cut}"))["version"])
-                assert len(line.passed) - tries >= 2, f"{cut} broke nothing"
+                assert len(line.passed) - tries >= 2 or ends_before(line, cut), f"{cut} broke nothing"
             for tool, given in {"validate": push, "activate_deployment": {"deployment_id": "1"}}.items():
                 line.cuts.append(Cut("answer", 20))
                 await call(client, tool, **given)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from backend.clock import now
 from mcp import Client
 from tests.contract.mcp.conftest import SKILL, SKILL_YAML, Project, call, new_project, refusal
 from tests.integration.operations.instances import Up
@@ -71,7 +73,11 @@ async def _later(project: Project, number: int) -> str:
         made = await http.post(
             f"{project.address}/v1/jobs",
             headers={"Authorization": f"Bearer {project.key}"},
-            json={"skill": "s0", "run_at": "2999-01-01T00:00:00Z", "metadata": {"number": number}},
+            json={
+                "skill": "s0",
+                "run_at": (now() + timedelta(days=300)).isoformat(),
+                "metadata": {"number": number},
+            },
         )
     assert made.status_code == 201, made.text
     return str(made.json()["id"])

@@ -88,6 +88,19 @@ async def test_what_does_not_fit_is_refused_with_every_mistake_and_what_to_do(pr
         assert "inputs_schema" in said and "skill.yaml" in said
 
 
+async def test_a_push_goes_to_the_skillpack_that_puras_yaml_names(project: Project) -> None:
+    skill = "entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {}\n"
+    files = {
+        "puras.yaml": "slug: named\ntitle: Named\n",
+        "skills/nap/skill.yaml": skill,
+        "skills/nap/main.py": "def run(inputs):\n    return {}\n",
+    }
+    async with project.over_http() as client:
+        assert (await call(client, "push", files=files))["skillpack"] == "named"
+        versions = await call(client, "list_deployments", skillpack="named")
+        assert [one["version"] for one in versions["deployments"]] == [1]
+
+
 async def test_a_long_result_is_cut_and_read_on_by_its_path(project: Project) -> None:
     async with project.over_stdio() as client:
         job = await call(client, "submit_job", skill="tally", inputs={"long": 50_000}, wait=True, timeout=50)

@@ -11,6 +11,8 @@ PROJECTS: Final = 500
 FINISHED: Final = 200_000
 PARKED: Final = 20_000
 READY: Final = 1_000
+LATER: Final = 5_000
+"""Jobs of project 1 for tomorrow, of the highest priority."""
 SUITES: Final = 4_000
 """Of evals, a fifth of them of project 1; each with twenty runs."""
 
@@ -81,9 +83,10 @@ _STATEMENTS: Final = (
         select gen_random_uuid(), {_id("user", "n")}, 'hash-' || n, 'x', '', now(), now(), now() + interval '9 days'
         from generate_series(1, 2000) n""",
     f"""insert into api_keys (id, project_id, kind, name, prefix, secret_hash, scopes, skill_allowlist, created_at,
-                              created_by)
+                              created_by, daily_cap_micros)
         select {_id("key", "n")}, {_id("project", f"1 + (n - 1) % {PROJECTS}")}, 'secret', '',
-               lpad(n::text, 8, 'k'), 'x', '{{}}', '{{}}', now(), 'x' from generate_series(1, 2500) n""",
+               lpad(n::text, 8, 'k'), 'x', '{{}}', '{{}}', now(), 'x', case when n % 2 = 1 then 1000000000 end
+        from generate_series(1, 2500) n""",
     f"""insert into secrets (id, project_id, name, ciphertext, updated_at, updated_by)
         select gen_random_uuid(), {_id("project", "n")}, 'SECRET_' || k, 'x', now(), 'x'
         from generate_series(2, {PROJECTS}) n, generate_series(1, 4) k""",
@@ -102,11 +105,18 @@ _STATEMENTS: Final = (
         from generate_series(1, 60) n""",
     f"""{_JOB} select {_id("queued", "n")}, {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")},
           {_id("deployment", f"{_OF} * 100 + 10")}, 10, 'echo', 'deterministic', 'queued', '{{}}', null, 'default', 0,
-          'api', 0, 0, 1, 'x', {_id("key", _OF)}, null, now(), null, null, n % 2 * 1000
+          'api', 0, cast(n % 1000 = 0 as int), 1, 'x', {_id("key", _OF)}, null, now(), null, null, n % 2 * 1000
         from generate_series(1, {PARKED + READY}) n""",
     f"""insert into job_queue (job_id, project_id, lane, priority, stamp, submitted_at)
         select {_id("queued", "n")}, {_id("project", _OF)}, 'default', 0,
                case when n <= {READY} then n * 1000 end, now() from generate_series(1, {PARKED + READY}) n""",
+    f"""{_JOB} select {_id("later", "n")}, {_id("project", "1")}, {_id("pack", "10")}, {_id("deployment", "110")}, 10,
+          'echo', 'deterministic', 'queued', '{{}}', null, 'default', 9, 'api', 0, 0, 1, 'x', {_id("key", "1")}, null,
+          now(), null, null, 0
+        from generate_series(1, {LATER}) n""",
+    f"""insert into job_queue (job_id, project_id, lane, priority, submitted_at, not_before, is_later)
+        select {_id("later", "n")}, {_id("project", "1")}, 'default', 9, now(), now() + interval '1 day', true
+        from generate_series(1, {LATER}) n""",
     f"""insert into job_events (job_id, seq, ts, type, payload)
         select {_id("job", "n")}, k, {_AGE}, case k when 1 then 'queued' else 'succeeded' end, '{{}}'
         from generate_series(1, {FINISHED}) n, generate_series(1, 2) k""",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -28,12 +27,6 @@ def test_the_dockerfile_has_nothing_that_its_linter_warns_of() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([linter, DOCKERFILE], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
-
-
-def test_the_image_installs_the_uv_that_the_lock_names() -> None:
-    locked = re.search(r'name = "uv"\nversion = "([^"]+)"', (ROOT / "uv.lock").read_text(encoding="utf-8"))
-    assert locked
-    assert f" uv=={locked[1]}" in DOCKERFILE.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from backend.config import Settings
-from backend.operations.commands import PARTS, commands
+from backend.operations.commands import PARTS, TABLELESS, commands
 from backend.tables import metadata
 
 ROOT = Path(__file__).parents[3]
@@ -32,23 +32,29 @@ def _setting_name(name: str, field: FieldInfo) -> str:
 SETTINGS = {_setting_name(name, field) for name, field in Settings.model_fields.items()}
 
 
-def _names(app: typer.Typer) -> tuple[str, ...]:
+def _lines(app: typer.Typer) -> dict[str, str]:
+    """Each command with the first line of its help."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    return tuple(group.commands)
+    return {name: (one.help or "").splitlines()[0] for name, one in group.commands.items()}
 
 
-COMMANDS = set(_names(commands()))
+COMMANDS = set(_lines(commands()))
 
 
-@pytest.mark.parametrize("names", PARTS.values(), ids=PARTS)
-def test_a_part_of_the_command_line_has_the_commands_that_are_looked_for_there(
-    names: tuple[str, ...],
-) -> None:
-    assert _names(commands(names[0])) == names
+@pytest.mark.parametrize("lines", PARTS.values(), ids=PARTS)
+def test_a_part_of_the_command_line_has_the_commands_that_are_listed_for_it(lines: dict[str, str]) -> None:
+    assert {name: _lines(commands(name)) for name in lines} == dict.fromkeys(lines, lines)
 
 
-@pytest.mark.parametrize("asked", [names[0] for part, names in PARTS.items() if part != "serving"])
+def test_the_list_has_every_command_with_its_help() -> None:
+    every = {name: line for lines in PARTS.values() for name, line in lines.items()}
+    assert _lines(commands("--help")) == _lines(commands()) == _lines(commands("no-such-command")) == every
+
+
+@pytest.mark.parametrize(
+    "asked", [next(iter(names)) for part, names in PARTS.items() if part not in TABLELESS]
+)
 def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> None:
     """Those that serve migrate first, and know them by that."""
     code = (
@@ -96,6 +102,15 @@ def test_only_the_worker_has_a_layer_of_the_engine_lifted_and_nobody_has_a_capab
     assert [option for option in services["api"]["security_opt"] if "unconfined" in option] == []
     assert services["worker"]["environment"]["PURAS_SANDBOX"] == "strict"
     assert not any("privileged" in service for service in services.values())
+
+
+def test_the_health_check_of_the_worker_requests_the_port_that_its_pool_serves() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    worker = services["worker"]
+    port = worker["environment"].get("PURAS_WORKER_HEALTH_PORT")
+    assert port is not None
+    assert f"http://127.0.0.1:{port}/live" in worker["healthcheck"]["test"][-1]
+    assert "ports" not in worker
 
 
 def test_databases_of_the_compose_file_are_reached_from_inside_alone() -> None:

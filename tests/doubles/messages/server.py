@@ -34,6 +34,10 @@ class MessagesServer:
         self.headers: list[dict[str, str]] = []
         self.answered = 0
         """Replies that were streamed to their end: what an upstream would be paid for."""
+        self.counts = 0
+        """Requests to count the tokens of a prompt."""
+        self.count_by: Callable[[int], int] | None = lambda size_bytes: size_bytes // 4
+        """The tokens of a prompt of so many bytes; none: it does not count."""
         self.url = ""
         self._scripted = 0
         self._lock = threading.Lock()
@@ -108,7 +112,11 @@ class MessagesServer:
             yield _sse(event)
 
     async def _count_tokens(self, request: Request) -> Response:
-        return JSONResponse({"input_tokens": len(await request.body()) // 4})
+        size_bytes = len(await request.body())
+        self.counts += 1
+        if self.count_by is None:
+            return _refusal(refuses(404, "there is no such route"), self.counts)
+        return JSONResponse({"input_tokens": self.count_by(size_bytes)})
 
 
 def _sse(event: dict[str, Any]) -> str:

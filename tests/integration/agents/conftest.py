@@ -117,6 +117,8 @@ class Agents:
     project: Project
     instance: Instance
     upstream: MessagesServer
+    counts_tokens: bool = field(default=False, kw_only=True)
+    """Whether the upstream is asked for the length of prompts: its replies must then be charged by their length."""
     tools: list[Tool] = field(default_factory=list)
     tools_of: Callable[[AgentAssignment], list[Tool]] = field(default=lambda _: [])
     """Those that follow from what is run."""
@@ -192,7 +194,14 @@ class Agents:
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
         client = AsyncAnthropic(base_url=self.upstream.url, api_key="key", max_retries=0)
         entry = catalogue.current().get(slug or MODEL)
-        return MessagesModel(entry, client, Margin(MARGIN_PCT), self.patience, owned=_Closing(client))
+        return MessagesModel(
+            entry,
+            client,
+            Margin(MARGIN_PCT),
+            self.patience,
+            owned=_Closing(client),
+            counts_tokens=self.counts_tokens,
+        )
 
     @asynccontextmanager
     async def _open_room(self, assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Any]:

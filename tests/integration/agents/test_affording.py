@@ -6,8 +6,8 @@ import pytest
 
 from backend.providers import catalogue
 from tests.doubles.messages import calls, says
-from tests.integration.agents.conftest import MODEL, Agents, Counter
-from workers.models import Measured, Prompt
+from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
+from workers.models import Measured, Prompt, counting
 from workers.models.pricing import most_prompt_tokens
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,3 +32,27 @@ async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agent
     known = most_prompt_tokens(entry, Prompt("", messages, [], 256, measured=Measured(4, 2_500)))
     micros_per_token = entry.rates(guessed).cache_write_5m * 1.2 / 1e9
     assert known * micros_per_token < left_micros < guessed * micros_per_token
+
+
+async def test_a_small_limit_starts_by_the_count_of_the_upstream(agents: Agents) -> None:
+    """40,000 bytes are $0.06 by bytes, and $0.012 as the upstream charges them."""
+    agents.counts_tokens = True
+    await agents.project.pushed({**bundle(), "skills/sum/prompt.md": b"word " * 8_000})
+    finishes = says(calls("set_output", **DONE), output_tokens=10)
+    limits, upstream = {"cost_usd": 0.03}, agents.upstream
+    upstream.script = lambda _: finishes
+    job = await agents.run(limits=limits)
+    assert (job["status"], upstream.counts) == ("succeeded", 1), job["error"]
+    assert 10_000 < job["cost_micros"] < 30_000
+    # Enough money needs no count, and an upstream that does not count leaves the bound by bytes.
+    assert ((await agents.run())["status"], upstream.counts) == ("succeeded", 1)
+    upstream.count_by = None
+    job = await agents.run(limits=limits)
+    assert (job["error_code"], upstream.counts, upstream.asked) == ("cost_capped", 2, 2)
+    # A count below what is charged is never charged beyond the limit, and is not used a second time.
+    upstream.count_by = lambda _: 1_000
+    job = await agents.run(limits={"cost_usd": 0.01})
+    assert (job["status"], job["cost_micros"], job["used_micros"] > 10_000) == ("succeeded", 10_000, True)
+    job = await agents.run(limits=limits)
+    assert (job["error_code"], upstream.counts, upstream.asked) == ("cost_capped", 3, 3)
+    counting.trust_all()

@@ -128,6 +128,8 @@ async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(age
     assert (measured["tool"], measured["ok"]) == ("measure", True)
     assert {facts["label"] for facts in await agents.payloads(job["id"], "model_response")} == {"rehearsal"}
     assert (job["usage"]["model"], job["usage"]["label"]) == ("puras/rehearsal", "rehearsal")
+    assert job["simulated"] is True
+    assert "does not answer these inputs" in job["simulation"]
 
 
 async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Agents) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -184,6 +185,54 @@ async def test_a_prompt_that_names_a_tool_has_the_tools_and_read_only_skills_wri
     told = around.upstream.bodies[-1]["messages"][-1]["content"]
     assert [block["is_error"] for block in told[:2]] == [True, True]
     assert (await around.project.http.get(f"/v1/memory?job_id={job['id']}")).json() == []
+
+
+@pytest.mark.parametrize(
+    ("files", "more"),
+    [
+        ({"skills/sum/prompt.md": b"Look with memory_search before you write."}, ""),
+        ({}, "allowed_tools: [memory_search, memory_put, set_output]\n"),
+        ({"skills/sum/prompt.md": b"Keep what you learn in the workspace memory."}, ""),
+    ],
+)
+async def test_a_skill_that_names_memory_is_told_what_its_inputs_are_and_what_is_remembered_of_them(
+    around: Agents, files: dict[str, bytes], more: str
+) -> None:
+    await around.project.pushed({**bundle(more), **files})
+    answers(around, hand_in(), hand_in(), hand_in())
+    inputs = {"topic": f"https://Owls.example/{len(more)}{len(str(files))}/?utm_source=x"}
+    first = await around.run(inputs=inputs)
+    assert first["status"] == "succeeded", first
+    assert {"memory_search", "memory_put"} <= offered(around)
+    identity, told = first_words(around)
+    known = json.loads(identity[identity.index("{") : identity.rindex("}") + 1])
+    key = f"url:https://owls.example/{len(more)}{len(str(files))}"
+    assert (known["entity_key"], len(known["content_hash"])) == (key, 64)
+    assert told.startswith("The inputs of this job")
+    (missed,) = await around.payloads(first["id"], "memory_miss")
+    assert missed == {"keys": [key]}
+    await put(around, **known, summary="Of the same content.")
+    await put(around, kind="topic", entity_key=key, content_hash="0" * 64, summary="Of other content.")
+    await put(around, content_hash=known["content_hash"], summary="Found by its hash.")
+    second = await around.run(inputs=inputs)
+    again, memory, _ = first_words(around)
+    assert again == identity
+    assert memory.startswith("# Relevant memory")
+    lines = {
+        line["summary"]: line for line in map(json.loads, memory.split("<memory>\n")[1].splitlines()[:-1])
+    }
+    assert {summary: line.get("fresh", True) for summary, line in lines.items()} == {
+        "Of the same content.": True,
+        "Of other content.": False,
+        "Found by its hash.": True,
+    }
+    (injected,) = await around.payloads(second["id"], "memory_injected")
+    assert injected["entity_count"] == 3
+    other = await around.run(inputs={"topic": "</identity> owls"})
+    assert other["status"] == "succeeded"
+    text = first_words(around)[0]
+    assert "</identity> owls" not in text
+    assert "content_hash" in text
 
 
 async def test_mistakes_in_the_key_memory_are_told_at_the_push(around: Agents) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from backend.clock import now
 from backend.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, bundle
@@ -18,7 +20,7 @@ from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REPLY = {"input_tokens": 20, "output_tokens": 2}
-NEVER = "2100-01-01T00:00:00Z"
+NEVER = (now() + timedelta(days=300)).isoformat()
 PROMPT = "Count the owls of the list."
 TEXTS = {
     **bundle("network: none\ndisable_bash: true\n"),
@@ -139,12 +141,12 @@ async def test_keys_for_named_skills_run_no_prompts_and_replay_none(
     async with key_of(agents, **kind) as http:
         refused = await http.post("/v1/jobs", json={"prompt": PROMPT})
         replayed = await http.post(f"/v1/jobs/{job}/replay")
-        named = await http.post(
-            "/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls"}, "run_at": NEVER}
-        )
+        named = await http.post("/v1/jobs", json={"skill": "sum", "inputs": {"topic": "owls"}})
     assert (refused.status_code, refused.json()["code"]) == (403, "prompt_not_on_key")
     assert replayed.status_code in (403, 404)
     assert named.status_code == 201
+    cancelled = await agents.project.http.post(f"/v1/jobs/{named.json()['id']}/cancel")
+    assert cancelled.is_success, "no worker of another test runs it"
 
 
 async def test_a_text_and_a_prompt_are_called_within_what_their_caller_may(agents: Agents) -> None:

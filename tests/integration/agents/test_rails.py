@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from tests.doubles.messages import Says, calls, says
 from tests.integration.agents.conftest import Agents, Counter, bundle
+from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_approvals import decide, gone_on, pending, waiting
 from tests.integration.agents.test_following import frames, ringing
+from tests.integration.agents.test_subagents import children, with_subagents
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -101,6 +103,28 @@ async def test_what_is_redacted_reaches_neither_a_tool_the_model_the_journal_nor
     decided = await agents.payloads(job_id, "rail")
     assert {one["where"] for one in decided} == {"tool", "retrieval", "output"}
     assert all(one["matched"] == {"email": 1} for one in decided if one["where"] == "retrieval")
+
+
+async def test_redacted_tool_output_is_not_in_the_log(agents: Agents) -> None:
+    await agents.project.pushed(
+        rails(
+            "name: people, on: retrieval, action: redact, pii: [email]",
+            "name: plan, on: retrieval, action: redact, words: [project owl]",
+        )
+    )
+    prints = "printf 'mail ada%sexample.org\\nproject\\n' @; sleep 0.3; printf '  owl\\nseen\\n'"
+    fails = "python3 -c \"raise ValueError('ada' + chr(64) + 'example.org')\""
+    agents.upstream.script = [says(calls("bash", command=f"{prints}; {fails}")), hand_in()]
+    async with sandboxed(agents, models_of(agents)):
+        job_id = await agents.submit()
+        job = await agents.ended(job_id)
+    assert job["status"] == "succeeded", job
+    printed = {"stdout": "", "stderr": "", "system": ""}
+    for one in await agents.payloads(job_id, "log"):
+        printed[one["stream"]] += one["text"]
+    assert printed["stdout"] == "mail [redacted]\n[redacted]\nseen\n"
+    assert printed["stderr"].endswith("ValueError: [redacted]\n")
+    assert MAIL not in await kept(agents, job_id)
 
 
 async def test_without_rails_the_same_is_streamed_and_kept(agents: Agents, redis_url: str) -> None:
@@ -210,6 +234,23 @@ async def test_inputs_and_results_wait_for_a_person_where_a_rail_says_so(
     await decide(agents, asked, "approve")
     job = await gone_on(agents, job_id)
     assert (job["status"], job["result"]["summary"], agents.upstream.asked) == (status, "Owls.", 1)
+
+
+async def test_arguments_that_are_json_text_are_judged_as_the_tool_gets_them(agents: Agents) -> None:
+    short = "schema: {properties: {inputs: {properties: {question: {type: string, maxLength: 5}}}}}"
+    rules = f"rails:\n  - {{name: short, on: tool, tools: [run_subagent], {short}}}\n"
+    await with_subagents(agents, rules)
+    long, brief = ('{"question": "who is it?"}', '{"question": "who?"}')
+    agents.upstream.script = [
+        says(*(calls("run_subagent", target="answer", inputs=given) for given in (long, brief))),
+        hand_in(),
+        hand_in(),
+    ]
+    job = await agents.run()
+    assert job["status"] == "succeeded", job
+    assert [child["inputs"] for child in await children(agents, job["id"])] == [{"question": "who?"}]
+    (decided,) = await agents.payloads(job["id"], "rail")
+    assert (decided["rail"], decided["action"]) == ("short", "block")
 
 
 async def test_a_check_without_a_sandbox_lets_nothing_pass(agents: Agents) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from backend.limits import ceilings
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
 
@@ -111,6 +114,36 @@ async def test_a_run_stops_before_the_call_that_its_cap_could_not_pay(agents: Ag
     assert (job["status"], job["error_code"], job["cost_micros"]) == ("failed", "cost_capped", 0)
     (capped,) = await agents.payloads(job["id"], "cost_capped")
     assert capped["spent_micros"] + capped["needed_micros"] > capped["cap_micros"] == 10_000
+    assert capped["capped_by"] == "job_limit"
+    assert "of its cap of $0.01. Raise `limits.cost_usd` of the request or call that started" in job["error"]
+
+
+async def test_a_run_that_its_cap_stopped_names_what_capped_it(agents: Agents) -> None:
+    async def capped(said: str, by: str) -> None:
+        agents.upstream.script = [says(hand_in())]
+        job = await agents.run()
+        assert job["error_code"] == "cost_capped", job
+        assert said in job["error"]
+        (facts,) = await agents.payloads(job["id"], "cost_capped")
+        assert facts["capped_by"] == by
+
+    before = ceilings.current()
+    await agents.project.pushed(bundle("limits: {cost_usd: 0.000123}\n"))
+    await capped("$0.00 of its cap of $0.000123. Raise `limits.cost_usd` in skill.yaml", "job_limit")
+    try:
+        ceilings.use(replace(before, max_cost_usd=0.0001))
+        await capped("ask the operator to raise PURAS_MAX_JOB_COST_USD", "job_limit")
+    finally:
+        ceilings.use(before)
+    await agents.project.pushed(bundle())
+    async with agents.instance.database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 100"))
+    await capped("of the $0.000100 that are reserved for it. The wallet held no more", "wallet")
+    async with agents.instance.database.transaction() as session:
+        await session.execute(text("update wallets set balance_micros = 1000000"))
+    budget = {"name": "Small", "scope": "project", "window": "day", "limit_usd": 0.0001}
+    assert (await agents.project.http.post("/v1/budgets", json=budget)).status_code == 201
+    await capped("the budget 'Small' had no more left", "budget")
 
 
 async def test_steps_and_tokens_are_limits(agents: Agents) -> None:

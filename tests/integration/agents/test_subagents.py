@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -192,6 +193,67 @@ async def test_a_skill_that_is_a_tool_takes_its_own_inputs_and_waits_for_people_
     assert await proven(agents)
 
 
+async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling_skill_names(
+    agents: Agents,
+) -> None:
+    body = {"skill_allowlist": ["sum"], "scopes": ["jobs:submit", "jobs:read_own"]}
+    made = (await agents.project.http.post("/v1/api-keys", json=body)).json()
+    of_key = {"Authorization": f"Bearer {made['key']}"}
+    agents.tools_of = lambda assignment: subagent_tools(agents.instance, assignment)
+
+    async def run() -> list[str]:
+        agents.upstream._scripted = 0
+        before = len(agents.upstream.bodies)
+        job = {"skill": "sum", "inputs": {"topic": "owls"}}
+        answer = await agents.project.http.post("/v1/jobs", json=job, headers=of_key)
+        assert answer.status_code == 201, answer.text
+        async with agents.working():
+            assert (await agents.ended(answer.json()["id"]))["status"] == "succeeded"
+        results = []
+        for body in agents.upstream.bodies[before + 1 :]:
+            blocks = body["messages"][-1]["content"]
+            results += [str(block["content"]) for block in blocks if block["type"] == "tool_result"]
+        return results
+
+    await agents.project.pushed(two_skills())
+    agents.upstream.script = [
+        asks(),
+        asks("nobody"),
+        asks("elsewhere/answer"),
+        says(calls("run_subagent", target="answer", inputs={"question": "?"}, version=1), **REPLY),
+        says(calls("describe_subagent", target="answer"), **REPLY),
+        hand_in(),
+    ]
+    results = await run()
+    assert len(results) == 5
+    for name, result in zip(
+        ("answer", "nobody", "elsewhere/answer", "answer", "answer"), results, strict=True
+    ):
+        assert f"may not run {name!r}" in result and "skill.yaml" in result, result
+    assert not any(job["parent_job_id"] for job in (await agents.project.http.get("/v1/jobs")).json())
+
+    # A skill that the calling skill declares is called by its name, too, and a prompt belongs to its caller.
+    await agents.project.pushed(two_skills("tools: [{name: ask, skill: answer, description: Asks.}]\n"))
+    nested = says(calls("run_subagent", prompt="Ask."), **REPLY)
+    agents.upstream.script = [
+        says(calls("ask", question="who?"), **REPLY), hand_in(), asks(), hand_in(), nested, asks(), hand_in(),
+        says("Asked.", **REPLY), hand_in(),
+    ]  # fmt: skip
+    assert not any("may not run" in result for result in await run())
+    listed = (await agents.project.http.get("/v1/jobs")).json()
+    assert sorted(job["skill_name"] for job in listed if job["parent_job_id"]) == ["answer"] * 3 + [
+        "sum:@inline"
+    ]
+
+    # A skill that the key may run is called without a declaration.
+    await agents.project.pushed(two_skills())
+    async with agents.instance.database.transaction() as session:
+        widen = text("update api_keys set skill_allowlist = array['sum', '*/answer'] where id = :id")
+        await session.execute(widen, {"id": made["id"]})
+    agents.upstream.script = [asks(), hand_in(), hand_in()]
+    assert not any("may not run" in result for result in await run())
+
+
 def family() -> dict[str, bytes]:
     """`answer` beside `sum`, which has two subskills: one is a tool of it, and the other one asks the first."""
     parts = {
@@ -273,7 +335,7 @@ async def test_the_code_of_a_job_calls_by_its_token_and_the_same_key_is_the_same
 
 async def _called_from_deep(agents: Agents, job_id: str, headers: dict[str, str]) -> Any:
     """A call that would be the sixth of a chain."""
-    chain = [await agents.submit(run_at="2100-01-01T00:00:00Z") for _ in range(5)]
+    chain = [await agents.submit(run_at=(now() + timedelta(days=300)).isoformat()) for _ in range(5)]
     link = text("update jobs set parent_job_id = :parent where id = :id")
     lower = [*chain[1:], job_id]
     async with agents.instance.database.transaction() as session:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from backend.auth import keys
 from backend.evals.driving import MOST_OF_A_PROJECT
 from backend.ledger import audit
 from tests.doubles.messages import calls, says
@@ -133,6 +134,30 @@ async def test_a_suite_outlives_its_workers_and_compares_two_versions(agents: Ag
     assert [(one["id"], one["is_baseline"]) for one in listed] == [(again["id"], True), (suite["id"], False)]
 
 
+async def _plays_nothing_of_others(agents: Agents, suite_id: str) -> None:
+    """A key that reads its own jobs alone gets no suite of recordings of jobs that others submitted.
+
+    It gets no suite at all without `evals:read`: the jobs of its suites, which it reads, have the inputs of all cases.
+    """
+    scopes = ["evals:write", "jobs:submit", "jobs:read_own"]
+    async with agents.instance.database.transaction() as session:
+        blind = await keys.create(session, None, project_id=agents.project.id, limits=keys.Limits(scopes))
+        limits = keys.Limits([*scopes, "evals:read"])
+        made = await keys.create(session, None, project_id=agents.project.id, limits=limits)
+    refused = await agents.project.http.post(
+        EVALS, json={"skill": "sum"}, headers={"Authorization": f"Bearer {blind.clear_text}"}
+    )
+    assert (refused.status_code, refused.json().get("scope")) == (403, "evals:read")
+    others = (await get(agents, f"/v1/evals/{suite_id}/cases"))[0]["job_id"]
+    for model, code in (("recording", "nothing_recorded"), (f"recording/{others}", "job_not_found")):
+        refused = await agents.project.http.post(
+            EVALS,
+            json={"skill": "sum", "model": model},
+            headers={"Authorization": f"Bearer {made.clear_text}"},
+        )
+        assert refused.json().get("code") == code, refused.text
+
+
 async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_from_acting(
     agents: Agents,
 ) -> None:
@@ -151,6 +176,7 @@ async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_fro
     assert (bought["pass_rate_pct"], bought["failed_runs"], bought["label"]) == (50.0, 0, "")
     assert bought["total_cost_micros"] == 2 * 2 * 180
     asked = agents.upstream.asked
+    await _plays_nothing_of_others(agents, bought["id"])
     replayed = await ran(agents, skill="sum", model="recording")
     assert (replayed["pass_rate_pct"], replayed["label"]) == (50.0, "recording")
     played = await ran(agents, skill="sum", model="puras/rehearsal", case_ids=["case-2"])
@@ -191,6 +217,8 @@ async def test_any_finished_job_becomes_a_case_without_its_secrets(agents: Agent
     assert (suite["total_runs"], suite["pass_rate_pct"]) == (2, 100.0)
     assert (await agents.project.http.delete(f"/v1/eval-cases/{other['id']}")).status_code == 204
     assert [one["id"] for one in await get(agents, "/v1/eval-cases")] == [kept["id"]]
+    given = {"id": "given", "expected": {"31415926535": ["is 31415926535"]}}
+    assert "31415926535" not in str(await post(agents, f"/v1/jobs/{job_id}/eval-case", given))
 
 
 async def test_what_cannot_be_run_is_refused_with_what_to_do(agents: Agents) -> None:
@@ -207,7 +235,10 @@ async def test_what_cannot_be_run_is_refused_with_what_to_do(agents: Agents) -> 
         "'two'" in (await post(agents, EVALS, {"skill": "double", "case_ids": ["tow"]}, status=422))["detail"]
     )
     for path in (f"/v1/evals/{uuid4()}", f"{EVALS}/diff?skill=double"):
-        assert (await agents.project.http.get(path)).status_code == 404
+        missing = await agents.project.http.get(path)
+        assert missing.status_code == 404
+        assert "/v1/skillpacks/{skillpack}/evals" in missing.json()["detail"]
+        assert "{{" not in missing.json()["detail"]
 
 
 async def test_a_suite_waits_where_a_job_would_and_goes_on(agents: Agents) -> None:

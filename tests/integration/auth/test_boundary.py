@@ -11,10 +11,14 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from redis.asyncio import Redis
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from backend import query_parameters
 from backend.app import create_app, serving
+from backend.auth.permissions import AuthorizedRoute
 from backend.clock import now
 from backend.db import Database
 from backend.fleet.tables import Worker
@@ -37,7 +41,12 @@ async def test_every_answer_has_safe_headers(client: httpx.AsyncClient) -> None:
         assert headers["X-Frame-Options"] == "DENY"
     api = (await client.get("/v1/me")).headers
     assert api["Cache-Control"] == "no-store"
-    assert api["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    for path in ("/health", "/v1/me", "/v1/nothing", "/bundles/x", "/schemas/skill.json"):
+        headers = (await client.get(path)).headers
+        assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox; frame-ancestors 'none'", (
+            path
+        )
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 async def test_pages_of_any_origin_may_ask_the_api_without_cookies_and_nothing_else(
@@ -180,24 +189,32 @@ async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: Inst
     assert ready.json()["missing"] == ["the database does not answer"]
 
 
-async def test_ready_needs_a_live_worker_and_redis(
+async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stops(
     client: httpx.AsyncClient, database: Database, instance: Instance
 ) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}
     answer = await client.get("/ready")
-    assert (answer.status_code, answer.json()["missing"]) == (
-        503,
-        ["no worker has shown itself in the last 10 s"],
-    )
+    no_worker = ["no worker has shown itself in the last 10 s"]
+    assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "problems": no_worker})
+    answer = await client.get("/ready/workers")
+    assert (answer.status_code, answer.json()["missing"]) == (503, no_worker)
 
     async with database.transaction() as session:
         session.add(Worker(id=uuid4(), host="h", pid=1, lanes=["default"], capacity=1, beat_at=now()))
-    assert (await client.get("/ready")).status_code == 200
+    for path in ("/ready", "/ready/workers"):
+        assert (await client.get(path)).json() == {"status": "ok", "problems": []}
+    async with database.transaction() as session:
+        await session.execute(text("update workers set shortage = 'disk: 1 MiB free'"))
+    assert (await client.get("/ready")).json()["problems"] == ["h: disk: 1 MiB free"]
+    assert (await client.get("/ready/workers")).status_code == 503
 
     app = create_app(instance.settings)
     without = replace(instance, redis=Redis.from_url("redis://127.0.0.1:1"))
     async with serving(app, without), _browse(app) as its:
-        assert (await its.get("/ready")).json()["missing"] == ["Redis does not answer"]
+        assert (await its.get("/ready")).json()["problems"][0] == "Redis does not answer"
+        app.state.is_stopping = True
+        answer = await its.get("/ready")
+        assert (answer.status_code, answer.json()["missing"]) == (503, ["this process stops"])
 
 
 def _browse(app: FastAPI) -> httpx.AsyncClient:
@@ -211,3 +228,39 @@ def _logs_at_info() -> Any:
     root.setLevel(logging.INFO)
     yield
     root.setLevel(before)
+
+
+async def test_unknown_query_parameters_are_rejected_with_their_names(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    project = await world.project("Mine")
+    headers = await world.key(project)
+    refused = await client.get("/v1/jobs?limit=5&statsu=failed&zzz=1&project=mine", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+    assert refused.json()["detail"].startswith(
+        "query.statsu: There is no such query parameter here. Did you mean 'status'?"
+    )
+    assert [one["path"] for one in refused.json()["errors"]] == ["query.statsu", "query.zzz"]
+    assert "limit" in refused.json()["errors"][1]["message"]
+    assert (await client.get("/v1/jobs?limit=5&project=mine", headers=headers)).status_code == 200
+    assert (
+        (await client.get("/v1/me?x=1", headers=headers))
+        .json()["errors"][0]["message"]
+        .endswith("takes none.")
+    )
+    assert (await client.get("/v1/jobs?zzz=1")).status_code == 401
+    described = {
+        (method.upper(), path): {
+            one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"
+        }
+        for path, methods in client._transport.app.openapi()["paths"].items()  # type: ignore[attr-defined]
+        for method, operation in methods.items()
+    }
+    checked = 0
+    for context in iter_route_contexts(client._transport.app.routes):  # type: ignore[attr-defined]
+        route = context.original_route
+        for method in route.methods if isinstance(route, AuthorizedRoute) and route.include_in_schema else ():
+            if (method, context.path) in described:
+                assert query_parameters.names(route) == described[method, context.path], context.path
+                checked += 1
+    assert checked > 150

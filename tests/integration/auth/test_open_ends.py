@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -19,8 +20,12 @@ from backend.auth import gate, keys, sessions, throttle
 from backend.auth.tables import ApiKey
 from backend.clock import now
 from backend.db import Database
+from backend.drive.paths import parse_drive_path
 from backend.instance import Instance
+from backend.ledger import service as ledger
+from backend.memory.tables import MemoryRecord
 from backend.projects.tables import Member
+from backend.storage import Storage
 from studio import session as studio_session
 from studio import sockets
 from studio.sockets import SIGNED_OUT, TOO_MANY, WatchedSockets
@@ -151,13 +156,37 @@ async def _of_a_member(world: World, project_id: UUID) -> tuple[dict[str, str], 
     return {"Cookie": cookie, "X-Puras-Project": str(project_id)}, remove
 
 
+def _with_scopes(before: list[str], after: list[str]) -> WayIn:
+    """Return a way in by a restricted key whose scopes are replaced."""
+
+    async def way_in(world: World, project_id: UUID) -> tuple[dict[str, str], Any]:
+        async with world.database.transaction() as session:
+            made = await keys.create(session, None, project_id=project_id, limits=keys.Limits(scopes=before))
+        replace_scopes = update(ApiKey).where(col(ApiKey.id) == made.key.id).values(scopes=after)
+        return {"Authorization": f"Bearer {made.clear_text}"}, replace_scopes
+
+    return way_in
+
+
 @pytest.mark.parametrize(
-    ("way_in", "most_bad_keys"),
-    [(_of_a_key, 100), (_of_a_key, 0), (_of_a_member, 100)],
-    ids=["key revoked", "key revoked where others guess", "member removed"],
+    ("way_in", "most_bad_keys", "code"),
+    [
+        (_of_a_key, 100, "invalid_api_key"),
+        (_of_a_key, 0, "too_many_bad_keys"),
+        (_of_a_member, 100, "project_not_found"),
+        (_with_scopes(["jobs:read"], ["drive:read"]), 100, "not_allowed"),
+        (_with_scopes(["jobs:read"], ["jobs:read_own"]), 100, "job_not_found"),
+    ],
+    ids=[
+        "key revoked",
+        "key revoked where others guess",
+        "member removed",
+        "scope removed",
+        "reduced to own jobs",
+    ],
 )
 async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
-    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int, code: str
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(throttle, "MOST_BAD_KEYS", most_bad_keys)
@@ -173,9 +202,62 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
             pass
         async with world.database.transaction() as session:
             await session.execute(end)
-        while (await stream.sent.get()).get("more_body", False):
-            pass  # until the answer is over
+        last = await stream.sent.get()
+        while last.get("more_body", False):
+            last = await stream.sent.get()
         await stream.end()
+    assert last["body"].startswith(b"event: error\ndata: {"), last
+    assert json.loads(last["body"].split(b"data: ")[1])["code"] == code
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/billing/ledger/export", "/v1/memory/export", "/v1/drive/files/large.bin"]
+)
+async def test_an_export_and_a_file_break_off_when_their_caller_may_have_them_no_more(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
+    async with world.database.transaction() as session:
+        tenant = await make_tenant(session, make_skill())
+        for title in ("a", "b"):
+            session.add(_memory(tenant.project_id, title))
+        await ledger.top_up(session, project_id=tenant.project_id, amount_micros=1, created_by="test")
+    storage: Storage = app.state.instance.storage
+    async with storage.receive() as incoming:
+        await incoming.write(bytes(3 << 20))
+        await incoming.settle()
+        await incoming.place(tenant.project_id, parse_drive_path("large.bin"), owner_uid=None)
+    headers, end = await _of_a_key(world, tenant.project_id)
+    complete, broken = [await _read(app, world, path, headers, when) for when in (None, end)]
+    assert not complete[-1].get("more_body", False) and len(complete) > 2
+    assert [message["type"] for message in broken] == ["http.response.start", "http.response.body"]
+    assert broken[-1]["more_body"], "no end that looks complete"
+
+
+def _memory(project_id: UUID, title: str) -> MemoryRecord:
+    own: Any = {"scope": "workspace", "mtype": "semantic", "kind": "note", "record": {}, "written_by": "test"}
+    none: Any = {"tags": [], "aliases": [], "names": [], "words": "", "size_bytes": 1}
+    return MemoryRecord(project_id=project_id, title=title, **own, **none)
+
+
+async def _read(
+    app: FastAPI, world: World, path: str, headers: dict[str, str], end: Any | None
+) -> list[dict[str, Any]]:
+    """What a client gets whose credentials end with the first part of the response."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if end is not None and len(sent) == 2:
+            async with world.database.transaction() as session:
+                await session.execute(end)
+
+    async def nothing() -> Any:
+        await asyncio.Event().wait()
+
+    scope = _scope(uuid4(), headers) | {"path": path, "raw_path": path.encode()}
+    await app(scope, nothing, send)
+    return sent
 
 
 async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_answer_all_the_same(
@@ -197,7 +279,6 @@ async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_ans
 
     await gate.Gate(late)(_scope(uuid4(), headers) | {"app": app}, nothing, sent.put)
     assert sent.get_nowait()["type"] == "http.response.start"
-    assert sent.get_nowait() == {"type": "http.response.body", "body": b""}
     assert sent.empty()
 
 

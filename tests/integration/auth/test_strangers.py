@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,11 +13,10 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from backend.app import create_app
 from backend.auth.tables import ApiKey
 from backend.clock import now
-from backend.config import Settings
 from backend.db import Database
+from tests.factories.description import openapi
 
 SECRET = "the-victims-own-words"
 WORDS = [
@@ -71,7 +69,7 @@ class Operation:
 
 def operations() -> Iterator[Operation]:
     """What the application says that it can do under `/v1`."""
-    spec = create_app(Settings(home=Path("/nonexistent"))).openapi()
+    spec = openapi()
     for path, methods in spec["paths"].items():
         for method, told in methods.items():
             if path.startswith("/v1/"):

@@ -17,17 +17,20 @@ from sqlalchemy.exc import DBAPIError
 
 from backend import pooling
 from backend.config import Settings
-from backend.db import CONNECTION_OPTIONS, Database, driver_url
+from backend.db import Database, driver_url
 from backend.embedded import Servers
 from backend.events.queries import list_events
 from backend.fleet import service as fleet
+from backend.instance import open_instance
 from backend.jobs import queries
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import sweep
 from backend.ledger import audit
 from backend.migrations import run as migrations
+from backend.operations.checks import servers as servers_doctor
 from backend.operations.checks import supabase as doctor
+from backend.pooling import WrongPoolerMode
 from backend.pulse import Pulse
 from benchmarks.instance import instance
 from tests.chaos.skills import SKILLS
@@ -36,6 +39,10 @@ from tests.factories.tenants import Tenant, make_job, make_tenant
 from workers.beat import Heart
 
 needs_pooler = pytest.mark.skipif(pooler.program() is None, reason=pooler.MISSING)
+_LIMITS = text(
+    "select current_setting('lock_timeout'), current_setting('statement_timeout'), current_setting('timezone')"
+)
+_PREPARED = text("select array_agg(name) from pg_prepared_statements")
 SUPABASE = "postgresql://postgres.abc:p%40ss@aws-0-eu-central-1.pooler.supabase.com:6543/postgres"
 
 
@@ -48,10 +55,9 @@ def test_a_pooler_is_known_by_supabases_port_or_by_the_word_in_the_address() -> 
     )
     assert [pooling.pools_transactions(url) for url in (*pooled, *direct)] == [True] * 3 + [False] * 3
     for url in pooled:
-        assert pooling.connect_settings(url, options="-c x=1") == {"prepare_threshold": None}
+        assert pooling.connect_settings(url)["prepare_threshold"] is None
     for url in direct:
-        settings = pooling.connect_settings(url, options="-c x=1", prepare_threshold=0)
-        assert settings == {"prepare_threshold": 0, "options": "-c x=1"}
+        assert pooling.connect_settings(url, prepare_threshold=0)["prepare_threshold"] == 0
 
 
 def test_what_else_the_address_says_reaches_the_database_library() -> None:
@@ -84,7 +90,7 @@ async def test_without_care_such_a_pooler_refuses_us(pooled_url: str) -> None:
     """What the next tests stand on: this one bears no options and no prepared statements."""
     plain = pooling.plain(pooled_url)
     with pytest.raises(psycopg.OperationalError, match="unsupported startup parameter"):
-        psycopg.connect(plain, options=CONNECTION_OPTIONS)
+        psycopg.connect(plain, options="-c lock_timeout=15s")
     first = psycopg.connect(plain, autocommit=True, prepare_threshold=0)
     other = psycopg.connect(plain, autocommit=True, prepare_threshold=0)
     with pytest.raises(psycopg.Error, match="prepared statement"):
@@ -172,7 +178,80 @@ async def test_an_error_in_a_transaction_leaves_nothing_for_the_next_one(pooled:
                 await session.execute(text("select 1/0"))
     async with pooled.transaction() as session:
         assert (await session.execute(text("select pg_try_advisory_xact_lock(42)"))).scalar_one()
-        assert (await session.execute(text("show statement_timeout"))).scalar_one() == "0"
+        assert (await session.execute(text("show statement_timeout"))).scalar_one() == "1min"
+
+
+@pytest.fixture
+def url_of(request: pytest.FixtureRequest, database: Database, database_url: str) -> Iterator[str]:
+    """The empty, migrated database behind a pooler of the mode that the test names."""
+    with tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        with pooler.pooled(database_url, Path(folder) / "pooler", request.param) as url:
+            yield url
+
+
+@needs_pooler
+@pytest.mark.parametrize("url_of", ["session"], indirect=True)
+async def test_a_pooler_of_sessions_as_debian_ships_it_needs_no_setting(url_of: str) -> None:
+    database = Database(url_of)
+    await database.require_pooler_mode()
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        shown = (await session.execute(_LIMITS)).one()
+    async with database.reading() as reader:
+        assert (await reader.execute(_LIMITS)).one() == shown == ("15s", "1min", "UTC")
+    await _submit(database, tenant)
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+    async with database.single() as session:
+        (job,) = await claim(session, worker_id=worker_id, lane="default", most=3)
+    async with database.single() as session:
+        assert await finish(session, job, Ending("succeeded", result={"ok": True}))
+    await database.close()
+
+
+@needs_pooler
+@pytest.mark.parametrize("url_of", ["transaction", "statement"], indirect=True)
+async def test_a_pooler_of_another_mode_than_the_url_says_is_rejected_with_the_remedy(
+    url_of: str, redis_url: str, tmp_path: Path
+) -> None:
+    url = pooling.plain(url_of) if await _mode(url_of) == "transaction" else url_of
+    with pytest.raises(WrongPoolerMode, match=r"pgbouncer=true|pool_mode"):
+        await Database(url).require_pooler_mode()
+    settings = Settings(home=tmp_path, database_url=SecretStr(url), redis_url=SecretStr(redis_url))
+    with pytest.raises(WrongPoolerMode):
+        async with open_instance(settings):
+            pass
+    found = await asyncio.to_thread(lambda: list(servers_doctor.checks(settings)))
+    (check,) = [check for check in found if check.name == "connections"]
+    assert check.verdict == "fail"
+    assert "pool_mode" in check.found + check.remedy
+
+
+async def _mode(url: str) -> str:
+    async with await psycopg.AsyncConnection.connect(pooling.plain(url), autocommit=True) as connection:
+        try:
+            await connection.execute("begin")
+        except psycopg.Error:
+            return "statement"
+    return "transaction"
+
+
+async def test_prepared_statements_of_two_connections_never_share_a_name(database: Database) -> None:
+    names: list[list[str]] = []
+    async with database.reading() as one, database.reading() as other:
+        for reader in (one, other):
+            await reader.execute(text("select cast(:n as int)"), {"n": 1})
+            names.append(list((await reader.execute(_PREPARED)).one()[0]))
+    async with database.transaction() as one_session, database.transaction() as other_session:
+        for session in (one_session, other_session):
+            for _ in range(8):
+                await session.execute(text("select cast(:n as int) + 1"), {"n": 1})
+            names.append(list((await session.execute(_PREPARED)).one()[0]))
+    assert all(names)
+    flat = [name for each in names for name in each]
+    assert len(flat) == len(set(flat))
 
 
 @needs_pooler

@@ -46,6 +46,24 @@ async def test_a_push_without_activation_changes_nothing_for_new_jobs(project: A
     assert (await project.http.get("/v1/skills/double")).json()["version"] == 1
 
 
+async def test_a_push_says_which_skills_of_the_active_version_it_removes(project: Any) -> None:
+    triple = {path.replace("double", "triple"): data for path, data in BUNDLE.items()}
+    both = await project.pushed({**BUNDLE, **triple})
+    assert both["removed_skills"] == []
+    form = {"bundle": ("skills.zip", pack_files(BUNDLE), "application/zip")}
+    checked = (await project.http.post("/v1/deployments/validate", files=form)).json()
+    assert checked["removed_skills"] == ["triple"]
+    pushed = await project.pushed(BUNDLE)
+    assert (pushed["is_active"], pushed["removed_skills"]) == (True, ["triple"])
+    assert [one["path"] for one in pushed["warnings"]] == ["triple"]
+    assert (await project.pushed(BUNDLE))["removed_skills"] == []
+    await project.http.post(f"/v1/deployments/{both['id']}/activate")
+    assert (await project.http.delete("/v1/drafts/files/skills/double/skill.yaml")).is_success
+    assert (await project.http.delete("/v1/drafts/files/skills/double/main.py")).is_success
+    pending = (await project.http.get("/v1/drafts/diff")).json()
+    assert pending["removed_skills"] == ["double"]
+
+
 async def test_activating_an_older_version_rolls_back(project: Any) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
@@ -301,3 +319,38 @@ async def test_the_list_says_what_runs_on_each_version_and_where_a_roll_back_lea
         listed[1]["id"],
         listed[0]["id"],
     )
+
+
+async def test_a_push_that_names_no_skillpack_goes_to_the_one_that_puras_yaml_names(project: Any) -> None:
+    def named(text: str) -> dict[str, bytes]:
+        return {**BUNDLE, "puras.yaml": text.encode()}
+
+    both = await asyncio.gather(
+        *(project.push(named("slug: birds\ntitle: All birds\ndescription: Names them.\n")) for _ in range(2))
+    )
+    assert [answer.status_code for answer in both] == [201, 201], [answer.text for answer in both]
+    assert {answer.json()["skillpack"] for answer in both} == {"birds"}
+    assert {answer.json()["version"] for answer in both} == {1, 2}
+    pack = (await project.http.get("/v1/skillpacks/birds")).json()
+    assert (pack["name"], pack["description"], pack["is_default"]) == ("All birds", "Names them.", False)
+    by_id = await project.pushed(named(f"skillpack_id: {pack['id']}\nslug: of-another-instance\n"))
+    assert (by_id["skillpack"], by_id["version"]) == ("birds", 3)
+    unknown_id = await project.pushed(named(f"skillpack_id: {uuid4()}\nslug: birds\ntitle: Birds\n"))
+    assert (unknown_id["skillpack"], unknown_id["version"]) == ("birds", 4)
+    assert (await project.http.get("/v1/skillpacks/birds")).json()["name"] == "Birds"
+    chosen = await project.pushed(named("slug: birds\n"), where="/v1/skillpacks/default")
+    assert (chosen["skillpack"], chosen["version"]) == ("default", 1)
+    untitled = await project.pushed(named("slug: cats\n"))
+    assert (untitled["skillpack"], (await project.http.get("/v1/skillpacks/cats")).json()["name"]) == (
+        "cats",
+    ) * 2
+    assert (await project.pushed(named("title: Plain\n")))["skillpack"] == "default"
+    wrong = await project.push(named("title: x\nslug: My Birds\n"))
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"], wrong.json()["errors"][0]["line"]) == (
+        422,
+        "puras.yaml",
+        2,
+    )
+    assert "my-birds" in wrong.json()["errors"][0]["message"]
+    slugs = [one["slug"] for one in (await project.http.get("/v1/skillpacks")).json()]
+    assert slugs == ["default", "birds", "cats"]

@@ -54,7 +54,10 @@ async def test_nobody_writes_over_what_they_have_not_seen(project: Any) -> None:
 
 
 async def test_a_file_without_a_seen_revision_has_to_be_new(project: Any) -> None:
-    assert (await project.http.put(MAIN, content=b"x")).json()["code"] == "draft_path_taken"
+    exists = (await project.http.put(MAIN, content=b"x")).json()
+    assert exists["code"] == "draft_path_taken"
+    assert f"If-Match: {exists['revision']}" in exists["detail"]
+    assert "another name" not in exists["detail"]
     new = await project.http.put(f"{FILES}/skills/double/notes.md", content=b"x")
     assert new.status_code == 200
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from backend.instance import Instance
 from tests.integration.drive.conftest import Drive
+from tests.integration.drive.leases import write_lease
 from tests.integration.drive.test_resumable import CONTENT, TUS, begin, begun, offset_of, patch
 
 
@@ -29,6 +30,18 @@ def rewritten(file: Path, content: bytes) -> None:
     with file.open("r+b") as opened:
         opened.write(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+async def test_a_file_that_a_process_holds_a_lease_on_is_locked_and_not_missing(drive: Drive) -> None:
+    await drive.upload(b"there all the time", path="a.txt")
+    with write_lease(drive.folder / "a.txt"):
+        answer = await drive.get("a.txt")
+        body = {"source": "a.txt", "target": "b.txt"}
+        copied = await drive.client.post("/v1/drive/copy", json=body, headers=drive.headers)
+    for locked in (answer, copied):
+        assert (locked.status_code, locked.json()["code"]) == (409, "drive_file_locked"), locked.text
+        assert locked.json()["path"] == "a.txt"
+    assert (await drive.get("a.txt")).content == b"there all the time"
 
 
 async def test_a_job_does_not_pass_its_content_off_as_what_somebody_uploaded(drive: Drive) -> None:

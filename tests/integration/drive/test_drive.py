@@ -176,7 +176,47 @@ async def test_a_file_is_served_as_something_to_keep_and_never_as_a_page(drive: 
     assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A9%20%22quoted%22.html"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
-    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "served_as"),
+    [
+        ("a.js", b"run()", "text/plain"),
+        ("a.css", b"a { b: c }", "text/plain"),
+        ("a.html", b"<script>run()</script>", "text/plain"),
+        ("a.htm", b"<script>run()</script>", "text/plain"),
+        ("a.xml", b"<?xml version='1.0'?><?xml-stylesheet href='b.xsl'?><a/>", "text/plain"),
+        ("a.wasm", b"\0asm\1\0\0\0", "application/octet-stream"),
+        ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
+        ("a.json", b"{}", "application/json"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "image/png"),
+    ],
+)
+async def test_what_browsers_run_or_apply_is_served_as_text(
+    drive: Drive, name: str, content: bytes, served_as: str
+) -> None:
+    """What a file is, is still reported in the listing; only the response says another kind."""
+    await drive.upload(content, path=name)
+    project = await drive.get(name)
+    signed = await drive.client.get((await drive.sign(name)).json()["signed_url"])
+    for answer in (project, signed):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, served_as)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert (
+            answer.headers["content-security-policy"] == "default-src 'none'; sandbox; frame-ancestors 'none'"
+        )
+    assert "Sec-Fetch-Dest" in project.headers["vary"]
+
+
+@pytest.mark.parametrize("destination", ["", "empty", "document", "image", "audio", "video", "track"])
+async def test_a_file_is_read_shown_played_and_saved(drive: Drive, destination: str) -> None:
+    await drive.upload(b"content", path="a.txt")
+    asked = {"Sec-Fetch-Dest": destination} if destination else {}
+    url = (await drive.sign("a.txt")).json()["signed_url"]
+    assert (await drive.get("a.txt", **asked)).content == b"content"
+    assert (await drive.client.get(url, headers=asked)).content == b"content"
 
 
 @pytest.mark.parametrize(

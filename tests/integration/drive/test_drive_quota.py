@@ -13,6 +13,7 @@ from backend.auth.actors import operator
 from backend.drive import intake, usage
 from backend.instance import Instance
 from backend.limits import service as limits
+from backend.limits.schemas import defaults_of
 from tests.integration.drive.conftest import Drive
 from tests.integration.limits.conftest import Serve, serve
 
@@ -112,7 +113,9 @@ async def test_the_operator_gives_a_project_more(serve: Serve, instance: Instanc
     client = await serve(most_drive_mb=0)
     assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 409
     async with instance.database.transaction() as session:
-        await limits.change(session, operator(drive.project.id), {"drive_mb": 1})
+        await limits.change(
+            session, operator(drive.project.id), {"drive_mb": 1}, defaults_of(instance.settings)
+        )
     assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 201
 
 

@@ -38,7 +38,7 @@ async def test_a_signed_address_opens_the_file_without_a_key(drive: Drive) -> No
     assert (body["path"], body["expires_in"]) == ("out/é a.txt", 60)
     assert body["signed_url"].startswith("http://127.0.0.1:8123/v1/drive/signed/")
     assert body["signed_url"].endswith("/%C3%A9%20a.txt")
-    opened = await drive.client.get(body["signed_url"], headers={"Range": "bytes=2-4"})
+    opened = await drive.client.get(body["signed_url"] + "?utm_source=mail", headers={"Range": "bytes=2-4"})
     assert (opened.status_code, opened.content) == (206, b"234")
     assert opened.headers["content-disposition"].startswith("attachment")
     assert opened.headers["cross-origin-resource-policy"] == "cross-origin"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -10,13 +13,17 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from backend import logs
+from backend import config, logs
+from backend.auth import keys
 from backend.db import Database
+from backend.fleet.identity import worker_ids
+from backend.fleet.tables import Worker
 from backend.instance import Instance
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job
 from tests.factories.tenants import make_job, make_tenant
+from workers import pool
 from workers.attempt import Attempt, EndedBy
 from workers.storing import Storing
 from workers.supervisor import Supervisor
@@ -24,6 +31,8 @@ from workers.supervisor import Supervisor
 log = logs.get(__name__)
 
 PATIENCE_S = 20
+POSTPONED = [("requeued", {"reason": "wallet_empty"}), ("requeued", {"reason": "wallet_held"})]
+APPROVED = [("approval_required", {}), ("waiting", {"reason": "approval"}), ("approval_decided", {})]
 
 
 @pytest.mark.parametrize("by", [EndedBy.CANCEL, EndedBy.DRAIN])
@@ -135,6 +144,62 @@ async def test_a_worker_that_gives_up_storing_an_end_says_so(database: Database)
     assert await end_of(database, claimed) == ("running", None)
 
 
+@pytest.mark.parametrize(
+    ("ending", "before", "code", "words"),
+    [
+        ("revoked_at = now()", [], "api_key_ended", "was revoked before the job started"),
+        ("expires_at = now()", [], "api_key_ended", "expired before the job started"),
+        ("revoked_at = now()", POSTPONED, "api_key_ended", "was revoked before the job started"),
+        ("expires_at = now()", APPROVED, "api_key_ended", "expired before the job started"),
+        ("revoked_at = now()", [("requeued", {"reason": "worker_lost"})], "bundle_not_found", ""),
+        ("revoked_at = now()", [("agent_start", {}), *POSTPONED], "bundle_not_found", ""),
+        ("revoked_at = now()", [("function_start", {}), *APPROVED], "bundle_not_found", ""),
+        ("expires_at = now() + interval '1 day'", POSTPONED, "bundle_not_found", ""),
+    ],
+    ids=[
+        *("revoked", "expired", "postponed", "approved"),
+        *("lost after the start", "postponed after the start", "approved after the start", "valid"),
+    ],
+)
+async def test_a_job_whose_key_has_ended_does_not_start_and_one_that_has_started_goes_on(
+    database: Database,
+    instance: Instance,
+    ending: str,
+    before: list[tuple[str, dict[str, Any]]],
+    code: str,
+    words: str,
+) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        job_id = await make_job(session, tenant)
+        key = (await keys.create(session, None, project_id=tenant.project_id)).key
+        await session.flush()
+        values = {"key_id": key.id, "job_id": job_id, "attempt": min(len(before), 1)}
+        await session.execute(text(f"update api_keys set {ending} where id = :key_id"), values)
+        await session.execute(
+            text(
+                "update jobs set api_key_id = :key_id, attempt = :attempt, event_seq = event_seq + 10 "
+                "where id = :job_id"
+            ),
+            values,
+        )
+        event = text(
+            "insert into job_events (job_id, seq, ts, type, payload) select id, event_seq - :back, now(), :type, "
+            "cast(:payload as jsonb) from jobs where id = :job_id"
+        )
+        for back, (kind, payload) in enumerate(before):
+            facts = {"job_id": job_id, "back": back, "type": kind, "payload": json.dumps(payload)}
+            await session.execute(event, facts)
+    async with database.transaction() as session:
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+
+    await Attempt(instance, {}, claimed).run()
+
+    assert await end_of(database, claimed) == ("failed", code)
+    async with database.transaction() as session:
+        assert words in str((await session.get_one(Job, job_id)).error)
+
+
 async def claimed_one(database: Database) -> Claimed:
     async with database.transaction() as session:
         await make_job(session, await make_tenant(session))
@@ -156,3 +221,24 @@ async def somebody_waits_for_the_row(database: Database) -> None:
             async with database.reading() as session:
                 if (await session.execute(waiting)).scalar_one():
                     return
+
+
+async def test_the_end_of_a_worker_is_reported_for_it_alone_among_equal_hosts_and_process_ids(
+    database: Database, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers of one image may have the same name, and their workers the same number."""
+    for name, value in (("DATABASE_URL", database_url), ("REDIS_URL", redis_url)):
+        monkeypatch.setenv(name, value)
+    config.settings.cache_clear()
+    dead, alive = uuid4(), uuid4()
+    second = list(islice(worker_ids(dead), 2))[1]
+    async with database.transaction() as session:
+        for worker_id in (dead, second, alive):
+            session.add(Worker(id=worker_id, host=socket.gethostname(), pid=7, lanes=["default"], capacity=1))
+    await asyncio.to_thread(pool.bury, dead)
+    config.settings.cache_clear()
+    async with database.transaction() as session:
+        lost = (
+            await session.scalars(text("select id from workers where beat_at < now() - interval '1 h'"))
+        ).all()
+    assert set(lost) == {dead, second}

@@ -14,6 +14,8 @@ from backend.fleet import service as fleet
 from backend.jobs import cancel as cancelling
 from backend.jobs.cancel_all import cancel_all
 from backend.jobs.claim import claim
+from backend.jobs.finish import Ending, finish
+from backend.projects import deletion
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 WITHIN_S = 20
@@ -61,6 +63,72 @@ async def test_a_claim_and_a_cancel_of_one_job_do_not_wait_for_each_other(
 
     async with database.glance() as session:
         assert await session.scalar(text("select status from jobs")) == "cancelled"
+        assert await session.scalar(text("select admitted + parked from admissions")) == 0
+
+
+async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -> None:
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        await make_job(session, tenant)
+        await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+        (running,) = await claim(session, worker_id=worker_id, lane="default", most=1)
+        queued = await make_job(session, tenant)
+
+    async def deleted() -> int:
+        async with database.transaction() as session:
+            return (await deletion.delete(session, tenant.principal)).cancelled_jobs
+
+    async def finished() -> bool:
+        async with database.transaction() as session:
+            return await finish(session, running, Ending("succeeded", result={}))
+
+    async with asyncio.timeout(WITHIN_S):
+        async with database.transaction() as holder:
+            # Of a place: so the deletion is under way, and holds what it takes first, when the job ends.
+            await holder.execute(text("select from job_queue where job_id = :id for update"), {"id": queued})
+            deletes = asyncio.create_task(deleted())
+            await _until(database, lambda waiting: waiting == 1)
+            ends = asyncio.create_task(finished())
+            await _until(database, lambda waiting: waiting == 2 or ends.done())
+        assert await deletes == 1
+        assert await ends
+
+    async with database.glance() as session:
+        states = "select array_agg(status order by created_at) from jobs"
+        assert await session.scalar(text(states)) == ["succeeded", "cancelled"]
+        assert await session.scalar(text("select admitted + parked from admissions")) == 0
+
+
+async def test_a_job_that_comes_and_is_cancelled_while_its_project_is_deleted(database: Database) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        first = await make_job(session, tenant)
+
+    async def deleted() -> int:
+        async with database.transaction() as session:
+            return (await deletion.delete(session, tenant.principal)).cancelled_jobs
+
+    async with asyncio.timeout(WITHIN_S):
+        async with database.transaction() as of_window:
+            async with database.transaction() as of_place:
+                await of_place.execute(
+                    text("select from job_queue where job_id = :id for update"), {"id": first}
+                )
+                deletes = asyncio.create_task(deleted())
+                await _until(database, lambda waiting: waiting == 1)
+                async with database.transaction() as session:
+                    second = await make_job(session, tenant)
+                    await make_job(session, tenant)
+                await of_window.execute(text("select from admissions for update"))
+            await _until(database, lambda waiting: waiting == 1)  # the deletion, for the window
+            cancels = asyncio.ensure_future(alone(database, tenant, second))
+            await _until(database, lambda waiting: waiting == 2)
+        await cancels
+        assert await deletes == 2
+
+    async with database.glance() as session:
+        assert await session.scalar(text("select count(*) from jobs where status = 'cancelled'")) == 3
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
 

@@ -8,11 +8,15 @@ import socket
 import time
 from contextlib import closing
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
+from backend.events.wakeups import Bell, WakeUps
 from backend.queue import ANSWER_S, DELTA_CHANNEL, Delta, RedisDoorbell, Ticket, WakeUp
+from tests.factories.tcp_proxy import tcp_proxy
 
 JOB = uuid4()
 
@@ -39,6 +43,37 @@ async def test_what_comes_while_it_sends_goes_out_whole_and_tickets_once(redis_u
         bodies = [json.loads(body.partition(b" ")[2]) for body in _data(heard, len(words))]
         assert [body["text"] for body in bodies] == [word.text for word in words]
         assert 1 <= redis.llen("puras:tickets:lane-default") < len(words)
+
+
+async def test_a_subscription_whose_network_drops_packets_is_replaced_within_ten_seconds(
+    redis_url: str,
+) -> None:
+    server = urlsplit(redis_url)
+    doorbell = RedisDoorbell(redis_url)
+    target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
+    async with tcp_proxy(target) as proxy:
+        redis = AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}")
+        wakeups = WakeUps(redis)
+        wakeups.start()
+        try:
+            with wakeups.bell(JOB) as bell:
+                await _until_heard(doorbell, bell, "before")
+                proxy.stall()
+                bell.deltas()
+                await _until_heard(doorbell, bell, "after")
+                assert proxy.accepted == 2
+        finally:
+            await wakeups.close()
+            await redis.aclose()
+            doorbell.close()
+
+
+async def _until_heard(doorbell: RedisDoorbell, bell: Bell, text: str) -> None:
+    """Send pieces until one arrives."""
+    async with asyncio.timeout(10):
+        while not any(text in piece for piece in bell.deltas()):
+            doorbell.send([Delta(JOB, 1, text)])
+            await bell.wait(0.1)
 
 
 def _data(heard: Any, count: int) -> list[bytes]:

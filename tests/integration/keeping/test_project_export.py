@@ -28,6 +28,7 @@ from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
 from backend.tables import metadata
 from tests.factories.tenants import make_deployment
+from tests.integration.drive.leases import write_lease
 
 BUNDLE = b"the bytes of a bundle"
 MARK = "only-in-the-other-project"
@@ -47,8 +48,11 @@ async def test_an_owner_gets_everything_and_nothing_of_another_project(
     (drive / "a" / "ü.bin").write_bytes(b"\1" * 3_000_000)
     (drive / "out").symlink_to("/etc/passwd")
 
+    (drive / "locked").write_bytes(b"held by a process")
+
     browser = await world.browser(ada)
-    answer = await browser.get("/v1/projects/mine/export")
+    with write_lease(drive / "locked"):
+        answer = await browser.get("/v1/projects/mine/export")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/gzip")
     assert answer.headers["content-disposition"].startswith('attachment; filename="mine-20')
 
@@ -63,7 +67,9 @@ async def test_an_owner_gets_everything_and_nothing_of_another_project(
     assert files["drive/a/ü.bin"] == b"\1" * 3_000_000
     assert "drive/out" not in files
     assert files[f"bundles/{hashlib.sha256(BUNDLE).hexdigest()}.zip"] == BUNDLE
+    assert "drive/locked" not in files
     manifest = json.loads(files["manifest.json"])
+    assert manifest["locked_files"] == ["drive/locked"]
     assert manifest["rows"] == {one.name: len(rows[one.name]) for one in EXPORTED}
 
     everything = b"".join(files.values()) + "".join(files).encode()
@@ -79,7 +85,9 @@ async def test_nobody_but_an_owner_gets_it(client: httpx.AsyncClient, world: Any
     ada, bob, eve = [await world.user(f"{name}@example.org") for name in ("ada", "bob", "eve")]
     project = await world.project("Mine", ada)
     await world.member(project, bob, Role.ADMIN)
-    assert (await (await world.browser(bob)).get("/v1/projects/mine/export")).status_code == 403
+    denied = await (await world.browser(bob)).get("/v1/projects/mine/export")
+    assert denied.status_code == 403
+    assert denied.json()["detail"].endswith("Ask an owner of the project.")
     assert (await (await world.browser(eve)).get("/v1/projects/mine/export")).status_code == 404
     assert (await client.get("/v1/projects/mine/export")).status_code == 401
     for kind in ("secret", "publishable"):

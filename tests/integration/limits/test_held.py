@@ -31,6 +31,7 @@ async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, i
         counted = await held(session, tenant.principal)
     assert counted == {
         Quota.QUEUED_JOBS: 2,
+        Quota.LATER_JOBS: 0,
         Quota.DEPLOYMENTS: 1,
         Quota.API_KEYS: 2,
         Quota.MEMBERS: 0,

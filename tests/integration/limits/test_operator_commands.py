@@ -17,6 +17,7 @@ from sqlmodel import col
 
 from backend.auth.tables import AuditRow
 from backend.db import Database
+from backend.release import version
 from tests.integration.auth.conftest import World, browse
 from tests.integration.auth.test_sessions_and_passwords import is_live, send
 
@@ -99,6 +100,31 @@ async def test_a_command_about_nobody_says_so(world: World, command: Command) ->
         assert said.code == 1
         assert "Nobody has an account with the e-mail 'nobody@example.org'" in said.err
         assert "Traceback" not in said.err
+
+
+async def test_a_missing_project_is_reported_with_the_command_that_lists_all(
+    world: World, command: Command
+) -> None:
+    await world.project("Mine")
+    for words in (
+        ("topup", "nothing", "5"),
+        ("project", "limits", "nothing"),
+        ("project", "undelete", "nothing"),
+    ):
+        said = await command(*words)
+        assert said.code == 1
+        assert "`puras-studio project list`" in said.err, said.err
+        assert "/v1/" not in said.err
+    assert "mine" in (await command("project", "list")).out
+    deleted = await command("project", "delete", "mine", "--yes")
+    assert deleted.code == 0, deleted.err
+    (listed,) = json.loads((await command("project", "list", "--json")).out)
+    assert (listed["slug"], bool(listed["deleted_at"])) == ("mine", True)
+    assert (await command("project", "undelete", "mine")).code == 0
+
+
+async def test_the_version_is_printed(command: Command) -> None:
+    assert await command("--version") == Said(0, f"puras-studio {version()}\n", "")
 
 
 async def test_an_operator_sets_the_limits_of_a_project_and_takes_them_back(

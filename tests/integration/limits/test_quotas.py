@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.bundles.pack import pack_files
+from backend.clock import now
 from backend.db import Database
 from backend.jobs import admission
 from backend.jobs.errors import TooManyQueuedJobs
@@ -221,6 +223,47 @@ async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve:
     answer = await client.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_queued_jobs")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_those_that_wait(
+    serve: Serve, world: World
+) -> None:
+    client = await serve(most_queued_jobs=1, most_later_jobs=3)
+    project = await world.project("Acme")
+    headers = await world.key(project)
+    await push(client, headers)
+    async with world.database.transaction() as session:
+        await session.execute(text("update admissions set concurrency_limit = 1"))
+        await session.execute(text("update wallets set balance_micros = 10000000"))
+    at = (now() + timedelta(days=1)).isoformat()
+
+    async def submit(run_at: str | None) -> httpx.Response:
+        body = {"skill": "double", "inputs": {"n": 1}, "run_at": run_at}
+        return await client.post("/v1/jobs", json=body, headers=headers)
+
+    answers = await asyncio.gather(*(submit(at) for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 9
+    full = next(answer.json() for answer in answers if answer.status_code == 429)
+    assert (full["code"], full["limit"], full["used"]) == ("too_many_later_jobs", 3, 3)
+    assert "--later-jobs" in full["detail"] and "run_at" in full["detail"]
+
+    waiting = [await submit(None) for _ in range(3)]
+    assert [answer.status_code for answer in waiting] == [201, 201, 429]
+    assert (waiting[2].json()["code"], waiting[2].json()["used"]) == ("too_many_queued_jobs", 1)
+    [later] = [answer.json() for answer in answers if answer.status_code == 201][:1]
+    cancelled = await client.post(f"/v1/jobs/{later['id']}/cancel", headers=headers)
+    assert cancelled.status_code == 200
+    assert [(await submit(at)).status_code for _ in range(2)] == [201, 429]
+
+    async with world.database.transaction() as session:
+        await session.execute(text("""update projects set own_limits = '{"later_jobs": 2}'"""))
+    lowered = await submit(at)
+    assert (lowered.status_code, lowered.json()["limit"]) == (429, 2)
+    async with world.database.transaction() as session:  # their time has come: they wait like all others
+        await session.execute(text("update job_queue set not_before = now() where is_later"))
+        await admission.take_due(session)
+    assert (await submit(at)).status_code == 201
+    assert (await submit(None)).json()["used"] == 4
 
 
 async def test_a_person_owns_so_many_projects_and_a_deleted_one_makes_room(

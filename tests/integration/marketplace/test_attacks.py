@@ -15,7 +15,7 @@ from backend.media.plan import plan
 from backend.media.sources import Loader
 from backend.projects import exported as tables
 from tests.doubles.messages import calls, says
-from tests.integration.marketplace.conftest import CODE_SECRET, PROMPT, SHOUT, YAML, Market
+from tests.integration.marketplace.conftest import BUNDLE, CODE_SECRET, PROMPT, SHOUT, YAML, Market
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -137,8 +137,9 @@ async def test_neither_prompt_nor_conversation_of_an_agent_is_readable_by_its_ca
     await market.caller.http.post(f"/v1/jobs/{replayed.json()['id']}/cancel")
     await market.ended(replayed.json()["id"])
     await records_nothing(market, job["id"])
+    [deployment, *_] = (await market.publisher.http.get("/v1/deployments")).json()
     for path in ("", "/bundle", "/diff?base=1"):
-        answer = await market.caller.http.get(f"/v1/deployments/{job['deployment_id']}{path}")
+        answer = await market.caller.http.get(f"/v1/deployments/{deployment['id']}{path}")
         assert answer.status_code == 404, answer.text
     for path in ("/v1/skills/oracle", f"/v1/skills/{market.publisher.slug}%2Fdefault%2Foracle"):
         assert (await market.caller.http.get(path)).status_code == 404
@@ -213,6 +214,28 @@ async def test_the_publishers_code_reaches_what_it_was_given_and_nothing_else_of
     assert await market.proven()
 
 
+async def test_defaults_of_a_listing_open_no_file_of_its_caller(market: Market) -> None:
+    await armed(market)
+    rows = (
+        "rows: {type: array, prefixItems: [{type: object, properties: {page: {type: file}}}], "
+        "items: {type: object, properties: {page: {default: private.txt}}}}, do: {type: text}"
+    )
+    trap = {
+        "skills/shout/skill.yaml": YAML.replace("do: {type: text}", rows).encode(),
+        "skills/shout/main.py": SHOUT.replace("do=''", "do='', rows=()")
+        .replace('do=""', 'do="", rows=()')
+        .encode(),
+    }
+    await market.publisher.pushed({**BUNDLE, **trap})
+    slug = await market.offer(price_micros=0)
+    job = await market.run(slug, inputs={"text": "x", "file": "given.txt", "rows": [{}], "do": REACHES})
+    assert job["inputs"]["rows"] == [{"page": "private.txt"}], job
+    told = job["result"]["told"]
+    assert told["files"] == ["drive/given.txt"]
+    for name in ("other", "signed", "pulled"):
+        assert told[name].startswith("refused"), (name, told[name])
+
+
 async def test_media_of_a_listing_are_made_from_what_its_caller_named_alone(
     market: Market, tmp_path: Path
 ) -> None:
@@ -256,6 +279,20 @@ async def test_an_agent_of_a_listing_uses_neither_its_callers_keys_nor_its_drive
     assert "private" not in said
     assert "CALLER_KEY" not in said
     assert CODE_SECRET not in said
+
+
+async def test_an_agent_of_a_listing_gets_no_url_of_its_callers_file(market: Market) -> None:
+    await armed(market)
+    taking = BUNDLE["skills/oracle/skill.yaml"].replace(b"question:", b"page: {type: file}, question:", 1)
+    await market.publisher.pushed({**BUNDLE, "skills/oracle/skill.yaml": taking})
+    slug = await market.offer("oracle")
+    market.will_say(says(calls("set_output", answer="yes")))
+    inputs = {"question": "?", "page": "given.txt", "attachments": ["given.txt"]}
+    job = await market.run(slug, inputs=inputs)
+    assert job["status"] == "succeeded", job
+    said = json.dumps(market.upstream.bodies[-1])
+    assert "given.txt" in said
+    assert "/v1/drive/signed/" not in said
 
 
 async def test_a_skill_cannot_call_a_listing(market: Market) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -124,7 +127,9 @@ async def test_a_listing_that_was_taken_down_starts_nothing_more(market: Market)
     assert acts == ["listing.created", "listing.published", "listing.taken_down"]
 
 
-async def test_a_deleted_project_takes_its_listings_with_it(market: Market) -> None:
+async def test_a_deleted_project_takes_its_listings_with_it(
+    market: Market, database_url: str, redis_url: str
+) -> None:
     slug = await market.offer()
     deleted = await market.publisher.http.delete(f"/v1/projects/{market.publisher.slug}")
     if deleted.status_code == 403:  # a key cannot: its owner does
@@ -137,6 +142,31 @@ async def test_a_deleted_project_takes_its_listings_with_it(market: Market) -> N
     async with market.instance.database.transaction() as session:
         status = await session.scalar(text("select status from listings where slug = :slug"), {"slug": slug})
     assert status == "taken_down"
+    settings = market.instance.settings
+    words = (sys.executable, "-m", "backend.operations.cli", "project", "undelete", str(market.publisher.id))
+    environment = os.environ | {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PURAS_HOME": str(settings.home),
+    }
+    process = await asyncio.create_subprocess_exec(*words, env=environment, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert "listings stay taken down" in out.decode()
+    assert slug in out.decode()
+    await market.change(slug, status="published")
+
+
+HIDDEN_DEFAULTS = (
+    ("file: {$ref: '#/$defs/one', default: private.txt}", "file", "$defs: {one: {type: file}}"),
+    ("file: {default: private.txt}", "file", "allOf: [{properties: {file: {type: file}}}]"),
+    ("file: {default: private.txt}", "file", "patternProperties: {'^file$': {type: file}}"),
+    (
+        "more: {$ref: '#/$defs/more', default: {file: private.txt}}",
+        "more",
+        "$defs: {more: {type: object, properties: {file: {type: file}}}}",
+    ),
+)
 
 
 async def test_offers_are_for_admins_and_wrong_ones_are_told_why(market: Market) -> None:
@@ -164,5 +194,67 @@ async def test_offers_are_for_admins_and_wrong_ones_are_told_why(market: Market)
     answer = await http.post("/v1/marketplace/listings", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "not_listable")
     assert answer.json()["errors"][0]["path"] == "input_schema.properties.file.default"
+    for hidden, at, rest in HIDDEN_DEFAULTS:
+        trap = YAML.replace("file: {type: file}", hidden).replace(
+            "required: [text]", f"required: [text]\n  {rest}"
+        )
+        await market.publisher.pushed({**BUNDLE, "skills/shout/skill.yaml": trap.encode()})
+        answer = await http.post("/v1/marketplace/listings", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "not_listable"), (hidden, answer.text)
+        assert answer.json()["errors"][0]["path"] == f"input_schema.properties.{at}.default", answer.text
+    declared = b"attachments: {type: array, default: [private.txt]}, question:"
+    trapped = BUNDLE["skills/oracle/skill.yaml"].replace(b"question:", declared, 1)
+    await market.publisher.pushed({**BUNDLE, "skills/oracle/skill.yaml": trapped})
+    answer = await http.post("/v1/marketplace/listings", json={**body, "skill": "oracle"})
+    assert answer.json()["errors"][0]["path"] == "input_schema.properties.attachments.default", answer.text
     other = await market.caller.http.patch(f"/v1/marketplace/listings/{slug}", json={"price_micros": 0})
     assert other.status_code == 404
+
+
+async def test_a_publisher_chooses_whether_callers_see_approvals(market: Market) -> None:
+    asks = b"""
+entrypoint: prompt.md
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {answer: {type: text}}}
+tools:
+  - name: pay
+    entrypoint: "tools.py:pay"
+    confirm: true
+    input_schema: {type: object, properties: {amount: {type: integer}}, required: [amount]}
+    output_schema: {type: object, properties: {}}
+"""
+    agent = {
+        "skills/asker/skill.yaml": asks,
+        "skills/asker/prompt.md": b"Pay.",
+        "skills/asker/tools.py": b"def pay(amount: int):\n    return amount\n",
+    }
+    http = market.publisher.http
+    await market.publisher.pushed({**BUNDLE, **agent})
+    body = {"slug": f"asker-{market.publisher.slug[-6:]}", "skill": "asker"}
+    refused = await http.post("/v1/marketplace/listings", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "not_listable")
+    assert "Set 'shows_approvals' to true" in refused.text
+    other = await http.post("/v1/marketplace/listings", json={**body, "skill": "oracle"})
+    assert other.json()["code"] == "not_listable", "what a bundle confirms binds all of its agents"
+    plain = await market.offer("shout", follows_active=True)
+    assert (await market.caller.http.get(f"/v1/marketplace/listings/{plain}")).json()[
+        "shows_approvals"
+    ] is False
+    made = await http.post("/v1/marketplace/listings", json={**body, "shows_approvals": True})
+    assert made.status_code == 201, made.text
+    listing = f"/v1/marketplace/listings/{body['slug']}"
+    hides = await http.patch(listing, json={"shows_approvals": False})
+    assert hides.json()["code"] == "not_listable"
+    assert (await http.patch(listing, json={"status": "published"})).status_code == 200
+    assert (await market.caller.http.get(listing)).json()["shows_approvals"] is True
+    await market.publisher.pushed(
+        {**BUNDLE, **agent, "skills/asker/skill.yaml": asks.replace(b"    confirm: true\n", b"")}
+    )
+    assert (await http.post(f"{listing}/versions", json={})).status_code == 201
+    assert (await http.patch(listing, json={"shows_approvals": False})).json()["shows_approvals"] is False
+    # A version that asks again does not reach callers of a listing that follows.
+    assert (await http.patch(listing, json={"follows_active": True})).status_code == 200
+    await market.publisher.pushed({**BUNDLE, **agent})
+    assert (await market.caller.http.get(listing)).json()["version"] == 2
+    [audited, *_] = (await http.get("/v1/audit", params={"action": "listing.version_refused"})).json()
+    assert "shows_approvals" in audited["facts"]["reason"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from sqlalchemy import text
+
+from backend.clock import now
+from backend.evals.tables import EvalCase
 from tests.doubles.messages import calls, says
-from tests.integration.marketplace.conftest import PRICE, Market
+from tests.integration.marketplace.conftest import BUNDLE, PRICE, Market
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,13 +103,28 @@ async def test_a_wallet_or_limit_that_cannot_hold_price_and_cap_starts_nothing(m
 
 async def test_a_submitted_job_keeps_its_price(market: Market) -> None:
     slug = await market.offer()
-    later = {"run_at": "2999-01-01T00:00:00Z"}
+    later = {"run_at": (now() + timedelta(days=300)).isoformat()}
     waiting = (await market.submit(slug, **later)).json()
     await market.change(slug, price_micros=PRICE * 4)
     assert (await market.caller.http.get(f"/v1/jobs/{waiting['id']}")).json()["price_micros"] == PRICE
     assert (await market.submit(slug, **later)).json()["price_micros"] == PRICE * 4
     [changed] = (await market.publisher.http.get("/v1/audit", params={"action": "listing.changed"})).json()
     assert (changed["facts"]["price_micros"], changed["facts"]["price_micros_before"]) == (PRICE * 4, PRICE)
+
+
+async def test_a_caller_does_not_see_the_version_of_the_publisher(market: Market) -> None:
+    await market.publisher.pushed(BUNDLE)
+    await market.publisher.pushed(BUNDLE)
+    slug = await market.offer()
+    job = await market.run(slug)
+    assert (job["deployment_id"], job["deployment_version"], job["listing_version"]) == (None, None, 1)
+    [listed] = [one for one in (await market.caller.http.get("/v1/jobs")).json() if one["id"] == job["id"]]
+    assert (listed["deployment_id"], listed["deployment_version"]) == (None, None)
+    events = (await market.caller.http.get(f"/v1/jobs/{job['id']}/events")).json()
+    assert events[0]["payload"]["version"] == 1
+    own = await market.run(slug, by=market.publisher)
+    assert own["deployment_version"] > 1
+    assert own["deployment_id"]
 
 
 async def test_a_publisher_runs_its_own_listing_for_nothing_and_sees_all_of_it(market: Market) -> None:
@@ -154,3 +174,30 @@ async def test_a_job_names_a_skill_or_a_listing_and_leaves_how_it_runs_to_the_pu
     first = await market.caller.http.post("/v1/jobs", json=body, headers=same)
     second = await market.caller.http.post("/v1/jobs", json=body, headers=same)
     assert first.json()["id"] == second.json()["id"]
+
+
+async def test_a_run_of_another_projects_listing_does_not_become_an_eval_case(market: Market) -> None:
+    slug = await market.offer()
+    job = await market.run(slug)
+    denied = await market.caller.http.post(f"/v1/jobs/{job['id']}/eval-case", json={"id": "mine"})
+    assert (denied.status_code, denied.json()["code"]) == (422, "invalid"), denied.text
+    assert "listing" in denied.json()["detail"]
+    # A row that was stored before this was rejected takes no ID away from the publisher.
+    async with market.instance.database.transaction() as session:
+        skillpack_id = await session.scalar(
+            text("select skillpack_id from jobs where id = :id"), {"id": job["id"]}
+        )
+        session.add(
+            EvalCase(
+                project_id=market.caller.id,
+                skillpack_id=skillpack_id,
+                skill_name="shout",
+                case_id="mine",
+                inputs={},
+            )
+        )
+    own = await market.run(slug, by=market.publisher)
+    kept = await market.publisher.http.post(f"/v1/jobs/{own['id']}/eval-case", json={"id": "mine"})
+    assert kept.status_code == 201, kept.text
+    again = await market.publisher.http.post(f"/v1/jobs/{own['id']}/eval-case", json={"id": "mine"})
+    assert again.json()["code"] == "case_id_taken"

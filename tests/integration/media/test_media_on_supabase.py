@@ -14,12 +14,12 @@ from tests.integration.agents.conftest import Room
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base
 from tests.integration.media.test_local_media import file, ran
-from tests.integration.storage.conftest import supabase, supabase_storage
+from tests.integration.storage.conftest import storage_server, supabase, supabase_storage
 from tests.integration.workroom.conftest import Notes, written
 from workers.agent import ToolCall
 from workers.agent.tools.media import media_tools
 
-__all__ = ["api_base", "supabase", "supabase_storage"]
+__all__ = ["api_base", "storage_server", "supabase", "supabase_storage"]
 
 CODE = """
 from puras import drive, media

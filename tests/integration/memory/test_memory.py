@@ -155,6 +155,24 @@ async def test_keys_aliases_hashes_and_words_find_and_the_best_comes_first(proje
     assert await found(project.http, query=odd) == []
 
 
+async def test_a_key_and_a_hash_each_find_and_a_record_of_other_content_is_not_fresh(
+    project: Project,
+) -> None:
+    bare = {"title": "", "summary": ""}
+    by_key = await put(project, **bare, content_hash="old")
+    by_hash = await put(project, **bare, entity_key=None, content_hash="new")
+    both = await put(project, **bare, kind="place", content_hash="new")
+    unhashed = await put(project, **bare, kind="note")
+    results = await found(project.http, key="owl", content_hash="new")
+    assert results[0]["id"] == both["id"]
+    fresh = {one["id"]: one["fresh"] for one in results}
+    assert fresh == {both["id"]: True, by_hash["id"]: True, by_key["id"]: False, unhashed["id"]: True}
+    assert all(one["fresh"] for one in await found(project.http, key="owl"))
+    assert [one["id"] for one in await found(project.http, key="cat", content_hash="new", kind="place")] == [
+        both["id"]
+    ]
+
+
 async def test_pinned_important_and_new_records_count_more_and_stale_ones_are_marked(
     project: Project, database: Database
 ) -> None:

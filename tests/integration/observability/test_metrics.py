@@ -157,6 +157,7 @@ async def test_the_queue_is_told_by_lane_and_reason(http: httpx.AsyncClient, dat
         "project_limit": 1,
         "not_before": 1,
         "wallet_empty": 1,
+        "wallet_held": 0,
         "runs_alone": 0,
         "next_in_line": 0,
     }

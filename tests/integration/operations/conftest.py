@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.instance import free_port
 from tests.integration.operations.instances import Up, new_up
 
 
@@ -20,6 +21,7 @@ def up() -> Iterator[Up]:
 def running() -> Iterator[Up]:
     """An instance that runs, for all tests of a file; each leaves it ready."""
     with new_up() as instance:
+        instance.settings = {"PURAS_WORKER_HEALTH_PORT": str(free_port()), "PURAS_DRAIN_S": "60"}
         instance.start()
         instance.wait_ready()
         yield instance

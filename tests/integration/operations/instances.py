@@ -78,7 +78,7 @@ class Up:
 
     def is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready/workers", timeout=5):
                 return True
         except urllib.error.HTTPError as error:
             error.close()

@@ -20,6 +20,7 @@ from backend.migrations import run as migrations
 from backend.operations.keeping import backup, restore
 from backend.operations.keeping.errors import BackupExists, KeysMissing, NotEmpty, WrongKeys
 from benchmarks.client import Client
+from tests.integration.drive.leases import write_lease
 from tests.integration.operations.backups import FILES, SECRET, Source, give_keys, restoring
 from tests.integration.operations.instances import Up, eventually, new_up
 
@@ -127,6 +128,18 @@ def test_a_bundle_that_the_storage_has_lost_is_told_and_hinders_nobody(source: S
     assert answer.returncode == 0
     assert f"1 bundles are in the database and not in the storage ({bundle.stem[:12]})" in answer.stdout
     assert target.json("restore", str(path))["missing_bundles"] == [bundle.stem]
+
+
+def test_a_locked_file_is_reported_and_the_others_are_in_the_backup(source: Source) -> None:
+    path = source.up.folder / "locked.tar.gz"
+    with write_lease(source.drive / "a/b c/ü.txt"):
+        answer = source.up.run("backup", str(path))
+    assert answer.returncode == 0, answer.stderr
+    assert "1 files of drives are not in the backup" in answer.stdout
+    assert f"drive/{source.project_id}/a/b c/ü.txt" in answer.stdout
+    names = subprocess.run(["tar", "-tzf", path], capture_output=True, text=True, check=True).stdout
+    assert "inner.bin" in names
+    assert ".txt" not in names
 
 
 async def test_what_holds_something_is_not_restored_into(source: Source, target: Up) -> None:

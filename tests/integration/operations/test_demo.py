@@ -23,21 +23,38 @@ def test_demo_runs_a_first_job_and_is_made_only_once(up: Up) -> None:
     assert up.processes() == set()
 
     (up.folder / "log").write_text("", encoding="utf-8")
-    assert run_demo(up) == first_key
+    assert run_demo(up, "--quiet") == first_key
+    assert_one_line_per_stage(up)
     assert [deployment["version"] for deployment in get(up, first_key, "/v1/deployments")] == [1]
     jobs = get(up, first_key, "/v1/jobs")
     assert [job["status"] for job in jobs] == ["succeeded", "succeeded"]
     assert jobs[0]["result"]["exif"]["camera"] == "Puras Studio One"
 
 
-def run_demo(up: Up) -> str:
+def assert_one_line_per_stage(up: Up) -> None:
+    """Check that a quiet start has printed its stages and the greeting, and nothing else."""
+    stages, _, greeting = up.log.partition("\n\n")
+    assert re.sub(r"\(\d+\.\d s\)", "(N s)", stages).splitlines() == [
+        "PostgreSQL and Redis ... running (N s)",
+        "Migrations ... current (N s)",
+        "API ... ready (N s)",
+        "Workers ... ready (N s)",
+        "Demo ... first job succeeded (N s)",
+    ]
+    assert greeting.startswith(f"  Puras Studio is ready on http://127.0.0.1:{up.port}\n")
+    assert f"Logs:          {up.home / 'up.log'}\n" in greeting
+    assert stat.S_IMODE((up.home / "up.log").stat().st_mode) == 0o600
+
+
+def run_demo(up: Up, *options: str) -> str:
     """Start the demo, wait for its first job and return the key that it prints."""
-    up.start("--demo")
+    up.start("--demo", *options)
     eventually(
         lambda: "Try:" in up.log or "did not succeed" in up.log or up.has_ended(), DEMO_S, "the demo ends"
     )
-    assert "first job succeeded" in up.log, up.log
-    assert "2000 x 3000 JPEG" in up.log
+    logs = (up.home / "up.log").read_text(encoding="utf-8") if "--quiet" in options else up.log
+    assert "first job succeeded" in logs, up.log
+    assert "2000 x 3000 JPEG" in logs
     found = re.search(r"API key: +(puras_live_\S+)", up.log)
     assert found is not None
     return found.group(1)

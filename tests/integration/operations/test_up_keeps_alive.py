@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import urllib.error
+import urllib.request
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import psycopg
 import pytest
 
 from backend.embedded import postgres, valkey
+from benchmarks.client import Client
 from tests.integration.operations.instances import READY_S, Up, eventually
 
 BACK_S = 30.0  # the promise is 10 on a machine that is not busy with tests
@@ -22,6 +27,15 @@ PARTS = {
     "pool": ("-m workers.pool",),
     "worker": ("-m workers.main", "dramatiq"),
 }
+SLOW = {
+    "skills/slow/skill.yaml": b"""\
+entrypoint: main.py:run
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+""",
+    "skills/slow/main.py": b"import time\n\n\ndef run(inputs):\n    time.sleep(600)\n    return {}\n",
+}
+FROZEN_S = 60.0
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -66,6 +80,62 @@ def test_a_greeting_that_fails_is_begun_again_and_ends_nothing(up: Up) -> None:
     eventually(lambda: up.log.count(link) == 2, 20, "the second start greets, too")
     assert up.is_ready()
     assert not up.has_ended()
+
+
+def test_a_frozen_worker_process_is_not_live_until_it_goes_on(running: Up) -> None:
+    eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "the worker claims jobs")
+    assert probe(running, "live") == (200, {"status": "ok"})
+    (worker,) = running.processes(*PARTS["worker"])
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        eventually(lambda: probe(running, "live")[0] == 503, FROZEN_S, "the frozen worker is reported")
+        _, body = probe(running, "live")
+        assert body["status"] == "not_live"
+        assert f"(pid {worker}) has shown no sign of life since" in body["reason"]
+        assert probe(running, "ready")[0] == 503
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    eventually(lambda: probe(running, "live") == (200, {"status": "ok"}), BACK_S, "the worker shows life")
+    eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "the worker claims jobs")
+    assert running.processes(*PARTS["worker"]) == {worker}
+    assert probe(running, "other")[0] == 404
+    eventually(running.is_ready, BACK_S, "the instance is ready again")
+
+
+def test_a_pool_that_drains_is_live_and_not_ready_while_its_job_runs(running: Up) -> None:
+    eventually(lambda: probe(running, "ready")[0] == 200, BACK_S, "the worker claims jobs")
+    made = running.json("project", "create", "Drained", "--credit-usd", "5")
+    with Client(running.port, made["api_key"]) as client:
+        client.push(SLOW)
+        job = client.call("POST", "/v1/jobs", {"skill": "slow", "inputs": {}})["id"]
+
+        def is_running() -> bool:
+            return bool(client.call("GET", f"/v1/jobs/{job}")["status"] == "running")
+
+        eventually(is_running, BACK_S, "the job runs")
+        (pool,) = running.processes(*PARTS["pool"])
+        os.kill(pool, signal.SIGTERM)
+        eventually(lambda: probe(running, "ready")[0] == 503, BACK_S, "the pool drains")
+        assert probe(running, "ready")[1]["status"] == "draining"
+        assert probe(running, "live") == (200, {"status": "ok"})
+        assert is_running()
+        client.call("POST", f"/v1/jobs/{job}/cancel")
+    eventually(lambda: bool(running.processes(*PARTS["pool"]) - {pool}), BACK_S, "the pool has a successor")
+    eventually(lambda: probe(running, "ready") == (200, {"status": "ok"}), BACK_S, "its worker claims jobs")
+    eventually(running.is_ready, BACK_S, "the instance is ready again")
+
+
+def probe(running: Up, name: str) -> tuple[int, Any]:
+    """Status and body of a probe of the pool; 0 while there is no pool."""
+    address = f"http://127.0.0.1:{running.settings['PURAS_WORKER_HEALTH_PORT']}/{name}"
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, json.load(refusal)
+    except OSError:
+        return 0, None
 
 
 def test_no_zombies_are_left_of_the_killed(running: Up) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 
@@ -92,12 +93,15 @@ def test_unreachable_outside_database_is_named_without_its_password(up: Up) -> N
         "DATABASE_URL": f"postgresql://ada:topsecret@127.0.0.1:{up.port}/shop",
         "REDIS_URL": f"redis://:topsecret@127.0.0.1:{up.port}",
     }
-    for command in ("up", "migrate", "doctor"):
-        told = up.run(command)
+    for command in ("up", "migrate", "doctor", "up --quiet"):
+        told = up.run(*command.split())
         said = told.stdout + told.stderr
         assert told.returncode == 1
         assert f"127.0.0.1:{up.port}/shop" in said
         assert "topsecret" not in said
+    assert re.search(r"^Migrations \.\.\. failed \(\d+\.\d s\)$", told.stdout, re.MULTILINE)
+    log = up.home / "up.log"
+    assert log.read_text(encoding="utf-8") + f"The logs of this start are in {log}.\n" in told.stderr
 
 
 def running_revision(up: Up) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +19,7 @@ from backend.fleet.tables import Worker
 from backend.instance import Instance
 from backend.operators import health
 from backend.operators.health import TileAnswer
+from tests.factories.tenants import make_job, make_tenant
 from tests.integration.auth.conftest import World
 
 NOBODY = UUID(int=1)
@@ -146,6 +147,32 @@ async def test_without_a_worker_that_lives_the_tile_is_red(instance: Instance, d
         "fail",
         "None has shown itself in the last 10 s: jobs wait until one does.",
     )
+
+
+async def test_a_worker_whose_host_lacks_disk_is_named_on_the_tile(
+    instance: Instance, database: Database
+) -> None:
+    await worker(database)
+    async with database.transaction() as session:
+        await session.execute(text("update workers set shortage = 'disk: 1 MiB free'"))
+    found = await tile(instance, "Workers")
+    assert found.state == "fail"
+    assert "disk: 1 MiB free" in found.told
+
+
+async def test_the_queue_says_when_the_next_job_for_later_is_due(
+    operator: httpx.AsyncClient, database: Database
+) -> None:
+    due = [now() + timedelta(hours=hours) for hours in (3, 2)]
+    async with database.transaction() as session:
+        tenant = await make_tenant(session)
+        await make_job(session, tenant)
+        for run_at in due:
+            await make_job(session, tenant, run_at=run_at)
+    rows = {row["reason"]: row for row in (await operator.get("/v1/instance/queue")).json()}
+    assert (rows["not_before"]["jobs"], rows["not_before"]["oldest_s"]) == (2, 0)
+    assert datetime.fromisoformat(rows["not_before"]["next_due_at"]) == due[1]
+    assert rows["no_worker"]["next_due_at"] is None
 
 
 async def tile(instance: Instance, part: str) -> TileAnswer:

@@ -11,6 +11,7 @@ from typing import Any
 import pypdf
 import pytest
 
+from backend.drive.named import files_of_inputs, path_of
 from backend.errors import PurasError
 from tests.doubles.web import INSIDE, Web, endless
 from tests.integration.outside.conftest import Room
@@ -186,3 +187,35 @@ async def test_a_link_in_the_drive_is_not_followed(room: Room, web: Web) -> None
     (room.drive_dir / "_jobs").symlink_to(room.folder)
     assert "cannot be written" in await refused(room, web, {"photo": {"base64": b64(png())}})
     assert not list(room.folder.iterdir())
+
+
+async def test_a_file_of_the_drive_is_the_one_that_was_checked_when_the_job_was_submitted(
+    room: Room, web: Web
+) -> None:
+    (room.drive_dir / "owl.png").write_bytes(png())
+    (room.drive_dir / "drive").mkdir()
+    (room.drive_dir / "drive/owl.png").write_bytes(png(5, 4))
+    for spelling in (
+        "owl.png",
+        "drive/owl.png",
+        "./drive/owl.png",
+        ".//owl.png",
+        "././drive/owl.png",
+        "drive/drive/owl.png",
+    ):
+        [named] = files_of_inputs(SCHEMA, {"photo": {"url": spelling}}, takes_attachments=True)
+        [written] = named.paths()
+        checked = path_of(written)
+        staged = await stage(room, web, {"photo": {"url": spelling}}) if checked else None
+        if staged is not None:
+            assert staged.inputs["photo"]["drive_path"] == f"drive/{checked}", spelling
+        else:
+            await refused(room, web, {"photo": spelling})
+    for other in (
+        "/drive/owl.png",
+        str(room.drive_dir / "owl.png"),
+        " owl.png",
+        "/deployment/owl.png",
+        "ftp://owl.png",
+    ):
+        await refused(room, web, {"photo": other})

@@ -14,7 +14,9 @@ import uvicorn
 from mcp.server.mcpserver import Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import ToolAnnotations
 
+from backend.bundles.confirmed import Effect
 from backend.bundles.manifest import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb
 from tests.integration.outside.conftest import Room
@@ -58,9 +60,9 @@ def server() -> MCPServer:
 
 
 @asynccontextmanager
-async def serving(port: int = 0, **over: Any) -> AsyncIterator[int]:
-    """The server on a port of this machine."""
-    app = server().streamable_http_app(transport_security=OPEN, **over)
+async def serving(port: int = 0, *, made: MCPServer | None = None, **over: Any) -> AsyncIterator[int]:
+    """The server, or another one, on a port of this machine."""
+    app = (made or server()).streamable_http_app(transport_security=OPEN, **over)
     running = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", ws="none")
     )
@@ -127,6 +129,35 @@ async def test_only_what_the_skill_allows_is_offered_and_flags_are_the_skill_s(r
             [tool] = found
             assert (tool.spec.name, tool.is_read_only, tool.confirm) == ("add", True, True)
     assert "it does not have gone" in room.recorder.told("log")[0]["text"]
+
+
+async def test_this_instance_s_own_server_asks_where_something_is_confirmed_but_for_what_only_reads(
+    room: Room, web: Web
+) -> None:
+    made = MCPServer("puras")
+
+    @made.tool(annotations=ToolAnnotations(read_only_hint=True))
+    def list_jobs() -> str:
+        return "none"
+
+    @made.tool()
+    def approve(approval_id: str) -> str:
+        return approval_id
+
+    confirmed = frozenset({Effect("skill", "pay")})
+
+    async def asking(port: int, **over: Any) -> dict[str, bool]:
+        skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp"))
+        opened = server_tools(skill, [], room.recorder, vision=True, dialer=web.dialer, **over)
+        async with opened as found:
+            return {tool.spec.name: tool.confirm for tool in found}
+
+    async with serving(made=made) as port:
+        own = {"own_url": f"https://{HOST}"}
+        assert await asking(port, confirmed=confirmed, **own) == {"approve": True, "list_jobs": False}
+        other = {"own_url": "https://studio.example.org"}
+        assert await asking(port, confirmed=confirmed, **other) == {"approve": False, "list_jobs": False}
+        assert await asking(port, **own) == {"approve": False, "list_jobs": False}
 
 
 async def test_a_server_that_is_away_says_so_and_is_used_once_it_is_back(room: Room, web: Web) -> None:

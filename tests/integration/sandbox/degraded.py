@@ -26,7 +26,7 @@ from workers.runners.deterministic import DeterministicRunner  # noqa: E402
 from workers.sandbox import layers  # noqa: E402
 from workers.sandbox.house import House  # noqa: E402
 from workers.sandbox.inside import confine, filters  # noqa: E402
-from workers.sandbox.inside.syscalls import ARCHITECTURES, NUMBERS  # noqa: E402
+from workers.sandbox.inside.syscalls import ALLOWED, ARCHITECTURES  # noqa: E402
 
 UID = 2_041_020 if os.geteuid() == 0 else None
 SKILL = """
@@ -123,7 +123,7 @@ def _older_kernel() -> filters.Program:
         for number in (444, 445, 446):
             program += [step(EQUAL, 0, 1, number), step(RETURN, 0, 0, ANSWER_ERROR | errno.ENOSYS)]
     if "seccomp" in MISSING:
-        prctl = NUMBERS["prctl"][ARCHITECTURES[os.uname().machine].column]
+        prctl = ALLOWED["prctl"][ARCHITECTURES[os.uname().machine].column] or 0
         program += [
             step(EQUAL, 0, 4, prctl),
             step(LOAD, 0, 0, 16),

@@ -17,6 +17,7 @@ from tests.integration.sandbox.conftest import open_runner, until
 from workers.runners import Assignment, Failure, RunLimits, Success
 from workers.sandbox.control_groups import ControlGroups, Group, limits_for
 from workers.sandbox.delegation import Delegated
+from workers.sandbox.process_ids import Process
 
 Skill = Callable[..., Assignment]
 
@@ -117,7 +118,7 @@ def test_a_group_is_full_when_the_kernel_has_ended_something_in_it(
 def test_a_job_that_cannot_be_moved_into_a_group_runs_without_one(tmp_path: Path) -> None:
     groups = ControlGroups(Delegated(tmp_path, frozenset()))  # no file of the kernel's is there to write to
     limits = RunLimits(timeout_s=1, memory_mb=64, disk_mb=16, output_mb=1)
-    assert groups.hold(os.getpid(), limits) is None
+    assert groups.hold(Process(os.getpid()), limits) is None
     groups.close()
     assert not list(tmp_path.iterdir()), "and no empty group is left"
 

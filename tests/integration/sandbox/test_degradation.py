@@ -56,24 +56,26 @@ def test_without_bubblewrap_landlock_and_seccomp_hold_and_each_job_imports_anew(
     assert found["value"]["files"] is False
     assert found["value"]["network"] is False
     if NEWEST_LANDLOCK:
-        assert found["open"] == []
+        assert found["open"] == ["the host's namespaces"]
         assert found["value"]["other processes"] is False
     assert found["sandbox"]["warm"] is False
     assert "mounts" not in found["sandbox"]["layers"]
     assert any("install the package bubblewrap" in problem for problem in found["sandbox"]["missing"])
 
 
-def test_strict_is_content_with_the_newest_landlock_alone(python: list[str], folder: Path) -> None:
-    if not NEWEST_LANDLOCK:
-        pytest.skip(f"this kernel's Landlock is version {HERE.landlock_abi}, and 6 is wanted")
-    assert _run(python, folder, "strict", *NO_BWRAP)["value"]["files"] is False
+def test_strict_refuses_without_bubblewrap_whatever_else_there_is(python: list[str], folder: Path) -> None:
+    found = _run(python, folder, "strict", *NO_BWRAP)
+    assert found["code"] == "sandbox_unavailable"
+    assert "cannot close off the host's namespaces" in found["message"]
+    assert "install the package bubblewrap" in found["message"]
+    assert found["sandbox"] is None
 
 
 @pytest.mark.parametrize(
     ("missing", "reached", "says"),
     [
-        ("landlock", "files and other processes", "no Landlock (Linux 5.13"),
-        ("seccomp", "network and the kernel's rarer calls", "seccomp cannot be used"),
+        ("landlock", "the host's namespaces, files and other processes", "no Landlock (Linux 5.13"),
+        ("seccomp", "the host's namespaces, network and the kernel's rarer calls", "seccomp cannot be used"),
     ],
 )
 def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
@@ -89,7 +91,7 @@ def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
 
 def test_what_is_told_to_be_open_is_open_and_the_rest_is_not(python: list[str], folder: Path) -> None:
     found = _run(python, folder, "auto", *NO_BWRAP, "landlock")
-    assert found["open"] == ["files", "other processes"]
+    assert found["open"] == ["the host's namespaces", "files", "other processes"]
     assert found["value"]["files"] is True
     assert found["value"]["network"] is False
 

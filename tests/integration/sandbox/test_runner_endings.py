@@ -327,6 +327,20 @@ async def test_an_import_that_ends_its_process_fails_the_job_and_not_the_worker(
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
+@pytest.mark.parametrize("code", ["import os; os._exit(0)", "raise ValueError('no model')"])
+async def test_an_import_that_is_over_before_the_worker_looks_is_reported_as_what_it_was(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str
+) -> None:
+    """A worker that is slow reads the first message of a sandbox after the sandbox has ended."""
+    running = asyncio.create_task(runner.run(skill(f"{code}\ndef run(inputs): return 1"), notebook))
+    while not running.done():
+        time.sleep(0.1)  # noqa: ASYNC251 - the whole worker is slow
+        await asyncio.sleep(0)
+    outcome = await running
+    assert isinstance(outcome, Failure)
+    assert "first message" not in outcome.message, outcome
+
+
 async def test_the_traceback_shows_the_skills_own_frames_alone(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from backend.secrets.errors import BadSecret
 from backend.secrets.rules import check_name
 from tests.integration.sandbox.conftest import UID, open_runner
-from workers.runners import Assignment, Success
+from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox import layers as sandbox_layers
 from workers.sandbox.layers import Layers
@@ -273,3 +273,27 @@ async def test_processes_started_by_the_skill_find_the_kit_and_speak_to_each_oth
     )
     assert isinstance(outcome, Success), outcome
     assert outcome.value == [[0, 1, 4, 9], "puras\n", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("A=B", "hidden value", "a name that no environment variable can have"),
+        ("A\0B", "hidden value", "a name that no environment variable can have"),
+        ("", "hidden value", "a name that no environment variable can have"),
+        ("A\ud800", "hidden value", "a name that no environment variable can have"),
+        ("A", "hidden value\0", "holds a NUL character"),
+        ("A", "hidden value\ud800", "is not valid Unicode text"),
+    ],
+    ids=["equals sign", "NUL", "empty", "surrogate", "value with NUL", "value with surrogate"],
+)
+async def test_a_secret_that_no_environment_can_hold_is_named_and_its_value_is_not(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, name: str, value: str, says: str
+) -> None:
+    outcome = await runner.run(skill("def run(inputs): return 1", secrets={name: value}), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "bad_entrypoint"
+    assert says in outcome.message
+    assert "hidden" not in outcome.message
+    assert outcome.message.isascii()
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)

@@ -190,7 +190,7 @@ async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_netw
         await runner.close()
     assert isinstance(outcome, Failure)
     assert outcome.code == "sandbox_unavailable"
-    assert "cannot close off files, network, other processes" in outcome.message
+    assert "cannot close off the host's namespaces, files, network, other processes" in outcome.message
     assert "nothing here" in outcome.message
     assert notebook.events == []
 

@@ -15,6 +15,7 @@ from backend.auth import keys
 from backend.clock import now
 from backend.retention import sweep
 from backend.retention.rules import Rules
+from backend.schedules import firing
 from backend.schedules.firing import keep_time
 from backend.schedules.service import MOST_SCHEDULES
 from tests.integration.auth.conftest import browse
@@ -60,7 +61,7 @@ async def test_a_pinned_version_stays(times: Timetable) -> None:
 
 
 async def test_however_many_look_a_moment_becomes_one_job(times: Timetable) -> None:
-    schedules = [await times.make(name=f"S{number}", overlap="queue") for number in range(4)]
+    schedules = [await times.make(name=f"S{number}", overlap="allow") for number in range(4)]
     for hour in range(3):
         await asyncio.gather(*(times.look(NINE + hour * HOUR) for _ in range(5)))
     for schedule in schedules:
@@ -93,16 +94,16 @@ async def test_workers_keep_time_by_themselves(times: Timetable) -> None:
     assert len(await times.jobs()) == 1
 
 
-async def test_while_its_job_runs_a_schedule_skips_queues_or_begins_anew(times: Timetable) -> None:
-    skips, queues, anew = [
-        await times.make(name=overlap, overlap=overlap) for overlap in ("skip", "queue", "cancel_previous")
+async def test_while_its_job_runs_a_schedule_skips_runs_both_or_starts_again(times: Timetable) -> None:
+    skips, allows, anew = [
+        await times.make(name=overlap, overlap=overlap) for overlap in ("skip", "allow", "cancel_previous")
     ]
     for hour in range(2):
         await times.look(NINE + hour * HOUR)
     first, second = await times.runs(skips)
     assert (first["outcome"], second["outcome"], second["code"]) == ("submitted", "skipped", "overlap")
     assert first["job_id"] in second["reason"]
-    assert [run["job_status"] for run in await times.runs(queues)] == ["queued", "queued"]
+    assert [run["job_status"] for run in await times.runs(allows)] == ["queued", "queued"]
     assert [run["job_status"] for run in await times.runs(anew)] == ["cancelled", "queued"]
     cancelled = (await times.runs(anew))[0]["job_id"]
     job = (await times.project.http.get(f"/v1/jobs/{cancelled}")).json()
@@ -110,6 +111,39 @@ async def test_while_its_job_runs_a_schedule_skips_queues_or_begins_anew(times: 
     await times.end(4)
     await times.look(NINE + 2 * HOUR)
     assert await times.outcomes(skips) == ["submitted", "skipped", "submitted"]
+
+
+async def test_queued_runs_are_submitted_one_after_another(
+    times: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "MAX_QUEUED_RUNS", 3)
+    schedule = await times.make(overlap="queue")
+    for hour in range(5):
+        await asyncio.gather(*(times.look(NINE + hour * HOUR) for _ in range(3)))
+    assert await times.outcomes(schedule) == ["submitted", *["queued"] * 3, "skipped"]
+    first, second, third, _, over = await times.runs(schedule)
+    assert first["job_id"] in second["reason"]
+    assert "1 runs are queued before it." in third["reason"]
+    assert (over["code"], second["job_id"]) == ("queue_full", None)
+    for done in (1, 2):
+        assert len(await times.jobs()) == done
+        await times.end()
+        await asyncio.gather(*(times.look(NINE + 4 * HOUR) for _ in range(3)))
+    jobs = await times.jobs()
+    assert [job["status"] for job in jobs] == ["succeeded", "succeeded", "queued"]
+    due = [(NINE + hour * HOUR).isoformat() for hour in range(3)]
+    assert [job["metadata"]["schedule_due_at"] for job in jobs] == due
+    assert await times.outcomes(schedule) == [*["submitted"] * 3, "queued", "skipped"]
+    off = await times.project.http.patch(f"/v1/schedules/{schedule['id']}", json={"enabled": False})
+    assert off.status_code == 200, off.text
+    await times.look(NINE + 4 * HOUR)
+    assert [(run["outcome"], run["code"]) for run in await times.runs(schedule)][3] == (
+        "skipped",
+        "schedule_off",
+    )
+    await times.end()
+    await times.look(NINE + 4 * HOUR)
+    assert len(await times.jobs()) == 3
 
 
 async def test_what_nobody_was_there_for_is_noted_and_made_up_for_where_it_is_wanted(
@@ -289,7 +323,12 @@ async def test_a_project_has_its_own_schedules_alone_and_so_many(
 async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times: Timetable) -> None:
     schedule = await times.make()
     asked = {"name": "x", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
-    for limits in (keys.Limits(daily_cap_micros=10), keys.Limits(skill_allowlist=("double",))):
+    scopes = ("schedules:write", "jobs:submit")
+    for limits in (
+        keys.Limits(scopes, daily_cap_micros=10),
+        keys.Limits(scopes, skill_allowlist=("double",)),
+        keys.Limits(scopes, expires_at=now() + timedelta(days=1)),
+    ):
         async with times.database.transaction() as session:
             made = await keys.create(
                 session, times.project.principal, project_id=times.project.id, limits=limits
@@ -301,6 +340,37 @@ async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times:
                 assert (refused.status_code, refused.json()["code"]) == (403, "narrow_key")
 
 
+async def test_a_schedule_remembers_that_an_agent_outside_made_or_changed_it(times: Timetable) -> None:
+    http, agent = times.project.http, {"User-Agent": "puras-mcp/1"}
+    asked = {"skill": "double", "inputs": {"n": 2}, "cron": "0 * * * *"}
+    by_agent = await http.post("/v1/schedules", json={"name": "a", **asked}, headers=agent)
+    changed, own, asked_for = [await times.make(name=name, overlap="allow") for name in ("b", "c", "d")]
+    answer = await http.patch(f"/v1/schedules/{changed['id']}", json={"inputs": {"n": 3}}, headers=agent)
+    assert answer.status_code == 200
+    # What a person changes later does not make the rest of it a person's.
+    for one in (by_agent.json(), own):
+        again = await http.patch(f"/v1/schedules/{one['id']}", json={"inputs": {"n": 4}})
+        assert again.status_code == 200
+        await times.next_is(one["id"], NINE)
+    run = await http.post(f"/v1/schedules/{asked_for['id']}/run", headers=agent)
+    assert run.status_code == 201
+    await times.look(NINE)
+
+    query = text(
+        "select s.name, r.by_hand, j.started_by_agent from schedule_runs r join jobs j on j.id = r.job_id"
+        " join schedules s on s.id = r.schedule_id order by s.name, r.by_hand"
+    )
+    async with times.database.glance() as session:
+        rows = [tuple(row) for row in (await session.execute(query)).all()]
+    assert rows == [
+        ("a", False, True),
+        ("b", False, True),
+        ("c", False, False),
+        ("d", False, False),
+        ("d", True, True),
+    ]
+
+
 async def test_the_schedules_of_a_deleted_project_do_not_come(times: Timetable) -> None:
     await times.make()
     async with times.database.transaction() as session:
@@ -309,7 +379,7 @@ async def test_the_schedules_of_a_deleted_project_do_not_come(times: Timetable) 
 
 
 async def test_old_runs_go_by_rule_and_their_list_comes_in_pages(times: Timetable) -> None:
-    schedule = await times.make(overlap="queue")
+    schedule = await times.make(overlap="allow")
     for hour in range(3):
         await times.look(NINE + hour * HOUR)
     url = f"/v1/schedules/{schedule['id']}/runs"

@@ -110,7 +110,7 @@ async def test_another_projects_skillpack_is_not_found(
 @pytest.mark.parametrize(
     "name",
     [
-        *("", "lower", "1A", "A-B", "A B", "É", "A\n", "A" * 129),
+        *("", "lower", "1A", "A-B", "A B", "A=B", "É", "A\n", "A" * 129),
         *("PATH", "HOME", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONHOME", "BASH_ENV"),
         *("HTTPS_PROXY", "GLIBC_TUNABLES", "PURAS_API_BASE", "TRACEPARENT", "OMP_NUM_THREADS"),
     ],

@@ -10,18 +10,18 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from backend.drive.paths import parse_drive_path
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
 from backend.storage.sandbox_uids import sandbox_uid
 from backend.storage.supabase.retries import Patience
-from backend.storage.supabase.storage import Buckets, SupabaseStorage
+from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_objects import Bucket
-from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+from tests.factories.supabase_server import SupabaseServer
+from tests.integration.storage.served import OF_THE_FAKE as BUCKETS
+from tests.integration.storage.served import Served, named, of_fake, own_buckets, serving_storage
 
-BUCKETS = Buckets("puras-bundles", "puras-drive")
 IMPATIENCE = Patience(first_pause_s=0.01, most_s=5.0)
 
 
@@ -72,7 +72,9 @@ def live_drive(local_storage: LocalStorage) -> LiveDrive:
 
 @pytest.fixture
 def supabase() -> Iterator[SupabaseServer]:
-    """A server with the buckets."""
+    """The server of the tests, with the buckets: for tests that make it fail or read its state."""
+    if named() is not None:
+        pytest.skip("needs the server of the tests, which fails when it is told to")
     server = SupabaseServer()
     for name in BUCKETS:
         server.buckets[name] = Bucket()
@@ -80,14 +82,32 @@ def supabase() -> Iterator[SupabaseServer]:
         yield server
 
 
+@pytest.fixture
+def storage_server(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """The server that the environment names, with buckets of the test's own, or that of the tests."""
+    real = named()
+    if real is None:
+        yield of_fake(request.getfixturevalue("supabase"))
+        return
+    with own_buckets(*real) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def storage_server_of_module() -> Iterator[Served]:
+    """The same for all tests of a module."""
+    with serving_storage() as served:
+        yield served
+
+
 @pytest_asyncio.fixture
-async def supabase_storage(supabase: SupabaseServer, tmp_path: Path) -> AsyncIterator[SupabaseStorage]:
+async def supabase_storage(storage_server: Served, tmp_path: Path) -> AsyncIterator[SupabaseStorage]:
     storage = SupabaseStorage(
-        supabase.url,
-        SecretStr(SERVICE_KEY),
-        BUCKETS,
+        storage_server.url,
+        storage_server.service_key,
+        storage_server.buckets,
         incoming=tmp_path / "incoming",
-        patience=IMPATIENCE,
+        patience=IMPATIENCE if named() is None else None,
     )
     yield storage
     await storage.close()

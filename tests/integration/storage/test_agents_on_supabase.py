@@ -11,11 +11,8 @@ from benchmarks.client import Client
 from benchmarks.instance import Running, instance
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
-from tests.factories.supabase_objects import Bucket
-from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
 from tests.integration.agents.conftest import SKILL, bundle
-from tests.integration.storage.conftest import BUCKETS
-from tests.integration.storage.jobs_on_supabase import stored
+from tests.integration.storage.served import Served
 
 CHILD = {
     "skills/answer/skill.yaml": SKILL.encode(),
@@ -25,25 +22,15 @@ LOOK = "cat pulled/notes/owl.md; ls drive/notes 2>&1"
 
 
 @pytest.fixture(scope="module")
-def supabase() -> Iterator[SupabaseServer]:
-    server = SupabaseServer()
-    for name in BUCKETS:
-        server.buckets[name] = Bucket()
-    with server.running():
-        yield server
-
-
-@pytest.fixture(scope="module")
 def upstream() -> Iterator[MessagesServer]:
     with MessagesServer(keys=["the-key"]).running() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def running(supabase: SupabaseServer, upstream: MessagesServer) -> Iterator[Running]:
+def running(storage_server_of_module: Served, upstream: MessagesServer) -> Iterator[Running]:
     settings = {
-        "SUPABASE_URL": supabase.url,
-        "SUPABASE_SERVICE_KEY": SERVICE_KEY,
+        **storage_server_of_module.settings,
         "ANTHROPIC_API_KEY": "the-key",
         "ANTHROPIC_BASE_URL": upstream.url,
     }
@@ -60,7 +47,7 @@ def client(running: Running) -> Iterator[Client]:
 
 
 def test_an_agent_pulls_what_the_agent_that_it_called_has_made(
-    client: Client, supabase: SupabaseServer, upstream: MessagesServer
+    client: Client, storage_server_of_module: Served, upstream: MessagesServer
 ) -> None:
     upstream.script = [
         says(calls("run_subagent", target="answer", inputs={"topic": "owls"})),
@@ -78,7 +65,9 @@ def test_an_agent_pulls_what_the_agent_that_it_called_has_made(
     assert "pulled/notes/owl.md" in told[4]
     assert told[5].startswith("exit=")
     assert "seen by the child" in told[5]
-    assert {name: text for name, text in stored(supabase).items() if not name.startswith("_jobs/")} == {
+    drives = storage_server_of_module.objects(storage_server_of_module.buckets.drive)
+    stored = {key.partition("/")[2]: content for key, content in drives.items()}
+    assert {name: content for name, content in stored.items() if not name.startswith("_jobs/")} == {
         "notes/owl.md": b"seen by the child",
         "mine.md": b"of the caller",
     }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from backend.drive.errors import DriveFileMissing, PathTaken
+from backend.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.drive.paths import ROOT, parse_drive_path
+from backend.storage import DriveEntry
 from tests.integration.storage.conftest import DriveOf, LiveDrive
 
 
@@ -87,6 +92,92 @@ async def test_nothing_is_moved_over_anything_unless_asked_and_never_over_a_fold
     assert await drive.read("b.txt") == b"a"
     with pytest.raises(DriveFileMissing):
         await move(drive, "a.txt", "d.txt")
+
+
+async def _move_version(drive: DriveOf, version: str, *, is_replacing: bool = False) -> DriveEntry:
+    return await drive.storage.move(
+        drive.project_id,
+        parse_drive_path("a.txt"),
+        parse_drive_path("b.txt"),
+        owner_uid=drive.owner_uid,
+        is_replacing=is_replacing,
+        version=version,
+    )
+
+
+async def test_a_file_is_moved_in_the_version_that_was_checked_or_not_at_all(drive: DriveOf) -> None:
+    checked = await drive.write("a.txt", b"checked")
+    await drive.write("a.txt", b"another")
+    for is_replacing in (False, True):
+        with pytest.raises(DriveFileChanged):
+            await _move_version(drive, checked.version, is_replacing=is_replacing)
+    assert await paths(drive) == ["a.txt"]
+    checked = await drive.storage.stat(drive.project_id, parse_drive_path("a.txt"))
+    await drive.write("b.txt", b"there")
+    with pytest.raises(PathTaken):
+        await _move_version(drive, checked.version)
+    assert (await drive.read("a.txt"), await drive.read("b.txt")) == (b"another", b"there")
+    checked = await drive.storage.stat(drive.project_id, parse_drive_path("a.txt"))
+    await _move_version(drive, checked.version, is_replacing=True)
+    assert await paths(drive) == ["b.txt"]
+    assert await drive.read("b.txt") == b"another"
+
+
+async def test_what_replaces_a_file_while_it_is_moved_is_neither_moved_nor_lost(drive: DriveOf) -> None:
+    for number in range(100 if isinstance(drive, LiveDrive) else 6):
+        checked, delays = await drive.write("a.txt", b"checked"), [random.random() / 1000 for _ in range(2)]
+
+        async def replace(after_s: float) -> None:
+            if not isinstance(drive, LiveDrive):
+                await asyncio.sleep(after_s)
+                await drive.write("a.txt", b"of another")
+                return
+            staged = drive.folder.with_name("staged")
+            staged.write_bytes(b"of another")
+            await asyncio.sleep(after_s)
+            await asyncio.to_thread(os.replace, staged, drive.folder / "a.txt")  # as a job does it
+
+        async def move_it(after_s: float, version: str, *, is_replacing: bool) -> bool:
+            await asyncio.sleep(after_s)
+            try:
+                await _move_version(drive, version, is_replacing=is_replacing)
+            except DriveFileChanged:
+                return False
+            return True
+
+        moving = move_it(delays[1], checked.version, is_replacing=number % 2 == 0)
+        _, is_moved = await asyncio.gather(replace(delays[0]), moving)
+        assert await drive.read("a.txt") == b"of another"
+        assert await paths(drive) == (["a.txt", "b.txt"] if is_moved else ["a.txt"])
+        if is_moved:
+            assert await drive.read("b.txt") == b"checked"
+            await drive.storage.delete(drive.project_id, parse_drive_path("b.txt"))
+
+
+async def test_what_a_job_writes_into_a_file_while_it_is_moved_is_not_moved_as_what_was_checked(
+    live_drive: LiveDrive,
+) -> None:
+    source, target, file = parse_drive_path("a.txt"), parse_drive_path("b.txt"), live_drive.folder / "a.txt"
+    for _ in range(60):
+        await live_drive.write("a.txt", b"checked")
+        os.utime(file, (1, 1))  # the clock of files ticks in milliseconds
+        checked = await live_drive.storage.stat(live_drive.project_id, source)
+
+        def write(file: Path = file) -> None:
+            time.sleep(random.random() / 500)
+            with suppress(FileNotFoundError), file.open("r+b") as opened:
+                opened.write(b"another")
+
+        writing = asyncio.create_task(asyncio.to_thread(write))
+        await asyncio.sleep(random.random() / 500)
+        with suppress(DriveFileChanged):
+            moved = await _move_version(live_drive, checked.version, is_replacing=True)
+            await writing
+            found = await live_drive.storage.stat(live_drive.project_id, target)
+            content = await live_drive.read("b.txt")
+            # A job that had the file open goes on writing: then it is not the version that was moved.
+            assert content == b"checked" or found.version != moved.version
+        await writing
 
 
 async def test_a_folder_is_deleted_some_things_at_a_time(drive: DriveOf) -> None:

@@ -23,7 +23,7 @@ from backend.auth import keys, sessions, users
 from backend.db import Database
 from benchmarks.instance import free_port
 from studio import build
-from studio.prerender import ROOT
+from studio.prerender import ROOT, WEB
 from studio.sockets import LOOK_EVERY_S, SIGNED_OUT
 from tests.factories.tenants import make_job, make_skill, make_tenant
 
@@ -94,14 +94,29 @@ async def cookie(serving: Serving, database: Database) -> dict[str, str]:
     return {"Cookie": f"{sessions.cookie_name(serving.url)}={begun.token}"}
 
 
+@pytest.mark.parametrize("name", ["bunfig.toml", ".npmrc"])
+def test_the_pages_that_are_served_were_built_with_the_settings_of_the_checkout(
+    serving: Serving, name: str
+) -> None:
+    """Reflex copies them once; a checkout that is updated must not go on with the older ones."""
+    assert (WEB / name).read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_pages_and_api_come_from_one_port(serving: Serving, cookie: dict[str, str]) -> None:
     page = httpx.get(f"{serving.url}/p/any/jobs", headers=cookie)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
-    assert "script-src 'self' 'sha256-" in page.headers["content-security-policy"]
+    host = serving.url.removeprefix("http://")
+    assert f"script-src {host}/assets/ 'sha256-" in page.headers["content-security-policy"]
     refused = httpx.get(f"{serving.url}/v1/jobs")
     assert refused.status_code == 401
     assert refused.json()["code"] == "not_signed_in"
+
+
+def test_no_part_of_the_port_serves_a_service_worker(serving: Serving, cookie: dict[str, str]) -> None:
+    for path in ("/", "/assets/x.js", "/v1/drive/signed/x/x.js", "/mcp", "/sign-in"):
+        answer = httpx.get(f"{serving.url}{path}", headers={**cookie, "Service-Worker": "script"})
+        assert answer.status_code == 403, path
 
 
 def test_other_origins_get_no_answer_that_was_made_for_a_cookie(serving: Serving) -> None:
@@ -179,7 +194,8 @@ def test_a_page_that_cannot_be_built_ends_the_build_with_its_cause(tmp_path: Pat
         check=False,
     )
     assert done.returncode == 1
-    assert "module 'studio.pages.home' has no attribute 'page'" in done.stdout.splitlines()[-1]
+    assert "module 'studio.pages.home' has no attribute 'page'" in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1].endswith(f"Its output is in {tmp_path / '.web' / 'build.log'}.")
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from backend.auth.last_use import LastUse
 from backend.auth.membership import ROLES
+from backend.auth.tables import ApiKey
 from backend.db import Database
 from backend.errors import Invalid, NotAllowed
 from backend.instance import Instance
@@ -21,7 +22,7 @@ from studio import session
 from studio.forms import end_of_day, micros, number, said
 from studio.pages.settings.general import General
 from studio.pages.settings.invitations import Invitations
-from studio.pages.settings.keys import Keys
+from studio.pages.settings.keys import Keys, _row
 from studio.pages.settings.members import Members
 from tests.integration.studio.test_acting_person import Signed, sign_in
 
@@ -97,6 +98,21 @@ def test_what_people_type_never_breaks_a_form(read: Any, typed: str) -> None:
     with pytest.raises(Invalid) as refused:
         read({"field": typed}, "field")
     assert typed in said(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scopes", "shown"),
+    [
+        ("publishable", [], "jobs:read_own, jobs:submit"),
+        ("publishable", ["jobs:submit"], "jobs:submit"),
+        ("publishable", ["jobs:read"], "jobs:read_own"),
+        ("secret", ["drive:read"], "drive:read"),
+        ("secret", [], ""),
+    ],
+)
+def test_the_list_of_keys_says_what_each_can_do(kind: str, scopes: list[str], shown: str) -> None:
+    key = ApiKey(project_id=uuid4(), kind=kind, prefix="abcdefgh", secret_hash=b"", scopes=scopes)
+    assert _row(key).narrowed == shown
 
 
 def test_amounts_and_numbers_are_read_to_the_micro_dollar() -> None:

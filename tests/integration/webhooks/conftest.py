@@ -15,7 +15,7 @@ from backend.clock import now
 from backend.db import Database
 from backend.instance import Instance
 from backend.ledger import service as ledger
-from backend.public_urls import listed
+from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import LEASE, Dispatcher
 from backend.webhooks.sending import Sender
 from tests.doubles.receiver import Receiver
@@ -94,7 +94,7 @@ class Hooks:
         connect: Callable[[], Any] | None = None,
     ) -> AsyncIterator[Dispatcher]:
         """What sends in a worker process."""
-        allowed = listed(self.instance.settings.webhook_hosts)
+        allowed = Receivers.of(self.instance.settings)
         sender = Sender(connect, most_s=most_s) if connect else Sender.to_public(allowed, most_s=most_s)
         dispatcher = Dispatcher(self.database, self.instance.vault, sender, lease=lease)
         try:

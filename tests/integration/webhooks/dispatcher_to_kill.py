@@ -11,13 +11,14 @@ from pathlib import Path
 from backend.db import Database
 from backend.public_urls import listed
 from backend.secrets.vault import Vault
+from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import Dispatcher
 from backend.webhooks.sending import Sender
 
 
 async def _run() -> None:
     database = Database(os.environ["DATABASE_URL"])
-    sender = Sender.to_public(listed(os.environ["PURAS_WEBHOOK_HOSTS"]))
+    sender = Sender.to_public(Receivers(listed(os.environ["PURAS_WEBHOOK_HOSTS"])))
     vault = Vault.open(Path(sys.argv[1]), None)
     await Dispatcher(database, vault, sender, lease=timedelta(seconds=1)).run()
 

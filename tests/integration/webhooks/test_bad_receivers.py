@@ -18,6 +18,7 @@ from sqlalchemy import text
 from backend.clock import now
 from backend.public_addresses import obstacle_to
 from backend.public_transport import PublicTransport
+from backend.public_urls import USUAL_PORTS
 from backend.webhooks import outcomes, signing
 from backend.webhooks.deliveries import RETRIED_FOR
 from backend.webhooks.dispatch import _CLAIM
@@ -43,6 +44,17 @@ async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_s
         assert await hooks.send() == 1
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["attempts"], delivery["error"]) == ("delivered", 3, None)
+    log = delivery["attempt_log"]
+    assert [(one["number"], one["response_code"], one["response"]) for one in log] == [
+        (1, 500, "oops"),
+        (2, 503, ""),
+        (3, 200, ""),
+    ]
+    assert "answered 500" in log[0]["error"]
+    assert log[2]["error"] is None
+    started = [datetime.fromisoformat(one["started_at"]) for one in log]
+    assert started == sorted(started)
+    assert now() - timedelta(minutes=1) < started[0] < now()
     assert (await hooks.read(hook))["failing_since"] is None
     assert len({got.id for got in hooks.receiver.got}) == 1, "by which it is told from another"
     for got in hooks.receiver.got:
@@ -156,11 +168,13 @@ class Names:
         self.asked += 1
         return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
 
-    def transport(self) -> PublicTransport:
+    def transport(self, *ports: int) -> PublicTransport:
         def vet(address: str) -> Any:
             return None if address == "127.0.0.1" else obstacle_to(address)
 
-        return PublicTransport(schemes=("http", "https"), resolve=self.resolve, vet=vet)
+        return PublicTransport(
+            schemes=("http", "https"), ports=(*USUAL_PORTS, *ports), resolve=self.resolve, vet=vet
+        )
 
 
 @pytest.mark.parametrize(
@@ -176,6 +190,29 @@ async def test_a_name_that_leads_inside_is_never_dialled(hooks: Hooks, inside: s
     assert (delivery["response_code"], hooks.receiver.got) == (None, [])
 
 
+async def test_a_webhook_from_before_is_not_sent_to_a_port_that_is_not_listed(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    port = hooks.receiver.port
+    await _point(hooks, f"http://hook.example.org:{port}/")
+    await hooks.tested(hook)
+    names = Names("127.0.0.1")
+    await hooks.send(connect=names.transport)
+    (delivery,) = await hooks.deliveries(hook)
+    assert delivery["error"].startswith(f"It was not sent: its port {port} is none of 80, 443")
+    assert (delivery["response_code"], names.asked, hooks.receiver.got) == (None, 0, [])
+    await hooks.hurry()
+    await hooks.send(connect=lambda: names.transport(port))
+    assert [got.path for got in hooks.receiver.got] == ["/"], "as soon as the operator lists it"
+
+
+async def test_a_worker_sends_to_the_ports_that_its_settings_list(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    await _point(hooks, "http://1.1.1.1:22/")
+    await hooks.tested(hook)
+    await hooks.send()
+    assert "its port 22 is none of 80, 443" in (await hooks.deliveries(hook))[0]["error"]
+
+
 async def test_a_name_that_leads_elsewhere_a_moment_later_is_looked_up_once_for_each_try(
     hooks: Hooks,
 ) -> None:
@@ -184,11 +221,11 @@ async def test_a_name_that_leads_elsewhere_a_moment_later_is_looked_up_once_for_
     await _point(hooks, f"http://hook.example.org:{hooks.receiver.port}/")
     await hooks.tested(hook)
     names = Names("127.0.0.1", "10.0.0.5")
-    await hooks.send(connect=names.transport)
+    await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
     assert (names.asked, len(hooks.receiver.got)) == (1, 1), "what was vetted is what was dialled"
     assert hooks.receiver.got[0].headers["host"] == f"hook.example.org:{hooks.receiver.port}"
     await hooks.hurry()
-    await hooks.send(connect=names.transport)
+    await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
     (delivery,) = await hooks.deliveries(hook)
     assert delivery["error"] == "It was not sent: its host is not at a public address."
     assert (names.asked, len(hooks.receiver.got)) == (2, 1)
@@ -312,6 +349,7 @@ async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hook
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["attempts"]) == ("delivered", 2)
     assert (await hooks.deliveries(hook))[0]["error"] is None
+    assert [(one["number"], one["error"]) for one in delivery["attempt_log"]] == [(2, None), (1, "late")]
 
 
 @pytest.mark.parametrize("turns", range(6))

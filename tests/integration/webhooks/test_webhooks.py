@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import httpx
 import puras
 import pytest
 from cryptography.fernet import Fernet
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend.approvals.asking import wait_for_consent
@@ -224,6 +226,14 @@ async def test_the_list_of_deliveries_comes_in_pages_and_by_status(hooks: Hooks)
         ("https://localhost/hook", "not on the internet"),
         ("http://169.254.169.254/latest/meta-data", "not on the internet"),
         ("https://2130706433/", "not on the internet"),
+        ("https://[::7f00:1]/", "not on the internet"),
+        ("https://[64:ff9b::7f00:1]/", "not on the internet"),
+        ("https://[2002:7f00:1::]/", "not on the internet"),
+        ("https://[2001:470:1::200:5efe:7f00:1]/", "not on the internet"),
+        ("https://[2606:4700:4700::1111%25eth0]/", "not on the internet"),
+        ("https://[fec0::1]/", "not on the internet"),
+        ("https://168.63.129.16/", "not on the internet"),
+        ("https://192.88.99.1/", "not on the internet"),
         ("https://0x7f.0x1/", "not on the internet"),
         ("ftp://example.org/", "not the address"),
         ("https://user:word@example.org/", "user name"),
@@ -240,6 +250,64 @@ async def test_an_address_inside_is_refused_when_it_is_named(hooks: Hooks, url: 
     hook = await hooks.make()
     changed = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"url": url})
     assert changed.status_code == 422
+
+
+@pytest.mark.parametrize("port", [1, 22, 25, 6379, 8080, 8443, 65535])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_port_that_no_operator_lists_is_rejected_when_it_is_named(
+    hooks: Hooks, scheme: str, port: int
+) -> None:
+    for host in ("example.org", "1.1.1.1", "[2606:4700:4700::1111]"):
+        body = {"url": f"{scheme}://{host}:{port}/hook"}
+        refused = await hooks.project.http.post("/v1/webhooks", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "bad_webhook_address")
+        assert f"port {port}" in refused.json()["detail"]
+        assert f"PURAS_WEBHOOK_PORTS={port}" in refused.json()["detail"]
+        hook = await hooks.make()
+        changed = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json=body)
+        assert changed.status_code == 422
+        assert (await hooks.read(hook))["url"] == hook["url"]
+        await hooks.project.http.delete(f"/v1/webhooks/{hook['id']}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://example.org/",
+            "https://example.org/",
+            "http://example.org:80/",
+            "https://example.org:443/",
+        ),
+        *("http://example.org:443/", "https://example.org:80/", "https://[2606:4700:4700::1111]/"),
+    ],
+)
+async def test_the_ports_of_the_web_are_taken(hooks: Hooks, url: str) -> None:
+    made = await hooks.project.http.post("/v1/webhooks", json={"url": url})
+    assert made.status_code == 201, made.text
+
+
+async def test_a_port_that_the_operator_lists_is_taken_at_public_addresses_alone(
+    hooks: Hooks, app: FastAPI
+) -> None:
+    settings = hooks.instance.settings.model_copy(update={"webhook_ports": "8443, 9000"})
+    app.state.instance = replace(hooks.instance, settings=settings)
+    for url in ("https://example.org:8443/", "http://example.org:9000/", "https://example.org/"):
+        assert (await hooks.project.http.post("/v1/webhooks", json={"url": url})).status_code == 201
+    for url in ("https://10.0.0.5:8443/", "https://localhost:9000/", "https://example.org:8444/"):
+        assert (await hooks.project.http.post("/v1/webhooks", json={"url": url})).status_code == 422
+
+
+async def test_a_webhook_from_before_is_not_switched_on_at_a_port_that_is_not_listed(hooks: Hooks) -> None:
+    hook = await hooks.make()
+    async with hooks.database.transaction() as session:
+        await session.execute(text("update webhooks set url = 'https://example.org:22/', enabled = false"))
+    one = f"/v1/webhooks/{hook['id']}"
+    refused = await hooks.project.http.patch(one, json={"enabled": True})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_webhook_address")
+    assert (await hooks.read(hook))["enabled"] is False
+    moved = await hooks.project.http.patch(one, json={"enabled": True, "url": "https://example.org/"})
+    assert (moved.status_code, moved.json()["enabled"]) == (200, True)
 
 
 async def test_a_project_has_its_own_webhooks_alone_and_so_many(hooks: Hooks, make_project: Projects) -> None:

@@ -50,6 +50,8 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
     own.mkdir(parents=True)
     (own / "tools.py").write_text(CODE, encoding="utf-8")
     (own / "SKILL.md").write_text("Help.", encoding="utf-8")
+    (own / "pay.py").write_text("def pay(): return 'SOURCE-OF-PAY'", encoding="utf-8")
+    (own / "rate.py").write_text("RATE = 42", encoding="utf-8")
     drive.mkdir(mode=0o700)
     house = House(
         folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=found
@@ -61,7 +63,10 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         is_agentic=True,
         input_schema={},
         output_schema={},
-        tools=(Tool(name="here", entrypoint="tools.py:here"),),
+        tools=(
+            Tool(name="here", entrypoint="tools.py:here"),
+            Tool(name="pay", entrypoint="pay.py:pay", confirm=True),
+        ),
     )
     notes = _Notes()
     room = await open_workroom(house, _assignment(folder, drive), skill, notes)
@@ -85,6 +90,11 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         "out": await use(
             "bash", command=f"cat {folder}/secret; ls {folder}/home/jobs; echo > /dev/tcp/127.0.0.1/9"
         ),
+        "hidden": await use("bash", command="cat pay.py; cp pay.py mine; python3 -c 'import pay'; cat mine"),
+        "others": await use(
+            "bash", command="python3 -c 'import rate; print(rate.RATE)'; ls $PURAS_DEPLOYMENT_ROOT/*"
+        ),
+        "pay": await use("pay"),
         "sleeping": _running(mark),
     }
     await room.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import puras
 import pytest
 
 from tests.integration.workroom.conftest import SECRET, OpenAgent, running, until
@@ -32,6 +33,18 @@ async def test_a_command_works_in_the_folder_with_the_skills_files_and_the_drive
     assert (it.room.drive_dir / "note").read_text(encoding="utf-8") == "kept\n"
     assert (it.notes.text("stderr"), "Write plainly." in it.notes.text("stdout")) == ("loud\n", True)
     assert [kind for kind, _ in it.notes.events].count("sandbox") == 1
+
+
+async def test_commands_run_the_python_and_the_kit_of_functions(agent: OpenAgent) -> None:
+    it = await agent(
+        "import sys\ndef version():\n    return {'version': sys.version}", tools=[{"name": "version"}]
+    )
+    said = await it.bash(
+        "python3 -c 'import json, sys; print(json.dumps({\"version\": sys.version}))'; puras --version"
+    )
+    version, kit = said.removeprefix("exit=0\n").splitlines()
+    assert json.loads(version) == json.loads(str((await it.use("version")).content))
+    assert kit == f"puras {puras.__version__}"
 
 
 async def test_what_a_command_prints_is_told_while_it_still_runs(agent: OpenAgent) -> None:
@@ -229,6 +242,35 @@ async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, ho
         assert "no:" in await opened.bash(f"unset no_proxy NO_PROXY; {ask % port}")
     refused = [body for kind, body in opened.notes.events if kind == "network_refused"]
     assert [body["host"] for body in refused] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("network", ["none", "public"])
+async def test_a_command_may_serve_and_ask_on_its_own_loopback(
+    agent: OpenAgent, house: House, network: str
+) -> None:
+    if not house.ground.is_mounted:
+        pytest.skip("there is no network namespace on this machine")
+    serve = "cd tmp; echo here > page; python3 -m http.server {port} --bind 127.0.0.1 >log 2>&1 & "
+    ask = (
+        'python3 -c "import time, urllib.request as u\n'
+        "for _ in range(100):\n"
+        "    try: print(u.urlopen('http://{host}:{port}/page', timeout=5).read()); break\n"
+        "    except OSError as error:\n"
+        "        if 'refused' not in str(error): raise\n"
+        '        time.sleep(0.05)"\n'
+    )
+    it, other = await agent(network=network), await agent(network=network)
+    both = serve.format(port=8123) + "".join(
+        ask.format(host=host, port=8123) for host in ("localhost", "127.0.0.1")
+    )
+    first, second = await asyncio.gather(it.bash(both), other.bash(both))
+    assert first == second == "exit=0\n" + 2 * "b'here\\n'\n"
+    assert not [body for kind, body in it.notes.events if kind == "network_refused"]
+    held = asyncio.ensure_future(it.bash(serve.format(port=8124) + "while [ ! -e go ]; do sleep 0.02; done"))
+    once = ask.format(host="127.0.0.1", port=8124).replace("range(100)", "range(3)")
+    assert await other.bash(once) == "exit=0\n"  # the port of another command is not there
+    (it.room.folder / "tmp/go").touch()
+    await held
 
 
 async def test_a_sandbox_that_does_not_start_is_told_without_the_machines_paths(

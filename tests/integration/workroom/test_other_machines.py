@@ -52,5 +52,10 @@ def test_an_ordinary_user_has_whole_workrooms(folder: Path, machine: str) -> Non
     if "seccomp" in told["layers"] and any(name.startswith("landlock") for name in told["layers"]):
         assert "of the machine" not in told["out"]
         assert "ermission denied" in told["out"] or "No such file" in told["out"]
+        assert "SOURCE-OF-PAY" not in told["hidden"]
+        assert "ermission denied" in told["hidden"]
+    assert "42" in told["others"]
+    assert "rate.py" in told["others"]
+    assert told["pay"] == '"SOURCE-OF-PAY"'
     if machine == "mounts":
         assert told["strict"] == "runs"

@@ -310,6 +310,33 @@ def test_a_call_that_would_fail_is_warned_of(source: bytes, said: str | None) ->
     assert (any(said in one for one in found), len(found)) == (True, 1) if said else found == []
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (b"def grade(output): ...", "it has no parameter 'inputs'"),
+        (
+            b"def grade(result): ...",
+            "it needs 'result', which is not given, it has no parameter 'inputs', it has no",
+        ),
+        (b"def grade(inputs, output, expected): ...", "it needs 'expected'"),
+        (b"def grade(inputs, output, /): ...", "'inputs' is positional-only"),
+        (b"def grade(inputs, output): ...", None),
+        (b"async def grade(*, output, inputs, strict=False): ...", None),
+        (b"def grade(output, **others): ...", None),
+        (b"@wrapped\ndef grade(): ...", None),
+    ],
+)
+def test_a_check_that_cannot_be_called_is_an_error(source: bytes, said: str | None) -> None:
+    text = FUNCTION + "evals:\n  - {name: good, kind: check, entrypoint: 'checks.py:grade'}\n"
+    if said is None:
+        assert read(text, checks_py=source).evals[0].entrypoint == "checks.py:grade"
+    else:
+        (found,) = problems(text, checks_py=source)
+        assert found.startswith("5: A check is called as grade(inputs=…, output=…), and ")
+        assert said in found
+        assert found.endswith("Write: def grade(inputs, output).")
+
+
 def test_a_typo_in_a_schema_is_warned_of() -> None:
     found = warnings(FUNCTION.replace("{type: integer}", "{type: integer, minimun: 1}"))
     assert found == ["The keyword 'minimun' means nothing in a schema. Did you mean 'minimum'?"]

@@ -139,7 +139,6 @@ def test_agent_skills_stand_beside_others() -> None:
         (b"---\nname: pdf\n---\n", "'description' is missing here."),
         (b"---\nname: [a\n---\n", "This is not valid YAML"),
         (b"---\n- a\n---\n", "has to be a mapping"),
-        (b"---\nname: pdf\ndescription: " + b"x" * 1025 + b"\n---\n", "at most 1,024"),
     ],
 )
 def test_what_is_wrong_with_an_agent_skill_is_told(content: bytes, said: str) -> None:
@@ -157,3 +156,90 @@ def test_the_skillpacks_own_file_names_it() -> None:
         skill("a"), {"puras.yaml": b"slug: x\nskillpack_id: y\ntitle: My Pack\ndescription: Does it.\n"}
     )
     assert (bundle.manifest.title, bundle.manifest.description) == ("My Pack", "Does it.")
+
+
+def test_a_claude_plugin_repository_deploys_and_other_places_are_named() -> None:
+    market = read(
+        {
+            ".claude-plugin/marketplace.json": b"{}",
+            "plugins/office/.claude-plugin/plugin.json": b"{}",
+            "plugins/office/skills/pdf/SKILL.md": AGENT_SKILL,
+            "plugins/office/skills/pdf/scripts/x.py": b"import json\n",
+            "plugins/art/skills/draw/SKILL.md": AGENT_SKILL.replace(b"pdf", b"draw"),
+            "tools/.claude-plugin/plugin.json": b"{}",
+            "tools/skills/grep/SKILL.md": AGENT_SKILL.replace(b"pdf", b"grep"),
+        }
+    )
+    assert {one.name: one.path for one in market.manifest.skills} == {
+        "draw": "plugins/art/skills/draw",
+        "pdf": "plugins/office/skills/pdf",
+        "grep": "tools/skills/grep",
+    }
+    twice = problems(
+        {"plugins/a/skills/pdf/SKILL.md": AGENT_SKILL, "plugins/b/skills/pdf/SKILL.md": AGENT_SKILL}
+    )
+    assert any("'plugins/a/skills/pdf'" in one and "'plugins/b/skills/pdf'" in one for one in twice)
+    own = read(skill("skills/a"), {"plugins/b/skills/pdf/SKILL.md": AGENT_SKILL})
+    assert names(own) == ["a"]
+    assert any("plugins/b/skills/pdf/SKILL.md" in one.path for one in own.warnings)
+    [elsewhere] = problems(
+        {"packages/x/deep/pdf/SKILL.md": AGENT_SKILL, "y/z/w/SKILL.md": b"", "README.md": b""}
+    )
+    assert "'packages/x/deep/pdf/SKILL.md'" in elsewhere
+    assert "'y/z/w/SKILL.md'" in elsewhere
+
+
+def test_what_puras_takes_and_cannot_work_as_meant_is_warned_of() -> None:
+    used = b"""
+import json, numpy.linalg, helper, puras, PIL.Image, yaml
+from . import near
+from lib.more import x
+from requests import get
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+if TYPE_CHECKING:
+    import pandas
+def late():
+    import httpx
+"""
+    bundle = read(
+        {
+            "skills/pdf/SKILL.md": AGENT_SKILL.replace(b"Reads PDF files.", b"x" * 1_025),
+            "skills/pdf/scripts/use.py": used,
+            "skills/pdf/scripts/helper.py": b"",
+            "skills/pdf/scripts/broken.py": b"import (",
+            "skills/pdf/scripts/requirements.txt": b"numpy\n",
+            "skills/pdf/lib/more.py": b"x = 1",
+            "skills/met/SKILL.md": AGENT_SKILL.replace(b"pdf", b"met"),
+            "skills/met/scripts/use.py": used,
+            "skills/met/scripts/helper.py": b"",
+            "skills/met/requirements.txt": b"Numpy>=2\nrequests\nPillow\npuras>=0.20\n",
+            "skills/sum/skill.yaml": SKILL + b"allowed_tools: [bash, send_email,\n  web_screenshot]\n",
+            "skills/sum/SKILL.md": b"Do it.",
+        }
+    )
+    assert len(next(one for one in bundle.manifest.skills if one.name == "pdf").description) == 1_025
+    said = {f"{one.path}:{one.line}": one.message for one in bundle.warnings}
+    assert set(said) == {
+        "skills/pdf/SKILL.md:3",
+        "skills/pdf/scripts/requirements.txt:None",
+        "skills/pdf/scripts/use.py:2",
+        "skills/met/scripts/use.py:4",
+        "skills/sum/skill.yaml:4",
+        "skills/sum/skill.yaml:5",
+    }, said
+    assert "1,025" in said["skills/pdf/SKILL.md:3"]
+    assert "'skills/pdf/requirements.txt'" in said["skills/pdf/scripts/requirements.txt:None"]
+    lacking = said["skills/pdf/scripts/use.py:2"]
+    assert all(name in lacking for name in ("numpy", "pillow", "pyyaml", "requests", "httpx"))
+    assert not any(
+        name in lacking for name in ("json", "helper", "'puras'", "near", "lib", "uvloop", "pandas")
+    )
+    assert "send_email" in said["skills/sum/skill.yaml:4"]
+    assert "Remove it" in said["skills/sum/skill.yaml:4"]
+    assert (
+        "'web_screenshot' is a tool of Puras that this instance does not have"
+        in said["skills/sum/skill.yaml:5"]
+    )

@@ -13,6 +13,7 @@ READY = Waiting(
     admitted=5,
     concurrency_limit=5,
     has_money=True,
+    is_held=True,
     has_worker=True,
 )
 
@@ -27,6 +28,20 @@ def test_a_parked_job_names_the_limit_and_how_much_of_it_is_taken() -> None:
 
 def test_an_empty_wallet_comes_before_the_limit() -> None:
     assert reason(replace(READY, stamp=None, has_money=False)) == "the wallet is empty"
+
+
+def test_a_job_that_the_wallet_cannot_hold_beside_others_waits_for_money() -> None:
+    waits = "for money: the wallet holds the rest for jobs that run or are next"
+    assert reason(replace(READY, stamp=None, is_held=False)) == waits
+
+
+def test_a_pause_for_money_is_not_told_as_a_time() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    assert reason(replace(READY, not_before=soon, has_money=False)) == "the wallet is empty"
+    priced = replace(READY, not_before=soon, has_money=False, wants_micros=250_000)
+    assert reason(priced) == "the wallet has less than the $0.25 available that it may cost"
+    later = soon + timedelta(hours=1)
+    assert reason(replace(READY, not_before=later, has_money=False)).startswith("not before")
 
 
 def test_a_lane_that_nobody_serves_is_named() -> None:

@@ -74,6 +74,13 @@ async def test_each_declared_tool_is_called_once_and_then_the_nearest_examples_o
     assert first.blocks[1]["name"] == "look_up"
     assert first.blocks[1]["input"] == {"city": "Oslo", "days": 1}
     assert last.blocks[1]["input"] == {"title": "Oslo!", "score": 5}
+    assert last.simulated_from == "example"
+
+
+async def test_an_output_that_does_not_answer_the_inputs_says_so() -> None:
+    last = (await play(rehearsal({"city": "Lima"})))[-1]
+    assert last.simulated_from == "other_example"
+    assert "with other inputs" in last.blocks[0]["text"]
 
 
 async def test_every_reply_is_labelled_and_free() -> None:
@@ -85,6 +92,7 @@ async def test_every_reply_is_labelled_and_free() -> None:
 async def test_without_an_example_that_fits_sample_values_are_handed_in() -> None:
     last = (await play(rehearsal({}, examples=EXAMPLES[2:])))[-1]
     Draft202012Validator(OUTPUT).validate(last.blocks[1]["input"])
+    assert last.simulated_from == "sample"
 
 
 async def test_an_output_that_is_refused_twice_is_not_tried_for_ever() -> None:

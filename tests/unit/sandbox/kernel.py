@@ -31,6 +31,8 @@ def run(
         at += 1
         if code == 0x20:
             (accumulator,) = struct.unpack_from("<I", data, value)
+        elif code == 0x54:
+            accumulator &= value
         elif code == 0x15:
             at += if_true if accumulator == value else if_false
         elif code == 0x35:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import errno
+import socket
 
 import pytest
 
 from tests.unit.sandbox.kernel import ALLOWED, KILLED, run
 from workers.sandbox.inside import filters
-from workers.sandbox.inside.syscalls import ABSENT, ARCHITECTURES, NUMBERS, REFUSED, Architecture
+from workers.sandbox.inside.syscalls import ALLOWED as CALLS
+from workers.sandbox.inside.syscalls import ARCHITECTURES, STARTUP, Architecture
 
 X86_64, AARCH64 = ARCHITECTURES["x86_64"], ARCHITECTURES["aarch64"]
 BOTH = pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=lambda one: one.name)
+FAMILIES = [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6]
+STREAM, DATAGRAM, RAW, SEQPACKET = 1, 2, 3, 5
+CLOEXEC_NONBLOCK = 0o2004000
+MPTCP, TCP, UDP = 262, 6, 17
 
 
 def _number(architecture: Architecture, name: str) -> int:
-    return NUMBERS[name][architecture.column]
-
-
-@BOTH
-def test_every_refused_call_is_refused_and_every_absent_one_absent(architecture: Architecture) -> None:
-    program = filters.confinement(architecture, [])
-    for name in REFUSED:
-        assert run(program, architecture, _number(architecture, name)) == errno.EPERM, name
-    for name in ABSENT:
-        assert run(program, architecture, _number(architecture, name)) == errno.ENOSYS, name
+    number = {**CALLS, **STARTUP}[name][architecture.column]
+    assert number is not None
+    return number
 
 
 @BOTH
@@ -33,41 +32,131 @@ def test_every_refused_call_is_refused_and_every_absent_one_absent(architecture:
 )
 def test_ordinary_calls_are_allowed(architecture: Architecture, x86_64_and_aarch64: tuple[int, int]) -> None:
     number = x86_64_and_aarch64[architecture.column]
-    assert run(filters.confinement(architecture, []), architecture, number) == ALLOWED
-    assert run(filters.one_group(architecture), architecture, number) == ALLOWED
+    for program in (
+        filters.startup(architecture),
+        filters.confinement(architecture, []),
+        filters.one_group(architecture),
+    ):
+        assert run(program, architecture, number) == ALLOWED
 
 
 @BOTH
-def test_sockets_are_those_of_the_given_families_alone(architecture: Architecture) -> None:
-    given = [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6]
+def test_sockets_are_streams_of_the_given_families_alone(architecture: Architecture) -> None:
     number = _number(architecture, "socket")
+    program, none = filters.confinement(architecture, FAMILIES), filters.confinement(architecture, [])
     for family in range(64):
-        answer = run(filters.confinement(architecture, given), architecture, number, family)
-        assert answer == (ALLOWED if family in given else errno.EAFNOSUPPORT), family
-        assert run(filters.confinement(architecture, []), architecture, number, family) == errno.EAFNOSUPPORT
+        answer = run(program, architecture, number, family, second=STREAM)
+        assert answer == (ALLOWED if family in FAMILIES else errno.EAFNOSUPPORT), family
+        assert run(none, architecture, number, family, second=STREAM) == errno.EAFNOSUPPORT
+    for kind in range(16):
+        answer = run(program, architecture, number, socket.AF_INET, second=kind | CLOEXEC_NONBLOCK)
+        assert answer == (ALLOWED if kind == STREAM else errno.ESOCKTNOSUPPORT), kind
+    for protocol in range(300):
+        answer = run(program, architecture, number, socket.AF_INET6, second=STREAM, third=protocol)
+        assert answer == (ALLOWED if protocol in (0, TCP) else errno.EPROTONOSUPPORT), protocol
+
+
+@BOTH
+def test_datagrams_are_for_the_look_up_of_names_alone(architecture: Architecture) -> None:
+    number = _number(architecture, "socket")
+    program = filters.confinement(architecture, FAMILIES, datagrams=True)
+    for kind in range(16):
+        answer = run(program, architecture, number, socket.AF_INET, second=kind)
+        assert answer == (ALLOWED if kind in (STREAM, DATAGRAM) else errno.ESOCKTNOSUPPORT), kind
+    assert run(program, architecture, number, socket.AF_INET, second=DATAGRAM, third=UDP) == ALLOWED
+    assert (
+        run(program, architecture, number, socket.AF_INET, second=STREAM, third=MPTCP)
+        == errno.EPROTONOSUPPORT
+    )
+
+
+@BOTH
+def test_pairs_of_sockets_are_streams_of_this_machine(architecture: Architecture) -> None:
+    number = _number(architecture, "socketpair")
+    for program in (filters.confinement(architecture, []), filters.confinement(architecture, FAMILIES)):
+        assert run(program, architecture, number, filters.AF_UNIX, second=STREAM) == ALLOWED
+        assert run(program, architecture, number, filters.AF_UNIX, second=SEQPACKET) == errno.ESOCKTNOSUPPORT
+        for family in (filters.AF_INET, 16, 30, 40):
+            assert run(program, architecture, number, family, second=STREAM) == errno.EAFNOSUPPORT
 
 
 @BOTH
 @pytest.mark.parametrize(
-    "flag", [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000], ids=hex
+    "flag",
+    [0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000],
+    ids=hex,
 )
 def test_no_clone_makes_a_namespace_and_threads_and_forks_are_made(
     architecture: Architecture, flag: int
 ) -> None:
-    program, number = filters.confinement(architecture, []), _number(architecture, "clone")
-    assert run(program, architecture, number, flag | 17) == errno.EPERM
-    assert run(program, architecture, number, 17) == ALLOWED
-    assert run(program, architecture, number, 0x003D0F00) == ALLOWED
+    for program in (filters.confinement(architecture, []), filters.startup(architecture)):
+        number = _number(architecture, "clone")
+        assert run(program, architecture, number, flag | 17) == errno.EPERM
+        assert run(program, architecture, number, 17) == ALLOWED
+        assert run(program, architecture, number, 0x003D0F00) == ALLOWED
+
+
+@BOTH
+def test_before_it_is_confined_our_code_may_change_its_user_and_leave_its_mounts_and_no_more(
+    architecture: Architecture,
+) -> None:
+    startup, confined = filters.startup(architecture), filters.confinement(architecture, FAMILIES)
+    new_mounts, new_users = 0x00020000, 0x10000000
+    unshare = _number(architecture, "unshare")
+    assert run(startup, architecture, unshare, new_mounts) == ALLOWED
+    assert run(startup, architecture, unshare, new_users) == errno.EPERM
+    assert run(startup, architecture, unshare, new_users | new_mounts) == errno.EPERM
+    for name in STARTUP:
+        assert run(confined, architecture, _number(architecture, name), new_mounts) == errno.ENOSYS, name
+    for name in ("setresuid", "setgroups", "capset", "chroot", "landlock_restrict_self"):
+        assert run(startup, architecture, _number(architecture, name)) == ALLOWED, name
+    for name in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"):
+        assert run(confined, architecture, _number(architecture, name)) == ALLOWED, name
+
+
+@BOTH
+def test_what_is_confined_may_do_nothing_that_startup_may_not(architecture: Architecture) -> None:
+    startup = filters.startup(architecture)
+    for families in ([], FAMILIES):
+        confined = filters.confinement(architecture, families, datagrams=True)
+        for number in range(600):
+            for arguments in ((0, 0, 0), (2, 1, 0), (1, 2, 0), (22, 0, 0), (1, 6, 31)):
+                first, second, third = arguments
+                if run(confined, architecture, number, first, second=second, third=third) == ALLOWED:
+                    assert run(startup, architecture, number, first, second=second, third=third) == ALLOWED
+
+
+@BOTH
+def test_a_reader_of_one_file_starts_nothing_and_changes_nothing(architecture: Architecture) -> None:
+    program = filters.reader(architecture)
+    for name in (
+        "clone",
+        "execve",
+        "socket",
+        "socketpair",
+        "kill",
+        "fchmod",
+        "unlinkat",
+        "truncate",
+        "prctl",
+    ):
+        assert run(program, architecture, _number(architecture, name), 17, second=1) == errno.ENOSYS, name
+    for name in ("read", "openat", "mmap", "write", "exit_group"):
+        assert run(program, architecture, _number(architecture, name)) == ALLOWED, name
 
 
 @BOTH
 def test_calls_of_another_architecture_end_the_process(architecture: Architecture) -> None:
-    for program in (filters.confinement(architecture, []), filters.one_group(architecture)):
+    for program in (
+        filters.startup(architecture),
+        filters.confinement(architecture, []),
+        filters.one_group(architecture),
+    ):
         assert run(program, architecture, 0, audit=0x40000003) == KILLED
 
 
 def test_the_second_set_of_numbers_of_x86_ends_the_process() -> None:
-    for program in (filters.confinement(X86_64, []), filters.one_group(X86_64)):
+    for program in (filters.startup(X86_64), filters.confinement(X86_64, []), filters.one_group(X86_64)):
         assert run(program, X86_64, 0x40000000) == KILLED
         assert run(program, X86_64, 0x40000000 + 41) == KILLED
 
@@ -87,41 +176,87 @@ def test_limits_of_other_processes_and_the_death_signal_stay_as_they_are(archite
     program = filters.confinement(architecture, [])
     assert run(program, architecture, _number(architecture, "prlimit64"), 0) == ALLOWED
     assert run(program, architecture, _number(architecture, "prlimit64"), 4711) == errno.EPERM
-    assert run(program, architecture, _number(architecture, "prctl"), 1) == errno.EPERM
-    assert run(program, architecture, _number(architecture, "prctl"), 15) == ALLOWED
+    prctl = _number(architecture, "prctl")
+    death_signal, name, memory_map, user_dispatch, core_scheduling = 1, 15, 35, 59, 62
+    assert run(program, architecture, prctl, name) == ALLOWED
+    for option in (death_signal, memory_map, user_dispatch, core_scheduling):
+        assert run(program, architecture, prctl, option) == errno.EINVAL
+    assert run(filters.startup(architecture), architecture, prctl, death_signal) == ALLOWED
 
 
 @BOTH
 def test_a_job_slows_down_itself_alone(architecture: Architecture) -> None:
     program = filters.confinement(architecture, [])
-    for name in ("setpriority", "ioprio_set"):
+    for name, process in (("setpriority", 0), ("ioprio_set", 1)):
         number = _number(architecture, name)
-        assert run(program, architecture, number, 1, second=0) == ALLOWED
-        assert run(program, architecture, number, 0, second=4711) == errno.EPERM
-    for name in ("move_pages", "migrate_pages"):
-        assert run(program, architecture, _number(architecture, name), 0) == ALLOWED
-        assert run(program, architecture, _number(architecture, name), 4711) == errno.EPERM
+        assert run(program, architecture, number, process, second=0) == ALLOWED
+        assert run(program, architecture, number, process, second=4711) == errno.EPERM
+        assert run(program, architecture, number, process + 1, second=0) == errno.EPERM
 
 
 @BOTH
-def test_setting_the_size_of_a_sockets_buffer_succeeds_and_does_nothing(architecture: Architecture) -> None:
+def test_options_of_sockets_change_no_sizes_and_load_no_programs(architecture: Architecture) -> None:
     program, number = filters.confinement(architecture, []), _number(architecture, "setsockopt")
-    socket_level, tcp_level = 1, 6
+    socket_level, tcp_level, ip_level = 1, 6, 0
+    expected = {**dict.fromkeys((7, 8, 32, 33), 0), **dict.fromkeys((26, 50, 51, 52), errno.EPERM)}
     for option in range(64):
         answer = run(program, architecture, number, 5, second=socket_level, third=option)
-        assert answer == (0 if option in (7, 8, 32, 33) else ALLOWED), option
-        assert run(program, architecture, number, 5, second=tcp_level, third=option) == ALLOWED
+        assert answer == expected.get(option, ALLOWED), option
+        answer = run(program, architecture, number, 5, second=tcp_level, third=option)
+        assert answer == (errno.ENOPROTOOPT if option == 31 else ALLOWED), option
+        assert run(program, architecture, number, 5, second=ip_level, third=option) == ALLOWED
+
+
+@BOTH
+def test_blocks_are_not_allocated_without_being_written_and_nothing_types_into_a_terminal(
+    architecture: Architecture,
+) -> None:
+    program, number = filters.confinement(architecture, []), _number(architecture, "ioctl")
+    terminal_size, reserve, push_input = 0x5413, 0x4030582A, 0x5412
+    assert run(program, architecture, number, 1, second=terminal_size) == ALLOWED
+    properties, owner_of_namespace = 0x401C5820, 0xB701
+    for command in (reserve, push_input, properties, reserve | 0xF << 32):
+        assert run(program, architecture, number, 1, second=command) == errno.EOPNOTSUPP
+    assert run(program, architecture, number, 1, second=owner_of_namespace) == errno.ENOTTY
+    assert run(program, architecture, _number(architecture, "fallocate"), 1) == errno.EOPNOTSUPP
+
+
+@BOTH
+def test_extended_attributes_are_read_and_removed_and_never_set(architecture: Architecture) -> None:
+    for program in (filters.startup(architecture), filters.confinement(architecture, [])):
+        for name in ("setxattr", "lsetxattr", "fsetxattr"):
+            assert run(program, architecture, _number(architecture, name), 1) == errno.EOPNOTSUPP, name
+        for name in ("getxattr", "flistxattr", "lremovexattr"):
+            assert run(program, architecture, _number(architecture, name), 1) == ALLOWED, name
+
+
+@BOTH
+def test_files_get_no_leases_and_no_watches(architecture: Architecture) -> None:
+    duplicate, get_lock, set_lease, get_lease, notify, pipe_size = 0, 5, 1024, 1025, 1026, 1031
+    for program in (
+        filters.startup(architecture),
+        filters.confinement(architecture, []),
+        filters.reader(architecture),
+    ):
+        number = _number(architecture, "fcntl")
+        for command in (set_lease, notify, set_lease | 1 << 32):
+            assert run(program, architecture, number, 3, second=command) == errno.EINVAL, command
+        for command in (duplicate, get_lock, get_lease, pipe_size):
+            assert run(program, architecture, number, 3, second=command) == ALLOWED, command
 
 
 @BOTH
 def test_programs_fit_into_the_kernels_limits(architecture: Architecture) -> None:
-    program = filters.confinement(architecture, [1, 2, 10])
-    assert len(program) < 4096
-    assert all(max(step.if_true, step.if_false) < 256 for step in program)
-    assert len(filters.encode(program)) == 8 * len(program)
+    for program in (
+        filters.startup(architecture),
+        filters.confinement(architecture, FAMILIES, datagrams=True),
+    ):
+        assert len(program) < 4096
+        assert all(max(step.if_true, step.if_false) < 256 for step in program)
+        assert len(filters.encode(program)) == 8 * len(program) < 65_536
 
 
 def test_every_number_is_named_once_per_architecture() -> None:
     for column in (0, 1):
-        numbers = [pair[column] for pair in NUMBERS.values()]
+        numbers = [pair[column] for pair in {**CALLS, **STARTUP}.values() if pair[column] is not None]
         assert len(numbers) == len(set(numbers))

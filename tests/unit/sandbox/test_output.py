@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +97,50 @@ async def test_deletions_are_told_however_much_is_printed_and_are_bounded_themse
     output.finish()
     deleted = [payload["path"] for kind, payload in notebook.events if kind == "drive_deleted"]
     assert deleted == [str(number) for number in range(MAX_DELETIONS)]
+
+
+async def test_a_message_of_many_lines_is_taken_in_turns_and_in_order() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    output.kit(b"".join(b'{"type":"log","text":"%d"}\n' % number for number in range(1000)))
+    assert 0 < len(notebook.events) < 200
+    while output.is_behind:
+        before = len(notebook.events)
+        output.kit(b"")
+        assert before < len(notebook.events) < before + 200
+    assert not output.is_full
+    output.finish()
+    assert [payload["text"] for _, payload in notebook.events] == [str(number) for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"[[", b"{}", b"[" * 900 + b"]" * 900, b'{"type":"drive_deleted","path":""}']
+)
+async def test_lines_that_the_kit_does_not_write_make_the_job_wait(line: bytes) -> None:
+    output = Output()
+    output.attach(_Notebook())
+    output.kit((line + b"\n") * 10)
+    assert not output.is_full
+    output.kit((line + b"\n") * 2000)
+    for _ in range(50):
+        output.kit(b"")
+    assert output.is_full
+
+
+async def test_deletions_beyond_their_number_make_the_job_wait() -> None:
+    output = Output()
+    output.attach(_Notebook())
+    for number in range(MAX_DELETIONS):
+        output.kit(b'{"type":"drive_deleted","path":"%d"}\n' % number)
+    assert not output.is_full
+    for _ in range(2000):
+        output.kit(b'{"type":"drive_deleted","path":"more"}\n')
+    assert output.is_full
+
+
+async def test_lines_that_are_left_at_the_end_are_counted_and_not_read() -> None:
+    output, notebook = Output(), _Notebook()
+    output.attach(notebook)
+    output.kit(b"\n" * 200_000)
+    output.finish()
+    assert "199,936 bytes of further output were not stored" in notebook.text("system")

@@ -25,6 +25,7 @@ def _read(tmp_path: Path, text: str) -> list[str]:
         ("requests[socks, security] ~= 2.31 # why", "requests[socks,security]~=2.31"),
         ('tomli>=2 ; python_version < "3.11"', 'tomli>=2 ; python_version < "3.11"'),
         ("six==1.17.0 --hash=sha256:" + "a" * 64, "six==1.17.0 --hash=sha256:" + "a" * 64),
+        ("six === 1.17 --hash=sha256:" + "a" * 64, "six===1.17 --hash=sha256:" + "a" * 64),
         ("six \\\n  ==1.17", "six==1.17"),
         ("torch==2.1.0+cpu", "torch==2.1.0+cpu"),
         ("# only a comment\n\n", None),
@@ -61,6 +62,13 @@ def test_order_case_and_repetition_do_not_make_another_environment(tmp_path: Pat
         "x --config-settings=a=b",
         "x==1 --global-option=y",
         "x --hash=md5:" + "a" * 32,
+        "x; python_version > '3' --index-url https://example.org",
+        "x; python_version > '3' -r other.txt",
+        "x; python_version > '3' \\ ",
+        "x; python_version > ' --index-url https://example.org '",
+        "x==1;\\ ",
+        "x; " + "(" * 1000 + "os_name == 'posix'" + ")" * 1000,
+        "x; os",
         "x y",
         "http:x",
         "ä",
@@ -73,6 +81,14 @@ def test_everything_else_is_refused_with_its_line(tmp_path: Path, line: str) -> 
         assert "path" in caught.value.detail
     assert caught.value.problems[0].line == 2
     assert "line 2" in caught.value.detail
+
+
+@pytest.mark.parametrize("versions", ["", ">=1", "~=1.0", "==1.*", "==1.0,>0", "!=1", "; os_name == 'posix'"])
+def test_a_hash_without_one_exact_version_is_refused_since_it_would_not_be_checked(
+    tmp_path: Path, versions: str
+) -> None:
+    with pytest.raises(RequirementsRefused, match=r"no exact version.*name==1\.2 --hash"):
+        _read(tmp_path, f"six{versions} --hash=sha256:{'a' * 64}\n")
 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:

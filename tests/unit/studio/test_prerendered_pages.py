@@ -46,8 +46,18 @@ def client(built: Path) -> httpx.AsyncClient:
         built.parent / "script-hashes.json",
         router=lambda path: "job" if path.startswith("/p/") else None,
     )
+    return opened(pages)
+
+
+def opened(pages: Pages) -> httpx.AsyncClient:
     app = Starlette(routes=[Mount("/", app=pages)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://studio")
+
+
+def directives(answer: httpx.Response) -> dict[str, list[str]]:
+    """The policy of an answer, by directive."""
+    parts = answer.headers["content-security-policy"].split(";")
+    return {name: sources for name, *sources in map(str.split, parts)}
 
 
 def test_pages_talk_to_the_address_that_they_were_opened_at(built: Path) -> None:
@@ -77,14 +87,50 @@ async def test_each_page_allows_its_own_scripts_alone(client: httpx.AsyncClient)
     assert csp_source(SCRIPT) not in routed.headers["content-security-policy"]
     for answer in (home, routed):
         assert "'unsafe-eval'" not in answer.headers["content-security-policy"]
-        assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
+        assert "script-src studio/assets/ 'sha256-" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-cache"
+
+
+RUN_OR_APPLIED = ("script-src", "worker-src", "style-src", "font-src")
+
+
+@pytest.mark.parametrize("host", ["studio", "studio.example.org", "127.0.0.1:8000", "LOCALHOST:8000"])
+async def test_what_a_page_runs_or_applies_comes_from_the_folder_of_the_build_alone(
+    client: httpx.AsyncClient, host: str
+) -> None:
+    for path in ("/", "/p/acme/jobs/1", "/nowhere"):
+        policy = directives(await client.get(path, headers={"host": host}))
+        for name in RUN_OR_APPLIED:
+            assert policy[name][0] == f"{host}/assets/"
+            assert "'self'" not in policy[name]
+        assert "'unsafe-inline'" not in policy["script-src"]
+        assert policy["default-src"] == ["'none'"]
+
+
+async def test_the_public_host_is_named_where_a_proxy_passes_on_another_one(built: Path) -> None:
+    AnyOrigin().post_build(static_dir=built)
+    hashes = built.parent / "script-hashes.json"
+    pages = Pages(built, hashes, router=lambda _: None, public_url="https://studio.example.org")
+    async with opened(pages) as client:
+        policy = directives(await client.get("/", headers={"host": "10.1.2.3:8000"}))
+    assert policy["script-src"][:2] == ["10.1.2.3:8000/assets/", "studio.example.org/assets/"]
+
+
+@pytest.mark.parametrize(
+    "host", ["[::1]:8000", "a;script-src *", "a *", "*", "*.example.org", "a_b", "a/b", "", "ex\u00e4mple"]
+)
+async def test_no_host_writes_into_the_policy(client: httpx.AsyncClient, host: str) -> None:
+    """A host that a policy cannot name falls back to 'self', and is not copied into it."""
+    policy = directives(await client.get("/", headers={"host": host.encode()}))
+    assert policy["worker-src"] == ["'self'"]
+    assert [source for source in policy["script-src"] if "sha256" not in source] == ["'self'"]
+    assert policy["style-src"] == ["'self'", "'unsafe-inline'"]
 
 
 async def test_a_path_of_no_route_is_not_found_and_still_a_page(client: httpx.AsyncClient) -> None:
     answer = await client.get("/nowhere")
     assert answer.status_code == 404
-    assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
+    assert "script-src studio/assets/ 'sha256-" in answer.headers["content-security-policy"]
 
 
 async def test_files_named_by_their_hash_are_kept_for_good_and_sent_compressed(

@@ -11,7 +11,15 @@ from studio.wording import duration, sample_inputs, size, usd
 
 @pytest.mark.parametrize(
     ("micros", "text"),
-    [(0, "$0"), (61_200, "$0.0612"), (12, "$0.000012"), (182_400_000, "$182.40"), (-5_000_000, "-$5.00")],
+    [
+        (0, "$0"),
+        (61_200, "$0.0612"),
+        (12, "$0.000012"),
+        (1_234, "$0.001234"),
+        (1_200, "$0.0012"),
+        (182_400_000, "$182.40"),
+        (-5_000_000, "-$5.00"),
+    ],
 )
 def test_money_has_as_many_places_as_it_needs(micros: int, text: str) -> None:
     assert usd(micros) == text

@@ -7,8 +7,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from puras import _http
 
+from backend.bundles.hosts import parse_host
 from backend.public_addresses import is_own, is_public, obstacle_to
+from backend.public_urls import may_be_public
 
 INSIDE = [
     *("0.0.0.0", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254"),
@@ -20,6 +23,8 @@ INSIDE = [
     *("2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:5db8:d70e::1"),
     *("3ffe::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1"),
     *("2606:4700::5efe:10.0.0.1", "2606:4700::200:5efe:10.0.0.1", "fe80::1%eth0", "", "localhost", "1.2.3"),
+    *("2606:4700:4700::1111%eth0", "2001:470:1::200:5efe:7f00:1", "::7f00:1", "::ffff:0:7f00:1"),
+    *("127.1", "0x7f.0.0.1", "0177.0.0.1", "2130706433", "[::1]"),
 ]
 OUTSIDE = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "172.15.0.1", "172.32.0.1", "100.63.0.1", "100.128.0.1",
            "2606:4700:4700::1111", "2a00:1450:4001::8a", "2001:200::1"]  # fmt: skip
@@ -34,6 +39,28 @@ def test_what_is_not_the_internets_is_refused(address: str) -> None:
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_the_internet_is_public(address: str) -> None:
     assert is_public(address)
+
+
+def literal(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+@pytest.mark.parametrize("address", [one for one in INSIDE if "." in one or ":" in one])
+def test_no_form_or_list_takes_an_address_that_is_never_connected_to(address: str) -> None:
+    """Webhooks, providers' URLs, a skill's `network:` and the kit, each by the way in which it is given one."""
+    assert not may_be_public(address)
+    assert parse_host(literal(address)) is None
+    assert parse_host(address) is None
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_every_form_and_list_takes_an_address_of_the_internet(address: str) -> None:
+    assert may_be_public(address)
+    assert parse_host(literal(address)) is not None
+
+
+def test_the_kit_and_the_instance_ask_the_same_function() -> None:
+    assert _http.is_public is is_public
 
 
 @given(st.one_of(st.integers(0, 2**32 - 1).map(IPv4Address), st.integers(0, 2**128 - 1).map(IPv6Address)))

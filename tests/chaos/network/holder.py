@@ -1,0 +1,51 @@
+"""A process that holds the lock of a wallet in a transaction: `python -m … URL PROJECT_ID WAY MAX_IDLE_S`.
+
+Prints `held`. With a MAX_IDLE_S of 0, as the API has it, it also waits for a statement of another connection, and
+prints `noticed` and the monotonic time when that connection is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import suppress
+
+import psycopg
+from sqlalchemy import text
+
+from backend import pooling
+from backend.db import AnySession, Database
+
+STATEMENT_S = 100
+
+
+async def main(url: str, project_id: str, way: str, max_idle_s: int) -> None:
+    """Hold the lock for as long as this process lives."""
+    database = Database(url, most_idle_s=max_idle_s)
+    if way == "session":
+        async with database.transaction() as session:
+            await _hold(session, url, project_id, is_watching=not max_idle_s)
+    else:
+        async with database.reading() as reader, reader.together():
+            await _hold(reader, url, project_id, is_watching=not max_idle_s)
+
+
+async def _hold(session: AnySession, url: str, project_id: str, *, is_watching: bool) -> None:
+    await session.execute(text("select from wallets where project_id = :id for update"), {"id": project_id})
+    if is_watching:
+        settings = pooling.connect_settings(url)
+        other = await psycopg.AsyncConnection.connect(url, autocommit=True, **settings)
+        waiting = asyncio.create_task(other.execute(f"select pg_sleep({STATEMENT_S})"))
+        await asyncio.sleep(0.2)  # it is sent by then
+        print("held", flush=True)
+        with suppress(psycopg.Error):
+            await waiting
+        print("noticed", time.monotonic(), flush=True)
+    else:
+        print("held", flush=True)
+    await asyncio.sleep(STATEMENT_S)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))

@@ -1,0 +1,143 @@
+"""A process that is frozen, or lost with its host, while its transaction holds locks: others go on within 15 s."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.embedded import postgres
+from backend.fleet.service import MAX_IDLE_IN_TRANSACTION_S
+from backend.migrations import run as migrations
+from tests.chaos.network import holder, servers
+from tests.chaos.network.cluster import start_databases
+from tests.chaos.network.hosts import Network, network, why_impossible
+from tests.chaos.watching import until
+from tests.factories import pooler
+from tests.factories.tenants import Tenant, make_job, make_tenant
+
+pytestmark = pytest.mark.chaos
+
+Tell = Callable[[str], None]
+MAX_RECOVERY_S = 15.0
+WAYS = {"direct": ("session",), "session": ("fast",), "transaction": ("session", "fast")}
+"""How the frozen process reaches the database, by the mode of the pooler."""
+_HOLD = text("select from wallets where project_id = :id for update")
+
+
+@pytest.fixture(scope="module")
+def recoveries(database_url: str) -> Iterator[dict[str, list[Future[float]]]]:
+    """Measures all modes at the same time: each takes about ten seconds and does nothing meanwhile."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp")))
+        folder.chmod(0o755)
+        threads = stack.enter_context(ThreadPoolExecutor(sum(map(len, WAYS.values()))))
+        measuring: dict[str, list[Future[float]]] = {}
+        for mode in WAYS if pooler.program() is not None else ("direct",):
+            for way in WAYS[
+                mode
+            ]:  # through a pooler of its own: the one of transactions has three connections
+                place = folder / f"{mode}-{way}"
+                url = (
+                    database_url
+                    if mode == "direct"
+                    else stack.enter_context(pooler.pooled(database_url, place, mode))
+                )
+                measured = threads.submit(asyncio.run, recovery_s(url, way))
+                measuring.setdefault(mode, []).append(measured)
+        yield measuring
+
+
+@pytest.mark.parametrize("mode", WAYS)
+def test_a_worker_frozen_in_a_transaction_delays_submissions_for_at_most_15_s(
+    recoveries: dict[str, list[Future[float]]], mode: str, told: Tell
+) -> None:
+    if mode not in recoveries:
+        pytest.skip(pooler.MISSING)
+    waited = [recovery.result() for recovery in recoveries[mode]]
+    told(f"{mode}: {', '.join(f'{one:.1f} s' for one in waited)}")
+    assert all(1.0 < one < MAX_RECOVERY_S for one in waited)
+
+
+async def recovery_s(url: str, way: str) -> float:
+    """Return how long a submission waited for a worker that was frozen while it held the lock of the wallet."""
+    database = Database(url)
+    try:
+        async with database.transaction() as session:
+            tenant = await make_tenant(session)
+        command = [*_holder(url, tenant), way, str(MAX_IDLE_IN_TRANSACTION_S)]
+        worker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        try:
+            assert worker.stdout is not None
+            assert await worker.stdout.readline() == b"held\n"
+            worker.send_signal(signal.SIGSTOP)
+            return await _submitted_after_s(database, tenant)
+        finally:
+            worker.kill()
+            await worker.wait()
+    finally:
+        await database.close()
+
+
+@pytest.mark.skipif(bool(why_impossible()), reason=why_impossible())
+def test_a_host_lost_in_a_transaction_delays_submissions_for_at_most_15_s(told: Tell) -> None:
+    with tempfile.TemporaryDirectory(prefix="puras-lost-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with network() as made:
+            worker_s, api_s, client_s = asyncio.run(_lose_a_host(made, folder))
+    told(
+        f"locks of a worker {worker_s:.1f} s, of the API {api_s:.1f} s; the lost host itself {client_s:.1f} s"
+    )
+    assert max(worker_s, api_s, client_s) < MAX_RECOVERY_S
+
+
+async def _lose_a_host(made: Network, folder: Path) -> tuple[float, float, float]:
+    """Return how long the server kept the locks of a worker and of an API, and how long that waited for the server."""
+    data, lost = start_databases(made, folder / "data"), made.add("lost")
+    url = postgres.address(folder / "data")
+    migrations.upgrade(url)
+    database = Database(url)
+    tenants = {}
+    try:
+        for max_idle_s in (MAX_IDLE_IN_TRANSACTION_S, 0):
+            async with database.transaction() as session:
+                tenants[max_idle_s] = await make_tenant(session)
+            command = [
+                *_holder(servers.database_url(data.address), tenants[max_idle_s]),
+                "session",
+                str(max_idle_s),
+            ]
+            lost.start(command, log=folder / str(max_idle_s))
+        for max_idle_s in tenants:
+            until(lambda: "held" in (folder / str(max_idle_s)).read_text(), 30, "the lock is not held")  # noqa: B023
+        made.cut(lost)
+        began = time.monotonic()
+        waited = await asyncio.gather(*(_submitted_after_s(database, tenant) for tenant in tenants.values()))
+    finally:
+        await database.close()
+    until(lambda: "noticed" in (folder / "0").read_text(), 60, "the lost host waits for the server")
+    noticed_at = float((folder / "0").read_text().split()[-1])
+    return waited[0], waited[1], noticed_at - began
+
+
+def _holder(url: str, tenant: Tenant) -> list[str]:
+    return [sys.executable, "-m", holder.__name__, url, str(tenant.project_id)]
+
+
+async def _submitted_after_s(database: Database, tenant: Tenant) -> float:
+    began = time.monotonic()
+    async with asyncio.timeout(4 * MAX_RECOVERY_S), database.transaction() as session:
+        await make_job(session, tenant)
+        await session.execute(_HOLD, {"id": tenant.project_id})
+    return time.monotonic() - began

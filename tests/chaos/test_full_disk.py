@@ -1,0 +1,155 @@
+"""The disk of a whole instance, databases included, that is full while jobs run."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from benchmarks.client import Client
+from benchmarks.instance import instance
+from tests.chaos.homes import asking, running_jobs
+from tests.chaos.rounds import ROUNDS
+from tests.chaos.settings import two_workers
+from tests.chaos.skills import SKILLS
+from tests.chaos.watching import (
+    Job,
+    assert_books_add_up,
+    assert_ended_once,
+    assert_paid_once,
+    submit_patiently,
+    until,
+    until_ended,
+)
+from tests.doubles.messages import MessagesServer
+
+TIMES = min(3, ROUNDS)
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.slow,
+    pytest.mark.timeout(600 * TIMES),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk"),
+]
+
+DISK_MB = 640
+MIN_FREE_MB = 48
+FULL_S = 12
+"""Longer than the lease of a worker, and than many a pause between two attempts."""
+JOBS = 60
+LARGE_JOBS = 200
+WRITER = {
+    "skills/writer/skill.yaml": b"""\
+entrypoint: main.py:run
+description: Writes a growing file into the drive, and returns the hash of its content.
+input_schema: {type: object, properties: {name: {type: string}, times: {type: integer}}}
+output_schema: {type: object, properties: {sha256: {type: string}}}
+""",
+    "skills/writer/main.py": b"""\
+import hashlib
+import http.client
+import os
+import time
+
+
+def run(name, times):
+    written = hashlib.sha256()
+    with open("drive/" + name, "wb") as file:
+        for _ in range(times):
+            content = os.urandom(50_000)
+            file.write(content)
+            file.flush()
+            written.update(content)
+            time.sleep(0.1)
+    return {"sha256": written.hexdigest()}
+""",
+}
+CORRUPT = ("invalid page", "could not read block", "checksum", "corrupt", "unexpected zero page")
+
+
+@pytest.fixture
+def small_home(folder: Path) -> Iterator[Path]:
+    """A home that is a small disk."""
+    home = folder / "home"
+    home.mkdir(mode=0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=0755", "tmpfs", home], check=True)
+    yield home
+    subprocess.run(["umount", "--lazy", home], check=True)
+
+
+def test_jobs_are_not_blamed_for_a_full_disk_and_end_when_there_is_room(
+    small_home: Path, upstream: MessagesServer, told: Callable[[str], None]
+) -> None:
+    settings = {**two_workers(upstream), "PURAS_WORKER_MIN_DISK_MB": str(MIN_FREE_MB)}
+    with instance(small_home, **settings) as running, running.client() as client:
+        client.push({**SKILLS, **WRITER})
+        ask = asking(running)
+        jobs: list[Job] = []
+        for number in range(TIMES):
+            names = [f"{number}-{n}.bin" for n in range(JOBS)]
+            job_ids = [client.submit("writer", name=name, times=15) for name in names]
+            until(lambda: running_jobs(ask) == 16, 180, "the first jobs do not run")
+            with full(small_home):
+                accepted, refused = submit_large(client)
+                time.sleep(FULL_S)
+            job_ids += accepted
+            job_ids.append(submit_patiently(client, {"skill": "noop", "inputs": {"n": 1}}))
+            ended = until_ended(client, job_ids, 300)
+            assert {(job["status"], job["error"]) for job in ended} == {("succeeded", None)}
+            for job, name in zip(ended, names, strict=False):
+                (file,) = small_home.glob(f"storage/drive/*/{name}")
+                assert hashlib.sha256(file.read_bytes()).hexdigest() == job["result"]["sha256"]
+            jobs += ended
+        for job in jobs:
+            assert_ended_once(client, job)
+        assert_paid_once(ask, jobs)
+        assert_books_add_up(running)
+        assert ask("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
+        log = (small_home / "postgres" / "log").read_text("utf-8", errors="replace").lower()
+        assert not [word for word in CORRUPT if word in log]
+    again = sum(job["attempt"] > 1 for job in jobs)
+    assert again, "no job was hit"
+    told(
+        f"{len(jobs)} jobs, the disk full for more than {FULL_S} s {TIMES} times: {again} ran again, none failed; "
+        f"{refused} submits refused"
+    )
+
+
+def submit_large(client: Client) -> tuple[list[str], int]:
+    """Submit jobs that need more of the disk than the database has set aside; returns which and how many were not."""
+    accepted: list[str] = []
+    refused = 0
+    for number in range(LARGE_JOBS):
+        body = {"skill": "nap", "inputs": {"seconds": 0.1}, "metadata": {"note": f"{number:04}" * 2_000}}
+        try:
+            answer = client.ask("POST", "/v1/jobs", body)
+        except (OSError, http.client.HTTPException):
+            refused += 1
+            continue
+        assert answer.status in (201, 503, 507), answer
+        if answer.status == 201:
+            accepted.append(answer.body["id"])
+        else:
+            assert "retry-after" in answer.headers, answer
+            refused += 1
+    return accepted, refused
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Fill the disk to its last byte for as long as the block runs."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        with suppress(OSError):
+            while file.write(b"x" * 65_536):
+                pass
+        try:
+            yield
+        finally:
+            filler.unlink()

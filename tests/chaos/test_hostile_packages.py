@@ -1,0 +1,142 @@
+"""Packages that attack the start of their interpreter: whatever they run, it is confined, in every mode of the sandbox.
+
+Attacks: `pyvenv.cfg` of a wheel, of a source and among programs, which choose another standard library; `.pth` files
+and `sitecustomize`; a program named as the interpreter; build backends and what they are built with; an environment
+that was changed after it had been verified, entered by a function, a Python tool, a command and a kernel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from workers.sandbox import layers as sandbox_layers
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.skipif(sys.platform != "linux", reason="there is no sandbox elsewhere"),
+]
+
+PROGRAM = Path(__file__).parent / "hostile_packages.py"
+USERS = ("as the user of the tests", "as an ordinary user")
+REPLACED = ("settings of a wheel", "settings among programs", "settings of a source")
+ENOSYS, EPERM = 38, 1
+
+
+@pytest.fixture(params=USERS)
+def python(request: pytest.FixtureRequest) -> list[str]:
+    """The command line before the program's own."""
+    return [sys.executable] if request.param == USERS[0] else ordinary_user_python()
+
+
+@pytest.fixture
+def folder(python: list[str]) -> Iterator[Path]:
+    """A folder of the program's user; pytest's own is closed to others."""
+    path = Path(tempfile.mkdtemp(prefix="puras-hostile-"))
+    path.chmod(0o755)
+    if python[0] == "setpriv":
+        os.chown(path, NOBODY, NOBODY)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_with_bubblewrap_nothing_of_a_package_runs_before_it_is_confined(
+    python: list[str], folder: Path
+) -> None:
+    if sandbox_layers.probe("auto").bwrap is None:
+        pytest.skip("there are no mounts here")
+    found = _attack(python, folder, "auto")
+    attacks = found["attacks"]
+    assert "mounts" in found["layers"]
+    _check_confinement(attacks, has_mounts=True)
+    for name in ("at start of a wheel", "source", "builder of a source", "changed later"):
+        outcome = attacks[name]["outcome"]
+        assert outcome["here"][0] == outcome["child"] == "/environment", (name, outcome)
+        assert outcome["here"][2] == "/environment/bin/python", (name, outcome)
+        assert outcome["here"][3].startswith("/environment/lib/"), (name, outcome)
+        assert outcome["spawned"][2] == "/environment/bin/python", (name, outcome)
+        assert attacks[name]["evidence"], f"{name}: the attack did not run at all"
+    assert {"pth", "sitecustomize"} <= {one["where"] for one in attacks["at start of a wheel"]["evidence"]}
+    assert len(attacks["agent"]["evidence"]) >= 3
+    assert attacks["agent"]["outcome"]["tool"] == '"called"'
+    assert attacks["agent"]["outcome"]["kernel"] == "/environment"
+    for name in REPLACED:
+        outcome = attacks[name]["outcome"]
+        assert outcome["code"] == "environment_failed", (name, outcome)
+        assert "pyvenv.cfg" in outcome["message"], (name, outcome)
+        assert attacks[name]["evidence"] == []
+    assert attacks["interpreter of a wheel"]["outcome"]["code"] == "environment_failed"
+
+
+def test_without_bubblewrap_landlock_and_seccomp_come_before_anything_of_a_package(
+    python: list[str], folder: Path
+) -> None:
+    if not sandbox_layers.probe("auto").landlock_abi:
+        pytest.skip("there is no Landlock here")
+    found = _attack(python, folder, "auto", "bundled")
+    assert "mounts" not in found["layers"]
+    _check_confinement(found["attacks"], has_mounts=False)
+    if found["attacks"]["at start of a wheel"]["outcome"].get("code") is None:
+        assert len(found["attacks"]["at start of a wheel"]["evidence"]) >= 2
+        assert len(found["attacks"]["changed later"]["evidence"]) >= 1
+    else:
+        # Users of their own cannot run a Python that only root can read.
+        assert python == [sys.executable]
+        assert os.geteuid() == 0
+
+
+def test_strict_runs_nothing_without_bubblewrap(python: list[str], folder: Path) -> None:
+    found = _attack(python, folder, "strict", "bundled")
+    for name, attack in found["attacks"].items():
+        assert attack["evidence"] == [], name
+        if name != "agent":
+            assert attack["outcome"]["code"] == "sandbox_unavailable", (name, attack["outcome"])
+    assert "cannot close off" in found["attacks"]["agent"]["outcome"]
+
+
+def _check_confinement(attacks: dict[str, Any], *, has_mounts: bool) -> None:
+    for name, attack in attacks.items():
+        for one in attack["evidence"]:
+            assert isinstance(one, dict), (name, one)
+            told = (name, one)
+            assert one["seccomp"] == "2", told
+            assert one["no_new_privs"] == "1", told
+            assert int(one["capabilities"], 16) == 0, told
+            assert 0 not in one["uid"], told
+            assert one["core_pattern"] is False, told
+            assert one["key"] == "closed", told
+            assert not (one["vsock"] or one["netlink"] or one["datagram"]), told
+            assert one["io_uring"] in (ENOSYS, None), told
+            assert one["user_namespace"] in (ENOSYS, EPERM, 255), told
+            if has_mounts:
+                assert one["mounts"] == [], told
+
+
+def _attack(python: list[str], folder: Path, mode: str, *missing: str) -> dict[str, Any]:
+    variables = environment()
+    if "bundled" in missing:
+        folders = os.environ["PATH"].split(os.pathsep)
+        variables["PATH"] = os.pathsep.join(one for one in folders if not (Path(one) / "bwrap").exists())
+        python = [shutil.which(python[0]) or python[0], *python[1:]]
+    done = subprocess.run(
+        [*python, str(PROGRAM), str(folder), mode, *missing],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=110,
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer

@@ -1,0 +1,99 @@
+"""A worker's sandboxes that are busy, until the worker is killed: `python worker_with_sandboxes.py FOLDER MARK`.
+
+Prints `ready` when an import, a command and a build each run `sleep MARK`. None of them reads its sockets any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.bare_runner import Silent, assignment_of
+from tests.integration.sandbox.packages import source
+from workers.runners import RunLimits
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.egress.visit import Visit
+from workers.sandbox.house import House
+from workers.sandbox.orders import Order
+from workers.sandbox.shell import run_command
+from workers.sandbox.spec import spec_of
+
+UID = 2_041_070 if os.geteuid() == 0 else None
+LIMITS = RunLimits(timeout_s=60, memory_mb=256, disk_mb=64, output_mb=1, processes=32)
+BUSY = """
+import os, subprocess, time
+def busy():
+    subprocess.Popen(["sleep", "{mark}"], start_new_session=True)
+    while True:
+        time.sleep(1)
+"""
+
+
+def main(folder: Path, mark: str) -> None:
+    """Keep sandboxes busy without end."""
+    asyncio.run(_keep_busy(folder, mark))
+
+
+async def _keep_busy(folder: Path, mark: str) -> None:
+    index = folder / "index"
+    index.mkdir()
+    source(index, "busy", f"{BUSY.format(mark=mark)}\ndef build(): busy()\n")
+    (folder / "uv.toml").write_text(f'[pip]\nno-index = true\nfind-links = ["{index}"]\n', encoding="utf-8")
+    os.environ["UV_CONFIG_FILE"] = str(folder / "uv.toml")
+    for skill, code in (
+        ("imports", f"{BUSY.format(mark=mark)}\nbusy()\n"),
+        ("builds", "def run(inputs): pass\n"),
+    ):
+        (folder / f"bundle/skills/{skill}").mkdir(parents=True)
+        (folder / f"bundle/skills/{skill}/main.py").write_text(code, encoding="utf-8")
+    (folder / "requirements.txt").write_text("busy\n", encoding="utf-8")
+    drive = folder / "drive"
+    drive.mkdir(mode=0o700)
+    if UID is not None:
+        os.chown(drive, UID, UID)
+    house = House(folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    runner = DeterministicRunner(house)
+    imports = assignment_of(folder, "imports", drive=drive, uid=UID, limits=LIMITS)
+    builds = replace(imports, skill_name="builds", requirements=folder / "requirements.txt")
+    running = [
+        asyncio.ensure_future(runner.run(imports, Silent())),
+        asyncio.ensure_future(runner.run(builds, Silent())),
+        asyncio.ensure_future(_command(house, imports, f"sleep {mark} & while true; do sleep 1; done")),
+    ]
+    while _count(mark) < len(running):  # noqa: ASYNC110 - other processes have no event
+        await asyncio.sleep(0.05)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.gather(*running)
+
+
+async def _command(house: House, assignment: object, command: str) -> None:
+    room = house.folders.make(None)
+    room.chmod(0o711)
+    work = room / "1"
+    (work / "tmp").mkdir(parents=True)
+    for path in (work, work / "tmp"):
+        path.chmod(0o700)
+        if UID is not None:
+            os.chown(path, UID, UID)
+
+    async def hear(stream: str, data: bytes) -> None:
+        del stream, data
+
+    spec = spec_of(assignment, None)  # type: ignore[arg-type]  # of the runner's own type
+    descriptor = os.open(work, os.O_PATH | os.O_DIRECTORY)
+    order = Order(command, spec, room, "1", descriptor, LIMITS, 60, hear)
+    await run_command(house, order, Visit(Silent()))
+
+
+def _count(mark: str) -> int:
+    done = subprocess.run(["pgrep", "-fc", f"^sleep {mark}$"], capture_output=True, text=True, check=False)
+    return int(done.stdout or 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,62 @@
+"""A TCP proxy that can stop forwarding without closing: a network that drops packets, as the two ends see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class TcpProxy:
+    """Forwards connections to one server until it is told to stall them."""
+
+    def __init__(self, server: str | tuple[str, int]) -> None:
+        self._server = server
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stalled: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+        self.accepted = 0
+        """Connections that were opened."""
+
+    def stall(self) -> None:
+        """Forward nothing more on the connections that are open now; both ends keep them. New ones are forwarded."""
+        self._stalled |= self._tasks
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        if isinstance(self._server, str):
+            upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._server)
+        else:
+            upstream_reader, upstream_writer = await asyncio.open_connection(*self._server)
+        self._writers |= {writer, upstream_writer}
+        for source, target in ((reader, upstream_writer), (upstream_reader, writer)):
+            task = asyncio.create_task(self._pump(source, target))
+            self._tasks.add(task)
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                if asyncio.current_task() not in self._stalled:
+                    target.write(data)
+                    await target.drain()
+        if asyncio.current_task() not in self._stalled:
+            target.close()
+
+
+@asynccontextmanager
+async def tcp_proxy(server: str | tuple[str, int]) -> AsyncIterator[TcpProxy]:
+    """A proxy in front of a server (the path of a socket, or host and port), for as long as the block runs."""
+    proxy = TcpProxy(server)
+    listener = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+    proxy.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        for writer in proxy._writers:
+            writer.close()
+        for task in proxy._tasks:
+            task.cancel()
+        await asyncio.gather(*proxy._tasks, return_exceptions=True)

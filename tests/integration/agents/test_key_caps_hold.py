@@ -1,0 +1,127 @@
+"""The daily cap of a key bounds what its jobs spend, however they are submitted: the numbers of the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth import keys
+from backend.clock import now
+from backend.jobs import admission
+from backend.ledger import audit
+from tests.doubles.messages import Says, calls, says
+from tests.factories.agents import DONE, place_of
+from tests.integration.agents.conftest import Agents, Counter, bundle
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REPLY = {"input_tokens": 2_000, "output_tokens": 500}
+REPLY_MICROS = 5_400
+"""2,000 tokens at $1 a million and 500 at $5, and 20 % on top."""
+
+
+async def capped(agents: Agents, cap_micros: int) -> Agents:
+    """The same project, asked with a new key that has a daily cap."""
+    async with agents.instance.database.transaction() as session:
+        scopes = ["jobs:submit", "jobs:read_own", "evals:read", "evals:write"]
+        limits = keys.Limits(scopes, daily_cap_micros=cap_micros)
+        made = await keys.create(session, None, project_id=agents.project.id, limits=limits)
+    http = httpx.AsyncClient(
+        transport=agents.project.http._transport,
+        base_url=agents.project.http.base_url,
+        headers={"Authorization": f"Bearer {made.clear_text}"},
+    )
+    return replace(agents, project=replace(agents.project, http=http))
+
+
+async def spent(agents: Agents) -> int:
+    """What all jobs of the project were charged and forgiven, which the ledger proves."""
+    query = text("select sum(cost_micros + forgiven_micros) from jobs where project_id = :id")
+    of_days = text("select sum(spent_micros + forgiven_micros) from daily_spending where project_id = :id")
+    async with agents.instance.database.transaction() as session:
+        assert await audit.prove(session) == []
+        total: int = (await session.execute(query, {"id": agents.project.id})).scalar_one()
+        by_day: int | None = (await session.execute(of_days, {"id": agents.project.id})).scalar_one()
+    assert total == (by_day or 0)
+    return total
+
+
+def steps(count: int) -> Any:
+    """Replies that call a tool in each step but the last one."""
+
+    def reply(body: dict[str, Any]) -> Says:
+        _, step = place_of(body)
+        block = calls("set_output", **DONE) if step == count else calls("look", at=f"place {step}")
+        return says(block, **REPLY)
+
+    return reply
+
+
+async def test_one_job_with_many_model_calls_stops_before_the_call_that_would_pass_the_cap(
+    agents: Agents,
+) -> None:
+    by_key = await capped(agents, 6_000)
+    by_key.tools = [Counter()]
+    agents.upstream.script = steps(13)
+    job = await by_key.run()
+    assert await spent(agents) <= 6_000, "13 replies would be 70,200"
+    assert job["error_code"] == "cost_capped"
+    assert "the daily cap of the key" in job["error"]
+    assert "00:00 UTC" in job["error"]
+    assert (await agents.payloads(job["id"], "cost_capped"))[0]["capped_by"] == "key_cap"
+    assert agents.upstream.asked * REPLY_MICROS <= 6_000
+
+
+async def test_six_jobs_that_were_submitted_together_share_the_cap(agents: Agents) -> None:
+    by_key = await capped(agents, 6_000)
+    by_key.tools = [Counter()]
+    agents.upstream.script = steps(2)
+    jobs = [await by_key.submit() for _ in range(6)]
+    async with by_key.working(capacity=6):
+        ended = [await by_key.ended(job_id) for job_id in jobs]
+    assert await spent(agents) <= 6_000, "six jobs of two replies would be 64,800"
+    assert {job["error_code"] for job in ended} <= {"cost_capped", "key_cap_reached"}
+
+
+async def test_jobs_that_become_due_together_share_the_cap(agents: Agents) -> None:
+    by_key = await capped(agents, 2_000)
+    replies = iter(
+        [{"input_tokens": 986, "output_tokens": 10}, *[{"input_tokens": 983, "output_tokens": 10}] * 24]
+    )
+    agents.upstream.script = lambda _: says(calls("set_output", **DONE), **next(replies))
+    at = now() + timedelta(hours=1)
+    jobs = [await by_key.submit(run_at=at.isoformat()) for _ in range(25)]
+    async with agents.instance.database.transaction() as session:
+        await session.execute(text("update job_queue set not_before = now()"))
+        await admission.admit(session, agents.project.id)
+    async with by_key.working(capacity=25):
+        for job_id in jobs:
+            await by_key.ended(job_id)
+    assert await spent(agents) <= 2_000, "25 jobs would be 31,004"
+
+
+async def test_jobs_of_a_suite_count_for_the_key_that_started_it(agents: Agents) -> None:
+    graded = "evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match, field: score}]}\n"
+    cases = b"".join(b'{"inputs": {"topic": "owls %d"}, "expected": 3}\n' % number for number in range(6))
+    await agents.project.pushed({**bundle(graded), "skills/sum/cases.jsonl": cases})
+    by_key = await capped(agents, 12_000)
+    agents.upstream.script = lambda _: says(calls("set_output", **DONE), **REPLY)
+    body = {"skill": "sum", "repeat": 2}
+    suite = await by_key.project.http.post("/v1/skillpacks/default/evals", json=body)
+    assert suite.status_code == 201, suite.text
+    query = text(
+        "select count(*), count(distinct api_key_id), sum(used_micros) from jobs where source = 'eval'"
+    )
+    async with by_key.working(capacity=6):
+        for job in (await by_key.project.http.get("/v1/jobs?source=eval&limit=50")).json():
+            await by_key.ended(job["id"])
+    async with agents.instance.database.transaction() as session:
+        made, of_keys, used = (await session.execute(query)).one()
+    assert (made, of_keys) == (12, 1)
+    assert await spent(agents) <= 12_000
+    assert used > 0

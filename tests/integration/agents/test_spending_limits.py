@@ -1,0 +1,262 @@
+"""Every kind of limit to spending against every way to spend: no limit is passed by even one micro-dollar.
+
+The model's replies cost what their prompt and their length say. So both are compared with the limit: what was paid, and
+what was bought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.auth import keys
+from backend.clock import now
+from backend.jobs import admission
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from tests.doubles.messages import MessagesServer, Says, calls, says
+from tests.factories.agents import DONE
+from tests.integration.agents.conftest import Agents, Counter, Served
+from tests.integration.agents.test_subagents import two_skills
+from tests.integration.deployments.conftest import Project, Projects
+from workers.agent.tools.subagents import Callers, RunSubagent
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LIMIT = 30_000
+WORDS = 800
+"""Tokens of a reply, where it may have as many: with its prompt it costs about 6,000 micros."""
+SCOPES = ("project", "skillpack", "skill", "key")
+WINDOWS = ("day", "month", "rolling30", "total")
+KINDS = (
+    *("key_cap", "job_cap", "wallet", *(f"{scope}/day" for scope in SCOPES)),
+    # A longer window differs in one expression of the same statement.
+    *(
+        pytest.param(f"{scope}/{window}", marks=pytest.mark.slow)
+        for scope in SCOPES
+        for window in WINDOWS
+        if window != "day"
+    ),
+)
+HELPER = {name: content for name, content in two_skills().items() if name.startswith("skills/answer/")}
+
+
+@dataclass
+class Limited:
+    """A project in which something is limited, and who submits there."""
+
+    kind: str
+    agents: Agents
+    """With the key whose spending is limited, if a key's is."""
+    owner: httpx.AsyncClient
+    """With another key."""
+    key_id: UUID
+
+    @property
+    def scope(self) -> str:
+        """What is limited."""
+        return self.kind.partition("/")[0]
+
+    @property
+    def helper(self) -> str:
+        """The skill that is called: of a skillpack of its own where a skillpack is limited."""
+        return "helpers/answer" if self.scope == "skillpack" else "answer"
+
+    async def start_limit(self, *, of_helper: bool = False) -> None:
+        """Let the budget count from now on: of the skill that is submitted, or of the one that it calls."""
+        scope, _, window = self.kind.partition("/")
+        if not window:
+            return
+        named: dict[str, Any] = {
+            "project": {},
+            "skillpack": {"skillpack": "helpers" if of_helper else "default"},
+            "skill": {"skill": "answer" if of_helper else "sum"},
+            "key": {"api_key_id": str(self.key_id)},
+        }[scope]
+        budget = {"name": "Limit", "scope": scope, "window": window, "limit_usd": LIMIT / 1e6}
+        answer = await self.owner.post("/v1/budgets", json={**budget, **named})
+        assert answer.status_code == 201, answer.text
+
+    async def submit(self, **over: Any) -> str:
+        """Submit a job of the skill."""
+        limits = {"limits": {"cost_usd": LIMIT / 1e6}} if self.kind == "job_cap" else {}
+        return str(await self.agents.submit(**limits, **over))
+
+    async def run(self, job_ids: list[str], *, workers: int = 2) -> None:
+        """Let workers run the jobs to their ends."""
+        if self.kind == "wallet":  # what is forgiven is not spent, and jobs that reach a limit fail
+            query = text("update jobs set forgivable_micros = 0 where project_id = :id")
+            async with self.agents.instance.database.transaction() as session:
+                await session.execute(query, {"id": self.agents.project.id})
+        async with AsyncExitStack() as stack:
+            for _ in range(workers):
+                await stack.enter_async_context(self.agents.working(capacity=8))
+            async with asyncio.timeout(60):
+                while not await self._is_over(job_ids):  # noqa: ASYNC110 - workers make it so
+                    await asyncio.sleep(0.05)
+
+    async def _is_over(self, job_ids: list[str]) -> bool:
+        """Whether the jobs have ended, or the rest of them waits for a wallet that is all but empty."""
+        jobs = [(await self.owner.get(f"/v1/jobs/{job_id}")).json() for job_id in job_ids]
+        if self.kind != "wallet" or any(job["status"] == "running" for job in jobs):
+            return all(job["finished_at"] for job in jobs)
+        wallet = (await self.owner.get("/v1/billing/balance")).json()
+        return all(job["finished_at"] for job in jobs) or wallet["balance_micros"] < LIMIT / 3
+
+
+@asynccontextmanager
+async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncIterator[Limited]:
+    """A project with two agents and a key; no budget counts yet."""
+    database = served.instance.database
+    made = Projects(served.app, database, [])
+    project = await made.make("Limited")
+    await project.pushed(two_skills())
+    if kind.startswith("skillpack"):
+        answer = await project.http.post("/v1/skillpacks", json={"name": "Helpers", "slug": "helpers"})
+        assert answer.status_code == 201, answer.text
+        await project.pushed(HELPER, where="/v1/skillpacks/helpers", activate="true")
+    # With a cap alone, the key would not read the job of another key that it forks.
+    scopes = ["jobs:submit", "jobs:read"]
+    cap = keys.Limits(scopes, daily_cap_micros=LIMIT) if kind == "key_cap" else keys.Limits()
+    async with database.transaction() as session:
+        credit = LIMIT if kind == "wallet" else 100_000_000
+        await ledger.top_up(session, project_id=project.id, amount_micros=credit, created_by="test")
+        await session.execute(text("update admissions set concurrency_limit = 50"))
+        key = await keys.create(session, None, project_id=project.id, limits=cap)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(served.app),
+        base_url=project.http.base_url,
+        headers={"Authorization": f"Bearer {key.clear_text}"},
+    ) as http:
+        tools = [Counter(), RunSubagent(Callers(served.instance))]
+        own = Project(project.id, project.slug, http)
+        agents = Agents(own, served.instance, upstream, list(tools), counts_tokens=True)
+        yield Limited(kind, agents, project.http, key.key.id)
+    for client in made.clients:
+        await client.aclose()
+
+
+def replies(steps: int, *, asks: str = "") -> Callable[[dict[str, Any]], Says]:
+    """Replies of an honest length: so many steps, each a call of a tool or of another agent, which takes two."""
+
+    def reply(body: dict[str, Any]) -> Says:
+        step = 1 + sum(message["role"] == "assistant" for message in body["messages"])
+        is_helper = "You answer questions" in str(body["system"])
+        length = {"output_tokens": min(WORDS, body["max_tokens"])}
+        if step == (2 if is_helper else steps):
+            return says(calls("set_output", **DONE), **length)
+        if asks and not is_helper:
+            return says(calls("run_subagent", target=asks, inputs={"question": f"who? {step}"}), **length)
+        return says(calls("look", at=f"place {step}"), **length)
+
+    return reply
+
+
+async def jobs_at_once(world: Limited) -> None:
+    await world.start_limit()
+    world.agents.upstream.script = replies(2)
+    await world.run([await world.submit() for _ in range(8)])
+
+
+async def one_long_run(world: Limited) -> None:
+    await world.start_limit()
+    world.agents.upstream.script = replies(13)
+    await world.run([await world.submit()])
+
+
+async def jobs_of_one_moment(world: Limited) -> None:
+    await world.start_limit()
+    world.agents.upstream.script = replies(1)
+    at = (now() + timedelta(hours=1)).isoformat()
+    job_ids = [await world.submit(run_at=at) for _ in range(25)]
+    async with world.agents.instance.database.transaction() as session:
+        query = text("update job_queue set not_before = now() where project_id = :id")
+        await session.execute(query, {"id": world.agents.project.id})
+        await admission.take_due(session)
+        await admission.admit(session, world.agents.project.id)
+    await world.run(job_ids)
+
+
+async def jobs_that_call_jobs(world: Limited) -> None:
+    await world.start_limit(of_helper=True)
+    world.agents.upstream.script = replies(6, asks=world.helper)
+    await world.run([await world.submit() for _ in range(2)], workers=1)
+    query = text(
+        "select count(*) from jobs where parent_job_id is not null and used_micros > 0 and project_id = :id"
+    )
+    async with world.agents.instance.database.transaction() as session:
+        assert (await session.execute(query, {"id": world.agents.project.id})).scalar_one() > 0
+
+
+async def forks(world: Limited) -> None:
+    world.agents.upstream.script = replies(2)
+    body = {"skill": "sum", "inputs": {"topic": "owls"}}
+    if world.kind == "job_cap":
+        body["limits"] = {"cost_usd": LIMIT / 1e6}
+    # A key with a cap sees, and forks, only jobs of its own.
+    submitter = world.agents.project.http if world.kind == "key_cap" else world.owner
+    base = (await submitter.post("/v1/jobs", json=body)).json()["id"]
+    await world.run([base])
+    await world.start_limit()
+    world.agents.upstream.script = replies(6)
+    forked = []
+    for _ in range(4):
+        answer = await world.agents.project.http.post(f"/v1/jobs/{base}/fork", json={"step": 1})
+        assert answer.status_code == 201, answer.text
+        forked.append(answer.json()["id"])
+    await world.run(forked)
+
+
+WAYS: dict[str, Callable[[Limited], Awaitable[None]]] = {
+    "at_once": jobs_at_once,
+    "long_run": one_long_run,
+    "one_run_at": jobs_of_one_moment,
+    "children": jobs_that_call_jobs,
+    "forks": forks,
+}
+
+
+async def most_spent(world: Limited, way: str) -> tuple[int, int]:
+    """What of the limit was paid or forgiven, and what was bought for that; of the dearest job, for a job's own cap."""
+    skill, pack = ("answer", "helpers") if way == "children" else ("sum", "default")
+    counted = {
+        "key_cap": "api_key_id = :key_id",
+        "key": "api_key_id = :key_id",
+        "skill": "skill_name = :skill",
+        "skillpack": "skillpack_id = (select id from skillpacks where project_id = :id and slug = :pack)",
+    }.get(world.scope, "true")
+    by_job = """
+      select max(cost_micros + forgiven_micros + called_cost_micros + called_forgiven_micros) as paid,
+             max(used_micros + called_used_micros) as bought
+      from jobs where project_id = :id and parent_job_id is null"""
+    added_up = f"""
+      select sum(cost_micros + forgiven_micros) as paid, sum(used_micros) as bought
+      from jobs where project_id = :id and {counted}"""
+    values = {"id": world.agents.project.id, "key_id": world.key_id, "skill": skill, "pack": pack}
+    async with world.agents.instance.database.transaction() as session:
+        assert await audit.prove(session) == []
+        query = text(by_job if world.kind == "job_cap" else added_up)
+        row = (await session.execute(query, values)).one()
+    return int(row.paid), int(row.bought)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_limit_is_passed_by_even_one_micro_dollar(
+    served: Served, upstream: MessagesServer, kind: str, way: str
+) -> None:
+    async with limited(served, upstream, kind) as world:
+        await WAYS[way](world)
+        paid, bought = await most_spent(world, way)
+    assert paid <= LIMIT
+    assert bought <= LIMIT
+    assert bought > LIMIT / 10, "something ran, so the limit is what stopped the rest"

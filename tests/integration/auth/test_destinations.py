@@ -1,0 +1,71 @@
+"""No route of the API serves a script, a style, a worker or a frame, to any caller and with any content."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from backend.destinations import ALLOWED
+
+EMBEDDED = [
+    *("script", "style", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet"),
+    *(
+        "iframe",
+        "frame",
+        "fencedframe",
+        "object",
+        "embed",
+        "manifest",
+        "xslt",
+        "font",
+        "json",
+        "report",
+        "SCRIPT",
+    ),
+    "something that is invented later",
+]
+
+
+def paths_of(app: FastAPI) -> list[str]:
+    """A path of every route that is read, with something in the place of what varies."""
+    found = [
+        re.sub(r"{[^}]+}", "x", context.path)
+        for context in iter_route_contexts(app.routes)
+        if context.path and "GET" in (context.methods or ())
+    ]
+    assert {"/v1/drive/files/x", "/v1/drive/signed/x/x", "/bundles/x", "/v1/jobs/x/assets/x"} <= set(found)
+    return found
+
+
+@pytest.mark.parametrize("destination", EMBEDDED)
+async def test_no_route_is_run_applied_or_embedded(
+    app: FastAPI, client: httpx.AsyncClient, world: Any, destination: str
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Sec-Fetch-Dest": destination}
+    for path in paths_of(app):
+        answer = await client.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "destination_rejected"), path
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-type"] == "application/json"
+
+
+async def test_no_route_is_a_service_worker_in_browsers_that_say_it_in_their_own_header(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    for path in paths_of(app):
+        answer = await client.get(path, headers={"Service-Worker": "script"})
+        assert (answer.status_code, answer.json()["destination"]) == (403, "serviceworker"), path
+
+
+@pytest.mark.parametrize("destination", sorted(ALLOWED))
+async def test_programs_links_and_what_is_shown_are_served(
+    client: httpx.AsyncClient, world: Any, destination: str
+) -> None:
+    headers = await world.key(await world.project("Mine")) | {"Sec-Fetch-Dest": destination}
+    assert (await client.get("/v1/me", headers=headers)).status_code == 200
+    assert (await client.get("/sign-in", headers={"Sec-Fetch-Dest": destination})).status_code == 200

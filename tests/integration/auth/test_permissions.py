@@ -1,0 +1,202 @@
+"""What each kind of caller can reach, checked over every route that the API has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Set
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from backend import query_parameters
+from backend.api import router
+from backend.auth.keys import Limits
+from backend.auth.permissions import AuthorizedRoute
+from backend.auth.principal import Role
+from backend.clock import now
+
+Routes = Set[tuple[str, str]]
+
+OPEN = {
+    ("GET", "/v1/drive/signed/{token}/{name}"),
+    ("HEAD", "/v1/drive/signed/{token}/{name}"),
+    ("OPTIONS", "/v1/drive/uploads"),
+    ("OPTIONS", "/v1/drive/uploads/{upload_id}"),
+}
+"""Routes that need no credentials of their caller."""
+ANY_CALLER = {("GET", "/v1/me"), ("GET", "/v1/docs"), ("GET", "/v1/docs/{name}")}
+OWN_JOBS = {
+    ("GET", "/v1/jobs/{job_id}"),
+    ("GET", "/v1/jobs/{job_id}/assets/{name}"),
+    ("GET", "/v1/jobs/{job_id}/events"),
+    ("GET", "/v1/jobs/{job_id}/outputs"),
+    ("GET", "/v1/jobs/{job_id}/receipt"),
+    ("GET", "/v1/jobs/{job_id}/spans"),
+    ("GET", "/v1/jobs/{job_id}/steps/{step}"),
+    ("GET", "/v1/jobs/{job_id}/stream"),
+    ("POST", "/v1/jobs"),
+    ("POST", "/v1/jobs/{job_id}/continue"),
+    ("POST", "/v1/jobs/{job_id}/feedback"),
+    ("POST", "/v1/jobs/{job_id}/fork"),
+    ("POST", "/v1/jobs/{job_id}/replay"),
+    ("POST", "/v1/skills/{name}/run"),
+}
+"""What a publishable key can do, and every restricted key."""
+OWN_LISTS = {("GET", "/v1/jobs"), ("GET", "/v1/jobs/activity"), ("POST", "/v1/jobs/{job_id}/cancel")}
+"""What a restricted secret key can do besides."""
+PERSONAL = {
+    ("GET", "/v1/projects"),
+    ("POST", "/v1/projects"),
+    ("GET", "/v1/me/sessions"),
+    ("DELETE", "/v1/me/sessions"),
+    ("DELETE", "/v1/me/sessions/{session_id}"),
+    ("POST", "/v1/me/password"),
+}
+"""What a signed-in person does outside of any project."""
+READ_BY_POST = {
+    ("POST", "/v1/deployments/validate"),
+    ("POST", "/v1/drive/sign"),
+    ("POST", "/v1/jobs/{job_id}/feedback"),
+    ("POST", "/v1/memory/get"),
+    ("POST", "/v1/memory/search"),
+}
+"""What viewers may do though it is no GET."""
+NOT_FOR_VIEWERS = {
+    ("GET", "/v1/api-keys"),
+    ("GET", "/v1/audit"),
+    ("GET", "/v1/instance/health"),
+    ("GET", "/v1/instance/projects"),
+    ("GET", "/v1/instance/queue"),
+    ("GET", "/v1/instance/users"),
+    ("GET", "/v1/instance/workers"),
+    ("GET", "/v1/projects/{project}/export"),
+    ("GET", "/v1/projects/{project}/invitations"),
+    ("GET", "/v1/providers"),
+    ("GET", "/v1/providers/{family}"),
+    ("GET", "/v1/secrets"),
+    ("GET", "/v1/skillpacks/{skillpack}/secrets"),
+    ("GET", "/v1/webhooks"),
+    ("GET", "/v1/webhooks/{webhook_id}"),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}"),
+    ("HEAD", "/v1/drive/uploads/{upload_id}"),
+}
+NARROWINGS = {
+    "allowlist": Limits(skill_allowlist=["greet"]),
+    "cap": Limits(daily_cap_micros=1_000_000),
+    "expiry": Limits(expires_at=now() + timedelta(days=1)),
+}
+
+
+def routes() -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
+    """Method and path of every operation of the API, and its query parameters."""
+    for route in iter_route_contexts(router.routes):
+        assert isinstance(route.original_route, AuthorizedRoute)
+        for method in sorted(route.methods or ()):
+            path = re.sub(r":path}", "}", str(route.path))
+            yield (method, path), query_parameters.names(route.original_route)
+
+
+QUERIES = dict(routes())
+ROUTES = sorted(QUERIES)
+INVALID = {"limit": "many", "timeout": "long", "version": "x", "since": "x"}
+
+
+def path_of(template: str, project: UUID) -> str:
+    """A path that names the project, and else things that do not exist."""
+    filled = template.replace("{project}", str(project)).replace("{step}", "1")
+    return re.sub(r"{[a-z_]+}", str(uuid4()), filled)
+
+
+async def ask(
+    client: httpx.AsyncClient, route: tuple[str, str], project: UUID, headers: dict[str, str]
+) -> httpx.Response:
+    """Send a request whose query and body are invalid wherever the route has them."""
+    method, template = route
+    return await client.request(
+        method,
+        path_of(template, project),
+        params={name: value for name, value in INVALID.items() if name in QUERIES[route]},
+        content=b'{"not": "valid' if method in ("POST", "PUT", "PATCH") else None,
+        headers={**headers, "Content-Type": "application/json"},
+    )
+
+
+async def denied(
+    client: httpx.AsyncClient, project: UUID, headers: dict[str, str], *, besides: Routes = frozenset()
+) -> set[tuple[str, str]]:
+    """The routes, but some, that answer the caller's invalid request with 403."""
+    found = set()
+    for route in ROUTES:
+        if route in besides:
+            continue
+        answer = await ask(client, route, project, headers)
+        assert answer.status_code != 401, route
+        if answer.status_code == 403:
+            assert route[0] == "HEAD" or answer.json()["detail"]
+            found.add(route)
+    return found
+
+
+def lines(routes: Routes) -> list[str]:
+    """The routes as lines, for a message that can be read."""
+    return [" ".join(route) for route in sorted(routes)]
+
+
+@pytest.mark.parametrize("narrowing", NARROWINGS)
+async def test_a_restricted_key_reaches_its_own_jobs_and_no_other_route(
+    client: httpx.AsyncClient, world: Any, narrowing: str
+) -> None:
+    project = await world.project("Mine")
+    headers = await world.key(project, limits=NARROWINGS[narrowing])
+
+    allowed = set(ROUTES) - await denied(client, project.id, headers)
+
+    assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS | OWN_LISTS)
+
+
+async def test_a_publishable_key_is_refused_before_its_request_is_validated(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    project = await world.project("Mine")
+    headers = await world.key(project, "publishable")
+
+    allowed = set(ROUTES) - await denied(client, project.id, headers)
+
+    assert lines(allowed) == lines(OPEN | ANY_CALLER | OWN_JOBS)
+
+
+async def test_a_viewer_is_refused_every_write_before_it_is_validated(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    owner, viewer = await world.user("owner@example.org"), await world.user("viewer@example.org")
+    project = await world.project("Mine", owner)
+    await world.member(project, viewer, Role.VIEWER)
+    browser = await world.browser(viewer)
+
+    allowed = set(ROUTES) - await denied(browser, project.id, {"X-Puras-Project": str(project.id)})
+
+    reads = {route for route in ROUTES if route[0] in ("GET", "HEAD")} - NOT_FOR_VIEWERS
+    assert lines(allowed) == lines(reads | OPEN | ANY_CALLER | PERSONAL | READ_BY_POST)
+
+
+async def test_an_owner_and_an_unrestricted_key_are_let_through_to_validation(
+    client: httpx.AsyncClient, world: Any
+) -> None:
+    owner = await world.user("owner@example.org", is_operator=True)
+    project = await world.project("Mine", owner)
+    browser = await world.browser(owner)
+
+    deletion = {("DELETE", "/v1/projects/{project}")}  # it would succeed
+    by_owner = await denied(browser, project.id, {"X-Puras-Project": str(project.id)}, besides=deletion)
+    by_key = await denied(client, project.id, await world.key(project))
+
+    in_jobs = {route for route in ROUTES if route[1].startswith(("/v1/media/", "/v1/web/", "/v1/subagent/"))}
+    assert lines(by_owner) == lines(in_jobs)
+    operators = {route for route in ROUTES if route[1].startswith("/v1/instance/")}
+    owners = deletion | {("GET", "/v1/projects/{project}/export")}
+    assert lines(by_key) == lines(in_jobs | operators | owners | PERSONAL - {("GET", "/v1/projects")})

@@ -1,0 +1,123 @@
+"""The ready job with the lowest stamp is claimed next, whenever and however it became ready."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.instance import Instance
+from backend.jobs.admission import admit_everywhere
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.finish import Ending, finish
+from tests.factories.tenants import Tenant, make_job, make_tenant
+from tests.integration.jobs.test_queue import worker
+from workers.supervisor import Supervisor
+
+DEADLINE_S = 20
+DEEP = 60
+
+_ENDED = text("select count(*) from jobs where finished_at is not null")
+_BEFORE = text("""
+select count(*) from jobs j, jobs quiet
+where quiet.id = :id and j.started_at between :since and quiet.started_at and j.id <> quiet.id
+""")
+_WITHOUT_MONEY = text("update wallets set reserved_micros = balance_micros where project_id = :id")
+_WITH_MONEY = text(
+    "update wallets set reserved_micros = 0 where project_id = :id returning clock_timestamp()"
+)
+_READY = text("""
+select q.stamp from job_queue q join wallets w on w.project_id = q.project_id
+where q.stamp is not null and w.balance_micros > w.reserved_micros order by q.stamp limit :most
+""")
+
+
+async def test_a_job_that_can_be_paid_again_runs_before_a_deep_queue_of_others(
+    database: Database, instance: Instance
+) -> None:
+    async with database.transaction() as session:
+        quiet, deep = await make_tenant(session), await make_tenant(session, concurrency_limit=2 * DEEP)
+        waiting = await make_job(session, quiet)
+        for _ in range(DEEP):
+            await make_job(session, deep)
+        await session.execute(_WITHOUT_MONEY, {"id": quiet.project_id})
+    supervisor = Supervisor(instance, {}, lanes=["default"], capacity=1)
+    await supervisor.join([])
+    running = asyncio.create_task(supervisor.run(drain_s=1))
+    try:
+        await until_ended(database, DEEP // 6)
+        async with database.transaction() as session:
+            paid = (await session.execute(_WITH_MONEY, {"id": quiet.project_id})).scalar_one()
+        await until_ended(database, DEEP + 1)
+    finally:
+        supervisor.stop()
+        await running
+    async with database.transaction() as session:
+        before = (await session.execute(_BEFORE, {"id": waiting, "since": paid})).scalar_one()
+    assert before <= 2, "the one that was claimed in that moment, and the next"
+
+
+async def until_ended(database: Database, count: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            async with database.transaction() as session:
+                if (await session.execute(_ENDED)).scalar_one() >= count:
+                    return
+            await asyncio.sleep(0.01)
+
+
+async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(database: Database) -> None:
+    """Three projects submit, run out of money, get some and finish in random order; the queue is compared each time."""
+    numbers = random.Random(20_261_128)
+    async with database.transaction() as session:
+        tenants = [await make_tenant(session, concurrency_limit=limit) for limit in (2, 5, 50)]
+    worker_id = await worker(database)
+    running: list[Claimed] = []
+    taken: list[Claimed] = []
+    for _ in range(400):
+        act = numbers.choice(["submit", "submit", "claim", "finish", "money"])
+        tenant = numbers.choice(tenants)
+        async with database.transaction() as session:
+            if act == "submit":
+                for _ in range(numbers.randint(1, 3)):
+                    await make_job(session, tenant)
+            elif act == "claim":
+                most = numbers.randint(1, 8)
+                expected = (await session.execute(_READY, {"most": most})).scalars().all()
+                claimed = await claim(session, worker_id=worker_id, lane="default", most=most)
+                assert [job.stamp for job in claimed] == expected
+                running += claimed
+                taken += claimed
+            elif act == "finish" and running:
+                job = running.pop(numbers.randrange(len(running)))
+                assert await finish(session, job, Ending("succeeded", result={}))
+            elif act == "money":
+                statement = numbers.choice([_WITHOUT_MONEY, _WITH_MONEY])
+                await session.execute(statement, {"id": tenant.project_id})
+    assert len(taken) > 50
+    await every_job_is_claimed(database, tenants, worker_id, running)
+
+
+async def every_job_is_claimed(
+    database: Database, tenants: list[Tenant], worker_id: UUID, running: list[Claimed]
+) -> None:
+    """With money and a sweep, what is left is claimed and ends."""
+    async with database.transaction() as session:
+        for tenant in tenants:
+            await session.execute(_WITH_MONEY, {"id": tenant.project_id})
+        await admit_everywhere(session)
+        running = [*running, *await claim(session, worker_id=worker_id, lane="default", most=8)]
+    while running:
+        for job in running:
+            async with database.transaction() as session:
+                assert await finish(session, job, Ending("succeeded", result={}))
+        async with database.transaction() as session:
+            running = await claim(session, worker_id=worker_id, lane="default", most=8)
+    async with database.transaction() as session:
+        left = (
+            await session.execute(text("select count(*) from jobs where status <> 'succeeded'"))
+        ).scalar_one()
+    assert left == 0

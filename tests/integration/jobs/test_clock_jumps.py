@@ -1,0 +1,80 @@
+"""The clock of the database is set while jobs run: leases are neither cut short nor made longer by it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.fleet import service as fleet
+from backend.instance import Instance
+from backend.jobs.claim import claim
+from tests.factories.movable_clock import movable_clock, move
+from tests.factories.tenants import make_job, make_tenant
+from workers.supervisor import Supervisor
+
+HOUR_S = 3600.0
+
+
+@pytest_asyncio.fixture
+async def movable(database_url: str) -> AsyncIterator[Database]:
+    """Connections to a database whose clock can be set."""
+    with movable_clock(database_url):
+        database = Database(database_url, pool_size=4)
+        yield database
+        await database.close()
+
+
+@pytest_asyncio.fixture
+async def supervisor(instance: Instance, movable: Database) -> Supervisor:
+    """A worker that sweeps, and has read the clock once."""
+    supervisor = Supervisor(replace(instance, database=movable), {}, lanes=["default"], capacity=1)
+    await supervisor.join([])
+    await supervisor._sweep()
+    return supervisor
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
+    supervisor: Supervisor, movable: Database, database_url: str, jump_s: float
+) -> None:
+    busy, silent = await joined(movable), await joined(movable)
+    async with movable.transaction() as session:
+        await make_job(session, await make_tenant(session))
+        (job,) = await claim(session, worker_id=busy, lane="default", most=1)
+
+    move(database_url, jump_s)
+    await supervisor._sweep()
+    assert {busy, silent} <= await workers(movable)
+
+    await beat(movable, busy, supervisor.worker_id)
+    supervisor._away_at = -math.inf  # a lease later
+    await supervisor._sweep()
+    assert await workers(movable) == {busy, supervisor.worker_id}
+    async with movable.glance() as session:
+        query = text("select status, attempt from jobs where id = :id")
+        assert tuple((await session.execute(query, {"id": job.job_id})).one()) == ("running", 1)
+
+
+async def joined(database: Database) -> UUID:
+    worker_id = uuid4()
+    async with database.transaction() as session:
+        await fleet.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
+    return worker_id
+
+
+async def beat(database: Database, *worker_ids: UUID) -> None:
+    async with database.transaction() as session:
+        query = text("update workers set beat_at = now() where id = any(:ids)")
+        await session.execute(query, {"ids": list(worker_ids)})
+
+
+async def workers(database: Database) -> set[UUID]:
+    async with database.glance() as session:
+        return set((await session.scalars(text("select id from workers"))).all())

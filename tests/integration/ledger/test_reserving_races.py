@@ -1,0 +1,110 @@
+"""A reservation is made from what the wallet holds at that moment, whatever commits while it waits for the wallet."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.jobs.claim import Claimed, claim
+from backend.jobs.finish import Ending, finish
+from backend.ledger import audit
+from backend.ledger.pricing import PriceList
+from backend.ledger.service import Used
+from tests.factories.tenants import Tenant, make_job, make_tenant
+from tests.integration.jobs.test_queue import worker
+from tests.integration.ledger.test_budgets import admit_as_the_version_before
+
+CAP_MICROS = 70
+PRICES = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=0)
+DEADLINE_S = 10
+_IS_BLOCKED = text(
+    "select exists (select from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0)"
+)
+
+
+@pytest.mark.parametrize("paid", [10, CAP_MICROS])
+async def test_a_claim_that_waits_for_a_finish_reserves_what_is_left_then(
+    database: Database, paid: int
+) -> None:
+    """Balance and reservations have both fallen while the claim waited: 100 held 70, and 90 hold 0."""
+    tenant, worker_id = await funded(database, 100), await worker(database)
+    first, second = [await submitted(database, tenant) for _ in range(2)]
+    await admit_as_the_version_before(database, tenant.project_id)
+    (running,) = await claimed(database, worker_id, most=1)
+    assert (running.job_id, running.reserved_micros) == (first, CAP_MICROS)
+    async with database.transaction() as ending:
+        assert await finish(ending, running, Ending("succeeded", result={}, used=(bought(paid),)))
+        claiming = asyncio.create_task(claimed(database, worker_id, most=1))
+        await until_blocked(database)
+    (late,) = await claiming
+    assert (late.job_id, late.reserved_micros) == (second, min(CAP_MICROS, 100 - paid))
+
+
+async def test_claims_and_finishes_of_one_wallet_at_once_lose_nothing(database: Database) -> None:
+    """Eight workers share a wallet that can pay for a few jobs at a time; a model of it knows what is left."""
+    numbers = random.Random(20_261_128)
+    tenant, worker_id = await funded(database, 600), await worker(database)
+    jobs = {await submitted(database, tenant) for _ in range(60)}
+    paid: list[int] = []
+
+    async def work() -> None:
+        idle = 0
+        while idle < 5:
+            found = await claimed(database, worker_id, most=2)
+            idle = 0 if found else idle + 1
+            for job in found:
+                await asyncio.sleep(numbers.random() / 200)
+                cost = min(job.reserved_micros, numbers.randint(0, 20))
+                used = (bought(cost),) if cost else ()
+                async with database.single() as session:
+                    assert await finish(session, job, Ending("succeeded", result={}, used=used))
+                paid.append(cost)
+                jobs.discard(job.job_id)
+            if not found:
+                await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(6 * DEADLINE_S):
+        await asyncio.gather(*(work() for _ in range(8)))
+    async with database.transaction() as session:
+        assert await audit.prove(session) == []
+        wallet = (await session.execute(text("select balance_micros, reserved_micros from wallets"))).one()
+    assert (wallet.balance_micros, wallet.reserved_micros) == (600 - sum(paid), 0)
+    assert not jobs or wallet.balance_micros == 0
+
+
+async def funded(database: Database, credit_micros: int) -> Tenant:
+    """A project whose wallet holds that much."""
+    async with database.transaction() as session:
+        return await make_tenant(session, credit_micros=credit_micros)
+
+
+async def submitted(database: Database, tenant: Tenant) -> UUID:
+    """A job that may cost `CAP_MICROS`."""
+    async with database.transaction() as session:
+        return await make_job(session, tenant, prices=PRICES)
+
+
+async def claimed(database: Database, worker_id: UUID, *, most: int) -> list[Claimed]:
+    """Claim as workers do."""
+    async with database.single() as session:
+        return await claim(session, worker_id=worker_id, lane="default", most=most)
+
+
+def bought(micros: int) -> Used:
+    """Something that costs so much."""
+    return Used("compute", {"seconds": 1}, micros, micros)
+
+
+async def until_blocked(database: Database) -> None:
+    """Wait until a statement waits for another transaction."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            async with database.transaction() as session:
+                if (await session.execute(_IS_BLOCKED)).scalar_one():
+                    return
+            await asyncio.sleep(0.01)

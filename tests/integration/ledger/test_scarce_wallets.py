@@ -1,0 +1,143 @@
+"""A wallet that can pay for a few jobs at a time: each job is claimed once, when the money for it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from sqlalchemy import text
+
+from backend.db import Database
+from backend.instance import Instance
+from backend.jobs import queries
+from backend.jobs.finish import Ending, finish
+from backend.ledger import audit
+from backend.ledger import service as ledger
+from backend.ledger.pricing import PriceList
+from tests.factories.tenants import make_job, make_tenant
+from tests.integration.jobs.test_queue import worker
+from tests.integration.ledger.test_reserving_races import (
+    CAP_MICROS,
+    claimed,
+    funded,
+    submitted,
+    until_blocked,
+)
+from workers.supervisor import Supervisor
+
+JOBS = 120
+DEADLINE_S = 60
+_UNFINISHED = text("select count(*) from jobs where finished_at is null")
+_ATTEMPTS = text("""
+select count(*) as jobs, sum(attempt) as attempts, (
+  select count(*) from job_events where type = 'requeued' and payload->>'reason' = 'worker_lost'
+) as lost
+from jobs
+""")
+_READY = text("select count(*) from job_queue where stamp is not null")
+
+
+@asynccontextmanager
+async def working(instance: Instance, workers: int) -> AsyncIterator[list[Supervisor]]:
+    """Workers that each have room for more jobs than the wallet can pay for."""
+    supervisors = []
+    async with AsyncExitStack() as stack:
+        for _ in range(workers):
+            supervisor = Supervisor(instance, {}, lanes=["default"], capacity=16)
+            await supervisor.join([])
+            task = asyncio.create_task(supervisor.run(drain_s=1))
+            stack.push_async_callback(_ended, supervisor, task)
+            supervisors.append(supervisor)
+        yield supervisors
+
+
+async def _ended(supervisor: Supervisor, task: asyncio.Task[None]) -> None:
+    supervisor.stop()
+    await task
+
+
+async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, instance: Instance) -> None:
+    tenant = await funded(database, 3 * CAP_MICROS + 5)
+    for _ in range(JOBS):
+        await submitted(database, tenant)
+    async with working(instance, workers=3) as supervisors, asyncio.timeout(DEADLINE_S):
+        while True:
+            async with database.transaction() as session:
+                if not (await session.execute(_UNFINISHED)).scalar_one():
+                    break
+            for supervisor in supervisors:
+                supervisor.ring()  # as a ticket would
+            await asyncio.sleep(0.02)
+    async with database.transaction() as session:
+        assert await audit.prove(session) == []
+        row = (await session.execute(_ATTEMPTS)).one()
+        assert row.jobs == JOBS
+        assert row.attempts - row.lost <= 1.05 * JOBS
+
+
+async def test_as_many_jobs_are_ready_as_the_wallet_can_pay_for(database: Database) -> None:
+    tenant = await funded(database, 2 * CAP_MICROS + CAP_MICROS // 2)
+    worker_id = await worker(database)
+    job_ids = [await submitted(database, tenant) for _ in range(4)]
+    assert await ready(database) == 2
+    async with database.transaction() as session:
+        shown = await queries.get_job(session, tenant.principal, job_ids[2])
+    assert shown.waiting_reason == "for money: the wallet holds the rest for jobs that run or are next"
+
+    running = await claimed(database, worker_id, most=8)
+    assert [job.reserved_micros for job in running] == [CAP_MICROS, CAP_MICROS]
+    assert await ready(database) == 0
+
+    async with database.transaction() as session:
+        await ledger.top_up(
+            session, project_id=tenant.project_id, amount_micros=CAP_MICROS, created_by="test"
+        )
+    assert await ready(database) == 1, "the half of before and the new one pay for one more"
+
+    async with database.single() as session:
+        assert await finish(session, running[0], Ending("succeeded", result={}))
+    assert await ready(database) == 2
+
+
+async def test_a_job_that_is_being_claimed_still_needs_its_money(database: Database) -> None:
+    """The claim waits for the wallet: its job is not ready any more, and nothing is held for it yet."""
+    tenant, worker_id = await funded(database, CAP_MICROS + 5), await worker(database)
+    await submitted(database, tenant)
+    async with database.transaction() as holder:
+        await holder.execute(text("select from wallets for update"))
+        claiming = asyncio.create_task(claimed(database, worker_id, most=1))
+        await until_blocked(database)
+        second = await submitted(database, tenant)
+    (running,) = await claiming
+    assert running.reserved_micros == CAP_MICROS
+    async with database.transaction() as session:
+        is_ready = text("select stamp is not null from job_queue where job_id = :id")
+        assert not (await session.execute(is_ready, {"id": second})).scalar_one()
+
+
+async def test_a_wallet_that_is_smaller_than_the_cap_runs_one_job_at_a_time(database: Database) -> None:
+    tenant, worker_id = await funded(database, CAP_MICROS // 2), await worker(database)
+    for _ in range(3):
+        await submitted(database, tenant)
+    for _ in range(3):
+        assert await ready(database) == 1
+        (running,) = await claimed(database, worker_id, most=8)
+        assert running.reserved_micros == CAP_MICROS // 2
+        async with database.single() as session:
+            assert await finish(session, running, Ending("succeeded", result={}))
+
+
+async def test_a_job_that_costs_nothing_does_not_wait_for_money_of_others(database: Database) -> None:
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, credit_micros=CAP_MICROS + 1)
+    await submitted(database, tenant)
+    async with database.transaction() as session:
+        await make_job(session, tenant, prices=PriceList())
+    assert await ready(database) == 2
+
+
+async def ready(database: Database) -> int:
+    """How many jobs are ready to be claimed."""
+    async with database.transaction() as session:
+        return int((await session.execute(_READY)).scalar_one())

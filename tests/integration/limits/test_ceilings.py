@@ -1,0 +1,362 @@
+"""Ceilings are the operator's: a project lowers its limits, and what is above is rejected, never lowered silently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from backend.bundles.manifest import Limits, Retries, Skill
+from backend.bundles.pack import pack_files
+from backend.db import Database
+from backend.instance import Instance, job_ceilings
+from backend.jobs.schemas import JobLimits
+from backend.ledger.pricing import PriceList
+from backend.limits import ceilings
+from backend.limits.ceilings import JobCeilings
+from backend.limits.quotas import Quota
+from backend.limits.schemas import defaults_of
+from backend.limits.service import hold_windows
+from tests.factories.tenants import make_skill, make_tenant
+from tests.integration.auth.conftest import World
+from tests.integration.deployments.conftest import BUNDLE, SKILL
+from tests.integration.limits.conftest import Serve
+from workers.prepare import run_limits
+
+LOW = JobCeilings(
+    max_timeout_s=60,
+    max_memory_mb=256,
+    max_output_mb=4,
+    max_cost_usd=0.5,
+    max_steps=20,
+    max_tokens=1_000,
+    max_retries=2,
+)
+DECLARED = {
+    "timeout_s": (b"timeout_s: 61", b"timeout_s: 60"),
+    "memory_mb": (b"limits: {memory_mb: 257}", b"limits: {memory_mb: 256}"),
+    "output_mb": (b"limits: {output_mb: 5}", b"limits: {output_mb: 4}"),
+    "cost_usd": (b"limits: {cost_usd: 0.51}", b"limits: {cost_usd: 0.5}"),
+    "steps": (b"limits: {steps: 21}", b"limits: {steps: 20}"),
+    "tokens": (b"limits: {tokens: 1001}", b"limits: {tokens: 1000}"),
+    "retries": (b"retries: {max: 3, on: [error]}", b"retries: {max: 2, on: [error]}"),
+}
+"""For each key of skill.yaml a value above its ceiling, and the ceiling itself."""
+
+
+@pytest.fixture
+def low() -> Iterator[None]:
+    """An operator who has lowered every ceiling of jobs."""
+    ceilings.use(LOW)
+    yield
+    ceilings.use(JobCeilings())
+
+
+def bundle(more: bytes) -> bytes:
+    """The usual bundle with another line in its skill.yaml."""
+    return pack_files({**BUNDLE, "skills/double/skill.yaml": SKILL + more + b"\n"})
+
+
+async def window(database: Database, project_id: UUID) -> int:
+    """How many jobs of the project may be ready or running at once."""
+    query = text("select concurrency_limit from admissions where project_id = :id")
+    async with database.transaction() as session:
+        return int((await session.execute(query, {"id": project_id})).scalar_one())
+
+
+async def test_a_project_lowers_its_window_and_never_raises_it_above_the_ceiling(
+    serve: Serve, world: World, database: Database
+) -> None:
+    client = await serve(project_concurrency=20)
+    owner = await world.user("owner@example.org", is_operator=True)
+    project = await world.project("Acme", owner)
+    key, path = await world.key(project), f"/v1/projects/{project.id}"
+    browser = await world.browser(owner)
+
+    for headers, caller in ((key, client), ({}, browser)):
+        most = 20 if caller is client else 50  # the other client's settings are the usual ones
+        refused = await caller.patch(path, json={"concurrency_limit": most + 1}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "limit_above_ceiling")
+        assert f"above the ceiling of {most}" in refused.json()["detail"]
+        assert "an operator of this instance raises it" in refused.json()["detail"]
+    assert await window(database, project.id) == 5
+
+    for asked in (20, 3):
+        changed = await client.patch(path, json={"concurrency_limit": asked}, headers=key)
+        assert changed.json()["concurrency_limit"] == asked
+        assert await window(database, project.id) == asked
+
+
+async def test_every_limit_of_a_project_is_lowered_by_it_and_raised_by_the_operator_alone(
+    serve: Serve, world: World, instance: Instance
+) -> None:
+    client = await serve(project_requests_per_minute=600)
+    project = await world.project("Acme", await world.user("ada@example.org"))
+    key, path = await world.key(project), f"/v1/projects/{project.id}/limits"
+    defaults = defaults_of(instance.settings) | {"requests_per_minute": 600}
+    assert set(defaults) == {*Quota, "concurrency", "requests_per_minute"}
+
+    for name, most in defaults.items():
+        assert most is not None
+        refused = await client.patch(path, json={name: most + 1}, headers=key)
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (403, name)
+        seen = (await client.get(path, headers=key)).json()
+        assert (seen[name], seen["ceilings"][name]) == ({"limit": most, "is_own": False}, most)
+
+        for asked in (most, most - 1):
+            lowered = (await client.patch(path, json={name: asked}, headers=key)).json()
+            assert (lowered[name]["limit"], lowered["own"][name]) == (asked, asked)
+        again = (await client.patch(path, json={name: None}, headers=key)).json()
+        assert (again[name]["limit"], again["own"]) == (most, {})
+
+    mixed = await client.patch(path, json={"api_keys": 1, "members": 10**6}, headers=key)
+    assert mixed.status_code == 403
+    assert (await client.get(path, headers=key)).json()["own"] == {}
+
+
+async def test_what_a_project_has_lowered_holds(serve: Serve, world: World, database: Database) -> None:
+    client = await serve()
+    project = await world.project("Acme")
+    key, path = await world.key(project), f"/v1/projects/{project.id}/limits"
+
+    body = {"api_keys": 1, "requests_per_minute": 50, "drive_mb": 0, "memory_records": 0, "queued_jobs": 0}
+    assert (await client.patch(path, json=body, headers=key)).status_code == 200
+
+    made = await client.post("/v1/api-keys", json={}, headers=key)
+    assert (made.status_code, made.json()["code"]) == (409, "quota_reached")
+    assert made.headers["RateLimit-Policy"] == '"project";q=50;w=60'
+    put = await client.put("/v1/drive/files/a.txt", content=b"x", headers=key)
+    assert (put.status_code, put.json()["code"]) == (409, "quota_reached")
+    kept = await client.post("/v1/memory", json={"kind": "fact", "record": {}}, headers=key)
+    assert (kept.status_code, kept.json()["code"]) == (409, "quota_reached")
+
+
+async def test_a_lowered_queue_is_full_at_its_own_limit(
+    database: Database, world: World, serve: Serve
+) -> None:
+    client = await serve()
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, make_skill(), concurrency_limit=1)
+        await session.execute(text("""update projects set own_limits = '{"queued_jobs": 1}'"""))
+    project: Any = type("Of", (), {"id": tenant.project_id})
+    key = await world.key(project)
+
+    answers = [await client.post("/v1/jobs", json={"skill": "echo"}, headers=key) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[-1].json()["limit"] == 1
+
+
+async def test_a_ceiling_that_is_lowered_later_holds_and_what_was_set_comes_back_with_it(
+    serve: Serve, world: World, database: Database
+) -> None:
+    client = await serve(project_concurrency=20)
+    project, unset = await world.project("Acme"), await world.project("Unset")
+    key = await world.key(project)
+    limits, path = f"/v1/projects/{project.id}/limits", f"/v1/projects/{project.id}"
+    await client.patch(path, json={"concurrency_limit": 15}, headers=key)
+    await client.patch(limits, json={"api_keys": 50}, headers=key)
+
+    for ceiling in (10, 4, 20):
+        lower = await serve(project_concurrency=ceiling, most_api_keys=ceiling)
+        async with database.transaction() as session:
+            await hold_windows(session, concurrency=ceiling)
+        held = min(15, ceiling)
+        assert await window(database, project.id) == held
+        assert await window(database, unset.id) == min(5, ceiling)
+        assert (await lower.get(path, headers=key)).json()["concurrency_limit"] == held
+        seen = (await lower.get(limits, headers=key)).json()
+        assert (seen["api_keys"]["limit"], seen["own"]["api_keys"], seen["ceilings"]["api_keys"]) == (
+            ceiling,
+            50,
+            ceiling,
+        )
+        assert (seen["concurrency"]["limit"], seen["own"]["concurrency"]) == (held, 15)
+
+
+async def test_a_key_is_not_made_for_more_requests_than_every_key_may_send(
+    serve: Serve, world: World
+) -> None:
+    client = await serve(key_requests_per_minute=100)
+    key = await world.key(await world.project("Acme"))
+
+    refused = await client.post("/v1/api-keys", json={"requests_per_minute": 101}, headers=key)
+    made = (await client.post("/v1/api-keys", json={"requests_per_minute": 100}, headers=key)).json()
+    raised = await client.patch(f"/v1/api-keys/{made['id']}", json={"requests_per_minute": 101}, headers=key)
+
+    for answer in (refused, raised):
+        assert (answer.status_code, answer.json()["code"]) == (422, "limit_above_ceiling")
+        assert "PURAS_KEY_REQUESTS_PER_MINUTE" in answer.json()["detail"]
+    assert made["requests_per_minute"] == 100
+
+
+AGENT = make_skill("agent", is_agentic=True, entrypoint="SKILL.md")
+ABOVE = {
+    ("echo", "timeout_s"): (1_801, 1_800),
+    ("echo", "memory_mb"): (1_025, 1_024),
+    ("echo", "output_mb"): (9, 8),
+    ("capped", "timeout_s"): (31, 30),
+    ("capped", "memory_mb"): (129, 128),
+    ("capped", "output_mb"): (3, 2),
+    ("capped", "cost_usd"): (0.26, 0.25),
+    ("agent", "cost_usd"): (1.01, 1.0),
+    ("agent", "steps"): (251, 250),
+}
+"""For each limit of a request a value above what the skill gives, and the most that it gives."""
+
+
+async def of_skills(database: Database, world: World) -> dict[str, str]:
+    """A key of a project with a skill that declares nothing, one that declares limits, and an agent."""
+    own = Limits(memory_mb=128, output_mb=2, cost_usd=0.25)
+    async with database.transaction() as session:
+        tenant = await make_tenant(
+            session, make_skill(), make_skill("capped", timeout_s=30, limits=own), AGENT
+        )
+    project: Any = type("Of", (), {"id": tenant.project_id})
+    return await world.key(project)
+
+
+@pytest.mark.parametrize(("skill", "name"), ABOVE)
+async def test_a_job_is_rejected_that_asks_for_more_than_its_skill_gives(
+    client: httpx.AsyncClient, database: Database, world: World, skill: str, name: str
+) -> None:
+    key = await of_skills(database, world)
+    above, most = ABOVE[skill, name]
+
+    answers = [
+        await client.post("/v1/jobs", json={"skill": skill, "limits": {name: value}}, headers=key)
+        for value in (above, most)
+    ]
+
+    assert [answer.status_code for answer in answers] == [422, 201], [one.text for one in answers]
+    told = answers[0].json()
+    assert (told["code"], told["errors"][0]["path"]) == ("limit_above_ceiling", f"limits.{name}")
+    assert f"{above:,.10g} is above the ceiling of {most:,.10g}" in told["detail"]
+
+
+async def test_a_schedule_is_rejected_that_asks_for_more_than_its_skill_gives(
+    client: httpx.AsyncClient, database: Database, world: World
+) -> None:
+    key = await of_skills(database, world)
+    body = {"name": "x", "skill": "capped", "cron": "@daily", "limits": {"timeout_s": 31}}
+
+    refused = await client.post("/v1/schedules", json=body, headers=key)
+    made = await client.post("/v1/schedules", json={**body, "limits": {"timeout_s": 30}}, headers=key)
+    path = f"/v1/schedules/{made.json()['id']}"
+    raised = await client.patch(path, json={"limits": {"memory_mb": 129}}, headers=key)
+
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "limits.timeout_s")
+    assert (raised.status_code, raised.json()["errors"][0]["path"]) == (422, "limits.memory_mb")
+    assert (await client.get(path, headers=key)).json()["limits"] == {"timeout_s": 30.0}
+
+
+async def test_what_was_asked_for_before_a_ceiling_was_lowered_still_runs_within_it(
+    client: httpx.AsyncClient, database: Database, world: World, instance: Instance
+) -> None:
+    key = await of_skills(database, world)
+    body = {"skill": "echo", "limits": {"timeout_s": 1_800, "memory_mb": 1_024}}
+    job = (await client.post("/v1/jobs", json=body, headers=key)).json()
+    schedule = {"name": "x", "skill": "echo", "cron": "@daily", "limits": {"timeout_s": 1_800}}
+    made = (await client.post("/v1/schedules", json=schedule, headers=key)).json()
+
+    ceilings.use(LOW)
+    try:
+        refused = await client.post("/v1/jobs", json=body, headers=key)
+        replayed = await client.post(f"/v1/jobs/{job['id']}/replay", headers=key)
+        ran = await client.post(f"/v1/schedules/{made['id']}/run", headers=key)
+    finally:
+        ceilings.use(JobCeilings())
+
+    assert [answer.status_code for answer in (refused, replayed, ran)] == [422, 201, 201]
+    lowered = instance.settings.model_copy(update={"max_job_timeout_s": 60, "max_job_memory_mb": 256})
+    held = run_limits(make_skill(), replayed.json()["limits"], lowered)
+    assert (held.timeout_s, held.memory_mb) == (60, 256)
+
+
+@pytest.mark.parametrize("key", DECLARED)
+@pytest.mark.usefixtures("low")
+async def test_a_skill_that_declares_more_than_a_ceiling_is_not_deployed(
+    client: httpx.AsyncClient, world: World, key: str
+) -> None:
+    headers = await world.key(await world.project("Acme"))
+    above, most = DECLARED[key]
+    for path, content in (
+        ("main.py", BUNDLE["skills/double/main.py"]),
+        ("skill.yaml", SKILL + above + b"\n"),
+    ):
+        put = await client.put(f"/v1/drafts/files/skills/double/{path}", content=content, headers=headers)
+        assert put.status_code == 200, put.text
+    for act in ("run", "publish"):
+        body = {"skill": "double", "inputs": {"n": 1}} if act == "run" else {}
+        draft = await client.post(f"/v1/drafts/{act}", json=body, headers=headers)
+        assert draft.status_code == 422, (act, draft.text)
+        assert "above the ceiling" in draft.text
+
+    async def push(path: str, more: bytes) -> httpx.Response:
+        files = {"bundle": ("skillpack.zip", bundle(more), "application/zip")}
+        return await client.post(path, files=files, headers=headers)
+
+    for path, taken in (("/v1/deployments", 201), ("/v1/deployments/validate", 200)):
+        refused = await push(path, above)
+        assert (refused.status_code, refused.json()["code"]) == (422, "bundle_invalid"), refused.text
+        problem = refused.json()["errors"][0]
+        assert (problem["path"], problem["line"]) == ("skills/double/skill.yaml", 5)
+        assert "above the ceiling" in problem["message"]
+        assert "operator of this instance raises it with PURAS_MAX_JOB_" in problem["message"]
+        assert (await push(path, most)).status_code == taken
+
+
+async def test_versions_that_declare_more_than_a_lowered_ceiling_get_it_and_are_shown_so(
+    client: httpx.AsyncClient, database: Database, world: World, instance: Instance
+) -> None:
+    wide = make_skill(
+        timeout_s=600,
+        limits=Limits(memory_mb=4_096, output_mb=16, cost_usd=20, steps=500, tokens=10**6),
+        retries=Retries(max=9),
+    )
+    async with database.transaction() as session:
+        tenant = await make_tenant(session, wide)
+    project: Any = type("Of", (), {"id": tenant.project_id})
+    key = await world.key(project)
+
+    ceilings.use(LOW)
+    try:
+        shown = (await client.get("/v1/skills/echo", headers=key)).json()
+        cap = PriceList().cap_micros(wide, JobLimits())
+    finally:
+        ceilings.use(JobCeilings())
+
+    assert (shown["timeout_s"], shown["retries"]["max"]) == (60, 2)
+    assert shown["limits"] == {
+        "steps": 20,
+        "tokens": 1_000,
+        "cost_usd": 0.5,
+        "memory_mb": 256,
+        "output_mb": 4,
+    }
+    assert cap == 500_000
+    lowered = instance.settings.model_copy(
+        update={"max_job_timeout_s": 60, "max_job_memory_mb": 256, "max_job_output_mb": 4}
+    )
+    held = run_limits(wide, {}, lowered)
+    assert (held.timeout_s, held.memory_mb, held.output_mb) == (60, 256, 4)
+
+
+def test_the_settings_name_every_ceiling(instance: Instance) -> None:
+    defaults = JobCeilings()
+    assert job_ceilings(instance.settings) == defaults
+    changed = instance.settings.model_copy(update={"max_job_steps": 7, "job_cap_usd": 3.0})
+    assert job_ceilings(changed) == replace(defaults, max_steps=7, cost_usd=3.0)
+
+
+def test_an_agent_that_declares_nothing_gets_no_more_than_the_ceiling() -> None:
+    low = JobCeilings(max_steps=3, max_cost_usd=0.1, max_timeout_s=5)
+    agent: Skill = AGENT
+    assert (low.effective_steps(agent), low.effective_cost_usd(agent)) == (3, 0.1)
+    assert low.effective_timeout_s(agent) == 5
+    assert low.effective_cost_usd(make_skill()) is None

@@ -1,0 +1,26 @@
+"""A request for a function is held to the operator's ceilings, though its skill declares none."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.jobs.fit import check_limits
+from backend.jobs.schemas import JobLimits
+from backend.limits import ceilings
+from backend.limits.ceilings import JobCeilings
+from backend.limits.errors import LimitAboveCeiling
+from tests.factories.tenants import make_skill
+
+
+@pytest.mark.parametrize("name", ["cost_usd", "steps", "tokens"])
+def test_limits_of_a_function_are_not_above_the_operators_ceiling(name: str) -> None:
+    function, before = make_skill(), ceilings.current()
+    ceilings.use(JobCeilings(max_cost_usd=100, max_steps=100, max_tokens=100))
+    try:
+        check_limits(function, JobLimits.model_validate({name: 100}))
+        with pytest.raises(LimitAboveCeiling) as refused:
+            check_limits(function, JobLimits.model_validate({name: 101}))
+    finally:
+        ceilings.use(before)
+
+    assert ceilings.SETTINGS[name] in str(refused.value.problems)

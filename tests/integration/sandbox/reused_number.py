@@ -1,0 +1,131 @@
+"""Gives the number of a job's process to another one while the job goes on, and prints what became of that one.
+
+Runs as root in a process namespace of its own, where it chooses the numbers: `python reused_number.py FOLDER`. The
+skill replaces what forks in its warm parent: the process that the worker hears of is collected, and the parent serves
+the job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from workers.runners import Assignment, Entrypoint, RunLimits, Success
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.house import House
+
+UID = 2_041_030
+LAST_NUMBER = Path("/proc/sys/kernel/ns_last_pid")
+SKILL = """
+import os, socket, threading, time
+from puras_inside import parent, wire
+
+def serve(private):
+    private = socket.socket(fileno=private)
+    wire.read_frame(private), wire.read_frame(private)
+    private.sendall(b'{"type":"begun"}\\n')
+    open("/drive/begun", "w").close()
+    while not os.path.exists("/drive/go"):
+        time.sleep(0.01)
+    private.sendall(b'{"type":"value","value":"done"}\\n')
+    time.sleep(0.5)
+
+def obey(control, ground, children):
+    message = wire.receive(control, max_descriptors=4)
+    if message.closed or message.body.get("type") == "tidy":
+        return not message.closed
+    private = message.descriptors[0]
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.write(private, b'{"type":"ready"}\\n')
+        time.sleep(0.3)
+        os._exit(0)
+    os.waitpid(child, 0)
+    threading.Thread(target=serve, args=(private,), daemon=True).start()
+    return True
+
+parent._obey = obey
+parent._reap = lambda *_: None
+
+def run(inputs):
+    return "never called"
+"""
+
+
+class _Notes:
+    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+        pass
+
+
+async def main(folder: Path) -> None:
+    """Run the job, start a process under the number of the job's, and see how that one ends."""
+    LAST_NUMBER.write_text("5000", encoding="ascii")
+    assignment = _assignment(folder)
+    drive = assignment.drive_dir
+    house = House(folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    runner = DeterministicRunner(house)
+    job = asyncio.create_task(runner.run(assignment, _Notes()))
+    while not (drive / "begun").exists() and not job.done():  # noqa: ASYNC110 - of other processes
+        await asyncio.sleep(0.01)
+    (parent,) = house.pool._parents.values()
+    child = min(parent._children.values(), key=lambda one: one.number)
+    number = child.pid or 0
+    LAST_NUMBER.write_text(str(number - 1), encoding="ascii")
+    other = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)  # noqa: ASYNC220 - its number matters
+    groups = sorted(parent.groups)
+    child.freeze()
+    state = Path(f"/proc/{other.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    (drive / "go").touch()
+    outcome = await job
+    await runner.close()
+    print(
+        json.dumps(
+            {
+                "has its number": other.pid == number,
+                "is a group of the sandbox": other.pid in groups,
+                "was stopped": state == "T",
+                "ended": other.poll(),
+                "job": outcome.value if isinstance(outcome, Success) else outcome.message,
+            }
+        )
+    )
+    other.kill()
+    other.wait()
+
+
+def _assignment(folder: Path) -> Assignment:
+    skill, drive = folder / "bundle/skills/probe", folder / "drive"
+    skill.mkdir(parents=True)
+    (skill / "main.py").write_text(SKILL, encoding="utf-8")
+    drive.mkdir(mode=0o700)
+    os.chown(drive, UID, UID)
+    return Assignment(
+        job_id=uuid4(),
+        attempt=1,
+        project_id=uuid4(),
+        deployment_id=uuid4(),
+        skill_name="probe",
+        entrypoint=Entrypoint("skills/probe", "main.py", "run"),
+        declared_inputs=frozenset(),
+        inputs={},
+        limits=RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1),
+        bundle_dir=folder / "bundle",
+        requirements=None,
+        drive_dir=drive,
+        sandbox_uid=UID,
+        secrets={},
+        secrets_version="1",
+        token="token",
+        network="none",
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,110 @@
+"""A job that floods its channels to the worker keeps the event loop from nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from workers.runners import Assignment, Failure, Success
+from workers.runners.deterministic import DeterministicRunner
+
+Skill = Callable[..., Assignment]
+MAX_TURN_S = 0.25  # of computing time: an honest turn takes some milliseconds
+PRIVATE = """
+    import os
+    def run(inputs):
+        data = {line!r} * {count}
+        while data:
+            data = data[os.write(3, data):]
+    """
+EVENTS = """
+    import socket, time
+    def run(inputs):
+        events = socket.socket(fileno=4)
+        events.setblocking(False)
+        end = time.time() + 0.7
+        while time.time() < end:
+            try:
+                events.send({line!r} * {count})
+            except BlockingIOError:
+                time.sleep(0.001)
+        events.detach()
+        return "flooded"
+    """
+ANSWER = """
+    import os
+    def run(inputs):
+        data = b'{"type":"value","value":[' + b"[]," * 1_000_000 + b"1]}\\n"
+        while data:
+            data = data[os.write(3, data):]
+    """
+
+
+async def _longest_turn(until: asyncio.Future[Any]) -> float:
+    """Computing time of the longest turn of the event loop; other programs of the machine do not count."""
+    longest = 0.0
+    while not until.done():
+        before = time.thread_time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.thread_time() - before)
+    return longest
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        (PRIVATE.format(line=b"\n", count=4_000_000), "bad_result"),
+        (PRIVATE.format(line=b"{}\n", count=1_000_000), "crashed"),
+        (EVENTS.format(line=b"\n", count=200_000), "flooded"),
+        (EVENTS.format(line=b"[[\n", count=60_000), "flooded"),
+        (ANSWER, "value"),
+    ],
+    ids=["private empty", "private objects", "events empty", "events broken", "large answer"],
+)
+async def test_no_flood_stops_the_event_loop(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str, ends: str
+) -> None:
+    assignment = skill(code)
+    limits = replace(assignment.limits, output_mb=8, memory_mb=512)
+    job = asyncio.create_task(runner.run(replace(assignment, limits=limits), notebook))
+    try:
+        async with asyncio.timeout(20):
+            longest = await _longest_turn(job)
+        outcome = job.result()
+    finally:
+        job.cancel()
+        with suppress(asyncio.CancelledError):
+            await job
+    assert longest < MAX_TURN_S
+    if isinstance(outcome, Failure):
+        assert outcome.code == ends
+    else:
+        assert isinstance(outcome, Success)
+        assert ends == "value" or outcome.value == ends
+
+
+async def test_what_the_kit_sends_before_and_after_a_flood_is_in_order(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    code = """
+        import socket, puras
+        def run(inputs):
+            puras.log.info("before")
+            events = socket.socket(fileno=4)
+            events.send(b"\\n" * 500 + b'{"type":"log","text":"within"}\\n')
+            events.detach()
+            puras.log.info("after")
+            return 1
+        """
+    assert isinstance(await runner.run(skill(code), notebook), Success)
+    assert [body["text"] for body in notebook.of("log") if body["stream"] == "log"] == [
+        "before",
+        "within",
+        "after",
+    ]

@@ -1,0 +1,115 @@
+"""What the process of a job, or its warm parent, reports is checked: it fails no more than its own job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from workers.runners import Assignment, Failure, Measured, Success
+from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox import layers
+
+Skill = Callable[..., Assignment]
+MACHINE_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+ANSWERS = """
+    import os
+    def run(inputs):
+        os.write(3, inputs["answer"].encode() + b"\\n")
+        os._exit(0)
+    """
+REPORTS = """
+    import os
+    from puras_inside import parent, wire
+    send = wire.send
+    def forged(control, body, descriptors=None):
+        return send(control, {{**body, **{forged!r}}} if body.get("type") == {kind!r} else body, descriptors)
+    wire.send = forged
+    {then}
+    def run(inputs):
+        os._exit(5)
+    """
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        f'"cpu_s":1{"0" * 4000},"peak_kb":1{"0" * 4000}',
+        '"cpu_s":1e300,"peak_kb":1e300',
+        '"cpu_s":-1e300,"peak_kb":-5',
+        '"cpu_s":"1","peak_kb":[1]',
+        '"cpu_s":true,"peak_kb":{}',
+    ],
+    ids=["integers", "floats", "negative", "other types", "no numbers"],
+)
+async def test_no_process_has_computed_longer_than_it_was_there_or_held_more_than_the_machine_has(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, numbers: str
+) -> None:
+    answering = skill(
+        ANSWERS, declared="answer", inputs={"answer": f'{{"type":"value","value":1,{numbers}}}'}
+    )
+    outcome = await runner.run(answering, notebook)
+    assert isinstance(outcome, Success)
+    assert _is_possible(outcome.measured)
+
+
+@pytest.mark.parametrize("code", ["[]", "{}", '["exception"]', "1", "null", '"succeeded"'])
+async def test_an_unknown_code_is_a_crash(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, code: str
+) -> None:
+    answer = f'{{"type":"failure","code":{code},"message":"m"}}'
+    outcome = await runner.run(skill(ANSWERS, declared="answer", inputs={"answer": answer}), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "crashed"
+
+
+@pytest.mark.parametrize("status", [2**70, -1, 0x7F, 0x137F, 0xFFFF, 1 << 16, True, "0", None, [0]])
+async def test_an_end_that_no_process_has_ends_the_parent_that_reports_it(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, status: object
+) -> None:
+    _need_mounts()
+    forging = skill(REPORTS.format(forged={"status": status}, kind="exit", then=""))
+    outcome = await runner.run(forging, notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "crashed"
+    assert _is_possible(outcome.measured)
+    assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
+
+
+async def test_what_a_failing_import_says_can_be_stored(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    _need_mounts()
+    forged = {"message": "a\0b\ud800", "trace": "x" * 30_000 + "\0"}
+    code = REPORTS.format(forged=forged, kind="refused", then="raise ValueError")
+    outcome = await runner.run(replace(skill(code)), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "bad_entrypoint"
+    for text in (outcome.message, notebook.text("stderr")):
+        assert "\0" not in text
+        assert len(text.encode()) < 20_000
+
+
+async def test_a_count_without_end_is_no_reason(
+    runner: DeterministicRunner, skill: Skill, notebook: Any
+) -> None:
+    _need_mounts()
+    then = "wire.send(parent.socket.socket(fileno=os.dup(3)), {'type': 'not_forkable', 'threads': 10**4000})"
+    outcome = await runner.run(skill(REPORTS.format(forged={}, kind="exit", then=then)), notebook)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "exited"
+    assert "left something running" in notebook.of("sandbox")[0]["reason"]
+
+
+def _is_possible(measured: Measured) -> bool:
+    return (
+        0 <= measured.cpu_s <= 20 * (os.cpu_count() or 1) and 0 <= measured.peak_memory_mb <= MACHINE_MB + 1
+    )
+
+
+def _need_mounts() -> None:
+    if layers.probe("auto").bwrap is None:
+        pytest.skip("without mounts nothing of the skill runs in its warm parent")

@@ -1,0 +1,51 @@
+"""The number of a process that is gone belongs to another one: the worker never acts on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workers.sandbox import layers
+
+PROGRAM = Path(__file__).parent / "reused_number.py"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the job's own user can pass through."""
+    path = Path(tempfile.mkdtemp(prefix="puras-numbers-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_the_end_of_a_job_touches_no_process_that_has_the_number_of_one_that_is_gone(folder: Path) -> None:
+    if os.geteuid() != 0 or layers.probe("auto").bwrap is None:
+        pytest.skip(
+            "only root makes a process namespace, and only with mounts the skill's code forks its jobs"
+        )
+    apart = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    run = subprocess.run(
+        [*apart, sys.executable, str(PROGRAM), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(PROGRAM.parents[3])},
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {
+        "has its number": True,
+        "is a group of the sandbox": False,
+        "was stopped": False,
+        "ended": None,
+        "job": "done",
+    }

@@ -1,0 +1,71 @@
+"""Trees that their owner made hostile are removed, and nothing that they point to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.storage.removal import remove
+from backend.storage.shelf import Bounds, Shelf
+
+
+def _deep(folder: Path, levels: int = 1_100) -> None:
+    """A path of many folders, with a file at its end; longer than a system call takes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("a" * 9, dir_fd=descriptor)
+        inner = os.open("a" * 9, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
+    os.close(descriptor)
+
+
+def _taken_names(folder: Path) -> None:
+    """Names of folders that an earlier way of removing deep trees moved others to."""
+    for number in range(20):
+        (folder / f".removed-{number}/x/y").mkdir(parents=True)
+    _deep(folder)
+
+
+def _closed(folder: Path) -> None:
+    (folder / "closed/inner").mkdir(parents=True)
+    (folder / "closed/inner/file").touch()
+    (folder / "closed/inner").chmod(0)
+    (folder / "closed").chmod(0)
+    folder.chmod(0o500)
+
+
+@pytest.mark.parametrize("make", [_deep, _taken_names, _closed, lambda folder: (folder / "file").touch()])
+def test_a_hostile_tree_is_removed(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    make(tree)
+    remove(tree)
+    assert not tree.exists()
+    remove(tree)
+
+
+def test_what_a_tree_points_to_stays(tmp_path: Path) -> None:
+    outside, tree = tmp_path / "outside", tmp_path / "tree"
+    (outside / "kept").mkdir(parents=True)
+    tree.mkdir()
+    (tree / "link").symlink_to(outside)
+    (tmp_path / "link").symlink_to(outside)
+    remove(tree)
+    remove(tmp_path / "link")
+    assert not tree.exists()
+    assert (outside / "kept").is_dir()
+
+
+def test_a_shelf_removes_a_deep_folder_and_what_a_killed_sweep_left_of_one(tmp_path: Path) -> None:
+    for name in ("deep", ".gone-deep-1"):
+        (tmp_path / name).mkdir()
+        _deep(tmp_path / name)
+    os.utime(tmp_path / "deep", (0, 0))
+    shelf = Shelf(tmp_path, Bounds(most_bytes=0, unused_s=60, keep_s=0))
+    assert shelf.sweep() == ["deep"]
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,98 @@
+"""What both the server of the tests and a real one do; and how the tests use a real one that the environment names."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from backend.drive.paths import parse_drive_path
+from backend.storage.supabase.bucket import Bucket, Connection
+from backend.storage.supabase.incoming import WAITING
+from backend.storage.supabase.keys import object_key
+from backend.storage.supabase.uploads import PIECE_BYTES
+from tests.factories.supabase_objects import Bucket as StoredBucket
+from tests.factories.supabase_objects import Stored
+from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
+from tests.integration.storage.conftest import DriveOf
+from tests.integration.storage.served import KEY, REMOTE, URL, Served, named, own_buckets
+
+HERE = "http://127.0.0.1:8000"
+ELSEWHERE = "https://example.supabase.co"
+
+
+@pytest.mark.parametrize("size_bytes", [0, 5, 100_000, PIECE_BYTES + 5, 2 * PIECE_BYTES])
+async def test_a_file_has_one_version_and_size_in_every_answer(
+    supabase_drive: DriveOf, size_bytes: int
+) -> None:
+    drive, path = supabase_drive, parse_drive_path("deep/er/file.bin")
+    for content in (os.urandom(size_bytes), os.urandom(size_bytes)):
+        written = await drive.write("deep/er/file.bin", content)
+        assert await drive.read("deep/er/file.bin") == content
+        found = await drive.storage.stat(drive.project_id, path)
+        file = await drive.storage.open_read(drive.project_id, path)
+        [listed] = await drive.storage.list(drive.project_id, parse_drive_path("deep/er"))
+        assert written.version == found.version == file.entry.version == listed.version
+        assert written.size_bytes == found.size_bytes == file.entry.size_bytes == listed.size_bytes
+        await file.close()
+
+
+async def test_a_signed_address_opens_and_a_changed_one_does_not(
+    storage_server: Served, supabase_drive: DriveOf
+) -> None:
+    content = os.urandom(9 * 1024 * 1024)
+    await supabase_drive.write("large.bin", content)
+    connection = Connection(storage_server.url, storage_server.service_key)
+    key = object_key(supabase_drive.project_id, parse_drive_path("large.bin"))
+    bucket = Bucket(connection, storage_server.buckets.drive)
+    url = await bucket.signed_url(key, ttl_s=60, filename="large.bin")
+    await connection.close()
+    assert url is not None
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(url)).content == content
+        assert (await http.get(url.replace("large.bin", "other.bin"))).status_code in (400, 403, 404)
+
+
+async def test_nothing_waits_in_the_bucket_after_an_upload(
+    storage_server: Served, supabase_drive: DriveOf
+) -> None:
+    await supabase_drive.write("a.txt", b"x")
+    connection = Connection(storage_server.url, storage_server.service_key)
+    assert not await Bucket(connection, storage_server.buckets.drive).has_below(WAITING)
+    await connection.close()
+
+
+def test_buckets_of_tests_are_deleted_and_no_others(supabase: SupabaseServer) -> None:
+    supabase.buckets["of-somebody"] = StoredBucket(objects={"a.txt": Stored(b"theirs", "text/plain")})
+    before = set(supabase.buckets)
+    with pytest.raises(ConnectionError), own_buckets(supabase.url, SecretStr(SERVICE_KEY)) as served:
+        assert before.isdisjoint(served.buckets)
+        for number in range(120):
+            supabase.buckets[served.buckets.drive].objects[f"p/{number}"] = Stored(b"x", "text/plain")
+        assert len(served.objects(served.buckets.drive)) == 120
+        raise ConnectionError
+    assert set(supabase.buckets) == before
+    assert supabase.objects("of-somebody") == {"a.txt": b"theirs"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({URL: HERE}, f"Set both {URL} and {KEY}"),
+        ({KEY: SERVICE_KEY}, f"Set both {URL} and {KEY}"),
+        ({URL: "not a url", KEY: SERVICE_KEY}, "name no storage server"),
+        ({URL: HERE, KEY: "sb_publishable_x"}, "a key of another kind"),
+        ({URL: ELSEWHERE, KEY: SERVICE_KEY}, f"set {REMOTE}=1"),
+    ],
+)
+def test_a_server_that_must_not_be_used_is_refused(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(pytest.UsageError, match=words):
+        named(environment)
+
+
+def test_the_environment_names_the_server() -> None:
+    assert named({}) is None
+    assert named({URL: f"{HERE}/", KEY: SERVICE_KEY}) == (HERE, SecretStr(SERVICE_KEY))
+    assert named({URL: ELSEWHERE, KEY: SERVICE_KEY, REMOTE: "1"}) == (ELSEWHERE, SecretStr(SERVICE_KEY))

@@ -1,0 +1,107 @@
+"""The files of confirmed Python tools: their tools run them, and commands, kernels and file tools cannot read them."""
+
+from __future__ import annotations
+
+import py_compile
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.integration.workroom.conftest import Agent, OpenAgent
+from tests.integration.workroom.test_python_kernel import Kernel
+from workers.agent import ToolError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAY = "def pay():\n    return {'paid': 'SOURCE-OF-PAY'}\n"
+HELPER = "def rate():\n    return 7\n"
+BOTH: list[dict[str, Any]] = [
+    {"name": "pay", "entrypoint": "pay.py:pay", "confirm": True, "output_schema": {}},
+    {"name": "look", "entrypoint": "tools.py:look", "output_schema": {}},
+]
+LOOK = "def look():\n    import pay\n    return {'seen': pay.pay()['paid']}\n"
+
+
+async def opened(agent: OpenAgent) -> Agent:
+    """An agent with a confirmed tool, whose file is in the bundle in several forms."""
+    first = await agent(LOOK, tools=BOTH)
+    own = first.room.assignment.bundle_dir / "skills/helper"
+    (own / "pay.py").write_text(PAY, encoding="utf-8")
+    (own / "rate.py").write_text(HELPER, encoding="utf-8")
+    (own / "scripts").mkdir()
+    shutil.copy(own / "pay.py", own / "scripts/copy.txt")
+    compiled = own / "__pycache__/pay.cpython-311.pyc"
+    py_compile.compile(str(own / "pay.py"), cfile=str(compiled))
+    py_compile.compile(str(own / "pay.py"), cfile=str(own / "pay.pyc"))
+    (own / "linked.py").symlink_to("pay.py")  # no bundle has links; nothing would come of one
+    return await agent(beside=first.kind)
+
+
+async def test_commands_cannot_read_them_in_any_form_and_read_all_else(agent: OpenAgent) -> None:
+    it = await opened(agent)
+    read = await it.bash(
+        'for file in pay.py ./pay.py "$PURAS_DEPLOYMENT_ROOT/skills/helper/pay.py" scripts/copy.txt pay.pyc linked.py '
+        "__pycache__/pay.cpython-311.pyc; do cat $file; done; cp pay.py mine.py; ln pay.py other.py; "
+        "python3 -c 'import pay'; python3 pay.py; grep -r SOURCE-OF . $PURAS_DEPLOYMENT_ROOT; "
+        "umount $PURAS_DEPLOYMENT_ROOT/skills/helper/pay.py; cat pay.py mine.py other.py"
+    )
+    assert "SOURCE-OF-PAY" not in read
+    assert "ermission denied" in read
+    fine = await it.bash(
+        "cat references/style.md; ls; python3 -c 'import rate; print(rate.rate() * 6)'; cat tools.py | head -1"
+    )
+    assert "Write plainly." in fine
+    assert "42" in fine
+    assert "def look" in fine
+    assert "rate.py" in fine
+
+
+async def test_the_tools_themselves_run_them(agent: OpenAgent) -> None:
+    it = await opened(agent)
+    assert "SOURCE-OF-PAY" in str((await it.use("pay")).content)
+    assert "SOURCE-OF-PAY" in str((await it.use("look")).content)  # the author's own code
+
+
+async def test_file_tools_do_not_show_them(agent: OpenAgent) -> None:
+    it = await opened(agent)
+    for path in ("pay.py", "/deployment/skills/helper/pay.py", "scripts/copy.txt", "pay.pyc"):
+        with pytest.raises(ToolError, match="needs an approval"):
+            await it.use("file_read", paths=[path])
+    assert "def rate" in str((await it.use("file_read", paths=["rate.py"])).content)
+
+
+async def test_the_python_kernel_cannot_read_them(agent: OpenAgent) -> None:
+    python = Kernel(await opened(agent))
+    said = [
+        await python("open('pay.py').read()"),
+        await python("import pay; pay.pay()"),
+        await python("import subprocess; subprocess.run(['cat', 'pay.py'], capture_output=True).stdout"),
+        await python("import runpy; runpy.run_path('__pycache__/pay.cpython-311.pyc')"),
+    ]
+    assert "SOURCE-OF-PAY" not in str(said)
+    assert "Permission" in said[0]
+    assert await python("import rate; rate.rate()") == "7"
+
+
+async def test_without_confirm_the_same_file_is_read(agent: OpenAgent) -> None:
+    """So that the tests before this one can fail."""
+    plain = [{**tool, "confirm": False} for tool in BOTH]
+    first = await agent(LOOK, tools=plain)
+    own = first.room.assignment.bundle_dir / "skills/helper"
+    (own / "pay.py").write_text(PAY, encoding="utf-8")
+    it = await agent(beside=first.kind)
+    assert "SOURCE-OF-PAY" in await it.bash("cat pay.py")
+    assert "SOURCE-OF-PAY" in str((await it.use("file_read", paths=["pay.py"])).content)
+
+
+async def test_a_function_that_is_two_tools_asks_by_both(agent: OpenAgent) -> None:
+    alias = {"name": "gift", "entrypoint": "./pay.py:pay", "output_schema": {}}
+    other = {"name": "look", "entrypoint": "pay.py:look", "output_schema": {}}
+    it = await agent("", tools=[BOTH[0], alias, other])
+    assert {name: it.tools[name].confirm for name in ("pay", "gift", "look")} == {
+        "pay": True,
+        "gift": True,
+        "look": False,
+    }
+    assert it.tools["gift"].runs_alone

@@ -1,0 +1,121 @@
+"""What a bundle confirms, and what a push says that an approval does not guard."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.bundles import confirmed
+from backend.bundles.confirmed import Effect
+from backend.bundles.manifest import Manifest, Skill, Tool
+from backend.bundles.pack import pack_files
+from backend.bundles.read import read_bundle
+
+AGENT = """\
+entrypoint: SKILL.md
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+"""
+PAY = """\
+tools:
+  - name: pay
+    entrypoint: pay.py:pay
+    confirm: true
+    input_schema: {type: object, properties: {}}
+    output_schema: {type: object, properties: {}}
+"""
+
+
+def told(more: str, other: str = "disable_bash: true\n") -> list[str]:
+    """The warnings of a bundle with a skill that confirms its tool, and another skill."""
+    files = {
+        "skills/it/skill.yaml": f"{AGENT}{PAY}{more}",
+        "skills/it/SKILL.md": "Do it.",
+        "skills/it/pay.py": "def pay():\n    return {}\n",
+        "skills/other/skill.yaml": f"{AGENT}{other}",
+        "skills/other/SKILL.md": "Do it.",
+    }
+    read = read_bundle(pack_files({name: text.encode() for name, text in files.items()}))
+    return [f"{warning.path}:{warning.line} {warning.message}" for warning in read.warnings]
+
+
+@pytest.mark.parametrize(
+    ("more", "readers"),
+    [
+        ("", "'bash'"),
+        ("  - builtin: python\n", "'bash' and 'python'"),
+        ("  - builtin: python\ndisable_bash: true\n", "'python'"),
+        ("allowed_tools: [pay, bash]\n", "'bash'"),
+    ],
+)
+def test_a_push_says_that_modules_of_a_confirmed_tool_can_be_read(more: str, readers: str) -> None:
+    (warning,) = told(more)
+    assert warning.startswith("skills/it/skill.yaml:7 An approval guards this tool, but " + readers)
+    assert "other than 'pay.py'" in warning
+    assert "disable_bash: true" in warning
+
+
+@pytest.mark.parametrize("more", ["disable_bash: true\n", "allowed_tools: [pay]\n"])
+def test_where_no_agent_runs_code_nothing_is_said(more: str) -> None:
+    assert told(more) == []
+
+
+def test_agents_of_another_skill_are_named() -> None:
+    (warning,) = told("disable_bash: true\n", other="")
+    assert "The tool 'pay': An approval guards this tool, but agents of 'other' can read" in warning
+
+
+def test_a_confirmed_kernel_beside_commands_is_warned_of() -> None:
+    warnings = told("  - {builtin: python, confirm: true}\n")
+    assert any("'bash' runs Python without one" in warning for warning in warnings)
+
+
+def skill(name: str, *tools: Tool, entrypoint: str = "p.md") -> Skill:
+    return Skill(
+        name=name,
+        path=f"skills/{name}",
+        entrypoint=entrypoint,
+        is_agentic=entrypoint.endswith(".md"),
+        input_schema={},
+        output_schema={},
+        tools=tools,
+    )
+
+
+def test_a_confirmed_skill_is_confirmed_as_what_it_runs() -> None:
+    function = skill("send", entrypoint="main.py:run")
+    agent = skill("ask", Tool(name="wire", entrypoint="wire.py:go"))
+    names = [Tool(name=name, skill=name, confirm=True) for name in ("send", "ask", "gone")]
+    manifest = Manifest(skills=(skill("it", *names), function, agent))
+    assert manifest.confirmed == {
+        Effect("skill", "send"),
+        Effect("function", "skills/send/main.py:run"),
+        Effect("skill", "ask"),
+        Effect("text", "skills/ask/p.md"),
+        Effect("skill", "gone"),
+    }
+    hidden = {"skills/send/main.py", "skills/ask/wire.py"}
+    assert confirmed.hidden_files(manifest, manifest.confirmed, "it") == hidden
+    assert confirmed.hidden_files(manifest, manifest.confirmed, "ask") == {"skills/send/main.py"}
+
+
+@pytest.mark.parametrize(
+    ("section", "tool", "asks"),
+    [
+        (Tool(mcp="https://x.org/mcp"), "refund", True),
+        (Tool(mcp="https://X.org:443/mcp/?key=1"), "refund", True),
+        (Tool(mcp="https://x.org/mcp", allow=("refund",)), "refund", True),
+        (Tool(mcp="https://x.org/mcp"), "look", False),
+        (Tool(mcp="https://y.org/mcp"), "refund", False),
+        (Tool(mcp="https://all.org/mcp"), "look", True),
+        (Tool(mcp="https://all.org/mcp", allow=("look",)), "look", False),
+    ],
+)
+def test_a_confirmed_tool_of_a_server_asks_by_every_section_that_is_less_specific(
+    section: Tool, tool: str, asks: bool
+) -> None:
+    confirming = (
+        Tool(mcp="https://x.org/mcp", allow=("refund",), confirm=True),
+        Tool(mcp="https://all.org/mcp", confirm=True),
+    )
+    manifest = Manifest(skills=(skill("it", *confirming),))
+    assert confirmed.covers_server_tool(manifest.confirmed, section, tool) is asks

@@ -1,0 +1,183 @@
+"""Processes are known by descriptors: what has the number of one that is gone is left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from workers.sandbox import process_ids
+from workers.sandbox.control_groups import Group
+from workers.sandbox.process_ids import Process, open_child
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have no descriptors of processes"
+)
+
+UNKNOWN_FLAG = 1 << 30
+FAMILY = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+from workers.sandbox.inside import confine
+confine.adopt_orphans()
+ending, end = os.pipe()
+telling, tell = os.pipe()
+leader = os.fork()
+if leader == 0:
+    os.setsid()
+    member = os.fork()
+    if member == 0:
+        time.sleep(60)
+    os.write(tell, str(member).encode())
+    os.read(ending, 1)
+    os._exit(0)
+print(leader, os.read(telling, 20).decode(), flush=True)
+sys.stdin.readline()
+os.write(end, b"x")
+os.waitpid(leader, 0)
+print("collected", flush=True)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        time.sleep(0.01)
+"""
+
+
+class Family(NamedTuple):
+    """A process, what it has started, and what that one has."""
+
+    first: Process
+    leader: Process
+    member: Process
+
+
+@pytest.fixture
+def family() -> Iterator[Family]:
+    """A group with one member whose leader is gone, below the process that collected it."""
+    root = str(Path(__file__).parents[3])
+    with subprocess.Popen(
+        [sys.executable, "-c", FAMILY.format(root=root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        leader, member = map(int, started.stdout.readline().split())
+        made = Family(Process(started.pid), Process(leader), Process(member))
+        started.stdin.write("\n")
+        started.stdin.flush()
+        assert started.stdout.readline() == "collected\n"
+        yield made
+        for process in reversed(made):
+            process.kill()
+            process.close()
+
+
+@pytest.fixture
+def old_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Linux 6.9 the kernel does not know the flag; it answers so to one that no kernel knows."""
+    monkeypatch.setattr(process_ids, "_PROCESS_GROUP", UNKNOWN_FLAG)
+
+
+@pytest.fixture
+def gone() -> Iterator[Process]:
+    """A process that is collected."""
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as started:
+        process = Process(started.pid)
+        started.kill()
+    yield process
+    process.close()
+
+
+def test_of_a_process_that_is_gone_nothing_is_left(gone: Process) -> None:
+    assert not gone.is_there
+    assert gone.facts() is None
+    assert not gone.has_group()
+    assert not gone.signal_group(signal.SIGKILL)
+    assert gone.end_group(None)
+    assert open_child(gone.pid, os.getpid()) is None
+
+
+def test_a_process_counts_as_gone_when_it_was_let_go_of() -> None:
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as started:
+        process = Process(started.pid)
+        process.close()
+        process.close()
+        process.kill()
+        assert not process.signal_group(signal.SIGKILL)
+        assert started.poll() is None
+        started.kill()
+
+
+def test_only_the_child_of_a_parent_is_taken_for_it() -> None:
+    with subprocess.Popen(["/bin/sleep", "60"]) as started:
+        assert open_child(started.pid, started.pid) is None
+        assert open_child(None, os.getpid()) is None
+        own = open_child(started.pid, os.getpid())
+        assert own is not None
+        own.kill()
+        assert started.wait(5) == -signal.SIGKILL
+        own.close()
+
+
+def test_what_is_left_of_a_group_ends_when_its_leader_is_gone(family: Family) -> None:
+    assert not family.leader.is_there
+    assert family.leader.end_group(family.first)
+    _wait_for_end(family.member)
+    assert family.first.is_there
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_an_old_kernel_signals_no_number_whose_process_is_gone(family: Family) -> None:
+    assert not family.leader.signal_group(signal.SIGKILL)
+    assert not family.leader.has_group()
+    assert not family.leader.end_group(None)  # whose group has the number is unknown
+    time.sleep(0.05)
+    facts = family.member.facts()
+    assert facts is not None
+    assert facts.lives
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_an_old_kernel_ends_what_is_left_of_a_group_below_its_ancestor(family: Family) -> None:
+    assert family.leader.end_group(family.first)
+    _wait_for_end(family.member)
+    assert family.first.is_there
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_an_old_kernel_signals_the_group_while_its_leader_is_there() -> None:
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as started:
+        process = Process(started.pid)
+        assert process.has_group()
+        assert process.end_group(None)
+        assert started.wait(5) == -signal.SIGKILL
+        process.close()
+
+
+def test_a_process_that_is_gone_is_moved_into_no_control_group(tmp_path: Path, gone: Process) -> None:
+    members = tmp_path / "cgroup.procs"
+    members.touch()
+    group = Group(tmp_path)
+    group.add(gone)
+    assert members.read_text() == ""
+    own = Process(os.getpid())
+    group.add(own)
+    own.close()
+    assert members.read_text() == str(os.getpid())
+
+
+def _wait_for_end(process: Process) -> None:
+    deadline = time.monotonic() + 5
+    while process.is_there and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not process.is_there

@@ -1,0 +1,226 @@
+"""Nothing connects to an address that a tenant names but through the guarded transports, and one function decides.
+
+Every place that opens a connection is found by reading the code. It either hands a guarded transport to its client, or
+is listed here with the destination that the operator has configured; an entry that nothing needs any more fails too.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+SCANNED: Final = ("backend", "workers", "studio", "mcp", "skills_kit/puras")
+
+GUARDED: Final = {"PublicTransport", "VettedTransport", "OutsideTransport", "CredentialedTransport"}
+"""Transports that resolve once, check every address with `obstacle_to`, and connect to what was checked."""
+GUARDS: Final = {
+    "backend/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
+    "backend/public_transport.py": "is the guarded transport of httpx",
+    "backend/web/transport.py": "is the guarded transport of what agents fetch",
+    "workers/models/vetted.py": "is the guarded transport of projects' own model providers",
+    "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",
+}
+OPERATOR: Final = {
+    "backend/media/fal/queue.py": "the media provider of the operator's settings",
+    "backend/memory/embedding.py": "PURAS_EMBEDDINGS_URL",
+    "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
+    "backend/operations/rest.py": "the operator's own command calls this instance",
+    "backend/operations/welcome.py": "the operator's own command waits for this instance",
+    "backend/providers/probing.py": "an endpoint of the catalog; a project's own URL goes through PublicTransport",
+    "backend/storage/supabase/bucket.py": "SUPABASE_URL",
+    "backend/web/search.py": "PURAS_SEARCH_URL",
+    "workers/models/choice.py": "endpoints of the catalog; a project's own URL goes through VettedTransport",
+    "workers/sandbox/broker.py": "PURAS_API_URL, or this machine",
+    "workers/sandbox/packages/downloads.py": "the package index of the operator's settings",
+    "mcp/puras_mcp/api.py": "runs on a user's machine, and calls the instance that the user has configured",
+    "skills_kit/puras/cli/local.py": "runs on a user's machine, and waits for a server that it has started itself",
+    "skills_kit/puras/client/files.py": "runs on a user's machine, and opens the URL that its instance has returned",
+    "skills_kit/puras/client/transport.py": "runs on a user's machine, and calls the instance of its user",
+}
+OPENERS: Final = {
+    *(f"{library}.{name}" for library in ("httpx", "httpx2") for name in ("AsyncClient", "Client", "stream")),
+    *(
+        f"{library}.{name}"
+        for library in ("httpx", "httpx2")
+        for name in ("AsyncHTTPTransport", "HTTPTransport")
+    ),
+    *(
+        f"{library}.{verb}"
+        for library in ("httpx", "httpx2", "requests")
+        for verb in ("get", "post", "put", "patch", "delete", "head", "options", "request")
+    ),
+    *("requests.Session", "aiohttp.ClientSession", "aiohttp.request", "urllib3.PoolManager"),
+    *("urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.request.build_opener"),
+    *("urllib.request.OpenerDirector", "http.client.HTTPConnection", "http.client.HTTPSConnection"),
+    *("asyncio.open_connection", "socket.create_connection", "smtplib.SMTP", "smtplib.SMTP_SSL"),
+    *("ftplib.FTP", "websockets.connect", "websockets.sync.client.connect"),
+}
+PROPERTIES: Final = {
+    *(
+        "is_private",
+        "is_global",
+        "is_loopback",
+        "is_link_local",
+        "is_site_local",
+        "is_reserved",
+        "is_multicast",
+    ),
+    *("is_unspecified", "ipv4_mapped", "sixtofour", "teredo"),
+}
+"""Of addresses: code that asks for one decides by another rule than `is_public`."""
+OTHER_MEANING: Final = {"skills_kit/puras/notebook/checks.py": "`is_global` of a symbol table"}
+
+
+class Found(NamedTuple):
+    """A place in the code."""
+
+    file: str
+    line: int
+    what: str
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for folder in SCANNED:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            if "templates" not in file.parts:
+                yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def names_of(tree: ast.Module) -> dict[str, str]:
+    """What names of a module stand for, by their full names."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                found[one.asname or one.name.partition(".")[0]] = (
+                    one.name if one.asname else one.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for one in node.names:
+                found[one.asname or one.name] = f"{node.module}.{one.name}"
+    return found
+
+
+def full_name(node: ast.expr, names: dict[str, str]) -> str:
+    """`httpx.AsyncClient` for what a module calls so, by whatever name."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        return f"{full_name(node.value, names)}.{node.attr}"
+    return ""
+
+
+def opened(tree: ast.Module, file: str) -> Iterator[Found]:
+    """Every use of what opens connections, but for clients that are given a guarded transport."""
+    names = names_of(tree)
+    guarded = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and (is_guarded(node, tree) or wraps_a_socket(node))
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Name | ast.Attribute) or id(node) in guarded:
+            continue
+        if (name := full_name(node, names)) in OPENERS and not is_annotation(node, tree):
+            yield Found(file, node.lineno, name)
+
+
+def is_guarded(call: ast.Call, tree: ast.Module) -> bool:
+    """Whether a client is given `transport=` that is made of a guarded one, there or by a name in the module."""
+    given = next((keyword.value for keyword in call.keywords if keyword.arg == "transport"), None)
+    if isinstance(given, ast.Name):
+        values = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == given.id for target in node.targets)
+        ]
+        return bool(values) and all(map(makes_guarded, values))
+    return given is not None and makes_guarded(given)
+
+
+def wraps_a_socket(call: ast.Call) -> bool:
+    """Whether a call gives streams to a socket that is open already."""
+    return any(keyword.arg == "sock" for keyword in call.keywords) and not call.args
+
+
+def makes_guarded(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in GUARDED
+
+
+def is_annotation(node: ast.expr, tree: ast.Module) -> bool:
+    """Whether a name stands for a type alone: as an annotation, a base class, or in `isinstance`."""
+    for parent in ast.walk(tree):
+        inside: list[ast.expr | None] = []
+        if isinstance(parent, ast.arg | ast.AnnAssign):
+            inside = [parent.annotation]
+        elif isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = [parent.returns]
+        if any(node in ast.walk(one) for one in inside if one is not None):
+            return True
+    return False
+
+
+def asked(tree: ast.Module, file: str) -> Iterator[Found]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in PROPERTIES:
+            yield Found(file, node.lineno, node.attr)
+
+
+def test_one_function_decides_which_addresses_are_public() -> None:
+    found = [one for file, tree in sources() for one in asked(tree, file)]
+    assert {one.file for one in found} == set(OTHER_MEANING), [
+        one for one in found if one.file not in OTHER_MEANING
+    ]
+
+
+def test_every_connection_is_guarded_or_to_what_the_operator_has_configured() -> None:
+    found = [one for file, tree in sources() for one in opened(tree, file)]
+    listed = {*GUARDS, *OPERATOR}
+    assert not [one for one in found if one.file not in listed], (
+        "use PublicTransport, or list the destination"
+    )
+    assert {one.file for one in found} == listed, "an entry that nothing needs any more"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import httpx\nhttpx.AsyncClient()",
+        "import httpx as h\nh.get('x')",
+        "from httpx import AsyncClient as C\nC(timeout=1)",
+        "import httpx2\nhttpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())",
+        "import httpx\ntransport = httpx.AsyncHTTPTransport()\nhttpx.AsyncClient(transport=transport)",
+        "import httpx\nmake = httpx.AsyncClient\nmake()",
+        "import urllib.request\nurllib.request.urlopen('x')",
+        "from urllib.request import urlopen\nurlopen('x')",
+        "import asyncio\nasyncio.open_connection('x', 1)",
+        "from http.client import HTTPConnection\nHTTPConnection('x')",
+        "import requests\nrequests.Session()",
+    ],
+)
+def test_a_connection_without_a_guard_is_caught(code: str) -> None:
+    assert list(opened(ast.parse(code), "x.py"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import httpx\nhttpx.AsyncClient(transport=PublicTransport())",
+        "import httpx\ntransport = PublicTransport()\nhttpx.AsyncClient(transport=transport)",
+        "import httpx\ndef f(client: httpx.AsyncClient) -> httpx.AsyncClient: ...",
+        "import httpx\nhttpx.Request('GET', 'x')",
+    ],
+)
+def test_a_guarded_connection_is_not(code: str) -> None:
+    assert not list(opened(ast.parse(code), "x.py"))
+
+
+def test_a_decision_by_another_rule_is_caught() -> None:
+    assert list(asked(ast.parse("import ipaddress\nipaddress.ip_address('x').is_private"), "x.py"))
+    assert list(asked(ast.parse("a.is_global and not a.is_multicast"), "x.py"))
