@@ -48,7 +48,7 @@ def _wait_until_ready(url: str, up: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and up.poll() is None:
         try:
-            if httpx.get(f"{url}/ready", timeout=5).status_code == 200:
+            if httpx.get(f"{url}/ready/workers", timeout=5).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
