@@ -216,7 +216,7 @@ class Storage(Protocol):
 
         Raises:
             DriveFileMissing: the source is not there.
-            DriveFileChanged: it is of another version.
+            DriveFileChanged: it is of another version, or was replaced while it was moved.
             PathTaken: something is at the target, or in the way of it.
         """
 

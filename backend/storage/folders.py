@@ -86,27 +86,6 @@ def make(drive: Path, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
 
 
 def move(
-    drive: Path, source: DrivePath, target: DrivePath, *, owner_uid: int | None, is_replacing: bool
-) -> DriveEntry:
-    """Give a file or a folder another path, in one step; a file in its place goes only when asked.
-
-    Raises:
-        DriveFileMissing: the source is not there.
-        PathTaken: something is at the target, or in the way of it.
-    """
-    with _opened_both(drive, source, target, owner_uid=owner_uid) as (origin, folder):
-        is_folder = stat.S_ISDIR(os.stat(source.name, dir_fd=origin, follow_symlinks=False).st_mode)
-        if is_folder or is_replacing:
-            _require_free(folder, target, is_folder=is_folder)
-            os.rename(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder)
-        else:  # a link fails where something is, whoever put it there a moment ago
-            os.link(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder, follow_symlinks=False)
-            os.unlink(source.name, dir_fd=origin)
-        os.fsync(folder)
-        return entry_of(target, os.stat(target.name, dir_fd=folder, follow_symlinks=False))
-
-
-def move_version(
     drive: Path,
     source: DrivePath,
     target: DrivePath,
@@ -114,50 +93,73 @@ def move_version(
     *,
     owner_uid: int | None,
     is_replacing: bool,
-    version: str,
+    version: str | None,
 ) -> DriveEntry:
-    """Give a file another path, if it is of that version; nothing of another version is ever seen at the target.
+    """Give a file or a folder another path, in one step; a file at the target is replaced only when asked.
 
-    A job may replace the file at any time, and no lock holds it up. So the file gets a second name outside of the
-    drive, which no job changes, and is checked under that name before it is placed.
+    A job may replace the file at any time, and no lock holds it up. So a file gets a second name outside of the drive,
+    which no job changes, and is checked under that name before it is placed. What a job puts at the source meanwhile
+    stays there.
 
     Args:
         drive: The folder of the drive.
-        source: A file.
-        target: Where it goes.
+        source: A file or a folder.
+        target: The new path.
         aside: A new name outside of every drive, on the same file system; one with `~` at its end is used, too.
         owner_uid: The owner of folders that have to be made.
-        is_replacing: Whether a file at the target may go.
-        version: What was checked.
+        is_replacing: Whether a file at the target may be replaced.
+        version: What was checked; the file is moved in this version only. None moves any version.
 
     Raises:
         DriveFileMissing: the source is not there.
-        DriveFileChanged: it is of another version.
+        DriveFileChanged: it is of another version, or was replaced while it was moved.
         PathTaken: something is at the target, or in the way of it.
     """
     with _opened_both(drive, source, target, owner_uid=owner_uid) as (origin, folder):
         before = os.stat(source.name, dir_fd=origin, follow_symlinks=False)
-        if version_of(before) != version:
+        if version is not None and version_of(before) != version:
             raise DriveFileChanged(str(source))
-        os.link(source.name, aside, src_dir_fd=origin, follow_symlinks=False)
-        try:
-            if not _is_same(before, aside.lstat()):
-                raise DriveFileChanged(str(source))
-            if is_replacing:
-                _require_free(folder, target, is_folder=False)
-                os.rename(aside, target.name, dst_dir_fd=folder)
-            else:
-                os.link(aside, target.name, dst_dir_fd=folder, follow_symlinks=False)
-        finally:
-            aside.unlink(missing_ok=True)
-        _remove_same(origin, source.name, before, aside.with_name(f"{aside.name}~"))
+        if stat.S_ISDIR(before.st_mode):
+            _require_free(folder, target, is_folder=True)
+            os.rename(source.name, target.name, src_dir_fd=origin, dst_dir_fd=folder)
+        else:
+            with _reported_as_changed(origin, source):
+                os.link(source.name, aside, src_dir_fd=origin, follow_symlinks=False)
+            try:
+                if not _is_same(before, aside.lstat()):
+                    raise DriveFileChanged(str(source))
+                if is_replacing:
+                    _require_free(folder, target, is_folder=False)
+                    os.rename(aside, target.name, dst_dir_fd=folder)
+                else:  # a link fails where something is, also if it was put there a moment ago
+                    os.link(aside, target.name, dst_dir_fd=folder, follow_symlinks=False)
+            finally:
+                aside.unlink(missing_ok=True)
+            _remove_same(origin, source.name, before, aside.with_name(f"{aside.name}~"))
         os.fsync(folder)
         found = os.stat(target.name, dir_fd=folder, follow_symlinks=False)
-        if not _is_same(
-            before, found
-        ):  # a job that has it open wrote into it: whose it is now, no one can tell
+        # A job that has the file open may have written to it: its writer is unknown then.
+        if version is not None and not _is_same(before, found):
             raise DriveFileChanged(str(source))
         return entry_of(target, found)
+
+
+@contextmanager
+def _reported_as_changed(folder: int, source: DrivePath) -> Iterator[None]:
+    """Report a source that is replaced while it is linked as changed, not as missing.
+
+    The kernel looks up the name first. When a rename then replaces the file, the file that it found has no name left,
+    and such a file cannot be linked: `linkat` fails with ENOENT although there is always a file of that name.
+
+    Raises:
+        FileNotFoundError: there is no file of that name any more.
+        DriveFileChanged: there is one.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        os.stat(source.name, dir_fd=folder, follow_symlinks=False)
+        raise DriveFileChanged(str(source)) from None
 
 
 def _is_same(before: os.stat_result, found: os.stat_result) -> bool:

@@ -120,19 +120,15 @@ class LocalStorage:
     ) -> DriveEntry:
         """See `Storage.move`."""
         drive = self.drive_dir(project_id, owner_uid)
-        if version is not None:
-            return await to_thread(
-                folders.move_version,
-                drive,
-                source,
-                target,
-                self._spool.new_path(),
-                owner_uid=owner_uid,
-                is_replacing=is_replacing,
-                version=version,
-            )
         return await to_thread(
-            folders.move, drive, source, target, owner_uid=owner_uid, is_replacing=is_replacing
+            folders.move,
+            drive,
+            source,
+            target,
+            self._spool.new_path(),
+            owner_uid=owner_uid,
+            is_replacing=is_replacing,
+            version=version,
         )
 
     async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:

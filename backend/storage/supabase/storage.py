@@ -218,18 +218,15 @@ class SupabaseStorage:
         """See `Storage.move`; two that write the same path at once may both succeed, and the last one wins."""
         if target.parts[: len(source.parts)] == source.parts:
             raise PathTaken(str(target), "What is to be moved there")
-        is_folder = (await self.stat(project_id, source)).is_folder
+        found = await self.stat(project_id, source)
         await self._require_free(project_id, target)
         key = keys.object_key(project_id, target)
-        if (is_folder or not is_replacing) and await self._drives.find(key) is not None:
+        if (found.is_folder or not is_replacing) and await self._drives.find(key) is not None:
             raise PathTaken(str(target), "Something else")
-        if is_folder:
+        if found.is_folder:
             await folders.move(self._drives, project_id, source, target)
-        elif version is not None:
-            await self._move_version(project_id, source, key, version)
         else:
-            await self._drives.copy(keys.object_key(project_id, source), key)
-            await self._drives.remove([keys.object_key(project_id, source)])
+            await self._move_version(project_id, source, key, version or found.version)
         return await self.stat(project_id, target)
 
     async def _move_version(self, project_id: UUID, source: DrivePath, to_key: str, version: str) -> None:

@@ -123,35 +123,70 @@ async def test_a_file_is_moved_in_the_version_that_was_checked_or_not_at_all(dri
     assert await drive.read("b.txt") == b"another"
 
 
-async def test_what_replaces_a_file_while_it_is_moved_is_neither_moved_nor_lost(drive: DriveOf) -> None:
-    for number in range(100 if isinstance(drive, LiveDrive) else 6):
-        checked, delays = await drive.write("a.txt", b"checked"), [random.random() / 1000 for _ in range(2)]
+async def _replace(drive: LiveDrive, after_s: float) -> None:
+    """Replace a.txt, as a job does it."""
+    staged = drive.folder.with_name("staged")
+    staged.write_bytes(b"of another")
+    await asyncio.sleep(after_s)
+    await asyncio.to_thread(os.replace, staged, drive.folder / "a.txt")
 
-        async def replace(after_s: float) -> None:
-            if not isinstance(drive, LiveDrive):
-                await asyncio.sleep(after_s)
-                await drive.write("a.txt", b"of another")
-                return
-            staged = drive.folder.with_name("staged")
-            staged.write_bytes(b"of another")
-            await asyncio.sleep(after_s)
-            await asyncio.to_thread(os.replace, staged, drive.folder / "a.txt")  # as a job does it
 
-        async def move_it(after_s: float, version: str, *, is_replacing: bool) -> bool:
-            await asyncio.sleep(after_s)
-            try:
-                await _move_version(drive, version, is_replacing=is_replacing)
-            except DriveFileChanged:
-                return False
-            return True
+async def _moves_version(drive: DriveOf, after_s: float, version: str, *, is_replacing: bool) -> bool:
+    await asyncio.sleep(after_s)
+    try:
+        await _move_version(drive, version, is_replacing=is_replacing)
+    except DriveFileChanged:
+        return False
+    return True
 
-        moving = move_it(delays[1], checked.version, is_replacing=number % 2 == 0)
-        _, is_moved = await asyncio.gather(replace(delays[0]), moving)
-        assert await drive.read("a.txt") == b"of another"
-        assert await paths(drive) == (["a.txt", "b.txt"] if is_moved else ["a.txt"])
+
+async def test_what_replaces_a_file_while_it_is_moved_is_neither_moved_nor_lost(
+    live_drive: LiveDrive,
+) -> None:
+    for number in range(100):
+        checked = await live_drive.write("a.txt", b"checked")
+        delays_s = [random.random() / 1000 for _ in range(2)]
+        moving = _moves_version(live_drive, delays_s[0], checked.version, is_replacing=number % 2 == 0)
+        is_moved, _ = await asyncio.gather(moving, _replace(live_drive, delays_s[1]))
+        assert await live_drive.read("a.txt") == b"of another"
+        assert await paths(live_drive) == (["a.txt", "b.txt"] if is_moved else ["a.txt"])
         if is_moved:
-            assert await drive.read("b.txt") == b"checked"
-            await drive.storage.delete(drive.project_id, parse_drive_path("b.txt"))
+            assert await live_drive.read("b.txt") == b"checked"
+            await live_drive.storage.delete(live_drive.project_id, parse_drive_path("b.txt"))
+
+
+async def test_what_replaces_an_object_while_it_is_moved_is_not_moved(supabase_drive: DriveOf) -> None:
+    """Supabase deletes objects without a condition: what is written in the moment of the deletion may be lost."""
+
+    async def replace(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        with suppress(DriveFileMissing):
+            await supabase_drive.write("a.txt", b"of another")
+
+    for number in range(8):
+        checked = await supabase_drive.write("a.txt", b"checked")
+        delays_s = [random.random() / 1000 for _ in range(2)]
+        moving = _moves_version(supabase_drive, delays_s[0], checked.version, is_replacing=number % 2 == 0)
+        is_moved, _ = await asyncio.gather(moving, replace(delays_s[1]))
+        if is_moved:
+            assert await supabase_drive.read("b.txt") == b"checked"
+            await supabase_drive.storage.delete(supabase_drive.project_id, parse_drive_path("b.txt"))
+        else:
+            assert await supabase_drive.read("a.txt") == b"of another"
+
+
+async def test_what_replaces_a_file_that_is_moved_in_any_version_is_not_lost(live_drive: LiveDrive) -> None:
+    for number in range(300):
+        await live_drive.write("a.txt", b"checked")
+        replacing = asyncio.create_task(_replace(live_drive, random.random() / 1000))
+        await asyncio.sleep(random.random() / 1000)
+        with suppress(DriveFileChanged):
+            await move(live_drive, "a.txt", "b.txt", is_replacing=number % 2 == 0)
+        await replacing
+        found = {path: await live_drive.read(path) for path in await paths(live_drive)}
+        assert b"of another" in found.values()
+        for path in found:
+            await live_drive.storage.delete(live_drive.project_id, parse_drive_path(path))
 
 
 async def test_what_a_job_writes_into_a_file_while_it_is_moved_is_not_moved_as_what_was_checked(
