@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -60,6 +63,33 @@ def test_a_worker_is_drained_and_another_takes_its_place(signed_in: Page, settle
     assert answer.json()["status"] == "succeeded"
 
 
+@contextmanager
+def _crowded_worker(address: str) -> Iterator[None]:
+    """A worker whose host is short of memory, for as long as it sends heartbeats."""
+    is_over = threading.Event()
+
+    def send_heartbeats() -> None:
+        with psycopg.connect(address, autocommit=True) as connection:
+            while not is_over.wait(0.5):
+                connection.execute(
+                    "insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at,"
+                    " beat_at, stopping, shortage) values (%s, 'crowded', 7, '{elsewhere}', 4, 0, '{}', now(),"
+                    " now(), false, 'memory: 12 MiB of memory available, 200 MiB needed')"
+                    " on conflict (id) do update set beat_at = now()",
+                    (worker_id,),
+                )
+            connection.execute("delete from workers where id = %s", (worker_id,))
+
+    worker_id = uuid4()
+    sending = threading.Thread(target=send_heartbeats)
+    sending.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        sending.join()
+
+
 def test_a_worker_whose_host_lacks_something_is_tagged_and_jobs_for_later_say_when_they_are_due(
     signed_in: Page, settled: Any
 ) -> None:
@@ -68,23 +98,18 @@ def test_a_worker_whose_host_lacks_something_is_tagged_and_jobs_for_later_say_wh
     later = (datetime.now(UTC) + timedelta(minutes=90)).isoformat()
     body = {"skill": "count", "inputs": {"seconds": 0}, "run_at": later}
     job_id = settled.api.post("/v1/jobs", json=body).json()["id"]
-    with psycopg.connect(address) as connection:
-        connection.execute(
-            "insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at, beat_at,"
-            " stopping, shortage) values (gen_random_uuid(), 'crowded', 7, '{elsewhere}', 4, 0, '{}', now(),"
-            " now() + interval '1 hour', false, 'memory: 12 MiB of memory available, 200 MiB needed')"
+    with _crowded_worker(address):
+        signed_in.goto(f"{settled.running.url}/operator")
+        row = signed_in.get_by_role("table", name="Workers").get_by_role("row").filter(has_text="crowded")
+        expect(row.get_by_text("short of memory", exact=True)).to_be_visible()
+        expect(
+            row.get_by_title("It claims no jobs. 12 MiB of memory available, 200 MiB needed")
+        ).to_be_visible()
+        queue = signed_in.get_by_role("table", name="Queue").get_by_role("row")
+        expect(queue.filter(has_text="for their time to come")).to_contain_text(
+            re.compile("next in 1 h (29|30) m")
         )
-    signed_in.goto(f"{settled.running.url}/operator")
-    row = signed_in.get_by_role("table", name="Workers").get_by_role("row").filter(has_text="crowded")
-    expect(row.get_by_text("short of memory", exact=True)).to_be_visible()
-    expect(row.get_by_title("It claims no jobs. 12 MiB of memory available, 200 MiB needed")).to_be_visible()
-    queue = signed_in.get_by_role("table", name="Queue").get_by_role("row")
-    expect(queue.filter(has_text="for their time to come")).to_contain_text(
-        re.compile("next in 1 h (29|30) m")
-    )
     settled.api.post(f"/v1/jobs/{job_id}/cancel")
-    with psycopg.connect(address) as connection:
-        connection.execute("delete from workers where host = 'crowded'")
 
 
 def test_somebody_new_gets_an_account_in_the_browser(signed_in: Page, settled: Any) -> None:
