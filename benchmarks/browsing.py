@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from benchmarks import commands
 from benchmarks.instance import Running, environment
 
 EMAIL, PASSWORD = "measures@example.org", "a long and private sentence"
@@ -79,13 +78,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def _operate(running: Running, *arguments: str, typed: str = "") -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "backend.operations.cli", *arguments],
-        env=environment(running.home, running.port),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    done = commands.run(arguments, environment(running.home, running.port), given=typed)
+    if done.returncode != 0:
+        raise RuntimeError(f"puras-studio {' '.join(arguments)}:\n{done.stderr}")
     return done.stdout

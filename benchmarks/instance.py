@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import commands
 from benchmarks.client import Client
 
 READY_S = 180.0
@@ -137,20 +138,9 @@ def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _make_project(env: Mapping[str, str]) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "backend.operations.cli",
-        "project",
-        "create",
-        f"bench-{uuid.uuid4().hex[:6]}",
-    ]
-    made = subprocess.run(
-        [*command, "--credit-usd", "1000", "--json"],
-        env=dict(env),
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    name = f"bench-{uuid.uuid4().hex[:6]}"
+    made = commands.run(("project", "create", name, "--credit-usd", "1000", "--json"), env)
+    if made.returncode != 0:
+        raise RuntimeError(f"no project was created:\n{made.stderr}")
     api_key: str = json.loads(made.stdout)["api_key"]
     return api_key

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import psycopg
 from backend import embedded
 from backend.config import Settings
 from backend.embedded import attach
+from benchmarks import commands
 from benchmarks.instance import Running, environment
 from tests.chaos.watching import Ask
 
@@ -47,14 +46,7 @@ def operator(home: Path, *arguments: str) -> Any:
 
 def operate(home: Path, *arguments: str) -> str:
     """Run a command of `puras-studio` on the home; returns what it prints."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "backend.operations.cli", *arguments],
-        env=environment(home, 1),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    ran = commands.run(arguments, environment(home, 1))
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 

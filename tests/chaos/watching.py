@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
+from benchmarks import commands
 from benchmarks.client import Client
 from benchmarks.instance import Running, environment
 
@@ -89,14 +88,7 @@ def assert_paid_once(books: Ask, jobs: Sequence[Job]) -> None:
 
 def assert_books_add_up(running: Running) -> None:
     """The operator's own proof finds nothing."""
-    audit = subprocess.run(
-        [sys.executable, "-m", "backend.operations.cli", "audit"],
-        env=environment(running.home, running.port),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    audit = commands.run(("audit",), environment(running.home, running.port))
     assert audit.returncode == 0, audit.stdout + audit.stderr
 
 

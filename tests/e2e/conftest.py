@@ -23,6 +23,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.bundles.pack import pack_files
+from benchmarks import commands
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT
@@ -78,17 +79,7 @@ class RunningInstance:
 
     def operate(self, *arguments: str, typed: str = "") -> str:
         """What `puras-studio` prints for these arguments and this standard input."""
-        command = [sys.executable, "-m", "backend.operations.cli", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.environment,
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = commands.run(arguments, self.environment, given=typed)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -14,6 +14,7 @@ from backend.config import Settings
 from backend.db import Database
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
+from backend.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
 from backend.secrets.vault import Vault
 from backend.storage import removal
 from backend.storage.local import LocalStorage
@@ -38,7 +39,12 @@ async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncI
 
 @pytest_asyncio.fixture
 async def app(instance: Instance) -> AsyncIterator[FastAPI]:
-    """The application that serves the instance."""
+    """The application that serves the instance; its counts of requests start at nothing.
+
+    Each application writes all samples of its process twice: with those of a thousand tests before, that takes long.
+    """
+    HTTP_REQUESTS.clear()
+    HTTP_REQUEST.clear()
     app = create_app(instance.settings)
     async with serving(app, instance):
         yield app

@@ -26,7 +26,7 @@ from tests.contract.attack.judging import (
 )
 from tests.contract.attack.world import CANARY, Headers, lift_limits
 
-CASES = 2 * ROUNDS
+CASES = ROUNDS
 OF_JOBS = {
     *("jobs", "job_queue", "job_events", "idempotency_keys"),
     *("admissions", "usage_events", "ledger_entries", "wallets"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from sqlmodel import col
 from backend.auth.tables import AuditRow
 from backend.db import Database
 from backend.release import version
+from benchmarks import commands
 from tests.integration.auth.conftest import World, browse
 from tests.integration.auth.test_sessions_and_passwords import is_live, send
 
@@ -44,14 +44,8 @@ def command(database_url: str, redis_url: str, tmp_path: Path) -> Command:
     }
 
     async def run(*words: str) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "backend.operations.cli", *words),
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return Said(process.returncode or 0, out.decode(), err.decode())
+        ran = await asyncio.to_thread(commands.run, words, environment)
+        return Said(ran.returncode, ran.stdout, ran.stderr)
 
     return run
 

@@ -52,7 +52,7 @@ class Kernel:
         async with asyncio.timeout(60):
             seen = await self.look()
             while not is_so(seen):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
                 seen = await self.look()
         return seen
 

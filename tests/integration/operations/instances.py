@@ -20,6 +20,7 @@ from typing import Any
 
 from backend.embedded import home as homes
 from backend.embedded import postgres, valkey
+from benchmarks import commands
 from benchmarks.instance import free_port
 
 READY_S = 90.0  # generous: the machine may be busy with other tests
@@ -61,15 +62,7 @@ class Up:
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """One of the operator's commands on this instance."""
-        return subprocess.run(
-            [sys.executable, "-m", "backend.operations.cli", *arguments],
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return commands.run(arguments, self.environment, given=given)
 
     def json(self, *arguments: str, given: str = "") -> Any:
         answer = self.run(*arguments, "--json", given=given)

@@ -5,8 +5,6 @@ signed webhook, and another project pays for the same skill through the marketpl
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from zoneinfo import ZoneInfo
 import puras
 
 from backend.bundles.pack import pack_files
+from benchmarks import commands
 from benchmarks.client import Client, form
 from benchmarks.instance import Running, environment, instance
 from tests.doubles.messages import MessagesServer
@@ -181,10 +180,7 @@ def _books(publisher: Client, customer: Client, slug: str, running: Running, tel
     tell(f"the publisher earned ${sales['earned_micros'] / 1e6:.3f}: the price less the operator's tenth")
     spent = customer.call("GET", "/v1/usage?group_by=listing")
     tell(f"the other project spent ${spent[0]['cost_micros'] / 1e6:.6f} on {spent[0]['group']}")
-    audit = subprocess.run(
-        [sys.executable, "-m", "backend.operations.cli", "audit"],
-        env=environment(running.home, running.port), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    audit = commands.run(("audit",), environment(running.home, running.port))
     check("the books add up", audit.returncode == 0, found=audit.stdout + audit.stderr)
     tell(f"puras-studio audit: {audit.stdout.strip().splitlines()[-1]}")
 

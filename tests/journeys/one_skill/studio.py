@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from benchmarks import commands
 from benchmarks.instance import Running, environment
 
 PATIENCE_MS = 60_000
@@ -19,16 +18,12 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 def make_operator(running: Running) -> None:
     """Somebody who owns the projects that are made from now on."""
-    command = [sys.executable, "-m", "backend.operations.cli", "user", "create", EMAIL, "--operator"]
-    subprocess.run(
-        [*command, "--password-stdin"],
-        env=environment(running.home, running.port),
-        input=f"{PASSWORD}\n",
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=True,
+    made = commands.run(
+        ("user", "create", EMAIL, "--operator", "--password-stdin"),
+        environment(running.home, running.port),
+        given=f"{PASSWORD}\n",
     )
+    assert made.returncode == 0, made.stderr
 
 
 @contextmanager
