@@ -86,7 +86,7 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         "tool": await use("here"),
         "read": await use("file_read", paths=["from-tool", "drive/kept", f"{room.inside}/a.md", "SKILL.md"]),
         "slow": await use("bash", command=f"setsid sleep {mark} & sleep {mark}", timeout=1),
-        "left": await use("bash", command=f"sleep {mark} 2>/dev/null & echo away"),
+        "left": await use("bash", command=f"exec 2>/dev/null; sleep {mark} & echo away"),
         "out": await use(
             "bash", command=f"cat {folder}/secret; ls {folder}/home/jobs; echo > /dev/tcp/127.0.0.1/9"
         ),

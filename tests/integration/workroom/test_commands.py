@@ -66,10 +66,11 @@ async def test_files_stay_from_call_to_call_and_nothing_else_does(agent: OpenAge
 
 
 async def test_what_a_command_leaves_running_ends_with_it(agent: OpenAgent) -> None:
+    """Without standard error: what starts while the sandbox ends may report that its files are gone."""
     it = await agent()
     mark = f"86400.{uuid4().int % 10**9}"
     told = await it.bash(
-        f"sleep {mark} & setsid nohup sleep {mark} >/dev/null 2>&1 & (sleep {mark} &) ; echo away"
+        f"exec 2>/dev/null; sleep {mark} & setsid nohup sleep {mark} >/dev/null & (sleep {mark} &) ; echo away"
     )
     assert told == "exit=0\naway\n"
     assert running(mark) == []
