@@ -6,11 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 NOBODY = 65_534
+USERS = ("as the user of the tests", "as an ordinary user")
 
 
 def ordinary_user_python() -> list[str]:
@@ -27,6 +31,22 @@ def ordinary_user_python() -> list[str]:
         if works.returncode == 0:
             return [*prefix, python]
     pytest.skip(f"no Python 3.{sys.version_info.minor} that an ordinary user can run")
+
+
+def python_of(user: str) -> list[str]:
+    """Return the start of a command line that runs a Python as one of `USERS`."""
+    return [sys.executable] if user == USERS[0] else ordinary_user_python()
+
+
+@contextmanager
+def folder_of(python: list[str], prefix: str) -> Iterator[Path]:
+    """Create a folder of the user that a command line changes to; pytest's own is closed to other users."""
+    path = Path(tempfile.mkdtemp(prefix=prefix))
+    path.chmod(0o755)
+    if "setpriv" in python:
+        os.chown(path, NOBODY, NOBODY)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def import_path() -> list[str]:

@@ -30,7 +30,7 @@ async def list_approvals(
     status: ApprovalStatus | None = None,
     job_id: UUID | None = None,
 ) -> Sequence[ApprovalView]:
-    """Newest first; `status=pending` are those that somebody has to decide."""
+    """List approvals, newest first; `status=pending` lists those that wait for a decision."""
     found = await service.list_some(session, principal, page, status=status, job_id=job_id)
     return [ApprovalView.model_validate(one) for one in linked(request, response, found)]
 

@@ -188,7 +188,7 @@ async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, i
 async def sign_file(
     asked: SignAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> SignAnswer:
-    """An address that opens a file for a while, to whoever has it, without a key."""
+    """Create a URL that opens a file for a limited time, for anyone who has it, without an API key."""
     principal.require(Role.VIEWER, "drive:read")
     return await service.sign(session, instance, principal, asked)
 

@@ -133,7 +133,7 @@ async def delete(session: AsyncSession, storage: Storage, principal: Principal, 
 async def sign(
     session: AsyncSession, instance: Instance, principal: Principal, asked: SignAsked
 ) -> SignAnswer:
-    """An address that opens a file of the drive for a while, to whoever has it.
+    """Return a URL that opens a file of the drive for a limited time, for anyone who has it.
 
     Raises:
         NotAllowed: it names another project than the caller's.

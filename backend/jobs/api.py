@@ -272,7 +272,7 @@ async def get_job_asset(
 async def give_feedback(
     job_id: UUID, body: FeedbackRequest, session: SessionDep, principal: PrincipalDep
 ) -> FeedbackView:
-    """Say what somebody thinks of the result; a later word of the same person replaces it."""
+    """Rate the result of a job; a later rating by the same user replaces it."""
     return await opinions.give(session, principal, job_id, body)
 
 

@@ -56,7 +56,7 @@ async def list_listings(
 async def create_listing(
     asked: ListingAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
 ) -> Response:
-    """Make a draft, which nobody else sees; publish it with a PATCH of its status."""
+    """Create a draft that only this project sees; publish it with a PATCH of its status."""
 
     async def make() -> ListingView:
         listing = await service.create(session, principal, asked)

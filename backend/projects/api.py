@@ -171,7 +171,7 @@ async def invite_member(
     instance: InstanceDep,
     once: OnceDep,
 ) -> Response:
-    """Make a link with which whoever has this e-mail joins. It never tells whether there is such an account."""
+    """Create a link with which the user of this e-mail address joins. It never reveals whether an account exists."""
     principal.require(Role.ADMIN, "members:write")
 
     async def make() -> NewInvitationAnswer:

@@ -104,7 +104,7 @@ async def delete_schedule(schedule_id: UUID, principal: PrincipalDep, session: S
 async def run_schedule(
     schedule_id: UUID, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
 ) -> Response:
-    """Submit its job at once, beside its moments."""
+    """Submit the job of a schedule immediately, in addition to its scheduled times."""
 
     async def make() -> RunAnswer:
         terms = Terms(instance.prices, instance.settings.most_queued_jobs)

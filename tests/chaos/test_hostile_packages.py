@@ -12,14 +12,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from tests.ordinary_user import USERS, environment, folder_of, python_of
 from workers.sandbox import layers as sandbox_layers
 
 pytestmark = [
@@ -28,7 +27,6 @@ pytestmark = [
 ]
 
 PROGRAM = Path(__file__).parent / "hostile_packages.py"
-USERS = ("as the user of the tests", "as an ordinary user")
 REPLACED = ("settings of a wheel", "settings among programs", "settings of a source")
 ENOSYS, EPERM = 38, 1
 
@@ -36,18 +34,14 @@ ENOSYS, EPERM = 38, 1
 @pytest.fixture(params=USERS)
 def python(request: pytest.FixtureRequest) -> list[str]:
     """The command line before the program's own."""
-    return [sys.executable] if request.param == USERS[0] else ordinary_user_python()
+    return python_of(request.param)
 
 
 @pytest.fixture
 def folder(python: list[str]) -> Iterator[Path]:
     """A folder of the program's user; pytest's own is closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="puras-hostile-"))
-    path.chmod(0o755)
-    if python[0] == "setpriv":
-        os.chown(path, NOBODY, NOBODY)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with folder_of(python, "puras-hostile-") as path:
+        yield path
 
 
 def test_with_bubblewrap_nothing_of_a_package_runs_before_it_is_confined(

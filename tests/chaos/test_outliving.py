@@ -1,12 +1,9 @@
-"""A worker that is killed takes its sandboxes with it, whatever runs in them and whoever it runs as."""
+"""A worker that is killed takes its sandboxes with it, whatever runs in them and as which user."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from tests.ordinary_user import USERS, environment, folder_of, python_of
 from workers.sandbox import layers
 
 pytestmark = [
@@ -25,25 +22,20 @@ pytestmark = [
 ]
 
 PROGRAM = Path(__file__).parent / "worker_with_sandboxes.py"
-USERS = ("as the user of the tests", "as an ordinary user")
 WITHIN_S = 5.0
 
 
 @pytest.fixture(params=USERS)
 def python(request: pytest.FixtureRequest) -> list[str]:
     """The command line before the program's own."""
-    return [sys.executable] if request.param == USERS[0] else ordinary_user_python()
+    return python_of(request.param)
 
 
 @pytest.fixture
 def folder(python: list[str]) -> Iterator[Path]:
     """A folder of the program's user; pytest's own is closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="puras-outlive-"))
-    path.chmod(0o755)
-    if python[0] == "setpriv":
-        os.chown(path, NOBODY, NOBODY)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with folder_of(python, "puras-outlive-") as path:
+        yield path
 
 
 def test_an_import_a_command_and_a_build_end_with_the_worker(python: list[str], folder: Path) -> None:

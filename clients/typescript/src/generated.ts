@@ -2864,7 +2864,7 @@ export class Api {
   /**
    * List the calls that people were asked about
    *
-   * Newest first; `status=pending` are those that somebody has to decide.
+   * List approvals, newest first; `status=pending` lists those that wait for a decision.
    *
    * A restricted key needs `approvals:read`.
    */
@@ -3642,7 +3642,7 @@ export class Api {
   /**
    * Sign file
    *
-   * An address that opens a file for a while, to whoever has it, without a key.
+   * Create a URL that opens a file for a limited time, for anyone who has it, without an API key.
    *
    * A restricted key needs `drive:read`.
    */
@@ -4172,7 +4172,7 @@ export class Api {
   /**
    * Rate a job
    *
-   * Say what somebody thinks of the result; a later word of the same person replaces it.
+   * Rate the result of a job; a later rating by the same user replaces it.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
@@ -4329,7 +4329,7 @@ export class Api {
   /**
    * Offer a skill to other projects
    *
-   * Make a draft, which nobody else sees; publish it with a PATCH of its status.
+   * Create a draft that only this project sees; publish it with a PATCH of its status.
    *
    * A restricted key needs `marketplace:write`.
    */
@@ -4952,7 +4952,7 @@ export class Api {
   /**
    * Invite somebody
    *
-   * Make a link with which whoever has this e-mail joins. It never tells whether there is such an account.
+   * Create a link with which the user of this e-mail address joins. It never reveals whether an account exists.
    *
    * A restricted key needs `members:write`.
    */
@@ -5169,7 +5169,7 @@ export class Api {
   /**
    * Run a schedule now
    *
-   * Submit its job at once, beside its moments.
+   * Submit the job of a schedule immediately, in addition to its scheduled times.
    *
    * A restricted key needs `schedules:write` and `jobs:submit`.
    */

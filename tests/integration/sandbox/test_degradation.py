@@ -19,14 +19,13 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox.no_user_namespaces import UNAVAILABLE
-from tests.ordinary_user import NOBODY, environment, ordinary_user_python
+from tests.ordinary_user import NOBODY, USERS, environment, folder_of, ordinary_user_python, python_of
 from workers.sandbox import layers as sandbox_layers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is nothing to degrade")
 
 DEGRADED = Path(__file__).parent / "degraded.py"
 WITHOUT_NAMESPACES = Path(__file__).parent / "no_user_namespaces.py"
-USERS = ("as the user of the tests", "as an ordinary user")
 NO_BWRAP = ("bundled",)
 HERE = sandbox_layers.probe("auto")
 NEWEST_LANDLOCK = HERE.landlock_abi >= 6
@@ -35,18 +34,14 @@ NEWEST_LANDLOCK = HERE.landlock_abi >= 6
 @pytest.fixture(params=USERS)
 def python(request: pytest.FixtureRequest) -> list[str]:
     """The command line before the program's own."""
-    return [sys.executable] if request.param == USERS[0] else ordinary_user_python()
+    return python_of(request.param)
 
 
 @pytest.fixture
 def folder(python: list[str]) -> Iterator[Path]:
     """A folder of the program's user; pytest's own is closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="puras-degraded-"))
-    path.chmod(0o755)
-    if "setpriv" in python:
-        os.chown(path, NOBODY, NOBODY)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with folder_of(python, "puras-degraded-") as path:
+        yield path
 
 
 def test_without_bubblewrap_landlock_and_seccomp_hold_and_each_job_imports_anew(
