@@ -99,6 +99,8 @@ async def move(instance: Instance, principal: Principal, asked: TransferAsked) -
             if access.reads_all(principal):
                 raise
             raise FileNotAllowed(str(source)) from None
+        if entry.is_folder:
+            await facts.move_folder(session, project_id, str(source), str(target))
         await facts.forget(session, project_id, str(source))
         if known is not None:
             await facts.put(

@@ -41,6 +41,10 @@ _FORGET: Final = text("""
 delete from drive_files
 where project_id = :project_id and (path = :path or starts_with(path, cast(:path as text) || '/'))
 """)
+_MOVE: Final = text("""
+update drive_files set path = cast(:target as text) || substr(path, length(cast(:source as text)) + 1)
+where project_id = :project_id and starts_with(path, cast(:source as text) || '/')
+""")
 
 
 def writer_of(principal: Principal) -> dict[str, Any]:
@@ -106,6 +110,15 @@ async def of_entries(
 async def forget(session: AsyncSession, project_id: UUID, path: str) -> None:
     """Forget a file, or all of a folder."""
     await session.execute(_FORGET, {"project_id": project_id, "path": path})
+
+
+async def move_folder(session: AsyncSession, project_id: UUID, source: str, target: str) -> None:
+    """Keep what is known of the files in a folder that was moved: their versions stay.
+
+    A file without a known writer could be recorded as made by a job that runs while the folder is moved.
+    """
+    await forget(session, project_id, target)
+    await session.execute(_MOVE, {"project_id": project_id, "source": source, "target": target})
 
 
 async def sha256_of(file: Outgoing) -> str | None:

@@ -15,6 +15,11 @@ async def ask(drive: Drive, route: str, **asked: Any) -> httpx.Response:
     return await drive.client.post(f"/v1/drive/{route}", json=asked, headers=drive.headers)
 
 
+async def files(drive: Drive) -> dict[str, Any]:
+    rows = (await drive.list(recursive=True)).json()
+    return {row["path"]: row for row in rows if not row["is_folder"]}
+
+
 async def test_an_empty_folder_is_made_and_listed(drive: Drive) -> None:
     answer = await ask(drive, "folders", path="out/deep/")
     assert (answer.status_code, answer.json()["path"], answer.json()["is_folder"]) == (200, "out/deep", True)
@@ -55,6 +60,22 @@ async def test_a_file_moves_with_what_is_known_of_it(drive: Drive) -> None:
     )
     assert (await drive.get("a.txt")).status_code == 404
     assert (await drive.get("out/b.txt")).content == b"x"
+
+
+async def test_a_folder_moves_with_what_is_known_of_the_files_in_it(drive: Drive) -> None:
+    """Else a job that runs meanwhile is recorded as their writer, and its key could read them."""
+    for name in ("a.txt", "deep/b.txt"):
+        await drive.upload(b"x", path=f"out/{name}")
+    await drive.upload(b"x", path="outer/c.txt")
+    before = await files(drive)
+    assert (await ask(drive, "move", source="out", target="moved/in")).status_code == 200
+    after = await files(drive)
+    assert set(after) == {"moved/in/a.txt", "moved/in/deep/b.txt", "outer/c.txt"}
+    for path, row in after.items():
+        known = before[path.replace("moved/in/", "out/")]
+        assert row["written_by"] is not None
+        for name in ("sha256", "written_by", "written_at"):
+            assert row[name] == known[name], (path, name)
 
 
 async def test_a_copy_is_another_file(drive: Drive) -> None:
