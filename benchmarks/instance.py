@@ -82,8 +82,10 @@ def environment(home: Path, port: int, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def instance(home: Path | None = None, **settings: str) -> Iterator[Running]:
-    """Start `puras-studio up` on a free port, make a project with credit, stop it all in the end."""
+def instance(
+    home: Path | None = None, *, checkout: Path = commands.ROOT, **settings: str
+) -> Iterator[Running]:
+    """Start `puras-studio up` of a checkout on a free port, create a project with credit, and stop it at the end."""
     with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         place = home or Path(folder) / "home"
@@ -93,16 +95,19 @@ def instance(home: Path | None = None, **settings: str) -> Iterator[Running]:
         with log_file.open("wb") as log:
             began = time.monotonic()
             process = subprocess.Popen(
-                [sys.executable, "-m", "backend.operations.cli", "up"],
+                [*_command(checkout), "up"],
+                cwd=checkout,
                 env=env,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
             try:
-                wait_ready(port, process, log_file)
+                wait_ready(
+                    port, process, log_file, "/ready/workers" if checkout == commands.ROOT else "/ready"
+                )
                 ready_after_s = time.monotonic() - began
-                yield Running(process, place, port, _make_project(env), ready_after_s, log_file)
+                yield Running(process, place, port, _make_project(env, checkout), ready_after_s, log_file)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(40)
@@ -120,15 +125,15 @@ def free_port() -> int:
             return port
 
 
-def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when `/ready/workers` says 200."""
+def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/ready/workers") -> None:
+    """Return when `path` returns 200."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the instance ended by itself:\n{log.read_text()[-2000:]}")
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
-                connection.request("GET", "/ready/workers")
+                connection.request("GET", path)
                 if connection.getresponse().status == 200:
                     return
         except OSError:
@@ -137,9 +142,19 @@ def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"the instance was not ready after {READY_S} s:\n{log.read_text()[-2000:]}")
 
 
-def _make_project(env: Mapping[str, str]) -> str:
-    name = f"bench-{uuid.uuid4().hex[:6]}"
-    made = commands.run(("project", "create", name, "--credit-usd", "1000", "--json"), env)
+def _command(checkout: Path) -> list[str]:
+    """Return the command `puras-studio` of a checkout: this one with this interpreter, others with their `.venv`."""
+    own = [sys.executable, "-m", "backend.operations.cli"]
+    return own if checkout == commands.ROOT else [str(checkout / ".venv/bin/puras-studio")]
+
+
+def _make_project(env: Mapping[str, str], checkout: Path = commands.ROOT) -> str:
+    arguments = ("project", "create", f"bench-{uuid.uuid4().hex[:6]}", "--credit-usd", "1000", "--json")
+    if checkout == commands.ROOT:
+        made = commands.run(arguments, env)
+    else:
+        command = [*_command(checkout), *arguments]
+        made = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise RuntimeError(f"no project was created:\n{made.stderr}")
     api_key: str = json.loads(made.stdout)["api_key"]

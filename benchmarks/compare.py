@@ -1,0 +1,114 @@
+"""Compares two checkouts on one machine: `python -m benchmarks.compare BASE [--pairs 300] [--bursts 12]`.
+
+Both instances run at the same time and take turns, so that both see the same machine: one job of each in turn for the
+latency, a burst of jobs of each in turn for the CPU time per job. `BASE` is a checkout of another commit, with its
+environment and its pages built. Only what does not change between releases is used of it: `puras-studio` and REST.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from benchmarks import cpu
+from benchmarks.client import Client
+from benchmarks.instance import NOOP_SKILL, Running, instance
+from benchmarks.numbers import milliseconds, say
+
+WARM_UP_JOBS: Final = 50
+BURST_JOBS: Final = 250
+CONNECTIONS: Final = 8
+BURST_TIMEOUT_S: Final = 120.0
+IDLE_S: Final = 0.5
+MIN_SHOWN_MS: Final = 0.05
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure both checkouts and print their ratios."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
+    parser.add_argument("base", type=Path, help="checkout to compare this one with")
+    parser.add_argument("--pairs", type=int, default=300, help="jobs of each checkout for the latency")
+    parser.add_argument("--bursts", type=int, default=12, help="bursts of each checkout for the CPU time")
+    given = parser.parse_args(arguments)
+    checkouts = (given.base.resolve(), Path(__file__).parent.parent)
+    with ExitStack() as stack:
+        running = [stack.enter_context(instance(checkout=checkout)) for checkout in checkouts]
+        clients = [stack.enter_context(each.client()) for each in running]
+        for client in clients:
+            client.push(NOOP_SKILL)
+            for n in range(WARM_UP_JOBS):
+                client.run("noop", {"n": n})
+        _compare_latency(clients, given.pairs)
+        _compare_cpu(running, clients, given.bursts)
+    return 0
+
+
+def _compare_latency(clients: Sequence[Client], pairs: int) -> None:
+    took_s: tuple[list[float], list[float]] = ([], [])
+    for n in range(pairs):
+        for which in (0, 1) if n % 2 else (1, 0):
+            started = time.perf_counter()
+            job = clients[which].run("noop", {"n": n})
+            took_s[which].append(time.perf_counter() - started)
+            if job["result"] != {"n": n}:
+                raise RuntimeError(f"the job did not succeed: {job}")
+    base, own = took_s
+    print(f"submit to result, p50 / p99: base {milliseconds(base)}, this {milliseconds(own)}")
+    print(f"  p50 {statistics.median(own) / statistics.median(base):.3f} × of base")
+
+
+def _compare_cpu(running: Sequence[Running], clients: Sequence[Client], bursts: int) -> None:
+    rates: tuple[list[float], list[float]] = ([], [])
+    spent: tuple[list[Counter[str]], list[Counter[str]]] = ([], [])
+    for burst in range(bursts):
+        for which in (0, 1) if burst % 2 else (1, 0):
+            rate, cpu_ms = _burst(running[which], clients[which])
+            rates[which].append(rate)
+            spent[which].append(cpu_ms)
+            say(f"burst {burst + 1} of {bursts}, {'this' if which else 'base'}: {rate:.0f} jobs/s")
+    base, own = (statistics.median(each) for each in rates)
+    ratio = statistics.median(of_own / of_base for of_base, of_own in zip(*rates, strict=True))
+    print(f"jobs per second: base {base:.0f}, this {own:.0f}; {ratio:.3f} × of base")
+    stages = sorted({name for each in spent for counter in each for name in counter})
+    _print_cpu("in all", [[counter.total() for counter in each] for each in spent])
+    for name in stages:
+        _print_cpu(name, [[counter[name] for counter in each] for each in spent])
+
+
+def _print_cpu(name: str, cpu_ms: Sequence[Sequence[float]]) -> None:
+    """Print the medians of both checkouts, and the median of the ratios of neighboring bursts."""
+    base, own = (statistics.median(each) for each in cpu_ms)
+    ratios = [of_own / of_base for of_base, of_own in zip(*cpu_ms, strict=True) if of_base]
+    if max(base, own) >= MIN_SHOWN_MS and ratios:
+        print(
+            f"CPU-ms per job, {name}: base {base:.2f}, this {own:.2f}; {statistics.median(ratios):.3f} × of base"
+        )
+
+
+def _burst(running: Running, client: Client) -> tuple[float, Counter[str]]:
+    """Submit jobs without a pause; return jobs per second and CPU milliseconds per job by kind of process."""
+    before = cpu.by_stage(running.process.pid, running.home)
+    started = time.monotonic()
+    load = [sys.executable, "-m", "benchmarks.load", str(running.port), running.api_key]
+    subprocess.run([*load, str(BURST_JOBS), str(CONNECTIONS)], check=True, timeout=BURST_TIMEOUT_S)
+    while any(client.call("GET", f"/v1/jobs?status={status}&limit=1") for status in ("queued", "running")):
+        if time.monotonic() - started > BURST_TIMEOUT_S:
+            raise RuntimeError(f"the burst has not ended after {BURST_TIMEOUT_S} s")
+        time.sleep(0.02)
+    rate = BURST_JOBS / (time.monotonic() - started)
+    time.sleep(IDLE_S)  # what follows a job belongs to it
+    after = cpu.by_stage(running.process.pid, running.home)
+    after.subtract(before)
+    return rate, Counter({name: seconds * 1000 / BURST_JOBS for name, seconds in after.items()})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
