@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +19,9 @@ from backend.queue import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
 log = logs.get(__name__)
 
 RECONNECT_S = 0.5
-PING_AFTER_S = 2.5
-"""A subscription that received nothing for this long sends a ping; without a reply in as long it is replaced."""
+PING_EVERY_S = 2.5
+MAX_SILENCE_S = 2 * PING_EVERY_S
+"""A subscription that receives nothing for this long, not even the reply to a ping, is replaced."""
 MOST_DELTAS = 1_000
 """Pieces that wait for one slow follower; older ones are dropped, since the whole reply comes as an event."""
 
@@ -109,15 +110,23 @@ class WakeUps:
             await asyncio.sleep(RECONNECT_S)
 
     async def _subscribed(self) -> None:
+        """Hand out messages until the subscription ends.
+
+        Raises:
+            RedisError: Redis is unavailable.
+            OSError: The same, or it sent nothing for too long: a network that drops packets closes no connection.
+        """
         async with self._redis.pubsub() as subscription:
             channels = [WAKE_CHANNEL, DELTA_CHANNEL if self._on_cancel is None else CANCEL_CHANNEL]
-            async with asyncio.timeout(PING_AFTER_S):
+            async with asyncio.timeout(MAX_SILENCE_S) as silence:
                 await subscription.subscribe(*channels)
-            self._ring_all()
-            while True:
-                message = await _next_message(subscription)
-                if message["type"] == "message":
-                    self._hand_out(message["channel"], message["data"])
+                async with _running(_ping(subscription)):
+                    async for message in subscription.listen():
+                        silence.reschedule(asyncio.get_running_loop().time() + MAX_SILENCE_S)
+                        if message["type"] == "message":
+                            self._hand_out(message["channel"], message["data"])
+                        elif message["type"] == "subscribe":  # also after the library has connected again
+                            self._ring_all()
 
     def _ring_all(self) -> None:
         for bells in self._bells.values():
@@ -139,26 +148,22 @@ class WakeUps:
                 bell.ring(is_last=LAST in rest.split())
 
 
-async def _next_message(subscription: PubSub) -> dict[str, Any]:
-    """Return the next message, a confirmation or a reply to a ping included.
-
-    A network that drops packets closes no connection, so silence is answered with a ping.
-
-    Raises:
-        TimeoutError: the server did not reply to the ping.
-    """
-    message = await _message_within(subscription, PING_AFTER_S)
-    if message is None:
-        async with asyncio.timeout(PING_AFTER_S):
-            await subscription.ping()
-        message = await _message_within(subscription, PING_AFTER_S)
-    if message is None:
-        raise TimeoutError("the subscription received no reply to a ping")
-    return message
+@contextlib.asynccontextmanager
+async def _running(background: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine in the background of the block."""
+    task = asyncio.create_task(background)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
-async def _message_within(subscription: PubSub, timeout_s: float) -> dict[str, Any] | None:
-    """Return the next message, or none."""
-    async with asyncio.timeout(2 * timeout_s):  # the library may connect again in it, for as long as it takes
-        message: dict[str, Any] | None = await subscription.get_message(timeout=timeout_s)
-        return message
+async def _ping(subscription: PubSub) -> None:
+    """Send a ping every few seconds, so that the server has something to send; the reader waits for the replies."""
+    while True:
+        await asyncio.sleep(PING_EVERY_S)
+        connection = subscription.connection
+        if connection is not None and connection.is_connected:  # else the reader connects again
+            with contextlib.suppress(RedisError, OSError):
+                async with asyncio.timeout(PING_EVERY_S):
+                    await subscription.ping()

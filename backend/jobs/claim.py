@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -10,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend import queue
+from backend.connections import AWAY
 from backend.db import AnySession, together
 from backend.jobs.reserve import IS_LIMITED, NONE, Reserved, reserve
 from backend.ledger.budgets.standing import Limit
@@ -84,29 +86,33 @@ class Claimed:
         return self.publisher_id or self.project_id
 
 
-KEY_ENDED: Final = """(
-  select case when k.revoked_at is not null then 'revoked' else 'expired' end
-  from api_keys k
+_KEY_ENDED: Final = """(
+  select case when k.revoked_at is not null then 'revoked' else 'expired' end from api_keys k
   where k.id = s.api_key_id and (k.revoked_at is not null or k.expires_at <= clock_timestamp())
-    and (s.attempt = 1 or not exists (
-      select from job_events e
-      where e.job_id = s.id and e.type not in (
-          'queued', 'started', 'forked', 'continued', 'rail', 'waiting', 'approval_required', 'approval_decided'
-        )
-        and not (e.type = 'requeued' and e.payload->>'reason' in ('wallet_empty', 'wallet_held'))
-    ))
 )"""
-"""SQL: how the key of the started job `s` has ended; null if it has not, or if the job's code may have run before.
+"""SQL: how the key of the started job `s` has ended; null if it has not."""
 
-An attempt that waited for an approval of the start, or that the wallet could not pay, has run no code.
-"""
+_HAS_RUN = text("""
+select exists (
+  select from job_events e
+  where e.job_id = :job_id and e.type not in (
+      'queued', 'started', 'forked', 'continued', 'rail', 'waiting', 'approval_required', 'approval_decided'
+    )
+    and not (e.type = 'requeued' and e.payload->>'reason' in ('wallet_empty', 'wallet_held'))
+)
+""")
+"""Whether code of a job may have run: not in attempts that waited for an approval of the start or for money."""
 
 _CLAIM = f"""
-with picked as (
-  select q.job_id from job_queue q join wallets w on w.project_id = q.project_id
+with ready as (
+  select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
   where q.lane = :lane and q.stamp is not null and {{suspects}}
     and w.balance_micros > w.reserved_micros
   order by q.stamp limit :most for update of q skip locked
+), next as (
+  select min(stamp) as paid_stamp from ready where cap_micros > 0 and {{leaves_paid}}
+), picked as (
+  select job_id from ready where (select paid_stamp from next) is null or stamp < (select paid_stamp from next)
 ), taken as (
   delete from job_queue q using picked p where q.job_id = p.job_id
   returning q.job_id, q.stamp, greatest(q.submitted_at, q.not_before) as due_at
@@ -128,15 +134,18 @@ with picked as (
   select id, event_seq, clock_timestamp(), 'started',
          jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
 )
-select s.*, p.number as project_number, (select at from clock) as clock,
+select s.*, p.number as project_number, (select at from clock) as clock, next.paid_stamp is not null as is_paid_next,
        (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
         where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp,
-       {IS_LIMITED} as is_limited, {KEY_ENDED} as key_ended
-from started s join projects p on p.id = s.project_id
+       {{is_limited}} as is_limited, {_KEY_ENDED} as key_ended
+from next left join started s on true left join projects p on p.id = s.project_id
 order by s.stamp
 """  # noqa: S608 - the interpolated values are constants
-_CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect"))
-_CLAIM_SUSPECT = text(_CLAIM.format(suspects="q.suspect and q.held_by = :worker_id"))
+_CLAIM_FREE = text(_CLAIM.format(suspects="not q.suspect", leaves_paid="true", is_limited="false"))
+_CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect", leaves_paid="false", is_limited=IS_LIMITED))
+_CLAIM_SUSPECT = text(
+    _CLAIM.format(suspects="q.suspect and q.held_by = :worker_id", leaves_paid="false", is_limited=IS_LIMITED)
+)
 
 _HOLD_SUSPECT = text("""
 update job_queue set held_by = :worker_id
@@ -167,12 +176,23 @@ async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -
     its transaction was slow, or since its wallet got money again. Index entries of jobs that are gone cost little: the
     database marks them with the first search that meets them.
 
-    Start and reservation are one transaction: in between, admission would count the job's cap neither among those of
-    ready jobs nor in what the wallet holds, and let in one job too many.
+    Jobs that can cost nothing take one statement, up to the first job that may cost something. For the others, start
+    and reservation are one transaction: in between, admission would count the job's cap neither among those of ready
+    jobs nor in what the wallet holds, and let in one job too many.
     """
-    async with together(session):
-        rows = await session.execute(_CLAIM_ANY, {"worker_id": worker_id, "lane": lane, "most": most})
-        return await _started(session, rows.all())
+    values = {"worker_id": worker_id, "lane": lane, "most": most}
+    rows = (await session.execute(_CLAIM_FREE, values)).all()
+    free = await _started(session, rows)
+    if not rows[0].is_paid_next:
+        return free
+    try:
+        async with together(session):
+            rows = (await session.execute(_CLAIM_ANY, {**values, "most": most - len(free)})).all()
+            return [*free, *await _started(session, rows)]
+    except AWAY:
+        if not free:
+            raise
+        return free  # they have started; the next sweep claims again
 
 
 async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]) -> str | None:
@@ -190,11 +210,24 @@ async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list
     return await _started(session, rows.all())
 
 
-async def _started(session: AnySession, rows: Any) -> list[Claimed]:
+async def _started(session: AnySession, found: Sequence[Any]) -> list[Claimed]:
+    rows = [row for row in found if row.id is not None]  # one row says that there is none
     queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
     committed.note(session, EVENTS_APPENDED, len(rows))
     held = await reserve(session, rows)
-    return [claimed_of(row, reserved=held.get(row.id, NONE), key_ended=row.key_ended) for row in rows]
+    return [
+        claimed_of(row, reserved=held.get(row.id, NONE), key_ended=await _key_ended(session, row))
+        for row in rows
+    ]
+
+
+async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
+    """Return how the key of a started job has ended, unless the job's code may have run before."""
+    ended: KeyEnd | None = row.key_ended
+    if ended is None or row.attempt == 1:
+        return ended
+    has_run = (await session.execute(_HAS_RUN, {"job_id": row.id})).scalar_one()
+    return None if has_run else ended
 
 
 def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> Claimed:

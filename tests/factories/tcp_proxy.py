@@ -24,6 +24,12 @@ class TcpProxy:
         """Forward nothing more on the connections that are open now; both ends keep them. New ones are forwarded."""
         self._stalled |= self._tasks
 
+    def cut(self) -> None:
+        """Close the connections that are open now. New ones are forwarded."""
+        for writer in self._writers:
+            writer.close()
+        self._writers.clear()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if isinstance(self._server, str):

@@ -13,11 +13,14 @@ from backend.instance import Instance
 from backend.jobs.admission import admit_everywhere
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish
+from backend.ledger.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
 from workers.supervisor import Supervisor
 
 DEADLINE_S = 20
+FREE = PriceList()
+PAID = PriceList(compute_micros_per_second=1, job_timeout_s=10, forgiven_micros=0)
 DEEP = 60
 
 _ENDED = text("select count(*) from jobs where finished_at is not null")
@@ -99,6 +102,31 @@ async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(data
                 await session.execute(statement, {"id": tenant.project_id})
     assert len(taken) > 50
     await every_job_is_claimed(database, tenants, worker_id, running)
+
+
+async def test_jobs_that_cost_nothing_and_others_are_claimed_in_one_order(database: Database) -> None:
+    """A claim starts both, the lowest stamps first, and holds money for those that may cost some."""
+    numbers = random.Random(20_261_128)
+    async with database.transaction() as session:
+        tenants = [await make_tenant(session, concurrency_limit=20, credit_micros=10_000) for _ in range(2)]
+    worker_id = await worker(database)
+    batches: list[list[Claimed]] = []
+    for _ in range(60):
+        for _ in range(numbers.randint(1, 6)):
+            async with database.transaction() as session:
+                await make_job(session, numbers.choice(tenants), prices=numbers.choice([FREE, PAID]))
+        most = numbers.randint(1, 8)
+        async with database.transaction() as session:
+            expected = (await session.execute(_READY, {"most": most})).scalars().all()
+        async with database.single() as session:
+            batches.append(await claim(session, worker_id=worker_id, lane="default", most=most))
+        assert [job.stamp for job in batches[-1]] == expected
+        assert all(job.reserved_micros == job.cap_micros for job in batches[-1])
+        for job in batches[-1]:
+            async with database.transaction() as session:
+                assert await finish(session, job, Ending("succeeded", result={}))
+    assert any(len({job.cap_micros for job in batch}) == 2 for batch in batches)
+    await every_job_is_claimed(database, tenants, worker_id, [])
 
 
 async def every_job_is_claimed(

@@ -68,6 +68,31 @@ async def test_a_subscription_whose_network_drops_packets_is_replaced_within_ten
             doorbell.close()
 
 
+async def test_a_subscription_that_was_cut_wakes_everyone_once_it_is_back(redis_url: str) -> None:
+    """What was sent in between is lost, so those who wait look for themselves."""
+    server = urlsplit(redis_url)
+    target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
+    async with tcp_proxy(target) as proxy:
+        redis = AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}")
+        wakeups = WakeUps(redis)
+        wakeups.start()
+        try:
+            with wakeups.bell(JOB, only_end=True) as bell:
+                await _until_rung(bell)
+                proxy.cut()
+                await _until_rung(bell)
+                assert proxy.accepted >= 2
+        finally:
+            await wakeups.close()
+            await redis.aclose()
+
+
+async def _until_rung(bell: Bell) -> None:
+    async with asyncio.timeout(10):
+        while not bell.has_news():
+            await bell.wait(0.1)
+
+
 async def _until_heard(doorbell: RedisDoorbell, bell: Bell, text: str) -> None:
     """Send pieces until one arrives."""
     async with asyncio.timeout(10):
