@@ -1,11 +1,12 @@
-"""The wall clock of the database is set by an hour while jobs run."""
+"""A wall clock is set by an hour while jobs run: that of the database, or that of the host of API and workers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -44,23 +45,54 @@ TWICE = "select due_at, count(*) from schedule_runs group by schedule_id, due_at
 
 
 @contextmanager
-def movable_home(home: Path) -> Iterator[Callable[[float], None]]:
+def database_with_clock(home: Path) -> Iterator[tuple[Callable[[float], None], dict[str, str]]]:
     """Yield what sets the clock that every statement reads: leases, places in the queue and schedules depend on it."""
     with servers(home) as database_url:
         operate(home, "migrate")
         make_movable(database_url)
-        yield lambda ahead_s: move(database_url, ahead_s)
+        yield lambda ahead_s: move(database_url, ahead_s), {}
 
 
+@contextmanager
+def host_with_clock(home: Path) -> Iterator[tuple[Callable[[float], None], dict[str, str]]]:
+    """Yield what sets the wall clock of API and workers, and the settings with which they read it.
+
+    As when the clock of a host is set, time that only passes (`CLOCK_MONOTONIC`) goes on as before.
+    """
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("needs libfaketime (Debian: apt-get install libfaketime)")
+    ahead = home.parent / "ahead"
+
+    def move_host(ahead_s: float) -> None:
+        draft = ahead.with_suffix(".draft")
+        draft.write_text(f"{ahead_s:+.0f}\n")
+        draft.replace(ahead)
+
+    move_host(0)
+    with servers(home):
+        yield (
+            move_host,
+            {
+                "LD_PRELOAD": str(library),
+                "FAKETIME_TIMESTAMP_FILE": str(ahead),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            },
+        )
+
+
+@pytest.mark.parametrize("clock", [database_with_clock, host_with_clock])
 def test_no_job_runs_twice_or_is_lost_when_a_clock_is_set(
     folder: Path,
     upstream: MessagesServer,
     told: Callable[[str], None],
+    clock: Callable[[Path], AbstractContextManager[tuple[Callable[[float], None], dict[str, str]]]],
 ) -> None:
     home, settings = folder / "home", two_workers(upstream)
     with (
-        movable_home(home) as jump,
-        instance(home, **settings) as running,
+        clock(home) as (jump, clock_settings),
+        instance(home, **settings, **clock_settings) as running,
         running.client() as client,
     ):
         client.push(SKILLS)
@@ -81,6 +113,8 @@ def test_no_job_runs_twice_or_is_lost_when_a_clock_is_set(
                 job_ids += submitted(client)
                 jump(ahead_s)
                 time.sleep(STAYS_S)
+                if clock is host_with_clock:
+                    assert abs(ahead_of_here_s(client) - ahead_s) < 5
                 upload(client, name)
             jobs += until_ended(client, job_ids, 300)
         assert ask(REASONS) == []
@@ -101,3 +135,9 @@ def submitted(client: Client) -> list[str]:
     due = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
     later = client.call("POST", "/v1/jobs", {"skill": "noop", "inputs": {"n": 1}, "run_at": due})
     return [*(client.submit("nap", seconds=NAP_S) for _ in range(JOBS)), str(later["id"])]
+
+
+def ahead_of_here_s(client: Client) -> float:
+    """Return how far the clock of the API is ahead of the clock of this process."""
+    date = parsedate_to_datetime(client.ask("GET", "/ready").headers["date"])
+    return date.timestamp() - time.time()

@@ -42,6 +42,8 @@ class Watched:
     on_excess: Callable[[Excess, str], None]
     """Called in the event loop, once, with the kind and a sentence."""
     since: float = field(default_factory=time.time)
+    """By the wall clock, as the times of files are."""
+    started_at_s: float = field(default_factory=time.monotonic)
     peak_memory_bytes: int = 0
     cpu_s: float = 0.0
     walk_at: float = 0.0
@@ -101,11 +103,11 @@ class Watchdog:
         while self._watched:
             await asyncio.sleep(TICK_S)
             # Most jobs end before their first tick; only those that lasted cost a scan.
-            old_enough = time.time() - TICK_S / 2
+            old_enough = time.monotonic() - TICK_S / 2
             old = [
                 watched
                 for watched in self._watched
-                if watched.since <= old_enough and not watched.is_over and watched.is_there
+                if watched.started_at_s <= old_enough and not watched.is_over and watched.is_there
             ]
             if not old:
                 continue

@@ -162,6 +162,17 @@ async def test_each_bad_ending_has_its_own_code_and_leaves_the_neighbours_alone(
     assert isinstance(after, Success), after
 
 
+async def test_limits_hold_when_the_clock_of_the_host_is_set_back(
+    runner: DeterministicRunner, skill: Skill, notebook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = skill(HOSTILE, inputs={"do": "eats_memory_together"})
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() - 3600)
+    outcome = await runner.run(bad, notebook)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.code == "memory_limit", outcome
+
+
 @pytest.mark.parametrize("do", ["hangs", "spins", "prints_without_end"])
 async def test_a_function_that_never_returns_ends_at_its_time_limit(
     runner: DeterministicRunner, skill: Skill, notebook: Any, do: str
