@@ -111,6 +111,15 @@ def instance(
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(40)
+            _require_no_deadlock(place)
+
+
+def _require_no_deadlock(home: Path) -> None:
+    """Fail when statements have waited for each other: they are repeated, so that nothing else shows it."""
+    log = home / "postgres" / "log"
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if "deadlock detected" in text:
+        raise RuntimeError(f"the database had to end a deadlock:\n{text[-3000:]}")
 
 
 def free_port() -> int:

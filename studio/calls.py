@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from backend.bundles.value_schemas import all_required
 from studio.skills import SkillView
 from studio.wording import sample_inputs
 
@@ -118,7 +119,7 @@ print({shown})"""
 
 
 def _typescript(url: str, skill: SkillView, inputs: Any) -> str:
-    takes, gives = _shape(skill.input_schema, ""), _shape(skill.output_schema, "")
+    takes, gives = _shape(skill.input_schema, ""), _shape(all_required(skill.output_schema), "")
     shapes = f"type Inputs = {takes};\ntype Result = {gives};"
     if "DriveFile" in shapes:
         shapes = "type DriveFile = string | { drive_path: string } | { url: string };\n" + shapes

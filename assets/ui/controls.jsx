@@ -44,7 +44,7 @@ export function Confirm({ label, title, text, confirm, kind = "", typed = "", ke
     <>
       <button type="button" className={`btn above ${kind}`} disabled={disabled || isBusy} aria-busy={isBusy} data-key={keys} onClick={open}>{isBusy && <span className="spin" />}{label}</button>
       <dialog className="dlg" ref={dialog} aria-label={title} onClick={(e) => e.target === dialog.current && dialog.current.close()}>
-        <form method="dialog" className="in-dlg" onSubmit={() => begin("", () => onConfirm?.())}>
+        <form method="dialog" className="in-dlg" onSubmit={() => begin("", (key) => onConfirm?.(key))}>
           <h2>{title}</h2>
           <p className="t2">{text}</p>
           {typed && <div className="col" style={{ gap: 4 }}>

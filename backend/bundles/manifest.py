@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.bundles.confirmed import Effects, of_manifest
 from backend.bundles.dialect import Schema, to_json_schema
-from backend.bundles.value_schemas import InputSchema, OutputSchema
+from backend.bundles.value_schemas import InputSchema, OutputSchema, all_required
 
 RetryReason = Literal["worker_lost", "timeout", "error"]
 RailPoint = Literal["input", "tool", "output", "retrieval"]
@@ -236,8 +236,8 @@ class Skill(_Part):
 
     @property
     def output_json_schema(self) -> Schema:
-        """What comes out, in plain JSON Schema 2020-12."""
-        schema: Schema = to_json_schema(self.output_schema)
+        """What comes out, in plain JSON Schema 2020-12, with the fields required that the worker requires."""
+        schema: Schema = to_json_schema(all_required(self.output_schema))
         return schema
 
     @cached_property

@@ -10,9 +10,8 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal
-from backend.bundles.dialect import Schema, map_subschemas, to_json_schema
+from backend.bundles.dialect import Schema, map_subschemas
 from backend.bundles.manifest import Skill
-from backend.bundles.value_schemas import all_required
 from backend.deployments import service as deployments
 from backend.deployments.service import ActiveSkill
 from backend.idempotency.service import MOST_CHARACTERS
@@ -116,7 +115,7 @@ def _types(skill: Skill, name: str) -> dict[str, Schema]:
     }
     return {
         inputs: _placed(skill.input_json_schema, inputs),
-        result: _placed(to_json_schema(all_required(skill.output_schema)), result),
+        result: _placed(skill.output_json_schema, result),
         f"{name}Job": {**job, "title": f"{name}Job"},
     }
 

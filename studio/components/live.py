@@ -60,7 +60,7 @@ class Copy(rx.Component):
 class Confirm(rx.Component):
     """A button that asks before it acts; `typed` is what must be typed first, where that is not empty.
 
-    `keys` is the key that presses it.
+    `keys` is the key that presses it; `on_confirm` gets the key with which the server does the action once.
     """
 
     library = "$/public/ui/controls.jsx"
@@ -75,7 +75,7 @@ class Confirm(rx.Component):
     disabled: rx.Var[bool]
     settled: rx.Var[str]
     on_settle: rx.EventHandler[_one]
-    on_confirm: rx.EventHandler[_no_arguments]
+    on_confirm: rx.EventHandler[_one]
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:

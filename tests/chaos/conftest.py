@@ -35,8 +35,6 @@ def running(upstream: MessagesServer) -> Iterator[Running]:
         with running.client() as client:
             client.push(SKILLS)
         yield running
-        server_log = (running.home / "postgres" / "log").read_text(encoding="utf-8", errors="replace")
-        assert "deadlock detected" not in server_log, server_log[-3000:]
 
 
 @pytest.fixture

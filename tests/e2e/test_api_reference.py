@@ -45,7 +45,7 @@ def test_a_skill_is_read_called_and_tried(signed_in: Page, settled: Any) -> None
     signed_in.get_by_role("tab", name="TypeScript").click()
     code = signed_in.get_by_role("region", name="Code").locator("pre")
     expect(code).to_contain_text("seconds: number;")
-    expect(code).to_contain_text("counted?: number;")
+    expect(code).to_contain_text("counted: number;")
 
     signed_in.get_by_role("button", name="Try it").click()
     signed_in.get_by_label("seconds").fill("61")

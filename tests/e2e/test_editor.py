@@ -10,6 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from backend.bundles.pack import pack_files
+
+NOTHING = b"""entrypoint: main.py:run
+description: Returns nothing.
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+"""
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
@@ -95,6 +102,32 @@ def test_a_deleted_file_is_restored(signed_in: Page, settled: Any, blank: str) -
     files.get_by_text("Deleted (1)").click()
     files.get_by_role("button", name="Restore").click()
     expect(signed_in.get_by_text("No problems")).to_be_visible()
+
+
+def test_the_publish_dialog_names_the_skills_that_it_removes(
+    signed_in: Page, settled: Any, blank: str
+) -> None:
+    files = {
+        f"skills/{name}/{file}": content
+        for name in ("stays", "goes")
+        for file, content in (
+            ("main.py", b"def run():\n    return {}\n"),
+            ("skill.yaml", NOTHING),
+        )
+    }
+    pushed = settled.api.post(
+        f"/v1/deployments?skillpack={blank}", files={"bundle": ("skills.zip", pack_files(files))}
+    )
+    assert pushed.status_code == 201, pushed.text
+    signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
+    listed = signed_in.get_by_role("navigation", name="Files of the working copy")
+    for file in ("main.py", "skill.yaml"):
+        listed.get_by_role("button", name=f"Delete skills/goes/{file}").click()
+        expect(listed.get_by_role("button", name=f"Delete skills/goes/{file}")).to_have_count(0)
+    signed_in.get_by_role("button", name="Publish…").click()
+    dialog = signed_in.get_by_role("dialog", name="Publish")
+    expect(dialog).to_contain_text("This removes a skill of the active version: goes.")
+    expect(dialog).not_to_contain_text("stays")
 
 
 def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, settled: Any) -> None:

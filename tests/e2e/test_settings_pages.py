@@ -196,8 +196,10 @@ def test_a_webhook_is_made_told_refused_and_sent_again(signed_in: Page, settled:
         expect(looked).to_contain_text("no room today")
         log.nth(1).get_by_role("button", name="Look").click()
         heard.status = 200
-        log.nth(1).get_by_role("button", name="Redeliver").click()
+        before = len(heard.got)
+        log.nth(1).get_by_role("button", name="Redeliver").dblclick()
         expect(log.nth(1)).to_contain_text("Delivered", timeout=30_000)
+        assert len(heard.got) == before + 1, "two clicks are one delivery"
         expect(hook.get_by_text("enabled")).to_be_visible(timeout=30_000)
         assert settled.api.post("/v1/jobs", json={"skill": "count", "inputs": {"seconds": 0}}).is_success
         expect(log.nth(1)).to_contain_text("job.succeeded", timeout=30_000)

@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from backend.bundles.value_schemas import all_required
 from studio import session
 from studio.calls import of_skill, path_of
 from studio.components.elements import (
@@ -70,7 +71,7 @@ class Reference(Running, rx.State):
 
     def _take(self, skill: SkillView) -> None:
         self.current, self.path = skill, path_of(skill)
-        self.takes, self.gives = rows_of(skill.input_schema), rows_of(skill.output_schema)
+        self.takes, self.gives = rows_of(skill.input_schema), rows_of(all_required(skill.output_schema))
         self.texts = of_skill(session.instance().settings.url, skill)
 
 

@@ -17,7 +17,7 @@ from backend.webhooks import deliveries
 from backend.webhooks.schemas import DeliveryStatus
 from backend.webhooks.tables import WebhookDelivery
 from studio import session
-from studio.components.elements import button, code, framed_table, note, status
+from studio.components.elements import action, button, code, framed_table, note, status
 from studio.components.live import Ago
 from studio.forms import said
 from studio.wording import duration
@@ -132,11 +132,11 @@ class Deliveries(rx.State):
         self.shown = _view(found)
 
     @rx.event
-    async def redeliver(self, delivery_id: str):
+    async def redeliver(self, delivery_id: str, key: str):
         """Send one again, now."""
         self.problem = ""
         try:
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=key) as act:
                 webhook_id = UUID(self.webhook_id)
                 await deliveries.redeliver(act.session, act.principal, webhook_id, UUID(delivery_id))
         except (Conflict, Missing) as refused:
@@ -281,7 +281,7 @@ def _delivery(row: rx.Var[DeliveryRow]) -> rx.Component:
                         on_click=Deliveries.look(row.id),
                         aria_expanded=rx.cond(is_shown, "true", "false"),
                     ),
-                    button("Redeliver", kind="small", on_click=Deliveries.redeliver(row.id)),
+                    action("Redeliver", kind="small", on_act=lambda key: Deliveries.redeliver(row.id, key)),
                     class_name="row acts",
                 ),
                 class_name="num",

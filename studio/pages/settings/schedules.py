@@ -110,13 +110,13 @@ class Schedules(rx.State):
         await self._read()
 
     @rx.event
-    async def run_now(self, schedule_id: str):
+    async def run_now(self, schedule_id: str, key: str):
         """Submit its job at once, beside its moments."""
         self.refused = ""
         instance = session.instance()
         terms = Terms(instance.prices, instance.settings.most_queued_jobs)
         try:
-            async with session.acting(self, self.project) as act:
+            async with session.acting(self, self.project, once=key) as act:
                 await runs.run_now(act.session, act.principal, UUID(schedule_id), terms)
         except (
             PurasError
@@ -264,7 +264,7 @@ def _acts(row: rx.Var[ScheduleRow]) -> rx.Component:
             title="Run " + row.name + " now?",
             text="Its job is submitted at once and costs what it costs; the next moments stay.",
             confirm="Run it",
-            on_confirm=Schedules.run_now(row.id),
+            on_confirm=lambda key: Schedules.run_now(row.id, key),
         ),
         button("Change", kind="small", on_click=Schedules.edit(row.id)),
         rx.cond(

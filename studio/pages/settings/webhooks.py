@@ -119,10 +119,10 @@ class Webhooks(rx.State):
         self.fresh = ""
 
     @rx.event
-    async def rotate(self, webhook_id: str):
+    async def rotate(self, webhook_id: str, key: str):
         """Show another secret; the one before it signs too for a day."""
         vault = session.instance().vault
-        async with session.acting(self, self.project) as act:
+        async with session.acting(self, self.project, once=key) as act:
             made = await service.rotate(act.session, vault, act.principal, UUID(webhook_id), RotationAsked())
             self.fresh = made.secret
         await self._read()
@@ -304,7 +304,7 @@ def _acts(row: rx.Var[WebhookRow]) -> rx.Component:
             title="Make another secret?",
             text="It is shown once. For a day both sign, so that your server can change over.",
             confirm="Make it",
-            on_confirm=Webhooks.rotate(row.id),
+            on_confirm=lambda key: Webhooks.rotate(row.id, key),
         ),
         Confirm.create(
             label="Delete",
