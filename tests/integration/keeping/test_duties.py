@@ -22,7 +22,8 @@ from tests.factories.tenants import make_job, make_tenant
 from workers.drives import looks as looking
 from workers.drives.looks import Looks
 
-WITHIN_S = 20
+WITHIN_S = 90
+"""What happens at once; a machine that does other things besides takes longer."""
 
 
 class Failing(LocalStorage):

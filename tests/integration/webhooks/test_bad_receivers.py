@@ -93,16 +93,16 @@ async def test_a_receiver_that_hangs_delays_nobody_but_itself(hooks: Hooks) -> N
     hooks.receiver.answers["/hangs"] = [hangs]
     await hooks.tested(hanging, 12)
     await hooks.tested(well, 12)
-    async with hooks.dispatcher(most_s=4.0) as dispatcher:
+    async with hooks.dispatcher(most_s=10.0) as dispatcher:
         began = time.monotonic()
         running = asyncio.create_task(dispatcher.run())
         await hooks.receiver.has(12, "/well")
-        assert time.monotonic() - began < 3.9, "before the first of the others was given up"
-        await asyncio.wait_for(_until_failing(hooks, hanging), 10)
+        assert time.monotonic() - began < 9.9, "before the first of the others was given up"
+        await asyncio.wait_for(_until_failing(hooks, hanging), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     failed = [one for one in await hooks.deliveries(hanging) if one["error"]]
-    assert {one["error"] for one in failed} == {"The receiver did not answer within 4 s."}
+    assert {one["error"] for one in failed} == {"The receiver did not answer within 10 s."}
     assert {one["status"] for one in await hooks.deliveries(well)} == {"delivered"}
     assert len(hooks.receiver.at("/hangs")) <= 5, "few at once, and one alone once it is known to fail"
 
