@@ -1,0 +1,267 @@
+"""Each check of the structure can fail, and its message names the problem and the remedy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import structure
+from banned_words import banned_words
+from job_status import sql_writes_status, writes_job_status
+from structure import Limits
+
+from tests.unit.structure import checks
+
+RECORDED = Limits(
+    {"backend": 3},
+    {"backend": 100},
+    ["backend/jobs/finish.py"],
+    [("backend.jobs.submit", "backend.webhooks.facts")],
+)
+UPWARD = ("backend.jobs.submit", "backend.web.api")
+
+
+@pytest.mark.parametrize(
+    ("check", "measured", "expected"),
+    [
+        (checks.larger_cycles, RECORDED._replace(largest_cycle={"backend": 4}), "backend has 4 members"),
+        (checks.larger_cycles, RECORDED._replace(largest_cycle={"workers": 2}), "workers has 2 members"),
+        (checks.new_upward_imports, RECORDED._replace(upward=[*RECORDED.upward, UPWARD]), "backend.web.api"),
+        (
+            checks.stale_entries,
+            RECORDED._replace(upward=[]),
+            '"backend.jobs.submit -> backend.webhooks.facts" no longer exists',
+        ),
+        (
+            checks.stale_entries,
+            RECORDED._replace(status_writers=[]),
+            '"backend/jobs/finish.py" no longer exists',
+        ),
+        (
+            checks.new_status_writers,
+            RECORDED._replace(status_writers=["backend/jobs/finish.py", "backend/jobs/x.py"]),
+            "backend/jobs/x.py writes jobs.status",
+        ),
+        (checks.more_banned_words, RECORDED._replace(banned_words={"backend": 101}), "backend contains 101"),
+        (checks.more_banned_words, RECORDED._replace(banned_words={"studio": 1}), "studio contains 1"),
+        (checks.hints, RECORDED._replace(banned_words={"backend": 95}), "from 100 to 95"),
+        (checks.hints, RECORDED._replace(largest_cycle={"backend": 2}), "from 3 to 2"),
+    ],
+)
+def test_check_reports_a_change(check: object, measured: Limits, expected: str) -> None:
+    assert callable(check)
+    assert check(RECORDED, RECORDED) == []
+    (message,) = check(RECORDED, measured)
+    assert expected in message
+
+
+def test_small_drop_is_no_hint() -> None:
+    assert checks.hints(RECORDED, RECORDED._replace(banned_words={"backend": 99})) == []
+
+
+def test_unmapped_module_is_reported() -> None:
+    (message,) = checks.unmapped_entries(["backend.novelty"])
+    assert "backend.novelty belongs to no layer" in message
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """Return the root of a package of three folders, two of which form a cycle."""
+    files = {
+        "__init__.py": "",
+        "money/__init__.py": "",
+        "money/ledger.py": "from sample_structure.jobs import queries\n",
+        "jobs/__init__.py": "",
+        "jobs/queries.py": "def read():\n    from sample_structure.money import ledger\n    return ledger\n",
+        "core/__init__.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import sample_structure.jobs\n",
+        "app.py": "from sample_structure import core, jobs\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "sample_structure" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_imports_of_a_package(package: Path) -> None:
+    imports = structure.between_entries(
+        structure.imports_of(["sample_structure"], package), "sample_structure"
+    )
+    assert imports == [
+        ("sample_structure.app", "sample_structure.core"),
+        ("sample_structure.app", "sample_structure.jobs"),
+        ("sample_structure.core", "sample_structure.jobs"),  # under TYPE_CHECKING
+        ("sample_structure.jobs.queries", "sample_structure.money.ledger"),  # within a function
+        ("sample_structure.money.ledger", "sample_structure.jobs.queries"),
+    ]
+    assert structure.cycles(imports) == [["sample_structure.jobs", "sample_structure.money"]]
+    rank = structure.ranks([("top", "app"), ("execution", "jobs"), ("money", "money"), ("core", "core")])
+    assert structure.upward_imports(imports, rank) == [
+        ("sample_structure.core", "sample_structure.jobs"),
+        ("sample_structure.money.ledger", "sample_structure.jobs.queries"),
+    ]
+
+
+def test_cycles_are_strongly_connected_components() -> None:
+    edges = ["ab", "bc", "ca", "cd", "de", "ed", "ef", "gg"]
+    imports = [(f"p.{edge[0]}.x", f"p.{edge[1]}.y") for edge in edges]
+    assert structure.cycles(imports) == [["p.a", "p.b", "p.c"], ["p.d", "p.e"]]
+    assert structure.largest(structure.cycles(imports)) == 3
+    assert structure.largest([]) == 1
+
+
+def test_upward_imports_ignore_modules_without_a_layer() -> None:
+    assert (
+        structure.upward_imports([("p.unknown", "p.app"), ("p.core", "p.unknown")], {"app": 0, "core": 1})
+        == []
+    )
+
+
+def test_no_name_is_in_two_layers() -> None:
+    names = [name for _, line in structure.LAYERS for name in line.split()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "insert into jobs (id) values (1)",
+        "update jobs set status = 'queued'",
+        "UPDATE jobs AS j\nSET attempt = j.attempt + (select max(n) from x where y = 1), status = 'running' from t",
+        'update only jobs j set "status" = :status where id = 1',
+        "update jobs set (status, error) = (:status, null)",
+        "with x as (update jobs set a = 1 returning 1) update jobs set status = 'failed'",
+        "update jobs set is_new = a is distinct from b, status = 'failed'",
+    ],
+)
+def test_sql_writes_status(sql: str) -> None:
+    assert sql_writes_status(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "insert into jobs_archive (id) values (1)",
+        "insert into job_queue (id) values (1)",
+        "update jobs set attempt = 1 where status = 'running'",
+        "update jobs set attempt = 1 from t where j.id = t.id and status = 'queued'",
+        "with x as (update jobs set a = 1), y as (select 1 as b, status = 'queued' from jobs) select 1",
+        "update workers set status = 'gone'",
+        "update jobs set reserved = case when status = 'running' then 1 else 0 end, at_status = 2",
+        "delete from jobs where status = 'failed'",
+    ],
+)
+def test_sql_does_not_write_status(sql: str) -> None:
+    assert not sql_writes_status(sql)
+
+
+@pytest.mark.parametrize(
+    ("code", "writes"),
+    [
+        ("job.status = 'failed'", True),
+        ("self.parent_job.status, x = 'failed', 1", True),
+        ("setattr(job, 'status', 'failed')", True),
+        ("session.execute(update(Job).where(Job.id == 1).values(status='failed'))", True),
+        ("session.execute(insert(Job).values(id=1))", True),
+        ("SQL = f'update jobs {alias} set {more}, status = {value}'", True),
+        ("SQL = 'update '\\\n  'jobs set status = 1'", True),
+        ("suite.status = 'running'", False),
+        ("if job.status == 'failed': pass", False),
+        ("session.execute(update(Job).values(attempt=1))", False),
+        ("session.execute(update(Suite).values(status='running'))", False),
+        ("job.attempt = 1", False),
+    ],
+)
+def test_code_writes_status(tmp_path: Path, code: str, *, writes: bool) -> None:
+    file = tmp_path / "code.py"
+    file.write_text(code)
+    assert writes_job_status(file) is writes
+
+
+def test_sql_file_writes_status(tmp_path: Path) -> None:
+    file = tmp_path / "finish.sql"
+    file.write_text("-- name: finish\nupdate jobs set status = :status where id = :id;")
+    assert writes_job_status(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# It cannot be had\n    # again.", {"be had": 1}),
+        ("# It cannot be\n    # had.", {"be had": 1}),
+        ("class WarmDoorbell: ...", {"doorbell": 1}),
+        ("MOST_BYTES = 1; _MOST_ROWS = most_rows(ALMOST_NONE)", {"most_": 3}),
+        ("'puras/rehearsal'; rehearsal = 1", {"rehearsal": 1}),
+        ("'nobody'; # nobody is told apart", {"nobody": 1, "told apart": 1}),
+        ("media_too_dear, recommended, amended", {"dear": 1}),
+        ("for good reasons; gone for good", {"for good": 1}),
+    ],
+)
+def test_banned_words(text: str, expected: dict[str, int]) -> None:
+    assert dict(banned_words(text)) == expected
+
+
+def test_allowed_file_is_read_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "allowed.toml"
+    path.write_text(structure.allowed_text(RECORDED))
+    assert structure.read_limits(path) == RECORDED
+
+
+def test_contract_is_generated_between_the_comments() -> None:
+    pyproject = "a = 1\n# Generated by .ci/structure.py: x\nold\n# End of the generated part.\n"
+    text = structure.with_contract(pyproject, RECORDED.upward, ["jobs", "app", "db"])
+    assert 'layers = [\n  "app",\n  "jobs",\n  "db",\n]' in text
+    assert '"backend.jobs.submit -> backend.webhooks.facts",' in text
+    assert "old" not in text
+    assert structure.with_contract(text, RECORDED.upward, ["jobs", "app", "db"]) == text
+    with pytest.raises(LookupError, match="lacks"):
+        structure.with_contract("a = 1\n", [], [])
+
+
+def test_unknown_argument_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert structure.main(["--jsn"]) == 2
+    assert "--jsn" in capsys.readouterr().err
+
+
+def test_command_measures_and_records_another_tree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in structure.PACKAGES.values():
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "backend" / "jobs").mkdir()
+    (tmp_path / "backend" / "jobs" / "finish.py").write_text('SQL = "update jobs set status = 1"  # anew\n')
+    (tmp_path / "pyproject.toml").write_text(
+        "# Generated by .ci/structure.py\n# End of the generated part.\n"
+    )
+    (tmp_path / structure.ALLOWED).parent.mkdir(parents=True)
+    (tmp_path / structure.ALLOWED).write_text(structure.allowed_text(RECORDED))
+    imports = [UPWARD, ("backend.web.api", "backend.jobs.submit"), ("backend.web", "backend.novelty")]
+    monkeypatch.setattr(structure, "imports_of", lambda packages, root: imports)
+
+    assert structure.main(["--write-allowed"], tmp_path) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "removed: backend.jobs.submit -> backend.webhooks.facts",
+        "removed: banned words of backend: 100",
+        "removed: largest cycle of backend: 3",
+        "added: backend.jobs.submit -> backend.web.api",
+        "added: banned words of backend: 1",
+        "added: banned words of puras: 0",
+        "added: banned words of puras_mcp: 0",
+        "added: banned words of studio: 0",
+        "added: banned words of workers: 0",
+        "added: largest cycle of backend: 2",
+        "added: largest cycle of studio: 1",
+        "added: largest cycle of workers: 1",
+    ]
+    assert '"backend.jobs.submit -> backend.web.api",' in (tmp_path / "pyproject.toml").read_text()
+    assert structure.read_limits(tmp_path / structure.ALLOWED).upward == [UPWARD]
+    assert structure.main(["--write-allowed"], tmp_path) == 0
+    assert capsys.readouterr().out == "Nothing has changed.\n"
+
+    assert structure.main(["--json"], tmp_path) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["status_writers"] == ["backend/jobs/finish.py"]
+    assert report["unmapped"] == ["backend.novelty"]
+    assert structure.main([], tmp_path) == 0
+    assert "| … upward | 1 |" in capsys.readouterr().out
