@@ -93,7 +93,7 @@ def _commands(command: ArgumentParser, words: str) -> Iterator[tuple[str, Json]]
         described = {
             "required": bool(action.required),
             "values": "none" if action.nargs == 0 else str(action.nargs or 1),
-            "choices": sorted(map(str, action.choices or ())),
+            "choices": sorted(map(str, action.choices)) if action.choices else None,
             "default": None if action.default == SUPPRESS else _plain(action.default),
         }
         position = sum(name.startswith("argument") for name in parameters) + 1
@@ -218,6 +218,7 @@ CURRENT: Final[dict[str, Callable[[], Json]]] = {
     "cli": cli,
     "sdk": sdk,
     "errors": errors,
+    "job_errors": lambda: EventSources().job_error_codes(),
     "bundles": bundles,
 }
 """The contracts by the names of their files."""

@@ -1,7 +1,7 @@
-"""Read the types of job events, and the fields of their payloads, from the source code that writes them.
+"""Read the job events, with the fields of their payloads, and the error codes of jobs from the source code.
 
-No class lists the events: each writer builds a dictionary. This module therefore reads the syntax trees of the packages
-and follows each dictionary to its keys. When a refactoring renames a writer, adapt `WRITERS` and `COMPUTED_TYPES`.
+No class lists them: each writer builds a dictionary. This module therefore reads the syntax trees of the packages
+and follows each dictionary to its keys. When a refactoring renames a writer, adapt the constants below.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,9 @@ COMPUTED_TYPES: Final[dict[str, tuple[str, ...]]] = {
     "event.type": (),
 }
 """The types that a writer means when its first argument is not a constant; empty when it copies another event."""
+FAILURES: Final = frozenset({"Failure", "Stopped"})
+"""Callables whose first argument is the error code of a job."""
+_CODE: Final = re.compile(r"[a-z]+(_[a-z]+)*")
 _INSERT: Final = re.compile(r"insert into job_events .*?'(\w+)',\s*(.*?)\s+from\b", re.DOTALL)
 _SQL_KEY: Final = re.compile(r"(?<!->> )'(\w+)',")
 _MAX_DEPTH: Final = 8
@@ -35,7 +39,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Module:
     """One source file: its functions by name, and the function that encloses each node."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, package: str) -> None:
+        self.package = package
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
         self.functions: dict[str, list[Function]] = defaultdict(list)
         self.enclosing: dict[ast.AST, Function] = {}
@@ -52,8 +57,12 @@ class EventSources:
     """All modules that may write events."""
 
     def __init__(self, root: Path = ROOT) -> None:
-        paths = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
-        self._modules = [Module(path) for path in paths if "migrations" not in path.parts]
+        self._modules = [
+            Module(path, package)
+            for package in PACKAGES
+            for path in sorted((root / package).rglob("*.py"))
+            if "migrations" not in path.parts
+        ]
         self._functions: dict[str, list[tuple[Module, Function]]] = defaultdict(list)
         for module in self._modules:
             for name, found in module.functions.items():
@@ -67,6 +76,20 @@ class EventSources:
                 for kind, fields in self._written(module, node):
                     found[kind] |= fields
         return {kind: sorted(found[kind]) for kind in sorted(found)}
+
+    def job_error_codes(self) -> list[str]:
+        """Return the codes with which jobs fail, as far as a constant names them.
+
+        The exceptions of `backend` that a job may fail with are among the error codes of the API.
+        """
+        nodes = (
+            (module, node)
+            for module in self._modules
+            for node in ast.walk(module.tree)
+            if module.package == "workers" or not isinstance(node, ast.ClassDef)
+        )
+        found = (self._words(module, part) for module, node in nodes for part in _code_parts(node))
+        return sorted(code for code in set[str]().union(*found) if _CODE.fullmatch(code))
 
     def _written(self, module: Module, node: ast.AST) -> Iterator[tuple[str, set[str]]]:
         if isinstance(node, ast.Call) and _name(node.func) in WRITERS and len(node.args) > 1:
@@ -124,7 +147,7 @@ class EventSources:
         scope = module.enclosing.get(name, module.tree)
         if isinstance(scope, Function) and any(one.arg == name.id for one in scope.args.args):
             values += self._arguments(scope, name.id)
-        for node in ast.walk(scope):
+        for node in chain(ast.walk(scope), module.tree.body):
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 for target in targets:
@@ -180,6 +203,23 @@ class EventSources:
             for one in ast.walk(node)
             if isinstance(one, ast.Constant) and isinstance(one.value, str)
         }
+
+
+def _code_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the expressions in a node that hold the error code of a job."""
+    if isinstance(node, ast.Call):
+        yield from (one.value for one in node.keywords if one.arg == "error_code" and _is_word(one.value))
+        if _name(node.func) in FAILURES and node.args:
+            first = node.args[0].value if isinstance(node.args[0], ast.Starred) else node.args[0]
+            yield from [first] if isinstance(first, ast.Constant | ast.Name) else []
+    elif isinstance(node, ast.ClassDef):
+        for statement in node.body:
+            if isinstance(statement, ast.Assign) and _is_variable(statement.targets[0], "code"):
+                yield from [statement.value] if _is_word(statement.value) else []
+
+
+def _is_word(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _alternatives(node: ast.AST) -> list[ast.expr]:

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 from puras_mcp import starters
@@ -40,11 +41,20 @@ def main() -> int:
     """Write all contracts and add the example skillpacks of today to those of earlier releases."""
     BUNDLES.mkdir(parents=True, exist_ok=True)
     for name, files in examples():
-        (BUNDLES / f"{name}.yaml").write_text(as_yaml(files), encoding="utf-8")
+        archive(BUNDLES, name, as_yaml(files))
     for name, contract in CURRENT.items():
         text = json.dumps(contract(), indent=1, sort_keys=True, ensure_ascii=False)
         (CONTRACTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def archive(folder: Path, name: str, text: str) -> None:
+    """Write a skillpack, unless it is there; one of an earlier release with the same name stays alongside it."""
+    earlier = [path for path in folder.glob(f"{name}.*yaml") if path.name.split(".")[0] == name]
+    if any(path.read_text(encoding="utf-8") == text for path in earlier):
+        return
+    suffix = f".{len(earlier) + 1}" if earlier else ""
+    (folder / f"{name}{suffix}.yaml").write_text(text, encoding="utf-8")
 
 
 def as_yaml(files: dict[str, str]) -> str:

@@ -293,3 +293,25 @@ class OutOfTime(Stop):
         "succeeded": ["cost", "label", "used"],
         "timeout": ["step"],
     }
+
+
+def test_error_codes_of_jobs_are_read_from_constants(tmp_path: Path) -> None:
+    for package, code in (("backend", "ignored"), ("workers", "from_a_class")):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "failing.py").write_text(
+            f"""\
+CLOSED = ("from_a_variable", "The process closed its channel.")
+
+
+class Failing(Exception):
+    code = "{code}"
+
+
+def fail():
+    Ending("failed", error_code="from_an_argument")
+    return Failure(*CLOSED) or Failure("from_a_constant", "text")
+""",
+            encoding="utf-8",
+        )
+    codes = ["from_a_class", "from_a_constant", "from_a_variable", "from_an_argument"]
+    assert EventSources(tmp_path).job_error_codes() == codes

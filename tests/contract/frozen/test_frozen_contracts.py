@@ -12,6 +12,7 @@ import pytest
 
 from tests.contract.frozen.compare import Difference, compare, compare_descriptions
 from tests.contract.frozen.current import CONTRACTS, CURRENT, Json
+from tests.contract.frozen.freeze import archive
 
 UPGRADING: Final = Path(__file__).parents[3] / "docs" / "upgrading.md"
 
@@ -80,3 +81,10 @@ def test_entry_without_a_difference_is_a_problem() -> None:
 def test_entry_without_a_heading_is_found() -> None:
     assert missing_headings([ENTRY], "# Upgrading\n\nRenamed settings\n") == ["Renamed settings"]
     assert missing_headings([ENTRY], "# Upgrading\n\n## Renamed settings\n") == []
+
+
+def test_archive_keeps_examples_of_earlier_releases(tmp_path: Path) -> None:
+    for text in ("first", "second", "first", "third"):
+        archive(tmp_path, "starter", text)
+    kept = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert kept == {"starter.yaml": "first", "starter.2.yaml": "second", "starter.3.yaml": "third"}
