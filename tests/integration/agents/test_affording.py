@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from backend.providers import catalogue
@@ -14,6 +16,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WORDS = "word " * 1_000
 DONE = {"summary": "Owls fly at night.", "score": 3}
+
+
+@pytest.fixture(autouse=True)
+def trusted() -> Iterator[None]:
+    """Counts are trusted when a test starts, whatever models of other tests have replied in this process."""
+    counting.trust_all()
+    yield
+    counting.trust_all()
 
 
 async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agents: Agents) -> None:
@@ -55,4 +65,3 @@ async def test_a_small_limit_starts_by_the_count_of_the_upstream(agents: Agents)
     assert (job["status"], job["cost_micros"], job["used_micros"] > 10_000) == ("succeeded", 10_000, True)
     job = await agents.run(limits=limits)
     assert (job["error_code"], upstream.counts, upstream.asked) == ("cost_capped", 3, 3)
-    counting.trust_all()
