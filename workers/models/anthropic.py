@@ -107,7 +107,7 @@ class MessagesModel:
             async for event in stream:
                 assembly.add(event)
         blocks, tokens = assembly.blocks(), assembly.tokens
-        counting.check(self.slug, bounded=prompt.counted, used=tokens.prompt)
+        counting.check(self.client, self.slug, bounded=prompt.counted, used=tokens.prompt)
         nanos = upstream_nanos(
             self.entry, tokens, cache_write_1h=assembly.cache_write_1h, cache_ttl=prompt.cache_ttl
         )

@@ -1,9 +1,9 @@
 """How long an upstream says that a prompt is, as a bound that is safe to spend by.
 
 The count of an upstream costs nothing and is an estimate: Anthropic says that a call may use a small amount more. So it
-is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer. A
-model whose call has used more than that all the same is not trusted again in this process: its prompts are bounded by
-bytes from then on. What such a call costs above its job's reservation is not charged, so that no limit is passed.
+is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer. An
+endpoint that used more than that for a model is not trusted with that model again in this process: its prompts are
+bounded by bytes from then on. What such a call costs above its job's reservation is not charged, so that no limit is passed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ SPARE_SHARE: Final = 10
 _COUNTED: Final = ("model", "messages", "system", "tools")
 """Parts of a request that make its prompt; without the rule that clears old results, which would make it shorter."""
 
-_distrusted: set[str] = set()
+_distrusted: set[tuple[str, str]] = set()
+"""Base URL and model: what the endpoint of one project replies says nothing about the endpoints of others."""
 
 
 async def bound(client: AsyncAnthropic, request: dict[str, Any], slug: str) -> int | None:
     """Return the most tokens that the prompt of a request can have; None if the upstream does not say."""
-    if slug in _distrusted:
+    if (str(client.base_url), slug) in _distrusted:
         return None
     parts = {name: request[name] for name in _COUNTED if name in request}
     try:
@@ -43,10 +44,10 @@ async def bound(client: AsyncAnthropic, request: dict[str, Any], slug: str) -> i
     return count + -(-count // SPARE_SHARE) + SPARE_TOKENS
 
 
-def check(slug: str, *, bounded: int | None, used: int) -> None:
-    """Trust the counts for a model no longer after a call that used more than its bound."""
+def check(client: AsyncAnthropic, slug: str, *, bounded: int | None, used: int) -> None:
+    """Trust the counts of an endpoint for a model no longer after a call that used more than its bound."""
     if bounded is not None and used > bounded:
-        _distrusted.add(slug)
+        _distrusted.add((str(client.base_url), slug))
         log.warning("a prompt had more tokens than were counted", model=slug, used=used, bound=bounded)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from anthropic import AsyncAnthropic
 
 from backend.providers import catalogue
 from tests.doubles.messages import calls, says
@@ -65,3 +66,14 @@ async def test_a_small_limit_starts_by_the_count_of_the_upstream(agents: Agents)
     assert (job["status"], job["cost_micros"], job["used_micros"] > 10_000) == ("succeeded", 10_000, True)
     job = await agents.run(limits=limits)
     assert (job["error_code"], upstream.counts, upstream.asked) == ("cost_capped", 3, 3)
+
+
+async def test_an_endpoint_that_miscounts_loses_the_trust_for_itself_alone(agents: Agents) -> None:
+    async with (
+        AsyncAnthropic(api_key="k", base_url=agents.upstream.url) as well,
+        AsyncAnthropic(api_key="k", base_url="http://127.0.0.1:9") as badly,
+    ):
+        counting.check(badly, MODEL, bounded=1, used=2)
+        request = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+        assert await counting.bound(badly, request, MODEL) is None
+        assert await counting.bound(well, request, MODEL)
