@@ -1,9 +1,9 @@
 """How long an upstream says that a prompt is, as a bound that is safe to spend by.
 
 The count of an upstream costs nothing and is an estimate: Anthropic says that a call may use a small amount more. So it
-is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer. If
-an endpoint used more than that for a model, its count is not used for that model again in this process: such prompts are
-bounded by bytes from then on. What such a call costs above its job's reservation is not charged, so no limit is passed.
+is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer.
+If an endpoint used more than that for a model, its count is not used for that model again in this process: such prompts
+are bounded by bytes. What such a call costs above its job's reservation is not charged, so no limit is passed.
 """
 
 from __future__ import annotations
