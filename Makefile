@@ -52,8 +52,8 @@ uv-pin: ## Write bootstrap-requirements.txt again, after uv.lock names another u
 pin-images: ## Write the digests of the images into Dockerfile and compose.yaml; needs docker and its registry
 	$(BIN)/python .ci/images.py --pin
 
-release-check: ## What a release needs in addition to the tests: every image by its digest
-	$(BIN)/python .ci/images.py
+release-check: environment pages ## What a release needs in addition to the tests: images by digest, all Pythons
+	@.ci/release-check
 
 pages: environment
 	@$(BIN)/python -m studio.build
