@@ -33,7 +33,7 @@ bench: pages ## Measure the numbers, each beside its peer
 
 chaos: pages ## The long form of the tests that kill things, attack and fuzz; prints a table; then what is too slow for every day
 	@.ci/environment --group fuzz
-	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz tests/integration/auth/test_strangers.py -o timeout=3600
+	PURAS_CHAOS_ROUNDS=$${PURAS_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/chaos tests/contract/attack tests/fuzz tests/properties tests/integration/auth/test_strangers.py -o timeout=3600
 	$(BIN)/python -m pytest tests/contract tests/integration tests/journeys -m slow
 
 settings: environment ## Write the pages of docs/ anew that are made from code

@@ -18,6 +18,7 @@ from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.losses import sweep
+from tests.chaos.rounds import ROUNDS
 from tests.conftest import empty
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -83,7 +84,9 @@ class Model:
             self.ready[job_id] = stamp
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(history=acts, given_projects=projects)
 def test_jobs_start_as_in_the_model_whatever_process_claims_them(
     database_url: str, history: list[tuple[str, int]], given_projects: list[tuple[int, int]]

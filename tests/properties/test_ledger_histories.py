@@ -28,6 +28,7 @@ from backend.ledger import service as ledger
 from backend.ledger.budgets import service as budgets
 from backend.ledger.budgets.schemas import BudgetAsked
 from backend.ledger.pricing import PriceList
+from tests.chaos.rounds import ROUNDS
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 
 FORGIVEN_A_DAY = 100
@@ -298,7 +299,9 @@ async def live_through(
         await database.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(history=acts)
 def test_every_law_of_the_books_holds_after_any_history(
     database_url: str, history: list[tuple[str, int]]
@@ -306,7 +309,9 @@ def test_every_law_of_the_books_holds_after_any_history(
     asyncio.run(live_through(database_url, history))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(history=busy_acts, wanted=limits)
 def test_no_budget_and_no_daily_cap_is_passed_in_any_history(
     database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]]

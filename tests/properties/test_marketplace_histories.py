@@ -24,6 +24,7 @@ from backend.ledger import audit
 from backend.ledger import service as ledger
 from backend.ledger.pricing import PriceList
 from backend.marketplace.tables import Listing
+from tests.chaos.rounds import ROUNDS
 from tests.factories.tenants import Tenant, make_job, make_listing, make_tenant
 
 PROJECTS = 3
@@ -257,7 +258,9 @@ async def look_into_the_books(database: Database) -> None:
         await session.execute(text("delete from workers"))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(history=acts)
 def test_projects_that_buy_from_each_other_keep_every_law_of_the_books(
     database_url: str, history: list[tuple[str, int]]
