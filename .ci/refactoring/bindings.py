@@ -31,7 +31,7 @@ class ImportTargets:
 
     def __init__(self, index: ModuleIndex, package: str) -> None:
         """Take the package from which relative imports start."""
-        self._index: Final = index
+        self.index: Final = index
         self._package: Final = package
 
     def module_of(self, statement: cst.ImportFrom) -> str:
@@ -43,14 +43,6 @@ class ImportTargets:
         parts = self._package.split(".")
         base = parts[: len(parts) - level + 1]
         return ".".join([*base, module] if module else base)
-
-    def new_target(self, module: str, name: str) -> tuple[str, str]:
-        """Return the module and the name under which a name of a module is imported after the change."""
-        qualified = f"{module}.{name}"
-        if qualified in self._index.modules and (module, name) not in self._index.names:
-            parent, _, last = self._index.moves.module(qualified).rpartition(".")
-            return parent, last
-        return self._index.moves.module(module), self._index.rename_name(module, name)
 
 
 def dotted(node: cst.CSTNode) -> str:
@@ -147,7 +139,7 @@ def _new_name(name: str, assignment: ImportAssignment, targets: ImportTargets) -
     if isinstance(statement, cst.ImportFrom):
         for alias in _aliases(assignment, name):
             if alias.asname is None or alias.evaluated_alias == alias.evaluated_name:
-                return targets.new_target(targets.module_of(statement), alias.evaluated_name)[1]
+                return targets.index.new_target(targets.module_of(statement), alias.evaluated_name)[1]
     return None
 
 

@@ -123,3 +123,5 @@ def _accept(block: ImportBlock, old: Imported, new: Imported, mapping: NameMappi
     # `import backend.hot` binds `backend`: the rest of its name is a module's.
     if "." not in old.bound and "." not in new.bound:
         block.names.record(old.bound, new.bound, new.line)
+        if is_module and old.bound != new.bound:
+            block.names.modules.add((old.bound, new.bound))

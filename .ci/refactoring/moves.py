@@ -43,7 +43,7 @@ class Moves:
 
     def text(self, text: str, rename_name: RenameName = keep_name) -> str:
         """Return a text in which each mentioned module and path has its new name."""
-        text = self._path_pattern.sub(lambda found: self.paths[found.group()], text)
+        text = self._path_pattern.sub(lambda found: self._path(found.group()), text)
         return self._module_pattern.sub(lambda found: self.dotted(found.group(), rename_name), text)
 
     def dotted(self, name: str, rename_name: RenameName = keep_name) -> str:
@@ -56,23 +56,32 @@ class Moves:
                 return ".".join([self.module(module), renamed, *parts[length + 1 :]])
         return self.module(name)
 
+    def _path(self, path: str) -> str:
+        """Return a mentioned path with its new start; a full stop may end the sentence that mentions it."""
+        mentioned = path.rstrip(".")
+        parts = mentioned.split("/")
+        for length in range(len(parts), 0, -1):
+            moved = self.paths.get("/".join(parts[:length]))
+            if moved is not None:
+                return "/".join([moved, *parts[length:]]) + path[len(mentioned) :]
+        return path
+
     @cached_property
     def _module_pattern(self) -> re.Pattern[str]:
-        names = {*self.modules, *self._named_modules}
-        dotted = sorted((re.escape(name) for name in names if "." in name), key=len, reverse=True)
-        if not dotted:
+        roots = {name.partition(".")[0] for name in (*self.modules, *self._named_modules) if "." in name}
+        if not roots:
             return _NEVER
         # A path such as backend/hot.py or an attribute such as app.backend.hot is something else.
-        return re.compile(rf"(?<![\w./-])(?:{'|'.join(dotted)})(?!\w)(?:\.[^\W\d]\w*)*")
+        return re.compile(rf"(?<![\w./-])(?:{'|'.join(sorted(roots))})(?:\.[^\W\d]\w*)+")
 
     @cached_property
     def _path_pattern(self) -> re.Pattern[str]:
-        paths = sorted((re.escape(path) for path in self.paths if "/" in path), key=len, reverse=True)
-        if not paths:
+        roots = {re.escape(path.partition("/")[0]) for path in self.paths if "/" in path}
+        if not roots:
             return _NEVER
         # Not a part of a longer path, except after a variable such as %(here)s/ of alembic.ini.
         before = r"(?:(?<![\w-])(?<![\w-]/)|(?<=\)s/))"
-        return re.compile(rf"{before}(?:{'|'.join(paths)})(?![\w-]|\.\w)")
+        return re.compile(rf"{before}(?:{'|'.join(sorted(roots))})(?:/[\w.-]+)+")
 
 
 def with_folders(paths: Mapping[str, str]) -> dict[str, str]:

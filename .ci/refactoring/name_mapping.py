@@ -33,6 +33,8 @@ class FileNames:
     file: str
     changed: dict[tuple[str, str], int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
+    modules: set[tuple[str, str]] = field(default_factory=set)
+    """Changed names that stand for a moved module in this file; its import proves what they mean."""
 
     def record(self, old: str, new: str, line: int) -> None:
         """Record that an identifier of the old file is another, or the same, in the new file."""
@@ -104,9 +106,13 @@ class NameMapping:
     def _partly_renamed(
         self, new_of: dict[str, tuple[str, str]], partial: frozenset[str]
     ) -> Iterator[Difference]:
+        everywhere = {
+            old for file in self.files for old, new in file.changed if (old, new) not in file.modules
+        }
         for file in self.files:
+            here = {old for old, _ in file.changed}
             for name, line in file.kept.items():
-                if name in new_of and name not in partial:
+                if (name in here or name in everywhere) and name not in partial:
                     new, where = new_of[name]
                     yield Difference(file.file, line, f"{name} stays, but became {new} at {where}")
 

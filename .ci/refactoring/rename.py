@@ -76,8 +76,8 @@ def carry_out(root: Path, plan: Plan) -> Result:
         if result.source != sources[path]:
             (root / new_path).write_text(result.source, encoding="utf-8")
             changed.append(new_path)
-        if path in moved:
-            notes += _location_notes(new_path, result.source)
+    for new in moved.values():
+        notes += _location_notes(new, _read(root / new)) if new.endswith(".py") else []
     python = [*changed, *_create_packages(root, plan, files, moved)]
     _format(root, sorted({*python, *(new for new in moved.values() if new.endswith(".py"))}))
     texts = [path for path in files if path.endswith(_TEXT_SUFFIXES) and path not in _HISTORY]
@@ -94,7 +94,9 @@ def _read(path: Path) -> str:
 def _rewrite_all(
     sources: Mapping[str, str], moved: Mapping[str, str], index: ModuleIndex
 ) -> dict[str, Rewritten]:
-    relevant = [path for path, source in sources.items() if path in moved or index.relevant.search(source)]
+    relevant = [
+        path for path, source in sources.items() if index.is_affected(path, moved.get(path, path), source)
+    ]
     new_paths = [moved.get(path, path) for path in relevant]
     texts = [sources[path] for path in relevant]
     work = partial(rewrite, index=index)

@@ -65,7 +65,8 @@ def changes(root: Path, base: str, head: str, moved: Mapping[str, str] | None = 
     added: set[str] = set()
     for status in fields:
         if status.startswith("R"):
-            pairs[next(fields)] = next(fields)
+            old = next(fields)
+            pairs[old] = next(fields)
         elif status == "A":
             added.add(next(fields))
         elif status:

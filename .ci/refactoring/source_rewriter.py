@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import libcst as cst
-from bindings import Bindings, ImportTargets, dotted, find_bindings, is_dotted, qualified
+from bindings import Bindings, ImportTargets, dotted, find_bindings, qualified
+from import_rewriter import ImportRewriter, node_of, rewrite_imports
 from libcst.metadata import MetadataWrapper, ScopeProvider
-from module_index import ModuleIndex, identifiers, package_of
+from module_index import ModuleIndex, identifiers, needs_scopes, package_of
 from repository import module_name
 
 _SETTERS: Final = ("setattr", "delattr", "getattr", "hasattr", "object", "spy")
@@ -36,15 +37,20 @@ def rewrite(path: str, new_path: str, source: str, index: ModuleIndex) -> Rewrit
         source: its content.
         index: what changes.
     """
-    has_relative_imports = path != new_path and re.search(r"from\s+\.", source) is not None
-    if not index.relevant.search(source) and not has_relative_imports:
+    if not index.is_affected(path, new_path, source):
         return Rewritten(source, [])
+    tree = ast.parse(source)
+    if not needs_scopes(tree, path, index):
+        fast = rewrite_imports(tree, source, path, new_path, index)
+        if fast is not None:
+            return Rewritten(fast, [])
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     scopes = wrapper.resolve(ScopeProvider).values()
     targets = ImportTargets(index, package_of(path))
-    taken = identifiers(ast.parse(source))
+    taken = identifiers(tree)
     bindings = find_bindings(scopes, targets, index, module_name(path), taken)
-    transformer = _Rewriter(bindings, targets, index, package_of(new_path))
+    imports = ImportRewriter(index, targets, ImportTargets(index, package_of(new_path)), bindings.local_names)
+    transformer = _Rewriter(bindings, index, imports)
     changed = wrapper.module.visit(transformer)
     notes = [f"{new_path}: {note}" for note in [*bindings.notes, *transformer.notes]]
     return Rewritten(changed.code, notes)
@@ -53,15 +59,12 @@ def rewrite(path: str, new_path: str, source: str, index: ModuleIndex) -> Rewrit
 class _Rewriter(cst.CSTTransformer):
     """Applies the changes; nodes are recognized by identity, so the tree must be the one that was resolved."""
 
-    def __init__(
-        self, bindings: Bindings, targets: ImportTargets, index: ModuleIndex, new_package: str
-    ) -> None:
+    def __init__(self, bindings: Bindings, index: ModuleIndex, imports: ImportRewriter) -> None:
         super().__init__()
         self.notes: list[str] = []
         self._bindings: Final = bindings
-        self._targets: Final = targets
         self._index: Final = index
-        self._new_targets: Final = ImportTargets(index, new_package)
+        self._imports: Final = imports
         self._strings: Final[dict[int, str]] = {}
         self._docstrings: Final[set[int]] = set()
         self._globals: Final[set[int]] = set()
@@ -167,7 +170,7 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
         aliases = [
-            alias.with_changes(name=_node_of(self._index.moves.module(dotted(alias.name))))
+            alias.with_changes(name=node_of(self._index.moves.module(dotted(alias.name))))
             for alias in original_node.names
         ]
         return updated_node.with_changes(names=aliases)
@@ -178,7 +181,7 @@ class _Rewriter(cst.CSTTransformer):
         lines: list[cst.SimpleStatementLine] = []
         rest: list[cst.BaseSmallStatement] = []
         for before, after in zip(original_node.body, updated_node.body, strict=True):
-            parts = self._split(before) if isinstance(before, cst.ImportFrom) else None
+            parts = self._imports.split(before) if isinstance(before, cst.ImportFrom) else None
             if parts is None:
                 rest.append(after)
             else:
@@ -190,56 +193,3 @@ class _Rewriter(cst.CSTTransformer):
             leading_lines=updated_node.leading_lines, trailing_whitespace=updated_node.trailing_whitespace
         )
         return cst.FlattenSentinel(lines)
-
-    def _split(self, statement: cst.ImportFrom) -> list[cst.ImportFrom] | None:
-        """Return the statements that replace `from x import a, b`; None when it stays as it is."""
-        if statement.module is not None and not is_dotted(statement.module):
-            return None
-        old = self._targets.module_of(statement)
-        if isinstance(statement.names, cst.ImportStar):
-            if old == self._index.moves.module(old) == self._new_targets.module_of(statement):
-                return None
-            return [_from(statement, self._index.moves.module(old), cst.ImportStar())]
-        groups: dict[str, list[cst.ImportAlias]] = {}
-        is_changed = False
-        for alias in statement.names:
-            module, name = self._targets.new_target(old, alias.evaluated_name)
-            groups.setdefault(module, []).append(self._alias(alias, name))
-            is_changed |= name != alias.evaluated_name
-        if not is_changed and list(groups) == [self._new_targets.module_of(statement)]:
-            return None
-        if len(groups) == 1:
-            # The names stay where they are, with the comments between them.
-            names: Sequence[cst.ImportAlias] = [
-                new.with_changes(comma=alias.comma)
-                for new, alias in zip(next(iter(groups.values())), statement.names, strict=True)
-            ]
-            return [_from(statement, next(iter(groups)), names)]
-        return [cst.ImportFrom(module=_node_of(module), names=names) for module, names in groups.items()]
-
-    def _alias(self, alias: cst.ImportAlias, name: str) -> cst.ImportAlias:
-        old = alias.evaluated_alias or alias.evaluated_name
-        bound = self._bindings.local_names.get(id(alias), old)
-        # `import a as a` exports `a` again, so it stays.
-        is_export = alias.asname is not None and alias.evaluated_alias == alias.evaluated_name
-        asname = None if bound == name and not is_export else cst.AsName(name=cst.Name(bound))
-        return alias.with_changes(name=cst.Name(name), asname=asname, comma=cst.MaybeSentinel.DEFAULT)
-
-
-def _from(
-    statement: cst.ImportFrom, module: str, names: Sequence[cst.ImportAlias] | cst.ImportStar
-) -> cst.ImportFrom:
-    return statement.with_changes(
-        module=_node_of(module),
-        relative=(),
-        names=names,
-        whitespace_after_from=cst.SimpleWhitespace(" "),
-        whitespace_before_import=cst.SimpleWhitespace(" "),
-    )
-
-
-def _node_of(name: str) -> cst.Name | cst.Attribute:
-    node = cst.parse_expression(name)
-    if not isinstance(node, (cst.Name, cst.Attribute)):
-        raise TypeError(f"{name} is not a dotted name.")
-    return node
