@@ -49,12 +49,12 @@ class Moves:
     def dotted(self, name: str, rename_name: RenameName = keep_name) -> str:
         """Return a dotted mention of a module or of a name in it with its new names."""
         parts = name.split(".")
-        for length in range(len(parts) - 1, 0, -1):
-            module = ".".join(parts[:length])
-            renamed = rename_name(module, parts[length])
-            if renamed != parts[length]:
-                return ".".join([self.module(module), renamed, *parts[length + 1 :]])
-        return self.module(name)
+        for length in range(len(parts), 0, -1):
+            module, rest = ".".join(parts[:length]), parts[length:]
+            renamed = [rename_name(module, rest[0]), *rest[1:]] if rest else []
+            if module in self.modules or renamed != rest:
+                return ".".join([self.module(module), *renamed])
+        return name
 
     def _path(self, path: str) -> str:
         """Return a mentioned path with its new start; a full stop may end the sentence that mentions it."""
