@@ -70,8 +70,9 @@ def _is_check(node: ast.AST) -> bool:
 
 
 def assertions(root: Path, paths: Sequence[str]) -> dict[str, int]:
-    """Return the number of assertions of each tracked Python file below some paths."""
-    files = [path for path in tracked_files(root, paths) if path.endswith(".py")]
+    """Return the number of assertions of each Python file below some paths."""
+    found = tracked_files(root, paths, has_untracked=True)
+    files = [path for path in found if path.endswith(".py")]
     return {path: count_assertions((root / path).read_text(encoding="utf-8")) for path in files}
 
 
@@ -119,7 +120,8 @@ def read_expected(text: str) -> set[str]:
         if not line.strip() or line.startswith("#"):
             continue
         # The ID of a parametrized test may contain spaces: the reason follows the closing bracket then.
-        end = line.rfind("] ") + 1 or line.find(" ")
+        is_parametrized = "[" in line and " " not in line.partition("[")[0]
+        end = line.find("] ") + 1 if is_parametrized else line.find(" ")
         if end <= 0 or not line[end:].strip():
             raise ValueError(f"No reason after the ID of the test: {line!r}. Write it after a space.")
         found.add(line[:end])

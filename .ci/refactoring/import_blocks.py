@@ -120,7 +120,7 @@ def _accept(block: ImportBlock, old: Imported, new: Imported, mapping: NameMappi
     is_module = old.target in mapping.moves.modules
     if old.name and new.name and not is_module:
         block.names.record(old.name, new.name, new.line)
-    # `import backend.hot` binds `backend`: the rest of its name is a module's.
+    # `import backend.warm` binds `backend`: the rest of its name is a module's.
     if "." not in old.bound and "." not in new.bound:
         block.names.record(old.bound, new.bound, new.line)
         if is_module and old.bound != new.bound:

@@ -71,7 +71,7 @@ class Moves:
         roots = {name.partition(".")[0] for name in (*self.modules, *self._named_modules) if "." in name}
         if not roots:
             return _NEVER
-        # A path such as backend/hot.py or an attribute such as app.backend.hot is something else.
+        # A path such as backend/warm.py or an attribute such as app.backend.warm is something else.
         return re.compile(rf"(?<![\w./-])(?:{'|'.join(sorted(roots))})(?:\.[^\W\d]\w*)+")
 
     @cached_property

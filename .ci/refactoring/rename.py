@@ -5,16 +5,16 @@
 The plan is TOML:
 
     [[move]]                            # a file or a folder; git moves it
-    from = "backend/hot.py"
-    to = "backend/core/db/fast_path.py"
+    from = "backend/warm.py"
+    to = "backend/base/db/brisk.py"
 
     [[name]]                            # a name that a module defines; `module` is its name before the moves
-    module = "backend.hot"
-    from = "HotSession"
-    to = "FastSession"
+    module = "backend.warm"
+    from = "WarmSession"
+    to = "BriskSession"
 
     [[package]]                         # optional: the docstring of a package that the moves create
-    path = "backend/core"
+    path = "backend/base"
     docstring = "Contain what all parts of the backend use."
 
 Commit everything else first. What the script cannot decide is printed as notes: read each of them.

@@ -116,9 +116,10 @@ def read_all(root: Path, tree: str, paths: Iterable[str]) -> dict[str, bytes]:
     return contents
 
 
-def tracked_files(root: Path, patterns: Sequence[str] = ()) -> list[str]:
-    """Return the paths of the tracked files that the work tree contains."""
-    found = git("ls-files", "-z", "--", *patterns, root=root).split("\0")
+def tracked_files(root: Path, patterns: Sequence[str] = (), *, has_untracked: bool = False) -> list[str]:
+    """Return the paths of the tracked files that the work tree contains, and if asked of those not yet tracked."""
+    others = ("--cached", "--others", "--exclude-standard") if has_untracked else ()
+    found = git("ls-files", "-z", *others, "--", *patterns, root=root).split("\0")
     return sorted({path for path in found if path and (root / path).is_file()})
 
 

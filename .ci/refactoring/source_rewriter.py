@@ -185,6 +185,7 @@ class _Rewriter(cst.CSTTransformer):
             if parts is None:
                 rest.append(after)
             else:
+                parts = [part.with_changes(semicolon=cst.MaybeSentinel.DEFAULT) for part in parts]
                 lines += [cst.SimpleStatementLine([part]) for part in parts]
         if not lines:
             return updated_node

@@ -16,33 +16,33 @@ LIMIT = 3
 """The number of attempts."""
 
 
-class HotSession:
+class WarmSession:
     """A session."""
 
     def run(self, times: int) -> int:
         return times if times < LIMIT else 0
 '''
 USER = """import os
-from backend import clock, hot
-from backend.hot import LIMIT, HotSession
+from backend import dial, warm
+from backend.warm import LIMIT, WarmSession
 
-__all__ = ["HotSession"]
-TARGET = "backend.hot.HotSession"
+__all__ = ["WarmSession"]
+TARGET = "backend.warm.WarmSession"
 
 
 def use() -> int:
-    # HotSession is fast.
-    return HotSession().run(times=LIMIT) + hot.LIMIT + len(os.sep) + clock.NOW
+    # WarmSession is fast.
+    return WarmSession().run(times=LIMIT) + warm.LIMIT + len(os.sep) + dial.NOW
 """
 CLOCK = "NOW = 1\n"
-BEFORE = {"backend/hot.py": HOT, "backend/user.py": USER, "backend/clock.py": CLOCK}
+BEFORE = {"backend/warm.py": HOT, "backend/user.py": USER, "backend/dial.py": CLOCK}
 MOVED = {
-    "backend/core/fast_path.py": HOT.replace("HotSession", "FastSession"),
-    "backend/core/__init__.py": '"""The core."""\n',
-    "backend/user.py": USER.replace("HotSession", "FastSession")
-    .replace("from backend import clock, hot\n", "from backend import clock\nfrom backend.core import fast_path\n")
-    .replace("backend.hot", "backend.core.fast_path")
-    .replace("hot.LIMIT", "fast_path.LIMIT"),
+    "backend/base/brisk.py": HOT.replace("WarmSession", "BriskSession"),
+    "backend/base/__init__.py": '"""The core."""\n',
+    "backend/user.py": USER.replace("WarmSession", "BriskSession")
+    .replace("from backend import dial, warm\n", "from backend import dial\nfrom backend.base import brisk\n")
+    .replace("backend.warm", "backend.base.brisk")
+    .replace("warm.LIMIT", "brisk.LIMIT"),
 }
 
 
@@ -50,7 +50,7 @@ MOVED = {
 def moved(repository: Path, commit: Write, write: Write) -> Path:
     """Return a repository whose work tree has a module that moved and a class that was renamed."""
     commit(BEFORE)
-    (repository / "backend/hot.py").unlink()
+    (repository / "backend/warm.py").unlink()
     write(MOVED)
     return repository
 
@@ -59,8 +59,8 @@ def test_a_move_and_a_rename_are_accepted(moved: Path) -> None:
     report = check(moved, "HEAD")
 
     assert report.differences == []
-    assert report.names == {"HotSession": "FastSession", "hot": "fast_path"}
-    assert report.modules == {"backend.hot": "backend.core.fast_path"}
+    assert report.names == {"WarmSession": "BriskSession", "warm": "brisk"}
+    assert report.modules == {"backend.warm": "backend.base.brisk"}
 
 
 def test_a_hint_finds_a_move_that_git_does_not(repository: Path, commit: Write, write: Write) -> None:
@@ -76,20 +76,20 @@ def test_a_hint_finds_a_move_that_git_does_not(repository: Path, commit: Write, 
     ("path", "old", "new", "what"),
     [
         ("backend/user.py", "+ len(os.sep)", "- len(os.sep)", "Add became Sub"),
-        ("backend/core/fast_path.py", "LIMIT = 3", "LIMIT = 4", "3 became 4"),
-        ("backend/core/fast_path.py", "times < LIMIT", "times <= LIMIT", "Lt became LtE"),
+        ("backend/base/brisk.py", "LIMIT = 3", "LIMIT = 4", "3 became 4"),
+        ("backend/base/brisk.py", "times < LIMIT", "times <= LIMIT", "Lt became LtE"),
         ("backend/user.py", "import os\n", "import os\nimport sys\n", "'import sys' is new"),
-        ("backend/user.py", "from backend import clock\n", "from backend.core import clock\n", "is gone"),
+        ("backend/user.py", "from backend import dial\n", "from backend.base import dial\n", "is gone"),
         ("backend/user.py", "len(os.sep)", "len(os.sep, 1)", "parts"),
-        ("backend/user.py", "(times=LIMIT)", "(times=clock)", "became clock"),
-        ("backend/user.py", "core.fast_path.FastSession", "core.fast_path.Other", "the string"),
-        ("backend/user.py", '__all__ = ["FastSession"]', '__all__ = ["Other"]', "the string"),
-        ("backend/user.py", "FastSession is fast", "FastSession is slow", "the text"),
-        ("backend/core/fast_path.py", '"""A session."""', '"""One session."""', "the text"),
-        ("backend/core/fast_path.py", '"""The number of attempts."""', '"""Attempts."""', "the text"),
-        ("backend/core/__init__.py", '"""The core."""\n', "X = 1\n", "the module is new"),
-        ("backend/user.py", "return FastSession", "return HotSession", "HotSession stays"),
-        ("backend/user.py", "fast_path.LIMIT", "fast_path.MAXIMUM", "LIMIT stays"),
+        ("backend/user.py", "(times=LIMIT)", "(times=dial)", "became dial"),
+        ("backend/user.py", "base.brisk.BriskSession", "base.brisk.Other", "the string"),
+        ("backend/user.py", '__all__ = ["BriskSession"]', '__all__ = ["Other"]', "the string"),
+        ("backend/user.py", "BriskSession is fast", "BriskSession is slow", "the text"),
+        ("backend/base/brisk.py", '"""A session."""', '"""One session."""', "the text"),
+        ("backend/base/brisk.py", '"""The number of attempts."""', '"""Attempts."""', "the text"),
+        ("backend/base/__init__.py", '"""The core."""\n', "X = 1\n", "the module is new"),
+        ("backend/user.py", "return BriskSession", "return WarmSession", "WarmSession stays"),
+        ("backend/user.py", "brisk.LIMIT", "brisk.MAXIMUM", "LIMIT stays"),
     ],
 )
 def test_any_other_change_is_reported(moved: Path, path: str, old: str, new: str, what: str) -> None:
@@ -126,14 +126,16 @@ def test_a_name_has_one_new_name_in_all_files_unless_it_is_partial(
 
 
 def test_text_may_change_where_that_is_allowed(moved: Path) -> None:
-    file = moved / "backend/core/fast_path.py"
+    file = moved / "backend/base/brisk.py"
     file.write_text(file.read_text().replace("A session.", "Run statements.") + "# The end.\n")
 
     assert check(moved, "HEAD").differences
     assert check(moved, "HEAD", allow_text=True).differences == []
 
 
-def test_other_files_that_change_in_another_way_are_warnings(moved: Path, write: Write, commit: Write) -> None:
+def test_other_files_that_change_in_another_way_are_warnings(
+    moved: Path, write: Write, commit: Write
+) -> None:
     report = check(moved, "HEAD")
     assert report.warnings == []
     write({"notes.md": "New.\n"})
@@ -144,10 +146,10 @@ def test_other_files_that_change_in_another_way_are_warnings(moved: Path, write:
 
 def test_the_command_fails_with_the_first_difference(moved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["HEAD", "--root", str(moved)]) == 0
-    assert "name HotSession -> FastSession" in capsys.readouterr().out
+    assert "name WarmSession -> BriskSession" in capsys.readouterr().out
 
-    file = moved / "backend/core/fast_path.py"
+    file = moved / "backend/base/brisk.py"
     file.write_text(file.read_text().replace("LIMIT = 3", "LIMIT = 4"))
 
     assert main(["HEAD", "--root", str(moved)]) == 1
-    assert "backend/core/fast_path.py:3: 3 became 4" in capsys.readouterr().out
+    assert "backend/base/brisk.py:3: 3 became 4" in capsys.readouterr().out
