@@ -48,11 +48,12 @@ class ModuleIndex:
             return True
         if self.moves.text(source, self.rename_name) != source:
             return True
+        tree = ast.parse(source)
         package = package_of(path)
-        return any(
+        return needs_scopes(tree, path, self) or any(
             (statement.level and path != new_path)
             or any(self._is_moved(statement, alias, package) for alias in statement.names)
-            for statement in ast.walk(ast.parse(source))
+            for statement in ast.walk(tree)
             if isinstance(statement, ast.ImportFrom)
         )
 

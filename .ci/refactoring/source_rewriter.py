@@ -127,7 +127,7 @@ class _Rewriter(cst.CSTTransformer):
             root = root.value
         if (
             "." not in self._bindings.modules[id(root)]
-        ):  # `import backend.hot`: the expression is the whole name
+        ):  # `import backend.warm`: the expression is the whole name
             return cst.parse_expression(new) if new != name else updated_node
         parent = self._index.moves.module(name.rpartition(".")[0])
         if new.rpartition(".")[0] != parent:

@@ -135,6 +135,25 @@ def test_names_of_something_else_stay(repository: Path, commit: Write, source: s
     assert renamed(repository, commit, source) == source
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from backend import warm\n\nwarm.LIMIT\n",
+        "from backend import warm as other\n\nother.LIMIT\n",
+        "import backend.warm\n\nbackend.warm.LIMIT\n",
+        "from backend import fences, warm\n\n\ndef run(limit=warm.LIMIT):\n    return fences\n",
+    ],
+)
+def test_a_name_is_renamed_in_a_module_that_does_not_move(
+    repository: Path, commit: Write, source: str
+) -> None:
+    commit({**FILES, "workers/user.py": source})
+
+    carry_out(repository, Plan({}, {("backend.warm", "LIMIT"): "MAXIMUM"}))
+
+    assert (repository / "workers/user.py").read_text() == source.replace("LIMIT", "MAXIMUM")
+
+
 def test_a_local_variable_that_hides_an_import_stays(repository: Path, commit: Write) -> None:
     source = "from backend.warm import LIMIT\n\n\ndef one(LIMIT):\n    return LIMIT\n\n\ndef two():\n    return LIMIT\n"
 
