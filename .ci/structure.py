@@ -61,14 +61,7 @@ LAYERS: Final[tuple[tuple[str, str], ...]] = (
     ("identity", "auth idempotency identity limits projects"),
     # `config` and `settings` are read from every layer, so the groups of settings should import no business module.
     # `embedded` starts servers and knows nothing of what they store.
-    # `background_tasks`, `bootstrap`, `core` and `version` are names of the target tree.
-    (
-        "core",
-        "answers background_tasks begin bootstrap boundary clock config connections core cutting db "
-        "destinations duties egress embedded errors hot json_text logs metrics optional_packages paging "
-        "paging_dependency pooling prepared proxies public_addresses public_transport public_urls pulse "
-        "query_parameters queue release schemas settings slow_clients tracing version",
-    ),
+    ("core", "config core embedded metrics query_parameters settings tracing"),
 )
 """The target layers of `backend`, top to bottom, each with the first-level modules that belong to it.
 

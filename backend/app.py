@@ -10,13 +10,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from backend import answers, api, config, health, logs, openapi
+from backend import api, config, health, openapi
 from backend.auth import pages, password_pages
 from backend.auth.gate import Gate
 from backend.auth.last_use import LastUse
 from backend.auth.throttle import Throttle
-from backend.boundary import ApiCors, Boundary
 from backend.config import Settings
+from backend.core import logs
+from backend.core.http import exception_handlers
+from backend.core.http.middleware import ApiCors, Boundary
+from backend.core.version import version
 from backend.deployments import public
 from backend.instance import Instance, open_instance
 from backend.limits.at_once import AtOnce
@@ -25,7 +28,6 @@ from backend.metrics import api as metrics
 from backend.metrics.http import Counted
 from backend.metrics.reporter import Reporter
 from backend.projects import join_pages
-from backend.release import version
 from backend.tracing.http import Traced
 from backend.tracing.switch import tracing
 
@@ -42,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
-        exception_handlers=answers.handlers(),
+        exception_handlers=exception_handlers.handlers(),
         # Its own telemetry tells receivers of paths and queries, which hold credentials; ours tells of templates.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[

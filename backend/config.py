@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 from backend.settings.keeping import Keeping
 from backend.settings.limits import Limits
 from backend.settings.memory import Memory

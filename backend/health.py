@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.auth.dependencies import InstanceDep
-from backend.errors import Unavailable
+from backend.core.errors import Unavailable
 from backend.fleet.service import LEASE
 from backend.instance import Instance
 

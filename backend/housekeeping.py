@@ -10,14 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import duties, logs
-from backend.clock import now
-from backend.connections import why_away
-from backend.db import Database
+from backend.core import background_tasks, logs
+from backend.core.clock import now
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
+from backend.core.errors import PurasError
 from backend.deployments import sweep as deployments
 from backend.drive import forgotten, usage
 from backend.drive.usage import Drives
-from backend.errors import PurasError
 from backend.events import partitions
 from backend.idempotency import service as idempotency
 from backend.limits.quotas import DEFAULTS
@@ -51,7 +51,7 @@ async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
     """Tidy once an hour, and go on at once while something is left; until cancelled."""
     while True:
         is_more_left = False
-        with duties.round_of("housekeeping"):
+        with background_tasks.log_and_continue("housekeeping"):
             try:
                 is_more_left = await tidy(database, storage, rules)
             except (SQLAlchemyError, OSError, PurasError) as error:

@@ -10,17 +10,17 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from backend import logs, queue
 from backend.config import Settings
-from backend.connections import AWAY, why_away
-from backend.db import Database
+from backend.core import logs, notifications
+from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.engine import Database
+from backend.core.notifications import RedisNotifier
 from backend.embedded import attach
 from backend.events.wakeups import WakeUps
 from backend.ledger.pricing import PriceList, usd_to_micros
 from backend.limits import ceilings
 from backend.limits.ceilings import JobCeilings
 from backend.providers import catalogue
-from backend.queue import RedisDoorbell
 from backend.secrets.vault import Vault
 from backend.storage import Storage
 from backend.storage.chosen import chosen
@@ -90,11 +90,11 @@ async def open_instance(
     servers = attach(settings)
     database = Database(servers.database_url, most_idle_s=most_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
-    doorbell = RedisDoorbell(servers.redis_url)
+    doorbell = RedisNotifier(servers.redis_url)
     wakeups = WakeUps(redis, on_cancel)
     storage = chosen(settings)
     key = settings.secrets_key
-    queue.use(doorbell)
+    notifications.use(doorbell)
     wakeups.start()
     try:
         await _require_pooler_mode(database)
@@ -107,7 +107,7 @@ async def open_instance(
             wakeups=wakeups,
         )
     finally:
-        queue.use(None)
+        notifications.use(None)
         await wakeups.close()
         await redis.aclose()
         await storage.close()
@@ -118,7 +118,7 @@ async def open_instance(
 async def _require_pooler_mode(database: Database) -> None:
     try:
         await database.require_pooler_mode()
-    except AWAY as error:
+    except DatabaseUnavailable as error:
         log.warning(
             "the database is unavailable; the mode of its pooler is not checked", error=why_away(error)
         )

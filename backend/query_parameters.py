@@ -13,7 +13,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from backend.bundles.names import suggestion
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 
 EVERYWHERE: Final = frozenset({"project"})
 """Sessions name their project with it on any route."""

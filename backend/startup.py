@@ -9,10 +9,10 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from backend import logs
 from backend.config import Settings
-from backend.connections import AWAY, why_away
-from backend.db import Database
+from backend.core import logs
+from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.engine import Database
 from backend.embedded import attach
 from backend.embedded.errors import HomeUnusable
 from backend.migrations import revisions
@@ -40,7 +40,7 @@ async def require_startable(settings: Settings) -> None:
     try:
         await database.require_pooler_mode()
         await _require_migrated(database)
-    except AWAY as error:
+    except DatabaseUnavailable as error:
         log.warning("the database is unavailable; the process waits for it", error=why_away(error))
     finally:
         await database.close()

@@ -2,7 +2,7 @@
 
 from backend.approvals.tables import Approval
 from backend.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
-from backend.db import metadata
+from backend.core.db.engine import metadata
 from backend.deployments.tables import Deployment
 from backend.drafts.tables import Draft, DraftFile
 from backend.drive.tables import DriveFile, DriveUpload, DriveUsage

@@ -105,13 +105,13 @@ class _Server:
 
 def _serve() -> None:
     """Answer each line of standard input, one command after the other."""
-    from backend import begin
+    from backend.core import bootstrap
     from backend.operations import commands
 
-    begin.load("backend.tables")
+    bootstrap.load("backend.tables")
     for part in commands.PARTS:
         if part not in commands.TABLELESS:
-            begin.load(f"backend.operations.{part}")
+            bootstrap.load(f"backend.operations.{part}")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:
         requested = json.loads(line)
@@ -127,7 +127,7 @@ def _serve() -> None:
                 os.environ.update(requested["env"])
                 sys.modules["__main__"].__package__ = None  # else help names this module as the program
                 sys.argv = ["puras-studio", *requested["arguments"]]
-                sys.exit(begin.begin("backend.operations.commands"))
+                sys.exit(bootstrap.begin("backend.operations.commands"))
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             said = {"code": code, "out": _read(out), "err": _read(err)}
         answers.write(json.dumps(said) + "\n")

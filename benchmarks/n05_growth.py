@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from backend.auth.principal import Principal, Role
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs import queries
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish

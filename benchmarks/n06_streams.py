@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import scalar_row
 
-from backend import queue
 from backend.config import Settings
-from backend.db import Database
+from backend.core import notifications
+from backend.core.db.engine import Database
+from backend.core.notifications import RedisNotifier
 from backend.embedded import attach
 from backend.events.append import NewEvent, append
-from backend.queue import RedisDoorbell
 from benchmarks.instance import instance
 from benchmarks.numbers import Measurement, percentile
 
@@ -78,8 +78,8 @@ def _running_jobs(database_url: str) -> list[UUID]:
 
 async def _append(database_url: str, redis_url: str, jobs: list[UUID]) -> int:
     """Evenly over time, each job in its turn, and in the end a last event for each; says how many."""
-    database, doorbell = Database(database_url), RedisDoorbell(redis_url)
-    queue.use(doorbell)
+    database, doorbell = Database(database_url), RedisNotifier(redis_url)
+    notifications.use(doorbell)
     began, tasks = time.monotonic(), []
     for n in range(EVENTS_A_SECOND * SECONDS):
         await asyncio.sleep(max(0.0, began + n / EVENTS_A_SECOND - time.monotonic()))
@@ -87,7 +87,7 @@ async def _append(database_url: str, redis_url: str, jobs: list[UUID]) -> int:
     await asyncio.gather(*tasks)
     for job_id in jobs:  # ends the stream
         await _one(database, job_id, "succeeded")
-    queue.use(None)
+    notifications.use(None)
     doorbell.close()
     await database.close()
     return len(tasks)

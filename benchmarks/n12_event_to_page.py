@@ -12,12 +12,12 @@ import psycopg
 from playwright.sync_api import Page
 from psycopg.rows import scalar_row
 
-from backend import queue
 from backend.config import Settings
-from backend.db import Database
+from backend.core import notifications
+from backend.core.db.engine import Database
+from backend.core.notifications import RedisNotifier
 from backend.embedded import Servers, attach
 from backend.events.append import NewEvent, append
-from backend.queue import RedisDoorbell
 from benchmarks.browsing import WATCH, chromium, seat
 from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.n06_streams import HAS_A_WORKER
@@ -88,8 +88,8 @@ def _while_appending(page: Page, servers: Servers, job_id: UUID) -> None:
 
 
 async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
-    database, doorbell = Database(database_url), RedisDoorbell(redis_url)
-    queue.use(doorbell)
+    database, doorbell = Database(database_url), RedisNotifier(redis_url)
+    notifications.use(doorbell)
     began = time.monotonic()
     for n in range(0, EVENTS_A_SECOND * SECONDS, IN_A_TRANSACTION):
         await asyncio.sleep(max(0.0, began + n / EVENTS_A_SECOND - time.monotonic()))
@@ -100,6 +100,6 @@ async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
         ]
         async with database.transaction() as session:
             await append(session, job_id=job_id, attempt=1, events=lines)
-    queue.use(None)
+    notifications.use(None)
     doorbell.close()
     await database.close()

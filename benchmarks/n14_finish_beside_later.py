@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from benchmarks.growth_data import Size, create, fill, running_server

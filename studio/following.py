@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from backend import logs
-from backend.answers import AWAY
-from backend.errors import PurasError, Unavailable
+from backend.core import logs
+from backend.core.errors import PurasError, Unavailable
+from backend.core.http.exception_handlers import ServersUnavailable
 from backend.events.follow import DeltaView, follow
 from backend.events.queries import MOST_SEQ, Place, place_of
 from backend.metrics.instruments import STREAM_FOLLOWERS
@@ -114,7 +114,7 @@ class _Page:
             with STREAM_FOLLOWERS.track_inprogress():
                 await self._stream(asked)
             await self.outbox.put(key, "end", "null")
-        except (*AWAY, Unavailable):
+        except (*ServersUnavailable, Unavailable):
             await self.outbox.put(key, "away", "null")
         except PurasError as refused:
             body = json.dumps({"code": refused.code, "detail": refused.detail})
@@ -136,7 +136,9 @@ class _Page:
                 await self.outbox.put(asked.follow, "event", news.model_dump_json())
             if time.monotonic() - looked_at >= LOOK_EVERY_S:
                 looked_at = time.monotonic()
-                with contextlib.suppress(*AWAY):  # an absence of the database takes nothing from anybody
+                with contextlib.suppress(
+                    *ServersUnavailable
+                ):  # an absence of the database takes nothing from anybody
                     await self._place(asked, 0)
 
     async def _place(self, asked: _Follow, after: int) -> Place:

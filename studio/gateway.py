@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.destinations import is_service_worker
+from backend.core.http.destinations import is_service_worker
 from studio.sockets import PersonBehind, StandingOf, WatchedSockets
 
 API_SEGMENT: Final = "v1"

@@ -9,7 +9,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.auth.principal import Principal
-from backend.db import AsyncSession
+from backend.core.db.engine import AsyncSession
 from backend.jobs.schemas import JobView
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import full_name

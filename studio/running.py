@@ -8,7 +8,7 @@ from uuid import UUID
 import reflex as rx
 from pydantic import ValidationError
 
-from backend.errors import Conflict, Invalid, Missing, PaymentRequired, PurasError
+from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, PurasError
 from backend.jobs.queries import get_job
 from backend.jobs.schemas import JobRequest, JobView
 from backend.jobs.submit import JobSpec, submit

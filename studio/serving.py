@@ -20,12 +20,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from backend import app as backend_app
-from backend import logs
-from backend.boundary import Boundary
 from backend.config import Settings, settings
+from backend.core import logs
+from backend.core.http.middleware import Boundary
+from backend.core.http.request_limits import BoundedHttp
 from backend.documents import html, pages
 from backend.operations.exclusive import listen, serving_lock
-from backend.slow_clients import BoundedHttp
 from backend.startup import require_startable
 from studio import build, session
 from studio.files import Pages, Pictures

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.answers import AWAY
 from backend.auth import membership, sessions
 from backend.auth.actors import SignedIn
 from backend.auth.last_use import LastUse
 from backend.auth.principal import Principal
-from backend.db import AsyncSession
-from backend.errors import Conflict, NotSignedIn, Unavailable
+from backend.core.db.engine import AsyncSession
+from backend.core.errors import Conflict, NotSignedIn, Unavailable
+from backend.core.http.exception_handlers import ServersUnavailable
 from backend.idempotency import service as idempotency
 from backend.idempotency.service import Claimed
 from backend.instance import Instance
@@ -93,7 +93,7 @@ async def person_behind(cookie_header: str | None) -> UUID | None:
         token = sessions.token_from(cookie_header, served.instance.settings.url)
         async with served.instance.database.reading() as reader:
             return (await sessions.find(reader, token)).user_id
-    except (NotSignedIn, Unavailable, *AWAY):
+    except (NotSignedIn, Unavailable, *ServersUnavailable):
         return None
 
 
@@ -106,7 +106,7 @@ async def standing(cookie_header: str | None) -> Standing:
             await sessions.find(reader, token)
     except NotSignedIn:
         return "signed_out"
-    except (*AWAY, Unavailable):
+    except (*ServersUnavailable, Unavailable):
         return "unknown"
     return "signed_in"
 

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from backend import embedded
 from backend.config import Settings
-from backend.db import Database, metadata
+from backend.core.db.engine import Database, metadata
 from backend.embedded import Servers
 from backend.migrations import run as migrations
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from backend import logs
-from backend.connections import AWAY, why_away
+from backend.core import logs
+from backend.core.db.connections import DatabaseUnavailable, why_away
 
 T = TypeVar("T")
 log = logs.get(__name__)
@@ -22,13 +22,14 @@ async def through_absence(work: Callable[[], Awaitable[T]], what: str, **facts: 
     """What the work gives, begun again for as long as the database is away; doing it twice must do no harm.
 
     Raises:
-        OperationalError: it is away for two minutes; others that say the same are in `backend.connections.AWAY`.
+        OperationalError: it is unavailable for two minutes; `backend.core.db.connections.DatabaseUnavailable` lists
+            the errors that mean the same.
     """
     deadline = time.monotonic() + GIVE_UP_S
     while True:
         try:
             return await work()
-        except AWAY as error:
+        except DatabaseUnavailable as error:
             if time.monotonic() > deadline:
                 raise
             log.warning(f"{what}; trying again", error=why_away(error), **facts)

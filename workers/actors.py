@@ -19,7 +19,7 @@ from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 
-from backend.queue import actor_name, client, queue_name
+from backend.core.notifications import actor_name, client, queue_name
 
 BLOCK_S = 1
 """Longest sleep of the consumer, so that a stop takes no longer."""

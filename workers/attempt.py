@@ -10,12 +10,12 @@ from datetime import timedelta
 from enum import Enum
 from functools import partial
 
-from backend import logs
 from backend.approvals.asking import wait_for_consent
 from backend.bundles.manifest import Skill
-from backend.clock import now
+from backend.core import logs
+from backend.core.clock import now
+from backend.core.errors import PurasError
 from backend.drive.paths import DrivePath
-from backend.errors import PurasError
 from backend.events.append import NewEvent
 from backend.fleet.errors import HostExhausted
 from backend.instance import Instance

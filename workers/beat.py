@@ -8,10 +8,11 @@ from uuid import UUID
 
 import psycopg
 
-from backend import duties, logs, pooling
-from backend.cutting import cut_after
+from backend.core import background_tasks, logs
+from backend.core.db import pooler
+from backend.core.db.disconnect import cut_after
+from backend.core.db.liveness import MOST_SILENCE_S
 from backend.fleet.service import BEAT_EVERY_S
-from backend.pulse import MOST_SILENCE_S
 
 log = logs.get(__name__)
 
@@ -39,8 +40,8 @@ class Heart:
         on_drain: Callable[[], None],
         shortage: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._database_url = pooling.plain(database_url)
-        self._settings = pooling.connect_settings(database_url)
+        self._database_url = pooler.plain(database_url)
+        self._settings = pooler.connect_settings(database_url)
         self._worker_id = worker_id
         self._running = running
         self._on_given_up = on_given_up
@@ -63,7 +64,7 @@ class Heart:
         connection: psycopg.Connection | None = None
         pause_s = BEAT_EVERY_S
         while not self._stop.wait(pause_s):
-            with duties.round_of("heartbeat"):
+            with background_tasks.log_and_continue("heartbeat"):
                 try:
                     if connection is None:
                         connection = psycopg.connect(

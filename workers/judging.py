@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from backend.bundles.manifest import Skill
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.jobs.finish import Ending
 from backend.ledger.service import Used
 from workers.runners import Failure, Measured, Outcome

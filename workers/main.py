@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backend.begin import begin
+from backend.core.bootstrap import begin
 
 if __name__ == "__main__":
     sys.exit(begin("workers.process", without=["rich"]))

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from backend.bundles.manifest import Skill
+from backend.core.errors import PurasError
 from backend.drive.mime import sniff
 from backend.drive.named import NamedFile, named_files
 from backend.drive.paths import parse_drive_path
-from backend.errors import PurasError
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable
 

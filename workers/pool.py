@@ -16,12 +16,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from backend import logs, pooling
-from backend.begin import CANNOT_START
 from backend.config import Settings, settings
-from backend.cutting import cut_after
+from backend.core import logs
+from backend.core.bootstrap import CANNOT_START
+from backend.core.db import pooler
+from backend.core.db.disconnect import cut_after
+from backend.core.errors import PurasError
 from backend.embedded import attach
-from backend.errors import PurasError
 from backend.fleet.identity import worker_ids
 from workers.health import Health, Signs
 
@@ -103,7 +104,7 @@ def bury(launch_id: UUID) -> None:
     try:
         with (
             psycopg.connect(
-                pooling.plain(attach(settings()).database_url), autocommit=True, connect_timeout=BURY_S
+                pooler.plain(attach(settings()).database_url), autocommit=True, connect_timeout=BURY_S
             ) as connection,
             cut_after(connection, BURY_S),
         ):

@@ -15,9 +15,9 @@ from backend.auth import job_tokens
 from backend.bundles.adhoc import NOTEBOOK
 from backend.bundles.confirmed import NONE, Effects
 from backend.bundles.manifest import Skill
-from backend.clock import now
 from backend.config import Settings
-from backend.db import AnySession
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
 from backend.deployments.active import load_deployed_skill
 from backend.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.drive import usage

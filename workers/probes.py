@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any, Final
 
-from backend.errors import Conflict
+from backend.core.errors import Conflict
 from workers.health import Health
 
 REQUEST_S: Final = 5.0

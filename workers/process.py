@@ -14,13 +14,13 @@ from uuid import UUID
 import dramatiq
 import uvloop
 
-from backend import logs
 from backend.config import Settings, settings
+from backend.core import logs
+from backend.core.version import version
 from backend.embedded import attach
 from backend.fleet.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.instance import Instance, open_instance
 from backend.metrics.reporter import Reporter
-from backend.release import version
 from backend.startup import require_startable
 from backend.tracing.switch import tracing
 from workers import strictness

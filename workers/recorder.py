@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import logs
-from backend.connections import why_away
-from backend.db import Database
+from backend.core import logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
+from backend.core.jsonb import flattened
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
-from backend.json_text import flattened
 from backend.secrets.scrub import Scrubber, StreamScrubber
 from backend.tracing import own, spans
 from workers import discretion

@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import Any, Final
 
-from backend import logs
-from backend.connections import AWAY
+from backend.core import logs
+from backend.core.db.connections import DatabaseUnavailable
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.storage.errors import StorageUnavailable
@@ -49,7 +49,7 @@ async def kept_files(
                 value = prepared.own_drive.as_placed(value)
             files = await output_files(instance.storage, claimed.project_id, prepared.skill, value)
             return Kept(value, files)
-        except (StorageUnavailable, *AWAY):
+        except (StorageUnavailable, *DatabaseUnavailable):
             if time.monotonic() > deadline:
                 raise
             log.warning("files of a job not stored yet; trying again", job_id=str(claimed.job_id))

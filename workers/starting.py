@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from backend.approvals.asking import decisions
 from backend.approvals.wanted import START, Wanted
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs.claim import Claimed
 from workers.absence import through_absence
 from workers.runners import Failure, Measured, Postponed

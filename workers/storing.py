@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 from structlog.typing import FilteringBoundLogger
 
-from backend.connections import AWAY, why_away
-from backend.db import AnySession, Database
+from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.engine import AnySession, Database
 from backend.jobs.claim import Claimed
 from backend.jobs.finish import Ending, finish, is_one_statement
 from backend.metrics.instruments import JOB_FINISH
@@ -62,7 +62,7 @@ class Storing:
         while True:
             try:
                 is_ours = await write()
-            except AWAY as error:
+            except DatabaseUnavailable as error:
                 if time.monotonic() > deadline:
                     self._log.error(
                         "end not stored: given up, its job is sent on", end=what, error=why_away(error)

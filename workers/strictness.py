@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, logs
 from backend.auth.users import count
-from backend.db import Database
+from backend.core import background_tasks, logs
+from backend.core.db.engine import Database
 from workers.sandbox.layers import Mode
 
 LOOK_S: Final = 2.0
@@ -40,7 +40,10 @@ async def follow_people(database: Database, setting: Mode, runner: Held) -> None
     """Hold jobs to `strict` from a moment after the second person came; returns where the sandbox is whole anyway."""
     while not runner.is_closed and setting == "auto":
         await asyncio.sleep(LOOK_S)
-        with duties.round_of("follow people"), suppress(SQLAlchemyError):  # away, as the supervisor says too
+        with (
+            background_tasks.log_and_continue("follow people"),
+            suppress(SQLAlchemyError),
+        ):  # away, as the supervisor says too
             mode = await mode_for(database, setting)
             if mode != runner.mode:
                 log.warning("the sandbox's mode changed with the number of accounts", mode=mode)

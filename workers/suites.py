@@ -8,8 +8,8 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, logs
-from backend.connections import why_away
+from backend.core import background_tasks, logs
+from backend.core.db.connections import why_away
 from backend.evals import driving
 from backend.evals.filling import Means
 from backend.evals.runs import EVAL
@@ -39,7 +39,7 @@ class Suites:
     async def keep_driving(self) -> None:
         """Take every live suite on, again and again, until cancelled."""
         while True:
-            with duties.round_of("suites of evals"):
+            with background_tasks.log_and_continue("suites of evals"):
                 try:
                     await driving.drive(self._database, self._means)
                 except SQLAlchemyError as error:

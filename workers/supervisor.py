@@ -17,10 +17,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, housekeeping, logs
+from backend import housekeeping
 from backend.approvals.expiry import expire_due
-from backend.clock import now
-from backend.connections import why_away
+from backend.core import background_tasks, logs
+from backend.core.clock import now
+from backend.core.db.connections import why_away
 from backend.fleet import service as fleet
 from backend.fleet.database_clock import DatabaseClock
 from backend.fleet.identity import worker_ids
@@ -281,7 +282,7 @@ class Supervisor:
 
     async def _sweep_forever(self) -> None:
         while True:
-            with duties.round_of("sweep"), self._database_may_be_away():
+            with background_tasks.log_and_continue("sweep"), self._database_may_be_away():
                 await self._sweep()
             self._wake.set()
             await asyncio.sleep(SWEEP_EVERY_S)

@@ -13,7 +13,7 @@ from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
-from backend.paging_dependency import PageDep, linked
+from backend.core.http.paging import PageDep, linked
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["approvals"])
 

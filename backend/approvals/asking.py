@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import queue
 from backend.approvals.wanted import Wanted
-from backend.db import AnySession
+from backend.core import notifications
+from backend.core.db.engine import AnySession
+from backend.core.jsonb import storable
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission, children
 from backend.jobs.cancel import cancel_by
-from backend.json_text import storable
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 from backend.webhooks.facts import telling_of_jobs
@@ -103,7 +103,7 @@ async def wait_for_consent(
     row = (await session.execute(_WAIT, values)).one_or_none()
     if row is None:
         return False
-    queue.note(session, queue.WakeUp(job_id, row.event_seq))
+    notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
     committed.note(session, EVENTS_APPENDED, len(everything))
     if row.cancel_requested_at is not None:  # asked for while it ran: its worker cannot end it any more
         await cancel_by(session, job_id, who="a request while it ran")

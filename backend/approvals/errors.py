@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Missing
+from backend.core.errors import Conflict, Missing
 
 
 class ApprovalNotFound(Missing):

@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlalchemy import text
 
-from backend import logs
 from backend.approvals.service import Asked, settle
-from backend.db import Database
+from backend.core import logs
+from backend.core.db.engine import Database
 
 log = logs.get(__name__)
 

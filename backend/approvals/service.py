@@ -10,19 +10,19 @@ from sqlalchemy import Select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend import queue
 from backend.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.approvals.schemas import ApprovalStatus
 from backend.approvals.tables import Approval
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.errors import NotAllowed
+from backend.core import notifications
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import NotAllowed
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission
 from backend.jobs.tables import Job
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
-from backend.paging import Page, Slice
 
 Word = Literal["approved", "denied", "expired"]
 
@@ -166,9 +166,9 @@ async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str,
     told = {**values, "count": len(events), "events": as_rows(events)}
     job = (await session.execute(_GO_ON, told)).one_or_none()
     if job is not None:
-        queue.note(session, queue.WakeUp(this.job_id, job.event_seq))
+        notifications.note(session, notifications.EventNotification(this.job_id, job.event_seq))
         committed.note(session, EVENTS_APPENDED, len(events))
         if job.is_back:
-            queue.note(session, queue.Ticket(job.lane))
+            notifications.note(session, notifications.WorkerWakeup(job.lane))
             await admission.admit(session, job.project_id)
     return True

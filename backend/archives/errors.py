@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.errors import PurasError, Unavailable
+from backend.core.errors import PurasError, Unavailable
 
 
 class ArchiveDamaged(PurasError):

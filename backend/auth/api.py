@@ -26,8 +26,8 @@ from backend.auth.schemas import (
     ProjectMembership,
     UserAnswer,
 )
+from backend.core.http.paging import PageDep, linked
 from backend.idempotency.dependencies import OnceDep
-from backend.paging_dependency import PageDep, linked
 from backend.projects import service as projects
 
 router = APIRouter(route_class=AuthorizedRoute)

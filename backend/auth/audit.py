@@ -14,8 +14,8 @@ from structlog.contextvars import get_contextvars
 
 from backend.auth.principal import Principal, visible
 from backend.auth.tables import AuditRow
-from backend.errors import NotAllowed
-from backend.paging import Page, Slice
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import NotAllowed
 
 
 async def record(

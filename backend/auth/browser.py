@@ -15,9 +15,9 @@ from backend.auth import forms, sessions
 from backend.auth.errors import ForgedRequest
 from backend.auth.sessions import NewSession
 from backend.auth.throttle import Throttle
-from backend.errors import PurasError, TooMany
+from backend.core.errors import PurasError, TooMany
+from backend.core.http.client_ip import address_of
 from backend.instance import Instance
-from backend.proxies import address_of
 
 _FORM_COOKIE_S: Final = 3600
 

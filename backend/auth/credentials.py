@@ -14,8 +14,8 @@ from backend.auth.actors import Caller, SignedIn
 from backend.auth.errors import ForgedRequest, InvalidJobToken
 from backend.auth.principal import Principal, Role
 from backend.auth.scopes import OF_JOBS
-from backend.db import AnySession
-from backend.errors import NotSignedIn
+from backend.core.db.engine import AnySession
+from backend.core.errors import NotSignedIn
 from backend.secrets.vault import Vault
 
 JOB_TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - the name of a header

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.principal import AGENT_CLIENT, Principal
-from backend.errors import NotAllowed, NotSignedIn
+from backend.core.errors import NotAllowed, NotSignedIn
 from backend.instance import Instance
 
 

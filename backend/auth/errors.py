@@ -28,7 +28,16 @@ TooMany
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Invalid, Malformed, Missing, NotAllowed, NotSignedIn, Problem, TooMany
+from backend.core.errors import (
+    Conflict,
+    Invalid,
+    Malformed,
+    Missing,
+    NotAllowed,
+    NotSignedIn,
+    Problem,
+    TooMany,
+)
 
 
 class InvalidKey(NotSignedIn):

@@ -14,19 +14,19 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.answers import AWAY
 from backend.auth import credentials, permissions
 from backend.auth.actors import Caller, SignedIn
 from backend.auth.credentials import Credentials
 from backend.auth.errors import InvalidKey
 from backend.auth.last_use import LastUse
 from backend.config import Settings
-from backend.errors import PurasError, Unavailable
+from backend.core.errors import PurasError, Unavailable
+from backend.core.http.client_ip import address_of
+from backend.core.http.exception_handlers import ServersUnavailable
+from backend.core.http.request_limits import STREAMS
 from backend.instance import Instance
 from backend.limits import rates
 from backend.limits.rates import Policy
-from backend.proxies import address_of
-from backend.slow_clients import STREAMS
 
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)
@@ -129,7 +129,7 @@ async def _reason_to_end(scope: Scope) -> PurasError | None:
     """
     try:
         await permissions.authorize_again(scope, await _authenticate(scope))
-    except (*AWAY, Unavailable):
+    except (*ServersUnavailable, Unavailable):
         return None  # the stream itself notices that the database is unavailable
     except PurasError as reason:
         return reason

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from backend.errors import Unavailable
+from backend.core.errors import Unavailable
 
 Result = TypeVar("Result")
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from backend.auth.errors import InvalidJobToken
-from backend.clock import now
+from backend.core.clock import now
 from backend.secrets.vault import Vault
 
 _PURPOSE: Final = "job-token-v1"

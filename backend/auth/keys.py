@@ -27,13 +27,13 @@ from backend.auth.errors import InvalidKey, KeyNotFound, KeyWouldBeUnrestricted
 from backend.auth.principal import Kind, Principal, Rates, Role, visible
 from backend.auth.scopes import KeyKind, effective, possible
 from backend.auth.tables import ApiKey
-from backend.clock import now
-from backend.db import AnySession
-from backend.errors import Invalid, NotAllowed, Problem
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
+from backend.core.db.paging import Moment, Page, Slice
+from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.limits.errors import LimitAboveCeiling
 from backend.limits.quotas import REQUESTS, Quota, Quotas
 from backend.limits.room import make_room
-from backend.paging import Moment, Page, Slice
 from backend.projects.tables import Project
 
 _LABEL: Final = "key:"

@@ -11,10 +11,10 @@ from sqlalchemy import Update, bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from backend import logs
 from backend.auth.tables import ApiKey, Session
-from backend.clock import now
-from backend.db import Database
+from backend.core import logs
+from backend.core.clock import now
+from backend.core.db.engine import Database
 
 log = logs.get(__name__)
 

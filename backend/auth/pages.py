@@ -26,9 +26,9 @@ from backend.auth.errors import ForgedRequest, InvalidSession, SetupClosed
 from backend.auth.sessions import NewSession
 from backend.auth.throttle import Throttle
 from backend.auth.users import WrongPassword
-from backend.errors import PurasError
+from backend.core.errors import PurasError
+from backend.core.http.client_ip import address_of
 from backend.instance import Instance
-from backend.proxies import address_of
 
 MOST_BODY_BYTES: Final = 64 * 1024
 

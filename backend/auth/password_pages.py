@@ -14,9 +14,9 @@ from backend.auth.dependencies import InstanceDep
 from backend.auth.errors import InvalidSession, ResetClosed
 from backend.auth.pages import MOST_BODY_BYTES
 from backend.auth.throttle import Throttle
-from backend.errors import PurasError
+from backend.core.errors import PurasError
+from backend.core.http.client_ip import address_of
 from backend.instance import Instance
-from backend.proxies import address_of
 
 router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
 

@@ -18,8 +18,8 @@ from backend.auth.actors import OPERATOR_LABEL, SignedIn
 from backend.auth.errors import CurrentPasswordWrong, ResetClosed
 from backend.auth.tables import PasswordReset, User
 from backend.auth.users import WrongPassword
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 
 RESET_LIFETIME: Final = timedelta(hours=1)
 FIRST_LIFETIME: Final = timedelta(days=7)

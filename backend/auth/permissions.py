@@ -28,7 +28,7 @@ from backend.auth.actors import Caller, SignedIn
 from backend.auth.errors import ProjectNotNamed
 from backend.auth.principal import Principal, Role
 from backend.auth.scopes import SCOPES
-from backend.errors import NotAllowed, NotSignedIn
+from backend.core.errors import NotAllowed, NotSignedIn
 from backend.instance import Instance
 
 Who = Literal["anyone", "caller", "member", "person", "operator", "job"]

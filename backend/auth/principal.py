@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, bindparam, select
 from sqlmodel import col
 
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 from backend.jobs.tables import Job
 
 

@@ -12,7 +12,7 @@ from backend.auth import keys
 from backend.auth.membership import RoleName
 from backend.auth.scopes import SCOPES, KeyKind
 from backend.auth.tables import ApiKey, Session
-from backend.schemas import Asked
+from backend.core.schemas import Asked
 
 MOST_MICROS = 2**53
 MOST_REQUESTS = 10_000_000

@@ -21,9 +21,9 @@ from backend.auth import audit
 from backend.auth.actors import SignedIn
 from backend.auth.errors import InvalidSession, SessionNotFound
 from backend.auth.tables import Session, User
-from backend.clock import now
-from backend.db import AnySession
-from backend.proxies import address_of
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
+from backend.core.http.client_ip import address_of
 
 LIFETIME: Final = timedelta(days=30)
 """A session ends this long after the sign-in, whatever happens."""

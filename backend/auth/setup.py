@@ -15,8 +15,8 @@ from backend.auth import audit, users
 from backend.auth.actors import OPERATOR_LABEL
 from backend.auth.errors import SetupClosed
 from backend.auth.tables import SetupLink, User
-from backend.clock import now
-from backend.errors import Conflict
+from backend.core.clock import now
+from backend.core.errors import Conflict
 from backend.projects import service as projects
 
 LIFETIME: Final = timedelta(days=1)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from backend.bundles.names import is_name
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 ANY: Final = "*"
 LISTING: Final = "listing:"

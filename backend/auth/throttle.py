@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend import logs
 from backend.auth.errors import TooManyBadKeys, TooManyBadLinks, TooManySignIns
-from backend.queue import ANSWER_S, AWAY_S
+from backend.core import logs
+from backend.core.notifications import ANSWER_S, AWAY_S
 
 log = logs.get(__name__)
 

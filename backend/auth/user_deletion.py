@@ -14,7 +14,7 @@ from backend.auth.actors import OPERATOR_LABEL
 from backend.auth.errors import UserNotFound
 from backend.auth.tables import User
 from backend.auth.users import normal_email
-from backend.errors import Conflict
+from backend.core.errors import Conflict
 from backend.projects.tables import Member, Project
 
 _ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265232)")

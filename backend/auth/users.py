@@ -19,8 +19,8 @@ from backend.auth.actors import OPERATOR_LABEL
 from backend.auth.errors import EmailTaken, UserNotFound
 from backend.auth.hashing import Hashers
 from backend.auth.tables import User
-from backend.db import AnySession, Database
-from backend.errors import Invalid, NotSignedIn, Problem
+from backend.core.db.engine import AnySession, Database
+from backend.core.errors import Invalid, NotSignedIn, Problem
 
 LEAST_PASSWORD_CHARACTERS: Final = 10
 MOST_PASSWORD_CHARACTERS: Final = 256

@@ -11,7 +11,7 @@ from typing import Final
 
 from backend.bundles.dialect import Schema
 from backend.bundles.manifest import Manifest, Retries, Skill
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 
 INLINE: Final = "@inline"
 """Name of the agent whose prompt is the request's own; of one that a skill makes, behind `skill:`."""

@@ -15,7 +15,7 @@ from backend.bundles.names import as_name, is_name
 from backend.bundles.reading import SkillFolder
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
-from backend.errors import Problem, PurasError
+from backend.core.errors import Problem, PurasError
 
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_DESCRIPTION: Final = 1_024

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from backend.bundles.entry_names import MAX_ENTRIES, Names, decoded_name
 from backend.bundles.errors import BundleTooLarge, BundleUnreadable
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 
 MAX_ZIPPED_BYTES = 64 << 20
 MAX_UNZIPPED_BYTES = 256 << 20

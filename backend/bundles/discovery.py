@@ -9,7 +9,7 @@ from backend.bundles.archive import Archive
 from backend.bundles.errors import Findings
 from backend.bundles.names import MAX_NAME, as_name, is_name
 from backend.bundles.reading import SkillFolder
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 SKILL_FILE: Final = "skill.yaml"
 AGENT_SKILL_FILE: Final = "SKILL.md"

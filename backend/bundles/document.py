@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 MAX_DOCUMENT_BYTES = 512 << 10
 MAX_DEPTH = 64

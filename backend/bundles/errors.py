@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from backend.errors import Invalid, Malformed, Problem, TooLarge
+from backend.core.errors import Invalid, Malformed, Problem, TooLarge
 
 MOST_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
 MOST_CHARACTERS = 1_000

@@ -16,7 +16,7 @@ from backend.bundles.reading import Reading
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
 from backend.bundles.value_schemas import InputSchema
-from backend.errors import Problem, PurasError
+from backend.core.errors import Problem, PurasError
 
 MAX_DATASET_BYTES: Final = 16 << 20
 MAX_CASES: Final = 5_000

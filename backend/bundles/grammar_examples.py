@@ -11,7 +11,7 @@ from backend.bundles.functions import Parameters
 from backend.bundles.manifest import Example
 from backend.bundles.sections import Section
 from backend.bundles.value_schemas import InputSchema, OutputSchema
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 MAX_EXAMPLES: Final = 100
 

@@ -10,7 +10,7 @@ from backend.bundles.manifest import MemoryUse
 from backend.bundles.names import suggestion
 from backend.bundles.reading import Reading
 from backend.bundles.sections import Section
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 
 _TOOLS: Final = re.compile(
     rb"\bmemory_(?:(?:search|get|put|forget)\b|\*)|\b(?:workspace memory|memory tools?)\b", re.IGNORECASE

@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from backend.public_addresses import is_public
+from backend.core.net.public_addresses import is_public
 
 USUAL_PORTS: Final = (80, 443)
 MOST_HOSTS: Final = 200  # of one skill: what a door is told of must fit into one message

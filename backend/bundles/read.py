@@ -22,7 +22,7 @@ from backend.bundles.requirements import check_requirements, requirements_of
 from backend.bundles.scripts import check_scripts
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
-from backend.errors import Problem, PurasError
+from backend.core.errors import Problem, PurasError
 
 MAX_MANIFEST_BYTES: Final = 4 << 20
 PACK_FILE: Final = "puras.yaml"

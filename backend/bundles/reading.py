@@ -15,7 +15,7 @@ from backend.bundles.functions import Parameters, Source, SourceUnreadableError,
 from backend.bundles.names import suggestion
 from backend.bundles.schema_rules import schema_flaws
 from backend.bundles.sections import Section
-from backend.errors import Problem, PurasError
+from backend.core.errors import Problem, PurasError
 
 FUNCTION: Final = re.compile(r"(?P<file>[\w./-]+\.py):(?P<function>[A-Za-z_]\w*)\Z", re.ASCII)
 

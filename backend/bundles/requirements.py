@@ -9,7 +9,7 @@ from backend.bundles.archive import Archive
 from backend.bundles.errors import Findings
 from backend.bundles.reading import SkillFolder
 from backend.bundles.sentences import shown
-from backend.errors import Problem, PurasError
+from backend.core.errors import Problem, PurasError
 
 FILE: Final = "requirements.txt"
 MAX_BYTES: Final = 256 << 10

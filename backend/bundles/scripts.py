@@ -14,7 +14,7 @@ from backend.bundles.errors import Findings
 from backend.bundles.functions import MAX_SOURCE_BYTES
 from backend.bundles.reading import SkillFolder
 from backend.bundles.requirements import FILE, names_in
-from backend.errors import Problem, PurasError
+from backend.core.errors import Problem, PurasError
 
 FOLDER: Final = "scripts"
 MAX_SCRIPTS: Final = 200

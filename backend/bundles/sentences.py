@@ -10,7 +10,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from backend.bundles.dialect import COLOR_PATTERN, FILE_TYPES
 from backend.bundles.document import spelled
 from backend.bundles.names import suggestion
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 _MOST_SHOWN = 80
 _WORDS = {"null": None, "true": True, "false": False}

@@ -15,7 +15,7 @@ from backend.bundles.dialect import Schema, map_subschemas, to_json_schema
 from backend.bundles.document import spelled
 from backend.bundles.patterns import compiled
 from backend.bundles.validator import TooManyStepsError, Validator
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 ATTACHMENTS: Final = "attachments"
 """The input of agents for files to look at; they take it whether or not their schema declares it."""

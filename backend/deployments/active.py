@@ -13,7 +13,7 @@ from backend.auth import skill_allowlist
 from backend.auth.principal import Principal
 from backend.bundles import adhoc
 from backend.bundles.manifest import Manifest, Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.deployments import manifests
 from backend.deployments.errors import (
     DeploymentNotFound,

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.bundles.names import suggestion
-from backend.errors import Conflict, Missing
+from backend.core.errors import Conflict, Missing
 
 
 class DeploymentNotFound(Missing):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from backend.bundles.manifest import Manifest
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.deployments.tables import Deployment
 
 MOST_KEPT: Final = 256

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal, Role
 from backend.bundles.archive import Archive
+from backend.core.errors import Invalid, Problem
 from backend.deployments import service
-from backend.errors import Invalid, Problem
 from backend.storage import Storage
 
 

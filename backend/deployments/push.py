@@ -16,11 +16,11 @@ from backend.auth.principal import Principal, Role, visible
 from backend.bundles.archive import Archive
 from backend.bundles.manifest import Manifest
 from backend.bundles.read import ReadBundle, read_bundle
+from backend.core.errors import Invalid, Problem
 from backend.deployments import manifests, removal, schema_changes
 from backend.deployments.switching import make_active
 from backend.deployments.tables import Deployment
 from backend.deployments.target import lock_target
-from backend.errors import Invalid, Problem
 from backend.evals import gates
 from backend.limits.quotas import Quota, Quotas
 from backend.limits.room import make_room

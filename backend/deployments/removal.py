@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from backend.bundles.manifest import Manifest
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 _REMOVED: Final = (
     "This skill of the active version is not in the bundle. When the new version is active, jobs that name it fail. "

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.bundles.manifest import Example, Limits, Manifest, Retries, Skill
 from backend.bundles.read import ReadBundle
+from backend.core.errors import Problem
 from backend.deployments import removal
 from backend.deployments.diff import Diff, FileChange
 from backend.deployments.schema_changes import Change
 from backend.deployments.service import ActiveSkill
 from backend.deployments.standing import Listed
 from backend.deployments.tables import Deployment
-from backend.errors import Problem
 from backend.evals.gates import GateView
 from backend.limits import ceilings
 from backend.skillpacks.tables import Skillpack

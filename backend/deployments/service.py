@@ -11,7 +11,7 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.bundles.manifest import Skill
-from backend.clock import now
+from backend.core.clock import now
 from backend.deployments import manifests
 from backend.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
 from backend.deployments.errors import (

@@ -7,8 +7,8 @@ import pkgutil
 from typing import Final
 
 import backend
+from backend.core.errors import PurasError
 from backend.documents.markdown import code, table
-from backend.errors import PurasError
 
 _HEAD: Final = """\
 # Errors

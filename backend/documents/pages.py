@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from backend.core.errors import Missing
 from backend.documents.contents import SECTIONS
-from backend.errors import Missing
 
 FOLDER: Final = Path(__file__).parents[2] / "docs"
 MOST_FOUND: Final = 20

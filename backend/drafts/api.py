@@ -15,6 +15,7 @@ from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
 from backend.bundles.archive import MAX_ZIPPED_BYTES
+from backend.core.errors import Invalid, Problem
 from backend.deployments import service as deployments
 from backend.deployments.api import zip_response
 from backend.deployments.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
@@ -32,7 +33,6 @@ from backend.drafts.schemas import (
     ResetRequest,
     TemplateView,
 )
-from backend.errors import Invalid, Problem
 from backend.idempotency.dependencies import OnceDep
 from backend.jobs.submit import JobSpec
 from backend.skillpacks.tables import Skillpack

@@ -13,9 +13,9 @@
 
 from __future__ import annotations
 
+from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
 from backend.deployments.tables import Deployment
 from backend.drafts.tables import Draft, DraftFile
-from backend.errors import Conflict, Invalid, Missing, Problem, TooLarge
 
 
 class DraftNotBegun(Missing):

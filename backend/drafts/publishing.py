@@ -14,6 +14,7 @@ from backend.bundles.errors import BundleInvalid
 from backend.bundles.manifest import Manifest
 from backend.bundles.pack import pack_files, unnamed_notebooks
 from backend.bundles.read import ReadBundle, read_bundle
+from backend.core.errors import Problem
 from backend.deployments import manifests, removal, schema_changes
 from backend.deployments import service as deployments
 from backend.deployments.diff import FileChange, file_changes
@@ -21,7 +22,6 @@ from backend.deployments.schema_changes import Change
 from backend.deployments.tables import Deployment
 from backend.drafts import reading, templates, writing
 from backend.drafts.errors import ActiveVersionChanged, DraftChanged, DraftFileNotFound
-from backend.errors import Problem
 from backend.jobs.submit import JobSpec, Submitted, submit
 from backend.limits.quotas import Quotas
 from backend.skillpacks import service as skillpacks

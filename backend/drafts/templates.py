@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.bundles.pack import pack
+from backend.core.errors import Missing
 from backend.drafts.reading import Content, unpacked
-from backend.errors import Missing
 
 TEMPLATES: Final = Path(__file__).parents[2] / "skills_kit" / "templates"
 _README: Final = "README.md"

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
+from backend.core.clock import now
 from backend.drafts import paths
 from backend.drafts.errors import DraftFileChanged, DraftFileExists, DraftFileNotFound, DraftTooLarge
 from backend.drafts.reading import MOST_FILE_BYTES, Content, find, new_row, paths_beside, read

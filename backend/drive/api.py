@@ -15,17 +15,17 @@ from backend.auth.credentials import JOB_TOKEN_HEADER
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
+from backend.core.errors import Invalid, Problem
+from backend.core.http.paging import PageDep, linked
 from backend.drive import digests, download, intake, service, upload, usage
 from backend.drive.errors import BadUpload, FileTooLarge
 from backend.drive.paths import MAX_PATH_BYTES, parse_new_path
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
 from backend.drive.upload import MAX_FILE_BYTES, Received
 from backend.drive.usage import Usage
-from backend.errors import Invalid, Problem
 from backend.idempotency import service as idempotency
 from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.instance import Instance
-from backend.paging_dependency import PageDep, linked
 from backend.storage import Incoming
 
 _FORM_BYTES = 64 * 1024  # of a form around its file

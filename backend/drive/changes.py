@@ -6,7 +6,7 @@ from typing import Final
 
 from backend.auth import audit
 from backend.auth.principal import Principal
-from backend.clock import now
+from backend.core.clock import now
 from backend.drive import access, facts, intake, usage
 from backend.drive.access import FileNotAllowed
 from backend.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken

@@ -9,8 +9,8 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from backend.core.errors import Invalid, Problem
 from backend.drive.errors import DigestMismatch
-from backend.errors import Invalid, Problem
 
 CONTENT: Final = "Content-Digest"
 REPRESENTATION: Final = "Repr-Digest"

@@ -1,8 +1,8 @@
 """A file of a drive as an HTTP answer: whole, in part, or not again to who has it.
 
 Whatever a job wrote is served as something to keep, never as a page of ours: no browser runs it in our name. What a
-request is for is checked before (`backend.destinations`); a browser that does not say it is given a kind of content
-that it neither runs nor applies.
+request is for is checked before (`backend.core.http.destinations`); a browser that does not say it is given a kind of
+content that it neither runs nor applies.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from backend.errors import (
+from backend.core.errors import (
     Conflict,
     Invalid,
     Malformed,

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.jsonb import storable
 from backend.drive.tables import DriveFile
-from backend.json_text import storable
 from backend.storage import DriveEntry, Outgoing
 
 HASHED_AT_ONCE_BYTES: Final = 32 << 20

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.storage import Storage
 
 _AT_ONCE: Final = 1_000

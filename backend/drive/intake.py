@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import audit
 from backend.auth.principal import Principal
-from backend.clock import now
+from backend.core.clock import now
 from backend.drive import facts, usage
 from backend.drive.errors import DriveFileMissing
 from backend.drive.paths import DrivePath, parse_folder_path, parse_new_path

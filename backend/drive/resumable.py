@@ -20,8 +20,9 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
+from backend.core.errors import PurasError
 from backend.drive import intake, unfinished, usage
 from backend.drive.errors import DriveFileMissing, FileTooLarge, PathTaken
 from backend.drive.mime import HEAD_BYTES, sniff
@@ -30,7 +31,6 @@ from backend.drive.tables import DriveUpload
 from backend.drive.unfinished import More
 from backend.drive.upload import MAX_FILE_BYTES, Received
 from backend.drive.upload_errors import UploadMissing
-from backend.errors import PurasError
 from backend.instance import Instance
 from backend.storage import Storage
 

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.core.schemas import Asked
 from backend.drive.paths import MAX_PATH_BYTES
 from backend.drive.signing import MAX_TTL_S, MIN_TTL_S
 from backend.drive.tables import DriveFile
 from backend.drive.usage import Usage
-from backend.schemas import Asked
 from backend.storage import DriveEntry
 
 

@@ -11,15 +11,15 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import NotAllowed
 from backend.drive import facts, signing, usage
 from backend.drive.errors import BadSignature, DriveFileMissing, FileReplaced
 from backend.drive.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.drive.signing import signed_url
-from backend.errors import NotAllowed
 from backend.instance import Instance
 from backend.marketplace.reach import reach_of
-from backend.paging import Page, Slice
 from backend.projects.tables import Project
 from backend.storage import Outgoing, Storage
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from backend.core.errors import Unsupported
 from backend.drive.errors import BadUpload, FileTooLarge
 from backend.drive.mime import HEAD_BYTES, sniff
 from backend.drive.paths import MAX_PATH_BYTES
 from backend.drive.usage import Usage
-from backend.errors import Unsupported
 from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Incoming
 

@@ -16,7 +16,7 @@ PurasError
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Malformed, Missing, PurasError, TooLarge
+from backend.core.errors import Conflict, Malformed, Missing, PurasError, TooLarge
 
 
 class UploadMissing(Missing):

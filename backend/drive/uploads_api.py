@@ -16,13 +16,13 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
+from backend.core.errors import Unsupported
 from backend.drive import resumable, unfinished
 from backend.drive.errors import BadUpload
 from backend.drive.resumable import Begun, Progress
 from backend.drive.unfinished import More
 from backend.drive.upload import MAX_FILE_BYTES
 from backend.drive.upload_errors import NoSuchOverride, TusVersionNotSpoken
-from backend.errors import Unsupported
 from backend.instance import Instance
 
 VERSION: Final = "1.0.0"

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.db import AnySession, Database
+from backend.core.db.engine import AnySession, Database
 from backend.drive.errors import DriveOverQuota, DriveQuotaReached
 from backend.limits.quotas import Quota, Quotas, quota
 from backend.storage import Storage

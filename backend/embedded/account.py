@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend import logs
+from backend.core import logs
 from backend.embedded.errors import AccountMissing
 
 log = logs.get(__name__)

@@ -8,7 +8,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-from backend import logs
+from backend.core import logs
 from backend.embedded.account import Account
 from backend.embedded.errors import ProgramMissing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.errors import Conflict, PurasError, Unavailable
+from backend.core.errors import Conflict, PurasError, Unavailable
 
 
 class HomeUnusable(PurasError):

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from backend import logs
+from backend.core import logs
 from backend.embedded.account import Account
 from backend.embedded.errors import HomeUnusable
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from backend import logs
+from backend.core import logs
 from backend.embedded import engine, process
 from backend.embedded import home as homes
 from backend.embedded.account import Account, servers_account

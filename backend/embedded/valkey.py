@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from backend import logs
+from backend.core import logs
 from backend.embedded import engine, process
 from backend.embedded import home as homes
 from backend.embedded.account import Account, servers_account

@@ -12,6 +12,7 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
+from backend.core.http.paging import PageDep, linked
 from backend.deployments.active import MAX_VERSION
 from backend.evals import cases, comparing, outcomes, subjects, suites
 from backend.evals.filling import Means
@@ -26,7 +27,6 @@ from backend.evals.schemas import (
 )
 from backend.idempotency.dependencies import OnceDep
 from backend.instance import Instance
-from backend.paging_dependency import PageDep, linked
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["evals"])
 

@@ -13,15 +13,15 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.errors import Invalid, Problem
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import Invalid, Problem
+from backend.core.schemas import unstorable
 from backend.evals.errors import CaseIdTaken, CaseNotFound, NotFinished, TooManyCases
 from backend.evals.schemas import CaseRequest
 from backend.evals.tables import EvalCase
 from backend.jobs.queries import get_row
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
-from backend.paging import Page, Slice
-from backend.schemas import unstorable
 from backend.secrets import service as secrets
 from backend.secrets.scrub import Scrubber
 from backend.secrets.vault import Vault

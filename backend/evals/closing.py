@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import logs
-from backend.clock import now
+from backend.core import logs
+from backend.core.clock import now
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
 from backend.jobs.cancel import cancel_by

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from backend.bundles.archive import Archive
 from backend.bundles.grammar_evals import MAX_DATASET_BYTES
 from backend.bundles.manifest import Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.storage import Storage
 
 _KEPT: Final = text("""

@@ -14,14 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend import logs
 from backend.auth import keys
 from backend.auth.principal import Principal, Role
-from backend.clock import now
-from backend.db import AnySession, Database
+from backend.core import logs
+from backend.core.clock import now
+from backend.core.db.engine import AnySession, Database
+from backend.core.errors import NotAllowed, PaymentRequired, PurasError, TooMany, Unavailable
 from backend.deployments.active import load_deployed_skill
 from backend.drive.access import FileNotAllowed
-from backend.errors import NotAllowed, PaymentRequired, PurasError, TooMany, Unavailable
 from backend.evals import gates
 from backend.evals.closing import close
 from backend.evals.dataset import Subject

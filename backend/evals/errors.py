@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from backend.bundles.names import suggestion
-from backend.errors import Conflict, Invalid, Missing, Problem, TooLarge
+from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
 
 
 class EvalNotFound(Missing):

@@ -18,7 +18,7 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Manifest, Skill
-from backend.clock import now
+from backend.core.clock import now
 from backend.deployments.switching import switch
 from backend.deployments.tables import Deployment
 from backend.evals.closing import stop

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.auth.principal import Principal
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.evals.dataset import Given, Subject
 from backend.evals.errors import NothingRecorded
 from backend.providers.recordings import FAMILY

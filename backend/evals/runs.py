@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 
 EVAL: Final = "eval"
 """The source of jobs of suites. Anybody may write it; only a suite's own jobs have a row that says which case."""

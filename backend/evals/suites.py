@@ -13,7 +13,8 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.bundles.manifest import Skill
-from backend.errors import Invalid, NotAllowed, PaymentRequired, Problem
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import Invalid, NotAllowed, PaymentRequired, Problem
 from backend.evals import driving, subjects
 from backend.evals.closing import stop
 from backend.evals.errors import EvalNotFound, NotFinished
@@ -23,7 +24,6 @@ from backend.evals.schemas import Numbers, SuiteRequest, SuiteView
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
 from backend.jobs import recorded
-from backend.paging import Page, Slice
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
 from backend.skillpacks import service as skillpacks

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.evals.schemas import GraderNumbers, Numbers
 
 _ENDS: Final = text("""

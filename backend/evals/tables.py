@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 STATUSES = ("preparing", "running", "succeeded", "failed", "cancelled")
 

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import queue
-from backend.clock import now
-from backend.json_text import storable
+from backend.core import notifications
+from backend.core.clock import now
+from backend.core.jsonb import storable
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 
@@ -80,6 +80,6 @@ async def _append(
     seq: int | None = (await session.execute(_APPEND, values)).scalar_one_or_none()
     if seq is None:
         return False
-    queue.note(session, queue.WakeUp(job_id, seq))
+    notifications.note(session, notifications.EventNotification(job_id, seq))
     committed.note(session, EVENTS_APPENDED, len(events))
     return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 
 
 class EventsGone(PurasError):

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from backend.connections import AWAY
-from backend.db import Database
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.engine import Database
 from backend.events.append import TERMINAL_TYPES
 from backend.events.queries import read_after
 from backend.events.schemas import EventView
@@ -67,5 +67,5 @@ async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[Job
     try:
         async with database.reading() as session:
             return await read_after(session, job_id, after=after, limit=PAGE)
-    except AWAY:
+    except DatabaseUnavailable:
         return ()

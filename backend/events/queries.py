@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.events.errors import EventsGone
 from backend.events.tables import JobEvent
 from backend.jobs.errors import JobNotFound

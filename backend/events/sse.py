@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.events.follow import DeltaView, follow
 from backend.events.queries import Place
 from backend.events.schemas import EventView

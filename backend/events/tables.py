@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Column, Field, SQLModel
 
-from backend.db import Timestamp
+from backend.core.db.engine import Timestamp
 
 
 class JobEvent(SQLModel, table=True):

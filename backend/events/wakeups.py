@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from backend import duties, logs
-from backend.queue import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
+from backend.core import background_tasks, logs
+from backend.core.notifications import CANCEL_CHANNEL, DELTA_CHANNEL, LAST, WAKE_CHANNEL
 
 log = logs.get(__name__)
 
@@ -101,7 +101,7 @@ class WakeUps:
 
     async def _listen(self) -> None:
         while True:
-            with duties.round_of("wake-ups"):
+            with background_tasks.log_and_continue("wake-ups"):
                 try:
                     await self._subscribed()
                 except (RedisError, OSError) as error:

@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal, Role
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.deployments.active import resolve_skill
-from backend.errors import Invalid, NotAllowed, Problem
 from backend.findings import rules
 from backend.findings.numbers import steps_of, tools_of, versions_of
 from backend.findings.reading import MOST_EVENTS, MOST_JOBS, Read, read

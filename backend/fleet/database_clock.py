@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 
 TOLERANCE_S: Final = 2.0
 """Less than a worker can be late with its heartbeat before its lease runs out."""

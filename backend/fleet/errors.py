@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.errors import Unavailable
+from backend.core.errors import Unavailable
 
 
 class HostExhausted(Unavailable):

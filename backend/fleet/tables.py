@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 
 class Worker(SQLModel, table=True):

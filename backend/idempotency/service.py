@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.actors import Caller, SignedIn
-from backend.clock import now
-from backend.errors import Conflict, Invalid, Malformed, Problem
+from backend.core.clock import now
+from backend.core.errors import Conflict, Invalid, Malformed, Problem
 from backend.idempotency.tables import IdempotencyKey
 from backend.secrets.vault import Vault
 

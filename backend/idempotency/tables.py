@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlmodel import Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 
 class IdempotencyKey(SQLModel, table=True):

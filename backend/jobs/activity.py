@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
-from backend.errors import NotAllowed
+from backend.core.clock import now
+from backend.core.errors import NotAllowed
 from backend.jobs.tables import Job
 
 MOST_HOURS: Final = 168

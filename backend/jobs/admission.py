@@ -18,8 +18,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend import queue
-from backend.db import AnySession
+from backend.core import notifications
+from backend.core.db.engine import AnySession
 
 TICK = 1_000_000
 """Virtual time that one job of a project with weight 1 takes."""
@@ -128,7 +128,7 @@ async def admit(session: AnySession, project_id: UUID) -> int:
     await session.execute(_HOLD_WINDOW, {"project_id": project_id})
     while True:
         admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
-        queue.note(session, *(queue.Ticket(row.lane) for row in admitted))
+        notifications.note(session, *(notifications.WorkerWakeup(row.lane) for row in admitted))
         total += len(admitted)
         if len(admitted) < MOST_AT_ONCE:
             return total

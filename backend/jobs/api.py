@@ -16,7 +16,9 @@ from backend.auth import gate, permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
-from backend.connections import AWAY
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.paging import Moment
+from backend.core.http.paging import PageDep, linked
 from backend.events.follow import REREAD_S
 from backend.events.wakeups import Bell
 from backend.idempotency import service as idempotency
@@ -32,8 +34,6 @@ from backend.jobs.status import TERMINAL, Status
 from backend.jobs.submit import JobSpec, submit
 from backend.ledger import queries as ledger
 from backend.ledger.schemas import Receipt
-from backend.paging import Moment
-from backend.paging_dependency import PageDep, linked
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
@@ -335,7 +335,7 @@ async def _when_ended(
         try:
             async with instance.database.reading() as connection:
                 job = await queries.get_job(connection, principal, job_id)
-        except AWAY:  # who waits has the time to wait for the database too
+        except DatabaseUnavailable:  # who waits has the time to wait for the database too
             if time.monotonic() >= deadline:
                 raise
             await asyncio.sleep(REREAD_S)

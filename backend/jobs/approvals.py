@@ -18,7 +18,7 @@ from backend.auth.principal import Principal
 from backend.bundles import confirmed
 from backend.bundles.confirmed import Effects
 from backend.bundles.manifest import Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.deployments import manifests
 from backend.jobs.callee import Callee
 from backend.jobs.tables import Job

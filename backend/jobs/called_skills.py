@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from backend.auth import skill_allowlist
 from backend.bundles.manifest import Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.deployments.active import ResolvedSkill
 from backend.jobs.errors import CalledSkillNotOnKey
 from backend.jobs.tables import Job

@@ -12,10 +12,10 @@ from sqlmodel import col
 from backend.auth.principal import Principal, visible
 from backend.bundles import adhoc
 from backend.bundles.manifest import Manifest, Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
+from backend.core.errors import Invalid, Missing, NotAllowed
 from backend.deployments import manifests
 from backend.deployments.active import resolve_skill
-from backend.errors import Invalid, Missing, NotAllowed
 from backend.jobs.called_skills import called_skills
 from backend.jobs.schemas import MAX_NAME
 from backend.jobs.tables import Job

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend import queue
-from backend.db import AnySession
+from backend.core import notifications
+from backend.core.db.engine import AnySession
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 
@@ -35,5 +35,5 @@ async def tell_end(session: AnySession, job_id: UUID) -> None:
     """Note in the events of the job that called it how a job has ended, in the transaction of that end."""
     parent = (await session.execute(_TELL_END, {"job_id": job_id})).one_or_none()
     if parent is not None:
-        queue.note(session, queue.WakeUp(parent.id, parent.event_seq))
+        notifications.note(session, notifications.EventNotification(parent.id, parent.event_seq))
         committed.note(session, EVENTS_APPENDED)

@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend import queue
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
+from backend.core import notifications
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission, callers
 from backend.jobs.errors import JobAlreadyEnded, JobNotFound
@@ -106,7 +106,7 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     if row is None:
         return False
     await callers.tell_end(session, job_id)
-    queue.note(session, queue.WakeUp(job_id, row.event_seq, is_last=True))
+    notifications.note(session, notifications.EventNotification(job_id, row.event_seq, is_last=True))
     committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
     committed.note(session, EVENTS_APPENDED)
     await admission.admit(session, row.project_id)
@@ -116,5 +116,5 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
 async def _ask_running(session: AsyncSession, job_id: UUID) -> bool:
     asked = (await session.execute(_ASK_RUNNING, {"job_id": job_id})).scalar_one_or_none()
     if asked is not None:
-        queue.note(session, queue.CancelCall(job_id))
+        notifications.note(session, notifications.CancelCall(job_id))
     return asked is not None

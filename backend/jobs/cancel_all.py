@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import queue
+from backend.core import notifications
 from backend.ledger import settling
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
@@ -76,11 +76,13 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
     await _hold(session, project_id)
     await settling.settle_all_unstarted(session, project_id)
     ended = (await session.execute(_CANCEL_QUEUED, values)).all()
-    queue.note(session, *(queue.WakeUp(row.id, row.event_seq, is_last=True) for row in ended))
+    notifications.note(
+        session, *(notifications.EventNotification(row.id, row.event_seq, is_last=True) for row in ended)
+    )
     committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))
     committed.note(session, EVENTS_APPENDED, len(ended))
     running = (await session.execute(_ASK_RUNNING, {"project_id": project_id})).scalars().all()
-    queue.note(session, *(queue.CancelCall(job_id) for job_id in running))
+    notifications.note(session, *(notifications.CancelCall(job_id) for job_id in running))
     return len(ended) + len(running)
 
 

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend import queue
-from backend.db import AnySession, Database
+from backend.core import notifications
+from backend.core.db.engine import AnySession, Database
 from backend.events.append import EVENT_ROWS
 from backend.jobs.cancel import cancel_by
 from backend.jobs.claim import Claimed, claimed_of
@@ -125,7 +125,7 @@ async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) 
     row = (await session.execute(_CLAIM, values)).one_or_none()
     if row is None:
         return None
-    queue.note(session, queue.WakeUp(row.id, row.event_seq))
+    notifications.note(session, notifications.EventNotification(row.id, row.event_seq))
     committed.note(session, EVENTS_APPENDED)
     return claimed_of(row, reserved=await _lent(session, row))
 

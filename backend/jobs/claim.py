@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend import queue
-from backend.connections import AWAY
-from backend.db import AnySession, together
+from backend.core import notifications
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.engine import AnySession, together
 from backend.jobs.reserve import IS_LIMITED, NONE, Reserved, reserve
 from backend.ledger.budgets.standing import Limit
 from backend.metrics import committed
@@ -189,7 +189,7 @@ async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -
         async with together(session):
             rows = (await session.execute(_CLAIM_ANY, {**values, "most": most - len(free)})).all()
             return [*free, *await _started(session, rows)]
-    except AWAY:
+    except DatabaseUnavailable:
         if not free:
             raise
         return free  # they have started; the next sweep claims again
@@ -212,7 +212,7 @@ async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list
 
 async def _started(session: AnySession, found: Sequence[Any]) -> list[Claimed]:
     rows = [row for row in found if row.id is not None]  # one row says that there is none
-    queue.note(session, *(queue.WakeUp(row.id, row.event_seq) for row in rows))
+    notifications.note(session, *(notifications.EventNotification(row.id, row.event_seq) for row in rows))
     committed.note(session, EVENTS_APPENDED, len(rows))
     held = await reserve(session, rows)
     return [

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 from backend.jobs.schemas import Text
 from backend.journal.service import OPENING_STEP, Entry
 

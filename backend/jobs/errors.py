@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, NotAllowed, PaymentRequired, TooMany
+from backend.core.errors import Conflict, Missing, NotAllowed, PaymentRequired, TooMany
 from backend.ledger.pricing import dollars
 
 QUEUE_RETRY_AFTER_S = 5

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from backend import queue
-from backend.db import AnySession
+from backend.core import notifications
+from backend.core.db.engine import AnySession
+from backend.core.jsonb import storable
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission, callers, children
 from backend.jobs.admission import TICK, is_held
 from backend.jobs.claim import Claimed
-from backend.json_text import storable
 from backend.ledger import settling
 from backend.ledger.service import Used
 from backend.ledger.settling import NOTHING, Bill
@@ -139,9 +139,9 @@ async def finish(
     if claimed.parent_job_id is not None:
         await callers.tell_end(session, claimed.job_id)
     await sales.count(session, claimed, succeeded=succeeded)
-    queue.note(session, queue.WakeUp(claimed.job_id, row.event_seq, is_last=True))
+    notifications.note(session, notifications.EventNotification(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:
-        queue.note(session, queue.Ticket(row.next_lane))
+        notifications.note(session, notifications.WorkerWakeup(row.next_lane))
     elif row.is_room_left:
         # A submit that found the window full has committed since this statement began: only its count was seen.
         await admission.admit(session, claimed.project_id)

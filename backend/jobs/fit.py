@@ -6,13 +6,13 @@ import json
 from typing import Any, Final
 
 from backend.bundles.manifest import Skill
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
+from backend.core.schemas import unstorable
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.limits import ceilings
 from backend.limits.errors import LimitAboveCeiling
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
-from backend.schemas import unstorable
 
 MAX_METADATA_BYTES: Final = 16_384
 

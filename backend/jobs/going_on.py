@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal
-from backend.errors import Conflict, Invalid, Problem
+from backend.core.errors import Conflict, Invalid, Problem
 from backend.events.append import NewEvent, append_to_queued
 from backend.jobs.edits import Edit, Edited, edited, kinds_shown, unmeasured, unsigned
 from backend.jobs.errors import PromptNotOnKey

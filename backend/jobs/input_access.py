@@ -11,7 +11,7 @@ from uuid import UUID
 
 from backend.auth.principal import Principal
 from backend.bundles.manifest import Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.drive import access
 from backend.drive.access import FileNotAllowed, Versions
 from backend.drive.named import input_files, path_of

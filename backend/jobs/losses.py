@@ -14,9 +14,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import logs, queue
+from backend.core import logs, notifications
+from backend.core.errors import PurasError
 from backend.deployments.active import load_deployed_skill
-from backend.errors import PurasError
 from backend.events.append import NewEvent
 from backend.fleet.service import LEASE
 from backend.jobs import admission
@@ -87,7 +87,7 @@ async def sweep(session: AsyncSession, *, are_beats_known: bool = True) -> Swept
     await admission.take_due(session)
     admitted = await admission.admit_everywhere(session)
     lanes = (await session.execute(_READY_LANES)).scalars().all()
-    queue.note(session, *(queue.Ticket(lane) for lane in lanes))
+    notifications.note(session, *(notifications.WorkerWakeup(lane) for lane in lanes))
     return Swept(len(gone), len(lost), admitted)
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Kind, Principal, Role, stand_in, visible
-from backend.db import AnySession
-from backend.errors import NotAllowed
+from backend.core.db.engine import AnySession
+from backend.core.db.paging import Moment
+from backend.core.errors import NotAllowed
 from backend.fleet.service import LEASE
 from backend.jobs.admission import is_held
 from backend.jobs.errors import JobNotFound
@@ -22,7 +23,6 @@ from backend.jobs.schemas import JobView
 from backend.jobs.simulation import described, is_simulated
 from backend.jobs.tables import Feedback, Job
 from backend.jobs.waiting import FOR_CONSENT, Waiting, reason
-from backend.paging import Moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import queue
+from backend.core import notifications
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.jobs import admission, children
 from backend.metrics import committed
@@ -83,7 +83,7 @@ async def requeue(
     ).one_or_none()
     if row is None:
         return False
-    queue.note(session, queue.WakeUp(job_id, row.event_seq))
+    notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
     why = "worker_lost" if is_lost else "retry" if is_retry else "drain" if reason == "drain" else "postponed"
     committed.note(session, JOBS_REQUEUED.labels(why))
     committed.note(session, EVENTS_APPENDED, len(everything))

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
-from backend.errors import PaymentRequired
+from backend.core.db.engine import AnySession
+from backend.core.errors import PaymentRequired
 from backend.jobs.errors import KeyCapReached
 from backend.ledger.budgets import standing as limits
 from backend.ledger.budgets.errors import BudgetUsedUp

@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from backend.auth.principal import Principal, visible
 from backend.bundles.manifest import Skill
+from backend.core.errors import Missing
 from backend.deployments.active import load_deployed_skill
-from backend.errors import Missing
 from backend.jobs.tables import Job
 
 

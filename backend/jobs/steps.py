@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from backend.auth.principal import Principal
-from backend.errors import Missing
+from backend.core.errors import Missing
 from backend.jobs.queries import get_row
 from backend.journal.tables import JournalEntry
 from backend.marketplace.errors import ContentIsThePublishers

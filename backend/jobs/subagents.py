@@ -12,11 +12,11 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 from sqlmodel import col
 
-from backend import queue
 from backend.auth.principal import Principal, Role, visible
-from backend.connections import AWAY
-from backend.db import AnySession
-from backend.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
+from backend.core import notifications
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.engine import AnySession
+from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
 from backend.events.follow import REREAD_S
 from backend.instance import Instance
 from backend.jobs import approvals, queries
@@ -212,7 +212,7 @@ async def ended(instance: Instance, principal: Principal, job_id: UUID, *, withi
             try:
                 async with instance.database.reading() as session:
                     job = await queries.get_job(session, principal, job_id)
-            except AWAY:
+            except DatabaseUnavailable:
                 if time.monotonic() >= deadline:
                     raise
                 await asyncio.sleep(REREAD_S)
@@ -305,8 +305,10 @@ async def _insert(
     row = (await session.execute(_INSERT, values)).one_or_none()
     if row is None:
         raise CallerGone
-    queue.note(session, queue.Ticket(row.lane))  # the caller's own worker looks after its sweeps, too
+    notifications.note(
+        session, notifications.WorkerWakeup(row.lane)
+    )  # the caller's own worker looks after its sweeps, too
     if row.event_seq is not None:  # it is a new one
-        queue.note(session, queue.WakeUp(caller.id, row.event_seq))
+        notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
         committed.note(session, JOBS_SUBMITTED.labels(row.lane))
         committed.note(session, EVENTS_APPENDED, 2)

@@ -12,7 +12,7 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 from backend.jobs import subagents
 from backend.jobs.callee import Described, describe
 from backend.jobs.schemas import Text

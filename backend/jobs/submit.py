@@ -11,16 +11,16 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
-from backend import queue
 from backend.auth import skill_allowlist
 from backend.auth.principal import Principal, Role
 from backend.bundles.adhoc import INLINE, NOTEBOOK
 from backend.bundles.manifest import Skill
-from backend.clock import now
-from backend.db import AnySession
+from backend.core import notifications
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
+from backend.core.errors import Invalid, Problem
 from backend.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
 from backend.drive.access import Versions
-from backend.errors import Invalid, Problem
 from backend.jobs import admission, approvals, input_access, recorded
 from backend.jobs.errors import (
     KeyCapReached,
@@ -336,7 +336,7 @@ async def _insert(session: AnySession, principal: Principal, spec: JobSpec, foun
     committed.note(session, JOBS_SUBMITTED.labels(lane))
     committed.note(session, EVENTS_APPENDED)
     if done.is_ready:
-        queue.note(session, queue.Ticket(lane))
+        notifications.note(session, notifications.WorkerWakeup(lane))
     return Submitted(spec.job_id, done.is_ready)
 
 

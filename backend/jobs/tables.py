@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, tex
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, TEXT
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 APPROVALS = ("none", "needed", "given")
 BILLS = ("own", "owed", "folded")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
-from backend.clock import now
+from backend.core.clock import now
 from backend.ledger.pricing import dollars
 
 Reason = Literal[

@@ -14,10 +14,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from backend import queue
-from backend.db import AnySession
+from backend.core import notifications
+from backend.core.db.engine import AnySession
+from backend.core.jsonb import storable
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.json_text import storable
 from backend.ledger.service import Used
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
@@ -170,7 +170,7 @@ async def write(
         kept: int | None = (await session.execute(_IS_KEPT, found)).scalar_one_or_none()
         return kept
     if writing.events:
-        queue.note(session, queue.WakeUp(job_id, row.event_seq))
+        notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
         committed.note(session, EVENTS_APPENDED, len(writing.events))
     spent: int = row.spent_micros
     return spent

@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 KINDS = ("opening", "reply", "started", "result", "note", "verdict")
 

@@ -12,12 +12,12 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.db.paging import MOST, Page
+from backend.core.http.paging import PageDep, linked
 from backend.ledger import export, queries, usage
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
 from backend.media.prices import MediaModelPrice
-from backend.paging import MOST, Page
-from backend.paging_dependency import PageDep, linked
 from backend.providers import catalogue
 from backend.providers.prices import ModelPrice
 

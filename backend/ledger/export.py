@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from backend.auth.principal import Principal
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.ledger import queries
 from backend.ledger.schemas import LedgerLine
 

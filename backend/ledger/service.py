@@ -11,10 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import audit
-from backend.db import AnySession
-from backend.errors import Invalid, Missing
+from backend.core.db.engine import AnySession
+from backend.core.errors import Invalid, Missing
+from backend.core.jsonb import storable
 from backend.jobs import admission
-from backend.json_text import storable
 
 MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger
 

@@ -25,7 +25,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.jobs import admission
 from backend.ledger import service as ledger
 from backend.ledger import sharing

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.ledger.tables import NO_KEY
 
 

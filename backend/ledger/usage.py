@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
-from backend.errors import Invalid, Problem
+from backend.core.clock import now
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import Invalid, Problem
 from backend.jobs.tables import Job
 from backend.ledger.schemas import UsageRow
 from backend.ledger.tables import UsageEvent
-from backend.paging import Page, Slice
 
 Group = Literal["day", "skill", "model", "key", "version", "listing"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)

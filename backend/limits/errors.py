@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.errors import Conflict, Invalid, NotAllowed, Problem, TooMany
+from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, TooMany
 
 
 class LimitAboveCeiling(Invalid):

@@ -21,9 +21,9 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend import duties, logs
+from backend.core import background_tasks, logs
+from backend.core.notifications import ANSWER_S, AWAY_S
 from backend.limits.errors import RateExceeded
-from backend.queue import ANSWER_S, AWAY_S
 
 log = logs.get(__name__)
 
@@ -91,7 +91,10 @@ class RateLimiter:
     async def _until_it_answers(self) -> None:
         while True:
             await asyncio.sleep(AWAY_S)
-            with duties.round_of("rates wait for redis"), contextlib.suppress(RedisError, OSError):
+            with (
+                background_tasks.log_and_continue("rates wait for redis"),
+                contextlib.suppress(RedisError, OSError),
+            ):
                 async with asyncio.timeout(ANSWER_S):
                     await cast(Awaitable[bool], self._redis.ping())
                 self._waiting_for_redis = None

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.config import Settings
+from backend.core.schemas import Asked
 from backend.limits.quotas import CONCURRENCY, REQUESTS, Quota, ceiling, effective
 from backend.limits.service import ProjectLimits
-from backend.schemas import Asked
 
 MOST = 10_000_000
 MOST_CONCURRENCY = 10_000

@@ -11,13 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend import duties, logs
 from backend.auth import audit
 from backend.auth.errors import ProjectNotFound
 from backend.auth.principal import Principal
-from backend.connections import why_away
-from backend.db import Database
-from backend.errors import Problem
+from backend.core import background_tasks, logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
+from backend.core.errors import Problem
 from backend.limits.errors import CeilingExceeded
 from backend.limits.quotas import CONCURRENCY, ceiling
 from backend.projects.tables import Project
@@ -122,7 +122,7 @@ async def lower_window(
 async def keep_windows(database: Database, *, concurrency: int) -> None:
     """Let the instance's ceiling hold for all windows, now and once an hour; until cancelled."""
     while True:
-        with duties.round_of("windows"):
+        with background_tasks.log_and_continue("windows"):
             try:
                 async with database.transaction() as session:
                     await hold_windows(session, concurrency=concurrency)

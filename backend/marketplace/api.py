@@ -11,6 +11,7 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
+from backend.core.http.paging import PageDep, linked
 from backend.idempotency.dependencies import OnceDep
 from backend.marketplace import catalogue, service
 from backend.marketplace.catalogue import Wanted
@@ -24,7 +25,6 @@ from backend.marketplace.schemas import (
     VersionAsked,
     VersionView,
 )
-from backend.paging_dependency import PageDep, linked
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/marketplace", tags=["marketplace"])
 

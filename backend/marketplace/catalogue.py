@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
+from backend.core.db.paging import Page, Slice
 from backend.deployments import manifests
 from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList
@@ -25,7 +26,6 @@ from backend.marketplace.schemas import (
     VersionView,
 )
 from backend.marketplace.service import MOST_VERSIONS, READ, own
-from backend.paging import Page, Slice
 from backend.skillpacks.service import as_id
 
 _ROWS: Final = """

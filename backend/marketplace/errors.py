@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Invalid, Missing, NotAllowed, PaymentRequired, Problem
+from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, PaymentRequired, Problem
 
 
 class ListingNotFound(Missing):

@@ -12,10 +12,10 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
 from backend.bundles.manifest import Manifest
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.errors import Problem
 from backend.deployments import manifests
 from backend.deployments.tables import Deployment
-from backend.errors import Problem
 from backend.marketplace import listable
 from backend.marketplace.errors import NotListable
 from backend.marketplace.tables import Listing, ListingVersion

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from backend.bundles import confirmed
 from backend.bundles.manifest import Manifest, Skill
+from backend.core.errors import Problem
 from backend.deployments import schema_changes
 from backend.drive.named import default_files
-from backend.errors import Problem
 
 _SCHEMAS = ("input_schema", "output_schema")
 MOST_TOLD = 100

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.deployments import manifests
 from backend.drive.named import default_paths, input_files, path_of
 from backend.drive.paths import LISTINGS_FOLDER, DrivePath

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
 

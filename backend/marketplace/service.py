@@ -12,10 +12,11 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.bundles.names import MAX_NAME, is_name
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.errors import Invalid, Problem
+from backend.core.schemas import unstorable
 from backend.deployments.active import resolve_skill
 from backend.deployments.tables import Deployment
-from backend.errors import Invalid, Problem
 from backend.marketplace import following
 from backend.marketplace.errors import (
     ListingInUse,
@@ -26,7 +27,6 @@ from backend.marketplace.errors import (
 )
 from backend.marketplace.schemas import ListingAsked, ListingChanges, VersionAsked
 from backend.marketplace.tables import Listing, ListingVersion
-from backend.schemas import unstorable
 from backend.skillpacks.service import as_id
 
 MOST_LISTINGS: Final = 200

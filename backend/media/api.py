@@ -11,7 +11,7 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal
-from backend.errors import Malformed, NotAllowed
+from backend.core.errors import Malformed, NotAllowed
 from backend.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
 from backend.idempotency.service import MOST_CHARACTERS
 from backend.media import service

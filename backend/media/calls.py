@@ -14,8 +14,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.jsonb import storable
 from backend.idempotency.service import KeyReused
-from backend.json_text import storable
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
 from backend.media.errors import JobMovedOn, MediaBeingMade, MediaTooDear

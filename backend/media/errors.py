@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from backend.errors import (
+from backend.core.errors import (
     Conflict,
     Invalid,
     Malformed,

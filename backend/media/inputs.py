@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from backend.bundles.names import suggestion
-from backend.errors import Problem
+from backend.core.errors import Problem
 from backend.media.errors import BadMediaInputs
 from backend.media.families import ModeName, Verb
 

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from backend.auth.principal import Principal
 from backend.bundles.manifest import Skill
 from backend.config import Settings
+from backend.core.net.public_urls import listed
 from backend.drive import signing
 from backend.events.append import NewEvent, append
 from backend.instance import Instance
@@ -31,7 +32,6 @@ from backend.media.placing import Placed, Wish, place
 from backend.media.plan import Plan, Quantity
 from backend.media.provider import Made, Order, Provider, Sources
 from backend.media.schemas import MediaAnswer, MediaMeta
-from backend.public_urls import listed
 
 URL_TTL_S: Final = 3600
 _LEAVE_S: Final = 5.0

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from backend.errors import Problem
+from backend.core.errors import Problem
 from backend.media import families
 from backend.media.errors import BadMediaInputs, NoTranscripts
 from backend.media.families import Family, MediaPrice, ModeName, Verb

@@ -13,6 +13,7 @@ from backend.auth import audit, permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
+from backend.core.http.paging import PageDep, linked
 from backend.idempotency.dependencies import OnceDep
 from backend.memory import forgetting, queries, searching, writing
 from backend.memory.reach import reach_of
@@ -25,7 +26,6 @@ from backend.memory.schemas import (
     MemoryView,
     MemoryWritten,
 )
-from backend.paging_dependency import PageDep, linked
 from backend.projects.exported import EXPORTED, lines
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])

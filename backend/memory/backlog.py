@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, logs
-from backend.connections import why_away
-from backend.db import Database
+from backend.core import background_tasks, logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
 from backend.memory import vectors
 from backend.memory.embedding import Embedder, EmbeddingsAway, EmbeddingsRefused
 
@@ -84,7 +84,7 @@ async def keep_embedded(database: Database, embedder: Embedder) -> None:
     batch = Batch()
     while True:
         pause_s = EVERY_S
-        with duties.round_of("embedding of memory"):
+        with background_tasks.log_and_continue("embedding of memory"):
             try:
                 is_ready = is_ready or await make_ready(database, embedder)
                 if not is_ready:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal
-from backend.clock import now
+from backend.core.clock import now
 from backend.memory.reach import IN_REACH, reach_of, records
 from backend.memory.search import is_of_other_content, weight_of
 from backend.memory.tables import MemoryRecord

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import httpx
 
-from backend import logs
 from backend.config import Settings
-from backend.errors import Invalid, Unavailable
+from backend.core import logs
+from backend.core.errors import Invalid, Unavailable
 from backend.instance import Instance
 from backend.memory import vectors
 from backend.memory.vectors import DIMENSIONS, Meaning

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Invalid, Missing, NotAllowed, Problem
+from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, Problem
 
 
 class MemoryNotFound(Missing):

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, visible
+from backend.core.db.paging import Page, Slice
 from backend.memory.errors import MemoryNotFound
 from backend.memory.identity import as_key
 from backend.memory.reach import reach_of, records
 from backend.memory.schemas import MemoryFilter, MemoryState
 from backend.memory.tables import MemoryChange, MemoryRecord
-from backend.paging import Page, Slice
 from backend.skillpacks import service as skillpacks
 
 MOST_CHANGES: Final = 100

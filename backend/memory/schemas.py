@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.schemas import Asked
+from backend.core.schemas import Asked
 
 MemoryType = Literal["semantic", "episodic", "procedural"]
 MemoryScope = Literal["entity", "skillpack", "workspace"]

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal
-from backend.clock import now
+from backend.core.clock import now
 from backend.memory.identity import as_key
 from backend.memory.reach import IN_REACH, Reach, reach_of, records
 from backend.memory.schemas import MemoryFound, MemoryResults, MemorySearch, MemoryView

@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, TEXT, TSVECTOR
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 TYPES = ("semantic", "episodic", "procedural")
 SCOPES = ("entity", "skillpack", "workspace")

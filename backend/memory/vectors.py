@@ -15,9 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import logs
-from backend.connections import why_away
-from backend.db import Database
+from backend.core import logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
 
 log = logs.get(__name__)
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth import audit
 from backend.auth.principal import Principal
-from backend.json_text import storable
+from backend.core.jsonb import storable
 from backend.limits.quotas import Quotas
 from backend.memory import usage
 from backend.memory.errors import BadMemory, MemoryMovedOn, MemoryNotFound

@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from backend.auth.dependencies import InstanceDep
-from backend.errors import Unavailable
+from backend.core.errors import Unavailable
 from backend.instance import Instance
 from backend.metrics import books, exposition, queue_state
 from backend.metrics.books import Books

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.metrics.snapshot import Samples, Snapshot
 
 GONE: Final = UUID(int=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.errors import Missing, NotSignedIn
+from backend.core.errors import Missing, NotSignedIn
 
 
 class MetricsOff(Missing):

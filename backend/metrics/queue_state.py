@@ -11,7 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.fleet.service import LEASE
 from backend.jobs.waiting import REASONS, Reason, Waiting, kind
 from backend.metrics.instruments import Exported

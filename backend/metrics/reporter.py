@@ -12,8 +12,8 @@ from uuid import uuid4
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, logs
-from backend.db import Database
+from backend.core import background_tasks, logs
+from backend.core.db.engine import Database
 from backend.metrics import books, snapshot
 from backend.metrics.instruments import DATABASE_CONNECTIONS, REGISTRY
 from backend.metrics.snapshot import Samples, Snapshot
@@ -106,7 +106,7 @@ class Reporter:
             await asyncio.sleep(EVERY_S)
 
     async def _try_to_report(self) -> None:
-        with duties.round_of("metrics"):
+        with background_tasks.log_and_continue("metrics"):
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     await self.report()

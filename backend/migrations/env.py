@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from backend.config import settings
-from backend.db import driver_url
+from backend.core.db.engine import driver_url
 from backend.tables import metadata
 
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from backend.db import driver_url
+from backend.core.db.engine import driver_url
 
 LOCK_KEY = 0x70757261  # "pura": any constant that no one else takes
 

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend import queue
-from backend.db import Database
-from backend.json_text import storable
+from backend.core import notifications
+from backend.core.db.engine import Database
+from backend.core.jsonb import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +124,5 @@ async def _write(database: Database, held: Held, statement: Any, **values: Any) 
     given = {"kernel_id": held.kernel_id, "project_id": held.project_id, "attempt": held.attempt, **values}
     async with database.transaction() as session:
         done = await session.execute(statement, given)
-        queue.note(session, queue.WakeUp(held.kernel_id, 0))
+        notifications.note(session, notifications.EventNotification(held.kernel_id, 0))
         return done.all()

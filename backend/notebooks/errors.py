@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, NotAllowed
+from backend.core.errors import Conflict, Missing, NotAllowed
 
 
 class KernelNotFound(Missing):

@@ -11,14 +11,14 @@ from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend import queue
+from backend.core import notifications
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.bundles.adhoc import NOTEBOOK
 from backend.deployments import service as deployments
 from backend.drafts import publishing
 from backend.drafts.reading import paths_beside
-from backend.errors import Problem
+from backend.core.errors import Problem
 from backend.jobs import cancel
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec, submit
@@ -275,4 +275,4 @@ async def _drop_waiting(session: AsyncSession, principal: Principal, kernel: Not
 
 def _ring(session: AsyncSession, kernel: NotebookKernel) -> None:
     """Wake the worker that holds it, and whoever looks on."""
-    queue.note(session, queue.WakeUp(kernel.id, 0))
+    notifications.note(session, notifications.EventNotification(kernel.id, 0))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.auth.principal import Principal, Role, visible
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.events import queries as events
 from backend.events.wakeups import WakeUps
 from backend.jobs import queries as jobs

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.jobs.schemas import MAX_NAME
-from backend.schemas import Asked
+from backend.core.schemas import Asked
 
 MOST_CODE_CHARACTERS = 200_000
 MOST_CELLS_AT_ONCE = 200

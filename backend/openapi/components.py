@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from backend import errors
-from backend.errors import PurasError
+from backend.core import errors
+from backend.core.errors import PurasError
 
 _NOTHING: Final[Mapping[int, str]] = MappingProxyType({})
 API_KEY: Final[dict[str, list[str]]] = {"api_key": []}

@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings, settings
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 from backend.ledger import audit
 from backend.ledger import service as ledger
 from backend.operations import database

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from backend import logs
-from backend.begin import CANNOT_START
-from backend.errors import PurasError
+from backend.core import logs
+from backend.core.bootstrap import CANNOT_START
+from backend.core.errors import PurasError
 from backend.operations import lifeline
 
 log = logs.get(__name__)

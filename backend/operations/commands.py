@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from backend import release
-from backend.errors import PurasError
+from backend.core import version as release
+from backend.core.errors import PurasError
 
 PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "up": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},

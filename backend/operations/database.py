@@ -10,10 +10,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import embedded, pooling
+from backend import embedded
 from backend.config import Settings
-from backend.connections import why_away
-from backend.db import Database
+from backend.core.db import pooler
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
 from backend.migrations import run as migrations
 from backend.operations.errors import DatabaseAway, NewerDatabase, NoSuchRevision, NotMigrated
 
@@ -85,7 +86,7 @@ def vector_version(database_url: str) -> str | None:
     """
     with (
         _saying_what_is_wrong(database_url),
-        psycopg.connect(pooling.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
+        psycopg.connect(pooler.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
     ):
         row = connection.execute(
             "select coalesce(installed_version, default_version) from pg_available_extensions where name = 'vector'"
@@ -101,7 +102,7 @@ def server_major(database_url: str) -> int:
     """
     with (
         _saying_what_is_wrong(database_url),
-        psycopg.connect(pooling.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
+        psycopg.connect(pooler.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
     ):
         return connection.info.server_version // 10_000
 

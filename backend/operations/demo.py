@@ -21,10 +21,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend import logs
 from backend.auth import keys
 from backend.bundles.pack import pack
 from backend.config import Settings
+from backend.core import logs
 from backend.embedded import Servers
 from backend.operations import database, people
 from backend.operations.errors import DemoFailed

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from backend import embedded, logs
+from backend import embedded
 from backend.auth import user_deletion
 from backend.auth.actors import operator
 from backend.auth.errors import ProjectNotFound
 from backend.config import Settings, settings
+from backend.core import logs
 from backend.housekeeping import tidy
 from backend.instance import open_instance
 from backend.marketplace.following import taken_down

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from backend import logs
 from backend.config import Settings, settings
+from backend.core import logs
 from backend.embedded import Servers
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend.auth.errors import ProjectNotFound
-from backend.errors import Conflict, Missing, PurasError
+from backend.core.errors import Conflict, Missing, PurasError
 
 
 class AlreadyUp(Conflict):

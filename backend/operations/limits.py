@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from backend.auth.actors import operator
 from backend.config import Settings, settings
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 from backend.limits import service
 from backend.limits.schemas import LimitAnswer, LimitChanges, LimitsAnswer, defaults_of
 from backend.operations import database

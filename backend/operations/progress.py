@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend import logs
 from backend.config import Settings
+from backend.core import logs
 
 LOG_NAME = "up.log"
 

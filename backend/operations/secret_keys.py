@@ -12,8 +12,8 @@ from backend import embedded
 from backend.auth import audit
 from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings, settings
-from backend.db import Database
-from backend.errors import Conflict
+from backend.core.db.engine import Database
+from backend.core.errors import Conflict
 from backend.operations import database
 from backend.secrets import rotation
 from backend.secrets.key_file import KeyFile

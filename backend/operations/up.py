@@ -13,12 +13,13 @@ from typing import Annotated
 
 import typer
 
-from backend import embedded, logs
+from backend import embedded
 from backend.config import Settings
+from backend.core import logs
+from backend.core.errors import PurasError
 from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
-from backend.errors import PurasError
 from backend.operations import database, progress
 from backend.operations.children import CannotStart, Child
 from backend.operations.environment import child_environment, configured

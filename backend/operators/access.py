@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from backend.auth.actors import SignedIn
 from backend.auth.dependencies import UserDep
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 
 
 def require(who: SignedIn) -> None:

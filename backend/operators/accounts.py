@@ -16,8 +16,9 @@ from backend.auth.actors import SignedIn
 from backend.auth.errors import ProjectNotFound
 from backend.auth.membership import named
 from backend.auth.tables import User
-from backend.clock import now
-from backend.errors import NotAllowed
+from backend.core.clock import now
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import NotAllowed
 from backend.ledger import service as ledger
 from backend.ledger.pricing import usd_to_micros
 from backend.operators import access
@@ -30,7 +31,6 @@ from backend.operators.schemas import (
     TopUpAnswer,
     TopUpAsked,
 )
-from backend.paging import Page, Slice
 from backend.projects.tables import Project
 
 _PEOPLE = text("""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
+from backend.core.http.paging import PageDep, linked
 from backend.idempotency.dependencies import OnceDep
 from backend.operators import accounts, fleet, health
 from backend.operators.access import OperatorDep
@@ -24,7 +25,6 @@ from backend.operators.schemas import (
     WaitingAnswer,
     WorkerAnswer,
 )
-from backend.paging_dependency import PageDep, linked
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/instance", tags=["instance"])
 

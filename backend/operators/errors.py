@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Missing
+from backend.core.errors import Missing
 
 
 class PersonNotFound(Missing):

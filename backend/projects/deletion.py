@@ -19,7 +19,7 @@ from backend.auth.actors import operator
 from backend.auth.errors import ProjectNotFound
 from backend.auth.principal import Principal
 from backend.auth.tables import ApiKey
-from backend.clock import now
+from backend.core.clock import now
 from backend.jobs.cancel_all import cancel_all
 from backend.marketplace.following import take_down_all
 from backend.projects import service

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, NotAllowed
+from backend.core.errors import Conflict, Missing, NotAllowed
 
 
 class SlugTaken(Conflict):

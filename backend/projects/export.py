@@ -27,7 +27,7 @@ from backend.archives.measured import Measured
 from backend.archives.writer import ArchiveWriter
 from backend.auth import audit
 from backend.auth.principal import Principal, Role
-from backend.clock import now
+from backend.core.clock import now
 from backend.deployments.tables import Deployment
 from backend.drive.errors import DriveFileLocked
 from backend.instance import Instance

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Table, text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.tables import metadata
 
 MANY: Final = 500

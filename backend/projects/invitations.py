@@ -24,7 +24,7 @@ from backend.auth.actors import SignedIn
 from backend.auth.principal import Principal, Role, visible
 from backend.auth.tables import User
 from backend.auth.users import normal_email
-from backend.clock import now
+from backend.core.clock import now
 from backend.limits.quotas import Quota, Quotas
 from backend.limits.room import make_room
 from backend.projects.errors import AlreadyMember, InvitationClosed, InvitationForAnother, InvitationNotFound

@@ -13,7 +13,7 @@ from backend.auth.browser import closed_link, form_page, redirect, refuse_forger
 from backend.auth.dependencies import InstanceDep
 from backend.auth.errors import InvalidSession
 from backend.auth.pages import MOST_BODY_BYTES
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.instance import Instance
 from backend.projects import invitations
 from backend.projects.errors import InvitationClosed

@@ -15,7 +15,7 @@ from backend.auth.membership import ROLES
 from backend.auth.principal import Principal, Role, visible
 from backend.auth.tables import User
 from backend.auth.users import normal_email
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 from backend.projects.errors import AlreadyMember, LastOwner, MemberNotFound
 from backend.projects.tables import Member
 

@@ -17,11 +17,11 @@ from sqlalchemy import Table, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend import logs
 from backend.auth import audit
 from backend.auth.actors import operator
-from backend.clock import now
-from backend.db import Database
+from backend.core import logs
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.deployments import sweep as deployments
 from backend.drive.errors import DriveFileMissing, FolderNotEmpty
 from backend.drive.paths import ROOT, parse_drive_path

@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.auth.membership import RoleName
+from backend.core.schemas import Asked
 from backend.projects.invitations import NewInvitation
 from backend.projects.members import Person
 from backend.projects.tables import Project
-from backend.schemas import Asked
 
 
 class NewProjectAsked(Asked):

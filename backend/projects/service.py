@@ -20,7 +20,7 @@ from backend.auth.errors import ProjectNotFound
 from backend.auth.membership import principal_of
 from backend.auth.principal import Principal, Role
 from backend.auth.tables import User
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 from backend.jobs.tables import Admission
 from backend.ledger.tables import Wallet
 from backend.limits import service as limits

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from dotenv import dotenv_values
 
 from backend.config import Settings
+from backend.core.net.public_urls import listed
 from backend.providers.catalogue import Catalogue, Endpoint
-from backend.public_urls import listed
 
 
 @dataclass(frozen=True, slots=True)

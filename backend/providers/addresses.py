@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import SplitResult
 
+from backend.core.net.public_urls import PORTS, may_be_public, split
 from backend.providers.errors import BadProviderKey
-from backend.public_urls import PORTS, may_be_public, split
 
 
 def checked(address: str, allowed_hosts: Collection[str]) -> str:

@@ -10,11 +10,11 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Principal, Role
+from backend.core.net.public_urls import listed
 from backend.providers import catalogue, probing, service
 from backend.providers.access import access_of
 from backend.providers.errors import UnknownFamily
 from backend.providers.schemas import ProbeAnswer, ProviderAnswer, ProviderKeyAsked
-from backend.public_urls import listed
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["providers"])
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.bundles.names import suggestion
-from backend.errors import Invalid, Missing, Problem
+from backend.core.errors import Invalid, Missing, Problem
 
 
 class BadCatalogue(Invalid):

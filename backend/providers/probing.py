@@ -6,11 +6,11 @@ from typing import Final, Literal, NamedTuple
 
 import httpx
 
+from backend.core.net.public_transport import PublicTransport
 from backend.providers import lists
 from backend.providers.access import Access
 from backend.providers.catalogue import Catalogue
 from backend.providers.service import OwnKey
-from backend.public_transport import PublicTransport
 
 Verdict = Literal["ok", "warn", "fail"]
 _MOST_BYTES: Final = 8 * 1024 * 1024  # of a list; the longest that is known has two

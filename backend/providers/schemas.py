@@ -8,11 +8,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from backend.core.schemas import Asked
 from backend.providers.access import Access
 from backend.providers.catalogue import Catalogue
 from backend.providers.probing import Verdict
 from backend.providers.service import ShownKey
-from backend.schemas import Asked
 
 
 class ProviderKeyAsked(Asked):

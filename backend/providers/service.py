@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
-from backend.clock import now
+from backend.core.clock import now
 from backend.providers import addresses, catalogue
 from backend.providers.errors import BadProviderKey, ProviderKeyMissing
 from backend.providers.tables import ProviderKey

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.bundles.manifest import Rail
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 
 _WORDS = {
     "input": "These inputs",

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from backend import logs
 from backend.bundles.manifest import Rail, RailAction, RailPoint
+from backend.core import logs
 from backend.rails.matching import CannotJudgeError, Matched, matcher_of
 
 log = logs.get(__name__)

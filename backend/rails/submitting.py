@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.bundles.manifest import Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED

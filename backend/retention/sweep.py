@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
 
-from backend import logs
-from backend.clock import now
-from backend.connections import why_away
-from backend.db import Database
+from backend.core import logs
+from backend.core.clock import now
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
 from backend.retention import memory, months, rows
 from backend.retention.rows import Kind
 from backend.retention.rules import Rules

@@ -12,10 +12,10 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.db.paging import Page
+from backend.core.http.paging import PageDep, linked
 from backend.idempotency.dependencies import OnceDep
-from backend.paging import Page
-from backend.paging_dependency import PageDep, linked
 from backend.schedules import runs, service
 from backend.schedules.cron import MOST_CHARACTERS
 from backend.schedules.firing import Terms

@@ -18,11 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from backend import duties, logs
 from backend.auth.principal import Principal, Role
-from backend.connections import why_away
-from backend.db import Database
-from backend.errors import PurasError
+from backend.core import background_tasks, logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
+from backend.core.errors import PurasError
 from backend.jobs.cancel import cancel_by
 from backend.jobs.submit import submit
 from backend.ledger.pricing import PriceList
@@ -113,7 +113,7 @@ class CameTo:
 async def keep_time(database: Database, terms: Terms) -> None:
     """Submit what is due, once a second, until cancelled."""
     while True:
-        with duties.round_of("schedules"):
+        with background_tasks.log_and_continue("schedules"):
             try:
                 await fire_due(database, terms)
             except SQLAlchemyError as error:
@@ -130,10 +130,10 @@ async def fire_due(database: Database, terms: Terms, *, at: datetime | None = No
         due = (await single.execute(_DUE, {"at": at, "most": MOST_AT_ONCE})).all()
         releasable = (await single.execute(_RELEASABLE, {"most": MOST_AT_ONCE})).all()
     for row in releasable:
-        with duties.round_of("schedule", schedule_id=str(row.id)):
+        with background_tasks.log_and_continue("schedule", schedule_id=str(row.id)):
             await _release(database, terms, row.project_id, row.id)
     for row in due:
-        with duties.round_of("schedule", schedule_id=str(row.id)):
+        with background_tasks.log_and_continue("schedule", schedule_id=str(row.id)):
             await _fire(database, terms, row.project_id, row.id, at)
     return len(due)
 

@@ -12,11 +12,11 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.db.paging import Page, Slice
 from backend.jobs.tables import Job
 from backend.metrics import committed
 from backend.metrics.instruments import SCHEDULE_RUNS
-from backend.paging import Page, Slice
 from backend.schedules import firing, service
 from backend.schedules.firing import Terms
 from backend.schedules.schemas import RunAnswer

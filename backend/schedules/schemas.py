@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from backend.core.schemas import Asked
 from backend.jobs.schemas import JobLimits
 from backend.jobs.status import Status
 from backend.marketplace.schemas import MOST_PRICE_MICROS
@@ -15,7 +16,6 @@ from backend.schedules import calendar
 from backend.schedules.calendar import Clock
 from backend.schedules.cron import MOST_CHARACTERS
 from backend.schedules.turns import Missed
-from backend.schemas import Asked
 
 Overlap = Literal["skip", "queue", "cancel_previous", "allow"]
 Outcome = Literal["submitted", "skipped", "missed", "refused", "queued"]

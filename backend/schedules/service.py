@@ -14,8 +14,8 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
-from backend.errors import Invalid, Problem
+from backend.core.clock import now
+from backend.core.errors import Invalid, Problem
 from backend.jobs.schemas import JobLimits
 from backend.schedules import calendar, cron, subject
 from backend.schedules.cron import BadCron

@@ -8,7 +8,7 @@ from uuid import UUID
 from backend.auth import keys
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.deployments.active import resolve_skill
 from backend.jobs import input_access
 from backend.jobs.fit import check_limits, checked_inputs

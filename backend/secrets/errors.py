@@ -13,7 +13,7 @@ PurasError
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Invalid, Missing, Problem, PurasError
+from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
 
 
 class BadSecretsKey(PurasError):

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import literal, select, tuple_, update
 from sqlmodel import col
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.idempotency.tables import IdempotencyKey
 from backend.providers.tables import ProviderKey
 from backend.secrets.errors import SecretUnreadable

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.schemas import Asked
+from backend.core.schemas import Asked
 
 
 class SecretAsked(Asked):

@@ -19,8 +19,8 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, visible
-from backend.clock import now
-from backend.db import AnySession
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
 from backend.limits.quotas import Quota, Quotas
 from backend.limits.room import make_room
 from backend.secrets.errors import NoRoom, SecretMissing

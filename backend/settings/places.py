@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from backend.public_urls import ports_of
+from backend.core.net.public_urls import ports_of
 from backend.settings import server_urls
 from backend.settings.group import Group
 from backend.storage.supabase import project as supabase

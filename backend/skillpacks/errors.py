@@ -8,7 +8,7 @@ Conflict
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Missing
+from backend.core.errors import Conflict, Missing
 
 
 class SkillpackNotFound(Missing):

@@ -10,7 +10,7 @@ from backend.auth import permissions
 from backend.auth.dependencies import PrincipalDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
-from backend.errors import NotOffered
+from backend.core.errors import NotOffered
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 

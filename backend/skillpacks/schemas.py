@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.schemas import Asked
+from backend.core.schemas import Asked
 from backend.skillpacks.tables import Skillpack
 
 

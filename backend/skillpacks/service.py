@@ -13,7 +13,7 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.bundles.names import MAX_NAME, as_name, is_name
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 from backend.limits.quotas import Quota, Quotas
 from backend.limits.room import make_room
 from backend.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken

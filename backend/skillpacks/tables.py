@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 
 def full_name(skill: str, slug: str, *, is_default: bool) -> str:

@@ -13,7 +13,7 @@ PurasError
 
 from __future__ import annotations
 
-from backend.errors import Missing, PurasError, TooLarge, Unavailable
+from backend.core.errors import Missing, PurasError, TooLarge, Unavailable
 
 
 class BundleDamaged(PurasError):

@@ -30,7 +30,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace import Span as OtelSpan
 
-from backend import logs
+from backend.core import logs
 from backend.metrics.instruments import SPANS_EXPORTED
 from backend.tracing import parents
 from backend.tracing.spans import Attribute, Kind

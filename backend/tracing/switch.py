@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-from backend import logs
+from backend.core import logs
 from backend.tracing import spans
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep
 from backend.auth.permissions import AuthorizedRoute
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 from backend.web import service
 from backend.web.errors import NoImageSearch
 from backend.web.schemas import PageAnswer, PageAsked, SearchAnswer, SearchAsked

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from backend.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.web.outside import HEAVY_AT_ONCE
 
 PAGES_AT_ONCE: Final = 16

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from backend.errors import (
+from backend.core.errors import (
     Conflict,
     Invalid,
     NotAllowed,

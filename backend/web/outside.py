@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from backend.egress.dialing import Dialer
-from backend.egress.refusals import Refused
-from backend.egress.rules import Rule
+from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.refusals import Refused
+from backend.core.net.egress.rules import Rule
 from backend.metrics.instruments import NETWORK_REFUSED
 
 HEAVY_AT_ONCE: Final = 4

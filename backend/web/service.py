@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
-from backend.egress.rules import Rule
-from backend.errors import NotAllowed, PurasError
+from backend.core.errors import NotAllowed, PurasError
+from backend.core.net.egress.rules import Rule
 from backend.events.append import NewEvent, append
 from backend.instance import Instance
 from backend.jobs import running

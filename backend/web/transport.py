@@ -13,8 +13,8 @@ from typing import Final
 
 import httpx2
 
-from backend.egress.refusals import Malformed, Refused, Turned
-from backend.egress.rules import Target, read_target
+from backend.core.net.egress.refusals import Malformed, Refused, Turned
+from backend.core.net.egress.rules import Target, read_target
 from backend.web.outside import Outside
 
 _PORTS: Final = {"http": 80, "https": 443}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from backend.config import Settings
-from backend.public_urls import PORTS, USUAL_PORTS, listed, may_be_public, ports_of, split
+from backend.core.net.public_urls import PORTS, USUAL_PORTS, listed, may_be_public, ports_of, split
 from backend.webhooks.errors import BadAddress
 
 

@@ -12,8 +12,8 @@ from backend.auth import permissions
 from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
+from backend.core.http.paging import PageDep, linked
 from backend.idempotency.dependencies import OnceDep
-from backend.paging_dependency import PageDep, linked
 from backend.webhooks import deliveries, service
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.schemas import (

@@ -13,9 +13,9 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
-from backend.json_text import storable
-from backend.paging import Page, Slice
+from backend.core.clock import now
+from backend.core.db.paging import Page, Slice
+from backend.core.jsonb import storable
 from backend.webhooks import service
 from backend.webhooks.errors import DeliveryNotFound, WebhookIsOff
 from backend.webhooks.schemas import DeliveryStatus

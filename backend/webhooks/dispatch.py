@@ -19,9 +19,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, logs
-from backend.connections import why_away
-from backend.db import Database
+from backend.core import background_tasks, logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
 from backend.secrets.errors import SecretUnreadable
 from backend.secrets.vault import Vault
 from backend.webhooks import outcomes, signing
@@ -92,7 +92,7 @@ class Dispatcher:
         """Look once a second, and again whenever a send has made room, until cancelled."""
         try:
             while True:
-                with duties.round_of("webhooks"):
+                with background_tasks.log_and_continue("webhooks"):
                     try:
                         await self.send_due()
                     except SQLAlchemyError as error:
@@ -139,7 +139,7 @@ class Dispatcher:
 
     async def _see_through(self, claimed: Any) -> None:
         try:
-            with duties.round_of("webhook delivery", delivery_id=str(claimed.id)):
+            with background_tasks.log_and_continue("webhook delivery", delivery_id=str(claimed.id)):
                 sent = await self._send(claimed)
                 try:
                     async with self._recording:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from backend.errors import Conflict, Invalid, Missing, Problem
+from backend.core.errors import Conflict, Invalid, Missing, Problem
 
 
 class WebhookNotFound(Missing):

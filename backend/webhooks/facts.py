@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
-from backend.json_text import storable
+from backend.core.db.engine import AnySession
+from backend.core.jsonb import storable
 
 Event = Literal[
     "job.succeeded",

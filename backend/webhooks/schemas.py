@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.schemas import Asked
+from backend.core.schemas import Asked
 from backend.webhooks.facts import Event
 
 DeliveryStatus = Literal["pending", "delivered", "given_up"]

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from backend.public_transport import NotReached, PublicTransport
-from backend.release import version
+from backend.core.net.public_transport import NotReached, PublicTransport
+from backend.core.version import version
 from backend.webhooks.addresses import Receivers
 
 MOST_S: Final = 10.0

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
-from backend.clock import now
+from backend.core.clock import now
 from backend.secrets.vault import Vault
 from backend.webhooks import addresses, outcomes, signing
 from backend.webhooks.addresses import Receivers

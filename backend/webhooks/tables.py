@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlmodel import Column, Field, SQLModel
 
-from backend.clock import now
-from backend.db import Timestamp
+from backend.core.clock import now
+from backend.core.db.engine import Timestamp
 
 STATUSES = ("pending", "delivered", "given_up")
 

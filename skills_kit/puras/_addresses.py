@@ -1,6 +1,6 @@
 """Which addresses belong to the internet: the one rule for skills on a machine without a sandbox, and for the instance.
 
-It is in the kit because the kit is below everything else; the instance uses it as `backend.public_addresses`.
+It is in the kit because the kit is below everything else; the instance uses it as `backend.core.net.public_addresses`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.embedded import postgres
 from backend.fleet.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.migrations import run as migrations

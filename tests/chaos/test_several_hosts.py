@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.ledger import audit
 from tests.chaos.network.cluster import Cluster, cluster
 from tests.chaos.network.faults import Fault, cause, duration_s, plan

@@ -25,9 +25,9 @@ from backend.approvals.expiry import expire_due
 from backend.auth import keys, membership
 from backend.auth.actors import SignedIn, operator
 from backend.bundles.manifest import Skill
-from backend.clock import now
 from backend.config import Settings
-from backend.db import metadata
+from backend.core.clock import now
+from backend.core.db.engine import metadata
 from backend.embedded import Servers
 from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.driving import drive

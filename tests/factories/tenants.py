@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Manifest, Skill
-from backend.clock import now
+from backend.core.clock import now
 from backend.deployments.tables import Deployment
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit

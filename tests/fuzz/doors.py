@@ -23,17 +23,17 @@ from backend.bundles.pack import pack_files
 from backend.bundles.read import read_bundle
 from backend.bundles.schema_rules import schema_flaws
 from backend.bundles.value_schemas import InputSchema, OutputSchema
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.db.paging import Page
+from backend.core.errors import Invalid, PurasError
+from backend.core.net.egress import rules
+from backend.core.net.egress.refusals import Malformed
 from backend.drive import ranges, signing
 from backend.drive.errors import BadDrivePath, BadSignature
 from backend.drive.paths import parse_drive_path, parse_folder_path
 from backend.drive.ranges import UnsatisfiableRangeError
-from backend.egress import rules
-from backend.egress.refusals import Malformed
-from backend.errors import Invalid, PurasError
 from backend.events import sse
 from backend.events.schemas import EventView
-from backend.paging import Page
 from backend.secrets.vault import Vault
 from workers.runners import Recorder
 from workers.sandbox.egress import request

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from backend.auth import job_tokens
 from backend.bundles.pack import pack_files
-from backend.clock import now
+from backend.core.clock import now
 from backend.drive import signing
 from tests.fuzz.doors import MAIN, NOBODY, PLAIN, VAULT
 from tests.fuzz.watching import CANARY

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from backend.app import create_app, serving
 from backend.config import Settings
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS

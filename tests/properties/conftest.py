@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from tests.conftest import empty
 
 

@@ -17,7 +17,7 @@ from backend.bundles.pack import pack_files
 from backend.bundles.read import read_bundle
 from backend.bundles.schema_rules import schema_flaws
 from backend.bundles.value_schemas import InputSchema, OutputSchema
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 
 json_values = st.recursive(
     st.none()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.jobs.admission import TICK
 from backend.jobs.claim import Claimed, claim

@@ -11,8 +11,8 @@ import pytest
 
 from backend.bundles.pack import pack_files
 from backend.bundles.read import read_bundle
-from backend.errors import Invalid, PurasError
-from backend.paging import Page
+from backend.core.db.paging import Page
+from backend.core.errors import Invalid, PurasError
 from workers.sandbox.packages.requirements import normal
 
 SKILL = {"a/SKILL.md": b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"}

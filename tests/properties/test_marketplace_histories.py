@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from backend.db import Database
-from backend.errors import PurasError
+from backend.core.db.engine import Database
+from backend.core.errors import PurasError
 from backend.fleet import service as fleet
 from backend.jobs import cancel as cancelling
 from backend.jobs.claim import Claimed, claim

@@ -19,8 +19,8 @@ SCANNED: Final = ("backend", "workers", "studio", "mcp", "skills_kit/puras")
 GUARDED: Final = {"PublicTransport", "VettedTransport", "OutsideTransport", "CredentialedTransport"}
 """Transports that resolve once, check every address with `obstacle_to`, and connect to what was checked."""
 GUARDS: Final = {
-    "backend/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
-    "backend/public_transport.py": "is the guarded transport of httpx",
+    "backend/core/net/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
+    "backend/core/net/public_transport.py": "is the guarded transport of httpx",
     "backend/web/transport.py": "is the guarded transport of what agents fetch",
     "workers/models/vetted.py": "is the guarded transport of projects' own model providers",
     "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",

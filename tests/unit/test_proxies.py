@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.proxies import client_address, networks_of
+from backend.core.http.client_ip import client_address, networks_of
 
 PROXIES = networks_of("10.0.0.0/8, 2001:db8::/32, 192.0.2.1")
 

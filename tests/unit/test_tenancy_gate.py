@@ -16,7 +16,7 @@ import pytest
 from sqlmodel import SQLModel
 
 from backend import tables
-from backend.db import metadata
+from backend.core.db.engine import metadata
 
 ROOT = Path(__file__).parents[2]
 SCANNED = ("backend", "workers", "studio")

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 from uuid import UUID
 
-from backend import queue
+from backend.core import notifications
 from backend.secrets.scrub import Scrubber
 
 EVERY_S: Final = 0.03
@@ -40,7 +40,7 @@ class Deltas:
         """What was told is not part of the reply: it begins anew."""
         self._text = self._scrubber.stream()
         self._waiting.clear()
-        queue.tell(queue.Delta(self._job_id, self._step, "", is_restart=True))
+        notifications.tell(notifications.Delta(self._job_id, self._step, "", is_restart=True))
 
     def end(self) -> None:
         """Send what is left: the reply is whole, or is not coming."""
@@ -59,4 +59,4 @@ class Deltas:
         text = "".join(self._waiting)
         self._waiting.clear()
         if text and not self._is_silent:
-            queue.tell(queue.Delta(self._job_id, self._step, text))
+            notifications.tell(notifications.Delta(self._job_id, self._step, text))

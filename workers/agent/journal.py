@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from backend.approvals.asking import Decision, decisions
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.events.append import NewEvent
 from backend.jobs.claim import Claimed
 from backend.journal import service

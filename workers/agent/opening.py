@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from backend.bundles.dialect import Schema, file_kind
 from backend.bundles.manifest import Skill
-from backend.errors import Missing
+from backend.core.errors import Missing
 from workers.agent.attachments.staging import Staged
 from workers.agent.brief import AgentAssignment
 from workers.agent.conversation import Conversation, told

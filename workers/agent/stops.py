@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from backend.approvals.wanted import Wanted
-from backend.errors import Unavailable
+from backend.core.errors import Unavailable
 from backend.ledger.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
 

@@ -9,10 +9,10 @@ from importlib import import_module
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.rules import Rule
 from backend.drive.paths import parse_drive_path
 from backend.drive.signing import signed_url
-from backend.egress.dialing import LOOKUPS_PER_TENANT, Dialer
-from backend.egress.rules import Rule
 from backend.instance import Instance
 from backend.web.search import Endpoint
 from workers.agent import Tool, Workroom

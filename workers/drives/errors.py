@@ -12,7 +12,7 @@ AttemptLost                       no error of the job's: it runs elsewhere, or h
 
 from __future__ import annotations
 
-from backend.errors import Conflict, TooLarge
+from backend.core.errors import Conflict, TooLarge
 
 
 class AttemptLost(Exception):

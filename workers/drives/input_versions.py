@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.drive.errors import BadDrivePath, DriveFileMissing
 from backend.drive.paths import parse_drive_path
 from backend.jobs.claim import Claimed

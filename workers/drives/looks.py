@@ -18,13 +18,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import duties, logs
-from backend.clock import now
+from backend.core import background_tasks, logs
+from backend.core.clock import now
+from backend.core.errors import PurasError
 from backend.drive import facts, usage
 from backend.drive.errors import DriveFileMissing
 from backend.drive.paths import DrivePath, is_component
 from backend.drive.usage import Drives
-from backend.errors import PurasError
 from backend.instance import Instance
 from backend.storage import DriveEntry
 from backend.storage.drive_files import entry_of
@@ -122,7 +122,7 @@ class Looks:
             await asyncio.sleep(max(0.5, self._not_before.get(project_id, 0.0) - time.monotonic()))
             due, began = self._due.pop(project_id), time.monotonic()
             is_done = False
-            with duties.round_of("looks at drives", project_id=str(project_id)):
+            with background_tasks.log_and_continue("looks at drives", project_id=str(project_id)):
                 is_done = await self._try_to_look(project_id, due)
             if not is_done:
                 self._put_back(project_id, due)

@@ -23,12 +23,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.bundles.manifest import Skill
-from backend.db import Database
+from backend.core.db.engine import Database
+from backend.core.errors import PurasError
 from backend.drive.errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.named import drive_path, input_files, path_of
 from backend.drive.paths import JOBS_FOLDER, ROOT, DrivePath
 from backend.drive.usage import Drives
-from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.limits.quotas import Quotas

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.bundles.manifest import Grader, Skill
 from backend.bundles.value_schemas import OutputSchema
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.evals.comparison import NoSuchPlaceError, place_in, same
 from backend.evals.runs import Case
 from backend.evals.scores import Scored, Verdict, scored

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import httpx2
 from anthropic import AnthropicError, AsyncAnthropic
 
-from backend import logs
+from backend.core import logs
 from backend.providers.catalogue import CatalogueEntry
 from workers.models import Label, Prompt, Reply, counting
 from workers.models.errors import ModelOverloaded, ModelUnavailable

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from anthropic import AnthropicError, AsyncAnthropic
 
-from backend import logs
+from backend.core import logs
 
 log = logs.get(__name__)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from uuid import UUID
 
-from backend.errors import Conflict, Invalid, Missing, PaymentRequired, TooLarge, Unavailable
+from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, TooLarge, Unavailable
 
 
 class ModelOverloaded(Unavailable):

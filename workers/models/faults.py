@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx2
 from anthropic import APIConnectionError, APIStatusError
 
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.providers.catalogue import CatalogueEntry
 from workers.models.errors import ModelKeyRefused, ModelRefused, PromptTooLong
 from workers.models.streams import BrokenStream

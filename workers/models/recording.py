@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.providers import catalogue
 from backend.providers.catalogue import CatalogueEntry
 from backend.providers.recordings import slug_of

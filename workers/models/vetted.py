@@ -13,8 +13,8 @@ from ipaddress import ip_address
 
 import httpx2
 
-from backend.egress.dialing import Resolve, resolve_by_system
-from backend.public_addresses import obstacle_to
+from backend.core.net.egress.dialing import Resolve, resolve_by_system
+from backend.core.net.public_addresses import obstacle_to
 
 _RESOLVE_S = 8.0
 _HTTPS_PORT = 443

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, Final
 
-from backend.json_text import flattened
+from backend.core.jsonb import flattened
 
 MOST_TEXT_CHARACTERS: Final = 300_000
 """Of what one cell prints."""

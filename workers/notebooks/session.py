@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.instance import Instance
 from backend.notebooks import driving
 from backend.notebooks.driving import Held, Next, Wanted

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.approvals.asking import Decision, decisions
 from backend.bundles.manifest import Rail, Skill
-from backend.db import Database
+from backend.core.db.engine import Database
 from workers.absence import through_absence
 from workers.rails.checks import Check
 from workers.rails.passing import let_in, let_out

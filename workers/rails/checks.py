@@ -9,8 +9,8 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from backend import logs
 from backend.bundles.manifest import Rail, RailPoint
+from backend.core import logs
 from backend.rails.judging import Decided, Judgement, judge
 from backend.rails.matching import MOST_CHARACTERS
 from workers.runners import Failure, Outcome, Success

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.metrics.instruments import JOB_RUN
 from workers.agent import Tool, Workroom
 from workers.agent.attachments.staging import Staged

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from backend import logs
+from backend.core import logs
 
 ROUTES: Final = frozenset(
     {

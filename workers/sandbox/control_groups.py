@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from backend import logs
+from backend.core import logs
 from workers.runners import RunLimits
 
 from . import belongings

@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from backend.errors import Invalid, PurasError, Unavailable
+from backend.core.errors import Invalid, PurasError, Unavailable
 
 from .output import Output
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from backend import duties, logs
+from backend.core import background_tasks, logs
 from backend.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
 
 from .errors import NotForkable, ParentLost
@@ -156,7 +156,7 @@ class Pool:
     async def _keep(self) -> None:
         while self._parents:
             await asyncio.sleep(min(_KEEP_S, self._idle_s))
-            with duties.round_of("warm parents"):
+            with background_tasks.log_and_continue("warm parents"):
                 self._end_idle()
                 await self._end_strays()
                 await self._bound_memory()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from backend import logs
+from backend.core import logs
 from backend.metrics.instruments import SANDBOX_KILLS
 
 from . import mounts

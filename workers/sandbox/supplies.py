@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backend import duties, logs
+from backend.core import background_tasks, logs
 from backend.storage.shelf import Bounds, Shelf
 from workers.runners import Assignment, Recorder
 
@@ -116,7 +116,7 @@ class Supplies:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(_TIDY_S)
-            with duties.round_of("supplies"):
+            with background_tasks.log_and_continue("supplies"):
                 try:
                     await self.tidy()
                 except OSError as error:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from backend import duties
+from backend.core import background_tasks
 
 from .disk_use import MOST_FILES, folder_bytes, free_files, nameless_bytes, written_bytes
 from .kernel_memory import kernel_bytes
@@ -111,7 +111,7 @@ class Watchdog:
             ]
             if not old:
                 continue
-            with duties.round_of("watchdog"):
+            with background_tasks.log_and_continue("watchdog"):
                 for watched, excess in await loop.run_in_executor(self._thread, inspect, old):
                     if watched in self._watched and not watched.is_over:
                         watched.is_over = True

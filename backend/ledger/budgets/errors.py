@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from backend.errors import Conflict, Missing, PaymentRequired
+from backend.core.errors import Conflict, Missing, PaymentRequired
 from backend.ledger.pricing import dollars
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.core.schemas import Asked
 from backend.ledger.budgets.standing import resets_at
-from backend.schemas import Asked
 
 Scope = Literal["project", "skillpack", "skill", "key"]
 Window = Literal["day", "month", "rolling30", "total"]

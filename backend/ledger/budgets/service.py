@@ -14,8 +14,8 @@ from sqlmodel import col
 from backend.auth import audit
 from backend.auth.principal import Principal, Role, visible
 from backend.auth.tables import ApiKey
+from backend.core.errors import Invalid, Missing, Problem
 from backend.deployments.active import resolve_skill
-from backend.errors import Invalid, Missing, Problem
 from backend.ledger.budgets.errors import BudgetNameTaken, BudgetNotFound, TooManyBudgets
 from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 from backend.ledger.budgets.standing import STANDING

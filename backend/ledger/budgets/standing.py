@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from backend.db import AnySession
+from backend.core.db.engine import AnySession
 from backend.ledger.budgets.errors import BudgetReached
 from backend.ledger.pricing import dollars
 from backend.webhooks.facts import telling

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from backend import logs
+from backend.core import logs
 from backend.media.errors import MediaFailed, MediaRefused, ProviderAway
 from backend.media.fal.queue import Queue, words_of
 from backend.media.inputs import ImageInputs, VideoInputs

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from backend import logs
+from backend.core import logs
 from backend.media.errors import MediaFailed, ProviderAway
 from backend.media.inputs import AudioInputs, ImageInputs, VideoInputs
 from backend.media.provider import Made, Order

@@ -12,15 +12,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.config import Settings
-from backend.connections import AWAY as UNAVAILABLE
-from backend.connections import why_away
-from backend.db import Database
+from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.engine import Database
+from backend.core.db.pooler import WrongPoolerMode, pools_transactions
 from backend.embedded import postgres, valkey
 from backend.migrations import run as migrations
 from backend.operations import database
 from backend.operations.checks.verdict import Check, Verdict, fail, ok, warn
 from backend.operations.errors import DatabaseAway
-from backend.pooling import WrongPoolerMode, pools_transactions
 
 OLDEST_REDIS_MAJOR = 6
 _ONE: Final = text("select 1")
@@ -67,7 +66,7 @@ def _connections(url: str) -> Check:
         asyncio.run(_connect_as_processes(url))
     except WrongPoolerMode as error:
         return fail(name, "the pooler works in another mode than DATABASE_URL says", error.detail)
-    except (*UNAVAILABLE, SQLAlchemyError) as error:
+    except (*DatabaseUnavailable, SQLAlchemyError) as error:
         return fail(
             name, f"the processes cannot connect: {why_away(error)}", "Check DATABASE_URL and the pooler."
         )

@@ -15,10 +15,10 @@ import psycopg
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from backend import pooling
 from backend.config import Settings
+from backend.core.db import pooler
+from backend.core.errors import PurasError
 from backend.drive.upload import MAX_FILE_BYTES
-from backend.errors import PurasError
 from backend.operations import database
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.storage.supabase.project import key_expiry_s, key_kind
@@ -168,12 +168,12 @@ def _database(settings: Settings) -> list[Check]:
         remedy = "Fine for one machine; for several, set DATABASE_URL to the project's (docs/supabase.md)."
         return [ok("database", f"embedded. {remedy}")]
     url = settings.database_url.get_secret_value()
-    is_pooled = pooling.pools_transactions(url)
+    is_pooled = pooler.pools_transactions(url)
     found = [_way(settings, is_pooled=is_pooled)]
-    settings_of_connection = pooling.connect_settings(url)
+    settings_of_connection = pooler.connect_settings(url)
     try:
         with psycopg.connect(
-            pooling.plain(url),
+            pooler.plain(url),
             autocommit=True,
             connect_timeout=database.CONNECT_TIMEOUT_S,
             **settings_of_connection,
@@ -200,7 +200,7 @@ def _way(settings: Settings, *, is_pooled: bool) -> Check:
 
 
 def _tls(url: str, connection: psycopg.Connection[Any]) -> Check:
-    host = make_url(pooling.plain(url)).host or ""
+    host = make_url(pooler.plain(url)).host or ""
     if connection.pgconn.ssl_in_use:
         return ok("line to the database", "encrypted")
     if host in _LOOPBACK or connection.info.host.startswith("/"):

@@ -18,14 +18,16 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from backend import embedded, housekeeping, pooling
+from backend import embedded, housekeeping
 from backend.archives import drives
 from backend.archives.drives import Drive
 from backend.archives.errors import NoRoom
 from backend.archives.measured import Measured
 from backend.archives.writer import ArchiveWriter
-from backend.clock import now
 from backend.config import Settings
+from backend.core.clock import now
+from backend.core.db import pooler
+from backend.core.version import version
 from backend.drive.errors import DriveFileLocked
 from backend.instance import Instance, open_instance
 from backend.migrations import run as migrations
@@ -44,7 +46,6 @@ from backend.operations.keeping.contents import (
     Table,
 )
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
-from backend.release import version
 from backend.storage.errors import BundleMissing
 from backend.storage.sandbox_uids import sandbox_uid
 
@@ -125,7 +126,7 @@ def _created(draft: Path) -> IO[bytes]:
 @asynccontextmanager
 async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection]:
     """A connection for the snapshot; as long as it is open, no bundle is removed."""
-    url = pooling.plain(embedded.attach(settings).direct_url)
+    url = pooler.plain(embedded.attach(settings).direct_url)
     async with await AsyncConnection.connect(url) as keeper, await AsyncConnection.connect(url) as reader:
         await keeper.execute("set local idle_in_transaction_session_timeout = 0")
         await keeper.execute(_HOLD_OFF_SWEEP, (housekeeping.LOCK,))

@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from backend import logs
 from backend.config import settings
+from backend.core import logs
 from backend.operations.keeping import backup, restore
 from backend.operations.keeping.contents import Header, Manifest
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.errors import Conflict, PurasError
+from backend.core.errors import Conflict, PurasError
 
 
 class BackupExists(Conflict):

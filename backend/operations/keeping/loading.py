@@ -16,12 +16,12 @@ from psycopg import IntegrityError
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-from backend import pooling
 from backend.archives.errors import ArchiveDamaged
 from backend.auth.actors import OPERATOR_LABEL
-from backend.clock import now
 from backend.config import Settings
-from backend.db import driver_url
+from backend.core.clock import now
+from backend.core.db import pooler
+from backend.core.db.engine import driver_url
 from backend.events import partitions
 from backend.instance import open_instance
 from backend.jobs.cancel import cancel_by
@@ -157,7 +157,7 @@ async def _transaction(database_url: str) -> AsyncIterator[AsyncConnection]:
         driver_url(database_url),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args=pooling.connect_settings(database_url),
+        connect_args=pooler.connect_settings(database_url),
     )
     try:
         async with engine.begin() as transaction:

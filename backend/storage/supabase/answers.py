@@ -11,8 +11,8 @@ from typing import Any, Final
 import httpx
 from storage3.exceptions import StorageApiError
 
-from backend import logs
-from backend.errors import PurasError
+from backend.core import logs
+from backend.core.errors import PurasError
 from backend.storage.errors import StorageRefusedUs, StorageUnavailable, StoredFileTooLarge
 
 log = logs.get(__name__)

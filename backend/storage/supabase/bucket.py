@@ -15,7 +15,7 @@ from storage3.exceptions import StorageApiError
 from storage3.types import SearchV2Object, SearchV2Options
 from supabase import AsyncClient, AsyncClientOptions
 
-from backend.clock import now
+from backend.core.clock import now
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase import answers
 from backend.storage.supabase.answers import Answer

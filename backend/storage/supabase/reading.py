@@ -13,7 +13,7 @@ from uuid import UUID
 
 import httpx
 
-from backend.clock import now
+from backend.core.clock import now
 from backend.drive.errors import DriveFileMissing
 from backend.drive.paths import DrivePath
 from backend.storage import DriveEntry

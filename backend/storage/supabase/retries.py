@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import httpx
 
-from backend import logs
+from backend.core import logs
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.answers import Answer, is_passing
 

@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
-from backend.clock import now
+from backend.core.clock import now
+from backend.core.errors import PurasError
 from backend.drive.errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.drive.mime import by_name
 from backend.drive.paths import ROOT, DrivePath
-from backend.errors import PurasError
 from backend.storage import Deleted, DriveEntry, Holdings, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.spool import Spool

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.clock import now
+from backend.core.clock import now
 from studio.calls import of_skill
 from studio.components.elements import (
     button,

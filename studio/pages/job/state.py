@@ -7,8 +7,8 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.core.errors import Missing
 from backend.deployments import service as deployments
-from backend.errors import Missing
 from backend.jobs.cancel import cancel
 from backend.jobs.errors import JobNotFound
 from backend.jobs.queries import get_job, get_row

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from backend.bundles.dialect import map_subschemas
-from backend.errors import Missing
+from backend.core.errors import Missing
 from backend.marketplace import catalogue
 from backend.marketplace.schemas import ListingView, VersionView
 from studio import session

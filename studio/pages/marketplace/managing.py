@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid, Missing
+from backend.core.errors import Conflict, Invalid, Missing
 from backend.marketplace import catalogue, service
 from backend.marketplace.schemas import ListingChanges, VersionAsked
 from studio import session

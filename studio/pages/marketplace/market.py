@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid, Missing
+from backend.core.db.paging import Page
+from backend.core.errors import Conflict, Invalid, Missing
 from backend.marketplace import catalogue, service
 from backend.marketplace.catalogue import Wanted
 from backend.marketplace.schemas import ListingSummary
-from backend.paging import Page
 from studio import session
 from studio.components.elements import button, empty, framed_table, link, section, tag
 from studio.components.live import Ago, Tabs

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid
+from backend.core.db.paging import Page
+from backend.core.errors import Conflict, Invalid
 from backend.memory import queries, searching
 from backend.memory import writing as memory
 from backend.memory.schemas import MOST_RESULTS, MemoryFilter, MemorySearch, MemoryView
-from backend.paging import Page
 from studio import session
 from studio.calls import curl, of_route
 from studio.components.elements import button, empty, link, tag

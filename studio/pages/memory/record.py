@@ -9,7 +9,7 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid, Missing
+from backend.core.errors import Conflict, Invalid, Missing
 from backend.memory import forgetting, queries
 from backend.memory import writing as memory
 from backend.memory.schemas import MemoryChangeView, MemoryView

@@ -8,7 +8,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.errors import Invalid, Problem
+from backend.core.errors import Invalid, Problem
 from backend.memory.schemas import MemoryPut, MemoryView
 from studio.components.elements import button, field, note
 from studio.components.live import Submit

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.clock import now
-from backend.errors import Missing
+from backend.core.clock import now
+from backend.core.errors import Missing
 from backend.operators import fleet, health
 from backend.operators.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
 from studio import session

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.paging import Page
+from backend.core.db.paging import Page
 from studio import session
 from studio.components.elements import button
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid, Missing, NotAllowed
+from backend.core.errors import Conflict, Invalid, Missing, NotAllowed
 from backend.operators import accounts
 from backend.operators.schemas import NewPersonAsked, PersonAnswer
 from studio import session

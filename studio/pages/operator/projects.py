@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid, Missing
+from backend.core.errors import Conflict, Invalid, Missing
 from backend.operators import accounts
 from backend.operators.schemas import ProjectAnswer
 from studio import session

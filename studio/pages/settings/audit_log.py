@@ -14,7 +14,7 @@ from backend.auth import audit
 from backend.auth.audit import AuditFilter
 from backend.auth.principal import Role
 from backend.auth.tables import AuditRow
-from backend.paging import Page
+from backend.core.db.paging import Page
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, framed_table, section

@@ -10,9 +10,9 @@ from uuid import UUID
 import reflex as rx
 
 from backend.auth.principal import Role
-from backend.clock import now
-from backend.errors import Conflict, Missing
-from backend.paging import Page
+from backend.core.clock import now
+from backend.core.db.paging import Page
+from backend.core.errors import Conflict, Missing
 from backend.webhooks import deliveries
 from backend.webhooks.schemas import DeliveryStatus
 from backend.webhooks.tables import WebhookDelivery

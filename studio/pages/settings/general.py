@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from backend.auth.principal import Role
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 from backend.limits import service as limits
 from backend.limits.errors import CeilingExceeded
 from backend.limits.quotas import CONCURRENCY, ceiling

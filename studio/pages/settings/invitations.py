@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.auth.membership import ROLES
 from backend.auth.principal import Role
-from backend.errors import Conflict, Invalid, NotAllowed
+from backend.core.errors import Conflict, Invalid, NotAllowed
 from backend.projects import invitations
 from backend.projects.schemas import InvitationAsked, NewInvitationAnswer
 from studio import session

@@ -13,9 +13,9 @@ from backend.auth.errors import KeyWouldBeUnrestricted
 from backend.auth.principal import Role
 from backend.auth.schemas import KeyChanges, NewKeyAsked
 from backend.auth.tables import ApiKey
-from backend.clock import now
-from backend.errors import Conflict, Invalid
-from backend.paging import MOST, Page
+from backend.core.clock import now
+from backend.core.db.paging import MOST, Page
+from backend.core.errors import Conflict, Invalid
 from studio import session
 from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm

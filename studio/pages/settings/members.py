@@ -9,7 +9,7 @@ import reflex as rx
 
 from backend.auth.membership import ROLES
 from backend.auth.principal import Role
-from backend.errors import Conflict, Invalid, Missing, NotAllowed
+from backend.core.errors import Conflict, Invalid, Missing, NotAllowed
 from backend.projects import members
 from backend.projects.members import Person
 from backend.projects.schemas import MemberChanges

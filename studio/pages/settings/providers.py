@@ -8,11 +8,11 @@ from typing import Any
 import reflex as rx
 
 from backend.auth.principal import Role
-from backend.errors import Invalid, Missing
+from backend.core.errors import Invalid, Missing
+from backend.core.net.public_urls import listed
 from backend.providers import catalogue, probing, service
 from backend.providers.access import access_of
 from backend.providers.schemas import ProviderAnswer, ProviderKeyAsked
-from backend.public_urls import listed
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, code, field, note, section, tag

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import reflex as rx
 
-from backend.clock import now
-from backend.errors import Invalid, Missing
+from backend.core.clock import now
+from backend.core.db.paging import Page
+from backend.core.errors import Invalid, Missing
 from backend.marketplace import catalogue
 from backend.marketplace.catalogue import Wanted
-from backend.paging import Page
 from backend.schedules import calendar, service
 from backend.schedules.schemas import ComingAnswer, ScheduleAsked
 from backend.schedules.tables import Schedule

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.clock import now
-from backend.errors import Missing
-from backend.paging import Page
+from backend.core.clock import now
+from backend.core.db.paging import Page
+from backend.core.errors import Missing
 from backend.schedules import runs, service
 from backend.schedules.schemas import ComingAnswer, RunAnswer
 from studio import session

@@ -10,7 +10,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.auth.principal import Role
-from backend.errors import Conflict, Invalid, Missing, Problem, PurasError
+from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
 from backend.schedules import runs, service
 from backend.schedules.firing import Terms
 from backend.schedules.schemas import ScheduleAsked, ScheduleChanges

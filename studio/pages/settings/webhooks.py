@@ -9,7 +9,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.auth.principal import Role
-from backend.errors import Conflict, Invalid
+from backend.core.errors import Conflict, Invalid
 from backend.webhooks import deliveries, service
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges

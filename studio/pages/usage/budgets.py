@@ -8,7 +8,7 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.errors import Conflict, Invalid, Missing
+from backend.core.errors import Conflict, Invalid, Missing
 from backend.ledger.budgets import service
 from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 from studio import session

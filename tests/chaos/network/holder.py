@@ -14,8 +14,8 @@ from contextlib import suppress
 import psycopg
 from sqlalchemy import text
 
-from backend import pooling
-from backend.db import AnySession, Database
+from backend.core.db import pooler
+from backend.core.db.engine import AnySession, Database
 
 STATEMENT_S = 100
 
@@ -34,7 +34,7 @@ async def main(url: str, project_id: str, way: str, max_idle_s: int) -> None:
 async def _hold(session: AnySession, url: str, project_id: str, *, is_watching: bool) -> None:
     await session.execute(text("select from wallets where project_id = :id for update"), {"id": project_id})
     if is_watching:
-        settings = pooling.connect_settings(url)
+        settings = pooler.connect_settings(url)
         other = await psycopg.AsyncConnection.connect(url, autocommit=True, **settings)
         waiting = asyncio.create_task(other.execute(f"select pg_sleep({STATEMENT_S})"))
         await asyncio.sleep(0.2)  # it is sent by then

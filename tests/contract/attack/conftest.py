@@ -11,7 +11,7 @@ import pytest
 
 from backend.auth.principal import Role
 from backend.config import Settings
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.embedded import attach
 from benchmarks.instance import instance
 from tests.chaos.rounds import ROUNDS

@@ -15,8 +15,8 @@ from backend.auth.actors import operator
 from backend.auth.keys import KeyKind
 from backend.auth.principal import Role
 from backend.auth.tables import ApiKey, User
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.ledger import service as ledger
 from backend.projects import members
 from backend.projects import service as projects

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from puras_mcp.hosted import MOST_AT_ONCE, MOST_BODY_BYTES
 
-from backend.clock import now
+from backend.core.clock import now
 from tests.contract.mcp.conftest import Project, call, refusal
 
 LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}

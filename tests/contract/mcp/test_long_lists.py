@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from backend.clock import now
+from backend.core.clock import now
 from mcp import Client
 from tests.contract.mcp.conftest import SKILL, SKILL_YAML, Project, call, new_project, refusal
 from tests.integration.operations.instances import Up

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from backend import boundary, slow_clients
 from backend.auth import gate, sessions, throttle
 from backend.config import Settings
+from backend.core.http import middleware, request_limits
 from backend.limits.quotas import Quota
 from studio import sockets
 
@@ -21,9 +21,9 @@ def test_every_quota_is_there_with_its_default() -> None:
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
-    assert (slow_clients.HEAD_S, slow_clients.MOST_HEADERS) == (10, 100)
-    assert slow_clients.MOST_HEAD_BYTES == 64 * 1024
-    assert (boundary.BODY_GRACE_S, boundary.LEAST_BYTES_PER_S) == (20, 4096)
+    assert (request_limits.HEAD_S, request_limits.MOST_HEADERS) == (10, 100)
+    assert request_limits.MOST_HEAD_BYTES == 64 * 1024
+    assert (middleware.BODY_GRACE_S, middleware.LEAST_BYTES_PER_S) == (20, 4096)
     assert (throttle.MOST_PER_PAIR, throttle.MOST_PER_ADDRESS, throttle.MOST_PER_EMAIL) == (10, 50, 100)
     assert (throttle.MOST_BAD_KEYS, throttle.MOST_BAD_LINKS, throttle.WINDOW_S) == (100, 20, 15 * 60)
     assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)

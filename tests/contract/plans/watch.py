@@ -19,7 +19,7 @@ import pytest
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import PyFormat, Transformer
 
-from backend.prepared import Compiled, Exchange
+from backend.core.db.prepared_statements import Compiled, Exchange
 
 CUSTOM_PLANS: Final = 5  # after so many the server may settle on one plan for all values
 _PLANNED: Final = re.compile(r"\s*(select|insert|update|delete|with)\b", re.IGNORECASE)

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 COMMAND: Final = "from backend.operations.commands import commands; commands({!r})"
-BEGUN: Final = "from backend.begin import load; load({!r}, without={})"
+BEGUN: Final = "from backend.core.bootstrap import load; load({!r}, without={})"
 SERVERS: Final = ("sqlalchemy", "sqlmodel", "alembic", "redis", "fastapi", "rich")
 IMPORTS: Final = {
     "puras-studio --help": (COMMAND.format("--help"), (*SERVERS, "psycopg", "pydantic", "structlog")),

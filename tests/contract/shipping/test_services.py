@@ -58,7 +58,7 @@ def test_the_list_has_every_command_with_its_help() -> None:
 def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> None:
     """Those that serve migrate first, and know them by that."""
     code = (
-        "from backend.operations.commands import commands; from backend.db import metadata\n"
+        "from backend.operations.commands import commands; from backend.core.db.engine import metadata\n"
         f"commands({asked!r}); print(len(metadata.sorted_tables))"
     )
     counted = subprocess.run(

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backend.egress.dialing import Dialer
-from backend.egress.rules import Rule
-from backend.public_addresses import obstacle_to
+from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.rules import Rule
+from backend.core.net.public_addresses import obstacle_to
 
 
 class Certified(NamedTuple):

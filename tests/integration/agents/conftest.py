@@ -20,7 +20,7 @@ from sqlalchemy import text
 from backend.app import create_app, serving
 from backend.bundles.manifest import Skill
 from backend.config import Settings
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.embedded import Servers
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.approvals import service as approvals
 from backend.approvals.errors import ApprovalNotFound
 from backend.auth.principal import Principal, Role
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 from backend.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE

@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from backend import queue
 from backend.bundles.pack import pack
+from backend.core import notifications
+from backend.core.notifications import RedisNotifier
 from backend.events import sse
 from backend.events.queries import Place
 from backend.providers import catalogue
 from backend.providers.access import Access
-from backend.queue import RedisDoorbell
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
@@ -51,14 +51,14 @@ async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
 @asynccontextmanager
 async def ringing(agents: Agents, redis_url: str) -> AsyncIterator[None]:
     """Messages are sent and heard."""
-    doorbell = RedisDoorbell(redis_url)
-    queue.use(doorbell)
+    doorbell = RedisNotifier(redis_url)
+    notifications.use(doorbell)
     agents.instance.wakeups.start()
     try:
         yield
     finally:
         await agents.instance.wakeups.close()
-        queue.use(None)
+        notifications.use(None)
         doorbell.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.auth import keys
-from backend.clock import now
+from backend.core.clock import now
 from backend.jobs import admission
 from backend.ledger import audit
 from tests.doubles.messages import Says, calls, says

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.clock import now
+from backend.core.clock import now
 from backend.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, bundle

@@ -16,7 +16,7 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from backend.egress.rules import Rule
+from backend.core.net.egress.rules import Rule
 from backend.web import transport
 from backend.web.outside import Outside
 from backend.web.transport import OutsideTransport

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.auth import job_tokens
 from backend.auth.credentials import JOB_TOKEN_HEADER
-from backend.clock import now
+from backend.core.clock import now
 from backend.jobs.children import end_orphans
 from backend.ledger import audit
 from tests.doubles.messages import Says, calls, says

@@ -15,7 +15,7 @@ from backend.auth.actors import operator
 from backend.auth.keys import KeyKind, Limits
 from backend.auth.principal import Role
 from backend.auth.tables import User
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.projects import members
 from backend.projects import service as projects
 from backend.projects.tables import Project

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from backend.app import create_app, serving
 from backend.auth import passwords, setup
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.auth.test_sessions_and_passwords import NEW, send

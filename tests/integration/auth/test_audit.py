@@ -19,8 +19,8 @@ from backend.approvals.tables import Approval
 from backend.auth import passwords, setup
 from backend.auth.tables import AuditRow
 from backend.bundles.pack import pack_files
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.evals.tables import EvalCase, EvalSuite
 from backend.fleet import service as fleet
 from backend.journal import service as journal

@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 from backend import query_parameters
 from backend.app import create_app, serving
 from backend.auth.permissions import AuthorizedRoute
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.fleet.tables import Worker
 from backend.instance import Instance
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from backend.destinations import ALLOWED
+from backend.core.http.destinations import ALLOWED
 
 EMBEDDED = [
     *("script", "style", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet"),

@@ -15,8 +15,8 @@ from sqlmodel import col
 
 from backend.auth import job_tokens, keys
 from backend.auth.tables import ApiKey, Session
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.jobs.tables import Job
 

@@ -13,8 +13,8 @@ from sqlalchemy import func, select, update
 
 from backend.auth.actors import operator
 from backend.auth.tables import ApiKey
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.idempotency import service
 from backend.idempotency.tables import IdempotencyKey
 

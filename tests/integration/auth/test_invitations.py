@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from sqlalchemy import event, text
 
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.housekeeping import forget_expired
 from backend.instance import Instance
 

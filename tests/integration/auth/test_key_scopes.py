@@ -31,8 +31,8 @@ from backend.auth.principal import Role
 from backend.auth.scopes import KeyKind
 from backend.auth.tables import ApiKey
 from backend.bundles.pack import pack_files
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.drive import download, facts
 from backend.drive.errors import BadDrivePath, FileReplaced
 from backend.drive.paths import parse_drive_path

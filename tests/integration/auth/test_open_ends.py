@@ -18,8 +18,8 @@ from sqlmodel import col
 from backend.app import create_app, serving
 from backend.auth import gate, keys, sessions, throttle
 from backend.auth.tables import ApiKey
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.drive.paths import parse_drive_path
 from backend.instance import Instance
 from backend.ledger import service as ledger

@@ -17,7 +17,7 @@ from backend.api import router
 from backend.auth.keys import Limits
 from backend.auth.permissions import AuthorizedRoute
 from backend.auth.principal import Role
-from backend.clock import now
+from backend.core.clock import now
 
 Routes = Set[tuple[str, str]]
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from backend.auth.principal import Role
 from backend.auth.tables import AuditRow
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs.tables import Admission, Job
 from backend.ledger.tables import Wallet
 from backend.projects.tables import Member

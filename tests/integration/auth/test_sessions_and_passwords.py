@@ -15,8 +15,8 @@ from sqlalchemy import func, select, update
 
 from backend.auth import passwords, sessions, throttle
 from backend.auth.tables import AuditRow, PasswordReset, Session, User
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from tests.integration.auth.conftest import PASSWORD, World, browse
 
 NEW = "three other words now"

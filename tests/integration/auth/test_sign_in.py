@@ -17,8 +17,8 @@ from backend.app import create_app, serving
 from backend.auth import setup, throttle
 from backend.auth.errors import TooManySignIns
 from backend.auth.tables import AuditRow, Session, User
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.instance import Instance
 
 PASSWORD = "three words make one"

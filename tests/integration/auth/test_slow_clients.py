@@ -15,8 +15,8 @@ import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from backend import boundary, slow_clients
-from backend.slow_clients import MOST_HEAD_BYTES, MOST_HEADERS, BoundedHttp
+from backend.core.http import middleware, request_limits
+from backend.core.http.request_limits import MOST_HEAD_BYTES, MOST_HEADERS, BoundedHttp
 from tests.integration.auth.conftest import World
 
 SOON_S = 10.0
@@ -37,9 +37,9 @@ class Answer(NamedTuple):
 @pytest_asyncio.fixture
 async def port(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     """The port of the application behind the protocol that it is served with; patience is shorter."""
-    monkeypatch.setattr(slow_clients, "HEAD_S", 0.5)
-    monkeypatch.setattr(slow_clients, "LINGER_S", 0.5)
-    monkeypatch.setattr(boundary, "BODY_GRACE_S", 0.5)
+    monkeypatch.setattr(request_limits, "HEAD_S", 0.5)
+    monkeypatch.setattr(request_limits, "LINGER_S", 0.5)
+    monkeypatch.setattr(middleware, "BODY_GRACE_S", 0.5)
     async with served(app) as (_, port):
         yield port
 
@@ -186,7 +186,7 @@ async def test_an_upload_that_stops_is_told_so_and_leaves_nothing(
 async def test_a_body_that_keeps_coming_fast_enough_is_taken_however_long_it_takes(
     port: int, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boundary, "LEAST_BYTES_PER_S", 1000)
+    monkeypatch.setattr(middleware, "LEAST_BYTES_PER_S", 1000)
     head = await request(world, "Content-Length: 6000\r\nConnection: close")
     async with connected(port) as (reader, writer):
         writer.write(head)

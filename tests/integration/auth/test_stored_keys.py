@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.migrations import run
 
 BEFORE = "0027_memory_by_turns"

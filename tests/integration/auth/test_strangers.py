@@ -14,8 +14,8 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from backend.auth.tables import ApiKey
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from tests.chaos.rounds import ROUNDS
 from tests.factories.description import openapi
 

@@ -7,7 +7,7 @@ import asyncio
 import psycopg
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 
 OURS = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 

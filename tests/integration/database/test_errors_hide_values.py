@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.connections import why_away
-from backend.db import Database
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
 
 SECRET = "hunter2hunter2"
 

@@ -16,11 +16,11 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from backend.cutting import cut_after
-from backend.db import Database
+from backend.core.db.disconnect import cut_after
+from backend.core.db.engine import Database
+from backend.core.db.liveness import MOST_SILENCE_S
 from backend.embedded import home as homes
 from backend.embedded import postgres
-from backend.pulse import MOST_SILENCE_S
 from tests.integration.database.frozen import frozen
 
 MOST_S = MOST_SILENCE_S + 2.0

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.db import Database
+from backend.core.db.engine import Database
 
 WITHIN_S = 10.0
 LOCK = text("select pg_advisory_xact_lock(4711)")

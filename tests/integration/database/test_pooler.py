@@ -15,9 +15,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend import pooling
 from backend.config import Settings
-from backend.db import Database, driver_url
+from backend.core.db import pooler as pooling
+from backend.core.db.engine import Database, driver_url
+from backend.core.db.liveness import Liveness
+from backend.core.db.pooler import WrongPoolerMode
 from backend.embedded import Servers
 from backend.events.queries import list_events
 from backend.fleet import service as fleet
@@ -30,8 +32,6 @@ from backend.ledger import audit
 from backend.migrations import run as migrations
 from backend.operations.checks import servers as servers_doctor
 from backend.operations.checks import supabase as doctor
-from backend.pooling import WrongPoolerMode
-from backend.pulse import Pulse
 from benchmarks.instance import instance
 from tests.chaos.skills import SKILLS
 from tests.factories import pooler
@@ -165,7 +165,7 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
             heart._beat(one)
             heart._beat(two)
     assert given_up == []
-    assert await Pulse(pooled_url)._look()
+    assert await Liveness(pooled_url)._look()
 
 
 @needs_pooler

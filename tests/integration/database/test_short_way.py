@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from backend.db import Database
-from backend.prepared import MOST_PREPARED
+from backend.core.db.engine import Database
+from backend.core.db.prepared_statements import MOST_PREPARED
 
 ADDED = text("select cast(:many as bigint) + 1 as sum, :word || ':' as word, cast(:none as text) as none")
 DOUBLED = text("select 1 as n, 2 as n")

@@ -16,7 +16,7 @@ from backend.auth.actors import operator
 from backend.auth.keys import KeyKind
 from backend.auth.principal import Principal
 from backend.bundles.pack import pack_files
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.projects import service as projects
 
 SKILL = b"""

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.bundles.pack import pack_files
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 
 GOOD = {

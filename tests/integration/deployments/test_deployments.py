@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from backend.bundles.pack import pack_files
+from backend.core.errors import PurasError
 from backend.deployments import service, sweep
 from backend.deployments.active import resolve_skill
 from backend.deployments.tables import Deployment
-from backend.errors import PurasError
 from backend.instance import Instance
 from backend.jobs.tables import Job
 from backend.projects import deletion

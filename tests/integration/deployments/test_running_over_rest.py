@@ -9,7 +9,7 @@ import pytest
 
 from backend.auth import keys
 from backend.auth.keys import Limits
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE
 

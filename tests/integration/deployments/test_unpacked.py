@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from backend.bundles.pack import pack
+from backend.core.errors import PurasError
 from backend.deployments.unpacked import ensure_unpacked
-from backend.errors import PurasError
 from backend.storage.local import LocalStorage
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE, make_project
 

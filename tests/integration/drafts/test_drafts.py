@@ -10,7 +10,7 @@ import pytest
 from backend.auth import keys
 from backend.auth.keys import Limits
 from backend.bundles.pack import pack_files
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.drafts.reading import MOST_FILE_BYTES
 from tests.integration.deployments.conftest import BUNDLE, SKILL
 

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from backend.auth import job_tokens
-from backend.clock import now
+from backend.core.clock import now
 from backend.instance import Instance
 from backend.jobs.tables import Job
 from tests.integration.drive.conftest import Drive

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.app import create_app, serving
-from backend.clock import now
+from backend.core.clock import now
 from backend.drive import forgotten
 from backend.instance import Instance
 from tests.integration.auth.conftest import World

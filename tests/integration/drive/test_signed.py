@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.auth import job_tokens
-from backend.clock import now
+from backend.core.clock import now
 from backend.drive import signing
 from backend.drive.errors import BadSignature
 from backend.instance import Instance

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from backend import config, logs
+from backend import config
 from backend.auth import keys
-from backend.db import Database
+from backend.core import logs
+from backend.core.db.engine import Database
 from backend.fleet.identity import worker_ids
 from backend.fleet.tables import Worker
 from backend.instance import Instance

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.jobs import cancel as cancelling
 from backend.jobs.cancel_all import cancel_all

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.jobs.admission import admit_everywhere
 from backend.jobs.claim import Claimed, claim

@@ -14,8 +14,15 @@ from uuid import uuid4
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from backend.core.notifications import (
+    ANSWER_S,
+    DELTA_CHANNEL,
+    Delta,
+    EventNotification,
+    RedisNotifier,
+    WorkerWakeup,
+)
 from backend.events.wakeups import Bell, WakeUps
-from backend.queue import ANSWER_S, DELTA_CHANNEL, Delta, RedisDoorbell, Ticket, WakeUp
 from tests.factories.tcp_proxy import tcp_proxy
 
 JOB = uuid4()
@@ -23,11 +30,11 @@ JOB = uuid4()
 
 async def test_a_frozen_redis_holds_nobody_up_for_long() -> None:
     with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as frozen:
-        doorbell = RedisDoorbell(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0")
+        doorbell = RedisNotifier(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0")
         began = time.monotonic()
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             for _ in range(20):
-                group.create_task(doorbell.ring([Ticket("default"), WakeUp(uuid4(), 1)]))
+                group.create_task(doorbell.ring([WorkerWakeup("default"), EventNotification(uuid4(), 1)]))
         assert time.monotonic() - began < 4 * ANSWER_S, "only the first ring waits"
         doorbell.close()
 
@@ -36,9 +43,9 @@ async def test_what_comes_while_it_sends_goes_out_whole_and_tickets_once(redis_u
     words = [Delta(JOB, 1, text) for text in ("na", "na", "na", " batman", "na")]
     with closing(Redis.from_url(redis_url)) as redis, redis.pubsub(ignore_subscribe_messages=True) as heard:
         heard.subscribe(DELTA_CHANNEL)
-        doorbell = RedisDoorbell(redis_url)
+        doorbell = RedisNotifier(redis_url)
         for word in words:
-            doorbell.send([word, Ticket("default")])
+            doorbell.send([word, WorkerWakeup("default")])
         doorbell.close()
         bodies = [json.loads(body.partition(b" ")[2]) for body in _data(heard, len(words))]
         assert [body["text"] for body in bodies] == [word.text for word in words]
@@ -49,7 +56,7 @@ async def test_a_subscription_whose_network_drops_packets_is_replaced_within_ten
     redis_url: str,
 ) -> None:
     server = urlsplit(redis_url)
-    doorbell = RedisDoorbell(redis_url)
+    doorbell = RedisNotifier(redis_url)
     target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
     async with tcp_proxy(target) as proxy:
         redis = AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}")
@@ -93,7 +100,7 @@ async def _until_rung(bell: Bell) -> None:
             await bell.wait(0.1)
 
 
-async def _until_heard(doorbell: RedisDoorbell, bell: Bell, text: str) -> None:
+async def _until_heard(doorbell: RedisNotifier, bell: Bell, text: str) -> None:
     """Send pieces until one arrives."""
     async with asyncio.timeout(10):
         while not any(text in piece for piece in bell.deltas()):

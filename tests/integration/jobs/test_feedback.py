@@ -9,7 +9,7 @@ import pytest
 
 from backend.auth import keys
 from backend.auth.keys import Limits
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs import feedback
 from backend.projects.tables import Member
 from tests.factories.tenants import make_job, make_skill, make_tenant

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.fleet.service import SWEEP_EVERY_S
 from backend.instance import Instance
 from backend.ledger import service as ledger

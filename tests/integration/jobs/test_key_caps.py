@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs.errors import KeyCapReached
 from tests.factories.tenants import Tenant, make_job, make_tenant
 

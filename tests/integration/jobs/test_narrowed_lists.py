@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from backend.auth import keys
 from backend.auth.keys import Limits
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client
 

@@ -16,8 +16,8 @@ from backend.auth import keys
 from backend.auth.keys import KeyKind, Limits
 from backend.auth.principal import Principal, Role
 from backend.auth.tables import ApiKey
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.jobs import subagents
 from backend.jobs.subagents import SubagentCall

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.clock import now
-from backend.db import Database
-from backend.errors import Invalid, Missing, NotAllowed, PaymentRequired
+from backend.core.clock import now
+from backend.core.db.engine import Database
+from backend.core.errors import Invalid, Missing, NotAllowed, PaymentRequired
 from backend.events.append import NewEvent, append
 from backend.events.queries import list_events
 from backend.fleet import service as fleet

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.clock import now
+from backend.core.clock import now
 from backend.drafts.tables import Draft, DraftFile
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.notebooks.tables import NotebookCell, NotebookKernel

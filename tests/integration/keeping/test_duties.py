@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.drive.paths import DrivePath
 from backend.instance import Instance
 from backend.metrics import reporter as reporting

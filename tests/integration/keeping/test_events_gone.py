@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy import delete
 from sqlmodel import col
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.events.tables import JobEvent
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from backend import housekeeping
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.retention.rules import Rules
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import make_tenant

@@ -18,8 +18,8 @@ from backend.auth import keys, users
 from backend.auth.actors import operator
 from backend.auth.errors import InvalidKey, ProjectNotFound
 from backend.auth.tables import AuditRow
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.deployments.tables import Deployment
 from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite

@@ -16,7 +16,7 @@ from backend.archives.reader import ArchiveReader
 from backend.auth.actors import operator
 from backend.auth.principal import Role
 from backend.auth.tables import AuditRow
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.deployments.tables import Deployment
 from backend.instance import Instance
 from backend.jobs.schemas import JobRequest

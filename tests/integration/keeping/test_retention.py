@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from backend.auth import audit
 from backend.auth.tables import AuditRow
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.events import partitions
 from backend.events.tables import JobEvent
 from backend.housekeeping import tidy

@@ -12,7 +12,7 @@ from backend.auth.actors import operator
 from backend.auth.errors import UserNotFound
 from backend.auth.tables import AuditRow, Session, User
 from backend.auth.user_deletion import StillNeeded
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.projects import deletion
 from backend.projects import service as projects
 from backend.projects.tables import Member, Project

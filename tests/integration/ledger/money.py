@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from backend.auth.principal import Principal
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from backend.auth import keys
 from backend.auth.principal import Role
-from backend.db import Database
-from backend.errors import Invalid, Missing, NotAllowed
+from backend.core.db.engine import Database
+from backend.core.errors import Invalid, Missing, NotAllowed
 from backend.instance import Instance
 from backend.jobs import admission
 from backend.jobs.claim import Claimed

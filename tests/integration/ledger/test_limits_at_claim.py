@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.auth import keys
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.instance import Instance
 from backend.jobs import admission

@@ -6,7 +6,7 @@ import asyncio
 
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs import cancel as cancelling
 from backend.jobs.claim import Claimed
 from backend.jobs.requeue import requeue

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish
 from backend.ledger import audit

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.jobs import queries
 from backend.jobs.finish import Ending, finish

@@ -10,8 +10,8 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from backend.auth import keys
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from tests.integration.auth.conftest import browse
 from tests.integration.ledger.money import call, ended, noted, running, spent, tenant_of
 

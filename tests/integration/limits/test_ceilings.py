@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.bundles.manifest import Limits, Retries, Skill
 from backend.bundles.pack import pack_files
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance, job_ceilings
 from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.auth import keys
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.limits.held import held
 from backend.limits.quotas import Quota

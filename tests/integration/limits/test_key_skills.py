@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend.auth.keys import Limits
 from backend.bundles.pack import pack_files
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.migrations import run
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from backend.auth.tables import AuditRow
-from backend.db import Database
-from backend.release import version
+from backend.core.db.engine import Database
+from backend.core.version import version
 from benchmarks import commands
 from tests.integration.auth.conftest import World, browse
 from tests.integration.auth.test_sessions_and_passwords import is_live, send

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.bundles.pack import pack_files
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.jobs import admission
 from backend.jobs.errors import TooManyQueuedJobs
 from tests.factories.tenants import Tenant, make_job, make_tenant

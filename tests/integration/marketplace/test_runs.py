@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from backend.clock import now
+from backend.core.clock import now
 from backend.evals.tables import EvalCase
 from tests.doubles.messages import calls, says
 from tests.integration.marketplace.conftest import BUNDLE, PRICE, Market

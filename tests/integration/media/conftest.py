@@ -21,9 +21,9 @@ from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.auth import job_tokens
-from backend.clock import now
 from backend.config import Settings
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.ledger import service as ledger

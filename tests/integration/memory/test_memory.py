@@ -15,8 +15,8 @@ from sqlalchemy import text
 from backend.auth import job_tokens, keys
 from backend.auth.actors import operator
 from backend.auth.keys import Limits
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.memory.reach import job_principal

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from anthropic import AsyncAnthropic
 
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 from backend.providers import catalogue
 from tests.doubles.messages import MessagesServer, calls, refuses, says, thinks
 from workers.models import Message, Prompt, Reply, Tokens, ToolSpec

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.journal.tables import JournalEntry
 from backend.providers.recordings import recorded_job
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant

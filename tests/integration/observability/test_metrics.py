@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import text
 
 from backend.auth import keys
-from backend.clock import now
 from backend.config import Settings
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.jobs import cancel
 from backend.jobs.claim import claim

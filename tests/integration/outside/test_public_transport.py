@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.public_addresses import obstacle_to
-from backend.public_transport import NotReached, PublicTransport
+from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.public_transport import NotReached, PublicTransport
 from tests.doubles.web import HOST, Web
 
 

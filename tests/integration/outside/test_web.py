@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backend.egress.rules import Rule
+from backend.core.net.egress.rules import Rule
 from backend.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room

@@ -11,7 +11,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project

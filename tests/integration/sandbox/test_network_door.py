@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from backend.egress.dialing import LOOKUPS_PER_TENANT, Dialer
-from backend.egress.rules import Rule
+from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.door import MOST_CONNECTIONS, Door
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -333,7 +333,7 @@ async def test_a_host_that_is_not_listed_is_not_even_resolved() -> None:
 async def test_name_servers_that_never_answer_hold_a_bounded_number_of_lookups_and_no_other_door(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("backend.egress.dialing._RESOLVE_S", 0.3)
+    monkeypatch.setattr("backend.core.net.egress.dialing._RESOLVE_S", 0.3)
     asked = 0
     never = asyncio.Event()
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
-from backend.egress.refusals import Reason
+from backend.core.net.egress.refusals import Reason
 from backend.metrics.instruments import REGISTRY
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
 from workers.runners import Assignment, Failure, Success

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.auth import users
-from backend.db import Database
+from backend.core.db.engine import Database
 from tests.integration.sandbox.conftest import open_runner, until
 from workers import strictness
 from workers.runners import Assignment, Failure, Success

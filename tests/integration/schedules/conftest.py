@@ -10,7 +10,7 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.ledger.pricing import PriceList

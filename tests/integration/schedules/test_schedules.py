@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.auth import keys
-from backend.clock import now
+from backend.core.clock import now
 from backend.retention import sweep
 from backend.retention.rules import Rules
 from backend.schedules import firing

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.losses import sweep

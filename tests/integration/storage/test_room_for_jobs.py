@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.drive import usage
 from backend.drive.errors import DriveQuotaReached, PathTaken
 from backend.drive.paths import parse_drive_path

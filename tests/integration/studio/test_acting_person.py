@@ -15,8 +15,8 @@ from backend.auth.errors import InvalidSession, ProjectNotFound
 from backend.auth.last_use import LastUse
 from backend.auth.principal import Role
 from backend.config import Settings
-from backend.db import Database
-from backend.errors import Unavailable
+from backend.core.db.engine import Database
+from backend.core.errors import Unavailable
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.projects import service as projects

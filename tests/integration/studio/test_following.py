@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from backend.auth import sessions, users
 from backend.auth.last_use import LastUse
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.jobs.cancel import cancel
 from backend.projects.tables import Member, Project

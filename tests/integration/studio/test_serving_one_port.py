@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from backend.auth import keys, sessions, users
-from backend.db import Database
+from backend.core.db.engine import Database
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT, WEB

@@ -13,8 +13,8 @@ import pytest_asyncio
 from backend.auth.last_use import LastUse
 from backend.auth.membership import ROLES
 from backend.auth.tables import ApiKey
-from backend.db import Database
-from backend.errors import Invalid, NotAllowed
+from backend.core.db.engine import Database
+from backend.core.errors import Invalid, NotAllowed
 from backend.instance import Instance
 from backend.projects import members
 from backend.projects import service as projects

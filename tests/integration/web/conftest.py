@@ -10,7 +10,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from backend.config import Settings
-from backend.db import Database
+from backend.core.db.engine import Database
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.secrets.vault import Vault

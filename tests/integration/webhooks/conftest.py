@@ -11,8 +11,8 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import text
 
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.webhooks.addresses import Receivers

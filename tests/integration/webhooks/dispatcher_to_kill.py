@@ -8,8 +8,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from backend.db import Database
-from backend.public_urls import listed
+from backend.core.db.engine import Database
+from backend.core.net.public_urls import listed
 from backend.secrets.vault import Vault
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import Dispatcher

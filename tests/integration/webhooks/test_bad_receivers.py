@@ -15,10 +15,10 @@ import puras
 import pytest
 from sqlalchemy import text
 
-from backend.clock import now
-from backend.public_addresses import obstacle_to
-from backend.public_transport import PublicTransport
-from backend.public_urls import USUAL_PORTS
+from backend.core.clock import now
+from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.public_transport import PublicTransport
+from backend.core.net.public_urls import USUAL_PORTS
 from backend.webhooks import outcomes, signing
 from backend.webhooks.deliveries import RETRIED_FOR
 from backend.webhooks.dispatch import _CLAIM

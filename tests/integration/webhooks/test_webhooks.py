@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 from backend.approvals.asking import wait_for_consent
 from backend.approvals.wanted import Wanted
-from backend.clock import now
-from backend.db import Database
+from backend.core.clock import now
+from backend.core.db.engine import Database
 from backend.instance import Instance
 from backend.jobs.finish import Ending, finish
 from backend.retention import sweep

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backend.json_text import TOO_DEEP, flattened
-from backend.paging import Page, cursor_of
-from backend.schemas import Asked, unstorable
+from backend.core.db.paging import Page, cursor_of
+from backend.core.jsonb import TOO_DEEP, flattened
+from backend.core.schemas import Asked, unstorable
 
 
 class Inputs(Asked):

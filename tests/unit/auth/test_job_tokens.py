@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from backend.auth import job_tokens
 from backend.auth.errors import InvalidJobToken
-from backend.clock import now
+from backend.core.clock import now
 from backend.secrets.vault import Vault
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()

@@ -6,7 +6,7 @@ import pytest
 
 from backend.bundles import adhoc
 from backend.bundles.manifest import Example, Limits, Manifest, Rail, Skill, Tool
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 
 SKILL = Skill(
     name="sum",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 from backend.operations.books import micros
 
 

@@ -6,7 +6,7 @@ Invalid
 
 from __future__ import annotations
 
-from backend.errors import Invalid
+from backend.core.errors import Invalid
 
 
 class AttachmentRefused(Invalid):

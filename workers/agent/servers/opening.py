@@ -14,8 +14,8 @@ from backend.bundles.confirmed import NONE, Effects, covers_server_tool
 from backend.bundles.hosts import USUAL_PORTS
 from backend.bundles.manifest import Skill
 from backend.bundles.manifest import Tool as Section
-from backend.egress.dialing import Dialer
-from backend.egress.rules import Rule
+from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.rules import Rule
 from backend.secrets.scrub import Scrubber
 from workers.agent import Tool
 from workers.agent.outside import Outside

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from backend import logs
+from backend.core import logs
 from workers.agent.workroom.printed import Printed
 from workers.runners import Assignment, Recorder
 from workers.sandbox.egress.visit import Visit

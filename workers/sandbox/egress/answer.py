@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import Final
 
-from backend.egress.refusals import Failed
+from backend.core.net.egress.refusals import Failed
 
 from .body import Count, pipe
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from backend.egress.refusals import Malformed
+from backend.core.net.egress.refusals import Malformed
 
 IDLE_S: Final = 900.0  # without a byte either way; a model may think for minutes
 _CHUNK_BYTES: Final = 64 * 1024

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from backend.egress.dialing import Dialer, Streams
-from backend.egress.refusals import Failed, Malformed, Refused, Turned
-from backend.egress.rules import Rule
+from backend.core.net.egress.dialing import Dialer, Streams
+from backend.core.net.egress.refusals import Failed, Malformed, Refused, Turned
+from backend.core.net.egress.rules import Rule
 
 from .answer import pass_answer
 from .body import IDLE_S, pipe, send_body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from backend.egress.dialing import READ_AHEAD_BYTES, Streams
+from backend.core.net.egress.dialing import READ_AHEAD_BYTES, Streams
 
 
 async def heard_apart(upstream: Streams) -> Streams:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from backend import logs
-from backend.egress.rules import Rule
+from backend.core import logs
+from backend.core.net.egress.rules import Rule
 from backend.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from workers.sandbox.inside import wire
 from workers.sandbox.places import KIT

@@ -6,8 +6,8 @@ import base64
 import re
 from typing import Final, NamedTuple
 
-from backend.egress.refusals import Malformed
-from backend.egress.rules import Target, read_target
+from backend.core.net.egress.refusals import Malformed
+from backend.core.net.egress.rules import Target, read_target
 
 MOST_HEAD_BYTES: Final = 32 * 1024
 _MOST_HEADERS: Final = 200

@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from backend.egress.dialing import LOOKUPS_PER_TENANT, Dialer
-from backend.egress.rules import Rule
+from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.rules import Rule
 from workers.sandbox.inside import confine, filters, wire
 from workers.sandbox.inside.syscalls import ARCHITECTURES
 

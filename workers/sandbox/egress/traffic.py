@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.egress.refusals import Refused
+from backend.core.net.egress.refusals import Refused
 
 _MOST_JOBS: Final = 1024  # that are told apart; their numbers come from the jobs themselves
 _MOST_MESSAGES: Final = (

@@ -8,7 +8,7 @@ from typing import Final
 
 from packaging.markers import InvalidMarker, Marker
 
-from backend.errors import Problem
+from backend.core.errors import Problem
 
 from ..errors import RequirementsRefused
 

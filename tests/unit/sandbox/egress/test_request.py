@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.egress.refusals import Malformed, Refused
+from backend.core.net.egress.refusals import Malformed, Refused
 from workers.sandbox.egress.request import label_of, read_request, said_host
 
 SENT = b"POST http://Example.ORG:8080/a?b=1 HTTP/1.1\r\nHost: other.example\r\n"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.bundles.hosts import parse_host
-from backend.egress.dialing import Dialer
-from backend.egress.refusals import Malformed, Refused
-from backend.egress.rules import Rule, Target, read_target
+from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.refusals import Malformed, Refused
+from backend.core.net.egress.rules import Rule, Target, read_target
 
 LISTED = [
     "api.example.org",

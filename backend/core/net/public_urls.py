@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from backend.public_addresses import is_public
+from backend.core.net.public_addresses import is_public
 
 PORTS: Final = {"https": 443, "http": 80}
 USUAL_PORTS: Final = frozenset(PORTS.values())

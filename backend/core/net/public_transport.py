@@ -13,9 +13,9 @@ from typing import Final
 
 import httpx
 
-from backend.egress.dialing import Resolve, Vet, resolve_by_system
-from backend.public_addresses import obstacle_to
-from backend.public_urls import PORTS, USUAL_PORTS
+from backend.core.net.egress.dialing import Resolve, Vet, resolve_by_system
+from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.public_urls import PORTS, USUAL_PORTS
 
 _RESOLVE_S: Final = 8.0
 _MOST_ADDRESSES: Final = 4  # of one name that are tried

@@ -16,10 +16,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from backend import destinations, logs
-from backend.answers import answer_to
-from backend.errors import Malformed, PurasError, TooLarge
-from backend.proxies import Network, client_address
+from backend.core import logs
+from backend.core.errors import Malformed, PurasError, TooLarge
+from backend.core.http import destinations
+from backend.core.http.client_ip import Network, client_address
+from backend.core.http.exception_handlers import answer_to
 
 log = logs.get(__name__)
 

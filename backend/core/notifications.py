@@ -21,7 +21,7 @@ from dramatiq.brokers.redis import RedisBroker
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from backend import logs
+from backend.core import logs
 from backend.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 
 log = logs.get(__name__)
@@ -42,14 +42,14 @@ AWAY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class WorkerWakeup:
     """Rings a worker of a lane: there may be something to claim."""
 
     lane: str
 
 
 @dataclass(frozen=True, slots=True)
-class WakeUp:
+class EventNotification:
     """Tells followers that a job has events up to `seq`."""
 
     job_id: UUID
@@ -81,10 +81,10 @@ class Delta:
         return json.dumps({**facts, "restart": True} if self.is_restart else facts)
 
 
-Message = Ticket | WakeUp | CancelCall | Delta
+Message = WorkerWakeup | EventNotification | CancelCall | Delta
 
 
-class Doorbell(Protocol):
+class Notifier(Protocol):
     """What ships messages; each process sets one with `use`."""
 
     async def ring(self, messages: Iterable[Message]) -> None:
@@ -94,10 +94,10 @@ class Doorbell(Protocol):
         """The same, from where nobody can wait."""
 
 
-_doorbell: Doorbell | None = None
+_doorbell: Notifier | None = None
 
 
-def use(doorbell: Doorbell | None) -> None:
+def use(doorbell: Notifier | None) -> None:
     """Set the doorbell of this process."""
     global _doorbell
     _doorbell = doorbell
@@ -149,7 +149,7 @@ def client(redis_url: str) -> redis.Redis:
     )
 
 
-class RedisDoorbell:
+class RedisNotifier:
     """Rings over Redis from one thread of its own, so that a slow Redis never holds up the event loop."""
 
     def __init__(self, redis_url: str) -> None:
@@ -196,8 +196,8 @@ class RedisDoorbell:
     def _send(self, messages: list[Message]) -> None:
         if time.monotonic() < self._away_until:
             return  # those who rang before these have found out
-        tickets = dict.fromkeys(message for message in messages if isinstance(message, Ticket))
-        others = (message for message in messages if not isinstance(message, Ticket))
+        tickets = dict.fromkeys(message for message in messages if isinstance(message, WorkerWakeup))
+        others = (message for message in messages if not isinstance(message, WorkerWakeup))
         try:
             for message in (*tickets, *others):
                 self._send_one(message)
@@ -208,11 +208,11 @@ class RedisDoorbell:
 
     def _send_one(self, message: Message) -> None:
         match message:
-            case Ticket(lane):
+            case WorkerWakeup(lane):
                 self._broker.declare_queue(queue_name(lane))
                 self._broker.enqueue(_envelope(lane))
                 MESSAGES_SENT.labels("ticket").inc()
-            case WakeUp(job_id, seq, is_last):
+            case EventNotification(job_id, seq, is_last):
                 self._client.publish(WAKE_CHANNEL, f"{job_id} {seq} {LAST if is_last else ''}")
                 MESSAGES_SENT.labels("wake_up").inc()
             case CancelCall(job_id):

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Any
 
-from backend.optional_packages import missing
+from backend.core.optional_packages import missing
 
 with missing("rich"):
     import structlog

@@ -11,7 +11,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from backend.errors import NotAllowed
+from backend.core.errors import NotAllowed
 
 ALLOWED: Final = frozenset({"", "empty", "document", "image", "audio", "video", "track"})
 """`empty` is `fetch()`; `document` is a link that is opened, which saves a file. The rest is shown or played."""

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from backend import logs
+from backend.core import logs
 
 log = logs.get(__name__)
 
 
 @contextmanager
-def round_of(duty: str, **facts: Any) -> Iterator[None]:
+def log_and_continue(duty: str, **facts: Any) -> Iterator[None]:
     """One round of a duty: a fault is logged, and the next round comes all the same."""
     try:
         yield

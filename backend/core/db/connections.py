@@ -14,7 +14,7 @@ from sqlalchemy import exc as errors
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-AWAY: Final = (
+DatabaseUnavailable: Final = (
     errors.OperationalError,
     errors.InterfaceError,
     errors.PendingRollbackError,

@@ -18,10 +18,10 @@ from sqlalchemy import ClauseElement, text
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as NoPlace
 
-from backend import pooling
-from backend.connections import is_open
-from backend.prepared import Exchange, compiled
-from backend.pulse import Pulse, WatchedConnection
+from backend.core.db import pooler
+from backend.core.db.connections import is_open
+from backend.core.db.liveness import Liveness, WatchedConnection
+from backend.core.db.prepared_statements import Exchange, compiled
 
 _COMMIT: Final = text("commit")
 
@@ -33,7 +33,7 @@ class _Place(NamedTuple):
     exchange: Exchange
 
 
-class HotResult:
+class FastResult:
     """The rows of one statement, read whole."""
 
     def __init__(self, rows: Sequence[Any]) -> None:
@@ -81,10 +81,10 @@ class HotResult:
         return None if row is None else row[0]
 
 
-class HotSession:
+class FastSession:
     """One connection, taken with the first statement, for statements that are each their own transaction."""
 
-    def __init__(self, connections: HotConnections) -> None:
+    def __init__(self, connections: FastConnections) -> None:
         self.info: dict[str, Any] = {}
         self._connections = connections
         self._place: _Place | None = None
@@ -97,7 +97,7 @@ class HotSession:
             await self._connections.give_back(self._place)
             self._place = None
 
-    async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> HotResult:
+    async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> FastResult:
         """Run a statement with its named values.
 
         Raises:
@@ -108,7 +108,7 @@ class HotSession:
             self._place = await self._connections.take()
         wanted = compiled(statement)
         try:
-            return HotResult(await self._place.exchange.run(wanted, {**wanted.constants, **(values or {})}))
+            return FastResult(await self._place.exchange.run(wanted, {**wanted.constants, **(values or {})}))
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, wanted.sql.decode()) from error
 
@@ -131,14 +131,14 @@ class HotSession:
             raise _as_sqlalchemy(error, "begin") from error
 
 
-class HotConnections:
+class FastConnections:
     """The connections of a process for its hot statements, each opened when it is first needed."""
 
-    def __init__(self, database_url: str, pulse: Pulse, *, size: int, place_s: float) -> None:
-        self._database_url = pooling.plain(database_url)
+    def __init__(self, database_url: str, pulse: Liveness, *, size: int, place_s: float) -> None:
+        self._database_url = pooler.plain(database_url)
         self._pulse = pulse
         self._place_s = place_s
-        self._settings = pooling.connect_settings(database_url, prepare_threshold=0)
+        self._settings = pooler.connect_settings(database_url, prepare_threshold=0)
         self._idle: list[_Place] = []
         self._places = asyncio.Semaphore(size)
         self._is_closed = False
@@ -150,9 +150,9 @@ class HotConnections:
         """Connections that wait to be used."""
         return len(self._idle)
 
-    def session(self) -> HotSession:
+    def session(self) -> FastSession:
         """A session on a connection of its own."""
-        return HotSession(self)
+        return FastSession(self)
 
     async def take(self) -> _Place:
         """A connection, to be given back.

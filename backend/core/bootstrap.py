@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from backend.errors import PurasError, Unavailable
-from backend.optional_packages import missing
+from backend.core.errors import PurasError, Unavailable
+from backend.core.optional_packages import missing
 
 CANNOT_START: Final = 78
 """Exit code of a process that cannot start until its settings or its servers are changed; `EX_CONFIG` of sysexits.h."""

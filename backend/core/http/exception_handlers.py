@@ -16,12 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from structlog.contextvars import get_contextvars
 
-from backend import connections, logs
-from backend.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable, Unsupported
+from backend.core import logs
+from backend.core.db import connections
+from backend.core.errors import Conflict, Invalid, Malformed, Problem, PurasError, Unavailable, Unsupported
 
 log = logs.get(__name__)
 
-AWAY: Final = (*connections.AWAY, RedisAway, RedisSlow)
+ServersUnavailable: Final = (*connections.DatabaseUnavailable, RedisAway, RedisSlow)
 """What is raised when PostgreSQL or Redis does not answer, or not in time."""
 
 _CODES: Final = {
@@ -31,7 +32,13 @@ _CODES: Final = {
     413: "too_large",
     415: "unsupported",
 }
-_KNOWN: Final = (PurasError, RequestValidationError, HTTPException, database_errors.SQLAlchemyError, *AWAY)
+_KNOWN: Final = (
+    PurasError,
+    RequestValidationError,
+    HTTPException,
+    database_errors.SQLAlchemyError,
+    *ServersUnavailable,
+)
 
 
 def handlers() -> dict[int | type[Exception], Any]:
@@ -76,7 +83,7 @@ def as_puras_error(error: Exception) -> PurasError | None:
         return error
     if isinstance(error, RequestValidationError):
         return _of_validation(error)
-    if isinstance(error, AWAY):
+    if isinstance(error, ServersUnavailable):
         log.warning("the database or the queue did not answer", error=type(error).__name__)
         return Unavailable(
             "The database or the queue does not answer right now. Nothing was lost; try again."

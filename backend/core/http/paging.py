@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from backend.paging import DEFAULT_LIMIT, MOST, Page, Row, Slice
+from backend.core.db.paging import DEFAULT_LIMIT, MOST, Page, Row, Slice
 
 
 def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, NamedTuple
 
-from backend.egress.refusals import Failed, Refused
-from backend.egress.rules import Target
-from backend.public_addresses import obstacle_to
+from backend.core.net.egress.refusals import Failed, Refused
+from backend.core.net.egress.rules import Target
+from backend.core.net.public_addresses import obstacle_to
 
 _RESOLVE_S: Final = 8.0
 _CONNECT_S: Final = 6.0  # to one address

@@ -21,11 +21,12 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlmodel import SQLModel
 
-from backend import pooling, queue
-from backend.connections import discard_closed, why_away
-from backend.hot import HotConnections, HotSession
+from backend.core import notifications
+from backend.core.db import pooler
+from backend.core.db.connections import discard_closed, why_away
+from backend.core.db.fast_path import FastConnections, FastSession
+from backend.core.db.liveness import MOST_SILENCE_S, Liveness, WatchedConnection
 from backend.metrics import committed
-from backend.pulse import MOST_SILENCE_S, Pulse, WatchedConnection
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,14 +43,14 @@ Timestamp: Any = DateTime(timezone=True)
 
 Moment = datetime
 
-AnySession = AsyncSession | HotSession
+AnySession = AsyncSession | FastSession
 """Either way to the database: what the hot statements run on."""
 
 
 @asynccontextmanager
 async def together(session: AnySession) -> AsyncIterator[None]:
     """Run the block in one transaction: one of its own where each statement of the session would be one."""
-    if isinstance(session, HotSession):
+    if isinstance(session, FastSession):
         async with session.together():
             yield
     else:
@@ -58,7 +59,7 @@ async def together(session: AnySession) -> AsyncIterator[None]:
 
 def driver_url(database_url: str) -> str:
     """The address with our one driver in it: `postgresql+psycopg://…`."""
-    scheme, _, rest = pooling.plain(database_url).partition("://")
+    scheme, _, rest = pooler.plain(database_url).partition("://")
     if scheme.split("+")[0] not in ("postgresql", "postgres"):
         raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme!r}://.")
     return f"postgresql+psycopg://{rest}"
@@ -81,7 +82,7 @@ class Database:
         A process that is frozen in the middle of one would hold its locks, and everybody who waits for them, for ever.
         """
         settings = {**SETTINGS, "idle_in_transaction_session_timeout": f"{most_idle_s}s"}
-        self.pulse = Pulse(database_url, settings)
+        self.pulse = Liveness(database_url, settings)
         self._url = database_url
         self.engine: AsyncEngine = create_async_engine(
             driver_url(database_url),
@@ -91,12 +92,12 @@ class Database:
             pool_pre_ping=False,
             hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
             connect_args={
-                **pooling.connect_settings(database_url),
+                **pooler.connect_settings(database_url),
                 "async_creator_fn": self.pulse.connect,
             },
         )
         discard_closed(self.engine)
-        self._hot = HotConnections(database_url, self.pulse, size=pool_size, place_s=PLACE_S)
+        self._hot = FastConnections(database_url, self.pulse, size=pool_size, place_s=PLACE_S)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -107,12 +108,12 @@ class Database:
             WrongPoolerMode: it does not; the message says how to change it.
             psycopg.Error: the database is unavailable.
         """
-        url, settings = pooling.plain(self._url), pooling.connect_settings(self._url)
+        url, settings = pooler.plain(self._url), pooler.connect_settings(self._url)
         async with (
             await self.pulse.connect(url, autocommit=True, **settings) as one,
             await self.pulse.connect(url, autocommit=True, **settings) as other,
         ):
-            if pooling.pools_transactions(self._url):
+            if pooler.pools_transactions(self._url):
                 await _require_transactions(one)
             else:
                 await _require_own_sessions(one, other)
@@ -125,9 +126,9 @@ class Database:
             async with session.begin():
                 yield session
             committed.count(session)
-            await queue.ship(session)
+            await notifications.ship(session)
 
-    def reading(self) -> HotSession:
+    def reading(self) -> FastSession:
         """The short way, for single reads: each statement sees what is committed by then."""
         return self._hot.session()
 
@@ -139,12 +140,12 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def single(self) -> AsyncIterator[HotSession]:
+    async def single(self) -> AsyncIterator[FastSession]:
         """The short way for a unit of work that writes with one statement, which is its own transaction."""
         async with self._hot.session() as session:
             yield session
         committed.count(session, is_single=True)
-        await queue.ship(session)
+        await notifications.ship(session)
 
     def connections(self) -> dict[tuple[str, str], int]:
         """How many connections there are, by pool (`session`, `hot`) and by use (`idle`, `in_use`)."""
@@ -168,7 +169,7 @@ async def _require_transactions(connection: WatchedConnection) -> None:
         await connection.execute("begin")
         await connection.execute("rollback")
     except psycopg.errors.ProtocolViolation as error:
-        raise pooling.WrongPoolerMode(
+        raise pooler.WrongPoolerMode(
             f"The pooler of DATABASE_URL rejects transactions ({why_away(error)}). Set pool_mode = transaction or "
             "pool_mode = session in the pooler's configuration."
         ) from error
@@ -183,7 +184,7 @@ async def _require_own_sessions(one: WatchedConnection, other: WatchedConnection
             pids.add(row[0] if row else 0)
     if len(seen[0] | seen[1]) == 2 and not seen[0] & seen[1]:
         return
-    raise pooling.WrongPoolerMode(
+    raise pooler.WrongPoolerMode(
         "The pooler of DATABASE_URL lends its connections for one transaction at a time, and the URL does not say so. "
         "Add ?pgbouncer=true to it and set DATABASE_DIRECT_URL to the database itself, or set pool_mode = session "
         "in the pooler's configuration."

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from backend.json_text import MOST_DEPTH
+from backend.core.jsonb import MOST_DEPTH
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _MOST_SHOWN: Final = 60  # characters of the way to what is wrong

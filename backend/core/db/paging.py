@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from backend.errors import Invalid, Problem
-from backend.schemas import unstorable
+from backend.core.errors import Invalid, Problem
+from backend.core.schemas import unstorable
 
 DEFAULT_LIMIT = 25
 MOST = 200

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from backend.errors import PurasError
+from backend.core.errors import PurasError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

@@ -21,8 +21,9 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import OperationalError
 
-from backend import logs, pooling
-from backend.cutting import cut
+from backend.core import logs
+from backend.core.db import pooler
+from backend.core.db.disconnect import cut
 
 log = logs.get(__name__)
 
@@ -46,7 +47,7 @@ SILENT: Final = "the database is silent: it neither answers nor refuses"
 class WatchedConnection(psycopg.AsyncConnection[Any]):
     """A connection whose statements end when the server has fallen silent."""
 
-    pulse: Pulse | None = None
+    pulse: Liveness | None = None
     transaction_sql: bytes = b""
     """Sent with the start of each transaction: through a pooler of transactions no session has settings of its own."""
 
@@ -96,18 +97,18 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
             await super().cancel_safe(timeout=min(timeout, LOOK_S))
 
 
-class Pulse:
+class Liveness:
     """Watches over the connections of one process to one database."""
 
     def __init__(self, database_url: str, settings: Mapping[str, str] | None = None) -> None:
         """Open nothing yet; `settings` are parameters of the server for each session or, with a pooler, transaction."""
         self.is_silent = False
-        self._database_url = pooling.plain(database_url)
+        self._database_url = pooler.plain(database_url)
         self._session_sql, self._transaction_sql = b"", b""
-        if settings and pooling.pools_transactions(database_url):
-            self._transaction_sql = b"; " + pooling.settings_sql(settings, is_local=True)
+        if settings and pooler.pools_transactions(database_url):
+            self._transaction_sql = b"; " + pooler.settings_sql(settings, is_local=True)
         elif settings:
-            self._session_sql = pooling.settings_sql({**settings, **pooling.SERVER_KEEPALIVE})
+            self._session_sql = pooler.settings_sql({**settings, **pooler.SERVER_KEEPALIVE})
         self._waiting_since: dict[Callable[[], None], float] = {}
         self._asking: asyncio.Task[None] | None = None
         self._opened: list[WatchedConnection] = []

@@ -1,0 +1,1 @@
+"""Parts without business meaning: imports nothing of the backend but itself."""

@@ -1,0 +1,1 @@
+"""The database: engine and transactions, the fast path of hot statements, liveness, poolers, paging."""

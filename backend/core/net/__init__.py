@@ -1,0 +1,1 @@
+"""Outbound connections to addresses that others choose: only public ones, within limits."""
