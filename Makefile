@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer, make and git; everything else is fetched into .venv and .tools.
-.PHONY: help run test check format bench chaos pages environment settings openapi uv-pin pin-images release-check clean
+.PHONY: help run test test-fast check format bench chaos pages environment settings openapi uv-pin pin-images release-check clean
 .DEFAULT_GOAL := help
 
 # Where it is set, every process that starts would compile all of our modules anew.
@@ -16,6 +16,11 @@ run: environment pages ## Everything on http://127.0.0.1:8000 in the foreground,
 
 test: environment pages ## The whole test suite, browser and chaos tests included
 	@exec .ci/test
+
+test-fast: check ## The two-minute loop: checks, unit tests, and a test of each important part
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration/test_migrations.py \
+		tests/integration/jobs/test_queue.py tests/integration/ledger/test_receipts.py \
+		tests/integration/auth/test_gate.py tests/integration/sandbox/test_runner_endings.py
 
 check: environment ## Format, lint, types and imports
 	$(BIN)/ruff format --check $(CODE)
