@@ -8,18 +8,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PATH = re.compile(r"`(\.?[\w-]+(?:/[\w.-]+)+/?|[\w-]+\.(?:md|toml|py|yaml))`")
+PATH = re.compile(r"`(\.?[\w-]+(?:/[\w.-]+)+/?|[\w-]+/|[\w-]+\.(?:md|toml|py|yaml))`")
 COMMAND = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
-EXAMPLES = {"schemas.py", "service.py", "api.py", "tables.py"}
+EXAMPLES = {"schemas.py", "service.py", "api.py", "tables.py", "queries.py", "errors.py"}
 """Files that each folder of a noun has."""
 
 
-@pytest.mark.parametrize("guide", ["CONTRIBUTING.md", "AGENTS.md", ".github/pull_request_template.md"])
+GUIDES = ["CONTRIBUTING.md", "AGENTS.md", ".github/pull_request_template.md"]
+FOLDERS = ["backend", "workers", "studio", "tests", "benchmarks"]
+
+
+@pytest.mark.parametrize("guide", [*GUIDES, *(f"{folder}/README.md" for folder in FOLDERS)])
 def test_named_files_exist(guide: str) -> None:
     text = (ROOT / guide).read_text(encoding="utf-8")
     named = set(PATH.findall(text)) - EXAMPLES - {"mcp/__init__.py", "__init__.py"}
     assert named
-    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    places = [ROOT, (ROOT / guide).parent]
+    assert [path for path in sorted(named) if not any((place / path).exists() for place in places)] == []
 
 
 @pytest.mark.parametrize("guide", ["CONTRIBUTING.md", "AGENTS.md"])
