@@ -1,0 +1,91 @@
+"""Writes `home.tar.gz`: an instance of this version as a power cut leaves it, with jobs in every state.
+
+`python -m tests.chaos.release.freeze` is run when a release is made: the next versions must upgrade that database.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from backend.embedded import engine
+from backend.embedded.account import servers_account
+from backend.migrations import run as migrations
+from benchmarks.instance import instance
+from tests.chaos.homes import asking, running_jobs, servers
+from tests.chaos.processes import kill
+from tests.chaos.settings import two_workers
+from tests.chaos.test_going_back import CONFIRMED, LIMITS, RUNNING, programs, submitted
+from tests.chaos.watching import until
+from tests.doubles.messages import MessagesServer, calls, says
+from tests.factories.agents import DONE
+
+ARCHIVE: Final = Path(__file__).with_name("home.tar.gz")
+KEPT: Final = ("keys", "storage")
+"""What of a home is not made again: the rest are caches, and the files of the servers."""
+
+
+def script(upstream: MessagesServer) -> None:
+    """Have the agent ask for an approval, and then finish."""
+    upstream.script = [
+        says(calls("note", at="a barn"), input_tokens=20, output_tokens=2),
+        says(calls("set_output", **DONE), input_tokens=20, output_tokens=2),
+    ]
+
+
+def program(home: Path, name: str) -> Path:
+    """Return a program of the embedded PostgreSQL."""
+    return engine.postgres_programs(home, servers_account()) / name
+
+
+def main() -> None:
+    """Write the archive."""
+    with tempfile.TemporaryDirectory(prefix="pk-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        facts = _live(folder)
+        with tarfile.open(ARCHIVE, "w:gz") as archive:
+            for kept in KEPT:
+                archive.add(folder / "home" / kept, kept)
+            for file, text in (
+                ("dump.sql", _dump(folder / "home", facts)),
+                ("facts.json", json.dumps(facts)),
+            ):
+                (folder / file).write_text(text, encoding="utf-8")
+                archive.add(folder / file, file)
+
+
+def _live(folder: Path) -> dict[str, Any]:
+    """Bring jobs into every state, and cut the power."""
+    home = folder / "home"
+    with MessagesServer().running() as upstream:
+        script(upstream)
+        with instance(home, **{**two_workers(upstream), **LIMITS}) as running, running.client() as client:
+            client.push(CONFIRMED)
+            ask = asking(running)
+            ended = client.run("noop", {"n": 1})["id"]
+            approved = client.submit("wander", topic="barns")
+            until(
+                lambda: client.call("GET", f"/v1/jobs/{approved}")["status"] == "waiting",
+                30,
+                "no approval is asked for",
+            )
+            job_ids = [approved, *submitted(client)]
+            until(lambda: running_jobs(ask) == RUNNING, 60, "the first jobs do not run")
+            kill([running.process.pid, *programs(running)])
+            return {"api_key": running.api_key, "approved": approved, "ended": ended, "jobs": job_ids}
+
+
+def _dump(home: Path, facts: dict[str, Any]) -> str:
+    with servers(home) as database_url:
+        facts["revision"] = migrations.current_revision(database_url)
+        command = [program(home, "pg_dump"), "--no-owner", "--no-privileges", "--dbname", database_url]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    main()
