@@ -8,7 +8,9 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from backend.migrations import run as migrations
 from benchmarks.instance import instance
@@ -19,6 +21,11 @@ from tests.chaos.test_going_back import LIMITS, PLACES
 from tests.chaos.watching import assert_books_add_up, assert_ended_once, assert_paid_once, until_ended
 from tests.doubles.messages import MessagesServer
 
+_COLUMNS = """
+select table_name, column_name from information_schema.columns
+where table_schema = 'public' and table_name in ('approvals', 'jobs', 'job_queue')
+  and data_type = 'timestamp with time zone'
+"""
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 
@@ -36,6 +43,7 @@ def test_jobs_of_the_last_release_end_after_the_upgrade(
         command = [program(home, "psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", database_url]
         subprocess.run([*command, "--file", folder / "dump.sql"], check=True, capture_output=True)
         assert migrations.current_revision(database_url) == facts["revision"]
+        make_recent(database_url)
         operate(home, "migrate")
         migrations.check(database_url)
     script(upstream)
@@ -56,3 +64,14 @@ def test_jobs_of_the_last_release_end_after_the_upgrade(
         assert ask(PLACES) == [(0, 0, 0)]
         assert_books_add_up(running)
     told(f"{len(jobs)} jobs of revision {facts['revision']}: all ended once and were paid once")
+
+
+def make_recent(database_url: str) -> None:
+    """Move the times of jobs and approvals to now, as if the power had just been cut: approvals expire."""
+    with psycopg.connect(database_url) as connection:
+        age = connection.execute("select now() - max(created_at) from jobs").fetchone()
+        assert age is not None
+        for table, column in connection.execute(_COLUMNS).fetchall():
+            statement = sql.SQL("update {table} set {column} = {column} + %s")
+            names = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
+            connection.execute(statement.format(**names), age)
