@@ -65,16 +65,9 @@ def test_jobs_in_every_state_go_on_after_steps_back_over_all_documented_revision
     ]
     with instance(home, **settings) as one, one.client() as client:
         client.push(CONFIRMED)
-        api_key, ask = one.api_key, asking(one)
-        approved = client.submit("wander", topic="barns")
-        until(
-            lambda: client.call("GET", f"/v1/jobs/{approved}")["status"] == "waiting",
-            30,
-            "no approval is asked for",
-        )
-        job_ids = [approved, *submitted(client)]
-        until(lambda: running_jobs(ask) == RUNNING, 180, "the first jobs do not run")
-        kill([one.process.pid, *programs(one)])
+        api_key = one.api_key
+        job_ids = cut_power(one, client)
+        approved = job_ids[0]
     with servers(home) as database_url:
         states, places = stored(database_url, STATES), stored(database_url, PLACES)
         assert dict(states)["running"] == RUNNING
@@ -102,6 +95,20 @@ def test_jobs_in_every_state_go_on_after_steps_back_over_all_documented_revision
     told(
         f"{len(jobs)} jobs: {dict(states)}; {passed} revisions back and forth; all ended once and were paid once"
     )
+
+
+def cut_power(running: Running, client: Client) -> list[str]:
+    """Bring jobs into every state and kill the instance; return their IDs, that of the job with an approval first."""
+    approved = client.submit("wander", topic="barns")
+    until(
+        lambda: client.call("GET", f"/v1/jobs/{approved}")["status"] == "waiting",
+        30,
+        "no approval is requested",
+    )
+    job_ids = [approved, *submitted(client)]
+    until(lambda: running_jobs(asking(running)) == RUNNING, 180, "the first jobs do not run")
+    kill([running.process.pid, *programs(running)])
+    return job_ids
 
 
 def submitted(client: Client) -> list[str]:

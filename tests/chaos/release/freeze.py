@@ -16,11 +16,9 @@ from backend.embedded import engine
 from backend.embedded.account import servers_account
 from backend.migrations import run as migrations
 from benchmarks.instance import instance
-from tests.chaos.homes import asking, running_jobs, servers
-from tests.chaos.processes import kill
+from tests.chaos.homes import servers
 from tests.chaos.settings import two_workers
-from tests.chaos.test_going_back import CONFIRMED, LIMITS, RUNNING, programs, submitted
-from tests.chaos.watching import until
+from tests.chaos.test_going_back import CONFIRMED, LIMITS, cut_power
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
 
@@ -66,18 +64,9 @@ def _live(folder: Path) -> dict[str, Any]:
         script(upstream)
         with instance(home, **{**two_workers(upstream), **LIMITS}) as running, running.client() as client:
             client.push(CONFIRMED)
-            ask = asking(running)
             ended = client.run("noop", {"n": 1})["id"]
-            approved = client.submit("wander", topic="barns")
-            until(
-                lambda: client.call("GET", f"/v1/jobs/{approved}")["status"] == "waiting",
-                30,
-                "no approval is asked for",
-            )
-            job_ids = [approved, *submitted(client)]
-            until(lambda: running_jobs(ask) == RUNNING, 60, "the first jobs do not run")
-            kill([running.process.pid, *programs(running)])
-            return {"api_key": running.api_key, "approved": approved, "ended": ended, "jobs": job_ids}
+            job_ids = cut_power(running, client)
+            return {"api_key": running.api_key, "approved": job_ids[0], "ended": ended, "jobs": job_ids}
 
 
 def _dump(home: Path, facts: dict[str, Any]) -> str:

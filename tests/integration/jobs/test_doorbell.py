@@ -6,7 +6,8 @@ import asyncio
 import json
 import socket
 import time
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -23,7 +24,7 @@ from backend.core.notifications import (
     WorkerWakeup,
 )
 from backend.events.wakeups import Bell, WakeUps
-from tests.factories.tcp_proxy import tcp_proxy
+from tests.factories.tcp_proxy import TcpProxy, tcp_proxy
 
 JOB = uuid4()
 
@@ -55,43 +56,38 @@ async def test_what_comes_while_it_sends_goes_out_whole_and_tickets_once(redis_u
 async def test_a_subscription_whose_network_drops_packets_is_replaced_within_ten_seconds(
     redis_url: str,
 ) -> None:
-    server = urlsplit(redis_url)
-    doorbell = RedisNotifier(redis_url)
-    target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
-    async with tcp_proxy(target) as proxy:
-        redis = AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}")
-        wakeups = WakeUps(redis)
-        wakeups.start()
-        try:
+    with closing(RedisNotifier(redis_url)) as notifier:
+        async with subscribed(redis_url) as (proxy, wakeups):
             with wakeups.bell(JOB) as bell:
-                await _until_heard(doorbell, bell, "before")
+                await _until_heard(notifier, bell, "before")
                 proxy.stall()
                 bell.deltas()
-                await _until_heard(doorbell, bell, "after")
+                await _until_heard(notifier, bell, "after")
                 assert proxy.accepted == 2
-        finally:
-            await wakeups.close()
-            await redis.aclose()
-            doorbell.close()
 
 
 async def test_a_subscription_that_was_cut_wakes_everyone_once_it_is_back(redis_url: str) -> None:
-    """What was sent in between is lost, so those who wait look for themselves."""
+    """Messages that were sent in between are lost, so each follower reads again."""
+    async with subscribed(redis_url) as (proxy, wakeups):
+        with wakeups.bell(JOB, only_end=True) as bell:
+            await _until_rung(bell)
+            proxy.cut()
+            await _until_rung(bell)
+            assert proxy.accepted >= 2
+
+
+@asynccontextmanager
+async def subscribed(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUps]]:
+    """Subscribe through a proxy."""
     server = urlsplit(redis_url)
     target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
-    async with tcp_proxy(target) as proxy:
-        redis = AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}")
+    async with tcp_proxy(target) as proxy, AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}") as redis:
         wakeups = WakeUps(redis)
         wakeups.start()
         try:
-            with wakeups.bell(JOB, only_end=True) as bell:
-                await _until_rung(bell)
-                proxy.cut()
-                await _until_rung(bell)
-                assert proxy.accepted >= 2
+            yield proxy, wakeups
         finally:
             await wakeups.close()
-            await redis.aclose()
 
 
 async def _until_rung(bell: Bell) -> None:
