@@ -4,9 +4,6 @@ from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
 from backend.approvals.api import router as approvals
-from backend.auth.api import router as auth
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.sessions_api import router as sessions
 from backend.deployments.api import router as deployments
 from backend.deployments.skills_api import router as skills
 from backend.documents.api import router as documents
@@ -17,20 +14,23 @@ from backend.drive.uploads_api import router as drive_uploads
 from backend.evals.api import router as evals
 from backend.events.api import router as events
 from backend.findings.api import router as findings
+from backend.identity.auth.api import router as auth
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.sessions_api import router as sessions
+from backend.identity.limits.api import router as limits
+from backend.identity.projects.api import router as projects
 from backend.jobs.activity_api import router as activity
 from backend.jobs.api import router as jobs
 from backend.jobs.going_on_api import router as going_on
 from backend.jobs.subagents_api import router as subagents
 from backend.ledger.api import router as ledger
 from backend.ledger.budgets.api import router as budgets
-from backend.limits.api import router as limits
 from backend.marketplace.api import router as marketplace
 from backend.media.api import router as media
 from backend.memory.api import router as memory
 from backend.memory.in_job_api import router as memory_in_jobs
 from backend.notebooks.api import router as notebooks
 from backend.operators.api import router as operators
-from backend.projects.api import router as projects
 from backend.providers.api import router as providers
 from backend.schedules.api import router as schedules
 from backend.secrets.api import router as secrets

@@ -11,23 +11,23 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from backend import api, config, health, openapi
-from backend.auth import pages, password_pages
-from backend.auth.gate import Gate
-from backend.auth.last_use import LastUse
-from backend.auth.throttle import Throttle
 from backend.config import Settings
 from backend.core import logs
 from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
 from backend.core.version import version
 from backend.deployments import public
+from backend.identity.auth import pages, password_pages
+from backend.identity.auth.gate import Gate
+from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.throttle import Throttle
+from backend.identity.limits.at_once import AtOnce
+from backend.identity.limits.rates import RateLimiter
+from backend.identity.projects import join_pages
 from backend.instance import Instance, open_instance
-from backend.limits.at_once import AtOnce
-from backend.limits.rates import RateLimiter
 from backend.metrics import api as metrics
 from backend.metrics.http import Counted
 from backend.metrics.reporter import Reporter
-from backend.projects import join_pages
 from backend.tracing.http import Traced
 from backend.tracing.switch import tracing
 

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.auth.dependencies import InstanceDep
 from backend.core.errors import Unavailable
 from backend.fleet.service import LEASE
+from backend.identity.auth.dependencies import InstanceDep
 from backend.instance import Instance
 
 _PATIENCE_S: Final = 3.0

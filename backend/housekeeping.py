@@ -19,10 +19,10 @@ from backend.deployments import sweep as deployments
 from backend.drive import forgotten, usage
 from backend.drive.usage import Drives
 from backend.events import partitions
-from backend.idempotency import service as idempotency
-from backend.limits.quotas import DEFAULTS
+from backend.identity.idempotency import service as idempotency
+from backend.identity.limits.quotas import DEFAULTS
+from backend.identity.projects import purge
 from backend.metrics import books as metrics
-from backend.projects import purge
 from backend.retention import sweep as retention
 from backend.retention.rules import Rules
 from backend.storage import Storage

@@ -17,9 +17,9 @@ from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.embedded import attach
 from backend.events.wakeups import WakeUps
+from backend.identity.limits import ceilings
+from backend.identity.limits.ceilings import JobCeilings
 from backend.ledger.pricing import PriceList, usd_to_micros
-from backend.limits import ceilings
-from backend.limits.ceilings import JobCeilings
 from backend.providers import catalogue
 from backend.secrets.vault import Vault
 from backend.storage import Storage

@@ -1,7 +1,6 @@
 """Table of contents of the schema: importing this module registers every table with the metadata."""
 
 from backend.approvals.tables import Approval
-from backend.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.core.db.engine import metadata
 from backend.deployments.tables import Deployment
 from backend.drafts.tables import Draft, DraftFile
@@ -9,7 +8,9 @@ from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
-from backend.idempotency.tables import IdempotencyKey
+from backend.identity.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
+from backend.identity.idempotency.tables import IdempotencyKey
+from backend.identity.projects.tables import Invitation, Member, Project
 from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
@@ -18,7 +19,6 @@ from backend.media.tables import MediaCall
 from backend.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.metrics.tables import ProcessMetrics
 from backend.notebooks.tables import NotebookCell, NotebookKernel
-from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
 from backend.schedules.tables import Schedule, ScheduleRun
 from backend.secrets.tables import Secret

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
-from backend.auth.principal import Principal, Role
 from backend.core.db.engine import Database
+from backend.identity.auth.principal import Principal, Role
 from backend.jobs import queries
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish

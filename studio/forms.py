@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from backend.auth.schemas import MOST_MICROS
 from backend.core.errors import Invalid, Problem, PurasError
 from backend.core.http.exception_handlers import as_puras_error
+from backend.identity.auth.schemas import MOST_MICROS
 
 _MOST_DIGITS: Final = 18
 

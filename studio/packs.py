@@ -8,8 +8,8 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth.principal import Principal
 from backend.core.db.engine import AsyncSession
+from backend.identity.auth.principal import Principal
 from backend.jobs.schemas import JobView
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import full_name

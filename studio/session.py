@@ -9,15 +9,15 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth import membership, sessions
-from backend.auth.actors import SignedIn
-from backend.auth.last_use import LastUse
-from backend.auth.principal import Principal
 from backend.core.db.engine import AsyncSession
 from backend.core.errors import Conflict, NotSignedIn, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
-from backend.idempotency import service as idempotency
-from backend.idempotency.service import Claimed
+from backend.identity.auth import membership, sessions
+from backend.identity.auth.actors import SignedIn
+from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.principal import Principal
+from backend.identity.idempotency import service as idempotency
+from backend.identity.idempotency.service import Claimed
 from backend.instance import Instance
 from studio.actions import key_of
 

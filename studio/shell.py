@@ -9,13 +9,13 @@ import reflex as rx
 from reflex.event import EventSpec
 from reflex_components_core.core.banner import has_connection_errors
 
-from backend.auth.actors import SignedIn
-from backend.auth.errors import ProjectNotFound
-from backend.auth.membership import memberships, role_name
-from backend.auth.principal import Role
 from backend.core import logs
 from backend.core.errors import NotSignedIn
 from backend.core.http.exception_handlers import as_puras_error
+from backend.identity.auth.actors import SignedIn
+from backend.identity.auth.errors import ProjectNotFound
+from backend.identity.auth.membership import memberships, role_name
+from backend.identity.auth.principal import Role
 from backend.ledger.queries import balance
 from studio import session
 from studio.components.elements import button, link, note

@@ -10,7 +10,7 @@ from uuid import UUID
 from backend.bundles.manifest import Skill
 from backend.deployments import service as deployments
 from backend.deployments.active import load_deployed_skill
-from backend.limits import ceilings
+from backend.identity.limits import ceilings
 from backend.skillpacks.tables import Skillpack, full_name
 from studio.session import Act
 

@@ -14,8 +14,8 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.limits.at_once import AtOnce
-from backend.limits.errors import TooManyAtOnce
+from backend.identity.limits.at_once import AtOnce
+from backend.identity.limits.errors import TooManyAtOnce
 from studio.session import Standing
 
 LOOK_EVERY_S: Final = (

@@ -18,6 +18,7 @@ from backend.core.errors import PurasError
 from backend.drive.paths import DrivePath
 from backend.events.append import NewEvent
 from backend.fleet.errors import HostExhausted
+from backend.identity.limits import ceilings
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
 from backend.jobs.errors import ApiKeyEnded
@@ -28,7 +29,6 @@ from backend.jobs.retry import TryAgain, after_absence, after_failure
 from backend.journal import service as journal
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
-from backend.limits import ceilings
 from backend.secrets.scrub import Scrubber
 from backend.tracing import spans
 from workers import discretion, traces

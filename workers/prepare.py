@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from backend.auth import job_tokens
 from backend.bundles.adhoc import NOTEBOOK
 from backend.bundles.confirmed import NONE, Effects
 from backend.bundles.manifest import Skill
@@ -23,6 +22,7 @@ from backend.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.drive import usage
 from backend.drive.usage import Usage
 from backend.evals.runs import EVAL, Case, case_of
+from backend.identity.auth import job_tokens
 from backend.instance import Instance, job_ceilings
 from backend.jobs import approvals
 from backend.jobs.claim import Claimed

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.auth.users import count
 from backend.core import background_tasks, logs
 from backend.core.db.engine import Database
+from backend.identity.auth.users import count
 from workers.sandbox.layers import Mode
 
 LOOK_S: Final = 2.0

@@ -26,11 +26,11 @@ from backend.fleet import service as fleet
 from backend.fleet.database_clock import DatabaseClock
 from backend.fleet.identity import worker_ids
 from backend.fleet.service import LEASE, SWEEP_EVERY_S
+from backend.identity.limits import service as limits
 from backend.instance import Instance
 from backend.jobs.children import calling, claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
-from backend.limits import service as limits
 from backend.memory import backlog
 from backend.memory.embedding import Embedder
 from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST

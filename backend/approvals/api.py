@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 
 from backend.approvals import service
 from backend.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
-from backend.auth import permissions
-from backend.auth.dependencies import PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.http.paging import PageDep, linked
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["approvals"])
 

@@ -13,12 +13,12 @@ from sqlmodel import col
 from backend.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.approvals.schemas import ApprovalStatus
 from backend.approvals.tables import Approval
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core import notifications
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs import admission
 from backend.jobs.tables import Job
 from backend.metrics import committed

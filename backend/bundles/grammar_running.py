@@ -9,7 +9,7 @@ from backend.bundles.manifest import Backoff, Limits, Retries, RetryReason
 from backend.bundles.names import is_name
 from backend.bundles.sections import Section
 from backend.bundles.sentences import shown
-from backend.limits import ceilings
+from backend.identity.limits import ceilings
 
 MAX_TIMEOUT_S: Final = 86_400
 _Number = TypeVar("_Number", int | None, float | None)

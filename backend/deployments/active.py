@@ -9,8 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from backend.auth import skill_allowlist
-from backend.auth.principal import Principal
 from backend.bundles import adhoc
 from backend.bundles.manifest import Manifest, Skill
 from backend.core.db.engine import AnySession
@@ -23,6 +21,8 @@ from backend.deployments.errors import (
     SkillpackMismatch,
     SubskillNotSubmittable,
 )
+from backend.identity.auth import skill_allowlist
+from backend.identity.auth.principal import Principal
 from backend.jobs.errors import SkillNotOnKey
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.errors import SkillpackNotFound

@@ -6,10 +6,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.bundles.archive import MAX_ZIPPED_BYTES
 from backend.deployments import files, service, standing
 from backend.deployments.diff import diff
@@ -22,8 +18,12 @@ from backend.deployments.schemas import (
     PullAnswer,
     ValidationAnswer,
 )
-from backend.idempotency import service as idempotency
-from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency import service as idempotency
+from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.skillpacks import service as skillpacks
 
 MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal
 from backend.bundles.archive import Archive
 from backend.deployments import manifests, schema_changes, service
 from backend.deployments.errors import DeploymentNotFound
 from backend.deployments.schema_changes import Change
 from backend.deployments.tables import Deployment
+from backend.identity.auth.principal import Principal
 from backend.skillpacks import service as skillpacks
 from backend.storage import Storage
 

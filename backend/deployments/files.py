@@ -6,10 +6,10 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal
 from backend.bundles.archive import Archive
 from backend.deployments import service
 from backend.deployments.errors import DeploymentFileNotFound
+from backend.identity.auth.principal import Principal
 from backend.storage import Storage
 
 

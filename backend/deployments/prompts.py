@@ -7,10 +7,10 @@ import asyncio
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.bundles.archive import Archive
 from backend.core.errors import Invalid, Problem
 from backend.deployments import service
+from backend.identity.auth.principal import Principal, Role
 from backend.storage import Storage
 
 

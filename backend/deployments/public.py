@@ -8,13 +8,13 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend.auth.dependencies import InstanceDep, SessionDep
 from backend.bundles.skill_json_schema import skill_json_schema
 from backend.deployments import pull_links
 from backend.deployments.api import zip_response
 from backend.deployments.errors import BadPullLink
 from backend.deployments.tables import Deployment
-from backend.projects.tables import Project
+from backend.identity.auth.dependencies import InstanceDep, SessionDep
+from backend.identity.projects.tables import Project
 
 router = APIRouter()
 

@@ -11,8 +11,6 @@ from sqlalchemy import Select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.bundles.archive import Archive
 from backend.bundles.manifest import Manifest
 from backend.bundles.read import ReadBundle, read_bundle
@@ -22,8 +20,10 @@ from backend.deployments.switching import make_active
 from backend.deployments.tables import Deployment
 from backend.deployments.target import lock_target
 from backend.evals import gates
-from backend.limits.quotas import Quota, Quotas
-from backend.limits.room import make_room
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.limits.quotas import Quota, Quotas
+from backend.identity.limits.room import make_room
 from backend.marketplace import following
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import Skillpack

@@ -18,7 +18,7 @@ from backend.deployments.service import ActiveSkill
 from backend.deployments.standing import Listed
 from backend.deployments.tables import Deployment
 from backend.evals.gates import GateView
-from backend.limits import ceilings
+from backend.identity.limits import ceilings
 from backend.skillpacks.tables import Skillpack
 
 

@@ -8,8 +8,6 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.bundles.manifest import Skill
 from backend.core.clock import now
 from backend.deployments import manifests
@@ -25,6 +23,8 @@ from backend.deployments.push import push, push_draft, push_files, validate
 from backend.deployments.switching import switch
 from backend.deployments.tables import Deployment
 from backend.evals import gates
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.tables import Job
 from backend.marketplace import following
 from backend.skillpacks import service as skillpacks

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.deployments import prompts, service
 from backend.deployments.prompts import PromptAnswer
 from backend.deployments.schemas import SkillAnswer, SkillSummary, detail_of_skill
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 

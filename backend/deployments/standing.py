@@ -12,11 +12,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, visible
 from backend.deployments import service
 from backend.deployments.tables import Deployment
 from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
+from backend.identity.auth.principal import Principal, visible
 from backend.jobs.tables import Job
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import Skillpack

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.principal import Principal
 from backend.deployments.tables import Deployment
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
 from backend.marketplace import following
 from backend.skillpacks.tables import Skillpack
 from backend.webhooks import facts as webhook_facts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal
 from backend.bundles.read import ReadBundle
-from backend.limits.quotas import Quotas
+from backend.identity.auth.principal import Principal
+from backend.identity.limits.quotas import Quotas
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken
 from backend.skillpacks.tables import Skillpack

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from backend.auth import permissions
-from backend.auth.dependencies import CallerDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.documents import pages
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import CallerDep
+from backend.identity.auth.permissions import AuthorizedRoute
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/docs", tags=["docs"])
 

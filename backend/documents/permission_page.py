@@ -7,9 +7,9 @@ from typing import Final
 from fastapi.routing import iter_route_contexts
 
 from backend.api import router
-from backend.auth import scopes
-from backend.auth.permissions import AuthorizedRoute, Permission
 from backend.documents.markdown import code, table
+from backend.identity.auth import scopes
+from backend.identity.auth.permissions import AuthorizedRoute, Permission
 
 _HEAD: Final = """\
 # Permissions

@@ -10,10 +10,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Header, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict
 
-from backend.auth import audit, permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.bundles.archive import MAX_ZIPPED_BYTES
 from backend.core.errors import Invalid, Problem
 from backend.deployments import service as deployments
@@ -33,7 +29,11 @@ from backend.drafts.schemas import (
     ResetRequest,
     TemplateView,
 )
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import audit, permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.jobs.submit import JobSpec
 from backend.skillpacks.tables import Skillpack
 

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.core.errors import Invalid, Problem
 from backend.drafts import publishing, reading, writing
 from backend.drafts.tables import DraftFile
+from backend.identity.auth.principal import Principal, Role
 from backend.skillpacks.tables import Skillpack
 
 _KEY = "examples"

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.bundles.errors import BundleInvalid
 from backend.bundles.manifest import Manifest
 from backend.bundles.pack import pack_files, unnamed_notebooks
@@ -22,8 +21,9 @@ from backend.deployments.schema_changes import Change
 from backend.deployments.tables import Deployment
 from backend.drafts import reading, templates, writing
 from backend.drafts.errors import ActiveVersionChanged, DraftChanged, DraftFileNotFound
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.limits.quotas import Quotas
 from backend.jobs.submit import JobSpec, Submitted, submit
-from backend.limits.quotas import Quotas
 from backend.skillpacks import service as skillpacks
 from backend.skillpacks.tables import Skillpack
 from backend.storage import Storage

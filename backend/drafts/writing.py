@@ -11,13 +11,13 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
 from backend.drafts import paths
 from backend.drafts.errors import DraftFileChanged, DraftFileExists, DraftFileNotFound, DraftTooLarge
 from backend.drafts.reading import MOST_FILE_BYTES, Content, find, new_row, paths_beside, read
 from backend.drafts.tables import Draft, DraftFile
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.skillpacks.tables import Skillpack
 
 MOST_FILES: Final = 1_000

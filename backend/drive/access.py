@@ -16,11 +16,11 @@ from uuid import UUID
 from sqlalchemy import Select, or_, select, text
 from sqlmodel import col
 
-from backend.auth.principal import Kind, Principal, stand_in, visible
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotAllowed
 from backend.drive.paths import JOBS_FOLDER, LISTINGS_FOLDER, DrivePath
+from backend.identity.auth.principal import Kind, Principal, stand_in, visible
 from backend.jobs.tables import Job
 
 SCOPE: Final = "drive:read"

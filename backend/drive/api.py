@@ -10,11 +10,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
-from backend.auth import permissions
-from backend.auth.credentials import JOB_TOKEN_HEADER
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Principal, Role
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
 from backend.drive import digests, download, intake, service, upload, usage
@@ -23,8 +18,13 @@ from backend.drive.paths import MAX_PATH_BYTES, parse_new_path
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
 from backend.drive.upload import MAX_FILE_BYTES, Received
 from backend.drive.usage import Usage
-from backend.idempotency import service as idempotency
-from backend.idempotency.dependencies import IdempotencyKeyHeader, Once
+from backend.identity.auth import permissions
+from backend.identity.auth.credentials import JOB_TOKEN_HEADER
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.idempotency import service as idempotency
+from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.instance import Instance
 from backend.storage import Incoming
 

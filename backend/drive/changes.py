@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from backend.auth import audit
-from backend.auth.principal import Principal
 from backend.core.clock import now
 from backend.drive import access, facts, intake, usage
 from backend.drive.access import FileNotAllowed
 from backend.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.drive.paths import DrivePath, parse_drive_path, parse_new_path
 from backend.drive.schemas import DeletedAnswer, EntryAnswer, TransferAsked
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.storage import DriveEntry
 

@@ -44,7 +44,7 @@ from backend.core.errors import (
     TooLarge,
     Unavailable,
 )
-from backend.limits.quotas import Quota
+from backend.identity.limits.quotas import Quota
 
 _UNITS: Final = {Quota.DRIVE_MB: "bytes", Quota.DRIVE_FILES: "files and folders"}
 

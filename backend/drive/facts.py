@@ -13,10 +13,10 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal
 from backend.core.clock import now
 from backend.core.jsonb import storable
 from backend.drive.tables import DriveFile
+from backend.identity.auth.principal import Principal
 from backend.storage import DriveEntry, Outgoing
 
 HASHED_AT_ONCE_BYTES: Final = 32 << 20

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.drive import changes, intake, service, usage
 from backend.drive.paths import MAX_PATH_BYTES
 from backend.drive.schemas import DeletedAnswer, EntryAnswer, FolderAsked, TransferAsked, UsageAnswer
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 

@@ -8,16 +8,16 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.principal import Principal
 from backend.core.clock import now
 from backend.drive import facts, usage
 from backend.drive.errors import DriveFileMissing
 from backend.drive.paths import DrivePath, parse_folder_path, parse_new_path
 from backend.drive.upload import Received
 from backend.drive.usage import Drives
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
+from backend.identity.projects import service as projects
 from backend.instance import Instance
-from backend.projects import service as projects
 from backend.storage import DriveEntry, Incoming, Storage
 from backend.storage.sandbox_uids import sandbox_uid
 

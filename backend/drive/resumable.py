@@ -18,8 +18,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, visible
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
@@ -31,6 +29,8 @@ from backend.drive.tables import DriveUpload
 from backend.drive.unfinished import More
 from backend.drive.upload import MAX_FILE_BYTES, Received
 from backend.drive.upload_errors import UploadMissing
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, visible
 from backend.instance import Instance
 from backend.storage import Storage
 

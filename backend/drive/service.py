@@ -9,8 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.drive import facts, signing, usage
@@ -18,9 +16,11 @@ from backend.drive.errors import BadSignature, DriveFileMissing, FileReplaced
 from backend.drive.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
 from backend.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.drive.signing import signed_url
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
+from backend.identity.projects.tables import Project
 from backend.instance import Instance
 from backend.marketplace.reach import reach_of
-from backend.projects.tables import Project
 from backend.storage import Outgoing, Storage
 
 

@@ -12,10 +12,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Principal, Role
 from backend.core.errors import Unsupported
 from backend.drive import resumable, unfinished
 from backend.drive.errors import BadUpload
@@ -23,6 +19,10 @@ from backend.drive.resumable import Begun, Progress
 from backend.drive.unfinished import More
 from backend.drive.upload import MAX_FILE_BYTES
 from backend.drive.upload_errors import NoSuchOverride, TusVersionNotSpoken
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 
 VERSION: Final = "1.0.0"

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.engine import AnySession, Database
 from backend.drive.errors import DriveOverQuota, DriveQuotaReached
-from backend.limits.quotas import Quota, Quotas, quota
+from backend.identity.limits.quotas import Quota, Quotas, quota
 from backend.storage import Storage
 
 AGE: Final = timedelta(days=1)

@@ -8,10 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.http.paging import PageDep, linked
 from backend.deployments.active import MAX_VERSION
 from backend.evals import cases, comparing, outcomes, subjects, suites
@@ -25,7 +21,11 @@ from backend.evals.schemas import (
     SuiteRequest,
     SuiteView,
 )
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.instance import Instance
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["evals"])

@@ -11,14 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
 from backend.evals.errors import CaseIdTaken, CaseNotFound, NotFinished, TooManyCases
 from backend.evals.schemas import CaseRequest
 from backend.evals.tables import EvalCase
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.queries import get_row
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
 from backend.evals.errors import NothingToCompare
 from backend.evals.schemas import Comparison, Deltas, Numbers, Side
 from backend.evals.summary import End, ends_of
 from backend.evals.tables import EvalSuite
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.skillpacks import service as skillpacks
 
 SLACK: Final = 2.0

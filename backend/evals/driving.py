@@ -14,8 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import keys
-from backend.auth.principal import Principal, Role
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import AnySession, Database
@@ -28,6 +26,8 @@ from backend.evals.dataset import Subject
 from backend.evals.filling import Means, fill
 from backend.evals.runs import EVAL
 from backend.evals.tables import EvalRun, EvalSuite
+from backend.identity.auth import keys
+from backend.identity.auth.principal import Principal, Role
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit
 

@@ -15,8 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Manifest, Skill
 from backend.core.clock import now
 from backend.deployments.switching import switch
@@ -25,6 +23,8 @@ from backend.evals.closing import stop
 from backend.evals.comparing import is_worse
 from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role
 from backend.skillpacks.tables import Skillpack
 
 State = Literal["gating", "passed", "refused", "superseded"]

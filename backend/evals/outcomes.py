@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal
 from backend.core.db.paging import Page, Slice
 from backend.evals import suites
 from backend.evals.schemas import RunOutcome, RunView
+from backend.identity.auth.principal import Principal
 
 _COLUMNS: Final = """
 r.number, r.case_id, r.round, r.tags, r.inputs, r.expected, r.has_expected, r.error as refusal,

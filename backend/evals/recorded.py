@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.auth.principal import Principal
 from backend.core.db.engine import AnySession
 from backend.evals.dataset import Given, Subject
 from backend.evals.errors import NothingRecorded
+from backend.identity.auth.principal import Principal
 from backend.providers.recordings import FAMILY
 
 RECORDING: Final = FAMILY

@@ -10,8 +10,6 @@ from sqlalchemy import text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.bundles.manifest import Skill
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, NotAllowed, PaymentRequired, Problem
@@ -23,6 +21,8 @@ from backend.evals.recorded import RECORDING
 from backend.evals.schemas import Numbers, SuiteRequest, SuiteView
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs import recorded
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job

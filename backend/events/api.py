@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.events import queries, spans, sse
 from backend.events.schemas import EventView, SpanView
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
 from backend.jobs.queries import get_job
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])

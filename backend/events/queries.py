@@ -10,10 +10,10 @@ from sqlalchemy import Integer, Uuid, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
 from backend.core.db.engine import AnySession
 from backend.events.errors import EventsGone
 from backend.events.tables import JobEvent
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.errors import JobNotFound
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.auth import permissions
-from backend.auth.dependencies import PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.findings import service
 from backend.findings.schemas import Findings
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, visible
+from backend.identity.auth.principal import Principal, visible
 from backend.jobs.tables import Job
 
 MOST_JOBS: Final = 200

@@ -8,7 +8,6 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.core.clock import now
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.deployments.active import resolve_skill
@@ -16,6 +15,7 @@ from backend.findings import rules
 from backend.findings.numbers import steps_of, tools_of, versions_of
 from backend.findings.reading import MOST_EVENTS, MOST_JOBS, Read, read
 from backend.findings.schemas import Finding, Findings, StepNumbers, ToolNumbers, VersionNumbers
+from backend.identity.auth.principal import Principal, Role
 
 USUAL: Final = timedelta(days=7)
 LONGEST: Final = timedelta(days=90)

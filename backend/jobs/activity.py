@@ -11,9 +11,9 @@ from sqlalchemy import Integer, cast, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
 from backend.core.errors import NotAllowed
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.tables import Job
 
 MOST_HOURS: Final = 168

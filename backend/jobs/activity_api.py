@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.auth import permissions
-from backend.auth.dependencies import PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
 from backend.jobs import activity
 from backend.jobs.activity import Bar
 

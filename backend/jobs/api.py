@@ -12,17 +12,17 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.auth import gate, permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Principal, Role
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.paging import Moment
 from backend.core.http.paging import PageDep, linked
 from backend.events.follow import REREAD_S
 from backend.events.wakeups import Bell
-from backend.idempotency import service as idempotency
-from backend.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
+from backend.identity.auth import gate, permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.idempotency import service as idempotency
+from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
 from backend.instance import Instance
 from backend.jobs import cancel as cancelling
 from backend.jobs import feedback as opinions

@@ -14,12 +14,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.auth.principal import Principal
 from backend.bundles import confirmed
 from backend.bundles.confirmed import Effects
 from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
 from backend.deployments import manifests
+from backend.identity.auth.principal import Principal
 from backend.jobs.callee import Callee
 from backend.jobs.tables import Job
 

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.auth import skill_allowlist
 from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
 from backend.deployments.active import ResolvedSkill
+from backend.identity.auth import skill_allowlist
 from backend.jobs.errors import CalledSkillNotOnKey
 from backend.jobs.tables import Job
 

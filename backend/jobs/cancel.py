@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core import notifications
 from backend.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs import admission, callers
 from backend.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.jobs.status import TERMINAL

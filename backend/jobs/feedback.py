@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role
 from backend.jobs.errors import TooManyOpinions
 from backend.jobs.queries import get_row
 from backend.jobs.schemas import FeedbackRequest, FeedbackView

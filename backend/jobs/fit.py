@@ -8,9 +8,9 @@ from typing import Any, Final
 from backend.bundles.manifest import Skill
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
+from backend.identity.limits import ceilings
+from backend.identity.limits.errors import LimitAboveCeiling
 from backend.jobs.schemas import JobLimits, JobRequest
-from backend.limits import ceilings
-from backend.limits.errors import LimitAboveCeiling
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
 

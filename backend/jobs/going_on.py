@@ -14,9 +14,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal
 from backend.core.errors import Conflict, Invalid, Problem
 from backend.events.append import NewEvent, append_to_queued
+from backend.identity.auth.principal import Principal
 from backend.jobs.edits import Edit, Edited, edited, kinds_shown, unmeasured, unsigned
 from backend.jobs.errors import PromptNotOnKey
 from backend.jobs.queries import get_row

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.actors import operator
+from backend.identity.auth import audit
+from backend.identity.auth.actors import operator
 
 _GRANT = text("""
 update admissions set lanes = array_append(array_remove(lanes, :lane), :lane) where project_id = :project_id

@@ -19,13 +19,13 @@ from backend.core.errors import PurasError
 from backend.deployments.active import load_deployed_skill
 from backend.events.append import NewEvent
 from backend.fleet.service import LEASE
+from backend.identity.limits import ceilings
 from backend.jobs import admission
 from backend.jobs.claim import claimed_of
 from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
 from backend.jobs.reserve import Reserved
 from backend.jobs.retry import GiveUp, TryAgain, after_loss
-from backend.limits import ceilings
 
 log = logs.get(__name__)
 

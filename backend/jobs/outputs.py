@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backend.auth.principal import Principal
 from backend.core.errors import Missing
 from backend.drive import access
 from backend.drive.access import MadeFile
 from backend.drive.errors import FileReplaced
 from backend.drive.signing import signed_url
+from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.jobs.schemas import JobView, OutputView
 

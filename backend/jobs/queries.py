@@ -12,11 +12,11 @@ from sqlalchemy import Select, Uuid, and_, bindparam, func, literal_column, or_,
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Kind, Principal, Role, stand_in, visible
 from backend.core.db.engine import AnySession
 from backend.core.db.paging import Moment
 from backend.core.errors import NotAllowed
 from backend.fleet.service import LEASE
+from backend.identity.auth.principal import Kind, Principal, Role, stand_in, visible
 from backend.jobs.admission import is_held
 from backend.jobs.errors import JobNotFound
 from backend.jobs.schemas import JobView

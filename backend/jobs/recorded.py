@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotAllowed
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.errors import JobNotFound
 from backend.jobs.tables import Job
 from backend.providers.recordings import recorded_job

@@ -7,15 +7,15 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.principal import Principal
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
+from backend.identity.limits.quotas import DEFAULTS
 from backend.jobs.approvals import AGENT_SOURCE
 from backend.jobs.errors import KernelNotReplayed
 from backend.jobs.queries import get_row
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec, Submitted, submit
 from backend.ledger.pricing import PriceList
-from backend.limits.quotas import DEFAULTS
 from backend.marketplace.errors import ContentIsThePublishers
 
 

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, visible
 from backend.bundles.manifest import Skill
 from backend.core.errors import Missing
 from backend.deployments.active import load_deployed_skill
+from backend.identity.auth.principal import Principal, visible
 from backend.jobs.tables import Job
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from backend.auth.principal import Principal
 from backend.core.errors import Missing
+from backend.identity.auth.principal import Principal
 from backend.jobs.queries import get_row
 from backend.journal.tables import JournalEntry
 from backend.marketplace.errors import ContentIsThePublishers

@@ -12,12 +12,12 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
 from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession
 from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
 from backend.events.follow import REREAD_S
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.instance import Instance
 from backend.jobs import approvals, queries
 from backend.jobs.callee import Callee, callee_of

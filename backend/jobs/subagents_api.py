@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.core.errors import NotAllowed
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
 from backend.jobs import subagents
 from backend.jobs.callee import Described, describe
 from backend.jobs.schemas import Text

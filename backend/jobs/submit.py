@@ -11,8 +11,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
-from backend.auth import skill_allowlist
-from backend.auth.principal import Principal, Role
 from backend.bundles.adhoc import INLINE, NOTEBOOK
 from backend.bundles.manifest import Skill
 from backend.core import notifications
@@ -21,6 +19,9 @@ from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Problem
 from backend.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
 from backend.drive.access import Versions
+from backend.identity.auth import skill_allowlist
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.limits.quotas import DEFAULTS
 from backend.jobs import admission, approvals, input_access, recorded
 from backend.jobs.errors import (
     KeyCapReached,
@@ -36,7 +37,6 @@ from backend.jobs.fit import check_limits, checked_inputs
 from backend.jobs.schemas import JobRequest
 from backend.ledger.budgets import standing as budgets
 from backend.ledger.pricing import PriceList
-from backend.limits.quotas import DEFAULTS
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
 from backend.metrics import committed

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.clock import now
 from backend.core.db.paging import MOST, Page
 from backend.core.http.paging import PageDep, linked
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
 from backend.ledger import export, queries, usage
 from backend.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
 from backend.media.prices import MediaModelPrice

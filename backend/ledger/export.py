@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from backend.auth.principal import Principal
 from backend.core.db.engine import Database
+from backend.identity.auth.principal import Principal
 from backend.ledger import queries
 from backend.ledger.schemas import LedgerLine
 

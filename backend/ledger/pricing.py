@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from backend.limits import ceilings
+from backend.identity.limits import ceilings
 
 NANOS_PER_MICRO = 1_000
 

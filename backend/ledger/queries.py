@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.queries import get_row
 from backend.jobs.tables import Job
 from backend.ledger.schemas import Balance, LedgerLine, Receipt, ReceiptLine

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Missing
 from backend.core.jsonb import storable
+from backend.identity.auth import audit
 from backend.jobs import admission
 
 MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger

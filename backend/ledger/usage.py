@@ -11,10 +11,10 @@ from sqlalchemy import BigInteger, Select, Text, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, Problem
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.tables import Job
 from backend.ledger.schemas import UsageRow
 from backend.ledger.tables import UsageEvent

@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.core.db.paging import Page, Slice
 from backend.deployments import manifests
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.limits import ceilings
 from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList
-from backend.limits import ceilings
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
     Access,

@@ -9,13 +9,13 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, visible
 from backend.bundles.manifest import Manifest
 from backend.core.clock import now
 from backend.core.errors import Problem
 from backend.deployments import manifests
 from backend.deployments.tables import Deployment
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, visible
 from backend.marketplace import listable
 from backend.marketplace.errors import NotListable
 from backend.marketplace.tables import Listing, ListingVersion

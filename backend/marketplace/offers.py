@@ -7,12 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.auth import skill_allowlist
-from backend.auth.principal import Principal
 from backend.core.db.engine import AnySession
 from backend.core.errors import Problem
 from backend.deployments import manifests
 from backend.deployments.active import MAX_VERSION, ResolvedSkill
+from backend.identity.auth import skill_allowlist
+from backend.identity.auth.principal import Principal
 from backend.jobs.errors import SkillNotOnKey
 from backend.jobs.schemas import JobRequest
 from backend.ledger.pricing import PriceList, usd_to_micros

@@ -9,14 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.bundles.names import MAX_NAME, is_name
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
 from backend.deployments.active import resolve_skill
 from backend.deployments.tables import Deployment
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.marketplace import following
 from backend.marketplace.errors import (
     ListingInUse,

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Principal
 from backend.core.errors import Malformed, NotAllowed
-from backend.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
-from backend.idempotency.service import MOST_CHARACTERS
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal
+from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
+from backend.identity.idempotency.service import MOST_CHARACTERS
 from backend.media import service
 from backend.media.families import Verb
 from backend.media.making import MediaOrder

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.jsonb import storable
-from backend.idempotency.service import KeyReused
+from backend.identity.idempotency.service import KeyReused
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
 from backend.media.errors import JobMovedOn, MediaBeingMade, MediaTooDear

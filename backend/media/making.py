@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from backend.auth.principal import Principal
 from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.core.net.public_urls import listed
 from backend.drive import signing
 from backend.events.append import NewEvent, append
+from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.ledger.pricing import billed_micros
 from backend.ledger.service import Used

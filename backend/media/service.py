@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 from uuid import UUID
 
-from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.core.errors import NotAllowed
 from backend.drive import usage
 from backend.drive.intake import drives_of
 from backend.drive.paths import ROOT
+from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 from backend.jobs import running
 from backend.marketplace.reach import Reach, reach_of

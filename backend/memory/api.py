@@ -9,12 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from backend.auth import audit, permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.http.paging import PageDep, linked
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import audit, permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.projects.exported import EXPORTED, lines
 from backend.memory import forgetting, queries, searching, writing
 from backend.memory.reach import reach_of
 from backend.memory.schemas import (
@@ -26,7 +27,6 @@ from backend.memory.schemas import (
     MemoryView,
     MemoryWritten,
 )
-from backend.projects.exported import EXPORTED, lines
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 

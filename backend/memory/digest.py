@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal
 from backend.core.clock import now
+from backend.identity.auth.principal import Principal
 from backend.memory.reach import IN_REACH, reach_of, records
 from backend.memory.search import is_of_other_content, weight_of
 from backend.memory.tables import MemoryRecord

@@ -8,8 +8,8 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
 from backend.memory import usage
 from backend.memory.errors import MemoryNotFound
 from backend.memory.reach import Reach, reach_of, records

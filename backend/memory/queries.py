@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, func, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, visible
 from backend.core.db.paging import Page, Slice
+from backend.identity.auth.principal import Principal, visible
 from backend.memory.errors import MemoryNotFound
 from backend.memory.identity import as_key
 from backend.memory.reach import reach_of, records

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from backend.auth.errors import InvalidJobToken
-from backend.auth.principal import Principal, Role, visible
+from backend.identity.auth.errors import InvalidJobToken
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.memory.errors import ListingHasNoMemory
 from backend.memory.tables import MemoryRecord
 

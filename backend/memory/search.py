@@ -15,8 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal
 from backend.core.clock import now
+from backend.identity.auth.principal import Principal
 from backend.memory.identity import as_key
 from backend.memory.reach import IN_REACH, Reach, reach_of, records
 from backend.memory.schemas import MemoryFound, MemoryResults, MemorySearch, MemoryView

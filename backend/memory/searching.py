@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.auth.principal import Principal, Role
+from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 from backend.memory.embedding import meaning_of
 from backend.memory.reach import READ

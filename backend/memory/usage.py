@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.limits.quotas import Quota, Quotas, quota
+from backend.identity.limits.quotas import Quota, Quotas, quota
 from backend.memory.errors import MemoryFull
 
 _HOLD: Final = text("""

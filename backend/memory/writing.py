@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.principal import Principal
 from backend.core.jsonb import storable
-from backend.limits.quotas import Quotas
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
+from backend.identity.limits.quotas import Quotas
 from backend.memory import usage
 from backend.memory.errors import BadMemory, MemoryMovedOn, MemoryNotFound
 from backend.memory.identity import as_key

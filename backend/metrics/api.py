@@ -11,8 +11,8 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from backend.auth.dependencies import InstanceDep
 from backend.core.errors import Unavailable
+from backend.identity.auth.dependencies import InstanceDep
 from backend.instance import Instance
 from backend.metrics import books, exposition, queue_state
 from backend.metrics.books import Books

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from backend.auth import permissions
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth import permissions
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.drafts import reading as drafts
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.notebooks import kernels, opening, reading
 from backend.notebooks.schemas import CellsAsked, KernelAsked, KernelView, OpenAsked, OpenedView
 

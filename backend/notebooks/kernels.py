@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core import notifications
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.bundles.adhoc import NOTEBOOK
 from backend.deployments import service as deployments
 from backend.drafts import publishing
@@ -24,7 +24,7 @@ from backend.jobs.schemas import JobLimits, JobRequest
 from backend.jobs.submit import JobSpec, submit
 from backend.jobs.tables import Job
 from backend.ledger.pricing import PriceList
-from backend.limits.quotas import Quotas
+from backend.identity.limits.quotas import Quotas
 from backend.notebooks.errors import KernelEnded, KernelNotFound, KernelNotOnKey, TooManyCells, TooManyKernels
 from backend.notebooks.schemas import CellAsked
 from backend.notebooks.tables import NotebookCell, NotebookKernel

@@ -13,7 +13,7 @@ from puras.notebook.instance import Event
 from puras.notebook.opened import code_cell, notebook_of, text_cell, whole
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
+from backend.identity.auth.principal import Principal, Role
 from backend.bundles.functions import SourceUnreadableError, read_source
 from backend.bundles.manifest import Skill
 from backend.drafts import publishing, reading, writing

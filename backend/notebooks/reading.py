@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.principal import Principal, Role, visible
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.core.db.engine import Database
 from backend.events import queries as events
 from backend.events.wakeups import WakeUps

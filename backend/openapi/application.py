@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from backend.auth.credentials import IN_JOB_ROUTES
-from backend.auth.gate import GUARDED, OPEN
-from backend.auth.permissions import AuthorizedRoute, Permission
-from backend.auth.scopes import RESTRICTED
+from backend.identity.auth.credentials import IN_JOB_ROUTES
+from backend.identity.auth.gate import GUARDED, OPEN
+from backend.identity.auth.permissions import AuthorizedRoute, Permission
+from backend.identity.auth.scopes import RESTRICTED
 from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, header, refusals
 from backend.openapi.links import add_links
 

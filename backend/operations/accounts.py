@@ -10,9 +10,9 @@ from uuid import UUID
 
 import typer
 
-from backend.auth import passwords, sessions, users
-from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings, settings
+from backend.identity.auth import passwords, sessions, users
+from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.operations import database
 
 Email = Annotated[str, typer.Argument(help="Of the person, as they sign in.")]

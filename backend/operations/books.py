@@ -14,14 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings, settings
 from backend.core.errors import Invalid
+from backend.identity.auth.actors import OPERATOR_LABEL
+from backend.identity.projects.tables import Project
 from backend.ledger import audit
 from backend.ledger import service as ledger
 from backend.operations import database
 from backend.operations.errors import NoSuchProject
-from backend.projects.tables import Project
 
 Usd = str
 """US dollars as typed: read as an exact decimal, never as a binary fraction."""

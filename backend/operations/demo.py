@@ -21,15 +21,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend.auth import keys
 from backend.bundles.pack import pack
 from backend.config import Settings
 from backend.core import logs
 from backend.embedded import Servers
+from backend.identity.auth import keys
+from backend.identity.projects.tables import Project
 from backend.operations import database, people
 from backend.operations.errors import DemoFailed
 from backend.operations.rest import Rest
-from backend.projects.tables import Project
 
 log = logs.get(__name__)
 

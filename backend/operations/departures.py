@@ -9,19 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from backend import embedded
-from backend.auth import user_deletion
-from backend.auth.actors import operator
-from backend.auth.errors import ProjectNotFound
 from backend.config import Settings, settings
 from backend.core import logs
 from backend.housekeeping import tidy
+from backend.identity.auth import user_deletion
+from backend.identity.auth.actors import operator
+from backend.identity.auth.errors import ProjectNotFound
+from backend.identity.projects import deletion
+from backend.identity.projects.deletion import Deleted
 from backend.instance import open_instance
 from backend.marketplace.following import taken_down
 from backend.operations import database
 from backend.operations.books import project_id_of
 from backend.operations.errors import NoDeletedProject
-from backend.projects import deletion
-from backend.projects.deletion import Deleted
 from backend.retention.forecast import Going, forecast
 from backend.retention.rules import Rules
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.auth.errors import ProjectNotFound
 from backend.core.errors import Conflict, Missing, PurasError
+from backend.identity.auth.errors import ProjectNotFound
 
 
 class AlreadyUp(Conflict):

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from backend.auth.actors import operator
 from backend.config import Settings, settings
 from backend.core.errors import Invalid, Problem
-from backend.limits import service
-from backend.limits.schemas import LimitAnswer, LimitChanges, LimitsAnswer, defaults_of
+from backend.identity.auth.actors import operator
+from backend.identity.limits import service
+from backend.identity.limits.schemas import LimitAnswer, LimitChanges, LimitsAnswer, defaults_of
 from backend.operations import database
 from backend.operations.books import project_id_of
 

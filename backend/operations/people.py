@@ -14,20 +14,20 @@ import typer
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend.auth import keys, users
-from backend.auth.actors import OPERATOR_LABEL, operator
-from backend.auth.membership import ROLES
-from backend.auth.principal import Role
 from backend.config import Settings, settings
+from backend.identity.auth import keys, users
+from backend.identity.auth.actors import OPERATOR_LABEL, operator
+from backend.identity.auth.membership import ROLES
+from backend.identity.auth.principal import Role
+from backend.identity.limits.quotas import CONCURRENCY
+from backend.identity.projects import members
+from backend.identity.projects import service as projects
+from backend.identity.projects.tables import Project
 from backend.jobs import lanes
 from backend.ledger import service as ledger
-from backend.limits.quotas import CONCURRENCY
 from backend.operations import accounts, database, departures, limits
 from backend.operations.books import Usd, micros, project_id_of
 from backend.operations.keeping import project_archive
-from backend.projects import members
-from backend.projects import service as projects
-from backend.projects.tables import Project
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from backend import embedded
-from backend.auth import audit
-from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings, settings
 from backend.core.db.engine import Database
 from backend.core.errors import Conflict
+from backend.identity.auth import audit
+from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.operations import database
 from backend.secrets import rotation
 from backend.secrets.key_file import KeyFile

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from backend import embedded
-from backend.auth import setup
 from backend.config import Settings, settings
+from backend.identity.auth import setup
 from backend.operations import database, doctor
 from backend.operations.welcome import setup_link
 

@@ -10,12 +10,12 @@ import time
 import urllib.error
 import urllib.request
 
-from backend.auth import setup
 from backend.config import Settings
 from backend.core import logs
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.embedded import Servers
+from backend.identity.auth import setup
 from backend.operations.progress import Progress
 
 log = logs.get(__name__)

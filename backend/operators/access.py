@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from backend.auth.actors import SignedIn
-from backend.auth.dependencies import UserDep
 from backend.core.errors import NotAllowed
+from backend.identity.auth.actors import SignedIn
+from backend.identity.auth.dependencies import UserDep
 
 
 def require(who: SignedIn) -> None:

@@ -11,14 +11,15 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import passwords, users
-from backend.auth.actors import SignedIn
-from backend.auth.errors import ProjectNotFound
-from backend.auth.membership import named
-from backend.auth.tables import User
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
+from backend.identity.auth import passwords, users
+from backend.identity.auth.actors import SignedIn
+from backend.identity.auth.errors import ProjectNotFound
+from backend.identity.auth.membership import named
+from backend.identity.auth.tables import User
+from backend.identity.projects.tables import Project
 from backend.ledger import service as ledger
 from backend.ledger.pricing import usd_to_micros
 from backend.operators import access
@@ -31,7 +32,6 @@ from backend.operators.schemas import (
     TopUpAnswer,
     TopUpAsked,
 )
-from backend.projects.tables import Project
 
 _PEOPLE = text("""
 select u.id, u.email, u.name, u.is_operator, u.created_at, u.disabled_at,

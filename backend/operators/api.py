@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.core.http.paging import PageDep, linked
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.operators import accounts, fleet, health
 from backend.operators.access import OperatorDep
 from backend.operators.schemas import (

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
-from backend.auth.actors import SignedIn
 from backend.fleet.service import LEASE
+from backend.identity.auth import audit
+from backend.identity.auth.actors import SignedIn
 from backend.metrics import queue_state
 from backend.operators import access
 from backend.operators.errors import WorkerNotFound

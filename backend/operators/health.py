@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.auth.actors import SignedIn
 from backend.fleet.service import LEASE, SWEEP_EVERY_S
+from backend.identity.auth.actors import SignedIn
 from backend.instance import Instance
 from backend.operators import access
 from backend.operators.schemas import TileAnswer

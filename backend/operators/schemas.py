@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.auth.users import MOST_EMAIL_CHARACTERS
 from backend.core.schemas import Asked
+from backend.identity.auth.users import MOST_EMAIL_CHARACTERS
 from backend.jobs.waiting import Reason
 
 MOST_USD = 1_000_000

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, visible
 from backend.core.clock import now
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, visible
 from backend.providers import addresses, catalogue
 from backend.providers.errors import BadProviderKey, ProviderKeyMissing
 from backend.providers.tables import ProviderKey

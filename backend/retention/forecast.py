@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
-from backend.projects import deletion
+from backend.identity.projects import deletion
 from backend.retention import months, rows
 from backend.retention.rules import Rules
 from backend.retention.sweep import aging

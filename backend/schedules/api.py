@@ -8,14 +8,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.http.paging import PageDep, linked
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.schedules import runs, service
 from backend.schedules.cron import MOST_CHARACTERS
 from backend.schedules.firing import Terms

@@ -18,15 +18,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from backend.auth.principal import Principal, Role
 from backend.core import background_tasks, logs
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.limits.quotas import DEFAULTS
 from backend.jobs.cancel import cancel_by
 from backend.jobs.submit import submit
 from backend.ledger.pricing import PriceList
-from backend.limits.quotas import DEFAULTS
 from backend.metrics import committed
 from backend.metrics.instruments import SCHEDULE_RUNS
 from backend.schedules import calendar, service, subject

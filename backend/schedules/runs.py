@@ -10,10 +10,10 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.tables import Job
 from backend.metrics import committed
 from backend.metrics.instruments import SCHEDULE_RUNS

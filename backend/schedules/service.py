@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.schemas import JobLimits
 from backend.schedules import calendar, cron, subject
 from backend.schedules.cron import BadCron

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from backend.auth import keys
-from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
 from backend.deployments.active import resolve_skill
+from backend.identity.auth import keys
+from backend.identity.auth.principal import Principal, Role
 from backend.jobs import input_access
 from backend.jobs.fit import check_limits, checked_inputs
 from backend.jobs.schemas import JobLimits, JobRequest

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Principal, Role
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
 from backend.secrets import service
 from backend.secrets.schemas import SecretAnswer, SecretAsked
 from backend.skillpacks import service as skillpacks

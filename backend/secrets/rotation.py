@@ -9,7 +9,7 @@ from sqlalchemy import literal, select, tuple_, update
 from sqlmodel import col
 
 from backend.core.db.engine import Database
-from backend.idempotency.tables import IdempotencyKey
+from backend.identity.idempotency.tables import IdempotencyKey
 from backend.providers.tables import ProviderKey
 from backend.secrets.errors import SecretUnreadable
 from backend.secrets.tables import Secret

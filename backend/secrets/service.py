@@ -17,12 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, visible
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
-from backend.limits.quotas import Quota, Quotas
-from backend.limits.room import make_room
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, visible
+from backend.identity.limits.quotas import Quota, Quotas
+from backend.identity.limits.room import make_room
 from backend.secrets.errors import NoRoom, SecretMissing
 from backend.secrets.rules import check_name, check_value
 from backend.secrets.tables import Secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from backend.core.http.client_ip import Network, networks_of
-from backend.limits.quotas import Quota, Quotas
+from backend.identity.limits.quotas import Quota, Quotas
 from backend.settings.group import Group
 
 

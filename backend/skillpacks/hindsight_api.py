@@ -6,11 +6,11 @@ from typing import NoReturn
 
 from fastapi import APIRouter
 
-from backend.auth import permissions
-from backend.auth.dependencies import PrincipalDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.errors import NotOffered
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from backend.auth.actors import SignedIn
+from backend.identity.auth.actors import SignedIn
 from backend.metrics.http import began_ns, method_of
 from backend.metrics.routes import route_of
 from backend.tracing import parents, spans

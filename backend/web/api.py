@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep
-from backend.auth.permissions import AuthorizedRoute
 from backend.core.errors import NotAllowed
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.permissions import AuthorizedRoute
 from backend.web import service
 from backend.web.errors import NoImageSearch
 from backend.web.schemas import PageAnswer, PageAsked, SearchAnswer, SearchAsked

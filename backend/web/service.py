@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Skill
 from backend.core.errors import NotAllowed, PurasError
 from backend.core.net.egress.rules import Rule
 from backend.events.append import NewEvent, append
+from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 from backend.jobs import running
 from backend.jobs.running import Attempt

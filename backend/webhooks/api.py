@@ -8,12 +8,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.http.paging import PageDep, linked
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.webhooks import deliveries, service
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.schemas import (

@@ -11,11 +11,11 @@ from sqlalchemy import tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
 from backend.core.jsonb import storable
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.webhooks import service
 from backend.webhooks.errors import DeliveryNotFound, WebhookIsOff
 from backend.webhooks.schemas import DeliveryStatus

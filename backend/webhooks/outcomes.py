@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth import audit
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import audit
 from backend.metrics import committed
 from backend.metrics.instruments import WEBHOOK_SENDS
 from backend.webhooks.sending import GONE, Sent

@@ -12,9 +12,9 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
 from backend.core.clock import now
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.secrets.vault import Vault
 from backend.webhooks import addresses, outcomes, signing
 from backend.webhooks.addresses import Receivers

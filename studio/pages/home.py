@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import reflex as rx
 
-from backend.auth.membership import Membership, act_in, memberships
-from backend.auth.principal import Principal
 from backend.deployments import service as deployments
 from backend.drafts import publishing, templates
+from backend.identity.auth.membership import Membership, act_in, memberships
+from backend.identity.auth.principal import Principal
+from backend.identity.projects import service as projects
 from backend.jobs import activity
 from backend.jobs.activity import Bar
 from backend.jobs.queries import JobFilter, list_jobs
 from backend.ledger.queries import balance
-from backend.projects import service as projects
 from backend.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import button, empty, link, section, tag

@@ -22,8 +22,6 @@ from backend import housekeeping
 from backend.app import create_app
 from backend.approvals.asking import decisions
 from backend.approvals.expiry import expire_due
-from backend.auth import keys, membership
-from backend.auth.actors import SignedIn, operator
 from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.core.clock import now
@@ -38,6 +36,8 @@ from backend.evals.runs import case_of
 from backend.events.append import NewEvent, append
 from backend.findings.reading import MOST_JOBS, read, steps
 from backend.fleet import service as fleet
+from backend.identity.auth import keys, membership
+from backend.identity.auth.actors import SignedIn, operator
 from backend.instance import Instance
 from backend.jobs import admission
 from backend.jobs.children import calling, claim_child, end_orphans

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.auth.principal import Principal, Role
 from backend.bundles.manifest import Manifest, Skill
 from backend.core.clock import now
 from backend.deployments.tables import Deployment
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.projects.tables import Project
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit
 from backend.jobs.tables import Admission
@@ -19,7 +20,6 @@ from backend.ledger import service as ledger
 from backend.ledger.pricing import PriceList
 from backend.ledger.tables import Wallet
 from backend.marketplace.tables import Listing, ListingVersion
-from backend.projects.tables import Project
 from backend.skillpacks.tables import Skillpack
 
 OPEN = {"type": "object"}

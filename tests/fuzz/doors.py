@@ -14,8 +14,6 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 
-from backend.auth import job_tokens
-from backend.auth.errors import InvalidJobToken
 from backend.bundles.dialect import to_json_schema
 from backend.bundles.document import read_document
 from backend.bundles.hosts import parse_host
@@ -34,6 +32,8 @@ from backend.drive.paths import parse_drive_path, parse_folder_path
 from backend.drive.ranges import UnsatisfiableRangeError
 from backend.events import sse
 from backend.events.schemas import EventView
+from backend.identity.auth import job_tokens
+from backend.identity.auth.errors import InvalidJobToken
 from backend.secrets.vault import Vault
 from workers.runners import Recorder
 from workers.sandbox.egress import request

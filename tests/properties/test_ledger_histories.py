@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from backend.auth import keys
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.fleet import service as fleet
+from backend.identity.auth import keys
 from backend.jobs import cancel as cancelling
 from backend.jobs.children import claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim

@@ -20,7 +20,7 @@ from backend.core.db.engine import metadata
 
 ROOT = Path(__file__).parents[2]
 SCANNED = ("backend", "workers", "studio")
-OUTSIDE = ("backend/auth/", "backend/operations/", "backend/migrations/")
+OUTSIDE = ("backend/identity/auth/", "backend/operations/", "backend/migrations/")
 """The gate itself, the operator's own commands, and the schema."""
 
 BY_JOB = {"job_events", "journal_entries", "media_calls"}

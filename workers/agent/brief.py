@@ -9,8 +9,8 @@ from typing import Any
 
 from backend.bundles.confirmed import NONE, Effects
 from backend.bundles.manifest import Manifest, Skill
+from backend.identity.limits import ceilings
 from backend.jobs.claim import Claimed
-from backend.limits import ceilings
 from workers.agent.cost_cap import cost_cap_of
 from workers.agent.guard import Guard
 from workers.agent.journal import Journal

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from backend.drive.errors import DriveGrew
 from backend.drive.usage import Usage
-from backend.limits.quotas import Quota
+from backend.identity.limits.quotas import Quota
 from backend.storage import Storage
 from workers.runners import Failure, Measured, Outcome, Postponed, Success
 

@@ -29,9 +29,9 @@ from backend.drive.errors import BadDrivePath, DriveFileMissing, FolderNotEmpty,
 from backend.drive.named import drive_path, input_files, path_of
 from backend.drive.paths import JOBS_FOLDER, ROOT, DrivePath
 from backend.drive.usage import Drives
+from backend.identity.limits.quotas import Quotas
 from backend.instance import Instance
 from backend.jobs.claim import Claimed
-from backend.limits.quotas import Quotas
 from backend.marketplace.reach import folder_of, reach_of
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable

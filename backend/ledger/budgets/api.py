@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from backend.auth import permissions
-from backend.auth.dependencies import PrincipalDep, SessionDep
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
-from backend.idempotency.dependencies import OnceDep
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
 from backend.ledger.budgets import service
 from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 

@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.principal import Principal, Role, visible
-from backend.auth.tables import ApiKey
 from backend.core.errors import Invalid, Missing, Problem
 from backend.deployments.active import resolve_skill
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.auth.tables import ApiKey
 from backend.ledger.budgets.errors import BudgetNameTaken, BudgetNotFound, TooManyBudgets
 from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 from backend.ledger.budgets.standing import STANDING

@@ -17,12 +17,12 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 from backend.archives.errors import ArchiveDamaged
-from backend.auth.actors import OPERATOR_LABEL
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db import pooler
 from backend.core.db.engine import driver_url
 from backend.events import partitions
+from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.instance import open_instance
 from backend.jobs.cancel import cancel_by
 from backend.jobs.requeue import requeue

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from backend.auth.actors import operator
 from backend.config import Settings, settings
+from backend.identity.auth.actors import operator
+from backend.identity.projects import export
 from backend.instance import open_instance
 from backend.operations.books import project_id_of
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
-from backend.projects import export
 
 
 def register(app: typer.Typer) -> None:

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend.auth import audit
-from backend.auth.audit import AuditFilter
-from backend.auth.principal import Role
-from backend.auth.tables import AuditRow
 from backend.core.db.paging import Page
+from backend.identity.auth import audit
+from backend.identity.auth.audit import AuditFilter
+from backend.identity.auth.principal import Role
+from backend.identity.auth.tables import AuditRow
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, framed_table, section

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Missing
+from backend.identity.auth.principal import Role
 from backend.webhooks import deliveries
 from backend.webhooks.schemas import DeliveryStatus
 from backend.webhooks.tables import WebhookDelivery

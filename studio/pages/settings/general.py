@@ -6,15 +6,15 @@ from typing import Any
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.core.errors import Invalid
-from backend.limits import service as limits
-from backend.limits.errors import CeilingExceeded
-from backend.limits.quotas import CONCURRENCY, ceiling
-from backend.limits.schemas import defaults_of
-from backend.projects import deletion, service
-from backend.projects.errors import SlugTaken
-from backend.projects.schemas import ProjectChanges
+from backend.identity.auth.principal import Role
+from backend.identity.limits import service as limits
+from backend.identity.limits.errors import CeilingExceeded
+from backend.identity.limits.quotas import CONCURRENCY, ceiling
+from backend.identity.limits.schemas import defaults_of
+from backend.identity.projects import deletion, service
+from backend.identity.projects.errors import SlugTaken
+from backend.identity.projects.schemas import ProjectChanges
 from studio import session
 from studio.components.elements import field, note, section, way_out
 from studio.components.live import Confirm, Submit

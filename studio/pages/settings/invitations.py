@@ -8,11 +8,11 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth.membership import ROLES
-from backend.auth.principal import Role
 from backend.core.errors import Conflict, Invalid, NotAllowed
-from backend.projects import invitations
-from backend.projects.schemas import InvitationAsked, NewInvitationAnswer
+from backend.identity.auth.membership import ROLES
+from backend.identity.auth.principal import Role
+from backend.identity.projects import invitations
+from backend.identity.projects.schemas import InvitationAsked, NewInvitationAnswer
 from studio import session
 from studio.components.elements import field, framed_table, note, section
 from studio.components.live import Ago, Confirm, Submit

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.auth import scopes
+from backend.identity.auth import scopes
 from studio.components.elements import field, form_end
 
 SCOPE: Final = "scope:"

@@ -8,14 +8,14 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth import keys
-from backend.auth.errors import KeyWouldBeUnrestricted
-from backend.auth.principal import Role
-from backend.auth.schemas import KeyChanges, NewKeyAsked
-from backend.auth.tables import ApiKey
 from backend.core.clock import now
 from backend.core.db.paging import MOST, Page
 from backend.core.errors import Conflict, Invalid
+from backend.identity.auth import keys
+from backend.identity.auth.errors import KeyWouldBeUnrestricted
+from backend.identity.auth.principal import Role
+from backend.identity.auth.schemas import KeyChanges, NewKeyAsked
+from backend.identity.auth.tables import ApiKey
 from studio import session
 from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm

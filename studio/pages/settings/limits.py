@@ -8,14 +8,14 @@ from typing import Final
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.drive import usage
 from backend.drive.intake import drives_of
 from backend.drive.usage import Usage
-from backend.limits import service
-from backend.limits.held import held
-from backend.limits.quotas import REQUESTS, Quota
-from backend.limits.schemas import LimitAnswer, LimitsAnswer, defaults_of
+from backend.identity.auth.principal import Role
+from backend.identity.limits import service
+from backend.identity.limits.held import held
+from backend.identity.limits.quotas import REQUESTS, Quota
+from backend.identity.limits.schemas import LimitAnswer, LimitsAnswer, defaults_of
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
 from studio.shell import Shell

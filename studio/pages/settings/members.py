@@ -7,12 +7,12 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth.membership import ROLES
-from backend.auth.principal import Role
 from backend.core.errors import Conflict, Invalid, Missing, NotAllowed
-from backend.projects import members
-from backend.projects.members import Person
-from backend.projects.schemas import MemberChanges
+from backend.identity.auth.membership import ROLES
+from backend.identity.auth.principal import Role
+from backend.identity.projects import members
+from backend.identity.projects.members import Person
+from backend.identity.projects.schemas import MemberChanges
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
 from studio.components.live import Ago, Confirm

@@ -7,9 +7,9 @@ from typing import Any
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.core.errors import Invalid, Missing
 from backend.core.net.public_urls import listed
+from backend.identity.auth.principal import Role
 from backend.providers import catalogue, probing, service
 from backend.providers.access import access_of
 from backend.providers.schemas import ProviderAnswer, ProviderKeyAsked

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
+from backend.identity.auth.principal import Role
 from backend.schedules import runs, service
 from backend.schedules.firing import Terms
 from backend.schedules.schemas import ScheduleAsked, ScheduleChanges

@@ -7,8 +7,8 @@ from typing import Any
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.core.errors import Conflict, Invalid, Missing
+from backend.identity.auth.principal import Role
 from backend.secrets import service
 from backend.secrets.schemas import SecretAsked
 from backend.secrets.tables import Secret

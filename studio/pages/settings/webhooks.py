@@ -8,8 +8,8 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.auth.principal import Role
 from backend.core.errors import Conflict, Invalid
+from backend.identity.auth.principal import Role
 from backend.webhooks import deliveries, service
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.auth import keys
 from backend.core.db.paging import MOST, Page
+from backend.identity.auth import keys
 from backend.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import field, form_end

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from backend.auth.principal import Role
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.embedded import attach
+from backend.identity.auth.principal import Role
 from benchmarks.instance import instance
 from tests.chaos.rounds import ROUNDS
 from tests.contract.attack.world import Headers, People, Victim, bearer, make_owner, make_victim

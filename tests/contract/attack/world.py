@@ -10,17 +10,17 @@ import psycopg
 from sqlalchemy import update
 from sqlmodel import col
 
-from backend.auth import keys, sessions, users
-from backend.auth.actors import operator
-from backend.auth.keys import KeyKind
-from backend.auth.principal import Role
-from backend.auth.tables import ApiKey, User
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import keys, sessions, users
+from backend.identity.auth.actors import operator
+from backend.identity.auth.keys import KeyKind
+from backend.identity.auth.principal import Role
+from backend.identity.auth.tables import ApiKey, User
+from backend.identity.projects import members
+from backend.identity.projects import service as projects
+from backend.identity.projects.tables import Project
 from backend.ledger import service as ledger
-from backend.projects import members
-from backend.projects import service as projects
-from backend.projects.tables import Project
 from benchmarks.client import Client
 from benchmarks.instance import Running
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from backend.auth import gate, sessions, throttle
 from backend.config import Settings
 from backend.core.http import middleware, request_limits
-from backend.limits.quotas import Quota
+from backend.identity.auth import gate, sessions, throttle
+from backend.identity.limits.quotas import Quota
 from studio import sockets
 
 PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")

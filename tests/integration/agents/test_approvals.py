@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from backend.approvals import service as approvals
 from backend.approvals.errors import ApprovalNotFound
-from backend.auth.principal import Principal, Role
 from backend.core.errors import NotAllowed
+from backend.identity.auth.principal import Principal, Role
 from backend.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE

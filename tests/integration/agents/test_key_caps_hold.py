@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.auth import keys
 from backend.core.clock import now
+from backend.identity.auth import keys
 from backend.jobs import admission
 from backend.ledger import audit
 from tests.doubles.messages import Says, calls, says

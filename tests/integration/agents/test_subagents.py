@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.auth import job_tokens
-from backend.auth.credentials import JOB_TOKEN_HEADER
 from backend.core.clock import now
+from backend.identity.auth import job_tokens
+from backend.identity.auth.credentials import JOB_TOKEN_HEADER
 from backend.jobs.children import end_orphans
 from backend.ledger import audit
 from tests.doubles.messages import Says, calls, says

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.auth import keys
 from backend.evals.driving import MOST_OF_A_PROJECT
+from backend.identity.auth import keys
 from backend.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, Served, bundle

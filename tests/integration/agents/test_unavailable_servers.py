@@ -13,7 +13,7 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 from sqlalchemy import text
 
-from backend.auth.actors import operator
+from backend.identity.auth.actors import operator
 from studio.pages.job.asking import questions_of
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web

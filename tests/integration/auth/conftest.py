@@ -10,15 +10,15 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from backend.auth import keys, sessions, users
-from backend.auth.actors import operator
-from backend.auth.keys import KeyKind, Limits
-from backend.auth.principal import Role
-from backend.auth.tables import User
 from backend.core.db.engine import Database
-from backend.projects import members
-from backend.projects import service as projects
-from backend.projects.tables import Project
+from backend.identity.auth import keys, sessions, users
+from backend.identity.auth.actors import operator
+from backend.identity.auth.keys import KeyKind, Limits
+from backend.identity.auth.principal import Role
+from backend.identity.auth.tables import User
+from backend.identity.projects import members
+from backend.identity.projects import service as projects
+from backend.identity.projects.tables import Project
 
 PASSWORD = "three words make one"
 

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from backend.app import create_app, serving
-from backend.auth import passwords, setup
 from backend.core.db.engine import Database
+from backend.identity.auth import passwords, setup
 from backend.instance import Instance
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.auth.test_sessions_and_passwords import NEW, send

@@ -18,10 +18,10 @@ from structlog.testing import capture_logs
 
 from backend import query_parameters
 from backend.app import create_app, serving
-from backend.auth.permissions import AuthorizedRoute
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.fleet.tables import Worker
+from backend.identity.auth.permissions import AuthorizedRoute
 from backend.instance import Instance
 
 

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from backend.auth import job_tokens, keys
-from backend.auth.tables import ApiKey, Session
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import job_tokens, keys
+from backend.identity.auth.tables import ApiKey, Session
 from backend.instance import Instance
 from backend.jobs.tables import Job
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from backend.app import create_app, serving
-from backend.auth import throttle
+from backend.identity.auth import throttle
 from backend.instance import Instance
 from tests.integration.auth.conftest import World
 

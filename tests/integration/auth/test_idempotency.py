@@ -11,12 +11,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from backend.auth.actors import operator
-from backend.auth.tables import ApiKey
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.idempotency import service
-from backend.idempotency.tables import IdempotencyKey
+from backend.identity.auth.actors import operator
+from backend.identity.auth.tables import ApiKey
+from backend.identity.idempotency import service
+from backend.identity.idempotency.tables import IdempotencyKey
 
 
 async def count(database: Database, table: Any) -> int:

@@ -24,18 +24,18 @@ from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from backend.api import require_authorized_routes, router
-from backend.auth import keys, permissions, scopes
-from backend.auth.keys import Limits
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
-from backend.auth.scopes import KeyKind
-from backend.auth.tables import ApiKey
 from backend.bundles.pack import pack_files
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.drive import download, facts
 from backend.drive.errors import BadDrivePath, FileReplaced
 from backend.drive.paths import parse_drive_path
+from backend.identity.auth import keys, permissions, scopes
+from backend.identity.auth.keys import Limits
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.auth.scopes import KeyKind
+from backend.identity.auth.tables import ApiKey
 from backend.instance import Instance
 from backend.jobs.claim import claim
 from backend.jobs.tables import Job

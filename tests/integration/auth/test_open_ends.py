@@ -16,15 +16,15 @@ from sqlalchemy import delete, update
 from sqlmodel import col
 
 from backend.app import create_app, serving
-from backend.auth import gate, keys, sessions, throttle
-from backend.auth.tables import ApiKey
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.drive.paths import parse_drive_path
+from backend.identity.auth import gate, keys, sessions, throttle
+from backend.identity.auth.tables import ApiKey
+from backend.identity.projects.tables import Member
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.memory.tables import MemoryRecord
-from backend.projects.tables import Member
 from backend.storage import Storage
 from studio import session as studio_session
 from studio import sockets

@@ -14,10 +14,10 @@ from fastapi.routing import iter_route_contexts
 
 from backend import query_parameters
 from backend.api import router
-from backend.auth.keys import Limits
-from backend.auth.permissions import AuthorizedRoute
-from backend.auth.principal import Role
 from backend.core.clock import now
+from backend.identity.auth.keys import Limits
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
 
 Routes = Set[tuple[str, str]]
 

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from backend.auth.principal import Role
-from backend.auth.tables import AuditRow
 from backend.core.db.engine import Database
+from backend.identity.auth.principal import Role
+from backend.identity.auth.tables import AuditRow
+from backend.identity.projects.tables import Member
 from backend.jobs.tables import Admission, Job
 from backend.ledger.tables import Wallet
-from backend.projects.tables import Member
 from backend.skillpacks.tables import Skillpack
 
 

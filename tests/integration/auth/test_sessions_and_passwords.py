@@ -13,10 +13,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from backend.auth import passwords, sessions, throttle
-from backend.auth.tables import AuditRow, PasswordReset, Session, User
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import passwords, sessions, throttle
+from backend.identity.auth.tables import AuditRow, PasswordReset, Session, User
 from tests.integration.auth.conftest import PASSWORD, World, browse
 
 NEW = "three other words now"

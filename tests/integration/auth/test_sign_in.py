@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 
 from backend.app import create_app, serving
-from backend.auth import setup, throttle
-from backend.auth.errors import TooManySignIns
-from backend.auth.tables import AuditRow, Session, User
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import setup, throttle
+from backend.identity.auth.errors import TooManySignIns
+from backend.identity.auth.tables import AuditRow, Session, User
 from backend.instance import Instance
 
 PASSWORD = "three words make one"

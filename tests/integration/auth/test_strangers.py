@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from backend.auth.tables import ApiKey
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth.tables import ApiKey
 from tests.chaos.rounds import ROUNDS
 from tests.factories.description import openapi
 

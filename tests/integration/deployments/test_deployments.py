@@ -13,9 +13,9 @@ from backend.core.errors import PurasError
 from backend.deployments import service, sweep
 from backend.deployments.active import resolve_skill
 from backend.deployments.tables import Deployment
+from backend.identity.projects import deletion
 from backend.instance import Instance
 from backend.jobs.tables import Job
-from backend.projects import deletion
 
 BUNDLE = {
     "skills/double/skill.yaml": b"""

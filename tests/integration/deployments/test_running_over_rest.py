@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.auth import keys
-from backend.auth.keys import Limits
 from backend.core.db.engine import Database
+from backend.identity.auth import keys
+from backend.identity.auth.keys import Limits
 from backend.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE
 

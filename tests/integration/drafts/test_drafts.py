@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from backend.auth import keys
-from backend.auth.keys import Limits
 from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
 from backend.drafts.reading import MOST_FILE_BYTES
+from backend.identity.auth import keys
+from backend.identity.auth.keys import Limits
 from tests.integration.deployments.conftest import BUNDLE, SKILL
 
 FILES = "/v1/drafts/files"

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 
+from backend.identity.projects.tables import Project
 from backend.instance import Instance
-from backend.projects.tables import Project
 from backend.storage.sandbox_uids import sandbox_uid
 from tests.integration.auth.conftest import World, client, world
 

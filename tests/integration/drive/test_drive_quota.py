@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.auth.actors import operator
 from backend.drive import intake, usage
+from backend.identity.auth.actors import operator
+from backend.identity.limits import service as limits
+from backend.identity.limits.schemas import defaults_of
 from backend.instance import Instance
-from backend.limits import service as limits
-from backend.limits.schemas import defaults_of
 from tests.integration.drive.conftest import Drive
 from tests.integration.limits.conftest import Serve, serve
 

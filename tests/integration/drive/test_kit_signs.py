@@ -15,8 +15,8 @@ import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
 
-from backend.auth import job_tokens
 from backend.core.clock import now
+from backend.identity.auth import job_tokens
 from backend.instance import Instance
 from backend.jobs.tables import Job
 from tests.integration.drive.conftest import Drive

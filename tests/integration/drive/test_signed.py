@@ -13,12 +13,12 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.auth import job_tokens
 from backend.core.clock import now
 from backend.drive import signing
 from backend.drive.errors import BadSignature
+from backend.identity.auth import job_tokens
+from backend.identity.projects.tables import Project
 from backend.instance import Instance
-from backend.projects.tables import Project
 from backend.secrets.vault import Vault
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from backend import config
-from backend.auth import keys
 from backend.core import logs
 from backend.core.db.engine import Database
 from backend.fleet.identity import worker_ids
 from backend.fleet.tables import Worker
+from backend.identity.auth import keys
 from backend.instance import Instance
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish

@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.fleet import service as fleet
+from backend.identity.projects import deletion
 from backend.jobs import cancel as cancelling
 from backend.jobs.cancel_all import cancel_all
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
-from backend.projects import deletion
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 WITHIN_S = 20

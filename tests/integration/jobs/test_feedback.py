@@ -7,11 +7,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from backend.auth import keys
-from backend.auth.keys import Limits
 from backend.core.db.engine import Database
+from backend.identity.auth import keys
+from backend.identity.auth.keys import Limits
+from backend.identity.projects.tables import Member
 from backend.jobs import feedback
-from backend.projects.tables import Member
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import World, client, world
 

@@ -12,12 +12,12 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from backend.approvals.tables import Approval
-from backend.auth import keys
-from backend.auth.keys import KeyKind, Limits
-from backend.auth.principal import Principal, Role
-from backend.auth.tables import ApiKey
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import keys
+from backend.identity.auth.keys import KeyKind, Limits
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.auth.tables import ApiKey
 from backend.instance import Instance
 from backend.jobs import subagents
 from backend.jobs.subagents import SubagentCall

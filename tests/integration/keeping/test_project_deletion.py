@@ -14,10 +14,6 @@ from psycopg import AsyncConnection, connect
 from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
-from backend.auth import keys, users
-from backend.auth.actors import operator
-from backend.auth.errors import InvalidKey, ProjectNotFound
-from backend.auth.tables import AuditRow
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.deployments.tables import Deployment
@@ -25,15 +21,19 @@ from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.events.tables import JobEvent
 from backend.housekeeping import LOCK, tidy
+from backend.identity.auth import keys, users
+from backend.identity.auth.actors import operator
+from backend.identity.auth.errors import InvalidKey, ProjectNotFound
+from backend.identity.auth.tables import AuditRow
+from backend.identity.projects import deletion, purge
+from backend.identity.projects import service as projects
+from backend.identity.projects.errors import SlugTaken
+from backend.identity.projects.tables import Invitation, Member, Project
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job
 from backend.ledger import audit
 from backend.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
-from backend.projects import deletion, purge
-from backend.projects import service as projects
-from backend.projects.errors import SlugTaken
-from backend.projects.tables import Invitation, Member, Project
 from backend.providers.tables import ProviderKey
 from backend.retention.rules import Rules
 from backend.schedules import service as schedules

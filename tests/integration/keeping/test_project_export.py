@@ -13,17 +13,17 @@ import httpx
 from sqlalchemy import select
 
 from backend.archives.reader import ArchiveReader
-from backend.auth.actors import operator
-from backend.auth.principal import Role
-from backend.auth.tables import AuditRow
 from backend.core.db.engine import Database
 from backend.deployments.tables import Deployment
+from backend.identity.auth.actors import operator
+from backend.identity.auth.principal import Role
+from backend.identity.auth.tables import AuditRow
+from backend.identity.projects.exported import EXPORTED, LEFT_OUT
+from backend.identity.projects.tables import Project
 from backend.instance import Instance
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit
 from backend.ledger import service as ledger
-from backend.projects.exported import EXPORTED, LEFT_OUT
-from backend.projects.tables import Project
 from backend.secrets.tables import Secret
 from backend.skillpacks.tables import Skillpack
 from backend.tables import metadata
@@ -98,7 +98,9 @@ async def test_nobody_but_an_owner_gets_it(client: httpx.AsyncClient, world: Any
 def test_every_table_of_a_project_is_exported_or_has_a_reason() -> None:
     of_projects = {table.name for table in metadata.sorted_tables if "project_id" in table.columns}
     decided = {one.name for one in EXPORTED} | set(LEFT_OUT)
-    assert of_projects - decided == set(), "say in backend/projects/exported.py whether it goes along"
+    assert of_projects - decided == set(), (
+        "say in backend/identity/projects/exported.py whether it goes along"
+    )
 
 
 def test_no_column_that_looks_like_a_secret_is_exported() -> None:

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, text, update
 from sqlmodel import col
 
-from backend.auth import audit
-from backend.auth.tables import AuditRow
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.events import partitions
 from backend.events.tables import JobEvent
 from backend.housekeeping import tidy
+from backend.identity.auth import audit
+from backend.identity.auth.tables import AuditRow
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from backend.auth.principal import Principal
 from backend.core.db.engine import Database
 from backend.fleet import service as fleet
+from backend.identity.auth.principal import Principal
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.finish import Ending, finish
 from backend.jobs.schemas import JobRequest

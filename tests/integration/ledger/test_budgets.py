@@ -11,10 +11,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from backend.auth import keys
-from backend.auth.principal import Role
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
+from backend.identity.auth import keys
+from backend.identity.auth.principal import Role
 from backend.instance import Instance
 from backend.jobs import admission
 from backend.jobs.claim import Claimed

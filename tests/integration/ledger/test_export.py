@@ -7,8 +7,8 @@ import io
 
 import httpx
 
-from backend.auth.keys import Limits
 from backend.core.db.engine import Database
+from backend.identity.auth.keys import Limits
 from backend.ledger import export, service
 from tests.integration.auth.conftest import World, client, world
 

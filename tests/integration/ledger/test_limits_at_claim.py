@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.auth import keys
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.fleet import service as fleet
+from backend.identity.auth import keys
 from backend.instance import Instance
 from backend.jobs import admission
 from backend.jobs.cancel import cancel

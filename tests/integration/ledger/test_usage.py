@@ -9,9 +9,9 @@ import httpx
 import pytest_asyncio
 from fastapi import FastAPI
 
-from backend.auth import keys
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import keys
 from tests.integration.auth.conftest import browse
 from tests.integration.ledger.money import call, ended, noted, running, spent, tenant_of
 

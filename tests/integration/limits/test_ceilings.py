@@ -14,14 +14,14 @@ from sqlalchemy import text
 from backend.bundles.manifest import Limits, Retries, Skill
 from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
+from backend.identity.limits import ceilings
+from backend.identity.limits.ceilings import JobCeilings
+from backend.identity.limits.quotas import Quota
+from backend.identity.limits.schemas import defaults_of
+from backend.identity.limits.service import hold_windows
 from backend.instance import Instance, job_ceilings
 from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList
-from backend.limits import ceilings
-from backend.limits.ceilings import JobCeilings
-from backend.limits.quotas import Quota
-from backend.limits.schemas import defaults_of
-from backend.limits.service import hold_windows
 from tests.factories.tenants import make_skill, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE, SKILL

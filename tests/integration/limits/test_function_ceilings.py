@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from backend.identity.limits import ceilings
+from backend.identity.limits.ceilings import JobCeilings
+from backend.identity.limits.errors import LimitAboveCeiling
 from backend.jobs.fit import check_limits
 from backend.jobs.schemas import JobLimits
-from backend.limits import ceilings
-from backend.limits.ceilings import JobCeilings
-from backend.limits.errors import LimitAboveCeiling
 from tests.factories.tenants import make_skill
 
 

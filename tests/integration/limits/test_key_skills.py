@@ -6,9 +6,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.auth.keys import Limits
 from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
+from backend.identity.auth.keys import Limits
 from backend.migrations import run
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from backend.drive.paths import parse_drive_path
+from backend.identity.projects import exported as tables
 from backend.marketplace.reach import Reach
 from backend.media.errors import BadMediaInputs
 from backend.media.plan import plan
 from backend.media.sources import Loader
-from backend.projects import exported as tables
 from tests.doubles.messages import calls, says
 from tests.integration.marketplace.conftest import BUNDLE, CODE_SECRET, PROMPT, SHOUT, YAML, Market
 

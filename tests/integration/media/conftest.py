@@ -20,11 +20,11 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from backend.app import create_app, serving
-from backend.auth import job_tokens
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.events.wakeups import WakeUps
+from backend.identity.auth import job_tokens
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.secrets.vault import Vault

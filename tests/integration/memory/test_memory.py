@@ -12,11 +12,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.auth import job_tokens, keys
-from backend.auth.actors import operator
-from backend.auth.keys import Limits
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.identity.auth import job_tokens, keys
+from backend.identity.auth.actors import operator
+from backend.identity.auth.keys import Limits
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.memory.reach import job_principal

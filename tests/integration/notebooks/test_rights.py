@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from backend.auth import keys, sessions, users
-from backend.auth.keys import Limits
-from backend.auth.principal import Role
-from backend.projects import members
+from backend.identity.auth import keys, sessions, users
+from backend.identity.auth.keys import Limits
+from backend.identity.auth.principal import Role
+from backend.identity.projects import members
 from tests.integration.deployments.conftest import Project
 from tests.integration.notebooks.conftest import KERNELS, PATH, Lab
 

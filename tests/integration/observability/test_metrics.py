@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import text
 
-from backend.auth import keys
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.fleet import service as fleet
+from backend.identity.auth import keys
 from backend.jobs import cancel
 from backend.jobs.claim import claim
 from backend.jobs.finish import Ending, finish

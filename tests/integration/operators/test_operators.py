@@ -11,11 +11,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.auth.actors import SignedIn
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.fleet import service as fleet
 from backend.fleet.tables import Worker
+from backend.identity.auth.actors import SignedIn
 from backend.instance import Instance
 from backend.operators import health
 from backend.operators.health import TileAnswer

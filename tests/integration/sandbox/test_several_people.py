@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from backend.auth import users
 from backend.core.db.engine import Database
+from backend.identity.auth import users
 from tests.integration.sandbox.conftest import open_runner, until
 from workers import strictness
 from workers.runners import Assignment, Failure, Success

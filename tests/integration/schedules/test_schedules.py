@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.auth import keys
 from backend.core.clock import now
+from backend.identity.auth import keys
 from backend.retention import sweep
 from backend.retention.rules import Rules
 from backend.schedules import firing

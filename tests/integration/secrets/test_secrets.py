@@ -6,9 +6,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.auth.keys import Limits
+from backend.identity.auth.keys import Limits
+from backend.identity.projects.tables import Project
 from backend.instance import Instance
-from backend.projects.tables import Project
 from backend.secrets import service
 from backend.secrets.service import JobSecrets
 from backend.skillpacks.tables import Skillpack

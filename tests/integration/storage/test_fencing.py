@@ -14,9 +14,9 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.fleet import service as fleet
+from backend.identity.limits.quotas import Quotas
 from backend.jobs.claim import Claimed, claim
 from backend.jobs.losses import sweep
-from backend.limits.quotas import Quotas
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage
 from backend.storage.supabase.uploads import PIECE_BYTES

@@ -12,8 +12,8 @@ from backend.core.db.engine import Database
 from backend.drive import usage
 from backend.drive.errors import DriveQuotaReached, PathTaken
 from backend.drive.paths import parse_drive_path
+from backend.identity.limits.quotas import Quotas
 from backend.jobs.claim import Claimed
-from backend.limits.quotas import Quotas
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_faults import Fault

@@ -10,16 +10,16 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from backend.auth import sessions, users
-from backend.auth.errors import InvalidSession, ProjectNotFound
-from backend.auth.last_use import LastUse
-from backend.auth.principal import Role
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.core.errors import Unavailable
 from backend.events.wakeups import WakeUps
+from backend.identity.auth import sessions, users
+from backend.identity.auth.errors import InvalidSession, ProjectNotFound
+from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.principal import Role
+from backend.identity.projects import service as projects
 from backend.instance import Instance
-from backend.projects import service as projects
 from backend.secrets.vault import Vault
 from backend.storage.local import LocalStorage
 from studio import session

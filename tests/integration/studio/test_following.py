@@ -15,12 +15,12 @@ import pytest_asyncio
 from sqlalchemy import delete
 from sqlmodel import col
 
-from backend.auth import sessions, users
-from backend.auth.last_use import LastUse
 from backend.core.db.engine import Database
+from backend.identity.auth import sessions, users
+from backend.identity.auth.last_use import LastUse
+from backend.identity.projects.tables import Member, Project
 from backend.instance import Instance
 from backend.jobs.cancel import cancel
-from backend.projects.tables import Member, Project
 from studio import session
 from studio.following import MOST_CHARACTERS, NONSENSE, following
 from tests.factories.tenants import Tenant, make_job, make_tenant

@@ -19,8 +19,8 @@ import pytest_asyncio
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from backend.auth import keys, sessions, users
 from backend.core.db.engine import Database
+from backend.identity.auth import keys, sessions, users
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT, WEB

@@ -10,14 +10,14 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from backend.auth.last_use import LastUse
-from backend.auth.membership import ROLES
-from backend.auth.tables import ApiKey
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, NotAllowed
+from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.membership import ROLES
+from backend.identity.auth.tables import ApiKey
+from backend.identity.projects import members
+from backend.identity.projects import service as projects
 from backend.instance import Instance
-from backend.projects import members
-from backend.projects import service as projects
 from studio import session
 from studio.forms import end_of_day, micros, number, said
 from studio.pages.settings.general import General

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from backend.auth.hashing import Hashers
 from backend.core.errors import Unavailable
+from backend.identity.auth.hashing import Hashers
 
 
 async def test_who_would_wait_behind_too_many_is_told_to_come_back() -> None:

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from backend.auth import job_tokens
-from backend.auth.errors import InvalidJobToken
 from backend.core.clock import now
+from backend.identity.auth import job_tokens
+from backend.identity.auth.errors import InvalidJobToken
 from backend.secrets.vault import Vault
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()

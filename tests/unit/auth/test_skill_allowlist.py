@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.auth.skill_allowlist import allows, faults
+from backend.identity.auth.skill_allowlist import allows, faults
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from backend.bundles.manifest import Skill
 from backend.deployments.service import ActiveSkill
 from backend.deployments.tables import Deployment
-from backend.projects.openapi import describe
-from backend.projects.tables import Project
+from backend.identity.projects.openapi import describe
+from backend.identity.projects.tables import Project
 from backend.skillpacks.tables import Skillpack
 from tests.factories.tenants import make_skill
 

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.auth.principal import Principal, Role
 from backend.bundles import adhoc
 from backend.bundles.manifest import Skill
 from backend.bundles.manifest import Tool as Declared
+from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 from backend.jobs import subagents
 from backend.jobs.callee import describe

@@ -1,0 +1,124 @@
+"""What a request brings to say who it is, and whom that makes it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import text
+
+from backend.core.db.engine import AnySession
+from backend.core.errors import NotSignedIn
+from backend.identity.auth import job_tokens, keys, sessions
+from backend.identity.auth.actors import Caller, SignedIn
+from backend.identity.auth.errors import ForgedRequest, InvalidJobToken
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.auth.scopes import OF_JOBS
+from backend.secrets.vault import Vault
+
+JOB_TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - the name of a header
+CSRF_HEADER: Final = "x-csrf-token"
+IN_JOB_ROUTES: Final = frozenset(
+    {
+        "/v1/drive/sign",
+        "/v1/media/generate",
+        "/v1/memory/forget",
+        "/v1/memory/get",
+        "/v1/memory/put",
+        "/v1/memory/search",
+        "/v1/skills/invoke",
+        "/v1/subagent/describe",
+        "/v1/subagent/invoke",
+        "/v1/web/fetch",
+        "/v1/web/image-search",
+        "/v1/web/search",
+    }
+)
+"""The only routes on which a job token is worth anything."""
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brings to say who it is."""
+
+    method: str
+    path: str
+    authorization: str | None = field(default=None, repr=False)
+    job_token: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    csrf_token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, method: str, path: str, headers: Mapping[str, str], *, url: str) -> Credentials:
+        """Those that the headers of a request to the instance at `url` hold."""
+        return cls(
+            method=method,
+            path=path,
+            authorization=headers.get("authorization"),
+            job_token=headers.get(JOB_TOKEN_HEADER),
+            session_token=sessions.token_from(headers.get("cookie"), url),
+            csrf_token=headers.get(CSRF_HEADER),
+        )
+
+
+async def authenticate(reader: AnySession, vault: Vault, brought: Credentials) -> Caller:
+    """Who the request is from.
+
+    Raises:
+        NotSignedIn: it brings nothing, or nothing that is valid.
+        ForgedRequest: it writes by session without the session's CSRF token.
+    """
+    if brought.job_token and brought.path in IN_JOB_ROUTES:
+        return await _job(reader, vault, brought.job_token)
+    if brought.authorization:
+        return await keys.authenticate(reader, _bearer(brought.authorization))
+    if brought.job_token:
+        raise InvalidJobToken(f"A job token is not taken on {brought.path}. Use an API key.")
+    if brought.session_token:
+        return await _signed_in(reader, brought)
+    raise NotSignedIn(
+        "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
+    )
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise NotSignedIn("The Authorization header must read 'Bearer <API key>'.")
+    return key.strip()
+
+
+async def _signed_in(reader: AnySession, brought: Credentials) -> SignedIn:
+    signed_in = await sessions.find(reader, brought.session_token)
+    if brought.method not in _SAFE_METHODS:
+        given = (brought.csrf_token or "").encode()
+        if not hmac.compare_digest(given, signed_in.csrf_token.encode()):
+            raise ForgedRequest(
+                "A write by session must carry the session's token in the header X-CSRF-Token; GET /v1/me tells it."
+            )
+    return signed_in
+
+
+async def _job(reader: AnySession, vault: Vault, token: str) -> Principal:
+    told = job_tokens.verify(vault, token)
+    values = {"job_id": told.job_id, "project_id": told.project_id, "attempt": told.attempt}
+    if (await reader.execute(_RUNS, values)).first() is None:
+        raise InvalidJobToken("The job of this token does not run any more, or runs elsewhere.")
+    return Principal(
+        kind="job",
+        id=told.job_id,
+        project_id=told.project_id,
+        label=f"job:{told.job_id}",
+        role=Role.DEVELOPER,
+        scopes=OF_JOBS,
+        facts={"attempt": told.attempt},
+    )
+
+
+_RUNS: Final = text("""
+    select id from jobs
+    where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running'
+""")

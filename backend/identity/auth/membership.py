@@ -1,0 +1,101 @@
+"""From a signed-in user to a principal: in which project, with which role."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.identity.auth.actors import Caller, SignedIn
+from backend.identity.auth.errors import ProjectNotFound
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.projects.tables import Member, Project
+
+RoleName = Literal["owner", "admin", "developer", "viewer"]
+"""How the wire and the database write a role."""
+
+ROLES: Final[dict[str, Role]] = {
+    "owner": Role.OWNER,
+    "admin": Role.ADMIN,
+    "developer": Role.DEVELOPER,
+    "viewer": Role.VIEWER,
+}
+_NAMES: Final[dict[Role, RoleName]] = {
+    Role.OWNER: "owner",
+    Role.ADMIN: "admin",
+    Role.DEVELOPER: "developer",
+    Role.VIEWER: "viewer",
+}
+
+
+class Membership(NamedTuple):
+    """A project that a user is in."""
+
+    project: Project
+    role: Role
+
+
+async def act_in(session: AsyncSession, caller: Caller, project: str) -> Principal:
+    """The caller as a principal of the project with this id or slug.
+
+    Raises:
+        ProjectNotFound: there is no such project, or it is not the caller's.
+    """
+    if isinstance(caller, SignedIn):
+        query = (
+            select(col(Member.project_id), col(Member.role))
+            .join(Project, col(Project.id) == col(Member.project_id))
+            .where(col(Member.user_id) == caller.user_id, *named(project))
+        )
+        found = (await session.execute(query)).one_or_none()
+        if found is None:
+            raise ProjectNotFound(project)
+        return principal_of(caller, found.project_id, ROLES[found.role])
+    if (
+        await session.scalar(
+            select(col(Project.id)).where(col(Project.id) == caller.project_id, *named(project))
+        )
+        is None
+    ):
+        raise ProjectNotFound(project)
+    return caller
+
+
+async def memberships(session: AsyncSession, signed_in: SignedIn) -> list[Membership]:
+    """Every project that the user is in, by name."""
+    query = (
+        select(Project, col(Member.role))
+        .join(Member, col(Member.project_id) == col(Project.id))
+        .where(col(Member.user_id) == signed_in.user_id, col(Project.deleted_at).is_(None))
+        .order_by(col(Project.name), col(Project.id))
+    )
+    return [Membership(project, ROLES[role]) for project, role in (await session.execute(query)).all()]
+
+
+def principal_of(signed_in: SignedIn, project_id: UUID, role: Role) -> Principal:
+    """The user as a principal of a project in which they are known to have the role."""
+    return Principal(
+        kind="user",
+        id=signed_in.user_id,
+        project_id=project_id,
+        label=signed_in.label,
+        role=role,
+        is_operator=signed_in.is_operator,
+    )
+
+
+def role_name(role: Role) -> RoleName:
+    """The role as the wire writes it."""
+    return _NAMES[role]
+
+
+def named(project: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which a row of `Project` is the living one with this id or slug."""
+    is_alive = col(Project.deleted_at).is_(None)
+    try:
+        return col(Project.id) == UUID(project), is_alive
+    except ValueError:
+        return col(Project.slug) == project, is_alive

@@ -1,0 +1,180 @@
+"""Sign-in, set-up and sign-out: plain HTML forms, so that the session cookie is never within a script's reach."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.errors import PurasError
+from backend.core.http.client_ip import address_of
+from backend.identity.auth import audit, forms, sessions, setup, users
+from backend.identity.auth.browser import (
+    closed_link,
+    form_page,
+    local,
+    redirect,
+    refuse_forgery,
+    session_token,
+    signed_in,
+    signed_out,
+)
+from backend.identity.auth.credentials import CSRF_HEADER
+from backend.identity.auth.dependencies import InstanceDep
+from backend.identity.auth.errors import ForgedRequest, InvalidSession, SetupClosed
+from backend.identity.auth.sessions import NewSession
+from backend.identity.auth.throttle import Throttle
+from backend.identity.auth.users import WrongPassword
+from backend.instance import Instance
+
+MOST_BODY_BYTES: Final = 64 * 1024
+
+router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
+
+
+class SignInForm(BaseModel):
+    """What the sign-in form sends."""
+
+    csrf: str = Field(default="", max_length=200)
+    next: str = Field(default="/", max_length=2000)
+    email: str = Field(default="", max_length=400)
+    password: str = Field(default="", max_length=2000, repr=False)
+
+
+class SetupForm(SignInForm):
+    """What the set-up form sends."""
+
+    token: str = Field(default="", max_length=200, repr=False)
+    name: str = Field(default="", max_length=400)
+
+
+@router.get("/sign-in")
+async def sign_in_form(
+    request: Request,
+    instance: InstanceDep,
+    next_path: Annotated[str, Query(alias="next", max_length=2000)] = "/",
+) -> Response:
+    """The form; who is signed in already goes on."""
+    token = session_token(request, instance)
+    if token:
+        try:
+            async with instance.database.transaction() as session:
+                await sessions.find(session, token)
+        except InvalidSession:
+            pass
+        else:
+            return redirect(local(next_path))
+    return _sign_in_page(request, instance, SignInForm(next=next_path))
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, instance: InstanceDep, form: Annotated[SignInForm, Form()]) -> Response:
+    """Begin a session and go on to where the person wanted to be."""
+    try:
+        refuse_forgery(request, instance, form.csrf)
+        begun = await _begin(request, instance, form)
+    except PurasError as error:
+        return _sign_in_page(request, instance, form, error)
+    return signed_in(instance, begun, local(form.next))
+
+
+@router.get("/setup")
+async def setup_form(
+    request: Request, instance: InstanceDep, token: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """The form of the one-time link."""
+    try:
+        async with instance.database.transaction() as session:
+            await setup.check(session, token)
+    except SetupClosed as error:
+        return await closed_link(request, "Set-up is closed", error)
+    return _setup_page(request, instance, SetupForm(token=token))
+
+
+@router.post("/setup")
+async def set_up(request: Request, instance: InstanceDep, form: Annotated[SetupForm, Form()]) -> Response:
+    """Make the owner and sign them in."""
+    try:
+        refuse_forgery(request, instance, form.csrf)
+        async with instance.database.transaction() as session:
+            user = await setup.consume(
+                session, form.token, email=form.email, password=form.password, name=form.name
+            )
+            begun = await sessions.begin(session, user, came=sessions.came(request.scope))
+    except SetupClosed as error:
+        return await closed_link(request, "Set-up is closed", error)
+    except PurasError as error:
+        return _setup_page(request, instance, form, error)
+    return signed_in(instance, begun, "/")
+
+
+@router.post("/sign-out")
+async def sign_out(
+    request: Request, instance: InstanceDep, csrf: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """End the session; its token comes as the form's field `csrf` or in X-CSRF-Token."""
+    response = redirect("/sign-in")
+    token = session_token(request, instance)
+    if token:
+        async with instance.database.transaction() as session:
+            await _end(session, token, csrf or request.headers.get(CSRF_HEADER, ""))
+        signed_out(instance, response)
+    return response
+
+
+async def _begin(request: Request, instance: Instance, form: SignInForm) -> NewSession:
+    throttle: Throttle = request.app.state.throttle
+    email, address = users.normal_email(form.email), address_of(request.scope)
+    await throttle.count(address=address, email=email)
+    try:
+        proof = await users.prove(instance.database, email=email, password=form.password)
+        async with instance.database.transaction() as session:
+            user = await users.proven(session, proof)
+            came = sessions.came(request.scope)
+            begun = await sessions.begin(session, user, came=came, replaces=session_token(request, instance))
+    except WrongPassword:
+        async with instance.database.transaction() as session:
+            await audit.record_instance(session, "anonymous", "session.refused", email, address=address)
+        raise
+    await throttle.clear(address=address, email=email)
+    return begun
+
+
+async def _end(session: AsyncSession, token: str, csrf: str) -> None:
+    try:
+        person = await sessions.find(session, token)
+    except InvalidSession:
+        return
+    if not hmac.compare_digest(csrf.encode(), person.csrf_token.encode()):
+        raise ForgedRequest(
+            "Signing out must carry the session's token, in the field csrf or in X-CSRF-Token."
+        )
+    await sessions.end(session, token)
+    await audit.record_instance(session, person.label, "session.ended")
+
+
+def _sign_in_page(
+    request: Request, instance: Instance, form: SignInForm, error: PurasError | None = None
+) -> Response:
+    inputs = [
+        forms.Input("email", "E-mail", kind="email", value=form.email, autocomplete="username"),
+        forms.Input("password", "Password", kind="password", autocomplete="current-password"),
+    ]
+    shown = forms.Form("Sign in", "To the studio of this instance.", "/sign-in", "Sign in", inputs)
+    return form_page(request, instance, shown, error, next=form.next)
+
+
+def _setup_page(
+    request: Request, instance: Instance, form: SetupForm, error: PurasError | None = None
+) -> Response:
+    inputs = [
+        forms.Input("name", "Name", value=form.name, autocomplete="name", is_required=False),
+        forms.Input("email", "E-mail", kind="email", value=form.email, autocomplete="username"),
+        forms.new_password(users.LEAST_PASSWORD_CHARACTERS),
+    ]
+    lead = "This link works once. It makes you the owner of this instance."
+    shown = forms.Form("Set up Puras Studio", lead, "/setup", "Make me the owner", inputs)
+    return form_page(request, instance, shown, error, token=form.token)

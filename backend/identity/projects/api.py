@@ -1,0 +1,241 @@
+"""Routes of projects and their members; `{project}` is an id or a slug."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.identity.auth import membership, permissions
+from backend.identity.auth.actors import SignedIn
+from backend.identity.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep, UserDep
+from backend.identity.auth.membership import ROLES, role_name
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.limits.schemas import defaults_of
+from backend.identity.projects import deletion, export, invitations, members, openapi, service
+from backend.identity.projects.schemas import (
+    InvitationAnswer,
+    InvitationAsked,
+    MemberAnswer,
+    MemberChanges,
+    NewInvitationAnswer,
+    NewProjectAsked,
+    ProjectAnswer,
+    ProjectChanges,
+    ProjectDetail,
+)
+from backend.identity.projects.tables import Project
+
+router = APIRouter(route_class=AuthorizedRoute)
+
+
+async def _in_project(project: str, principal: PrincipalDep) -> Principal:
+    return principal  # `project` is declared so that the API's description has it
+
+
+InProjectDep = Annotated[Principal, Depends(_in_project)]
+"""The caller as a principal of the project in the path."""
+
+
+@router.get("/projects", tags=["projects"], summary="List projects")
+@permissions.any_caller("project:read")
+async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectAnswer]:
+    """Every project that you are in; a key is in one."""
+    if isinstance(caller, SignedIn):
+        found = await membership.memberships(session, caller)
+        return [ProjectAnswer.of(one.project, role_name(one.role)) for one in found]
+    caller.require(Role.VIEWER, "project:read")
+    return [ProjectAnswer.of(await service.get(session, caller), role_name(caller.role))]
+
+
+@router.post(
+    "/projects",
+    tags=["projects"],
+    summary="Make a project",
+    status_code=201,
+    response_model=ProjectDetail,
+    openapi_extra={"security": [{"session": []}]},
+)
+@permissions.people_only()
+async def create_project(
+    asked: NewProjectAsked, user: UserDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+) -> Response:
+    """Make a project; you become its owner."""
+
+    async def make() -> ProjectDetail:
+        project = await service.create(
+            session,
+            name=asked.name,
+            slug=asked.slug,
+            concurrency_limit=instance.settings.project_concurrency,
+            created_by=user,
+            most_of_person=instance.settings.most_projects,
+        )
+        return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
+
+    return await once.answer(session, user, make)
+
+
+@router.get("/projects/{project}", tags=["projects"], summary="Read a project")
+@permissions.needs("project:read")
+async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDetail:
+    """One project."""
+    principal.require(Role.VIEWER, "project:read")
+    return await _detail(session, principal, await service.get(session, principal))
+
+
+@router.get(
+    "/projects/{project}/openapi.json", tags=["projects"], summary="Describe a project's skills as OpenAPI"
+)
+@permissions.needs("skills:read")
+async def get_project_openapi(
+    principal: InProjectDep, session: SessionDep, instance: InstanceDep
+) -> dict[str, Any]:
+    """One operation per skill of the active versions, with the types of its inputs and of its result."""
+    return await openapi.document(session, principal, url=instance.settings.url)
+
+
+@router.patch("/projects/{project}", tags=["projects"], summary="Change a project")
+@permissions.needs("project:write", role=Role.ADMIN)
+async def change_project(
+    asked: ProjectChanges, principal: InProjectDep, session: SessionDep, instance: InstanceDep
+) -> ProjectDetail:
+    """Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds."""
+    principal.require(Role.ADMIN, "project:write")
+    changed = await service.change(
+        session,
+        principal,
+        name=asked.name,
+        slug=asked.slug,
+        concurrency_limit=asked.concurrency_limit,
+        defaults=defaults_of(instance.settings),
+    )
+    return await _detail(session, principal, changed)
+
+
+@router.delete("/projects/{project}", tags=["projects"], summary="Delete a project", status_code=204)
+@permissions.needs("project:write", role=Role.OWNER)
+async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
+    """Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later."""
+    principal.require(Role.OWNER, "project:write")
+    await deletion.delete(session, principal)
+
+
+@router.get(
+    "/projects/{project}/export",
+    tags=["projects"],
+    summary="Take a project along",
+    response_class=StreamingResponse,
+    responses={200: {"description": "A tar archive, compressed.", "content": {"application/gzip": {}}}},
+)
+@permissions.needs("project:read", role=Role.OWNER)
+async def export_project(principal: InProjectDep, instance: InstanceDep) -> StreamingResponse:
+    """Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it."""
+    archive = await export.begin(instance, principal)
+    return StreamingResponse(
+        archive.chunks(),
+        media_type="application/gzip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{archive.filename}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@router.get("/projects/{project}/members", tags=["members"], summary="List members")
+@permissions.needs("members:read")
+async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberAnswer]:
+    """Everybody in the project, by e-mail."""
+    principal.require(Role.VIEWER, "members:read")
+    return [MemberAnswer.of(person) for person in await members.list_members(session, principal)]
+
+
+@router.post(
+    "/projects/{project}/members",
+    tags=["members"],
+    summary="Invite somebody",
+    status_code=201,
+    response_model=NewInvitationAnswer,
+)
+@permissions.needs("members:write", role=Role.ADMIN)
+async def invite_member(
+    asked: InvitationAsked,
+    principal: InProjectDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    once: OnceDep,
+) -> Response:
+    """Create a link with which the user of this e-mail address joins. It never reveals whether an account exists."""
+    principal.require(Role.ADMIN, "members:write")
+
+    async def make() -> NewInvitationAnswer:
+        made = await invitations.invite(
+            session,
+            principal,
+            email=asked.email,
+            role=ROLES[asked.role],
+            quotas=instance.settings.quotas,
+        )
+        return NewInvitationAnswer.of(made, instance.settings.url)
+
+    return await once.answer(session, principal, make)
+
+
+@router.get(
+    "/projects/{project}/invitations",
+    tags=["members"],
+    summary="List invitations",
+    response_model=list[InvitationAnswer],
+)
+@permissions.needs("members:read", role=Role.ADMIN)
+async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequence[object]:
+    """Who was invited and has not joined yet, by e-mail."""
+    principal.require(Role.ADMIN, "members:read")
+    return await invitations.open_invitations(session, principal)
+
+
+@router.delete(
+    "/projects/{project}/invitations/{invitation_id}",
+    tags=["members"],
+    summary="Withdraw an invitation",
+    status_code=204,
+)
+@permissions.needs("members:write", role=Role.ADMIN)
+async def withdraw_invitation(invitation_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
+    """Its link stops working."""
+    principal.require(Role.ADMIN, "members:write")
+    await invitations.withdraw(session, principal, invitation_id)
+
+
+@router.patch("/projects/{project}/members/{user_id}", tags=["members"], summary="Change a member's role")
+@permissions.needs("members:write", role=Role.ADMIN)
+async def change_member(
+    user_id: UUID, asked: MemberChanges, principal: InProjectDep, session: SessionDep
+) -> MemberAnswer:
+    """Give a member another role."""
+    principal.require(Role.ADMIN, "members:write")
+    return MemberAnswer.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
+
+
+@router.delete(
+    "/projects/{project}/members/{user_id}", tags=["members"], summary="Remove a member", status_code=204
+)
+@permissions.needs("members:write")
+async def remove_member(user_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
+    """Take a member out of the project; everybody may leave."""
+    is_leaving = principal.kind == "user" and principal.id == user_id
+    principal.require(Role.VIEWER if is_leaving else Role.ADMIN, "members:write")
+    await members.remove(session, principal, user_id)
+
+
+async def _detail(session: AsyncSession, principal: Principal, project: Project) -> ProjectDetail:
+    return ProjectDetail(
+        **ProjectAnswer.of(project, role_name(principal.role)).model_dump(),
+        concurrency_limit=await service.concurrency_limit(session, principal),
+    )

@@ -1,0 +1,77 @@
+"""The page behind an invitation's link: says what it is for, and lets the invited person join."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from backend.core.errors import PurasError
+from backend.identity.auth import forms, sessions
+from backend.identity.auth.browser import closed_link, form_page, redirect, refuse_forgery, session_token
+from backend.identity.auth.dependencies import InstanceDep
+from backend.identity.auth.errors import InvalidSession
+from backend.identity.auth.pages import MOST_BODY_BYTES
+from backend.identity.projects import invitations
+from backend.identity.projects.errors import InvitationClosed
+from backend.identity.projects.invitations import Invited
+from backend.instance import Instance
+
+router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
+
+_CLOSED = "This invitation is closed"
+
+
+class JoinForm(BaseModel):
+    """What the page sends."""
+
+    csrf: str = Field(default="", max_length=200)
+    token: str = Field(default="", max_length=200, repr=False)
+
+
+@router.get("/join")
+async def join_form(
+    request: Request, instance: InstanceDep, token: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """What the link is for; the same whether or not the invited person has an account."""
+    return await _page(request, instance, token)
+
+
+@router.post("/join")
+async def join(request: Request, instance: InstanceDep, form: Annotated[JoinForm, Form()]) -> Response:
+    """Make who is signed in a member of the project; who is not signs in first."""
+    try:
+        refuse_forgery(request, instance, form.csrf)
+        async with instance.database.transaction() as session:
+            person = await sessions.find(session, session_token(request, instance))
+            project = await invitations.accept(session, person, form.token)
+    except InvalidSession:
+        return redirect(f"/sign-in?next={quote(f'/join?token={quote(form.token)}', safe='/')}")
+    except InvitationClosed as error:
+        return await closed_link(request, _CLOSED, error)
+    except PurasError as error:
+        return await _page(request, instance, form.token, error)
+    return redirect(f"/p/{project.slug}")
+
+
+async def _page(
+    request: Request, instance: Instance, token: str, error: PurasError | None = None
+) -> Response:
+    try:
+        async with instance.database.transaction() as session:
+            invited = await invitations.opened(session, token)
+    except InvitationClosed as closed:
+        return await closed_link(request, _CLOSED, closed)
+    shown = forms.Form(f"Join {invited.project.name}", _lead(invited), "/join", "Join")
+    return form_page(request, instance, shown, error, token=token)
+
+
+def _lead(invited: Invited) -> str:
+    invitation = invited.invitation
+    return (
+        f"{invitation.email} is invited to this project as {invitation.role}. You will be asked to sign in with that "
+        "e-mail if you are not; who has no account here gets one from an operator of this instance, and opens this "
+        "link again then."
+    )
