@@ -4,13 +4,14 @@ from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
 from backend.approvals.api import router as approvals
-from backend.deployments.api import router as deployments
-from backend.deployments.skills_api import router as skills
+from backend.data.drive.api import router as drive
+from backend.data.drive.folders_api import router as drive_folders
+from backend.data.drive.uploads_api import router as drive_uploads
+from backend.data.memory.api import router as memory
+from backend.data.memory.in_job_api import router as memory_in_jobs
+from backend.data.secrets.api import router as secrets
 from backend.documents.api import router as documents
 from backend.drafts.api import router as drafts
-from backend.drive.api import router as drive
-from backend.drive.folders_api import router as drive_folders
-from backend.drive.uploads_api import router as drive_uploads
 from backend.evals.api import router as evals
 from backend.events.api import router as events
 from backend.findings.api import router as findings
@@ -27,15 +28,14 @@ from backend.ledger.api import router as ledger
 from backend.ledger.budgets.api import router as budgets
 from backend.marketplace.api import router as marketplace
 from backend.media.api import router as media
-from backend.memory.api import router as memory
-from backend.memory.in_job_api import router as memory_in_jobs
 from backend.notebooks.api import router as notebooks
 from backend.operators.api import router as operators
 from backend.providers.api import router as providers
 from backend.schedules.api import router as schedules
-from backend.secrets.api import router as secrets
-from backend.skillpacks.api import router as skillpacks
-from backend.skillpacks.hindsight_api import router as hindsight
+from backend.skills.deployments.api import router as deployments
+from backend.skills.deployments.skills_api import router as skills
+from backend.skills.skillpacks.api import router as skillpacks
+from backend.skills.skillpacks.hindsight_api import router as hindsight
 from backend.web.api import router as web
 from backend.webhooks.api import router as webhooks
 

@@ -16,7 +16,6 @@ from backend.core import logs
 from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
 from backend.core.version import version
-from backend.deployments import public
 from backend.identity.auth import pages, password_pages
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
@@ -28,6 +27,7 @@ from backend.instance import Instance, open_instance
 from backend.metrics import api as metrics
 from backend.metrics.http import Counted
 from backend.metrics.reporter import Reporter
+from backend.skills.deployments import public
 from backend.tracing.http import Traced
 from backend.tracing.switch import tracing
 

@@ -15,16 +15,16 @@ from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.deployments import sweep as deployments
-from backend.drive import forgotten, usage
-from backend.drive.usage import Drives
+from backend.data.drive import forgotten, usage
+from backend.data.drive.usage import Drives
+from backend.data.retention import sweep as retention
+from backend.data.retention.rules import Rules
 from backend.events import partitions
 from backend.identity.idempotency import service as idempotency
 from backend.identity.limits.quotas import DEFAULTS
 from backend.identity.projects import purge
 from backend.metrics import books as metrics
-from backend.retention import sweep as retention
-from backend.retention.rules import Rules
+from backend.skills.deployments import sweep as deployments
 from backend.storage import Storage
 
 log = logs.get(__name__)

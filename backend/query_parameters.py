@@ -12,8 +12,8 @@ from fastapi import params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
-from backend.bundles.names import suggestion
 from backend.core.errors import Invalid, Problem
+from backend.skills.bundles.names import suggestion
 
 EVERYWHERE: Final = frozenset({"project"})
 """Sessions name their project with it on any route."""

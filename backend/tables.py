@@ -2,9 +2,10 @@
 
 from backend.approvals.tables import Approval
 from backend.core.db.engine import metadata
-from backend.deployments.tables import Deployment
+from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
+from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
+from backend.data.secrets.tables import Secret
 from backend.drafts.tables import Draft, DraftFile
-from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.events.tables import JobEvent
 from backend.fleet.tables import Worker
@@ -16,13 +17,12 @@ from backend.journal.tables import JournalEntry
 from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.media.tables import MediaCall
-from backend.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.metrics.tables import ProcessMetrics
 from backend.notebooks.tables import NotebookCell, NotebookKernel
 from backend.providers.tables import ProviderKey
 from backend.schedules.tables import Schedule, ScheduleRun
-from backend.secrets.tables import Secret
-from backend.skillpacks.tables import Skillpack
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import Skillpack
 from backend.webhooks.tables import Webhook, WebhookDelivery
 
 __all__ = [

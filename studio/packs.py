@@ -11,8 +11,8 @@ import reflex as rx
 from backend.core.db.engine import AsyncSession
 from backend.identity.auth.principal import Principal
 from backend.jobs.schemas import JobView
-from backend.skillpacks import service as skillpacks
-from backend.skillpacks.tables import full_name
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import full_name
 from studio.session import Act
 
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
-from backend.deployments import service as deployments
-from backend.deployments.active import load_deployed_skill
 from backend.identity.limits import ceilings
-from backend.skillpacks.tables import Skillpack, full_name
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments import service as deployments
+from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.skillpacks.tables import Skillpack, full_name
 from studio.session import Act
 
 

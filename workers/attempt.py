@@ -11,11 +11,11 @@ from enum import Enum
 from functools import partial
 
 from backend.approvals.asking import wait_for_consent
-from backend.bundles.manifest import Skill
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.drive.paths import DrivePath
+from backend.data.drive.paths import DrivePath
+from backend.data.secrets.scrub import Scrubber
 from backend.events.append import NewEvent
 from backend.fleet.errors import HostExhausted
 from backend.identity.limits import ceilings
@@ -29,7 +29,7 @@ from backend.jobs.retry import TryAgain, after_absence, after_failure
 from backend.journal import service as journal
 from backend.ledger.pricing import NANOS_PER_MICRO
 from backend.ledger.service import Used
-from backend.secrets.scrub import Scrubber
+from backend.skills.bundles.manifest import Skill
 from backend.tracing import spans
 from workers import discretion, traces
 from workers.absence import through_absence

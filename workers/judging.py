@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from backend.bundles.manifest import Skill
 from backend.core.errors import PurasError
 from backend.jobs.finish import Ending
 from backend.ledger.service import Used
+from backend.skills.bundles.manifest import Skill
 from workers.runners import Failure, Measured, Outcome
 
 

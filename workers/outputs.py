@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
 from backend.core.errors import PurasError
-from backend.drive.mime import sniff
-from backend.drive.named import NamedFile, named_files
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.mime import sniff
+from backend.data.drive.named import NamedFile, named_files
+from backend.data.drive.paths import parse_drive_path
+from backend.skills.bundles.manifest import Skill
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable
 

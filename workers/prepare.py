@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from backend.bundles.adhoc import NOTEBOOK
-from backend.bundles.confirmed import NONE, Effects
-from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
-from backend.deployments.active import load_deployed_skill
-from backend.deployments.unpacked import ensure_empty, ensure_unpacked
-from backend.drive import usage
-from backend.drive.usage import Usage
+from backend.data.drive import usage
+from backend.data.drive.usage import Usage
+from backend.data.secrets import service as secrets
+from backend.data.secrets.service import JobSecrets
 from backend.evals.runs import EVAL, Case, case_of
 from backend.identity.auth import job_tokens
 from backend.instance import Instance, job_ceilings
 from backend.jobs import approvals
 from backend.jobs.claim import Claimed
-from backend.secrets import service as secrets
-from backend.secrets.service import JobSecrets
+from backend.skills.bundles.adhoc import NOTEBOOK
+from backend.skills.bundles.confirmed import NONE, Effects
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.brief import for_agent
 from workers.agent.journal import Journal

@@ -13,9 +13,9 @@ from backend.core import logs
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.jsonb import flattened
+from backend.data.secrets.scrub import Scrubber, StreamScrubber
 from backend.events.append import NewEvent, append
 from backend.jobs.claim import Claimed
-from backend.secrets.scrub import Scrubber, StreamScrubber
 from backend.tracing import own, spans
 from workers import discretion
 from workers.rails.telling import Lines, Telling

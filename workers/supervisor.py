@@ -22,6 +22,9 @@ from backend.approvals.expiry import expire_due
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.db.connections import why_away
+from backend.data.memory import backlog
+from backend.data.memory.embedding import Embedder
+from backend.data.retention.rules import Rules
 from backend.fleet import service as fleet
 from backend.fleet.database_clock import DatabaseClock
 from backend.fleet.identity import worker_ids
@@ -31,10 +34,7 @@ from backend.instance import Instance
 from backend.jobs.children import calling, claim_child, end_orphans
 from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.jobs.losses import send_on_unheld, sweep
-from backend.memory import backlog
-from backend.memory.embedding import Embedder
 from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
-from backend.retention.rules import Rules
 from backend.schedules.firing import Terms, keep_time
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import Dispatcher

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from backend.archives.entry import Entry
 from backend.archives.measured import Measured
-from backend.drive.errors import DriveFileMissing
-from backend.drive.paths import ROOT, DrivePath, parse_drive_path
+from backend.data.drive.errors import DriveFileMissing
+from backend.data.drive.paths import ROOT, DrivePath, parse_drive_path
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
 from backend.storage.tree import opened_folder

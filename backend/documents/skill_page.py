@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.bundles.dialect import DIALECT_TYPES
-from backend.bundles.skill_json_schema import skill_json_schema
 from backend.documents.markdown import code, kind, table
+from backend.skills.bundles.dialect import DIALECT_TYPES
+from backend.skills.bundles.skill_json_schema import skill_json_schema
 
 _HEAD: Final = """\
 # skill.yaml

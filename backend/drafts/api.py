@@ -10,11 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Header, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict
 
-from backend.bundles.archive import MAX_ZIPPED_BYTES
 from backend.core.errors import Invalid, Problem
-from backend.deployments import service as deployments
-from backend.deployments.api import zip_response
-from backend.deployments.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
 from backend.drafts import examples, publishing, reading, templates, writing
 from backend.drafts.schemas import (
     CheckView,
@@ -35,7 +31,11 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.jobs.submit import JobSpec
-from backend.skillpacks.tables import Skillpack
+from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
+from backend.skills.deployments import service as deployments
+from backend.skills.deployments.api import zip_response
+from backend.skills.deployments.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
+from backend.skills.skillpacks.tables import Skillpack
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
 

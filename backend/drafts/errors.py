@@ -14,8 +14,8 @@
 from __future__ import annotations
 
 from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
-from backend.deployments.tables import Deployment
 from backend.drafts.tables import Draft, DraftFile
+from backend.skills.deployments.tables import Deployment
 
 
 class DraftNotBegun(Missing):

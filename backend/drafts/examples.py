@@ -13,7 +13,7 @@ from backend.core.errors import Invalid, Problem
 from backend.drafts import publishing, reading, writing
 from backend.drafts.tables import DraftFile
 from backend.identity.auth.principal import Principal, Role
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 
 _KEY = "examples"
 

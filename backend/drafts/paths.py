@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from backend.bundles.entry_names import Names
-from backend.bundles.errors import BundleTooLarge, BundleUnreadable
 from backend.drafts.errors import DraftPathTaken, DraftPathUnusable
+from backend.skills.bundles.entry_names import Names
+from backend.skills.bundles.errors import BundleTooLarge, BundleUnreadable
 
 
 def check(path: str, others: Iterable[str]) -> None:

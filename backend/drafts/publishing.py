@@ -9,23 +9,23 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.bundles.errors import BundleInvalid
-from backend.bundles.manifest import Manifest
-from backend.bundles.pack import pack_files, unnamed_notebooks
-from backend.bundles.read import ReadBundle, read_bundle
 from backend.core.errors import Problem
-from backend.deployments import manifests, removal, schema_changes
-from backend.deployments import service as deployments
-from backend.deployments.diff import FileChange, file_changes
-from backend.deployments.schema_changes import Change
-from backend.deployments.tables import Deployment
 from backend.drafts import reading, templates, writing
 from backend.drafts.errors import ActiveVersionChanged, DraftChanged, DraftFileNotFound
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.limits.quotas import Quotas
 from backend.jobs.submit import JobSpec, Submitted, submit
-from backend.skillpacks import service as skillpacks
-from backend.skillpacks.tables import Skillpack
+from backend.skills.bundles.errors import BundleInvalid
+from backend.skills.bundles.manifest import Manifest
+from backend.skills.bundles.pack import pack_files, unnamed_notebooks
+from backend.skills.bundles.read import ReadBundle, read_bundle
+from backend.skills.deployments import manifests, removal, schema_changes
+from backend.skills.deployments import service as deployments
+from backend.skills.deployments.diff import FileChange, file_changes
+from backend.skills.deployments.schema_changes import Change
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
 

@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from backend.bundles.archive import Archive
 from backend.core.clock import now
 from backend.core.errors import NotAllowed
-from backend.deployments import service as deployments
 from backend.drafts.errors import DraftFileNotFound, DraftNotBegun
 from backend.drafts.tables import Draft, DraftFile
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skillpacks import service as skillpacks
-from backend.skillpacks.tables import Skillpack
+from backend.skills.bundles.archive import Archive
+from backend.skills.deployments import service as deployments
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
 MOST_FILE_BYTES: Final = 4 << 20

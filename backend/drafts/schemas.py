@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
-from backend.deployments.schemas import FileChangeAnswer, SkillChangeAnswer
 from backend.drafts.reading import Opened
 from backend.drafts.tables import DraftFile
 from backend.jobs.schemas import MAX_NAME, JobRequest, Text
+from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
+from backend.skills.deployments.schemas import FileChangeAnswer, SkillChangeAnswer
 
 
 class _Answer(BaseModel):

@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backend.bundles.pack import pack
 from backend.core.errors import Missing
 from backend.drafts.reading import Content, unpacked
+from backend.skills.bundles.pack import pack
 
 TEMPLATES: Final = Path(__file__).parents[2] / "skills_kit" / "templates"
 _README: Final = "README.md"

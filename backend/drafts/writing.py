@@ -18,7 +18,7 @@ from backend.drafts.reading import MOST_FILE_BYTES, Content, find, new_row, path
 from backend.drafts.tables import Draft, DraftFile
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 
 MOST_FILES: Final = 1_000
 MOST_BYTES: Final = 64 << 20

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from backend.core.http.paging import PageDep, linked
-from backend.deployments.active import MAX_VERSION
 from backend.evals import cases, comparing, outcomes, subjects, suites
 from backend.evals.filling import Means
 from backend.evals.schemas import (
@@ -27,6 +26,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.instance import Instance
+from backend.skills.deployments.active import MAX_VERSION
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["evals"])
 

@@ -14,6 +14,9 @@ from sqlmodel import col
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
+from backend.data.secrets import service as secrets
+from backend.data.secrets.scrub import Scrubber
+from backend.data.secrets.vault import Vault
 from backend.evals.errors import CaseIdTaken, CaseNotFound, NotFinished, TooManyCases
 from backend.evals.schemas import CaseRequest
 from backend.evals.tables import EvalCase
@@ -22,10 +25,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs.queries import get_row
 from backend.jobs.status import TERMINAL
 from backend.jobs.tables import Job
-from backend.secrets import service as secrets
-from backend.secrets.scrub import Scrubber
-from backend.secrets.vault import Vault
-from backend.skillpacks import service as skillpacks
+from backend.skills.skillpacks import service as skillpacks
 
 MOST_KEPT: Final = 1_000
 """Of one skill."""

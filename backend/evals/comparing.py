@@ -13,7 +13,7 @@ from backend.evals.schemas import Comparison, Deltas, Numbers, Side
 from backend.evals.summary import End, ends_of
 from backend.evals.tables import EvalSuite
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skillpacks import service as skillpacks
+from backend.skills.skillpacks import service as skillpacks
 
 SLACK: Final = 2.0
 """Points of the mean score that a model's moods are good for."""

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.bundles.archive import Archive
-from backend.bundles.grammar_evals import MAX_DATASET_BYTES
-from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
+from backend.skills.bundles.archive import Archive
+from backend.skills.bundles.grammar_evals import MAX_DATASET_BYTES
+from backend.skills.bundles.manifest import Skill
 from backend.storage import Storage
 
 _KEPT: Final = text("""

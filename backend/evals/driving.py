@@ -18,8 +18,7 @@ from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import AnySession, Database
 from backend.core.errors import NotAllowed, PaymentRequired, PurasError, TooMany, Unavailable
-from backend.deployments.active import load_deployed_skill
-from backend.drive.access import FileNotAllowed
+from backend.data.drive.access import FileNotAllowed
 from backend.evals import gates
 from backend.evals.closing import close
 from backend.evals.dataset import Subject
@@ -30,6 +29,7 @@ from backend.identity.auth import keys
 from backend.identity.auth.principal import Principal, Role
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit
+from backend.skills.deployments.active import load_deployed_skill
 
 log = logs.get(__name__)
 

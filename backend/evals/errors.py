@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from backend.bundles.names import suggestion
 from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
+from backend.skills.bundles.names import suggestion
 
 
 class EvalNotFound(Missing):

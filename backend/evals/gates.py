@@ -15,17 +15,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.bundles.manifest import Manifest, Skill
 from backend.core.clock import now
-from backend.deployments.switching import switch
-from backend.deployments.tables import Deployment
 from backend.evals.closing import stop
 from backend.evals.comparing import is_worse
 from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
-from backend.skillpacks.tables import Skillpack
+from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.deployments.switching import switch
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import Skillpack
 
 State = Literal["gating", "passed", "refused", "superseded"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
-from backend.deployments.active import resolve_skill
 from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.errors import NoGraders
 from backend.identity.auth.principal import Principal, Role
-from backend.skillpacks import service as skillpacks
+from backend.skills.deployments.active import resolve_skill
+from backend.skills.skillpacks import service as skillpacks
 from backend.storage import Storage
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.bundles.manifest import Skill
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, NotAllowed, PaymentRequired, Problem
 from backend.evals import driving, subjects
@@ -26,7 +25,8 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.jobs import recorded
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
-from backend.skillpacks import service as skillpacks
+from backend.skills.bundles.manifest import Skill
+from backend.skills.skillpacks import service as skillpacks
 
 _NO_BASELINE: Final = text("""
 update eval_suites set is_baseline = false

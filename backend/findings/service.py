@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.core.errors import Invalid, NotAllowed, Problem
-from backend.deployments.active import resolve_skill
 from backend.findings import rules
 from backend.findings.numbers import steps_of, tools_of, versions_of
 from backend.findings.reading import MOST_EVENTS, MOST_JOBS, Read, read
 from backend.findings.schemas import Finding, Findings, StepNumbers, ToolNumbers, VersionNumbers
 from backend.identity.auth.principal import Principal, Role
+from backend.skills.deployments.active import resolve_skill
 
 USUAL: Final = timedelta(days=7)
 LONGEST: Final = timedelta(days=90)

@@ -14,14 +14,14 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.bundles import confirmed
-from backend.bundles.confirmed import Effects
-from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
-from backend.deployments import manifests
 from backend.identity.auth.principal import Principal
 from backend.jobs.callee import Callee
 from backend.jobs.tables import Job
+from backend.skills.bundles import confirmed
+from backend.skills.bundles.confirmed import Effects
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments import manifests
 
 Approval = Literal["none", "needed", "given"]
 AGENT_SOURCE: Final = "mcp"

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
-from backend.deployments.active import ResolvedSkill
 from backend.identity.auth import skill_allowlist
 from backend.jobs.errors import CalledSkillNotOnKey
 from backend.jobs.tables import Job
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.active import ResolvedSkill
 
 _FIND: Final = text("""
 select k.skill_allowlist, s.slug, coalesce(s.is_default, false) as is_default

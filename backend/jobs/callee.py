@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.bundles import adhoc
-from backend.bundles.manifest import Manifest, Skill
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Missing, NotAllowed
-from backend.deployments import manifests
-from backend.deployments.active import resolve_skill
 from backend.identity.auth.principal import Principal, visible
 from backend.jobs.called_skills import called_skills
 from backend.jobs.schemas import MAX_NAME
 from backend.jobs.tables import Job
 from backend.marketplace.errors import ListingNotCallable
+from backend.skills.bundles import adhoc
+from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.deployments import manifests
+from backend.skills.deployments.active import resolve_skill
 
 
 class Described(BaseModel):

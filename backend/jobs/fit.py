@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from backend.bundles.manifest import Skill
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
 from backend.identity.limits import ceilings
@@ -13,6 +12,7 @@ from backend.identity.limits.errors import LimitAboveCeiling
 from backend.jobs.schemas import JobLimits, JobRequest
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
+from backend.skills.bundles.manifest import Skill
 
 MAX_METADATA_BYTES: Final = 16_384
 

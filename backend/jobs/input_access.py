@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
-from backend.drive import access
-from backend.drive.access import FileNotAllowed, Versions
-from backend.drive.named import input_files, path_of
-from backend.drive.paths import DrivePath
+from backend.data.drive import access
+from backend.data.drive.access import FileNotAllowed, Versions
+from backend.data.drive.named import input_files, path_of
+from backend.data.drive.paths import DrivePath
 from backend.identity.auth.principal import Principal
+from backend.skills.bundles.manifest import Skill
 
 
 async def check(

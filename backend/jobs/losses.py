@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import logs, notifications
 from backend.core.errors import PurasError
-from backend.deployments.active import load_deployed_skill
 from backend.events.append import NewEvent
 from backend.fleet.service import LEASE
 from backend.identity.limits import ceilings
@@ -26,6 +25,7 @@ from backend.jobs.finish import Ending, finish
 from backend.jobs.requeue import requeue
 from backend.jobs.reserve import Reserved
 from backend.jobs.retry import GiveUp, TryAgain, after_loss
+from backend.skills.deployments.active import load_deployed_skill
 
 log = logs.get(__name__)
 

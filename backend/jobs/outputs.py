@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.core.errors import Missing
-from backend.drive import access
-from backend.drive.access import MadeFile
-from backend.drive.errors import FileReplaced
-from backend.drive.signing import signed_url
+from backend.data.drive import access
+from backend.data.drive.access import MadeFile
+from backend.data.drive.errors import FileReplaced
+from backend.data.drive.signing import signed_url
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.jobs.schemas import JobView, OutputView

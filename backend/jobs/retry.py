@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backend.bundles.manifest import Retries
 from backend.fleet.errors import HostExhausted
 from backend.jobs.claim import SUSPECT_LOSSES
+from backend.skills.bundles.manifest import Retries
 from backend.storage.errors import StorageUnavailable
 
 FIRST_ABSENCE = timedelta(seconds=5)

@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.bundles.manifest import Skill
 from backend.core.errors import Missing
-from backend.deployments.active import load_deployed_skill
 from backend.identity.auth.principal import Principal, visible
 from backend.jobs.tables import Job
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.active import load_deployed_skill
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.core.schemas import unstorable
 from backend.jobs.status import Status
+from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
 
 MAX_NAME = 200
 

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.core.errors import NotAllowed
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
@@ -19,6 +18,7 @@ from backend.jobs.schemas import Text
 from backend.jobs.status import Status
 from backend.jobs.subagents import SubagentCall
 from backend.marketplace.errors import ListingNotCallable
+from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 

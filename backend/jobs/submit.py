@@ -11,14 +11,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
-from backend.bundles.adhoc import INLINE, NOTEBOOK
-from backend.bundles.manifest import Skill
 from backend.core import notifications
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Problem
-from backend.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
-from backend.drive.access import Versions
+from backend.data.drive.access import Versions
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.limits.quotas import DEFAULTS
@@ -41,8 +38,11 @@ from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
-from backend.rails import submitting as rails
-from backend.skillpacks import service as skillpacks
+from backend.skills.bundles.adhoc import INLINE, NOTEBOOK
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
+from backend.skills.guardrails import submitting as rails
+from backend.skills.skillpacks import service as skillpacks
 from backend.tracing import spans
 
 DEFAULT_LANE = "default"

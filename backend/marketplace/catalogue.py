@@ -9,9 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.bundles.manifest import Skill
 from backend.core.db.paging import Page, Slice
-from backend.deployments import manifests
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.limits import ceilings
 from backend.jobs.schemas import JobLimits
@@ -26,7 +24,9 @@ from backend.marketplace.schemas import (
     VersionView,
 )
 from backend.marketplace.service import MOST_VERSIONS, READ, own
-from backend.skillpacks.service import as_id
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments import manifests
+from backend.skills.skillpacks.service import as_id
 
 _ROWS: Final = """
 select l.*, (select o.name from projects o where o.id = l.project_id) as publisher from listings l

@@ -9,16 +9,16 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.bundles.manifest import Manifest
 from backend.core.clock import now
 from backend.core.errors import Problem
-from backend.deployments import manifests
-from backend.deployments.tables import Deployment
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.marketplace import listable
 from backend.marketplace.errors import NotListable
 from backend.marketplace.tables import Listing, ListingVersion
+from backend.skills.bundles.manifest import Manifest
+from backend.skills.deployments import manifests
+from backend.skills.deployments.tables import Deployment
 
 _TAKE_DOWN: Final = text("""
 update listings set status = 'taken_down', taken_down_at = now(), updated_at = now()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from backend.bundles import confirmed
-from backend.bundles.manifest import Manifest, Skill
 from backend.core.errors import Problem
-from backend.deployments import schema_changes
-from backend.drive.named import default_files
+from backend.data.drive.named import default_files
+from backend.skills.bundles import confirmed
+from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.deployments import schema_changes
 
 _SCHEMAS = ("input_schema", "output_schema")
 MOST_TOLD = 100

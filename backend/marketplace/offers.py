@@ -9,8 +9,6 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import Problem
-from backend.deployments import manifests
-from backend.deployments.active import MAX_VERSION, ResolvedSkill
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal
 from backend.jobs.errors import SkillNotOnKey
@@ -24,7 +22,9 @@ from backend.marketplace.errors import (
     PriceOverLimit,
     WalletTooSmall,
 )
-from backend.skillpacks.service import as_id
+from backend.skills.deployments import manifests
+from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill
+from backend.skills.skillpacks.service import as_id
 
 _FIND: Final = text("""
 select l.id, l.slug, l.project_id, l.skillpack_id, l.skill_name, l.price_micros, l.last_version, v.number,

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.deployments import manifests
-from backend.drive.named import default_paths, input_files, path_of
-from backend.drive.paths import LISTINGS_FOLDER, DrivePath
+from backend.data.drive.named import default_paths, input_files, path_of
+from backend.data.drive.paths import LISTINGS_FOLDER, DrivePath
+from backend.skills.deployments import manifests
 
 _TREE: Final = text("""
 with recursive above as (

@@ -9,12 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.bundles.names import MAX_NAME, is_name
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
-from backend.deployments.active import resolve_skill
-from backend.deployments.tables import Deployment
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.marketplace import following
@@ -27,7 +24,10 @@ from backend.marketplace.errors import (
 )
 from backend.marketplace.schemas import ListingAsked, ListingChanges, VersionAsked
 from backend.marketplace.tables import Listing, ListingVersion
-from backend.skillpacks.service import as_id
+from backend.skills.bundles.names import MAX_NAME, is_name
+from backend.skills.deployments.active import resolve_skill
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.service import as_id
 
 MOST_LISTINGS: Final = 200
 MOST_VERSIONS: Final = 10_000

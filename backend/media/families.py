@@ -11,10 +11,10 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.bundles.names import suggestion
 from backend.media.errors import ModeMissing, UnknownMediaModel
 from backend.providers import catalogue
 from backend.providers.entries import NANOS_PER_USD
+from backend.skills.bundles.names import suggestion
 
 Kind = Literal["image", "video", "audio"]
 Verb = Literal["image", "video", "audio", "transcribe"]

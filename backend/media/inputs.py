@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from backend.bundles.names import suggestion
 from backend.core.errors import Problem
 from backend.media.errors import BadMediaInputs
 from backend.media.families import ModeName, Verb
+from backend.skills.bundles.names import suggestion
 
 MOST_PROMPT_CHARACTERS: Final = 2_500
 MOST_TEXT_CHARACTERS: Final = 5_000

@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.core.net.public_urls import listed
-from backend.drive import signing
+from backend.data.drive import signing
 from backend.events.append import NewEvent, append
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
@@ -32,6 +31,7 @@ from backend.media.placing import Placed, Wish, place
 from backend.media.plan import Plan, Quantity
 from backend.media.provider import Made, Order, Provider, Sources
 from backend.media.schemas import MediaAnswer, MediaMeta
+from backend.skills.bundles.manifest import Skill
 
 URL_TTL_S: Final = 3600
 _LEAVE_S: Final = 5.0

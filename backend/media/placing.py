@@ -11,10 +11,10 @@ from typing import Final, NamedTuple, Self, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
-from backend.drive import facts, usage
-from backend.drive.intake import destination, drives_of, file_at, give_back, owner_uid
-from backend.drive.mime import HEAD_BYTES, by_name, sniff
-from backend.drive.paths import ROOT, DrivePath
+from backend.data.drive import facts, usage
+from backend.data.drive.intake import destination, drives_of, file_at, give_back, owner_uid
+from backend.data.drive.mime import HEAD_BYTES, by_name, sniff
+from backend.data.drive.paths import ROOT, DrivePath
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.media.calls import Call

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.drive.paths import MAX_PATH_BYTES
+from backend.data.drive.paths import MAX_PATH_BYTES
 from backend.media.families import Kind, Verb
 
 DrivePathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)]

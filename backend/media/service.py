@@ -6,11 +6,10 @@ import tempfile
 from pathlib import Path
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
 from backend.core.errors import NotAllowed
-from backend.drive import usage
-from backend.drive.intake import drives_of
-from backend.drive.paths import ROOT
+from backend.data.drive import usage
+from backend.data.drive.intake import drives_of
+from backend.data.drive.paths import ROOT
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 from backend.jobs import running
@@ -20,6 +19,7 @@ from backend.media.errors import JobMovedOn
 from backend.media.making import Generated, Making, MediaOrder
 from backend.media.placing import Wish
 from backend.media.plan import plan
+from backend.skills.bundles.manifest import Skill
 
 
 async def generate(instance: Instance, principal: Principal, asked: MediaOrder) -> Generated:

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from backend.core.errors import Problem
-from backend.drive.errors import BadDrivePath, DriveFileLocked, DriveFileMissing
-from backend.drive.mime import HEAD_BYTES, UNKNOWN, sniff
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.errors import BadDrivePath, DriveFileLocked, DriveFileMissing
+from backend.data.drive.mime import HEAD_BYTES, UNKNOWN, sniff
+from backend.data.drive.paths import parse_drive_path
 from backend.identity.auth.principal import Principal
 from backend.marketplace.reach import Reach
 from backend.media.errors import BadMediaInputs

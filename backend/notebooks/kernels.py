@@ -14,8 +14,8 @@ from sqlmodel import col
 from backend.core import notifications
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.bundles.adhoc import NOTEBOOK
-from backend.deployments import service as deployments
+from backend.skills.bundles.adhoc import NOTEBOOK
+from backend.skills.deployments import service as deployments
 from backend.drafts import publishing
 from backend.drafts.reading import paths_beside
 from backend.core.errors import Problem
@@ -28,7 +28,7 @@ from backend.identity.limits.quotas import Quotas
 from backend.notebooks.errors import KernelEnded, KernelNotFound, KernelNotOnKey, TooManyCells, TooManyKernels
 from backend.notebooks.schemas import CellAsked
 from backend.notebooks.tables import NotebookCell, NotebookKernel
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
 MOST_WAITING: Final = 500

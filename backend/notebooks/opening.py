@@ -14,16 +14,16 @@ from puras.notebook.opened import code_cell, notebook_of, text_cell, whole
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth.principal import Principal, Role
-from backend.bundles.functions import SourceUnreadableError, read_source
-from backend.bundles.manifest import Skill
+from backend.skills.bundles.functions import SourceUnreadableError, read_source
+from backend.skills.bundles.manifest import Skill
 from backend.drafts import publishing, reading, writing
 from backend.events import queries as events
 from backend.jobs import queries as jobs
 from backend.jobs.status import TERMINAL
 from backend.notebooks.errors import JobStillRuns
 from backend.notebooks.schemas import OpenAsked
-from backend.skillpacks import service as skillpacks
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
 MOST_EVENTS: Final = 5_000

@@ -21,7 +21,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend.bundles.pack import pack
 from backend.config import Settings
 from backend.core import logs
 from backend.embedded import Servers
@@ -30,6 +29,7 @@ from backend.identity.projects.tables import Project
 from backend.operations import database, people
 from backend.operations.errors import DemoFailed
 from backend.operations.rest import Rest
+from backend.skills.bundles.pack import pack
 
 log = logs.get(__name__)
 

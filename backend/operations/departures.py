@@ -11,6 +11,8 @@ import typer
 from backend import embedded
 from backend.config import Settings, settings
 from backend.core import logs
+from backend.data.retention.forecast import Going, forecast
+from backend.data.retention.rules import Rules
 from backend.housekeeping import tidy
 from backend.identity.auth import user_deletion
 from backend.identity.auth.actors import operator
@@ -22,8 +24,6 @@ from backend.marketplace.following import taken_down
 from backend.operations import database
 from backend.operations.books import project_id_of
 from backend.operations.errors import NoDeletedProject
-from backend.retention.forecast import Going, forecast
-from backend.retention.rules import Rules
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

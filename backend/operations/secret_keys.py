@@ -12,13 +12,13 @@ from backend import embedded
 from backend.config import Settings, settings
 from backend.core.db.engine import Database
 from backend.core.errors import Conflict
+from backend.data.secrets import rotation
+from backend.data.secrets.key_file import KeyFile
+from backend.data.secrets.rotation import Rotated
+from backend.data.secrets.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.operations import database
-from backend.secrets import rotation
-from backend.secrets.key_file import KeyFile
-from backend.secrets.rotation import Rotated
-from backend.secrets.vault import Vault
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 

@@ -17,9 +17,9 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from backend.bundles.names import suggestion
 from backend.providers.entries import CatalogueEntry, CatalogueFile, Endpoint, MediaModels, Rates
 from backend.providers.errors import BadCatalogue, UnknownFamily, UnknownModel
+from backend.skills.bundles.names import suggestion
 
 __all__ = [
     "REHEARSAL",

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.bundles.names import suggestion
 from backend.core.errors import Invalid, Missing, Problem
+from backend.skills.bundles.names import suggestion
 
 
 class BadCatalogue(Invalid):

@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
+from backend.data.secrets.errors import SecretUnreadable
+from backend.data.secrets.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.providers import addresses, catalogue
 from backend.providers.errors import BadProviderKey, ProviderKeyMissing
 from backend.providers.tables import ProviderKey
-from backend.secrets.errors import SecretUnreadable
-from backend.secrets.vault import Vault
 
 MOST_KEY_CHARACTERS = 1_000
 MOST_SHOWN_CHARACTERS = 10

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
 from backend.core.db.engine import AnySession
-from backend.deployments.active import resolve_skill
 from backend.identity.auth import keys
 from backend.identity.auth.principal import Principal, Role
 from backend.jobs import input_access
@@ -19,6 +17,8 @@ from backend.marketplace import offers
 from backend.schedules.errors import PriceRose
 from backend.schedules.schemas import ScheduleAsked
 from backend.schedules.tables import Schedule
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.active import resolve_skill
 
 
 class Subject(NamedTuple):

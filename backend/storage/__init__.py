@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
-from backend.drive.mime import UNKNOWN, by_name
-from backend.drive.paths import DrivePath
+from backend.data.drive.mime import UNKNOWN, by_name
+from backend.data.drive.paths import DrivePath
 
 
 @dataclass(frozen=True, slots=True)

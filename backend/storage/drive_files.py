@@ -16,8 +16,8 @@ from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 
-from backend.drive.errors import DriveFileLocked, DriveFileMissing, DriveFull, FolderNotEmpty, PathTaken
-from backend.drive.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
+from backend.data.drive.errors import DriveFileLocked, DriveFileMissing, DriveFull, FolderNotEmpty, PathTaken
+from backend.data.drive.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
 from backend.storage import DriveEntry
 from backend.storage.tree import made_folder, open_file_in, open_folder_in, opened_folder
 

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from backend.drive.errors import DriveFileMissing
-from backend.drive.paths import ROOT, DrivePath
+from backend.data.drive.errors import DriveFileMissing
+from backend.data.drive.paths import ROOT, DrivePath
 from backend.storage import Deleted, DriveEntry, Holdings, bundle_files, drive_files, folders
 from backend.storage.drive_files import OpenFile, Search
 from backend.storage.spool import Spool, Spooled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from backend.drive.mime import HEAD_BYTES, sniff
+from backend.data.drive.mime import HEAD_BYTES, sniff
 from backend.web import confined
 from backend.web.errors import NotFetched
 from backend.web.fetching import Fetched, Wanted, shown

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.bundles.manifest import Skill
 from backend.core.errors import NotAllowed, PurasError
 from backend.core.net.egress.rules import Rule
+from backend.data.secrets import service as secrets
+from backend.data.secrets.scrub import Scrubber
 from backend.events.append import NewEvent, append
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
@@ -19,8 +20,7 @@ from backend.jobs import running
 from backend.jobs.running import Attempt
 from backend.ledger import service as ledger
 from backend.media import calls as media
-from backend.secrets import service as secrets
-from backend.secrets.scrub import Scrubber
+from backend.skills.bundles.manifest import Skill
 from backend.web.errors import (
     BadAddress,
     JobMovedOn,

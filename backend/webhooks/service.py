@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
+from backend.data.secrets.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.secrets.vault import Vault
 from backend.webhooks import addresses, outcomes, signing
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.errors import TooManyWebhooks, WebhookNotFound

@@ -20,9 +20,9 @@ from instance import ROOT
 from skills import BIRDS, NOTEBOOK, OWN
 from sqlalchemy import text
 
-from backend.bundles.pack import pack_files
 from backend.config import Settings
 from backend.operations import database
+from backend.skills.bundles.pack import pack_files
 
 TEMPLATES: Final = ROOT / "skills_kit" / "templates"
 ENDED_WITHIN_S: Final = 120.0

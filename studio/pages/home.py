@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import reflex as rx
 
-from backend.deployments import service as deployments
 from backend.drafts import publishing, templates
 from backend.identity.auth.membership import Membership, act_in, memberships
 from backend.identity.auth.principal import Principal
@@ -16,7 +15,8 @@ from backend.jobs import activity
 from backend.jobs.activity import Bar
 from backend.jobs.queries import JobFilter, list_jobs
 from backend.ledger.queries import balance
-from backend.skillpacks import service as skillpacks
+from backend.skills.deployments import service as deployments
+from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import button, empty, link, section, tag
 from studio.components.job_rows import JobRow, framed_job_table, row_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import reflex as rx
 
 from backend.core.errors import Missing
-from backend.deployments import service as deployments
+from backend.skills.deployments import service as deployments
 from studio import session
 from studio.components.live import Playground
 from studio.shell import Crumb, Shell, shell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from backend.deployments import service as deployments
+from backend.skills.deployments import service as deployments
 from studio import session
 from studio.components.elements import link, link_button, note, section, tag
 from studio.components.live import BundleDrop

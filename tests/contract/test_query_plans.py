@@ -22,10 +22,13 @@ from backend import housekeeping
 from backend.app import create_app
 from backend.approvals.asking import decisions
 from backend.approvals.expiry import expire_due
-from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import metadata
+from backend.data.memory.backlog import FIRST, WAITING
+from backend.data.memory.digest import digest
+from backend.data.retention import rows
+from backend.data.secrets import service as secrets
 from backend.embedded import Servers
 from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.driving import drive
@@ -49,11 +52,8 @@ from backend.journal import service as journal
 from backend.journal.service import Entry, Writing
 from backend.ledger import service as ledger
 from backend.ledger.service import Used
-from backend.memory.backlog import FIRST, WAITING
-from backend.memory.digest import digest
-from backend.retention import rows
 from backend.schedules.firing import Terms, fire_due
-from backend.secrets import service as secrets
+from backend.skills.bundles.manifest import Skill
 from backend.webhooks.dispatch import Dispatcher
 from backend.webhooks.sending import Sender
 from tests.contract.plans.fill import Filled, fill

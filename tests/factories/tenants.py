@@ -8,9 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.bundles.manifest import Manifest, Skill
 from backend.core.clock import now
-from backend.deployments.tables import Deployment
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.projects.tables import Project
 from backend.jobs.schemas import JobRequest
@@ -20,7 +18,9 @@ from backend.ledger import service as ledger
 from backend.ledger.pricing import PriceList
 from backend.ledger.tables import Wallet
 from backend.marketplace.tables import Listing, ListingVersion
-from backend.skillpacks.tables import Skillpack
+from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import Skillpack
 
 OPEN = {"type": "object"}
 

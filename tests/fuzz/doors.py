@@ -14,27 +14,27 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 
-from backend.bundles.dialect import to_json_schema
-from backend.bundles.document import read_document
-from backend.bundles.hosts import parse_host
-from backend.bundles.pack import pack_files
-from backend.bundles.read import read_bundle
-from backend.bundles.schema_rules import schema_flaws
-from backend.bundles.value_schemas import InputSchema, OutputSchema
 from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Invalid, PurasError
 from backend.core.net.egress import rules
 from backend.core.net.egress.refusals import Malformed
-from backend.drive import ranges, signing
-from backend.drive.errors import BadDrivePath, BadSignature
-from backend.drive.paths import parse_drive_path, parse_folder_path
-from backend.drive.ranges import UnsatisfiableRangeError
+from backend.data.drive import ranges, signing
+from backend.data.drive.errors import BadDrivePath, BadSignature
+from backend.data.drive.paths import parse_drive_path, parse_folder_path
+from backend.data.drive.ranges import UnsatisfiableRangeError
+from backend.data.secrets.vault import Vault
 from backend.events import sse
 from backend.events.schemas import EventView
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
-from backend.secrets.vault import Vault
+from backend.skills.bundles.dialect import to_json_schema
+from backend.skills.bundles.document import read_document
+from backend.skills.bundles.hosts import parse_host
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import read_bundle
+from backend.skills.bundles.schema_rules import schema_flaws
+from backend.skills.bundles.value_schemas import InputSchema, OutputSchema
 from workers.runners import Recorder
 from workers.sandbox.egress import request
 from workers.sandbox.inside import wire

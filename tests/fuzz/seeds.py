@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from backend.bundles.pack import pack_files
 from backend.core.clock import now
-from backend.drive import signing
+from backend.data.drive import signing
 from backend.identity.auth import job_tokens
+from backend.skills.bundles.pack import pack_files
 from tests.fuzz.doors import MAIN, NOBODY, PLAIN, VAULT
 from tests.fuzz.watching import CANARY
 

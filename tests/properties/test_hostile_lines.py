@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import pytest
 
-from backend.bundles.pack import pack_files
-from backend.bundles.read import read_bundle
 from backend.core.db.paging import Page
 from backend.core.errors import Invalid, PurasError
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import read_bundle
 from workers.sandbox.packages.requirements import normal
 
 SKILL = {"a/SKILL.md": b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"}

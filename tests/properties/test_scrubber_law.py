@@ -9,7 +9,7 @@ from urllib.parse import quote
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from backend.secrets.scrub import HIDDEN, MIN_SECRET_CHARACTERS, Scrubber
+from backend.data.secrets.scrub import HIDDEN, MIN_SECRET_CHARACTERS, Scrubber
 
 few_letters = st.text(alphabet='ab+/é\n"', min_size=MIN_SECRET_CHARACTERS, max_size=20)
 any_letters = st.text(st.characters(codec="utf-8"), min_size=MIN_SECRET_CHARACTERS, max_size=60)

@@ -27,7 +27,7 @@ GUARDS: Final = {
 }
 OPERATOR: Final = {
     "backend/media/fal/queue.py": "the media provider of the operator's settings",
-    "backend/memory/embedding.py": "PURAS_EMBEDDINGS_URL",
+    "backend/data/memory/embedding.py": "PURAS_EMBEDDINGS_URL",
     "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
     "backend/operations/rest.py": "the operator's own command calls this instance",
     "backend/operations/welcome.py": "the operator's own command waits for this instance",

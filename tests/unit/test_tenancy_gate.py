@@ -27,9 +27,9 @@ BY_JOB = {"job_events", "journal_entries", "media_calls"}
 """Tables whose rows belong to a job, not to a project by name: their queries name the job."""
 
 ALLOWED: dict[str, str] = {
-    "backend/deployments/manifests.py": "reads manifests of deployments that the caller has found through `visible`",
-    "backend/deployments/sweep.py": "ends old drafts and removes unused bytes, whosesoever they are",
-    "backend/drive/forgotten.py": "forgets uploads over their time, whosesoever they are",
+    "backend/skills/deployments/manifests.py": "reads manifests of deployments that the caller has found through `visible`",
+    "backend/skills/deployments/sweep.py": "ends old drafts and removes unused bytes, whosesoever they are",
+    "backend/data/drive/forgotten.py": "forgets uploads over their time, whosesoever they are",
     "backend/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
     "backend/events/queries.py": "events of the one job that `visible` has returned",
     "backend/findings/reading.py": "events of the jobs that `visible` has returned",
@@ -45,11 +45,11 @@ ALLOWED: dict[str, str] = {
     "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
     "backend/ledger/service.py": "reads what the one attempt that its worker holds has used",
     "backend/media/calls.py": "reads and writes what the one attempt whose token was brought has ordered",
-    "backend/memory/backlog.py": "embeds what was written, whosesoever it is",
-    "backend/retention/memory.py": "what is old goes by the instance's own rules, whosesoever it is",
-    "backend/retention/months.py": "a month of events goes when no job of any project needs it",
-    "backend/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
-    "backend/secrets/rotation.py": "the instance's newest key protects the secrets of everybody",
+    "backend/data/memory/backlog.py": "embeds what was written, whosesoever it is",
+    "backend/data/retention/memory.py": "what is old goes by the instance's own rules, whosesoever it is",
+    "backend/data/retention/months.py": "a month of events goes when no job of any project needs it",
+    "backend/data/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
+    "backend/data/secrets/rotation.py": "the instance's newest key protects the secrets of everybody",
 }
 
 

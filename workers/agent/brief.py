@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.bundles.confirmed import NONE, Effects
-from backend.bundles.manifest import Manifest, Skill
 from backend.identity.limits import ceilings
 from backend.jobs.claim import Claimed
+from backend.skills.bundles.confirmed import NONE, Effects
+from backend.skills.bundles.manifest import Manifest, Skill
 from workers.agent.cost_cap import cost_cap_of
 from workers.agent.guard import Guard
 from workers.agent.journal import Journal

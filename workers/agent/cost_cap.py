@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from backend.bundles.manifest import Skill
 from backend.identity.limits import ceilings
 from backend.jobs.claim import Claimed
 from backend.ledger.pricing import usd_to_micros
+from backend.skills.bundles.manifest import Skill
 
 Source = Literal["job_limit", "budget", "key_cap", "caller", "wallet"]
 

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from backend.core import notifications
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
 
 EVERY_S: Final = 0.03
 """Pieces that come sooner after each other go together."""

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from backend.approvals.asking import Decision
-from backend.bundles.manifest import Rail, RailPoint, Skill
-from backend.rails.errors import sentence_of
-from backend.rails.judging import Judgement, judge, rails_at, told_by, without
+from backend.skills.bundles.manifest import Rail, RailPoint, Skill
+from backend.skills.guardrails.errors import sentence_of
+from backend.skills.guardrails.judging import Judgement, judge, rails_at, told_by, without
 from workers.agent import Coercing, StandIn, ToolCall, ToolResult, Workroom
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.stops import RailBlocked

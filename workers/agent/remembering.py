@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from backend.data.memory.digest import Digest, digest
+from backend.data.memory.errors import ListingHasNoMemory
+from backend.data.memory.identity import content_hash, image_key, value_key
+from backend.data.memory.reach import job_principal
 from backend.instance import Instance
-from backend.memory.digest import Digest, digest
-from backend.memory.errors import ListingHasNoMemory
-from backend.memory.identity import content_hash, image_key, value_key
-from backend.memory.reach import job_principal
 from workers.absence import through_absence
 from workers.agent import ToolError, Workroom
 from workers.agent.attachments.staging import Staged

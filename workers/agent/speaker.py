@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from backend.bundles.manifest import Routing
 from backend.core.clock import now
 from backend.core.errors import Unavailable
+from backend.skills.bundles.manifest import Routing
 from workers.agent.brief import AgentAssignment
 from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of

@@ -11,8 +11,8 @@ from weakref import WeakValueDictionary
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from backend.drive.paths import parse_drive_path
-from backend.drive.signing import signed_url
+from backend.data.drive.paths import parse_drive_path
+from backend.data.drive.signing import signed_url
 from backend.instance import Instance
 from backend.web.search import Endpoint
 from workers.agent import Tool, Workroom

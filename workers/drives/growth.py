@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from backend.drive.errors import DriveGrew
-from backend.drive.usage import Usage
+from backend.data.drive.errors import DriveGrew
+from backend.data.drive.usage import Usage
 from backend.identity.limits.quotas import Quota
 from backend.storage import Storage
 from workers.runners import Failure, Measured, Outcome, Postponed, Success

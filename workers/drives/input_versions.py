@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.drive.errors import BadDrivePath, DriveFileMissing
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.errors import BadDrivePath, DriveFileMissing
+from backend.data.drive.paths import parse_drive_path
 from backend.jobs.claim import Claimed
 from backend.storage import Storage
 from workers.drives.errors import InputFileChanged

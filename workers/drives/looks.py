@@ -21,10 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.drive import facts, usage
-from backend.drive.errors import DriveFileMissing
-from backend.drive.paths import DrivePath, is_component
-from backend.drive.usage import Drives
+from backend.data.drive import facts, usage
+from backend.data.drive.errors import DriveFileMissing
+from backend.data.drive.paths import DrivePath, is_component
+from backend.data.drive.usage import Drives
 from backend.instance import Instance
 from backend.storage import DriveEntry
 from backend.storage.drive_files import entry_of

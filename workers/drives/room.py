@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from backend.drive import usage
-from backend.drive.paths import DrivePath
-from backend.drive.usage import Drives
+from backend.data.drive import usage
+from backend.data.drive.paths import DrivePath
+from backend.data.drive.usage import Drives
 from backend.storage import Holdings
 
 Counted = dict[DrivePath, int | None]

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
 from backend.instance import Instance
+from backend.skills.bundles.manifest import Skill
 from workers.models import Model
 
 if TYPE_CHECKING:

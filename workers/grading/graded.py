@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from backend.bundles.manifest import Grader, Skill
 from backend.evals.runs import Case
 from backend.evals.scores import Verdict
 from backend.jobs.claim import Claimed
+from backend.skills.bundles.manifest import Grader, Skill
 from workers.agent.journal import Journal
 from workers.prepare import Prepared
 from workers.runners import Recorder

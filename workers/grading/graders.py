@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from backend.bundles.manifest import Grader, Skill
-from backend.bundles.value_schemas import OutputSchema
 from backend.core.errors import PurasError
 from backend.evals.comparison import NoSuchPlaceError, place_in, same
 from backend.evals.runs import Case
 from backend.evals.scores import Scored, Verdict, scored
 from backend.instance import Instance
+from backend.skills.bundles.manifest import Grader, Skill
+from backend.skills.bundles.value_schemas import OutputSchema
 from workers.drives.errors import AttemptLost
 from workers.sandbox.house import House
 

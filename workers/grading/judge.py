@@ -15,11 +15,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.bundles.manifest import Grader
 from backend.evals.scores import RUBRIC_PASSES, Verdict
 from backend.instance import Instance
 from backend.providers.catalogue import REHEARSAL
 from backend.providers.recordings import recorded_job
+from backend.skills.bundles.manifest import Grader
 from workers.agent.account import model_used
 from workers.models import Model, Prompt, Reply, ToolSpec
 

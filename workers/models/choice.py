@@ -10,12 +10,12 @@ from typing import Any
 import httpx2
 from anthropic import AsyncAnthropic
 
-from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.providers import catalogue
 from backend.providers.access import Access, access_of
 from backend.providers.catalogue import CatalogueEntry, Endpoint
 from backend.providers.service import OwnKey
+from backend.skills.bundles.manifest import Skill
 from workers.models import Model
 from workers.models.anthropic import MessagesModel
 from workers.models.errors import ModelKeyMissing

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from backend.bundles.manifest import Skill
 from backend.instance import Instance
 from backend.providers import service as providers
 from backend.providers.recordings import recorded_job
+from backend.skills.bundles.manifest import Skill
 from workers.models import Model, recording
 from workers.models.choice import Models
 

@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.bundles.manifest import Skill
-from backend.bundles.requirements import FILE as REQUIREMENTS
+from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.requirements import FILE as REQUIREMENTS
 from backend.jobs.claim import Claimed
 from backend.ledger.pricing import PriceList
 from workers.runners import Assignment

@@ -12,7 +12,7 @@ from backend.core.errors import PurasError
 from backend.instance import Instance
 from backend.notebooks import driving
 from backend.notebooks.driving import Held, Next, Wanted
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
 from workers.absence import through_absence
 from workers.agent.workroom import SandboxWorkroom, open_workroom
 from workers.agent.workroom.kernel import Kernel

@@ -9,10 +9,10 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from backend.bundles.manifest import Rail, RailPoint
 from backend.core import logs
-from backend.rails.judging import Decided, Judgement, judge
-from backend.rails.matching import MOST_CHARACTERS
+from backend.skills.bundles.manifest import Rail, RailPoint
+from backend.skills.guardrails.judging import Decided, Judgement, judge
+from backend.skills.guardrails.matching import MOST_CHARACTERS
 from workers.runners import Failure, Outcome, Success
 
 log = logs.get(__name__)

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from backend.approvals.asking import Decision
 from backend.approvals.wanted import Wanted
-from backend.bundles.manifest import Rail, Skill
-from backend.bundles.value_schemas import Checked
-from backend.rails.errors import sentence_of
-from backend.rails.judging import Judgement, rails_at, told_by
+from backend.skills.bundles.manifest import Rail, Skill
+from backend.skills.bundles.value_schemas import Checked
+from backend.skills.guardrails.errors import sentence_of
+from backend.skills.guardrails.judging import Judgement, rails_at, told_by
 from workers.rails.checks import Check, judged_with_checks
 from workers.runners import Failure, Measured, Outcome, Postponed, Recorder, Success
 

@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotSignedIn
+from backend.data.secrets.vault import Vault
 from backend.identity.auth import job_tokens, keys, sessions
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ForgedRequest, InvalidJobToken
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.scopes import OF_JOBS
-from backend.secrets.vault import Vault
 
 JOB_TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - the name of a header
 CSRF_HEADER: Final = "x-csrf-token"

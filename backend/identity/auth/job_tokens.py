@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from backend.core.clock import now
+from backend.data.secrets.vault import Vault
 from backend.identity.auth.errors import InvalidJobToken
-from backend.secrets.vault import Vault
 
 _PURPOSE: Final = "job-token-v1"
 _PREFIX: Final = "puras_job_"

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from backend.bundles.names import is_name
 from backend.core.errors import Problem
+from backend.skills.bundles.names import is_name
 
 ANY: Final = "*"
 LISTING: Final = "listing:"

@@ -18,9 +18,9 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import Conflict, Invalid, Malformed, Problem
+from backend.data.secrets.vault import Vault
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.idempotency.tables import IdempotencyKey
-from backend.secrets.vault import Vault
 
 KEPT: Final = timedelta(hours=24)
 MOST_CHARACTERS: Final = 255

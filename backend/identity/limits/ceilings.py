@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from backend.bundles.manifest import Limits, Retries, Skill
+from backend.skills.bundles.manifest import Limits, Retries, Skill
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How much of its quotas a project has taken; its drive counts itself (`backend.drive.usage`)."""
+"""How much of its quotas a project has taken; its drive counts itself (`backend.data.drive.usage`)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from sqlalchemy import BigInteger, ScalarSelect, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.deployments.tables import Deployment
+from backend.data.memory.tables import MemoryUsage
+from backend.data.secrets.tables import Secret
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.auth.tables import ApiKey
 from backend.identity.limits.quotas import Quota
 from backend.identity.projects.tables import Invitation, Member
 from backend.jobs.tables import Admission, QueuedJob
-from backend.memory.tables import MemoryUsage
-from backend.secrets.tables import Secret
-from backend.skillpacks.tables import Skillpack
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import Skillpack
 
 _MIB: Final = 1 << 20
 

@@ -26,14 +26,14 @@ from backend.archives.entry import Entry
 from backend.archives.measured import Measured
 from backend.archives.writer import ArchiveWriter
 from backend.core.clock import now
-from backend.deployments.tables import Deployment
-from backend.drive.errors import DriveFileLocked
+from backend.data.drive.errors import DriveFileLocked
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.projects import exported, service
 from backend.identity.projects.exported import EXPORTED, Exported
 from backend.identity.projects.tables import Project
 from backend.instance import Instance
+from backend.skills.deployments.tables import Deployment
 from backend.storage.errors import BundleMissing
 from backend.storage.sandbox_uids import sandbox_uid
 

@@ -26,7 +26,7 @@ from backend.identity.projects.errors import SlugTaken, TooManyProjects
 from backend.identity.projects.tables import Member, Project
 from backend.jobs.tables import Admission
 from backend.ledger.tables import Wallet
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 
 MOST_SLUG_CHARACTERS: Final = 48
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")

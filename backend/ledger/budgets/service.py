@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.errors import Invalid, Missing, Problem
-from backend.deployments.active import resolve_skill
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.auth.tables import ApiKey
@@ -21,7 +20,8 @@ from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChan
 from backend.ledger.budgets.standing import STANDING
 from backend.ledger.pricing import usd_to_micros
 from backend.ledger.tables import Budget
-from backend.skillpacks import service as skillpacks
+from backend.skills.deployments.active import resolve_skill
+from backend.skills.skillpacks import service as skillpacks
 
 MOST_BUDGETS: Final = 50
 """Of one project: every submit adds them up."""

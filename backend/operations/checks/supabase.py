@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from backend.config import Settings
 from backend.core.db import pooler
 from backend.core.errors import PurasError
-from backend.drive.upload import MAX_FILE_BYTES
+from backend.data.drive.upload import MAX_FILE_BYTES
 from backend.operations import database
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.storage.supabase.project import key_expiry_s, key_kind

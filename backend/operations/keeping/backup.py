@@ -28,7 +28,7 @@ from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db import pooler
 from backend.core.version import version
-from backend.drive.errors import DriveFileLocked
+from backend.data.drive.errors import DriveFileLocked
 from backend.instance import Instance, open_instance
 from backend.migrations import run as migrations
 from backend.operations import database

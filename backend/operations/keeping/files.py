@@ -11,8 +11,8 @@ from backend.archives.drives import Drive
 from backend.archives.entry import Entry
 from backend.archives.errors import ArchiveDamaged
 from backend.archives.reader import ArchiveFile
-from backend.drive.errors import BadDrivePath
-from backend.drive.paths import DrivePath, parse_drive_path
+from backend.data.drive.errors import BadDrivePath
+from backend.data.drive.paths import DrivePath, parse_drive_path
 from backend.storage import Storage
 from backend.storage.local import LocalStorage
 from backend.storage.tree import made_folder, opened_folder

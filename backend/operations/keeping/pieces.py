@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from backend.archives.reader import ArchiveFile
-from backend.drive.paths import DrivePath
+from backend.data.drive.paths import DrivePath
 from backend.operations.keeping.contents import Table
 
 

@@ -9,6 +9,7 @@ from typing import IO, Final
 
 from backend.archives.errors import ArchiveDamaged
 from backend.archives.reader import ArchiveFile, ArchiveReader
+from backend.data.secrets.vault import Vault
 from backend.migrations import run as migrations
 from backend.operations.keeping import files
 from backend.operations.keeping.contents import (
@@ -26,7 +27,6 @@ from backend.operations.keeping.contents import (
 )
 from backend.operations.keeping.errors import BackupNewer, BackupUnreadable, WrongKeys
 from backend.operations.keeping.pieces import Bundle, Keys, Piece, Rows, Stored
-from backend.secrets.vault import Vault
 
 _MOST_KEYS_BYTES: Final = 64 * 1024
 _ROWS: Final = re.compile(r"database/([a-z_][a-z0-9_]{0,62})/[0-9]{6,}")

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from backend import embedded
 from backend.archives.errors import NoRoom
 from backend.config import Settings
+from backend.data.secrets.vault import Vault
 from backend.embedded import Servers
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
@@ -23,7 +24,6 @@ from backend.operations.keeping.errors import KeysMissing, NotEmpty
 from backend.operations.keeping.loading import Loading
 from backend.operations.keeping.pieces import Keys
 from backend.operations.keeping.reader import BackupReader, opened
-from backend.secrets.vault import Vault
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Beside what is restored: the log of the database, its indexes."""

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 from uuid import UUID
 
-from backend.drive.errors import DriveFileMissing, FolderTooLarge
-from backend.drive.paths import DrivePath
+from backend.data.drive.errors import DriveFileMissing, FolderTooLarge
+from backend.data.drive.paths import DrivePath
 from backend.storage import Deleted, Holdings
 from backend.storage.supabase import keys
 from backend.storage.supabase.bucket import Bucket, StoredObject

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from backend.drive.paths import DrivePath
+from backend.data.drive.paths import DrivePath
 from backend.storage import DriveEntry
 from backend.storage.supabase import keys
 from backend.storage.supabase.bucket import PAGE, Bucket, ObjectPage, StoredObject

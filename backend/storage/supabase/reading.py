@@ -14,8 +14,8 @@ from uuid import UUID
 import httpx
 
 from backend.core.clock import now
-from backend.drive.errors import DriveFileMissing
-from backend.drive.paths import DrivePath
+from backend.data.drive.errors import DriveFileMissing
+from backend.data.drive.paths import DrivePath
 from backend.storage import DriveEntry
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase import answers, keys

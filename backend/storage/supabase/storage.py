@@ -18,9 +18,9 @@ from pydantic import SecretStr
 
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.drive.errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.drive.mime import by_name
-from backend.drive.paths import ROOT, DrivePath
+from backend.data.drive.errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
+from backend.data.drive.mime import by_name
+from backend.data.drive.paths import ROOT, DrivePath
 from backend.storage import Deleted, DriveEntry, Holdings, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.spool import Spool

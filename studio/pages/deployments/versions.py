@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend.deployments import service, standing
-from backend.deployments.schemas import ListedDeployment
-from backend.skillpacks import service as skillpacks
+from backend.skills.deployments import service, standing
+from backend.skills.deployments.schemas import ListedDeployment
+from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.authors import name_keys
 from studio.first_calls import of_push

@@ -11,12 +11,12 @@ import reflex as rx
 from backend.approvals import servers
 from backend.approvals import service as approvals
 from backend.approvals.wanted import START
-from backend.bundles.manifest import Skill
 from backend.core.db.paging import Page
 from backend.core.errors import Missing
-from backend.deployments.active import load_deployed_skill
 from backend.identity.auth.principal import Principal
 from backend.jobs.queries import get_row
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.active import load_deployed_skill
 from studio import session
 from studio.components.elements import action, button
 from studio.components.live import Ago, Json, Submit

@@ -7,10 +7,10 @@ from typing import Any
 
 import reflex as rx
 
-from backend.bundles.dialect import map_subschemas
 from backend.core.errors import Missing
 from backend.marketplace import catalogue
 from backend.marketplace.schemas import ListingView, VersionView
+from backend.skills.bundles.dialect import map_subschemas
 from studio import session
 from studio.components.elements import link_button, note, tag
 from studio.components.live import Ago, SchemaForm

@@ -10,9 +10,9 @@ import reflex as rx
 
 from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Invalid
-from backend.memory import queries, searching
-from backend.memory import writing as memory
-from backend.memory.schemas import MOST_RESULTS, MemoryFilter, MemorySearch, MemoryView
+from backend.data.memory import queries, searching
+from backend.data.memory import writing as memory
+from backend.data.memory.schemas import MOST_RESULTS, MemoryFilter, MemorySearch, MemoryView
 from studio import session
 from studio.calls import curl, of_route
 from studio.components.elements import button, empty, link, tag

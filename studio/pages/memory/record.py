@@ -10,9 +10,9 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
-from backend.memory import forgetting, queries
-from backend.memory import writing as memory
-from backend.memory.schemas import MemoryChangeView, MemoryView
+from backend.data.memory import forgetting, queries
+from backend.data.memory import writing as memory
+from backend.data.memory.schemas import MemoryChangeView, MemoryView
 from studio import session
 from studio.components.elements import button, identifier, link, note, tag
 from studio.components.live import Ago, Confirm, Json

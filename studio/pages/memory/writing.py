@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 
 from backend.core.errors import Invalid, Problem
-from backend.memory.schemas import MemoryPut, MemoryView
+from backend.data.memory.schemas import MemoryPut, MemoryView
 from studio.components.elements import button, field, note
 from studio.components.live import Submit
 from studio.forms import parsed, text

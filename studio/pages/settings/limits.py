@@ -8,9 +8,9 @@ from typing import Final
 
 import reflex as rx
 
-from backend.drive import usage
-from backend.drive.intake import drives_of
-from backend.drive.usage import Usage
+from backend.data.drive import usage
+from backend.data.drive.intake import drives_of
+from backend.data.drive.usage import Usage
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
 from backend.identity.limits.held import held

@@ -8,11 +8,11 @@ from typing import Any
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
+from backend.data.secrets import service
+from backend.data.secrets.schemas import SecretAsked
+from backend.data.secrets.tables import Secret
 from backend.identity.auth.principal import Role
-from backend.secrets import service
-from backend.secrets.schemas import SecretAsked
-from backend.secrets.tables import Secret
-from backend.skillpacks import service as skillpacks
+from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, field, framed_table, note, section

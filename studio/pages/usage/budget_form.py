@@ -8,7 +8,7 @@ import reflex as rx
 
 from backend.core.db.paging import MOST, Page
 from backend.identity.auth import keys
-from backend.skillpacks import service as skillpacks
+from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import field, form_end
 from studio.skills import active_skills

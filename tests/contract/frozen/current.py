@@ -21,12 +21,12 @@ from puras.cli.main import parser
 from puras_mcp.server import Server
 from puras_mcp.world import configured
 
-from backend.bundles.errors import BundleInvalid
-from backend.bundles.pack import pack_files
-from backend.bundles.read import ReadBundle, read_bundle
-from backend.bundles.skill_json_schema import skill_json_schema
 from backend.documents import error_page
 from backend.operations import commands, settings_page
+from backend.skills.bundles.errors import BundleInvalid
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import ReadBundle, read_bundle
+from backend.skills.bundles.skill_json_schema import skill_json_schema
 from tests.contract.frozen.event_sources import EventSources
 from tests.factories.description import openapi
 

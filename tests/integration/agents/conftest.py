@@ -18,15 +18,15 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from backend.app import create_app, serving
-from backend.bundles.manifest import Skill
 from backend.config import Settings
 from backend.core.db.engine import Database
+from backend.data.secrets.vault import Vault
 from backend.embedded import Servers
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.ledger import service as ledger
 from backend.providers import catalogue
-from backend.secrets.vault import Vault
+from backend.skills.bundles.manifest import Skill
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer

@@ -9,11 +9,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from backend.bundles.manifest import Skill
-from backend.bundles.manifest import Tool as Declared
 from backend.core.clock import now
 from backend.identity.auth import job_tokens
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
+from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.manifest import Tool as Declared
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, Counter

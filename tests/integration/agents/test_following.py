@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from backend.bundles.pack import pack
 from backend.core import notifications
 from backend.core.notifications import RedisNotifier
 from backend.events import sse
 from backend.events.queries import Place
 from backend.providers import catalogue
 from backend.providers.access import Access
+from backend.skills.bundles.pack import pack
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed

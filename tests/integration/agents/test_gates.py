@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from backend.core.errors import NotAllowed
-from backend.deployments import service as deployments
 from backend.identity.auth.principal import Role
+from backend.skills.deployments import service as deployments
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, ended, get, post, ran

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from backend.memory.digest import MOST_CHARACTERS
+from backend.data.memory.digest import MOST_CHARACTERS
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, bundle

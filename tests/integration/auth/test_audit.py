@@ -16,7 +16,6 @@ from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from backend.approvals.tables import Approval
-from backend.bundles.pack import pack_files
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.evals.tables import EvalCase, EvalSuite
@@ -26,6 +25,7 @@ from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Project
 from backend.journal import service as journal
 from backend.journal.service import Entry
+from backend.skills.bundles.pack import pack_files
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.deployments.conftest import BUNDLE
 

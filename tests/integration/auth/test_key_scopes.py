@@ -24,12 +24,11 @@ from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from backend.api import require_authorized_routes, router
-from backend.bundles.pack import pack_files
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.drive import download, facts
-from backend.drive.errors import BadDrivePath, FileReplaced
-from backend.drive.paths import parse_drive_path
+from backend.data.drive import download, facts
+from backend.data.drive.errors import BadDrivePath, FileReplaced
+from backend.data.drive.paths import parse_drive_path
 from backend.identity.auth import keys, permissions, scopes
 from backend.identity.auth.keys import Limits
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -41,6 +40,7 @@ from backend.jobs.claim import claim
 from backend.jobs.tables import Job
 from backend.journal.tables import JournalEntry
 from backend.ledger import service as ledger
+from backend.skills.bundles.pack import pack_files
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask
 from workers.attempt import Attempt

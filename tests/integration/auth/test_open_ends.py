@@ -18,13 +18,13 @@ from sqlmodel import col
 from backend.app import create_app, serving
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.paths import parse_drive_path
+from backend.data.memory.tables import MemoryRecord
 from backend.identity.auth import gate, keys, sessions, throttle
 from backend.identity.auth.tables import ApiKey
 from backend.identity.projects.tables import Member
 from backend.instance import Instance
 from backend.ledger import service as ledger
-from backend.memory.tables import MemoryRecord
 from backend.storage import Storage
 from studio import session as studio_session
 from studio import sockets

@@ -16,7 +16,7 @@ from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Member
 from backend.jobs.tables import Admission, Job
 from backend.ledger.tables import Wallet
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 
 
 async def test_a_new_project_has_everything_for_its_first_job(world: Any, database: Database) -> None:

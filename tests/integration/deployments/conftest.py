@@ -11,13 +11,13 @@ import httpx
 import pytest_asyncio
 from fastapi import FastAPI
 
-from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
 from backend.identity.auth import keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import KeyKind
 from backend.identity.auth.principal import Principal
 from backend.identity.projects import service as projects
+from backend.skills.bundles.pack import pack_files
 
 SKILL = b"""
 entrypoint: main.py:run

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
 from backend.instance import Instance
+from backend.skills.bundles.pack import pack_files
 
 GOOD = {
     "skills/double/skill.yaml": b"""\

@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from backend.bundles.pack import pack_files
 from backend.core.errors import PurasError
-from backend.deployments import service, sweep
-from backend.deployments.active import resolve_skill
-from backend.deployments.tables import Deployment
 from backend.identity.projects import deletion
 from backend.instance import Instance
 from backend.jobs.tables import Job
+from backend.skills.bundles.pack import pack_files
+from backend.skills.deployments import service, sweep
+from backend.skills.deployments.active import resolve_skill
+from backend.skills.deployments.tables import Deployment
 
 BUNDLE = {
     "skills/double/skill.yaml": b"""

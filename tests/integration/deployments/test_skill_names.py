@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from backend.deployments.active import load_deployed_skill, resolve_skill
-from backend.deployments.errors import (
+from backend.instance import Instance
+from backend.skills.deployments.active import load_deployed_skill, resolve_skill
+from backend.skills.deployments.errors import (
     DeploymentNotFound,
     NothingActive,
     SkillAmbiguous,
@@ -18,8 +19,7 @@ from backend.deployments.errors import (
     SkillpackMismatch,
     SubskillNotSubmittable,
 )
-from backend.instance import Instance
-from backend.skillpacks.errors import SkillpackNotFound
+from backend.skills.skillpacks.errors import SkillpackNotFound
 
 
 def bundle(*names: str) -> dict[str, bytes]:

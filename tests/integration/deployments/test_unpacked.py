@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.bundles.pack import pack
 from backend.core.errors import PurasError
-from backend.deployments.unpacked import ensure_unpacked
+from backend.skills.bundles.pack import pack
+from backend.skills.deployments.unpacked import ensure_unpacked
 from backend.storage.local import LocalStorage
 
 
@@ -76,7 +76,7 @@ def test_processes_do_not_disturb_each_other(tmp_path: Path) -> None:
     _, sha256 = asyncio.run(stored(tmp_path))
     program = (
         "import asyncio, sys; from pathlib import Path;"
-        "from backend.deployments.unpacked import ensure_unpacked;"
+        "from backend.skills.deployments.unpacked import ensure_unpacked;"
         "from backend.storage.local import LocalStorage;"
         "print(asyncio.run(ensure_unpacked(LocalStorage(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3])))"
     )

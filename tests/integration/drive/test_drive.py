@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from backend.drive import upload
+from backend.data.drive import upload
 from backend.identity.auth.keys import Limits
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.drive import intake, usage
+from backend.data.drive import intake, usage
 from backend.identity.auth.actors import operator
 from backend.identity.limits import service as limits
 from backend.identity.limits.schemas import defaults_of

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.core.clock import now
-from backend.drive import forgotten
+from backend.data.drive import forgotten
 from backend.instance import Instance
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive

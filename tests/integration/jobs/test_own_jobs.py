@@ -23,7 +23,7 @@ from backend.jobs import subagents
 from backend.jobs.subagents import SubagentCall
 from backend.jobs.tables import Job
 from backend.journal.tables import JournalEntry
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import Tenant, make_deployment, make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client, world
 

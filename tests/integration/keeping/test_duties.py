@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.drive.paths import DrivePath
+from backend.data.drive.paths import DrivePath
 from backend.instance import Instance
 from backend.metrics import reporter as reporting
 from backend.metrics.reporter import Reporter

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from backend.drive.errors import DriveFull
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.errors import DriveFull
+from backend.data.drive.paths import parse_drive_path
 from backend.storage.local import LocalStorage
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")

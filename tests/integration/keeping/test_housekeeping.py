@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from backend import housekeeping
 from backend.core.db.engine import Database
-from backend.retention.rules import Rules
+from backend.data.retention.rules import Rules
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import make_tenant
 

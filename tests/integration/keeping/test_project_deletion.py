@@ -16,8 +16,9 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.deployments.tables import Deployment
-from backend.drive.tables import DriveFile, DriveUpload, DriveUsage
+from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
+from backend.data.retention.rules import Rules
+from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.events.tables import JobEvent
 from backend.housekeeping import LOCK, tidy
@@ -35,10 +36,9 @@ from backend.jobs.tables import Job
 from backend.ledger import audit
 from backend.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
 from backend.providers.tables import ProviderKey
-from backend.retention.rules import Rules
 from backend.schedules import service as schedules
 from backend.schedules.schemas import ScheduleAsked
-from backend.secrets.tables import Secret
+from backend.skills.deployments.tables import Deployment
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
 from backend.tables import metadata

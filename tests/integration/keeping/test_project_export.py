@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from backend.archives.reader import ArchiveReader
 from backend.core.db.engine import Database
-from backend.deployments.tables import Deployment
+from backend.data.secrets.tables import Secret
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import AuditRow
@@ -24,8 +24,8 @@ from backend.instance import Instance
 from backend.jobs.schemas import JobRequest
 from backend.jobs.submit import JobSpec, submit
 from backend.ledger import service as ledger
-from backend.secrets.tables import Secret
-from backend.skillpacks.tables import Skillpack
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import Skillpack
 from backend.tables import metadata
 from tests.factories.tenants import make_deployment
 from tests.integration.drive.leases import write_lease

@@ -11,6 +11,8 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.data.retention.forecast import forecast
+from backend.data.retention.rules import Rules
 from backend.events import partitions
 from backend.events.tables import JobEvent
 from backend.housekeeping import tidy
@@ -21,8 +23,6 @@ from backend.jobs.finish import Ending, finish
 from backend.jobs.tables import Job
 from backend.journal.tables import JournalEntry
 from backend.ledger import audit as books
-from backend.retention.forecast import forecast
-from backend.retention.rules import Rules
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import Tenant, make_job, make_tenant
 

@@ -11,8 +11,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.bundles.manifest import Limits, Retries, Skill
-from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
 from backend.identity.limits import ceilings
 from backend.identity.limits.ceilings import JobCeilings
@@ -22,6 +20,8 @@ from backend.identity.limits.service import hold_windows
 from backend.instance import Instance, job_ceilings
 from backend.jobs.schemas import JobLimits
 from backend.ledger.pricing import PriceList
+from backend.skills.bundles.manifest import Limits, Retries, Skill
+from backend.skills.bundles.pack import pack_files
 from tests.factories.tenants import make_skill, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE, SKILL

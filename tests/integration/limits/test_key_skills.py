@@ -6,10 +6,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.bundles.pack import pack_files
 from backend.core.db.engine import Database
 from backend.identity.auth.keys import Limits
 from backend.migrations import run
+from backend.skills.bundles.pack import pack_files
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE
 

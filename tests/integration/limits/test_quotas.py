@@ -11,11 +11,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.bundles.pack import pack_files
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.jobs import admission
 from backend.jobs.errors import TooManyQueuedJobs
+from backend.skills.bundles.pack import pack_files
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE

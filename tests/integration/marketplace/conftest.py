@@ -19,6 +19,7 @@ from sqlalchemy import text
 from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
+from backend.data.secrets.vault import Vault
 from backend.embedded import Servers
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
@@ -26,7 +27,6 @@ from backend.ledger import audit
 from backend.ledger import service as ledger
 from backend.providers import catalogue
 from backend.providers.access import Access
-from backend.secrets.vault import Vault
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer, Says

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.paths import parse_drive_path
 from backend.identity.projects import exported as tables
 from backend.marketplace.reach import Reach
 from backend.media.errors import BadMediaInputs

@@ -23,11 +23,11 @@ from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.data.secrets.vault import Vault
 from backend.events.wakeups import WakeUps
 from backend.identity.auth import job_tokens
 from backend.instance import Instance
 from backend.ledger import service as ledger
-from backend.secrets.vault import Vault
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 from tests.doubles.fal import FalServer

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from backend.app import create_app, serving
+from backend.data.memory import backlog, vectors
+from backend.data.memory.embedding import Embedder, EmbeddingsAway
 from backend.instance import Instance
-from backend.memory import backlog, vectors
-from backend.memory.embedding import Embedder, EmbeddingsAway
 from tests.doubles.embeddings import EmbeddingsServer
 from tests.integration.deployments.conftest import Project, Projects
 

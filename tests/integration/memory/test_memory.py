@@ -14,17 +14,17 @@ from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.data.memory.reach import job_principal
+from backend.data.memory.search import PINNED, WEIGHTS, fused, weight_of
+from backend.data.memory.search import Ranks as Order
+from backend.data.memory.tables import MemoryRecord
+from backend.data.retention import sweep
+from backend.data.retention.rules import Rules
 from backend.identity.auth import job_tokens, keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import Limits
 from backend.instance import Instance
 from backend.ledger import service as ledger
-from backend.memory.reach import job_principal
-from backend.memory.search import PINNED, WEIGHTS, fused, weight_of
-from backend.memory.search import Ranks as Order
-from backend.memory.tables import MemoryRecord
-from backend.retention import sweep
-from backend.retention.rules import Rules
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects, make_project, project
 
 __all__ = ["make_project", "project"]

@@ -19,7 +19,7 @@ from backend.embedded import Servers
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.ledger import service as ledger
-from backend.secrets.vault import Vault
+from backend.data.secrets.vault import Vault
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects

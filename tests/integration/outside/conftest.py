@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from backend.bundles.manifest import Skill
+from backend.skills.bundles.manifest import Skill
 from tests.doubles.web import Web
 from workers.agent import Tool, ToolCall, ToolError, ToolResult
 from workers.agent.outside import Outside, outside_of

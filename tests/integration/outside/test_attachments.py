@@ -12,7 +12,7 @@ import pypdf
 import pytest
 
 from backend.core.errors import PurasError
-from backend.drive.named import files_of_inputs, path_of
+from backend.data.drive.named import files_of_inputs, path_of
 from tests.doubles.web import INSIDE, Web, endless
 from tests.integration.outside.conftest import Room
 from workers.agent.attachments.errors import AttachmentRefused

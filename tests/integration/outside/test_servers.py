@@ -16,8 +16,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 
-from backend.bundles.confirmed import Effect
-from backend.bundles.manifest import Tool as Section
+from backend.skills.bundles.confirmed import Effect
+from backend.skills.bundles.manifest import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb
 from tests.integration.outside.conftest import Room
 from workers.agent import Tool

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.secrets.errors import BadSecret
-from backend.secrets.rules import check_name
+from backend.data.secrets.errors import BadSecret
+from backend.data.secrets.rules import check_name
 from tests.integration.sandbox.conftest import UID, open_runner
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner

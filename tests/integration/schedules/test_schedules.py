@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
+from backend.data.retention import sweep
+from backend.data.retention.rules import Rules
 from backend.identity.auth import keys
-from backend.retention import sweep
-from backend.retention.rules import Rules
 from backend.schedules import firing
 from backend.schedules.firing import keep_time
 from backend.schedules.service import MOST_SCHEDULES

@@ -6,12 +6,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.data.secrets import service
+from backend.data.secrets.service import JobSecrets
 from backend.identity.auth.keys import Limits
 from backend.identity.projects.tables import Project
 from backend.instance import Instance
-from backend.secrets import service
-from backend.secrets.service import JobSecrets
-from backend.skillpacks.tables import Skillpack
+from backend.skills.skillpacks.tables import Skillpack
 from tests.integration.auth.conftest import World
 
 VALUE = 'sk-live "quoted" ☃ value'

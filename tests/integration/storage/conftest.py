@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.paths import parse_drive_path
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
 from backend.storage.sandbox_uids import sandbox_uid

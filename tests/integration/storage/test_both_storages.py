@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from backend.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.drive.paths import ROOT, parse_drive_path, parse_folder_path
+from backend.data.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
+from backend.data.drive.paths import ROOT, parse_drive_path, parse_folder_path
 from backend.storage import Storage
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.local import LocalStorage

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
-from backend.drive.paths import ROOT, parse_drive_path
+from backend.data.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
+from backend.data.drive.paths import ROOT, parse_drive_path
 from backend.storage import DriveEntry
 from tests.integration.storage.conftest import DriveOf, LiveDrive
 

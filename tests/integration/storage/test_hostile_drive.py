@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.drive.errors import DriveFileMissing, PathTaken
-from backend.drive.paths import ROOT, parse_drive_path
+from backend.data.drive.errors import DriveFileMissing, PathTaken
+from backend.data.drive.paths import ROOT, parse_drive_path
 from tests.integration.storage.conftest import LiveDrive
 
 AT_FDCWD = -100

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.drive.errors import DriveFileMissing, DriveFull, FolderNotEmpty
-from backend.drive.paths import ROOT, parse_drive_path
+from backend.data.drive.errors import DriveFileMissing, DriveFull, FolderNotEmpty
+from backend.data.drive.paths import ROOT, parse_drive_path
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.local import LocalStorage
 from backend.storage.sandbox_uids import FIRST_UID, sandbox_uid

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.drive.errors import DriveOverQuota
-from backend.drive.usage import Usage
+from backend.data.drive.errors import DriveOverQuota
+from backend.data.drive.usage import Usage
 from tests.integration.storage.conftest import LiveDrive
 from workers.drives.growth import held, watched
 from workers.runners import Failure, Measured, Outcome, Success

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from backend.core.db.engine import Database
-from backend.drive import usage
-from backend.drive.errors import DriveQuotaReached, PathTaken
-from backend.drive.paths import parse_drive_path
+from backend.data.drive import usage
+from backend.data.drive.errors import DriveQuotaReached, PathTaken
+from backend.data.drive.paths import parse_drive_path
 from backend.identity.limits.quotas import Quotas
 from backend.jobs.claim import Claimed
 from backend.storage.errors import StorageUnavailable

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from backend.drive.errors import DriveFileMissing
-from backend.drive.paths import ROOT, parse_drive_path
+from backend.data.drive.errors import DriveFileMissing
+from backend.data.drive.paths import ROOT, parse_drive_path
 from backend.storage.errors import (
     BundleDamaged,
     StorageRefusedUs,

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.core.errors import Unavailable
+from backend.data.secrets.vault import Vault
 from backend.events.wakeups import WakeUps
 from backend.identity.auth import sessions, users
 from backend.identity.auth.errors import InvalidSession, ProjectNotFound
@@ -20,7 +21,6 @@ from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.principal import Role
 from backend.identity.projects import service as projects
 from backend.instance import Instance
-from backend.secrets.vault import Vault
 from backend.storage.local import LocalStorage
 from studio import session
 

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from backend.config import Settings
 from backend.core.db.engine import Database
+from backend.data.secrets.vault import Vault
 from backend.events.wakeups import WakeUps
 from backend.instance import Instance
-from backend.secrets.vault import Vault
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 from backend.web.doors import Doors

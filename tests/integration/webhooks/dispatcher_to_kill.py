@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backend.core.db.engine import Database
 from backend.core.net.public_urls import listed
-from backend.secrets.vault import Vault
+from backend.data.secrets.vault import Vault
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import Dispatcher
 from backend.webhooks.sending import Sender

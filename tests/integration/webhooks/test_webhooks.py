@@ -19,12 +19,12 @@ from backend.approvals.asking import wait_for_consent
 from backend.approvals.wanted import Wanted
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.data.retention import sweep
+from backend.data.retention.rules import Rules
+from backend.data.secrets.rotation import reencrypt
+from backend.data.secrets.vault import Vault
 from backend.instance import Instance
 from backend.jobs.finish import Ending, finish
-from backend.retention import sweep
-from backend.retention.rules import Rules
-from backend.secrets.rotation import reencrypt
-from backend.secrets.vault import Vault
 from backend.webhooks.service import MOST_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects

@@ -9,9 +9,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from backend.core.clock import now
+from backend.data.secrets.vault import Vault
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
-from backend.secrets.vault import Vault
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 

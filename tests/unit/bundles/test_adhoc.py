@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backend.bundles import adhoc
-from backend.bundles.manifest import Example, Limits, Manifest, Rail, Skill, Tool
 from backend.core.errors import Invalid
+from backend.skills.bundles import adhoc
+from backend.skills.bundles.manifest import Example, Limits, Manifest, Rail, Skill, Tool
 
 SKILL = Skill(
     name="sum",

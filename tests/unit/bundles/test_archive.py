@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.bundles import archive as archives
-from backend.bundles.archive import Archive, unpack
-from backend.bundles.errors import BundleTooLarge, BundleUnreadable
-from backend.bundles.pack import pack, pack_files
+from backend.skills.bundles import archive as archives
+from backend.skills.bundles.archive import Archive, unpack
+from backend.skills.bundles.errors import BundleTooLarge, BundleUnreadable
+from backend.skills.bundles.pack import pack, pack_files
 
 
 def zipped(*names: str | zipfile.ZipInfo, content: bytes = b"x") -> bytes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from backend.bundles import confirmed
-from backend.bundles.confirmed import Effect
-from backend.bundles.manifest import Manifest, Skill, Tool
-from backend.bundles.pack import pack_files
-from backend.bundles.read import read_bundle
+from backend.skills.bundles import confirmed
+from backend.skills.bundles.confirmed import Effect
+from backend.skills.bundles.manifest import Manifest, Skill, Tool
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import read_bundle
 
 AGENT = """\
 entrypoint: SKILL.md

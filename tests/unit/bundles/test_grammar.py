@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from backend.bundles.errors import BundleInvalid
-from backend.bundles.manifest import Skill
-from backend.bundles.pack import pack_files
-from backend.bundles.read import read_bundle
+from backend.skills.bundles.errors import BundleInvalid
+from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import read_bundle
 
 FUNCTION = """\
 entrypoint: main.py:run

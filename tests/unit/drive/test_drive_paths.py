@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from backend.drive.errors import BadDrivePath
-from backend.drive.paths import MAX_DEPTH, ROOT, DrivePath, is_component, parse_drive_path, parse_folder_path
+from backend.data.drive.errors import BadDrivePath
+from backend.data.drive.paths import (
+    MAX_DEPTH,
+    ROOT,
+    DrivePath,
+    is_component,
+    parse_drive_path,
+    parse_folder_path,
+)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.paths import parse_drive_path
 from backend.storage.drive_files import entry_of
 
 

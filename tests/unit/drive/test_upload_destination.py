@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from backend.drive import intake
-from backend.drive.errors import BadDrivePath
+from backend.data.drive import intake
+from backend.data.drive.errors import BadDrivePath
 
 
 @pytest.mark.parametrize(

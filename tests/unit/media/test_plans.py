@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from backend.bundles.manifest import Skill
 from backend.media.errors import BadMediaInputs, ModeMissing, NoTranscripts, UnknownMediaModel
 from backend.media.fal.provider import body_of
 from backend.media.families import Verb, families
 from backend.media.plan import Plan, plan
 from backend.media.prices import MediaModelPrice
 from backend.providers import catalogue
+from backend.skills.bundles.manifest import Skill
 
 
 def planned(

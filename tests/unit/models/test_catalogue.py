@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.bundles.errors import BundleInvalid
-from backend.bundles.pack import pack_files
-from backend.bundles.read import read_bundle
 from backend.providers import catalogue
 from backend.providers.errors import BadCatalogue, UnknownModel
+from backend.skills.bundles.errors import BundleInvalid
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import read_bundle
 
 OWN = """
 [endpoints.ollama]

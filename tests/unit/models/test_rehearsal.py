@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from backend.bundles.manifest import Skill
 from backend.providers import catalogue
+from backend.skills.bundles.manifest import Skill
 from tests.factories.tenants import make_skill
 from workers.models import Message, Prompt, Reply, ToolSpec
 from workers.models.rehearsal import NOTICE, Rehearsal

@@ -11,8 +11,8 @@ from puras.notebook.cells import CellSkill, function_cell, is_function_cell, pro
 from puras.notebook.errors import CellRefused
 from puras.notebook.hints import hinted
 
-from backend.bundles.pack import pack_files
-from backend.bundles.read import read_bundle
+from backend.skills.bundles.pack import pack_files
+from backend.skills.bundles.read import read_bundle
 
 FUNCTION = '''
 from typing import Annotated

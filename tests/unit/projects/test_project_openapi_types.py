@@ -7,12 +7,12 @@ from uuid import uuid4
 
 from jsonschema import Draft202012Validator
 
-from backend.bundles.manifest import Skill
-from backend.deployments.service import ActiveSkill
-from backend.deployments.tables import Deployment
 from backend.identity.projects.openapi import describe
 from backend.identity.projects.tables import Project
-from backend.skillpacks.tables import Skillpack
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments.service import ActiveSkill
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import make_skill
 
 

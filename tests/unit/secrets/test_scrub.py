@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from backend.secrets.scrub import HIDDEN, Scrubber
+from backend.data.secrets.scrub import HIDDEN, Scrubber
 
 SECRET = 'pa$$ wörd/"with"+everything?&=%~'
 

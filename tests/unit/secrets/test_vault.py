@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from backend.secrets.errors import BadSecretsKey, SecretUnreadable
-from backend.secrets.key_file import KeyFile
-from backend.secrets.vault import Vault
+from backend.data.secrets.errors import BadSecretsKey, SecretUnreadable
+from backend.data.secrets.key_file import KeyFile
+from backend.data.secrets.vault import Vault
 
 
 def new_key() -> str:

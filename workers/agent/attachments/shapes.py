@@ -7,8 +7,8 @@ import binascii
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from backend.bundles.dialect import FILE_KEYS
-from backend.drive.named import NamedFile, Source, source_of
+from backend.data.drive.named import NamedFile, Source, source_of
+from backend.skills.bundles.dialect import FILE_KEYS
 from workers.agent.attachments.errors import AttachmentRefused
 
 _SHAPES: Final = "Give a drive path, an address, or an object with one of drive_path, url, data and base64."

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from mcp_types import Tool as Offered
 
-from backend.bundles.confirmed import NONE, Effects, covers_server_tool
-from backend.bundles.hosts import USUAL_PORTS
-from backend.bundles.manifest import Skill
-from backend.bundles.manifest import Tool as Section
 from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.rules import Rule
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
+from backend.skills.bundles.confirmed import NONE, Effects, covers_server_tool
+from backend.skills.bundles.hosts import USUAL_PORTS
+from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.manifest import Tool as Section
 from workers.agent import Tool
 from workers.agent.outside import Outside
 from workers.agent.servers.connection import Connection, ServerAway

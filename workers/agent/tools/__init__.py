@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backend.bundles.confirmed import NONE, Effects
-from backend.bundles.manifest import Skill
+from backend.skills.bundles.confirmed import NONE, Effects
+from backend.skills.bundles.manifest import Skill
 from workers.agent import Tool
 
 from .bash import Bash

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from backend.drive.paths import parse_drive_path
+from backend.data.drive.paths import parse_drive_path
 from backend.instance import Instance
 from backend.media import service
 from backend.media.families import Verb

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from backend.data.memory import forgetting, queries, searching, writing
+from backend.data.memory.reach import job_principal
+from backend.data.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
 from backend.instance import Instance
-from backend.memory import forgetting, queries, searching, writing
-from backend.memory.reach import job_principal
-from backend.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from backend.bundles.confirmed import NONE, Effects, function_of
-from backend.bundles.manifest import Skill, Tool
-from backend.bundles.value_schemas import OutputSchema
+from backend.skills.bundles.confirmed import NONE, Effects, function_of
+from backend.skills.bundles.manifest import Skill, Tool
+from backend.skills.bundles.value_schemas import OutputSchema
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.runners import Entrypoint, Failure
 

@@ -8,9 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.bundles import adhoc
-from backend.bundles.manifest import Skill
-from backend.bundles.manifest import Tool as Declared
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
 from backend.jobs import subagents
@@ -19,6 +16,9 @@ from backend.jobs.cancel import cancel_by
 from backend.jobs.schemas import JobView
 from backend.jobs.status import TERMINAL
 from backend.jobs.subagents import SubagentCall
+from backend.skills.bundles import adhoc
+from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.manifest import Tool as Declared
 from workers.absence import through_absence
 from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
 from backend.web import reading
 from backend.web.errors import NotFetched
 from backend.web.fetching import fetch

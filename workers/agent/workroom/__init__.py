@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from backend.bundles.manifest import Skill
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
+from backend.skills.bundles.manifest import Skill
 from workers.agent import Ran, RanCell
 from workers.runners import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
 from workers.sandbox.egress.visit import Visit

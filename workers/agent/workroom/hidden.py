@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from backend.bundles.confirmed import function_of, hidden_files
-from backend.bundles.manifest import Skill
+from backend.skills.bundles.confirmed import function_of, hidden_files
+from backend.skills.bundles.manifest import Skill
 from workers.agent.brief import AgentAssignment
 from workers.runners import Assignment
 

@@ -7,7 +7,7 @@ import codecs
 from collections.abc import Callable
 from typing import Any, Final
 
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
 from workers.sandbox.output import Output
 
 KEPT_CHARACTERS: Final = 8_192

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from backend.secrets.scrub import Scrubber
+from backend.data.secrets.scrub import Scrubber
 
 WITHHELD: Final = "[a line with credentials of the package index is not shown]"
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.bundles.hosts import parse_host
 from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.refusals import Malformed, Refused
 from backend.core.net.egress.rules import Rule, Target, read_target
+from backend.skills.bundles.hosts import parse_host
 
 LISTED = [
     "api.example.org",

@@ -1,0 +1,1 @@
+"""Hold what projects store: files on the drive, secrets, memories, and for how long."""

@@ -1,0 +1,89 @@
+"""Digests of content, as `Content-Digest` and `Repr-Digest` of RFC 9530 write them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from backend.core.errors import Invalid, Problem
+from backend.data.drive.errors import DigestMismatch
+
+CONTENT: Final = "Content-Digest"
+REPRESENTATION: Final = "Repr-Digest"
+_ONE: Final = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*")
+
+
+def as_header(sha256: str) -> str:
+    """The value of the header that tells a hash."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
+
+
+def expected(headers: Mapping[str, str]) -> dict[str, str]:
+    """The SHA-256, hexadecimal, that each digest header of a request gives; other algorithms are passed over.
+
+    Raises:
+        Invalid: a header cannot be read.
+    """
+    found = {}
+    for header in (CONTENT, REPRESENTATION):
+        given = headers.get(header)
+        sha256 = None if given is None else _sha256_in(header, given)
+        if sha256 is not None:
+            found[header] = sha256
+    return found
+
+
+def check(given: Mapping[str, str], *, file: str, body: str | None = None) -> None:
+    """Refuse what came when a digest is of something else: of neither the file nor the body that held it.
+
+    Raises:
+        DigestMismatch: it is.
+    """
+    for header, sha256 in given.items():
+        if sha256 not in (file, body):
+            raise DigestMismatch(header)
+
+
+class Hashed:
+    """Passes a body on, and knows its hash in the end."""
+
+    def __init__(self, body: AsyncIterator[bytes], *, is_hashed: bool = True) -> None:
+        self._body = body
+        self._hash = hashlib.sha256() if is_hashed else None
+
+    @property
+    def sha256(self) -> str | None:
+        """Of all that was passed on, if it was to be hashed."""
+        return self._hash.hexdigest() if self._hash else None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            if self._hash:
+                self._hash.update(chunk)
+            yield chunk
+
+
+def _sha256_in(header: str, value: str) -> str | None:
+    for each in value.split(","):
+        found = _ONE.fullmatch(each)
+        if found is None:
+            raise _unreadable(header)
+        if found[1] != "sha-256":
+            continue
+        try:
+            digest = base64.b64decode(found[2], validate=True)
+        except binascii.Error:
+            raise _unreadable(header) from None
+        if len(digest) != hashlib.sha256().digest_size:
+            raise _unreadable(header)
+        return digest.hex()
+    return None
+
+
+def _unreadable(header: str) -> Invalid:
+    message = f"{header} cannot be read. Write it like 'sha-256=:<base64 of the 32 bytes>:'."
+    return Invalid(message, [Problem(f"header.{header}", message)])

@@ -1,0 +1,165 @@
+"""A file of a drive as an HTTP answer: whole, in part, or not again to who has it.
+
+Whatever a job wrote is served as something to keep, never as a page of ours: no browser runs it in our name. What a
+request is for is checked before (`backend.core.http.destinations`); a browser that does not say it is given a kind of
+content that it neither runs nor applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from backend.data.drive import digests, ranges
+from backend.data.drive.errors import FileReplaced, RangeBehindEnd
+from backend.data.drive.mime import HEAD_BYTES, UNKNOWN, sniff
+from backend.data.drive.ranges import Part, UnsatisfiableRangeError
+from backend.metrics.instruments import DRIVE_BYTES
+from backend.storage import Outgoing
+
+DIRECT_TTL_S = 60
+"""How long an address of the storage's own opens a file: to begin to read it, and no longer."""
+_ACTIVE: Final = {
+    "application/wasm": UNKNOWN,
+    "application/xml": "text/plain",
+    "text/css": "text/plain",
+    "text/html": "text/plain",
+    "text/javascript": "text/plain",
+}
+"""Kinds that browsers run or apply, and what they are served as. An SVG stays one: as an image it runs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the request says about the file it wants."""
+
+    range: str | None = None
+    if_range: str | None = None
+    if_none_match: str | None = None
+    is_head: bool = False
+    is_pinned: bool = False
+    """The caller may read only this version of the file: the response breaks off when another one takes its place."""
+
+
+def asked_of(request: Request, *, is_pinned: bool = False) -> Asked:
+    """What a request says about the file it wants."""
+    headers = request.headers
+    return Asked(
+        range=headers.get("range"),
+        if_range=headers.get("if-range"),
+        if_none_match=headers.get("if-none-match"),
+        is_head=request.method == "HEAD",
+        is_pinned=is_pinned,
+    )
+
+
+async def answer(
+    file: Outgoing,
+    asked: Asked,
+    *,
+    sha256: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer that holds the open file or a part of it; it closes the file when it is sent."""
+    try:
+        head = b"".join([chunk async for chunk in file.chunks(0, HEAD_BYTES)])
+        headers = {**_headers(file, head, sha256), **(extra_headers or {})}
+        response = _response(file, asked, headers)
+    except BaseException:
+        await file.close()
+        raise
+    if not isinstance(response, _FileResponse):
+        await file.close()
+    return response
+
+
+def _headers(file: Outgoing, head: bytes, sha256: str | None) -> dict[str, str]:
+    name = file.entry.path.rpartition("/")[2]
+    headers = {
+        "Content-Type": _ACTIVE.get(kind := sniff(head, name), kind),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "private, no-cache",
+        "Vary": "Sec-Fetch-Dest",
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{sha256 or file.entry.version}"',
+        "Last-Modified": file.entry.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+    }
+    return headers if sha256 is None else headers | {digests.REPRESENTATION: digests.as_header(sha256)}
+
+
+def _response(file: Outgoing, asked: Asked, headers: dict[str, str]) -> Response:
+    # Until its hash was known a file had its version for a tag: whoever has that one has this file.
+    etags, size_bytes = {headers["ETag"], f'"{file.entry.version}"'}, file.entry.size_bytes
+    if _has_it(asked.if_none_match, etags):
+        kept = ("ETag", "Cache-Control", "Last-Modified")
+        return Response(status_code=304, headers={name: headers[name] for name in kept})
+    try:
+        part = ranges.parse(asked.range, size_bytes) if asked.if_range in (None, *etags) else None
+    except UnsatisfiableRangeError:
+        error = RangeBehindEnd(asked.range or "", size_bytes)
+        place = {"ETag": headers["ETag"], "Content-Range": f"bytes */{size_bytes}"}
+        return JSONResponse(error.as_body(), error.status, place)
+    if part is None:
+        headers["Content-Length"] = str(size_bytes)
+        return _FileResponse(file, Part(0, size_bytes), 200, headers, asked)
+    headers["Content-Length"] = str(part.length)
+    headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size_bytes}"
+    return _FileResponse(file, part, 206, headers, asked)
+
+
+def _has_it(if_none_match: str | None, etags: AbstractSet[str]) -> bool:
+    if if_none_match is None:
+        return False
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return not known.isdisjoint({*etags, "*"})
+
+
+class _FileResponse(StreamingResponse):
+    """Streams a part of an open file, and closes it however the sending ends."""
+
+    def __init__(
+        self, file: Outgoing, part: Part, status: int, headers: Mapping[str, str], asked: Asked
+    ) -> None:
+        chunks = _while_unchanged(file, part) if asked.is_pinned else file.chunks(*part)
+        super().__init__(_nothing() if asked.is_head else _counted(chunks), status, headers)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._file.close()
+
+
+async def _while_unchanged(file: Outgoing, part: Part) -> AsyncIterator[bytes]:
+    """Read what is of the version that was opened.
+
+    Raises:
+        FileReplaced: The file was changed meanwhile.
+    """
+    await file.steady()
+    async for chunk in file.chunks(*part):
+        if not await file.is_unchanged():
+            raise FileReplaced(file.entry.path)
+        yield chunk
+
+
+async def _counted(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        DRIVE_BYTES.labels("out").inc(len(chunk))
+        yield chunk
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""  # makes it a generator

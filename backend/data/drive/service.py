@@ -1,0 +1,201 @@
+"""A project's files: put, listed, read, deleted, and opened to others for a while."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.db.paging import Page, Slice
+from backend.core.errors import NotAllowed
+from backend.data.drive import facts, signing, usage
+from backend.data.drive.errors import BadSignature, DriveFileMissing, FileReplaced
+from backend.data.drive.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
+from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked
+from backend.data.drive.signing import signed_url
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
+from backend.identity.projects.tables import Project
+from backend.instance import Instance
+from backend.marketplace.reach import reach_of
+from backend.storage import Outgoing, Storage
+
+
+class Opened(NamedTuple):
+    """An open file, and its hash if that is known."""
+
+    file: Outgoing
+    sha256: str | None
+    is_pinned: bool = False
+    """What is read must stay of the version that it was opened in."""
+
+
+async def entries(
+    instance: Instance, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
+) -> Slice[EntryAnswer]:
+    """Files and folders below the folder `prefix`, or whose paths begin with it, with what is known of them.
+
+    Raises:
+        BadDrivePath: the prefix cannot be one.
+        Invalid: the cursor is not one of this list.
+    """
+    storage, folder = instance.storage, parse_folder_path(prefix)
+    name_prefix = ""
+    if folder != ROOT and not prefix.endswith("/") and not await _is_folder(storage, principal, folder):
+        folder, name_prefix = folder.folder, folder.name
+    after = page.text()
+    rows = await storage.list(
+        principal.project_id,
+        folder,
+        name_prefix=name_prefix,
+        recursive=is_recursive,
+        after=None if after is None else parse_drive_path(f"drive/{after}"),  # its own `drive/` is a folder's
+        limit=page.limit + 1,
+    )
+    async with instance.database.glance() as session:
+        known = await facts.of_entries(session, principal.project_id, rows)
+    answers = [EntryAnswer.of(row, known.get(row.path)) for row in rows]
+    return page.slice(answers, lambda row: (row.path,))
+
+
+async def open_file(instance: Instance, principal: Principal, path: str) -> Opened:
+    """Open a file for reading; whoever calls closes it.
+
+    Raises:
+        BadDrivePath: the path cannot be one of a file.
+        DriveFileMissing: there is no such file.
+    """
+    file = await instance.storage.open_read(principal.project_id, parse_drive_path(path))
+    try:
+        return Opened(file, await sha256_known(instance, principal.project_id, file))
+    except BaseException:
+        await file.close()
+        raise
+
+
+async def sha256_known(
+    instance: Instance, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
+) -> str | None:
+    """The hash of an open file if it is known, or the file small enough to be read for it now."""
+    async with instance.database.glance() as session:
+        known = await facts.of_entries(session, project_id, [file.entry])
+    found = known.get(file.entry.path)
+    if found is not None and found.sha256 is not None:
+        return found.sha256
+    sha256 = await facts.sha256_of(file) if file.entry.size_bytes <= most_bytes else None
+    if sha256 is not None:
+        async with instance.database.transaction() as session:
+            await facts.put(session, project_id, file.entry, sha256=sha256)
+    return sha256
+
+
+async def facts_of(instance: Instance, principal: Principal, path: str) -> EntryAnswer:
+    """All that is known of a file or a folder; a file whose hash is not known is read for it.
+
+    Raises:
+        BadDrivePath: the path cannot be one.
+        DriveFileMissing: nothing is there.
+    """
+    project_id = principal.project_id
+    entry = await instance.storage.stat(project_id, parse_drive_path(path.rstrip("/")))
+    if entry.is_folder:
+        return EntryAnswer.of(entry)
+    file = await instance.storage.open_read(project_id, parse_drive_path(path))
+    try:
+        sha256 = await sha256_known(instance, project_id, file, most_bytes=file.entry.size_bytes)
+    finally:
+        await file.close()
+    async with instance.database.glance() as session:
+        known = await facts.of_entries(session, project_id, [file.entry])
+    answer = EntryAnswer.of(file.entry, known.get(file.entry.path))
+    answer.sha256 = sha256
+    return answer
+
+
+async def delete(session: AsyncSession, storage: Storage, principal: Principal, path: str) -> None:
+    """Delete a file, or a folder that is empty.
+
+    Raises:
+        DriveFileMissing: nothing is there.
+        FolderNotEmpty: the folder still holds something.
+    """
+    parsed = parse_drive_path(path.rstrip("/"))
+    size_bytes = await _size_bytes(storage, principal, parsed)
+    await storage.delete(principal.project_id, parsed)
+    await usage.add(session, principal.project_id, -size_bytes, -1)
+    await facts.forget(session, principal.project_id, str(parsed))
+    await audit.record(session, principal, "drive.deleted", str(parsed))
+
+
+async def sign(
+    session: AsyncSession, instance: Instance, principal: Principal, asked: SignAsked
+) -> SignAnswer:
+    """Return a URL that opens a file of the drive for a limited time, for anyone who has it.
+
+    Raises:
+        NotAllowed: it names another project than the caller's.
+        BadDrivePath: the path cannot be one of a file.
+        DriveFileMissing: there is no such file.
+    """
+    if asked.workspace_id not in (None, principal.project_id):
+        raise NotAllowed("The workspace_id is not that of your project. Leave it out.")
+    path = parse_drive_path(asked.path)
+    if principal.kind == "job":
+        reach = await reach_of(session, project_id=principal.project_id, job_id=principal.id)
+        if reach is not None and not reach.allows(path):
+            raise DriveFileMissing(str(path))  # for the code of another project it is not there
+    entry = await instance.storage.stat(principal.project_id, path)
+    if entry.is_folder:
+        raise DriveFileMissing(str(path))
+    url = signed_url(
+        instance.vault,
+        instance.settings.url,
+        project_id=principal.project_id,
+        path=str(path),
+        ttl_s=asked.ttl,
+    )
+    if principal.kind != "job":  # a job may sign each of thousands of files, and only its own project's
+        await audit.record(session, principal, "drive.signed", str(path), ttl_s=asked.ttl)
+    return SignAnswer(path=str(path), signed_url=url, expires_in=asked.ttl)
+
+
+async def open_signed(session: AsyncSession, instance: Instance, token: str, name: str) -> Opened:
+    """Open the file that a signed address names; whoever calls closes it.
+
+    Raises:
+        BadSignature: the address is forged, changed, or its project is gone.
+        SignatureExpired: its time is over.
+        DriveFileMissing: the file is gone.
+        FileReplaced: the address is for an earlier version of the file.
+    """
+    signed = signing.verify(instance.vault, token, name)
+    lives = select(col(Project.id)).where(
+        col(Project.id) == signed.project_id, col(Project.deleted_at).is_(None)
+    )
+    if await session.scalar(lives) is None:
+        raise BadSignature
+    file = await instance.storage.open_read(signed.project_id, signed.path)
+    if signed.version not in (None, file.entry.version):
+        await file.close()
+        raise FileReplaced(str(signed.path))
+    known = await facts.of_entries(session, signed.project_id, [file.entry])
+    found = known.get(file.entry.path)
+    return Opened(file, found.sha256 if found else None, is_pinned=signed.version is not None)
+
+
+async def _is_folder(storage: Storage, principal: Principal, path: DrivePath) -> bool:
+    try:
+        return (await storage.stat(principal.project_id, path)).is_folder
+    except DriveFileMissing:
+        return False
+
+
+async def _size_bytes(storage: Storage, principal: Principal, path: DrivePath) -> int:
+    """Of what is there; a link is deleted too, and counts nothing."""
+    try:
+        return (await storage.stat(principal.project_id, path)).size_bytes
+    except DriveFileMissing:
+        return 0

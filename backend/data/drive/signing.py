@@ -1,0 +1,110 @@
+"""Addresses that open one file of one drive, for a while, without a key.
+
+The token holds project, path and expiry, signed by the instance: nothing is stored, and a new signature is the only
+way to a longer life.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import quote
+from uuid import UUID
+
+from backend.data.drive.errors import BadDrivePath, BadSignature, SignatureExpired
+from backend.data.drive.paths import DrivePath, parse_drive_path
+from backend.data.secrets.vault import Vault
+
+MIN_TTL_S = 30
+MAX_TTL_S = 30 * 24 * 3600
+ROUTE = "/v1/drive/signed"
+
+_PURPOSE = "drive-signed-v1"
+_PURPOSE_OF_VERSION = "drive-signed-version-v1"
+_HEAD = struct.Struct("!16sQ")
+_MAC_BYTES = 32
+_MOST_CHARACTERS = 2400  # a path of 1,024 bytes, a version, head and signature as base64
+_END_OF_VERSION = b"\n"  # neither a version nor a path has one
+
+
+class Signed(NamedTuple):
+    """What a genuine address opens."""
+
+    project_id: UUID
+    path: DrivePath
+    expires_at_s: int
+    """Unix time."""
+    version: str | None = None
+    """The one version of the file that it opens; `None`: the file as it is."""
+
+
+def signed_url(
+    vault: Vault, base_url: str, *, project_id: UUID, path: str, ttl_s: int, version: str | None = None
+) -> str:
+    """An address at the instance's own `base_url` that opens the file for `ttl_s` seconds from now.
+
+    The path is one from the root of the drive, as answers tell it. With a version, the address opens the file only as
+    long as it is of that version.
+
+    Raises:
+        BadDrivePath: the path cannot be one of a file.
+    """
+    parsed = _from_root(path)
+    token = _token(vault, Signed(project_id, parsed, int(time.time()) + ttl_s, version))
+    return f"{base_url}{ROUTE}/{token}/{quote(parsed.name, safe='')}"
+
+
+def verify(vault: Vault, token: str, name: str) -> Signed:
+    """What the address opens, if this instance made it, for that name, and its time is not over.
+
+    Raises:
+        BadSignature: it did not.
+        SignatureExpired: its time is over.
+    """
+    signed = _genuine(vault, token)
+    if signed.path.name != name:
+        raise BadSignature
+    if signed.expires_at_s <= time.time():
+        raise SignatureExpired(datetime.fromtimestamp(signed.expires_at_s, UTC))
+    return signed
+
+
+def _token(vault: Vault, signed: Signed) -> str:
+    head, path = _HEAD.pack(signed.project_id.bytes, signed.expires_at_s), str(signed.path).encode()
+    if signed.version is None:
+        purpose, message = _PURPOSE, head + path
+    else:
+        purpose, message = _PURPOSE_OF_VERSION, head + signed.version.encode() + _END_OF_VERSION + path
+    sealed = vault.mac(purpose, message) + message
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _genuine(vault: Vault, token: str) -> Signed:
+    if len(token) > _MOST_CHARACTERS:
+        raise BadSignature
+    try:
+        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise BadSignature from None
+    mac, message = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
+    is_of_version = vault.has_signed(_PURPOSE_OF_VERSION, message, mac)
+    if not is_of_version and not vault.has_signed(_PURPOSE, message, mac):
+        raise BadSignature
+    project_id, expires_at_s = _HEAD.unpack_from(message)
+    version, path_bytes = None, message[_HEAD.size :]
+    if is_of_version:
+        version_bytes, _, path_bytes = path_bytes.partition(_END_OF_VERSION)
+        version = version_bytes.decode()
+    try:
+        path = _from_root(path_bytes.decode())
+    except (BadDrivePath, UnicodeDecodeError):  # rules may have become stricter since it was signed
+        raise BadSignature from None
+    return Signed(UUID(bytes=project_id), path, expires_at_s, version)
+
+
+def _from_root(path: str) -> DrivePath:
+    """The place that a path has when it is parsed already: its own `drive/` is a folder's."""
+    return parse_drive_path(f"drive/{path}")

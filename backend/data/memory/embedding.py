@@ -1,0 +1,107 @@
+"""The model of embeddings: any server with OpenAI's `/embeddings`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from backend.config import Settings
+from backend.core import logs
+from backend.core.errors import Invalid, Unavailable
+from backend.data.memory import vectors
+from backend.data.memory.vectors import DIMENSIONS, Meaning
+from backend.instance import Instance
+
+log = logs.get(__name__)
+
+QUERY_S: Final = 3.0
+"""A search waits no longer for the meaning of its query: then it goes by words."""
+BATCH_S: Final = 20.0
+MOST_CHARACTERS: Final = 8_000
+"""Of one text: the rest of a long record is found by its words."""
+_MOST_ANSWER_BYTES: Final = 16 << 20
+
+
+class EmbeddingsAway(Unavailable):
+    """The model of embeddings does not answer."""
+
+    code = "embeddings_away"
+
+
+class EmbeddingsRefused(Invalid):
+    """The model of embeddings does not take the text."""
+
+    code = "embeddings_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """One model on one server."""
+
+    url: str
+    model: str
+    api_key: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Embedder | None:
+        """The model of the settings; none if they name none."""
+        if not settings.embeddings_url:
+            return None
+        key = settings.embeddings_api_key
+        return cls(settings.embeddings_url, settings.embeddings_model, key.get_secret_value() if key else "")
+
+    async def embed(self, texts: Sequence[str], *, within_s: float = BATCH_S) -> list[list[float]]:
+        """What each of the texts means.
+
+        Raises:
+            EmbeddingsAway: the server does not answer, or not with vectors of ours.
+            EmbeddingsRefused: it does not take one of the texts.
+        """
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        body = {"model": self.model, "input": [text[:MOST_CHARACTERS] or " " for text in texts]}
+        try:
+            async with httpx.AsyncClient(timeout=within_s, trust_env=False) as client:
+                answer = await client.post(f"{self.url}/embeddings", json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise EmbeddingsAway(
+                f"The model of embeddings does not answer ({type(error).__name__})."
+            ) from None
+        if answer.status_code in (400, 413, 422):
+            raise EmbeddingsRefused(f"The model of embeddings refuses a text ({answer.status_code}).")
+        if answer.status_code != 200 or len(answer.content) > _MOST_ANSWER_BYTES:
+            raise EmbeddingsAway(f"The model of embeddings answers {answer.status_code}.")
+        return _vectors(answer, len(texts))
+
+
+async def meaning_of(instance: Instance, query: str | None) -> Meaning | None:
+    """What a query means; none where nobody can tell, now or ever: then words decide."""
+    embedder = Embedder.of(instance.settings)
+    if embedder is None or not query or not query.strip() or not await vectors.are_ready(instance.database):
+        return None
+    try:
+        embedding = (await embedder.embed([query], within_s=QUERY_S))[0]
+    except (EmbeddingsAway, EmbeddingsRefused) as error:
+        log.warning("memory is searched by words alone", why=error.detail)
+        return None
+    return Meaning(embedder.model, embedding)
+
+
+def _vectors(answer: httpx.Response, count: int) -> list[list[float]]:
+    try:
+        rows: list[Any] = sorted(answer.json()["data"], key=lambda row: row.get("index", 0))
+        found = [[float(number) for number in row["embedding"]] for row in rows]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise EmbeddingsAway("The model of embeddings answers with what is not vectors.") from error
+    if len(found) != count or any(len(one) != DIMENSIONS for one in found):
+        sizes = sorted({len(one) for one in found})
+        raise EmbeddingsAway(
+            f"The model of embeddings gives {len(found)} vectors of {sizes} numbers, not {count} of {DIMENSIONS}. Name "
+            "another one in PURAS_EMBEDDINGS_MODEL."
+        )
+    if not all(math.isfinite(number) for one in found for number in one):
+        raise EmbeddingsAway("The model of embeddings gives numbers that are none.")
+    return found

@@ -1,0 +1,230 @@
+"""Remembering: a record is written once per call, without secrets, under its key and within the project's quota."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.jsonb import storable
+from backend.data.memory import usage
+from backend.data.memory.errors import BadMemory, MemoryMovedOn, MemoryNotFound
+from backend.data.memory.identity import as_key
+from backend.data.memory.reach import IN_REACH, Reach, reach_of
+from backend.data.memory.schemas import MemoryPut, MemoryWritten
+from backend.data.secrets import service as secrets
+from backend.data.secrets.scrub import Scrubber
+from backend.data.secrets.vault import Vault
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal
+from backend.identity.limits.quotas import Quotas
+from backend.skills.skillpacks import service as skillpacks
+
+MOST_RECORD_BYTES: Final = 64 * 1024
+MOST_NAME_CHARACTERS: Final = 100
+"""Of a tag."""
+
+_EARLIER: Final = text("""
+select memory_id, version, created from memory_changes
+where project_id = :project_id and job_id = :job_id and call_key = :call_key
+""")
+_BEFORE: Final = text("""
+select m.id, m.version, m.size_bytes from memory_records m
+where m.project_id = :project_id and m.kind = :kind and m.entity_key = :entity_key and m.scope = :scope
+  and coalesce(m.skillpack_id, m.project_id) = coalesce(cast(:skillpack_id as uuid), m.project_id)
+  and m.mtype <> 'episodic' and m.forgotten_at is null
+""")
+_PUT: Final = text("""
+insert into memory_records as m
+  (id, project_id, skillpack_id, scope, mtype, kind, entity_key, title, summary, record, tags, aliases, content_hash,
+   source_url, importance, pinned, stale_at, version, job_id, written_by, forgotten_why, size_bytes, names, words,
+   created_at, updated_at)
+values (:id, :project_id, cast(:skillpack_id as uuid), :scope, :mtype, :kind, cast(:entity_key as text),
+        coalesce(cast(:title as text), ''), coalesce(cast(:summary as text), ''), cast(:record as jsonb),
+        coalesce(cast(:tags as text[]), '{}'), coalesce(cast(:aliases as text[]), '{}'),
+        cast(:content_hash as text), cast(:source_url as text), coalesce(cast(:importance as real), 0.5),
+        coalesce(cast(:pinned as boolean), false), cast(:stale_at as timestamptz), 1, cast(:job_id as uuid),
+        :written_by, '', 0, '{}', '', clock_timestamp(), clock_timestamp())
+on conflict (project_id, kind, entity_key, scope, (coalesce(skillpack_id, project_id)))
+  where entity_key is not null and mtype <> 'episodic' and forgotten_at is null
+do update set
+  mtype = excluded.mtype, record = excluded.record, stale_at = excluded.stale_at, version = m.version + 1,
+  title = coalesce(cast(:title as text), m.title), summary = coalesce(cast(:summary as text), m.summary),
+  tags = coalesce(cast(:tags as text[]), m.tags), aliases = coalesce(cast(:aliases as text[]), m.aliases),
+  content_hash = coalesce(excluded.content_hash, m.content_hash),
+  source_url = coalesce(excluded.source_url, m.source_url),
+  importance = coalesce(cast(:importance as real), m.importance),
+  pinned = coalesce(cast(:pinned as boolean), m.pinned), superseded_by = null,
+  job_id = excluded.job_id, written_by = excluded.written_by, updated_at = excluded.updated_at
+returning id, version
+""")
+_INDEX: Final = text("""
+update memory_records m set
+  names = array(select m.project_id || '|' || name
+                from unnest(m.aliases || array_remove(array[m.entity_key, m.content_hash], null)) name),
+  words = array_to_tsvector(array['project:' || m.project_id])
+    || setweight(to_tsvector('english', m.title || ' ' || coalesce(m.entity_key, '')), 'A')
+    || setweight(to_tsvector('english', m.summary || ' ' || m.kind || ' ' || array_to_string(m.tags, ' ')), 'B')
+    || setweight(jsonb_to_tsvector('english', m.record, '["string", "numeric", "key"]'), 'C'),
+  size_bytes = octet_length(cast(m.record as text)) + octet_length(m.title || m.summary)
+    + octet_length(array_to_string(m.tags || m.aliases, '')) + 500
+where m.project_id = :project_id and m.id = :id
+returning size_bytes
+""")
+_NOTE: Final = text("""
+insert into memory_changes (memory_id, project_id, action, version, created, job_id, call_key, written_by, reason, at)
+values (:id, :project_id, :action, :version, :created, cast(:job_id as uuid), cast(:call_key as text), :written_by,
+        :reason, clock_timestamp())
+""")
+_SUPERSEDE: Final = text(f"""
+update memory_records m set superseded_by = :by
+where m.project_id = :project_id and {IN_REACH} and m.id = :id and m.id <> :by and m.forgotten_at is null returning m.id
+""")  # noqa: S608 - the one interpolated value is a constant
+
+
+class _Before(NamedTuple):
+    """What a write finds."""
+
+    id: UUID | None
+    version: int
+    size_bytes: int
+
+
+async def put(
+    session: AsyncSession, vault: Vault, principal: Principal, asked: MemoryPut, quotas: Quotas
+) -> MemoryWritten:
+    """Remember something; what the project keeps as a secret is taken out before.
+
+    Raises:
+        NotAllowed: the principal may not.
+        BadMemory: it cannot be remembered so.
+        MemoryMovedOn: it is at another version.
+        MemoryNotFound: what it supersedes is not in reach.
+        MemoryFull: the project remembers as much as it may.
+    """
+    reach = await reach_of(session, principal, writes=True)
+    held = await usage.hold(session, principal.project_id)  # from here on one write of the project at a time
+    written = await _earlier(session, reach, asked.key)
+    if written is not None:
+        return written
+    row = await _row(session, vault, principal, reach, asked=asked)
+    before = await _before(session, row)
+    if asked.if_version is not None and asked.if_version != before.version:
+        raise MemoryMovedOn(before.id, before.version, asked.if_version)
+    kept = (await session.execute(_PUT, row)).one()
+    place = {"project_id": principal.project_id, "id": kept.id}
+    size_bytes = (await session.execute(_INDEX, place)).scalar_one()
+    is_new = before.id is None
+    await usage.add(session, held, quotas, records=int(is_new), bytes=size_bytes - before.size_bytes)
+    if asked.supersedes is not None:
+        await _supersede(session, reach, asked.supersedes, by=kept.id)
+    note = {"action": "put", "version": kept.version, "created": is_new, "reason": "", "call_key": asked.key}
+    await session.execute(_NOTE, {**row, **place, **note})
+    if principal.kind != "job":
+        target, facts = f"memory:{kept.id}", {"kind": asked.kind, "version": kept.version}
+        await audit.record(session, principal, "memory.put", target, **facts)
+    return MemoryWritten(id=kept.id, version=kept.version, created=is_new)
+
+
+async def note_forgotten(
+    session: AsyncSession, reach: Reach, memory_id: UUID, *, version: int, who: str, reason: str
+) -> None:
+    """Write down who forgot a record."""
+    values = {
+        "id": memory_id,
+        "project_id": reach.project_id,
+        "action": "forget",
+        "version": version,
+        "created": False,
+        "job_id": reach.job_id,
+        "call_key": None,
+        "written_by": who,
+        "reason": reason,
+    }
+    await session.execute(_NOTE, values)
+
+
+async def _earlier(session: AsyncSession, reach: Reach, call_key: str | None) -> MemoryWritten | None:
+    """What the same call wrote before, whichever attempt made it."""
+    if reach.job_id is None or call_key is None:
+        return None
+    values = {"project_id": reach.project_id, "job_id": reach.job_id, "call_key": call_key}
+    row = (await session.execute(_EARLIER, values)).one_or_none()
+    return None if row is None else MemoryWritten(id=row.memory_id, version=row.version, created=row.created)
+
+
+async def _row(
+    session: AsyncSession, vault: Vault, principal: Principal, reach: Reach, *, asked: MemoryPut
+) -> dict[str, Any]:
+    """The values of the row that is asked for, without secrets."""
+    given = await _without_secrets(session, vault, reach, asked)
+    key = None if given.entity_key is None else as_key(given.entity_key, path="entity_key")
+    scope = given.scope or ("entity" if key else "skillpack" if reach.job_id else "workspace")
+    record = storable(given.record)
+    if len(record.encode()) > MOST_RECORD_BYTES:
+        raise BadMemory("record", f"It has at most {MOST_RECORD_BYTES >> 10} KiB. Keep files in the drive.")
+    if scope == "entity" and key is None:
+        raise BadMemory("entity_key", "The scope 'entity' needs the key of what the record is about.")
+    if any(len(tag) > MOST_NAME_CHARACTERS for tag in given.tags or ()):
+        raise BadMemory("tags", f"A tag has at most {MOST_NAME_CHARACTERS} characters.")
+    aliases = given.aliases and [as_key(one, path=f"aliases[{at}]") for at, one in enumerate(given.aliases)]
+    plain = (
+        "kind",
+        "mtype",
+        "title",
+        "summary",
+        "tags",
+        "content_hash",
+        "source_url",
+        "importance",
+        "pinned",
+    )
+    return {
+        **{name: getattr(given, name) for name in (*plain, "stale_at")},
+        "id": uuid4(),
+        "project_id": principal.project_id,
+        "skillpack_id": await _pack(session, principal, reach, given.skillpack)
+        if scope == "skillpack"
+        else None,
+        "scope": scope,
+        "entity_key": key,
+        "aliases": aliases,
+        "record": record,
+        "job_id": reach.job_id,
+        "written_by": principal.label,
+    }
+
+
+async def _without_secrets(session: AsyncSession, vault: Vault, reach: Reach, asked: MemoryPut) -> MemoryPut:
+    values = await secrets.all_of(session, vault, project_id=reach.project_id)
+    given = json.loads(asked.model_dump_json(exclude_unset=True))
+    try:
+        return MemoryPut.model_validate(Scrubber(values).scrub(given))
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        raise BadMemory(place, "It holds a secret of the project. Take it out.") from None
+
+
+async def _pack(session: AsyncSession, principal: Principal, reach: Reach, named: str | None) -> UUID:
+    if reach.own_pack is None:
+        return (await skillpacks.get(session, principal, named)).id
+    if named is not None and skillpacks.as_id(named) != reach.own_pack:
+        raise BadMemory("skillpack", "A job remembers for its own skillpack. Leave it out.")
+    return reach.own_pack
+
+
+async def _before(session: AsyncSession, row: dict[str, Any]) -> _Before:
+    if row["entity_key"] is None or row["mtype"] == "episodic":
+        return _Before(None, 0, 0)
+    found = (await session.execute(_BEFORE, row)).one_or_none()
+    return _Before(None, 0, 0) if found is None else _Before(*found)
+
+
+async def _supersede(session: AsyncSession, reach: Reach, old: UUID, *, by: UUID) -> None:
+    values = {**reach.as_values(), "id": old, "by": by}
+    if (await session.execute(_SUPERSEDE, values)).one_or_none() is None:
+        raise MemoryNotFound(old)

@@ -1,0 +1,108 @@
+"""Routes of secrets: those of the project, and those of one skillpack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from backend.data.secrets import service
+from backend.data.secrets.schemas import SecretAnswer, SecretAsked
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
+from backend.skills.skillpacks import service as skillpacks
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["secrets"])
+
+
+async def _reader(principal: PrincipalDep) -> Principal:
+    principal.require(Role.DEVELOPER, "secrets:read")
+    return principal
+
+
+async def _writer(principal: PrincipalDep) -> Principal:
+    principal.require(Role.DEVELOPER, "secrets:write")
+    return principal
+
+
+ReaderDep = Annotated[Principal, Depends(_reader)]
+WriterDep = Annotated[Principal, Depends(_writer)]
+
+
+async def _skillpack_id(skillpack: str, principal: PrincipalDep, session: SessionDep) -> UUID:
+    return (await skillpacks.get(session, principal, skillpack)).id
+
+
+SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]
+"""Of the skillpack in the path, named by id or slug."""
+
+
+@router.put("/secrets")
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
+async def put_secret(
+    asked: SecretAsked, principal: WriterDep, session: SessionDep, instance: InstanceDep
+) -> SecretAnswer:
+    """Set a secret of the whole project; jobs that start from now on get it."""
+    quotas = instance.settings.quotas
+    at = await service.put(
+        session, instance.vault, principal, name=asked.name, value=asked.value, quotas=quotas
+    )
+    return SecretAnswer(name=asked.name, updated_at=at)
+
+
+@router.get("/secrets", response_model=list[SecretAnswer])
+@permissions.needs("secrets:read", role=Role.DEVELOPER)
+async def list_secrets(principal: ReaderDep, session: SessionDep) -> Sequence[object]:
+    """The names of the project's secrets; values are never told."""
+    return await service.names(session, principal)
+
+
+@router.delete("/secrets/{name}", status_code=204)
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
+async def delete_secret(name: str, principal: WriterDep, session: SessionDep) -> None:
+    """Forget a secret of the project."""
+    await service.delete(session, principal, name)
+
+
+@router.put("/skillpacks/{skillpack}/secrets")
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
+async def put_skillpack_secret(
+    asked: SecretAsked,
+    principal: WriterDep,
+    skillpack_id: SkillpackIdDep,
+    session: SessionDep,
+    instance: InstanceDep,
+) -> SecretAnswer:
+    """Set a secret of one skillpack; it goes before one of the same name of the project."""
+    at = await service.put(
+        session,
+        instance.vault,
+        principal,
+        name=asked.name,
+        value=asked.value,
+        skillpack_id=skillpack_id,
+        quotas=instance.settings.quotas,
+    )
+    return SecretAnswer(name=asked.name, updated_at=at)
+
+
+@router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretAnswer])
+@permissions.needs("secrets:read", role=Role.DEVELOPER)
+async def list_skillpack_secrets(
+    principal: ReaderDep, skillpack_id: SkillpackIdDep, session: SessionDep
+) -> Sequence[object]:
+    """The names of one skillpack's own secrets."""
+    return await service.names(session, principal, skillpack_id=skillpack_id)
+
+
+@router.delete("/skillpacks/{skillpack}/secrets/{name}", status_code=204)
+@permissions.needs("secrets:write", role=Role.DEVELOPER)
+async def delete_skillpack_secret(
+    name: str, principal: WriterDep, skillpack_id: SkillpackIdDep, session: SessionDep
+) -> None:
+    """Forget a secret of one skillpack."""
+    await service.delete(session, principal, name, skillpack_id=skillpack_id)

@@ -1,0 +1,124 @@
+"""The file of an instance's own encryption keys, one a line, newest first."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+from cryptography.fernet import Fernet
+
+from backend.data.secrets.errors import BadSecretsKey
+
+
+class KeyFile:
+    """Read and written whole, never by anyone but its owner."""
+
+    def __init__(self, home: Path) -> None:
+        """The key file of this home; nothing is read or made yet."""
+        self.path = home / "keys" / "secrets.key"
+        self._read_state: tuple[int, int] | None = None
+
+    def read_or_make(self) -> list[str]:
+        """Its keys; a first one is made when there is none.
+
+        Raises:
+            BadSecretsKey: others can read the file.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            return self.read()
+        except FileNotFoundError:
+            self._write(_new_key() + "\n", replace=False)
+            return self.read()
+
+    def read(self) -> list[str]:
+        """Its keys, newest first.
+
+        Raises:
+            BadSecretsKey: others can read the file.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, encoding="ascii") as file:
+            state = os.fstat(descriptor)
+            if state.st_mode & 0o077:
+                raise BadSecretsKey(
+                    f"The key file {str(self.path)!r} can be read by others. Run: chmod 600 {self.path}"
+                )
+            self._read_state = (state.st_ino, state.st_mtime_ns)
+            return file.read().split()
+
+    def read_if_changed(self) -> list[str] | None:
+        """Its keys, when it is not the file that was read last."""
+        try:
+            state = self.path.stat(follow_symlinks=False)
+            return None if (state.st_ino, state.st_mtime_ns) == self._read_state else self.read()
+        except OSError:
+            return None
+
+    def add_newest(self) -> list[str]:
+        """Put a new key before the others, which go on reading; returns them all."""
+        with self._alone():
+            self._write_all([_new_key(), *self.read()])
+            return self.read()
+
+    def drop_older_than(self, key: str) -> int:
+        """Drop the keys behind this one, and none that came meanwhile; returns how many were dropped."""
+        with self._alone():
+            keys = self.read()
+            kept = keys[: keys.index(key) + 1]
+            if kept != keys:
+                self._write_all(kept)
+            return len(keys) - len(kept)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the keys while the block lasts: one that is written over is lost, with all it wrote."""
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write_all(self, keys: list[str]) -> None:
+        self._write("".join(f"{key}\n" for key in keys), replace=True)
+
+    def _write(self, text: str, *, replace: bool) -> None:
+        """Write completely or not at all; without `replace`, of several processes that try at once one wins."""
+        draft = self.path.with_name(f".{self.path.name}.{token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            if replace:
+                draft.replace(self.path)
+            else:
+                self._link(draft)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_folder(self.path.parent)
+
+    def _link(self, draft: Path) -> None:
+        try:
+            self.path.hardlink_to(draft)
+        except FileExistsError:
+            return
+
+
+def _new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

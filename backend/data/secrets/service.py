@@ -1,0 +1,160 @@
+"""Secrets: written by people, read by jobs alone.
+
+A project's secrets are for all of its skills; a skillpack's own come on top of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
+from backend.data.secrets.errors import NoRoom, SecretMissing
+from backend.data.secrets.rules import check_name, check_value
+from backend.data.secrets.tables import Secret
+from backend.data.secrets.vault import Vault
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, visible
+from backend.identity.limits.quotas import Quota, Quotas
+from backend.identity.limits.room import make_room
+
+MOST_SECRETS = 1_000  # whatever the quota says
+MOST_KIB = 384
+"""Of a project, and again of each skillpack: all of them must fit into the environment of each job."""
+
+_STORED_PER_BYTE = 4 / 3  # Fernet writes base64
+
+
+@dataclass(frozen=True, slots=True)
+class JobSecrets:
+    """What a job gets in its environment."""
+
+    values: dict[str, str] = field(repr=False)
+    version: str
+    """Changes whenever one of them does."""
+
+
+async def put(
+    session: AsyncSession,
+    vault: Vault,
+    principal: Principal,
+    *,
+    name: str,
+    value: str,
+    skillpack_id: UUID | None = None,
+    quotas: Quotas | None = None,
+) -> datetime:
+    """Set a secret of the project, or of one skillpack in it, for jobs that start from now on; tells when.
+
+    Raises:
+        BadSecret: the name or the value cannot be one.
+        NoRoom: there is no room for another.
+        QuotaReached: the project, or the skillpack, has as many as it may.
+    """
+    check_name(name)
+    check_value(name, value)
+    ciphertext = vault.encrypt(value)
+    others = visible(Secret, principal).where(_belongs_to(skillpack_id), col(Secret.name) != name)
+    await make_room(session, principal, Quota.SECRETS, quotas, others)
+    await _check_room(session, others, ciphertext)
+    at = now()
+    written = {"ciphertext": ciphertext, "updated_at": at, "updated_by": principal.label}
+    row = insert(Secret).values(
+        id=uuid4(), project_id=principal.project_id, skillpack_id=skillpack_id, name=name, **written
+    )
+    owner = "project_id" if skillpack_id is None else "skillpack_id"
+    is_project_wide = col(Secret.skillpack_id).is_(None)
+    await session.execute(
+        row.on_conflict_do_update(
+            index_elements=[owner, "name"],
+            index_where=is_project_wide if skillpack_id is None else ~is_project_wide,
+            set_=written,
+        )
+    )
+    await audit.record(session, principal, "secret.set", name, **_place(skillpack_id))
+    return at
+
+
+async def names(
+    session: AsyncSession, principal: Principal, *, skillpack_id: UUID | None = None
+) -> Sequence[Secret]:
+    """The project's own secrets, or one skillpack's, by name; their values stay encrypted."""
+    query = visible(Secret, principal).where(_belongs_to(skillpack_id)).order_by(col(Secret.name))
+    return (await session.scalars(query)).all()
+
+
+async def delete(
+    session: AsyncSession, principal: Principal, name: str, *, skillpack_id: UUID | None = None
+) -> None:
+    """Forget a secret; jobs that run keep what they have.
+
+    Raises:
+        SecretMissing: there is none of that name.
+    """
+    query = visible(Secret, principal).where(_belongs_to(skillpack_id), col(Secret.name) == name)
+    found = (await session.scalars(query.with_for_update())).one_or_none()
+    if found is None:
+        raise SecretMissing(name)
+    await session.delete(found)
+    await audit.record(session, principal, "secret.deleted", name, **_place(skillpack_id))
+
+
+async def for_job(session: AnySession, vault: Vault, *, project_id: UUID, skillpack_id: UUID) -> JobSecrets:
+    """The secrets that a job of this skillpack gets: the project's, with the skillpack's own over them.
+
+    Raises:
+        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+    """
+    query = (
+        select(col(Secret.name), col(Secret.ciphertext))
+        .where(
+            col(Secret.project_id) == project_id,
+            col(Secret.skillpack_id).is_(None) | (col(Secret.skillpack_id) == skillpack_id),
+        )
+        .order_by(col(Secret.skillpack_id).is_not(None))
+    )
+    rows = (await session.execute(query)).all()
+    ciphertexts: dict[str, str] = {row.name: row.ciphertext for row in rows}  # the later one wins
+    version = hashlib.sha256()
+    for name in sorted(ciphertexts):
+        version.update(f"{name}={ciphertexts[name]}\n".encode())
+    return JobSecrets(
+        values={name: vault.decrypt(text) for name, text in ciphertexts.items()},
+        version=version.hexdigest(),
+    )
+
+
+async def all_of(session: AsyncSession, vault: Vault, *, project_id: UUID) -> list[str]:
+    """Every value that the project or one of its skillpacks keeps secret, to take them out of what is written.
+
+    Raises:
+        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+    """
+    query = select(col(Secret.ciphertext)).where(col(Secret.project_id) == project_id)
+    return [vault.decrypt(text) for text in (await session.scalars(query)).all()]
+
+
+async def _check_room(session: AsyncSession, others: Select[Any], ciphertext: str) -> None:
+    sums = others.with_only_columns(func.count(), func.coalesce(func.sum(func.length(Secret.ciphertext)), 0))
+    count, size = (await session.execute(sums)).one()
+    if count >= MOST_SECRETS or size + len(ciphertext) > MOST_KIB * 1024 * _STORED_PER_BYTE:
+        raise NoRoom(MOST_SECRETS, MOST_KIB)
+
+
+def _belongs_to(skillpack_id: UUID | None) -> Any:
+    column = col(Secret.skillpack_id)
+    return column.is_(None) if skillpack_id is None else column == skillpack_id
+
+
+def _place(skillpack_id: UUID | None) -> dict[str, str]:
+    return {} if skillpack_id is None else {"skillpack_id": str(skillpack_id)}

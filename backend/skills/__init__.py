@@ -1,0 +1,1 @@
+"""Hold what people write: bundles of skills, skillpacks, their deployments, guardrails, the model catalog."""

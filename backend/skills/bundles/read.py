@@ -1,0 +1,167 @@
+"""A pushed zip as a checked manifest: everything wrong with it is reported at once, and nothing of it is executed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from backend.core.errors import Problem, PurasError
+from backend.skills.bundles import grammar_marketing
+from backend.skills.bundles.agent_skills import read_agent_skill
+from backend.skills.bundles.archive import Archive
+from backend.skills.bundles.discovery import SKILL_FILE, discover
+from backend.skills.bundles.document import MAX_DOCUMENT_BYTES, Document, read_document
+from backend.skills.bundles.errors import Findings
+from backend.skills.bundles.grammar import read_skill
+from backend.skills.bundles.grammar_agent import readable_helpers, ways_to_run_code
+from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.bundles.names import MAX_NAME, as_name, is_name
+from backend.skills.bundles.reading import Reading, SkillFolder
+from backend.skills.bundles.requirements import check_requirements, requirements_of
+from backend.skills.bundles.scripts import check_scripts
+from backend.skills.bundles.sections import Section
+from backend.skills.bundles.sentences import shown
+
+MAX_MANIFEST_BYTES: Final = 4 << 20
+PACK_FILE: Final = "puras.yaml"
+
+
+class Binding(NamedTuple):
+    """The skillpack that puras.yaml names for the bundle."""
+
+    slug: str | None = None
+    skillpack_id: str | None = None
+    """Of the instance that the bundle was made for, which may be another one."""
+
+
+NO_BINDING: Final = Binding()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBundle:
+    """A bundle without errors."""
+
+    manifest: Manifest
+    warnings: tuple[Problem, ...]
+    archive: Archive
+    sha256: str
+    size_bytes: int
+    binding: Binding = NO_BINDING
+
+
+def read_bundle(data: bytes) -> ReadBundle:
+    """Read and check a bundle without executing anything of it.
+
+    Raises:
+        BundleInvalid: with every problem, each with its file and line.
+        BundleUnreadable: it is not a zip, or not a safe one.
+        BundleTooLarge: it is over a limit of size.
+    """
+    archive = Archive(data)
+    archive.verify()
+    findings = Findings()
+    pack = _pack_file(archive, findings)
+    manifest = _manifest(archive, findings, pack)
+    if not findings.errors and len(manifest.model_dump_json()) > MAX_MANIFEST_BYTES:
+        message = f"All skill.yaml files together are over {MAX_MANIFEST_BYTES >> 20} MiB. Shorten them."
+        findings.error(Problem("skills", message))
+    findings.raise_if_wrong()
+    digest = hashlib.sha256(data).hexdigest()
+    return ReadBundle(manifest, tuple(findings.warnings), archive, digest, len(data), pack.binding)
+
+
+def _manifest(archive: Archive, findings: Findings, pack: _PackFile) -> Manifest:
+    found = discover(archive, findings)
+    names = frozenset(folder.name for folder in (*found.described, *found.plain))
+    skills = [_described(archive, folder, findings, names) for folder in found.described]
+    skills += [read_agent_skill(archive, folder, findings) for folder in found.plain]
+    applying = {folder.name: requirements_of(archive, folder) for folder in (*found.described, *found.plain)}
+    for path in dict.fromkeys(path for path in applying.values() if path):
+        check_requirements(archive, path, findings)
+    for folder in (*found.described, *found.plain):
+        check_scripts(archive, folder, applying[folder.name], findings)
+    ready = (_with_requirements(archive, skill) for skill in skills if skill is not None)
+    manifest = Manifest(skills=tuple(ready), **pack.fields)
+    _warn_of_readers(manifest, findings)
+    return manifest
+
+
+def _warn_of_readers(manifest: Manifest, findings: Findings) -> None:
+    """Confirmed Python tools whose modules only agents of other skills can read; of its own a skill has warned."""
+    readers = [skill.name for skill in manifest.skills if skill.is_agentic and _runs_code(skill)]
+    for skill in manifest.skills:
+        if not readers or skill.name in readers:
+            continue
+        for tool in skill.tools:
+            if tool.confirm and tool.entrypoint:
+                file = tool.entrypoint.rpartition(":")[0]
+                who = f"agents of {', '.join(map(repr, readers[:3]))}"
+                message = f"The tool {tool.name!r}: {readable_helpers(file, [who])}"
+                findings.warn(Problem(SkillFolder(skill.name, skill.path).inside(SKILL_FILE), message))
+
+
+def _runs_code(skill: Skill) -> bool:
+    return bool(ways_to_run_code(skill.tools, skill.allowed_tools, disables_bash=skill.disable_bash))
+
+
+def _described(
+    archive: Archive, folder: SkillFolder, findings: Findings, names: frozenset[str]
+) -> Skill | None:
+    if findings.is_late:
+        findings.error(
+            Problem(folder.path, "Checking the bundle takes too long. Split it, and simplify its schemas.")
+        )
+        return None
+    document = _document(archive, folder.inside(SKILL_FILE))
+    return read_skill(Reading(archive, folder, document, findings, names))
+
+
+def _with_requirements(archive: Archive, skill: Skill) -> Skill:
+    folder = SkillFolder(skill.name, skill.path)
+    return skill.model_copy(update={"requirements": requirements_of(archive, folder)})
+
+
+class _PackFile(NamedTuple):
+    fields: dict[str, Any]
+    """Of the manifest."""
+    binding: Binding = NO_BINDING
+
+
+def _pack_file(archive: Archive, findings: Findings) -> _PackFile:
+    """What puras.yaml says of the whole skillpack, and which one it is."""
+    if PACK_FILE not in archive:
+        return _PackFile({})
+    document = _document(archive, PACK_FILE)
+    for problem in document.problems:
+        findings.error(problem)
+    if not isinstance(document.value, dict):
+        return _PackFile({})
+    section = Section(document, findings, (), document.value)
+    fields = {
+        "title": section.text("title", most=200),
+        "description": section.loose_text("description") or None,
+        "marketing": grammar_marketing.read(section),
+    }
+    slug = section.text("slug", most=200)
+    if slug is not None and not is_name(slug):
+        fix = f"a-z, 0-9, '_' and '-', at most {MAX_NAME} characters. Write 'slug: {as_name(slug)}'"
+        section.error("slug", f"{shown(slug)} is not a slug of a skillpack: {fix}.")
+    named = section.raw("skillpack_id")
+    return _PackFile(fields, Binding(slug, named if isinstance(named, str) and _is_id(named) else None))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _document(archive: Archive, file: str) -> Document:
+    try:
+        return read_document(file, archive.read(file, most_bytes=MAX_DOCUMENT_BYTES))
+    except PurasError as error:
+        return Document(file, problems=[Problem(file, error.detail)])

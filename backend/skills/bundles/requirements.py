@@ -1,0 +1,61 @@
+"""The requirements.txt that applies to a skill, and lines of it that an environment could never be built from."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from backend.core.errors import Problem, PurasError
+from backend.skills.bundles.archive import Archive
+from backend.skills.bundles.errors import Findings
+from backend.skills.bundles.reading import SkillFolder
+from backend.skills.bundles.sentences import shown
+
+FILE: Final = "requirements.txt"
+MAX_BYTES: Final = 256 << 10
+
+_FROM_INDEX: Final = re.compile(
+    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^\]]*\])?\s*(\(?\s*(===|==|~=|!=|<=|>=|<|>)[^;@]*)?(;.*)?\Z"
+)
+
+
+def requirements_of(archive: Archive, folder: SkillFolder) -> str | None:
+    """The path of the file that applies: the skill's own, else the bundle's; an empty one is none."""
+    for path in dict.fromkeys((folder.inside(FILE), FILE)):
+        if path in archive and _lines(archive, path):
+            return path
+    return None
+
+
+def check_requirements(archive: Archive, path: str, findings: Findings) -> None:
+    """Note every line that does not name a package of the index."""
+    for number, line in _lines(archive, path):
+        # Runs of spaces are one: a pattern with several optional parts would try every way to share them out.
+        if not _FROM_INDEX.match(" ".join(line.split())):
+            findings.error(
+                Problem(
+                    path,
+                    f"{shown(line)} is not taken. Write a package of the index and its version, like 'pillow==11.0'; "
+                    "options, paths, URLs and repositories are refused.",
+                    number,
+                )
+            )
+
+
+def names_in(archive: Archive, path: str) -> frozenset[str]:
+    """Return the names of the packages of a file, in the one spelling of names."""
+    found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for _, line in _lines(archive, path))
+    return frozenset(re.sub(r"[-_.]+", "-", match[0]).lower() for match in found if match)
+
+
+def _lines(archive: Archive, path: str) -> list[tuple[int, str]]:
+    try:
+        text = archive.read(path, most_bytes=MAX_BYTES).decode("utf-8-sig")
+    except (UnicodeDecodeError, PurasError):
+        return [(1, "<unreadable>")]
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        plain = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if plain:
+            found.append((number, plain))
+    return found

@@ -1,0 +1,332 @@
+"""From the name of a skill to the version that runs it: on the path of every job, so one query and no parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+
+from backend.core.db.engine import AnySession
+from backend.identity.auth import skill_allowlist
+from backend.identity.auth.principal import Principal
+from backend.jobs.errors import SkillNotOnKey
+from backend.skills.bundles import adhoc
+from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.deployments import manifests
+from backend.skills.deployments.errors import (
+    DeploymentNotFound,
+    NothingActive,
+    SkillAmbiguous,
+    SkillNotFound,
+    SkillpackMismatch,
+    SubskillNotSubmittable,
+)
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.errors import SkillpackNotFound
+from backend.skills.skillpacks.tables import full_name
+
+MAX_VERSION = 2**31 - 1  # of the column
+DEFAULT_SLUG: Final = "default"
+"""Slug of the default skillpack."""
+
+
+class ResolvedSkill(NamedTuple):
+    """A skill and the version that it is pinned to."""
+
+    skill: Skill
+    skillpack_id: UUID
+    skillpack_slug: str
+    deployment_id: UUID | None
+    """None for a prompt that runs without one."""
+    version: int | None
+    """None for a draft."""
+    sha256: str | None
+    is_default: bool = False
+    """Whether its skillpack is the project's default one."""
+    has_budgets: bool = False
+    """Whether budgets may stand against a job of it: asked here, so that a submit without any asks nothing more."""
+
+    @property
+    def full_name(self) -> str:
+        """What it is called by in the project: `resize`, or `images/resize` of another skillpack than the default."""
+        return full_name(self.skill.name, self.skillpack_slug, is_default=self.is_default)
+
+
+class DeployedSkill(NamedTuple):
+    """A skill of a version that a job is pinned to."""
+
+    skill: Skill
+    sha256: str | None
+    """None: it has no bundle."""
+    manifest: Manifest
+    """All skills of the version."""
+
+
+class _Wanted(NamedTuple):
+    """A skill as it was asked for, taken apart."""
+
+    text: str
+    parts: tuple[str, ...]
+    skillpack: str | None
+    workspace: str | None
+
+
+async def resolve_skill(
+    session: AnySession,
+    principal: Principal,
+    *,
+    skill: str,
+    skillpack: str | None = None,
+    version: int | None = None,
+    deployment_id: UUID | None = None,
+    is_for_run: bool = False,
+) -> ResolvedSkill:
+    """The skill of that name: in the named skillpack, else in the default one, else in the only one that has it.
+
+    The name may be full: `skillpack/skill` or `project/skillpack/skill`. A version is one of that skillpack; without
+    one it is the active version. A deployment's id names exactly that one. For a run (`is_for_run`), only the skills
+    that the list of the key allows are considered.
+
+    Raises:
+        SkillNotOnKey: the list does not allow it, whether there is such a skill or not.
+        SkillNotFound: there is none such.
+        SubskillNotSubmittable: only its parent runs it.
+        SkillAmbiguous: several skillpacks have it.
+        DeploymentNotFound: there is no such version.
+        NothingActive: nothing was activated yet.
+        SkillpackNotFound: there is no such skillpack.
+    """
+    wanted = _taken_apart(skill, skillpack)
+    rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
+    name = wanted.text
+    if len(wanted.parts) > 1:
+        rows, name = _narrowed(rows, wanted)
+    if is_for_run and principal.skill_allowlist:
+        pinned = deployment_id or version
+        rows = _allowed(principal, rows, wanted, name, pinned=str(pinned) if pinned else None)
+    if not rows:
+        await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
+    return await _chosen(session, principal, rows, name)
+
+
+async def resolve_prompt(
+    session: AnySession,
+    principal: Principal,
+    *,
+    name: str = adhoc.INLINE,
+    skillpack: str | None = None,
+    version: int | None = None,
+    deployment_id: UUID | None = None,
+) -> ResolvedSkill:
+    """What a prompt of a request, or the kernel of a notebook, runs with: a version of the named skillpack, else with
+    nothing but the project.
+
+    Raises:
+        DeploymentNotFound: there is no such version.
+        NothingActive: nothing was activated yet in that skillpack.
+        SkillpackNotFound: there is no such skillpack.
+    """
+    if skillpack is None and version is None and deployment_id is None:
+        values = {"project_id": principal.project_id}
+        row = (await session.execute(_DEFAULT_SKILLPACK, values)).one()
+        return _prompt(name, row, adhoc.NO_SKILLS, None)
+    wanted = _taken_apart(name, skillpack)
+    rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
+    rows = [row for row in rows if skillpack is not None or row.is_default]
+    if not rows:
+        await _explain_nothing(session, principal, wanted, version=version, deployment_id=deployment_id)
+    known = (await manifests.of(session, [rows[0].deployment_id]))[rows[0].deployment_id]
+    return _prompt(name, rows[0], known.manifest, known.sha256)
+
+
+def _prompt(name: str, row: Any, manifest: Manifest, sha256: str | None) -> ResolvedSkill:
+    skill = adhoc.agent_of(name, manifest)
+    assert skill is not None  # noqa: S101 - it needs no skill of the manifest
+    return ResolvedSkill(
+        skill=skill,
+        skillpack_id=row.skillpack_id,
+        skillpack_slug=row.slug,
+        deployment_id=row.deployment_id,
+        version=row.version,
+        sha256=sha256,
+        is_default=row.is_default,
+        has_budgets=row.has_budgets,
+    )
+
+
+async def load_deployed_skill(
+    session: AnySession, deployment_id: UUID | None, skill_name: str
+) -> DeployedSkill:
+    """The skill of a job that was accepted before, deleted versions included; no query when it is known.
+
+    Raises:
+        DeploymentNotFound: the version's row is gone.
+        SkillNotFound: the version has no such skill.
+    """
+    manifest, sha256 = adhoc.NO_SKILLS, None
+    if deployment_id is not None:
+        known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
+        if known is None:
+            raise DeploymentNotFound(str(deployment_id))
+        manifest, sha256 = known
+    found = manifest.find(skill_name) or adhoc.agent_of(skill_name, manifest)
+    if found is None:
+        raise SkillNotFound(skill_name, ())
+    return DeployedSkill(found, sha256, manifest)
+
+
+def _taken_apart(skill: str, skillpack: str | None) -> _Wanted:
+    parts = tuple(skill.split("/"))
+    workspace, _, slug = (skillpack or "").rpartition("/")
+    if len(parts) > 3 or not all(parts) or "\0" in skill or "\0" in slug or "/" in workspace:
+        raise SkillNotFound(skill, ())
+    if len(parts) == 3:
+        if slug and slug != parts[1]:
+            raise SkillpackMismatch(skill, slug)
+        if workspace and workspace != parts[0]:
+            raise SkillpackMismatch(skill, f"{workspace}/{slug}")
+        workspace, slug = parts[0], parts[1]
+    return _Wanted(skill, parts, slug or None, workspace or None)
+
+
+async def _candidates(
+    session: AnySession,
+    principal: Principal,
+    wanted: _Wanted,
+    *,
+    version: int | None,
+    deployment_id: UUID | None,
+) -> Sequence[Any]:
+    """One row per skillpack that may have the skill, the default one first."""
+    if version is not None and not 0 < version <= MAX_VERSION:
+        raise DeploymentNotFound(str(version))
+    skillpack_id = skillpacks.as_id(wanted.skillpack) if wanted.skillpack else None
+    values = {
+        "deployment_id": deployment_id,
+        "version": version if deployment_id is None else None,
+        "skillpack_id": skillpack_id,
+        "slug": wanted.skillpack if skillpack_id is None else None,
+        "workspace": wanted.workspace,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    rows: Sequence[Any] = (
+        await session.execute(_query(frozenset(given)), {**given, "project_id": principal.project_id})
+    ).all()
+    return rows
+
+
+_CONDITIONS: Final = {
+    "deployment_id": "d.id = :deployment_id",
+    "version": "d.version = :version",
+    "skillpack_id": "p.id = :skillpack_id",
+    "slug": "p.slug = :slug",
+    "workspace": """exists (select from projects w where w.id = p.project_id
+                            and :workspace in (w.slug, cast(w.id as text)))""",
+}
+
+
+_DEFAULT_SKILLPACK: Final = text("""
+    select p.id as skillpack_id, p.slug, p.is_default, cast(null as uuid) as deployment_id,
+           cast(null as int) as version,
+           exists (select from budgets b where b.project_id = p.project_id and b.enforce) as has_budgets
+    from skillpacks p where p.project_id = :project_id and p.is_default
+""")
+_SKILLPACK: Final = text("""
+    select id from skillpacks where project_id = :project_id and :ref in (slug, cast(id as text))
+""")
+
+
+@lru_cache(maxsize=32)
+def _query(given: frozenset[str]) -> TextClause:
+    conditions = [condition for name, condition in _CONDITIONS.items() if name in given]
+    if not {"deployment_id", "version"} & given:
+        conditions.append("d.id = p.active_deployment_id")
+    return text(f"""
+        select p.id as skillpack_id, p.slug, p.is_default, d.id as deployment_id, d.version,
+               exists (select from budgets b where b.project_id = p.project_id and b.enforce) as has_budgets
+        from skillpacks p join deployments d on d.skillpack_id = p.id and d.deleted_at is null
+        where p.project_id = :project_id and {" and ".join(conditions)}
+        order by p.is_default desc, p.slug
+    """)  # noqa: S608 - made of the constants above
+
+
+def _narrowed(rows: Sequence[Any], wanted: _Wanted) -> tuple[Sequence[Any], str]:
+    """`a/b` is the skill b of the skillpack a, where there is one; else the subskill b of a."""
+    if len(wanted.parts) == 3:
+        return rows, wanted.parts[2]
+    own = [row for row in rows if wanted.parts[0] in (row.slug, str(row.skillpack_id))]
+    return (own, wanted.parts[1]) if own else (rows, wanted.text)
+
+
+def _allowed(
+    principal: Principal, rows: Sequence[Any], wanted: _Wanted, name: str, *, pinned: str | None
+) -> Sequence[Any]:
+    """Return the rows in which the key may run the skill.
+
+    What other skillpacks have changes nothing in the error when there are none.
+    """
+    allowlist = principal.skill_allowlist
+    allowed = [
+        row for row in rows if skill_allowlist.allows(allowlist, row.slug, name, is_default=row.is_default)
+    ]
+    if allowed:
+        return allowed
+    pack, bare_name = skill_allowlist.parts_of(wanted.text, wanted.skillpack)
+    is_default = pack in (None, DEFAULT_SLUG)
+    if not skill_allowlist.allows(allowlist, pack or DEFAULT_SLUG, bare_name, is_default=is_default):
+        raise SkillNotOnKey(wanted.text[:200], allowlist)
+    if pinned is not None:
+        raise DeploymentNotFound(pinned)
+    raise SkillNotFound(wanted.text, ())
+
+
+async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any], name: str) -> ResolvedSkill:
+    known = await manifests.of(session, [row.deployment_id for row in rows])
+    having = [row for row in rows if known[row.deployment_id].manifest.find(name)]
+    if not having:
+        skills = {skill.name for row in rows for skill in known[row.deployment_id].manifest.submittable}
+        raise SkillNotFound(name, sorted(skills) if _may_list(principal) else ())
+    if len(having) > 1 and not having[0].is_default:
+        raise SkillAmbiguous(name, [row.slug for row in having] if _may_list(principal) else ())
+    row = having[0]
+    manifest, sha256 = known[row.deployment_id]
+    skill = manifest.find(name)
+    if skill is None or skill.parent_skill is not None:
+        raise SubskillNotSubmittable(name, name.rpartition("/")[0])
+    return ResolvedSkill(
+        skill=skill,
+        skillpack_id=row.skillpack_id,
+        skillpack_slug=row.slug,
+        deployment_id=row.deployment_id,
+        version=row.version,
+        sha256=sha256,
+        is_default=row.is_default,
+        has_budgets=row.has_budgets,
+    )
+
+
+def _may_list(principal: Principal) -> bool:
+    """Whether an error may name the skills and skillpacks that there are; a running job has them in its bundle."""
+    return principal.kind == "job" or principal.scopes is None or "skills:read" in principal.scopes
+
+
+async def _explain_nothing(
+    session: AnySession,
+    principal: Principal,
+    wanted: _Wanted,
+    *,
+    version: int | None,
+    deployment_id: UUID | None,
+) -> None:
+    if deployment_id is not None or version is not None:
+        raise DeploymentNotFound(str(deployment_id or version))
+    if wanted.workspace is not None:
+        raise SkillNotFound(wanted.text, ())
+    if wanted.skillpack is not None:
+        values = {"project_id": principal.project_id, "ref": wanted.skillpack}
+        if (await session.execute(_SKILLPACK, values)).first() is None:
+            raise SkillpackNotFound(wanted.skillpack)
+    raise NothingActive(wanted.skillpack)

@@ -1,0 +1,266 @@
+"""Routes of deployments, below `/deployments` for the default skillpack and `/skillpacks/{skillpack}` for any."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency import service as idempotency
+from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
+from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
+from backend.skills.deployments import files, service, standing
+from backend.skills.deployments.diff import diff
+from backend.skills.deployments.errors import NothingActive
+from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
+from backend.skills.deployments.schemas import (
+    DeploymentAnswer,
+    DiffAnswer,
+    ListedDeployment,
+    PullAnswer,
+    ValidationAnswer,
+)
+from backend.skills.skillpacks import service as skillpacks
+
+MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
+"""A bundle, and the form around it."""
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["deployments"])
+
+SkillpackRef = str | None
+"""Id or slug: in the path below `/skillpacks`, else a query parameter; without one the project's default."""
+
+Bundle = Annotated[UploadFile, File(description="The zip of the project's folder, at most 64 MiB.")]
+
+
+class _Pushed:
+    """The form of a push."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        notes: Annotated[str, Form(max_length=4_000, description="What is new.")] = "",
+        activate: Annotated[
+            Literal["true", "false", "1", "0"], Form(description="Whether new jobs get it at once.")
+        ] = "true",
+    ) -> None:
+        self.bundle = bundle
+        self.notes = notes
+        self.is_activating = activate in ("true", "1")
+
+
+@router.post("/deployments", status_code=201, response_model=DeploymentAnswer, max_body_size=MOST_FORM_BYTES)
+@router.post(
+    "/skillpacks/{skillpack}/deployments",
+    status_code=201,
+    response_model=DeploymentAnswer,
+    max_body_size=MOST_FORM_BYTES,
+)
+@permissions.needs("deployments:write", role=Role.DEVELOPER)
+async def push_deployment(
+    *,
+    request: Request,
+    pushed: Annotated[_Pushed, Depends()],
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Response:
+    """Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+
+    Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    data = await pushed.bundle.read()
+    target = f"{request.url.path}?{request.url.query}"
+    form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
+    once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), instance.vault)
+
+    async def make() -> DeploymentAnswer:
+        made = await service.push(
+            session,
+            principal,
+            bundle=data,
+            notes=pushed.notes,
+            activate=pushed.is_activating,
+            skillpack=skillpack,
+            storage=instance.storage,
+            quotas=instance.settings.quotas,
+        )
+        return DeploymentAnswer.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
+
+    return await once.answer(session, principal, make)
+
+
+@router.post("/deployments/validate", max_body_size=MOST_FORM_BYTES)
+@permissions.needs("deployments:read")
+async def validate_bundle(
+    bundle: Bundle,
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: Annotated[
+        str | None, Query(description="Id or slug: that the bundle is for; default: the default one.")
+    ] = None,
+) -> ValidationAnswer:
+    """Check a bundle; nothing is stored and nothing of it is executed."""
+    data = await bundle.read()
+    read, removed = await service.validate(session, principal, data, skillpack=skillpack)
+    return ValidationAnswer.of(read, removed)
+
+
+@router.get("/deployments")
+@router.get("/skillpacks/{skillpack}/deployments")
+@permissions.needs("deployments:read")
+async def list_deployments(
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: SkillpackRef = None,
+    limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
+) -> list[ListedDeployment]:
+    """The versions of a skillpack, newest first, each with its jobs that have not ended and its scores."""
+    rows = await standing.listed(session, principal, skillpack=skillpack, limit=limit)
+    return [ListedDeployment.as_it_stands(row) for row in rows]
+
+
+@router.get("/deployments/pull")
+@router.get("/skillpacks/{skillpack}/deployments/pull")
+@permissions.needs("deployments:read")
+async def pull_deployment(
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+    ttl: Annotated[
+        int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds that the address works.")
+    ] = 600,
+) -> PullAnswer:
+    """An address of the active version's bundle that works without a key, for a while."""
+    principal.require(Role.VIEWER, "deployments:read")
+    pack = await skillpacks.get(session, principal, skillpack)
+    if pack.active_deployment_id is None:
+        raise NothingActive(pack.slug)
+    active = await service.get(session, principal, str(pack.active_deployment_id))
+    await service.record_revealed(session, principal, "deployment.pull_signed", active, ttl_s=ttl)
+    url = pull_link(instance.vault, instance.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
+    return PullAnswer(
+        download_url=url,
+        version=active.version,
+        deployment_id=active.id,
+        sha256=active.sha256,
+        expires_in=ttl,
+    )
+
+
+@router.get("/deployments/{deployment}")
+@router.get("/skillpacks/{skillpack}/deployments/{deployment}")
+@permissions.needs("deployments:read")
+async def get_deployment(
+    deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
+) -> DeploymentAnswer:
+    """One version, by id or number."""
+    found = await service.get(session, principal, deployment, skillpack=skillpack)
+    return DeploymentAnswer.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
+
+
+@router.post("/deployments/{deployment}/activate")
+@router.post("/skillpacks/{skillpack}/deployments/{deployment}/activate")
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
+async def activate_deployment(
+    *,
+    deployment: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: SkillpackRef = None,
+    force: Annotated[bool, Query(description="Without the gates of its skills; for admins.")] = False,
+) -> DeploymentAnswer:
+    """Make a version the active one, newer or older; running jobs stay on theirs.
+
+    One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+    """
+    switched = await service.activate(session, principal, deployment, skillpack=skillpack, force=force)
+    return DeploymentAnswer.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
+
+
+@router.delete("/deployments/{deployment}", status_code=204)
+@router.delete("/skillpacks/{skillpack}/deployments/{deployment}", status_code=204)
+@permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
+async def delete_deployment(
+    deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
+) -> None:
+    """Delete a version that is not active and has no live jobs."""
+    await service.delete(session, principal, deployment, skillpack=skillpack)
+
+
+@router.get(
+    "/deployments/{deployment}/bundle",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+@router.get(
+    "/skillpacks/{skillpack}/deployments/{deployment}/bundle",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+@permissions.needs("deployments:read")
+async def download_bundle(
+    deployment: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+) -> Response:
+    """The zip exactly as it was pushed."""
+    found = await service.get(session, principal, deployment, skillpack=skillpack)
+    await service.record_revealed(session, principal, "deployment.downloaded", found)
+    return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+
+
+@router.get("/deployments/{deployment}/files/{path:path}", response_class=Response)
+@router.get("/skillpacks/{skillpack}/deployments/{deployment}/files/{path:path}", response_class=Response)
+@permissions.needs("deployments:read")
+async def read_deployment_file(
+    *,
+    deployment: str,
+    path: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+) -> Response:
+    """One file of a version as it was pushed."""
+    content = await files.read(
+        session, principal, deployment, path, skillpack=skillpack, storage=instance.storage
+    )
+    headers = {"Content-Disposition": "attachment", "Cache-Control": "no-store"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/deployments/{deployment}/diff")
+@router.get("/skillpacks/{skillpack}/deployments/{deployment}/diff")
+@permissions.needs("deployments:read")
+async def diff_deployment(
+    *,
+    deployment: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    skillpack: SkillpackRef = None,
+    base: Annotated[str | None, Query(description="Id or number; without one the active version.")] = None,
+) -> DiffAnswer:
+    """What a version changes over another one, with the changes that break callers marked."""
+    found = await diff(
+        session, principal, deployment, base=base, skillpack=skillpack, storage=instance.storage
+    )
+    return DiffAnswer.of(found, await skillpacks.get(session, principal, str(found.head.skillpack_id)))
+
+
+def zip_response(data: bytes, sha256: str, version: int | None) -> Response:
+    """A bundle as a download."""
+    name = "draft" if version is None else f"v{version}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "ETag": f'"{sha256}"'}
+    return Response(data, media_type="application/zip", headers=headers)

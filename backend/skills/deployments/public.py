@@ -1,0 +1,50 @@
+"""Routes outside `/v1` that carry their own proof, or need none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend.identity.auth.dependencies import InstanceDep, SessionDep
+from backend.identity.projects.tables import Project
+from backend.skills.bundles.skill_json_schema import skill_json_schema
+from backend.skills.deployments import pull_links
+from backend.skills.deployments.api import zip_response
+from backend.skills.deployments.errors import BadPullLink
+from backend.skills.deployments.tables import Deployment
+
+router = APIRouter()
+
+
+@router.get(
+    f"{pull_links.ROUTE}/{{token}}",
+    tags=["deployments"],
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+async def download_pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) -> Response:
+    """The bundle that a pull address opens."""
+    pulled = pull_links.verify(instance.vault, token)
+    query = (
+        select(Deployment)
+        .join(Project, col(Project.id) == col(Deployment.project_id))
+        .where(
+            col(Deployment.id) == pulled.deployment_id,
+            col(Deployment.project_id) == pulled.project_id,
+            col(Deployment.deleted_at).is_(None),
+            col(Project.deleted_at).is_(None),
+        )
+    )
+    found = (await session.scalars(query)).one_or_none()
+    if found is None:
+        raise BadPullLink
+    return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+
+
+@router.get("/schemas/skill.json", tags=["skills"])
+async def get_skill_schema() -> dict[str, Any]:
+    """The JSON Schema of skill.yaml, for editors."""
+    return skill_json_schema()

@@ -1,0 +1,55 @@
+"""Addresses that open the bundle of one version, for a while, without a key."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import struct
+import time
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from backend.data.secrets.vault import Vault
+from backend.skills.deployments.errors import BadPullLink
+
+MIN_TTL_S: Final = 30
+MAX_TTL_S: Final = 30 * 24 * 3600
+ROUTE: Final = "/bundles"
+
+_PURPOSE: Final = "bundle-pull-v1"
+_HEAD: Final = struct.Struct("!16s16sQ")
+_MAC_BYTES: Final = 32
+_CHARACTERS: Final = 96  # head and signature as base64
+
+
+class Pulled(NamedTuple):
+    """What a genuine address opens."""
+
+    project_id: UUID
+    deployment_id: UUID
+
+
+def pull_link(vault: Vault, base_url: str, pulled: Pulled, *, ttl_s: int) -> str:
+    """An address at `base_url` that gives the bundle for `ttl_s` seconds from now."""
+    head = _HEAD.pack(pulled.project_id.bytes, pulled.deployment_id.bytes, int(time.time()) + ttl_s)
+    token = base64.urlsafe_b64encode(head + vault.mac(_PURPOSE, head)).decode()
+    return f"{base_url}{ROUTE}/{token}"
+
+
+def verify(vault: Vault, token: str) -> Pulled:
+    """What the address opens, if this instance made it and its time is not over.
+
+    Raises:
+        BadPullLink: it did not, or it is.
+    """
+    try:
+        signed = base64.urlsafe_b64decode(token) if len(token) == _CHARACTERS and token.isascii() else b""
+    except ValueError:
+        signed = b""
+    head, mac = signed[: _HEAD.size], signed[_HEAD.size :]
+    if len(mac) != _MAC_BYTES or not hmac.compare_digest(mac, vault.mac(_PURPOSE, head)):
+        raise BadPullLink
+    project_id, deployment_id, expires_at_s = _HEAD.unpack(head)
+    if expires_at_s <= time.time():
+        raise BadPullLink
+    return Pulled(UUID(bytes=project_id), UUID(bytes=deployment_id))

@@ -1,0 +1,235 @@
+"""Deployments: listed, found, switched, deleted. Pushing is in `push`, the differences in `diff`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.clock import now
+from backend.evals import gates
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.jobs.tables import Job
+from backend.marketplace import following
+from backend.skills.bundles.manifest import Skill
+from backend.skills.deployments import manifests
+from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
+from backend.skills.deployments.errors import (
+    DeploymentActive,
+    DeploymentInUse,
+    DeploymentListed,
+    DeploymentNotFound,
+    DraftNotActivatable,
+)
+from backend.skills.deployments.push import push, push_draft, push_files, validate
+from backend.skills.deployments.switching import switch
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import Skillpack, full_name
+
+__all__ = [
+    "MOST_LISTED",
+    "ActiveSkill",
+    "activate",
+    "active_skills",
+    "delete",
+    "get",
+    "get_skill",
+    "list_",
+    "push",
+    "push_draft",
+    "push_files",
+    "record_revealed",
+    "validate",
+]
+
+MOST_LISTED = 10_000
+
+
+class ActiveSkill(NamedTuple):
+    """A skill that a job can name now."""
+
+    skill: Skill
+    skillpack: Skillpack
+    deployment: Deployment
+
+    @property
+    def full_name(self) -> str:
+        """What it is called by in the project: `resize`, or `images/resize` of another skillpack than the default."""
+        return full_name(self.skill.name, self.skillpack.slug, is_default=self.skillpack.is_default)
+
+
+async def list_(
+    session: AsyncSession, principal: Principal, *, skillpack: str | None = None, limit: int = MOST_LISTED
+) -> list[Deployment]:
+    """The versions of a skillpack, newest first; without one of the default.
+
+    Raises:
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    pack = await skillpacks.get(session, principal, skillpack)
+    query = visible(Deployment, principal).where(
+        col(Deployment.skillpack_id) == pack.id,
+        col(Deployment.kind) == "version",
+        col(Deployment.deleted_at).is_(None),
+    )
+    return list((await session.scalars(query.order_by(col(Deployment.version).desc()).limit(limit))).all())
+
+
+async def get(
+    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
+) -> Deployment:
+    """The deployment of that id, or of that version number in the skillpack (without one: the default).
+
+    Raises:
+        DeploymentNotFound: there is none such.
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    its_id = skillpacks.as_id(ref)
+    query = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
+    if its_id is not None:
+        query = query.where(col(Deployment.id) == its_id)
+    else:
+        query = query.where(col(Deployment.version) == _version(ref))
+    if skillpack is not None or its_id is None:
+        pack = await skillpacks.get(session, principal, skillpack)
+        query = query.where(col(Deployment.skillpack_id) == pack.id)
+    found: Deployment | None = (await session.scalars(query)).one_or_none()
+    if found is None:
+        raise DeploymentNotFound(ref)
+    return found
+
+
+async def activate(
+    session: AsyncSession,
+    principal: Principal,
+    ref: str,
+    *,
+    skillpack: str | None = None,
+    force: bool = False,
+) -> Deployment:
+    """Make a version the one that new jobs get; jobs that exist stay on theirs.
+
+    One whose skills have gates becomes active when their suites have passed; an admin can force it.
+
+    Raises:
+        DeploymentNotFound: there is none such.
+        DraftNotActivatable: it is a draft.
+        NotAllowed: the principal may not activate, or not by force.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    deployment, pack = await _held(session, principal, ref, skillpack)
+    if deployment.kind == "draft":
+        raise DraftNotActivatable
+    await gates.supersede(session, pack, by=deployment)
+    if force:
+        principal.require(Role.ADMIN, "deployments:write")
+        await gates.give_up(session, deployment, f"{principal.label} activated it without its gates.")
+    if force or pack.active_deployment_id == deployment.id:
+        await switch(session, principal, pack, deployment, is_forced=force)
+    elif not await gates.begin(session, principal, deployment):
+        await switch(session, principal, pack, deployment)
+    return deployment
+
+
+async def delete(
+    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
+) -> None:
+    """Delete a version; its row stays for the jobs that name it, its bytes go when nothing uses them.
+
+    Raises:
+        DeploymentNotFound: there is none such.
+        DeploymentActive: it is the active one.
+        DeploymentInUse: jobs of it have not ended, those of other projects that run it as a listing among them.
+        DeploymentListed: a listing of the marketplace runs it now.
+    """
+    principal.require(Role.DEVELOPER, "deployments:write")
+    deployment, pack = await _held(session, principal, ref, skillpack)
+    if pack.active_deployment_id == deployment.id:
+        raise DeploymentActive(deployment.version)
+    listing = await following.listing_on(session, principal, deployment.id)
+    if listing is not None:
+        raise DeploymentListed(deployment.version, listing)
+    ours = (col(Job.project_id) == principal.project_id) | (col(Job.publisher_id) == principal.project_id)
+    live = await session.scalar(
+        select(func.count()).where(
+            col(Job.deployment_id) == deployment.id, ours, col(Job.finished_at).is_(None)
+        )
+    )
+    if live:
+        raise DeploymentInUse(deployment.version, live)
+    await gates.give_up(session, deployment, "It was deleted.")
+    deployment.deleted_at = now()
+    await session.flush()
+    target = f"{pack.slug} v{deployment.version}"
+    await audit.record(session, principal, "deployment.deleted", target, deployment_id=str(deployment.id))
+
+
+async def record_revealed(
+    session: AsyncSession, principal: Principal, action: str, deployment: Deployment, **facts: object
+) -> None:
+    """Write down that the principal got the bundle, or an address that opens it."""
+    target = f"v{deployment.version}" if deployment.version else "draft"
+    await audit.record(session, principal, action, target, deployment_id=str(deployment.id), **facts)
+
+
+async def active_skills(session: AsyncSession, principal: Principal) -> list[ActiveSkill]:
+    """Every skill that a job can name now: of the default skillpack first, each in the order of names."""
+    principal.require(Role.VIEWER, "skills:read")
+    query = visible(Skillpack, principal).join(
+        Deployment, col(Deployment.id) == col(Skillpack.active_deployment_id)
+    )
+    rows = await session.execute(
+        query.add_columns(Deployment).order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))
+    )
+    pairs = [(pack, deployment) for pack, deployment in rows.all()]
+    known = await manifests.of(session, [deployment.id for _, deployment in pairs])
+    return [
+        ActiveSkill(skill, pack, deployment)
+        for pack, deployment in pairs
+        for skill in known[deployment.id].manifest.submittable
+    ]
+
+
+async def get_skill(
+    session: AsyncSession,
+    principal: Principal,
+    name: str,
+    *,
+    skillpack: str | None = None,
+    version: int | None = None,
+) -> ResolvedSkill:
+    """One skill with its schemas, as a job would get it.
+
+    Raises:
+        SkillNotFound: there is none such.
+    """
+    principal.require(Role.VIEWER, "skills:read")
+    return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)
+
+
+def _version(ref: str) -> int:
+    number = int(ref) if len(ref) <= 10 and ref.isascii() and ref.isdecimal() else 0
+    if not 0 < number <= MAX_VERSION:
+        raise DeploymentNotFound(ref)
+    return number
+
+
+class _Held(NamedTuple):
+    deployment: Deployment
+    skillpack: Skillpack
+
+
+async def _held(session: AsyncSession, principal: Principal, ref: str, skillpack: str | None) -> _Held:
+    """A deployment with its skillpack locked, read again under the lock."""
+    deployment = await get(session, principal, ref, skillpack=skillpack)
+    pack = await skillpacks.lock(session, principal, str(deployment.skillpack_id))
+    await session.refresh(deployment)
+    if deployment.deleted_at is not None:
+        raise DeploymentNotFound(ref)
+    return _Held(deployment, pack)

@@ -1,0 +1,61 @@
+"""Routes of the skills that jobs can name now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.skills.deployments import prompts, service
+from backend.skills.deployments.prompts import PromptAnswer
+from backend.skills.deployments.schemas import SkillAnswer, SkillSummary, detail_of_skill
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
+
+
+@router.get("/skills")
+@permissions.needs("skills:read")
+async def list_skills(principal: PrincipalDep, session: SessionDep) -> list[SkillSummary]:
+    """Every skill of the active versions: the default skillpack's first."""
+    return [SkillSummary.of(active) for active in await service.active_skills(session, principal)]
+
+
+@router.get("/skills/{name:path}")
+@permissions.needs("skills:read")
+async def get_skill(
+    name: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    skillpack: Annotated[str | None, Query(description="Id or slug, when several have the skill.")] = None,
+    version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
+) -> SkillAnswer:
+    """One skill: schemas, examples, limits. The name may be full: `skillpack/skill`."""
+    found = await service.get_skill(session, principal, name, skillpack=skillpack, version=version)
+    return SkillAnswer(
+        full_name=found.full_name,
+        skillpack=found.skillpack_slug,
+        skillpack_id=found.skillpack_id,
+        deployment_id=found.deployment_id,
+        version=found.version,
+        **detail_of_skill(found.skill),
+    )
+
+
+@router.get("/skillpacks/{skillpack}/prompts/{skill:path}", summary="Read the prompt of an agent")
+@permissions.needs("deployments:read")
+async def get_prompt(
+    skillpack: str,
+    skill: str,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
+) -> PromptAnswer:
+    """What a skill tells its model, and in which file of the bundle it stands."""
+    return await prompts.read(
+        session, principal, skill, skillpack=skillpack, version=version, storage=instance.storage
+    )

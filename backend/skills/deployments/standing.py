@@ -1,0 +1,100 @@
+"""How versions stand: the jobs that have not ended on each, and what its newest suites came to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.evals.schemas import Numbers
+from backend.evals.tables import EvalSuite
+from backend.identity.auth.principal import Principal, visible
+from backend.jobs.tables import Job
+from backend.skills.deployments import service
+from backend.skills.deployments.tables import Deployment
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import Skillpack
+
+
+class SkillScore(NamedTuple):
+    """What the newest finished suite of a skill came to, on the skill's own model."""
+
+    skill: str
+    suite_id: UUID
+    mean_score: float | None
+    """0 to 100."""
+    pass_rate_pct: float | None
+
+
+class Standing(NamedTuple):
+    """How one version stands."""
+
+    live_jobs: int
+    """That have not ended, those of other projects that run it as a listing among them."""
+    scores: Sequence[SkillScore]
+
+
+class Listed(NamedTuple):
+    """A version among the others of its skillpack."""
+
+    deployment: Deployment
+    skillpack: Skillpack
+    standing: Standing
+
+
+async def listed(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    skillpack: str | None = None,
+    limit: int = service.MOST_LISTED,
+) -> list[Listed]:
+    """The versions of a skillpack as they stand, newest first; without one of the default.
+
+    Raises:
+        SkillpackNotFound: the project has no such skillpack.
+    """
+    found = await service.list_(session, principal, skillpack=skillpack, limit=limit)
+    pack = await skillpacks.get(session, principal, skillpack)
+    ids = [deployment.id for deployment in found]
+    live = await _live_jobs(session, principal, ids)
+    scores = await _scores(session, principal, ids)
+    return [Listed(one, pack, Standing(live.get(one.id, 0), scores.get(one.id, ()))) for one in found]
+
+
+async def _live_jobs(session: AsyncSession, principal: Principal, ids: Sequence[UUID]) -> dict[UUID, int]:
+    query = (
+        select(col(Job.deployment_id), func.count())
+        .where(
+            col(Job.deployment_id).in_(ids),
+            (col(Job.project_id) == principal.project_id) | (col(Job.publisher_id) == principal.project_id),
+            col(Job.finished_at).is_(None),
+        )
+        .group_by(col(Job.deployment_id))
+    )
+    return {its_id: count for its_id, count in (await session.execute(query)).all() if its_id is not None}
+
+
+async def _scores(
+    session: AsyncSession, principal: Principal, ids: Sequence[UUID]
+) -> dict[UUID, list[SkillScore]]:
+    own = visible(EvalSuite, principal).where(
+        col(EvalSuite.deployment_id).in_(ids),
+        col(EvalSuite.status) == "succeeded",
+        col(EvalSuite.model).is_(None),
+    )
+    newest = own.ext(distinct_on(col(EvalSuite.deployment_id), col(EvalSuite.skill_name))).order_by(
+        col(EvalSuite.deployment_id), col(EvalSuite.skill_name), col(EvalSuite.created_at).desc()
+    )
+    found: defaultdict[UUID, list[SkillScore]] = defaultdict(list)
+    for suite in (await session.scalars(newest)).all():
+        numbers = Numbers.model_validate(suite.summary)
+        score = SkillScore(suite.skill_name, suite.id, numbers.mean_score, numbers.pass_rate_pct)
+        found[suite.deployment_id].append(score)
+    return found

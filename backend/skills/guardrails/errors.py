@@ -1,0 +1,29 @@
+"""What is said of something that a rail does not let pass."""
+
+from __future__ import annotations
+
+from backend.core.errors import Invalid, Problem
+from backend.skills.bundles.manifest import Rail
+
+_WORDS = {
+    "input": "These inputs",
+    "output": "This result",
+    "tool": "This call",
+    "retrieval": "This result of a tool",
+}
+
+
+class RailBlocked(Invalid):
+    """A rail of the skill does not let it pass."""
+
+    code = "rail_blocked"
+
+    def __init__(self, rail: Rail, where: str) -> None:
+        sentence = sentence_of(rail, where)
+        super().__init__(sentence, [Problem("inputs", sentence)], rail=rail.name, where=where)
+
+
+def sentence_of(rail: Rail, where: str) -> str:
+    """The rail's own words, or ours; neither says what was found."""
+    why = f": {rail.message}" if rail.message else ". Leave out what it guards against."
+    return f"{_WORDS[where]} did not pass the rail {rail.name!r} of the skill{why}"

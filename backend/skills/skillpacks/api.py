@@ -1,0 +1,62 @@
+"""Routes of skillpacks; `{skillpack}` is an id or a slug."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
+from backend.skills.skillpacks import service
+from backend.skills.skillpacks.schemas import NewSkillpackAsked, SkillpackAnswer
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
+
+
+@router.get("/skillpacks")
+@permissions.needs("deployments:read")
+async def list_skillpacks(
+    principal: PrincipalDep,
+    session: SessionDep,
+    limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
+) -> list[SkillpackAnswer]:
+    """The project's skillpacks, the default one first."""
+    return [SkillpackAnswer.of(pack) for pack in await service.list_(session, principal, limit=limit)]
+
+
+@router.post("/skillpacks", status_code=201, response_model=SkillpackAnswer)
+@permissions.needs("deployments:write", role=Role.DEVELOPER)
+async def create_skillpack(
+    asked: NewSkillpackAsked,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    once: OnceDep,
+) -> Response:
+    """Make a skillpack."""
+    principal.require(Role.DEVELOPER, "deployments:write")
+
+    async def make() -> SkillpackAnswer:
+        made = await service.create(
+            session,
+            principal,
+            name=asked.name,
+            slug=asked.slug,
+            description=asked.description,
+            quotas=instance.settings.quotas,
+        )
+        return SkillpackAnswer.of(made)
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("/skillpacks/{skillpack}")
+@permissions.needs("deployments:read")
+async def get_skillpack(skillpack: str, principal: PrincipalDep, session: SessionDep) -> SkillpackAnswer:
+    """One skillpack."""
+    principal.require(Role.VIEWER, "deployments:read")
+    return SkillpackAnswer.of(await service.get(session, principal, skillpack))

@@ -1,0 +1,46 @@
+"""What the routes of skillpacks take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.core.schemas import Asked
+from backend.skills.skillpacks.tables import Skillpack
+
+
+class NewSkillpackAsked(Asked):
+    """A skillpack to be made."""
+
+    name: str = Field(min_length=1, max_length=200)
+    slug: str | None = Field(default=None, min_length=1, max_length=64)
+    """Its name in addresses; made from the name when left out."""
+    description: str = Field(default="", max_length=4_000)
+
+
+class SkillpackAnswer(BaseModel):
+    """A line of versions inside the project."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: UUID
+    project_id: UUID
+    workspace_id: UUID
+    """The same id, by the name that newer clients read."""
+    slug: str
+    name: str
+    description: str
+    is_default: bool
+    active_deployment_id: UUID | None
+    previous_deployment_id: UUID | None
+    """The one that was active before: activating it rolls back."""
+    last_version: int
+    """Number of the newest version; 0 before the first."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, skillpack: Skillpack) -> SkillpackAnswer:
+        """The answer for a skillpack."""
+        return cls(workspace_id=skillpack.project_id, **skillpack.model_dump())
