@@ -132,7 +132,7 @@ def imports_of(packages: Iterable[str], root: Path = ROOT) -> list[Pair]:
 
 
 def entry_of(module: str) -> str | None:
-    """Return the first-level entry of a module, as `backend.jobs`; None for the package itself."""
+    """Return the first-level entry of a module, as `backend.execution.jobs`; None for the package itself."""
     parts = module.split(".")
     return ".".join(parts[:2]) if len(parts) > 1 else None
 

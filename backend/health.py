@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core.errors import Unavailable
-from backend.fleet.service import LEASE
+from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.dependencies import InstanceDep
 from backend.instance import Instance
 

@@ -19,7 +19,7 @@ from backend.data.drive import forgotten, usage
 from backend.data.drive.usage import Drives
 from backend.data.retention import sweep as retention
 from backend.data.retention.rules import Rules
-from backend.events import partitions
+from backend.execution.events import partitions
 from backend.identity.idempotency import service as idempotency
 from backend.identity.limits.quotas import DEFAULTS
 from backend.identity.projects import purge

@@ -17,10 +17,10 @@ from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.data.secrets.vault import Vault
 from backend.embedded import attach
-from backend.events.wakeups import WakeUps
+from backend.execution.events.wakeups import WakeUps
 from backend.identity.limits import ceilings
 from backend.identity.limits.ceilings import JobCeilings
-from backend.ledger.pricing import PriceList, usd_to_micros
+from backend.money.ledger.pricing import PriceList, usd_to_micros
 from backend.providers import catalogue
 from backend.storage import Storage
 from backend.storage.chosen import chosen

@@ -1,26 +1,26 @@
 """Table of contents of the schema: importing this module registers every table with the metadata."""
 
-from backend.approvals.tables import Approval
 from backend.core.db.engine import metadata
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.data.secrets.tables import Secret
 from backend.drafts.tables import Draft, DraftFile
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
-from backend.events.tables import JobEvent
-from backend.fleet.tables import Worker
+from backend.execution.approvals.tables import Approval
+from backend.execution.events.tables import JobEvent
+from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
+from backend.execution.journal.tables import JournalEntry
+from backend.execution.schedules.tables import Schedule, ScheduleRun
+from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.projects.tables import Invitation, Member, Project
-from backend.jobs.tables import Admission, Feedback, Job, QueuedJob
-from backend.journal.tables import JournalEntry
-from backend.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from backend.media.tables import MediaCall
 from backend.metrics.tables import ProcessMetrics
+from backend.money.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.notebooks.tables import NotebookCell, NotebookKernel
 from backend.providers.tables import ProviderKey
-from backend.schedules.tables import Schedule, ScheduleRun
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
 from backend.webhooks.tables import Webhook, WebhookDelivery

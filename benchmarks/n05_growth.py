@@ -13,11 +13,11 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from backend.core.db.engine import Database
+from backend.execution.jobs import queries
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.queries import JobFilter
 from backend.identity.auth.principal import Principal, Role
-from backend.jobs import queries
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.queries import JobFilter
 from benchmarks.growth_data import Size, create, fill, running_server
 from benchmarks.numbers import Measurement, percentile, say
 

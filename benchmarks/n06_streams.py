@@ -18,7 +18,7 @@ from backend.core import notifications
 from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.embedded import attach
-from backend.events.append import NewEvent, append
+from backend.execution.events.append import NewEvent, append
 from benchmarks.instance import instance
 from benchmarks.numbers import Measurement, percentile
 

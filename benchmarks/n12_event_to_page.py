@@ -17,7 +17,7 @@ from backend.core import notifications
 from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.embedded import Servers, attach
-from backend.events.append import NewEvent, append
+from backend.execution.events.append import NewEvent, append
 from benchmarks.browsing import WATCH, chromium, seat
 from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.n06_streams import HAS_A_WORKER

@@ -9,8 +9,8 @@ from typing import Final
 from uuid import uuid4
 
 from backend.core.db.engine import Database
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
 from benchmarks.growth_data import Size, create, fill, running_server
 from benchmarks.numbers import Measurement, percentile
 

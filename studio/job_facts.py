@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobView
 from studio.wording import usd
 
 _ENDED = ("succeeded", "failed", "cancelled")

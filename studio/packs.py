@@ -9,8 +9,8 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.db.engine import AsyncSession
+from backend.execution.jobs.schemas import JobView
 from backend.identity.auth.principal import Principal
-from backend.jobs.schemas import JobView
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import full_name
 from studio.session import Act

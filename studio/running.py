@@ -9,9 +9,9 @@ import reflex as rx
 from pydantic import ValidationError
 
 from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, PurasError
-from backend.jobs.queries import get_job
-from backend.jobs.schemas import JobRequest, JobView
-from backend.jobs.submit import JobSpec, submit
+from backend.execution.jobs.queries import get_job
+from backend.execution.jobs.schemas import JobRequest, JobView
+from backend.execution.jobs.submit import JobSpec, submit
 from studio import session
 from studio.components.elements import link, note, status
 from studio.components.live import Elapsed, EventList, Json, LiveCost, LiveProgress, Pulse, Tabs, Turns, Value

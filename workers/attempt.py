@@ -10,25 +10,25 @@ from datetime import timedelta
 from enum import Enum
 from functools import partial
 
-from backend.approvals.asking import wait_for_consent
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
 from backend.data.drive.paths import DrivePath
 from backend.data.secrets.scrub import Scrubber
-from backend.events.append import NewEvent
-from backend.fleet.errors import HostExhausted
+from backend.execution.approvals.asking import wait_for_consent
+from backend.execution.events.append import NewEvent
+from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.errors import ApiKeyEnded
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.reserve import nothing_left
+from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
+from backend.execution.journal import service as journal
+from backend.execution.worker_registry.errors import HostExhausted
 from backend.identity.limits import ceilings
 from backend.instance import Instance
-from backend.jobs.claim import Claimed
-from backend.jobs.errors import ApiKeyEnded
-from backend.jobs.finish import Ending, finish
-from backend.jobs.requeue import requeue
-from backend.jobs.reserve import nothing_left
-from backend.jobs.retry import TryAgain, after_absence, after_failure
-from backend.journal import service as journal
-from backend.ledger.pricing import NANOS_PER_MICRO
-from backend.ledger.service import Used
+from backend.money.ledger.pricing import NANOS_PER_MICRO
+from backend.money.ledger.service import Used
 from backend.skills.bundles.manifest import Skill
 from backend.tracing import spans
 from workers import discretion, traces

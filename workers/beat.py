@@ -12,7 +12,7 @@ from backend.core import background_tasks, logs
 from backend.core.db import pooler
 from backend.core.db.disconnect import cut_after
 from backend.core.db.liveness import MOST_SILENCE_S
-from backend.fleet.service import BEAT_EVERY_S
+from backend.execution.worker_registry.service import BEAT_EVERY_S
 
 log = logs.get(__name__)
 

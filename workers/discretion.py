@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
-from backend.events.append import NewEvent
-from backend.jobs.finish import Ending
+from backend.execution.events.append import NewEvent
+from backend.execution.jobs.finish import Ending
 
 _TOLD: Final[dict[str, frozenset[str] | None]] = {
     "agent_start": frozenset({"skill", "model", "label", "has_output_schema", "resumed", "limits"}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backend.fleet.errors import HostExhausted
+from backend.execution.worker_registry.errors import HostExhausted
 from backend.metrics.instruments import HOST_SHORTAGE
 
 RESOURCES: Final = ("disk", "memory", "processes")

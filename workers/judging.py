@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from backend.core.errors import PurasError
-from backend.jobs.finish import Ending
-from backend.ledger.service import Used
+from backend.execution.jobs.finish import Ending
+from backend.money.ledger.service import Used
 from backend.skills.bundles.manifest import Skill
 from workers.runners import Failure, Measured, Outcome
 

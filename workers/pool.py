@@ -23,7 +23,7 @@ from backend.core.db import pooler
 from backend.core.db.disconnect import cut_after
 from backend.core.errors import PurasError
 from backend.embedded import attach
-from backend.fleet.identity import worker_ids
+from backend.execution.worker_registry.identity import worker_ids
 from workers.health import Health, Signs
 
 log = logs.get(__name__)

@@ -19,10 +19,10 @@ from backend.data.drive.usage import Usage
 from backend.data.secrets import service as secrets
 from backend.data.secrets.service import JobSecrets
 from backend.evals.runs import EVAL, Case, case_of
+from backend.execution.jobs import approvals
+from backend.execution.jobs.claim import Claimed
 from backend.identity.auth import job_tokens
 from backend.instance import Instance, job_ceilings
-from backend.jobs import approvals
-from backend.jobs.claim import Claimed
 from backend.skills.bundles.adhoc import NOTEBOOK
 from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.bundles.manifest import Skill

@@ -18,7 +18,7 @@ from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.version import version
 from backend.embedded import attach
-from backend.fleet.service import MAX_IDLE_IN_TRANSACTION_S
+from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.instance import Instance, open_instance
 from backend.metrics.reporter import Reporter
 from backend.startup import require_startable

@@ -14,8 +14,8 @@ from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.jsonb import flattened
 from backend.data.secrets.scrub import Scrubber, StreamScrubber
-from backend.events.append import NewEvent, append
-from backend.jobs.claim import Claimed
+from backend.execution.events.append import NewEvent, append
+from backend.execution.jobs.claim import Claimed
 from backend.tracing import own, spans
 from workers import discretion
 from workers.rails.telling import Lines, Telling

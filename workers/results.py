@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from backend.core import logs
 from backend.core.db.connections import DatabaseUnavailable
+from backend.execution.jobs.claim import Claimed
 from backend.instance import Instance
-from backend.jobs.claim import Claimed
 from backend.storage.errors import StorageUnavailable
 from workers.drives.deletions import Deletions
 from workers.drives.own import OwnDrive, OwnDrives

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.approvals.asking import decisions
-from backend.approvals.wanted import START, Wanted
 from backend.core.db.engine import Database
-from backend.jobs.claim import Claimed
+from backend.execution.approvals.asking import decisions
+from backend.execution.approvals.wanted import START, Wanted
+from backend.execution.jobs.claim import Claimed
 from workers.absence import through_absence
 from workers.runners import Failure, Measured, Postponed
 

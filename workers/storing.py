@@ -13,8 +13,8 @@ from structlog.typing import FilteringBoundLogger
 
 from backend.core.db.connections import DatabaseUnavailable, why_away
 from backend.core.db.engine import AnySession, Database
-from backend.jobs.claim import Claimed
-from backend.jobs.finish import Ending, finish, is_one_statement
+from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.finish import Ending, finish, is_one_statement
 from backend.metrics.instruments import JOB_FINISH
 from backend.tracing import spans
 from workers.absence import GIVE_UP_S, RETRY_S

@@ -13,8 +13,8 @@ from backend.core.db.connections import why_away
 from backend.evals import driving
 from backend.evals.filling import Means
 from backend.evals.runs import EVAL
+from backend.execution.jobs.claim import Claimed
 from backend.instance import Instance
-from backend.jobs.claim import Claimed
 
 log = logs.get(__name__)
 

@@ -18,24 +18,24 @@ from uuid import UUID, uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import housekeeping
-from backend.approvals.expiry import expire_due
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.data.memory import backlog
 from backend.data.memory.embedding import Embedder
 from backend.data.retention.rules import Rules
-from backend.fleet import service as fleet
-from backend.fleet.database_clock import DatabaseClock
-from backend.fleet.identity import worker_ids
-from backend.fleet.service import LEASE, SWEEP_EVERY_S
+from backend.execution.approvals.expiry import expire_due
+from backend.execution.jobs.children import calling, claim_child, end_orphans
+from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.execution.jobs.losses import send_on_unheld, sweep
+from backend.execution.schedules.firing import Terms, keep_time
+from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry.database_clock import DatabaseClock
+from backend.execution.worker_registry.identity import worker_ids
+from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.limits import service as limits
 from backend.instance import Instance
-from backend.jobs.children import calling, claim_child, end_orphans
-from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.jobs.losses import send_on_unheld, sweep
 from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
-from backend.schedules.firing import Terms, keep_time
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import Dispatcher
 from backend.webhooks.sending import Sender

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from backend.events.append import TERMINAL_TYPES, NewEvent
-from backend.jobs.claim import Claimed
+from backend.execution.events.append import TERMINAL_TYPES, NewEvent
+from backend.execution.jobs.claim import Claimed
 from backend.tracing import own, parents, spans
 from backend.tracing.spans import Attribute, Span
 

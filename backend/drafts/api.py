@@ -25,12 +25,12 @@ from backend.drafts.schemas import (
     ResetRequest,
     TemplateView,
 )
+from backend.execution.jobs.submit import JobSpec
 from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
-from backend.jobs.submit import JobSpec
 from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.api import zip_response

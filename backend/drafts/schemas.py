@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.drafts.reading import Opened
 from backend.drafts.tables import DraftFile
-from backend.jobs.schemas import MAX_NAME, JobRequest, Text
+from backend.execution.jobs.schemas import MAX_NAME, JobRequest, Text
 from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
 from backend.skills.deployments.schemas import FileChangeAnswer, SkillChangeAnswer
 

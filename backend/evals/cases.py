@@ -20,11 +20,11 @@ from backend.data.secrets.vault import Vault
 from backend.evals.errors import CaseIdTaken, CaseNotFound, NotFinished, TooManyCases
 from backend.evals.schemas import CaseRequest
 from backend.evals.tables import EvalCase
+from backend.execution.jobs.queries import get_row
+from backend.execution.jobs.status import TERMINAL
+from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.jobs.queries import get_row
-from backend.jobs.status import TERMINAL
-from backend.jobs.tables import Job
 from backend.skills.skillpacks import service as skillpacks
 
 MOST_KEPT: Final = 1_000

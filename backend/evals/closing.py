@@ -11,7 +11,7 @@ from backend.core import logs
 from backend.core.clock import now
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
-from backend.jobs.cancel import cancel_by
+from backend.execution.jobs.cancel import cancel_by
 
 log = logs.get(__name__)
 

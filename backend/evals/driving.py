@@ -25,10 +25,10 @@ from backend.evals.dataset import Subject
 from backend.evals.filling import Means, fill
 from backend.evals.runs import EVAL
 from backend.evals.tables import EvalRun, EvalSuite
+from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth import keys
 from backend.identity.auth.principal import Principal, Role
-from backend.jobs.schemas import JobRequest
-from backend.jobs.submit import JobSpec, submit
 from backend.skills.deployments.active import load_deployed_skill
 
 log = logs.get(__name__)

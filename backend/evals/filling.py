@@ -13,10 +13,10 @@ from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.errors import CasesUnknown, NoCases, NoGraders, SuiteTooLarge
 from backend.evals.recorded import RECORDING, recordings_of
 from backend.evals.tables import EvalRun, EvalSuite
+from backend.execution.jobs import input_access
 from backend.identity.auth.principal import Principal
 from backend.identity.limits.quotas import DEFAULTS
-from backend.jobs import input_access
-from backend.ledger.pricing import PriceList
+from backend.money.ledger.pricing import PriceList
 from backend.providers.recordings import slug_of
 from backend.storage import Storage
 

@@ -20,9 +20,9 @@ from backend.evals.recorded import RECORDING
 from backend.evals.schemas import Numbers, SuiteRequest, SuiteView
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
+from backend.execution.jobs import recorded
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.jobs import recorded
 from backend.providers import catalogue
 from backend.providers.recordings import recorded_job
 from backend.skills.bundles.manifest import Skill

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
-from backend.jobs.tables import Job
 
 MOST_JOBS: Final = 200
 MOST_EVENTS: Final = 300

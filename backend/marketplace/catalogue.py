@@ -10,10 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
+from backend.execution.jobs.schemas import JobLimits
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.limits import ceilings
-from backend.jobs.schemas import JobLimits
-from backend.ledger.pricing import PriceList
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
     Access,
@@ -24,6 +23,7 @@ from backend.marketplace.schemas import (
     VersionView,
 )
 from backend.marketplace.service import MOST_VERSIONS, READ, own
+from backend.money.ledger.pricing import PriceList
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import manifests
 from backend.skills.skillpacks.service import as_id

@@ -9,11 +9,10 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import Problem
+from backend.execution.jobs.errors import SkillNotOnKey
+from backend.execution.jobs.schemas import JobRequest
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal
-from backend.jobs.errors import SkillNotOnKey
-from backend.jobs.schemas import JobRequest
-from backend.ledger.pricing import PriceList, usd_to_micros
 from backend.marketplace.errors import (
     BadListingJob,
     ListingNotCallable,
@@ -22,6 +21,7 @@ from backend.marketplace.errors import (
     PriceOverLimit,
     WalletTooSmall,
 )
+from backend.money.ledger.pricing import PriceList, usd_to_micros
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill
 from backend.skills.skillpacks.service import as_id

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.jsonb import storable
 from backend.identity.idempotency.service import KeyReused
-from backend.ledger import service as ledger
-from backend.ledger.service import Used
 from backend.media.errors import JobMovedOn, MediaBeingMade, MediaTooDear
+from backend.money.ledger import service as ledger
+from backend.money.ledger.service import Used
 
 LEFT_AFTER: Final = timedelta(seconds=30)
 """Nobody works on a call that was not renewed for so long."""

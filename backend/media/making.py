@@ -15,11 +15,9 @@ from typing import Any, Final, NamedTuple
 from backend.config import Settings
 from backend.core.net.public_urls import listed
 from backend.data.drive import signing
-from backend.events.append import NewEvent, append
+from backend.execution.events.append import NewEvent, append
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
-from backend.ledger.pricing import billed_micros
-from backend.ledger.service import Used
 from backend.marketplace.reach import Reach
 from backend.media import calls
 from backend.media.calls import Call
@@ -31,6 +29,8 @@ from backend.media.placing import Placed, Wish, place
 from backend.media.plan import Plan, Quantity
 from backend.media.provider import Made, Order, Provider, Sources
 from backend.media.schemas import MediaAnswer, MediaMeta
+from backend.money.ledger.pricing import billed_micros
+from backend.money.ledger.service import Used
 from backend.skills.bundles.manifest import Skill
 
 URL_TTL_S: Final = 3600

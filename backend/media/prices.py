@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.ledger.pricing import billed_micros
 from backend.media.families import Family, Kind, MediaPrice, ModeName, Unit, families
+from backend.money.ledger.pricing import billed_micros
 
 
 class MediaRateHere(BaseModel):

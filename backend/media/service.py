@@ -10,9 +10,9 @@ from backend.core.errors import NotAllowed
 from backend.data.drive import usage
 from backend.data.drive.intake import drives_of
 from backend.data.drive.paths import ROOT
+from backend.execution.jobs import running
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
-from backend.jobs import running
 from backend.marketplace.reach import Reach, reach_of
 from backend.media.calls import Call
 from backend.media.errors import JobMovedOn

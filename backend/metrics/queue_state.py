@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.fleet.service import LEASE
-from backend.jobs.waiting import REASONS, Reason, Waiting, kind
+from backend.execution.jobs.waiting import REASONS, Reason, Waiting, kind
+from backend.execution.worker_registry.service import LEASE
 from backend.metrics.instruments import Exported
 
 _QUEUE: Final = text("""

@@ -19,11 +19,11 @@ from backend.skills.deployments import service as deployments
 from backend.drafts import publishing
 from backend.drafts.reading import paths_beside
 from backend.core.errors import Problem
-from backend.jobs import cancel
-from backend.jobs.schemas import JobLimits, JobRequest
-from backend.jobs.submit import JobSpec, submit
-from backend.jobs.tables import Job
-from backend.ledger.pricing import PriceList
+from backend.execution.jobs import cancel
+from backend.execution.jobs.schemas import JobLimits, JobRequest
+from backend.execution.jobs.submit import JobSpec, submit
+from backend.execution.jobs.tables import Job
+from backend.money.ledger.pricing import PriceList
 from backend.identity.limits.quotas import Quotas
 from backend.notebooks.errors import KernelEnded, KernelNotFound, KernelNotOnKey, TooManyCells, TooManyKernels
 from backend.notebooks.schemas import CellAsked

@@ -17,9 +17,9 @@ from backend.identity.auth.principal import Principal, Role
 from backend.skills.bundles.functions import SourceUnreadableError, read_source
 from backend.skills.bundles.manifest import Skill
 from backend.drafts import publishing, reading, writing
-from backend.events import queries as events
-from backend.jobs import queries as jobs
-from backend.jobs.status import TERMINAL
+from backend.execution.events import queries as events
+from backend.execution.jobs import queries as jobs
+from backend.execution.jobs.status import TERMINAL
 from backend.notebooks.errors import JobStillRuns
 from backend.notebooks.schemas import OpenAsked
 from backend.skills.skillpacks import service as skillpacks

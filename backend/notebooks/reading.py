@@ -10,11 +10,11 @@ from sqlmodel import col
 
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.core.db.engine import Database
-from backend.events import queries as events
-from backend.events.wakeups import WakeUps
-from backend.jobs import queries as jobs
-from backend.jobs.schemas import JobView
-from backend.jobs.tables import Job
+from backend.execution.events import queries as events
+from backend.execution.events.wakeups import WakeUps
+from backend.execution.jobs import queries as jobs
+from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.tables import Job
 from backend.notebooks.kernels import find
 from backend.notebooks.schemas import CellView, EndReason, KernelStatus, KernelView
 from backend.notebooks.tables import NotebookCell, NotebookKernel

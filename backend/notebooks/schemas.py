@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.jobs.schemas import MAX_NAME
+from backend.execution.jobs.schemas import MAX_NAME
 from backend.core.schemas import Asked
 
 MOST_CODE_CHARACTERS = 200_000

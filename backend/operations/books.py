@@ -18,8 +18,8 @@ from backend.config import Settings, settings
 from backend.core.errors import Invalid
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.identity.projects.tables import Project
-from backend.ledger import audit
-from backend.ledger import service as ledger
+from backend.money.ledger import audit
+from backend.money.ledger import service as ledger
 from backend.operations import database
 from backend.operations.errors import NoSuchProject
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from backend.config import Settings, settings
+from backend.execution.jobs import lanes
 from backend.identity.auth import keys, users
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
 from backend.identity.auth.membership import ROLES
@@ -23,8 +24,7 @@ from backend.identity.limits.quotas import CONCURRENCY
 from backend.identity.projects import members
 from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Project
-from backend.jobs import lanes
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.operations import accounts, database, departures, limits
 from backend.operations.books import Usd, micros, project_id_of
 from backend.operations.keeping import project_archive

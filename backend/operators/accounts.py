@@ -20,8 +20,8 @@ from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.membership import named
 from backend.identity.auth.tables import User
 from backend.identity.projects.tables import Project
-from backend.ledger import service as ledger
-from backend.ledger.pricing import usd_to_micros
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import usd_to_micros
 from backend.operators import access
 from backend.operators.errors import PersonNotFound
 from backend.operators.schemas import (

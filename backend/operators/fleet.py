@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.fleet.service import LEASE
+from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth import audit
 from backend.identity.auth.actors import SignedIn
 from backend.metrics import queue_state

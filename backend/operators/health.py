@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.fleet.service import LEASE, SWEEP_EVERY_S
+from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.auth.actors import SignedIn
 from backend.instance import Instance
 from backend.operators import access

@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
+from backend.execution.jobs.waiting import Reason
 from backend.identity.auth.users import MOST_EMAIL_CHARACTERS
-from backend.jobs.waiting import Reason
 
 MOST_USD = 1_000_000
 

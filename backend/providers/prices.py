@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.ledger.pricing import billed_micros
+from backend.money.ledger.pricing import billed_micros
 from backend.providers.catalogue import Catalogue, CatalogueEntry
 from backend.providers.entries import Rates
 

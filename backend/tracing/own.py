@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from backend.events import agent_spans
-from backend.events.append import NewEvent
-from backend.events.schemas import EventView, SpanView
-from backend.events.spans import CLOSES, OPENS, fold
+from backend.execution.events import agent_spans
+from backend.execution.events.append import NewEvent
+from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.events.spans import CLOSES, OPENS, fold
 from backend.tracing import spans
 from backend.tracing.spans import Attribute
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import httpx2
 
 from backend.config import Settings
-from backend.ledger.pricing import billed_micros
-from backend.ledger.service import Used
+from backend.money.ledger.pricing import billed_micros
+from backend.money.ledger.service import Used
 from backend.web.errors import SearchFailed
 
 MOST_RESULTS: Final = 20

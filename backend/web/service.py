@@ -13,13 +13,13 @@ from backend.core.errors import NotAllowed, PurasError
 from backend.core.net.egress.rules import Rule
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
-from backend.events.append import NewEvent, append
+from backend.execution.events.append import NewEvent, append
+from backend.execution.jobs import running
+from backend.execution.jobs.running import Attempt
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
-from backend.jobs import running
-from backend.jobs.running import Attempt
-from backend.ledger import service as ledger
 from backend.media import calls as media
+from backend.money.ledger import service as ledger
 from backend.skills.bundles.manifest import Skill
 from backend.web.errors import (
     BadAddress,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobView
 from studio.components.elements import framed_table, link, status, tag
 from studio.components.live import Ago
 from studio.job_facts import reason_of, version_of

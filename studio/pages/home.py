@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import reflex as rx
 
 from backend.drafts import publishing, templates
+from backend.execution.jobs import activity
+from backend.execution.jobs.activity import Bar
+from backend.execution.jobs.queries import JobFilter, list_jobs
 from backend.identity.auth.membership import Membership, act_in, memberships
 from backend.identity.auth.principal import Principal
 from backend.identity.projects import service as projects
-from backend.jobs import activity
-from backend.jobs.activity import Bar
-from backend.jobs.queries import JobFilter, list_jobs
-from backend.ledger.queries import balance
+from backend.money.ledger.queries import balance
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks import service as skillpacks
 from studio import session

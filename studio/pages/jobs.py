@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from backend.jobs.queries import JobFilter, list_jobs
+from backend.execution.jobs.queries import JobFilter, list_jobs
 from studio import session
 from studio.components.elements import empty, link_button
 from studio.components.live import JobList, Pulse

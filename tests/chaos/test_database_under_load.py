@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from backend.core.db.liveness import MOST_SILENCE_S
-from backend.fleet.service import LEASE
+from backend.execution.worker_registry.service import LEASE
 from benchmarks.client import Answer, Client
 from benchmarks.instance import Running
 from tests.chaos.processes import children_called, frozen

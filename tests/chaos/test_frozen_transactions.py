@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.embedded import postgres
-from backend.fleet.service import MAX_IDLE_IN_TRANSACTION_S
+from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.migrations import run as migrations
 from tests.chaos.network import holder, servers
 from tests.chaos.network.cluster import start_databases

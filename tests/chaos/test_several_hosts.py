@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from backend.core.db.engine import Database
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.chaos.network.cluster import Cluster, cluster
 from tests.chaos.network.faults import Fault, cause, duration_s, plan
 from tests.chaos.network.hosts import network, why_impossible

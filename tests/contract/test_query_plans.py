@@ -20,8 +20,6 @@ from sqlalchemy import text
 
 from backend import housekeeping
 from backend.app import create_app
-from backend.approvals.asking import decisions
-from backend.approvals.expiry import expire_due
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import metadata
@@ -36,23 +34,25 @@ from backend.evals.errors import NothingRecorded
 from backend.evals.filling import Means
 from backend.evals.recorded import recordings_of
 from backend.evals.runs import case_of
-from backend.events.append import NewEvent, append
+from backend.execution.approvals.asking import decisions
+from backend.execution.approvals.expiry import expire_due
+from backend.execution.events.append import NewEvent, append
+from backend.execution.jobs import admission
+from backend.execution.jobs.children import calling, claim_child, end_orphans
+from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.losses import send_on_unheld, sweep
+from backend.execution.jobs.requeue import requeue
+from backend.execution.journal import service as journal
+from backend.execution.journal.service import Entry, Writing
+from backend.execution.schedules.firing import Terms, fire_due
+from backend.execution.worker_registry import service as fleet
 from backend.findings.reading import MOST_JOBS, read, steps
-from backend.fleet import service as fleet
 from backend.identity.auth import keys, membership
 from backend.identity.auth.actors import SignedIn, operator
 from backend.instance import Instance
-from backend.jobs import admission
-from backend.jobs.children import calling, claim_child, end_orphans
-from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.jobs.finish import Ending, finish
-from backend.jobs.losses import send_on_unheld, sweep
-from backend.jobs.requeue import requeue
-from backend.journal import service as journal
-from backend.journal.service import Entry, Writing
-from backend.ledger import service as ledger
-from backend.ledger.service import Used
-from backend.schedules.firing import Terms, fire_due
+from backend.money.ledger import service as ledger
+from backend.money.ledger.service import Used
 from backend.skills.bundles.manifest import Skill
 from backend.webhooks.dispatch import Dispatcher
 from backend.webhooks.sending import Sender

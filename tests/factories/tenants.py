@@ -9,15 +9,15 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
+from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.submit import JobSpec, submit
+from backend.execution.jobs.tables import Admission
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.projects.tables import Project
-from backend.jobs.schemas import JobRequest
-from backend.jobs.submit import JobSpec, submit
-from backend.jobs.tables import Admission
-from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
-from backend.ledger.tables import Wallet
 from backend.marketplace.tables import Listing, ListingVersion
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import PriceList
+from backend.money.ledger.tables import Wallet
 from backend.skills.bundles.manifest import Manifest, Skill
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack

@@ -24,8 +24,8 @@ from backend.data.drive.errors import BadDrivePath, BadSignature
 from backend.data.drive.paths import parse_drive_path, parse_folder_path
 from backend.data.drive.ranges import UnsatisfiableRangeError
 from backend.data.secrets.vault import Vault
-from backend.events import sse
-from backend.events.schemas import EventView
+from backend.execution.events import sse
+from backend.execution.events.schemas import EventView
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
 from backend.skills.bundles.dialect import to_json_schema

@@ -13,7 +13,7 @@ from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.data.secrets.vault import Vault
-from backend.events.wakeups import WakeUps
+from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
 from backend.storage import removal

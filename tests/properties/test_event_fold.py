@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.events.schemas import EventView
-from backend.events.spans import fold
+from backend.execution.events.schemas import EventView
+from backend.execution.events.spans import fold
 
 JOB = UUID(int=7)
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,16 +14,16 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.fleet import service as fleet
-from backend.jobs import cancel as cancelling
-from backend.jobs.claim import Claimed, claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.losses import sweep
-from backend.jobs.requeue import requeue
-from backend.ledger import audit
-from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
+from backend.execution.jobs import cancel as cancelling
+from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.requeue import requeue
+from backend.execution.worker_registry import service as fleet
 from backend.marketplace.tables import Listing
+from backend.money.ledger import audit
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import PriceList
 from tests.chaos.rounds import ROUNDS
 from tests.factories.tenants import Tenant, make_job, make_listing, make_tenant
 

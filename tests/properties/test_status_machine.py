@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.jobs.status import TERMINAL, TRANSITIONS, sources
-from backend.jobs.tables import STATUSES
+from backend.execution.jobs.status import TERMINAL, TRANSITIONS, sources
+from backend.execution.jobs.tables import STATUSES
 
 
 def test_the_machine_knows_every_status_of_the_table() -> None:

@@ -30,20 +30,20 @@ ALLOWED: dict[str, str] = {
     "backend/skills/deployments/manifests.py": "reads manifests of deployments that the caller has found through `visible`",
     "backend/skills/deployments/sweep.py": "ends old drafts and removes unused bytes, whosesoever they are",
     "backend/data/drive/forgotten.py": "forgets uploads over their time, whosesoever they are",
-    "backend/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
-    "backend/events/queries.py": "events of the one job that `visible` has returned",
+    "backend/execution/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
+    "backend/execution/events/queries.py": "events of the one job that `visible` has returned",
     "backend/findings/reading.py": "events of the jobs that `visible` has returned",
-    "backend/fleet/service.py": "a worker counts its own running jobs, whosesoever they are",
+    "backend/execution/worker_registry/service.py": "a worker counts its own running jobs, whosesoever they are",
     "backend/housekeeping.py": "forgets invitations over their time, whosesoever they are",
-    "backend/jobs/admission.py": "the sweeper takes jobs whose time has come, of every project",
-    "backend/jobs/cancel.py": "acts on the one job that `visible` has returned",
-    "backend/jobs/children.py": "a worker serves what its own running jobs have called, whosesoever they are",
-    "backend/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
-    "backend/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
-    "backend/jobs/steps.py": "reads the step of the one job that `visible` has returned",
-    "backend/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
-    "backend/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
-    "backend/ledger/service.py": "reads what the one attempt that its worker holds has used",
+    "backend/execution/jobs/admission.py": "the sweeper takes jobs whose time has come, of every project",
+    "backend/execution/jobs/cancel.py": "acts on the one job that `visible` has returned",
+    "backend/execution/jobs/children.py": "a worker serves what its own running jobs have called, whosesoever they are",
+    "backend/execution/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
+    "backend/execution/jobs/losses.py": "the sweeper takes jobs from dead workers, whosesoever they are",
+    "backend/execution/jobs/steps.py": "reads the step of the one job that `visible` has returned",
+    "backend/execution/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
+    "backend/money/ledger/audit.py": "the operator's proof adds up every wallet of the instance",
+    "backend/money/ledger/service.py": "reads what the one attempt that its worker holds has used",
     "backend/media/calls.py": "reads and writes what the one attempt whose token was brought has ordered",
     "backend/data/memory/backlog.py": "embeds what was written, whosesoever it is",
     "backend/data/retention/memory.py": "what is old goes by the instance's own rules, whosesoever it is",
@@ -219,4 +219,4 @@ def test_jobs_are_made_where_the_files_that_their_inputs_name_are_checked() -> N
         if re.search(r"insert\s+into\s+jobs\b|\.add(_all)?\(\[?Job\(", path.read_text(), re.IGNORECASE)
     }
     # What a running job calls has the rights of that job, which may read the whole drive.
-    assert making == {"backend/jobs/submit.py", "backend/jobs/subagents.py"}
+    assert making == {"backend/execution/jobs/submit.py", "backend/execution/jobs/subagents.py"}

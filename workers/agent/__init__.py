@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from backend.ledger.service import Used
+from backend.money.ledger.service import Used
 from backend.skills.bundles.manifest import Skill
 from workers.models import Block, ToolSpec
 from workers.runners import Assignment, Entrypoint, Outcome, Recorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from backend.ledger.service import Used
+from backend.money.ledger.service import Used
 from workers.agent import ToolCall, ToolResult
 from workers.agent.conversation import label_of
 from workers.models import Reply

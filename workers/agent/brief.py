@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from backend.execution.jobs.claim import Claimed
 from backend.identity.limits import ceilings
-from backend.jobs.claim import Claimed
 from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.bundles.manifest import Manifest, Skill
 from workers.agent.cost_cap import cost_cap_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from backend.execution.jobs.claim import Claimed
 from backend.identity.limits import ceilings
-from backend.jobs.claim import Claimed
-from backend.ledger.pricing import usd_to_micros
+from backend.money.ledger.pricing import usd_to_micros
 from backend.skills.bundles.manifest import Skill
 
 Source = Literal["job_limit", "budget", "key_cap", "caller", "wallet"]

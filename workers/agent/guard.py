@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from backend.approvals.asking import Decision
+from backend.execution.approvals.asking import Decision
 from backend.skills.bundles.manifest import Rail, RailPoint, Skill
 from backend.skills.guardrails.errors import sentence_of
 from backend.skills.guardrails.judging import Judgement, judge, rails_at, told_by, without

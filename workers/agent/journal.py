@@ -8,13 +8,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
-from backend.approvals.asking import Decision, decisions
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.events.append import NewEvent
-from backend.jobs.claim import Claimed
-from backend.journal import service
-from backend.journal.service import (
+from backend.execution.approvals.asking import Decision, decisions
+from backend.execution.events.append import NewEvent
+from backend.execution.jobs.claim import Claimed
+from backend.execution.journal import service
+from backend.execution.journal.service import (
     CLEARED_PLACE,
     NOTE_PLACE,
     OPENING_STEP,
@@ -23,7 +23,7 @@ from backend.journal.service import (
     Kept,
     Writing,
 )
-from backend.ledger.service import Used
+from backend.money.ledger.service import Used
 from workers.absence import through_absence
 from workers.agent import ToolCall, ToolResult
 from workers.agent.account import model_used, response_facts, result_facts, use_facts

@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from backend.approvals.wanted import Wanted
 from backend.core.errors import Unavailable
-from backend.ledger.pricing import dollars
+from backend.execution.approvals.wanted import Wanted
+from backend.money.ledger.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
 
 

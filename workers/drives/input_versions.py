@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.data.drive.errors import BadDrivePath, DriveFileMissing
 from backend.data.drive.paths import parse_drive_path
-from backend.jobs.claim import Claimed
+from backend.execution.jobs.claim import Claimed
 from backend.storage import Storage
 from workers.drives.errors import InputFileChanged
 

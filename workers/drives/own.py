@@ -28,9 +28,9 @@ from backend.data.drive.errors import BadDrivePath, DriveFileMissing, FolderNotE
 from backend.data.drive.named import drive_path, input_files, path_of
 from backend.data.drive.paths import JOBS_FOLDER, ROOT, DrivePath
 from backend.data.drive.usage import Drives
+from backend.execution.jobs.claim import Claimed
 from backend.identity.limits.quotas import Quotas
 from backend.instance import Instance
-from backend.jobs.claim import Claimed
 from backend.marketplace.reach import folder_of, reach_of
 from backend.skills.bundles.manifest import Skill
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.evals.runs import Case
 from backend.evals.scores import Verdict
-from backend.jobs.claim import Claimed
+from backend.execution.jobs.claim import Claimed
 from backend.skills.bundles.manifest import Grader, Skill
 from workers.agent.journal import Journal
 from workers.prepare import Prepared

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from backend.ledger import pricing as ledger
+from backend.money.ledger import pricing as ledger
 from backend.providers.catalogue import CatalogueEntry
 from workers.models import Block, Prompt, Tokens
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.requirements import FILE as REQUIREMENTS
-from backend.jobs.claim import Claimed
-from backend.ledger.pricing import PriceList
+from backend.execution.jobs.claim import Claimed
+from backend.money.ledger.pricing import PriceList
 from workers.runners import Assignment
 
 

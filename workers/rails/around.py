@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from backend.approvals.asking import Decision, decisions
 from backend.core.db.engine import Database
+from backend.execution.approvals.asking import Decision, decisions
 from backend.skills.bundles.manifest import Rail, Skill
 from workers.absence import through_absence
 from workers.rails.checks import Check

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.approvals.asking import Decision
-from backend.approvals.wanted import Wanted
+from backend.execution.approvals.asking import Decision
+from backend.execution.approvals.wanted import Wanted
 from backend.skills.bundles.manifest import Rail, Skill
 from backend.skills.bundles.value_schemas import Checked
 from backend.skills.guardrails.errors import sentence_of

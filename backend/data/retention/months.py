@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.events import partitions
+from backend.execution.events import partitions
 
 _PARTITIONS: Final = text("""
 select c.relname, pg_total_relation_size(c.oid) as size_bytes, greatest(c.reltuples, 0)::bigint as about_rows

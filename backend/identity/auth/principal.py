@@ -16,7 +16,7 @@ from sqlalchemy import Select, Uuid, bindparam, select
 from sqlmodel import col
 
 from backend.core.errors import NotAllowed
-from backend.jobs.tables import Job
+from backend.execution.jobs.tables import Job
 
 
 class Role(IntEnum):

@@ -10,11 +10,11 @@ from sqlmodel import col
 
 from backend.data.memory.tables import MemoryUsage
 from backend.data.secrets.tables import Secret
+from backend.execution.jobs.tables import Admission, QueuedJob
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.auth.tables import ApiKey
 from backend.identity.limits.quotas import Quota
 from backend.identity.projects.tables import Invitation, Member
-from backend.jobs.tables import Admission, QueuedJob
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
+from backend.execution.jobs.cancel_all import cancel_all
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
@@ -23,7 +24,6 @@ from backend.identity.auth.tables import ApiKey
 from backend.identity.projects import service
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.tables import Project
-from backend.jobs.cancel_all import cancel_all
 from backend.marketplace.following import take_down_all
 
 

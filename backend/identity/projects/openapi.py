@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.execution.jobs.schemas import JobView
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.service import MOST_CHARACTERS
 from backend.identity.projects import service
 from backend.identity.projects.tables import Project
-from backend.jobs.schemas import JobView
 from backend.openapi.components import API_KEY, components, header, refusals
 from backend.skills.bundles.dialect import Schema, map_subschemas
 from backend.skills.bundles.manifest import Skill

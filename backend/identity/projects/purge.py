@@ -22,13 +22,13 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive.errors import DriveFileMissing, FolderNotEmpty
 from backend.data.drive.paths import ROOT, parse_drive_path
+from backend.execution.jobs.cancel import cancel_by
+from backend.execution.jobs.cancel_all import cancel_all
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
 from backend.identity.projects import deletion
 from backend.identity.projects.tables import Project
-from backend.jobs.cancel import cancel_by
-from backend.jobs.cancel_all import cancel_all
-from backend.ledger import closing
+from backend.money.ledger import closing
 from backend.skills.deployments import sweep as deployments
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage

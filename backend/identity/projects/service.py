@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.errors import Invalid, Problem
+from backend.execution.jobs.tables import Admission
 from backend.identity.auth import audit
 from backend.identity.auth.actors import SignedIn, operator
 from backend.identity.auth.errors import ProjectNotFound
@@ -24,8 +25,7 @@ from backend.identity.auth.tables import User
 from backend.identity.limits import service as limits
 from backend.identity.projects.errors import SlugTaken, TooManyProjects
 from backend.identity.projects.tables import Member, Project
-from backend.jobs.tables import Admission
-from backend.ledger.tables import Wallet
+from backend.money.ledger.tables import Wallet
 from backend.skills.skillpacks.tables import Skillpack
 
 MOST_SLUG_CHARACTERS: Final = 48

@@ -21,13 +21,13 @@ from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db import pooler
 from backend.core.db.engine import driver_url
-from backend.events import partitions
+from backend.execution.events import partitions
+from backend.execution.jobs.cancel import cancel_by
+from backend.execution.jobs.requeue import requeue
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.instance import open_instance
-from backend.jobs.cancel import cancel_by
-from backend.jobs.requeue import requeue
-from backend.ledger import audit
 from backend.migrations import run as migrations
+from backend.money.ledger import audit
 from backend.operations.keeping import files, tables
 from backend.operations.keeping.backup import Tell
 from backend.operations.keeping.errors import NotEmpty

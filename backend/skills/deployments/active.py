@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.core.db.engine import AnySession
+from backend.execution.jobs.errors import SkillNotOnKey
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal
-from backend.jobs.errors import SkillNotOnKey
 from backend.skills.bundles import adhoc
 from backend.skills.bundles.manifest import Manifest, Skill
 from backend.skills.deployments import manifests

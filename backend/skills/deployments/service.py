@@ -10,9 +10,9 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.evals import gates
+from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.jobs.tables import Job
 from backend.marketplace import following
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import manifests

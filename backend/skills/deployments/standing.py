@@ -14,8 +14,8 @@ from sqlmodel import col
 
 from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
+from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
-from backend.jobs.tables import Job
 from backend.skills.deployments import service
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks import service as skillpacks

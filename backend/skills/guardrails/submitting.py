@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
 from backend.skills.bundles.manifest import Skill

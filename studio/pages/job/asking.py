@@ -8,13 +8,13 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.approvals import servers
-from backend.approvals import service as approvals
-from backend.approvals.wanted import START
 from backend.core.db.paging import Page
 from backend.core.errors import Missing
+from backend.execution.approvals import servers
+from backend.execution.approvals import service as approvals
+from backend.execution.approvals.wanted import START
+from backend.execution.jobs.queries import get_row
 from backend.identity.auth.principal import Principal
-from backend.jobs.queries import get_row
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.active import load_deployed_skill
 from studio import session

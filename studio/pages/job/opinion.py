@@ -8,9 +8,9 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.jobs import feedback
-from backend.jobs.queries import get_job
-from backend.jobs.schemas import FeedbackRequest
+from backend.execution.jobs import feedback
+from backend.execution.jobs.queries import get_job
+from backend.execution.jobs.schemas import FeedbackRequest
 from studio import session
 from studio.components.live import Submit
 

@@ -8,12 +8,12 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.errors import Missing
-from backend.jobs.cancel import cancel
-from backend.jobs.errors import JobNotFound
-from backend.jobs.queries import get_job, get_row
-from backend.jobs.replay import replay
-from backend.jobs.schemas import JobView
-from backend.ledger import queries as ledger
+from backend.execution.jobs.cancel import cancel
+from backend.execution.jobs.errors import JobNotFound
+from backend.execution.jobs.queries import get_job, get_row
+from backend.execution.jobs.replay import replay
+from backend.execution.jobs.schemas import JobView
+from backend.money.ledger import queries as ledger
 from backend.skills.deployments import service as deployments
 from studio import session
 from studio.authors import name_keys

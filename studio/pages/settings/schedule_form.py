@@ -14,11 +14,11 @@ import reflex as rx
 from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Invalid, Missing
+from backend.execution.schedules import calendar, service
+from backend.execution.schedules.schemas import ComingAnswer, ScheduleAsked
+from backend.execution.schedules.tables import Schedule
 from backend.marketplace import catalogue
 from backend.marketplace.catalogue import Wanted
-from backend.schedules import calendar, service
-from backend.schedules.schemas import ComingAnswer, ScheduleAsked
-from backend.schedules.tables import Schedule
 from studio import session
 from studio.forms import said
 from studio.packs import job_names

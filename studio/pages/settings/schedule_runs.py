@@ -11,8 +11,8 @@ import reflex as rx
 from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Missing
-from backend.schedules import runs, service
-from backend.schedules.schemas import ComingAnswer, RunAnswer
+from backend.execution.schedules import runs, service
+from backend.execution.schedules.schemas import ComingAnswer, RunAnswer
 from studio import session
 from studio.components.elements import framed_table, link, status
 from studio.components.live import Ago, Pulse

@@ -10,11 +10,11 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
+from backend.execution.schedules import runs, service
+from backend.execution.schedules.firing import Terms
+from backend.execution.schedules.schemas import ScheduleAsked, ScheduleChanges
+from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Role
-from backend.schedules import runs, service
-from backend.schedules.firing import Terms
-from backend.schedules.schemas import ScheduleAsked, ScheduleChanges
-from backend.schedules.tables import Schedule
 from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm

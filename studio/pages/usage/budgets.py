@@ -9,8 +9,8 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
-from backend.ledger.budgets import service
-from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.budgets import service
+from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm

@@ -11,8 +11,8 @@ import reflex as rx
 
 from backend.core.db.paging import MOST, Page
 from backend.core.errors import Conflict, Invalid
-from backend.ledger import queries, usage
-from backend.ledger.schemas import LedgerLine, UsageRow
+from backend.money.ledger import queries, usage
+from backend.money.ledger.schemas import LedgerLine, UsageRow
 from backend.operators import accounts
 from studio import session
 from studio.authors import name_keys

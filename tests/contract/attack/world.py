@@ -20,7 +20,7 @@ from backend.identity.auth.tables import ApiKey, User
 from backend.identity.projects import members
 from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Project
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from benchmarks.client import Client
 from benchmarks.instance import Running
 

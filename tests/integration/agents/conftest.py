@@ -22,9 +22,9 @@ from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.data.secrets.vault import Vault
 from backend.embedded import Servers
-from backend.events.wakeups import WakeUps
+from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.providers import catalogue
 from backend.skills.bundles.manifest import Skill
 from backend.storage.local import LocalStorage

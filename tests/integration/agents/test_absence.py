@@ -12,7 +12,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from backend.embedded import Servers
-from backend.jobs.claim import claim
+from backend.execution.jobs.claim import claim
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter

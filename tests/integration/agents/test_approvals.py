@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.approvals import service as approvals
-from backend.approvals.errors import ApprovalNotFound
 from backend.core.errors import NotAllowed
+from backend.execution.approvals import service as approvals
+from backend.execution.approvals.errors import ApprovalNotFound
 from backend.identity.auth.principal import Principal, Role
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter, bundle

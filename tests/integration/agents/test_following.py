@@ -14,8 +14,8 @@ import pytest
 
 from backend.core import notifications
 from backend.core.notifications import RedisNotifier
-from backend.events import sse
-from backend.events.queries import Place
+from backend.execution.events import sse
+from backend.execution.events.queries import Place
 from backend.providers import catalogue
 from backend.providers.access import Access
 from backend.skills.bundles.pack import pack

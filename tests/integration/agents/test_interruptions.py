@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.jobs.losses import sweep
-from backend.ledger import audit
+from backend.execution.jobs.losses import sweep
+from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, refuses, says
 from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
 from tests.integration.agents.conftest import Agents, Counter

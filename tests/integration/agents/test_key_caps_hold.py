@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
+from backend.execution.jobs import admission
 from backend.identity.auth import keys
-from backend.jobs import admission
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE, place_of
 from tests.integration.agents.conftest import Agents, Counter, bundle

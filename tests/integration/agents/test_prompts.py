@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from backend.core.clock import now
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, bundle
 from workers.agent.tools.subagents import Callers, DescribeSubagent, RunSubagent

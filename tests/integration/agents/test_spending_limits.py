@@ -19,10 +19,10 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
+from backend.execution.jobs import admission
 from backend.identity.auth import keys
-from backend.jobs import admission
-from backend.ledger import audit
-from backend.ledger import service as ledger
+from backend.money.ledger import audit
+from backend.money.ledger import service as ledger
 from tests.doubles.messages import MessagesServer, Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter, Served

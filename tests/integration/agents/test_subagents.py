@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
+from backend.execution.jobs.children import end_orphans
 from backend.identity.auth import job_tokens
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
-from backend.jobs.children import end_orphans
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, Counter, bundle

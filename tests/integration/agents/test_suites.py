@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.evals.driving import MOST_OF_A_PROJECT
 from backend.identity.auth import keys
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, Served, bundle
 from tests.integration.agents.sandboxed import models_of, sandboxed

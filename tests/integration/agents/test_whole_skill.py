@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from backend.ledger import audit
+from backend.money.ledger import audit
 from tests.doubles.fal import FalServer
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents

@@ -15,16 +15,16 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import func, select, text
 from sqlmodel import col
 
-from backend.approvals.tables import Approval
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.evals.tables import EvalCase, EvalSuite
-from backend.fleet import service as fleet
+from backend.execution.approvals.tables import Approval
+from backend.execution.journal import service as journal
+from backend.execution.journal.service import Entry
+from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import passwords, setup
 from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Project
-from backend.journal import service as journal
-from backend.journal.service import Entry
 from backend.skills.bundles.pack import pack_files
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.deployments.conftest import BUNDLE

@@ -20,7 +20,7 @@ from backend import query_parameters
 from backend.app import create_app, serving
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.fleet.tables import Worker
+from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.instance import Instance
 

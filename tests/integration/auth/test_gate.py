@@ -15,10 +15,10 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.execution.jobs.tables import Job
 from backend.identity.auth import job_tokens, keys
 from backend.identity.auth.tables import ApiKey, Session
 from backend.instance import Instance
-from backend.jobs.tables import Job
 
 ROUTES = ["/v1/me", "/v1/projects", "/v1/api-keys", "/v1/audit", "/v1/there-is-no-such-route"]
 

@@ -29,6 +29,9 @@ from backend.core.db.engine import Database
 from backend.data.drive import download, facts
 from backend.data.drive.errors import BadDrivePath, FileReplaced
 from backend.data.drive.paths import parse_drive_path
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.tables import Job
+from backend.execution.journal.tables import JournalEntry
 from backend.identity.auth import keys, permissions, scopes
 from backend.identity.auth.keys import Limits
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -36,10 +39,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.auth.scopes import KeyKind
 from backend.identity.auth.tables import ApiKey
 from backend.instance import Instance
-from backend.jobs.claim import claim
-from backend.jobs.tables import Job
-from backend.journal.tables import JournalEntry
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.skills.bundles.pack import pack_files
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask

@@ -24,7 +24,7 @@ from backend.identity.auth import gate, keys, sessions, throttle
 from backend.identity.auth.tables import ApiKey
 from backend.identity.projects.tables import Member
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.storage import Storage
 from studio import session as studio_session
 from studio import sockets
@@ -190,7 +190,7 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(throttle, "MOST_BAD_KEYS", most_bad_keys)
-    monkeypatch.setattr("backend.events.sse.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("backend.execution.events.sse.HEARTBEAT_S", 0.1)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)

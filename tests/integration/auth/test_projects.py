@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from backend.core.db.engine import Database
+from backend.execution.jobs.tables import Admission, Job
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Member
-from backend.jobs.tables import Admission, Job
-from backend.ledger.tables import Wallet
+from backend.money.ledger.tables import Wallet
 from backend.skills.skillpacks.tables import Skillpack
 
 

@@ -21,15 +21,15 @@ from backend.core.db.engine import Database, driver_url
 from backend.core.db.liveness import Liveness
 from backend.core.db.pooler import WrongPoolerMode
 from backend.embedded import Servers
-from backend.events.queries import list_events
-from backend.fleet import service as fleet
+from backend.execution.events.queries import list_events
+from backend.execution.jobs import queries
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.losses import sweep
+from backend.execution.worker_registry import service as fleet
 from backend.instance import open_instance
-from backend.jobs import queries
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.losses import sweep
-from backend.ledger import audit
 from backend.migrations import run as migrations
+from backend.money.ledger import audit
 from backend.operations.checks import servers as servers_doctor
 from backend.operations.checks import supabase as doctor
 from benchmarks.instance import instance

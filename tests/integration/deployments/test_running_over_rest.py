@@ -10,7 +10,7 @@ import pytest
 from backend.core.db.engine import Database
 from backend.identity.auth import keys
 from backend.identity.auth.keys import Limits
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE
 
 RUN = "/v1/skills/double/run?timeout=0"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.core.db.engine import Database
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE, make_project
 
 __all__ = ["make_project", "project"]

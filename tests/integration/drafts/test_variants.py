@@ -11,7 +11,7 @@ from backend.core.db.engine import Database
 from backend.core.errors import Invalid
 from backend.drafts.examples import with_example
 from backend.drafts.reading import unpacked
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 
 PROMPT = "skills/tell/prompt.md"
 AGENT = {

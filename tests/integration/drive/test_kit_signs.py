@@ -16,9 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from backend.core.clock import now
+from backend.execution.jobs.tables import Job
 from backend.identity.auth import job_tokens
 from backend.instance import Instance
-from backend.jobs.tables import Job
 from tests.integration.drive.conftest import Drive
 
 KIT = Path(__file__).parents[3] / "skills_kit"

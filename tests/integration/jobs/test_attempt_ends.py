@@ -16,13 +16,13 @@ from structlog.testing import capture_logs
 from backend import config
 from backend.core import logs
 from backend.core.db.engine import Database
-from backend.fleet.identity import worker_ids
-from backend.fleet.tables import Worker
+from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.tables import Job
+from backend.execution.worker_registry.identity import worker_ids
+from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth import keys
 from backend.instance import Instance
-from backend.jobs.claim import Claimed, claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.tables import Job
 from tests.factories.tenants import make_job, make_tenant
 from workers import pool
 from workers.attempt import Attempt, EndedBy

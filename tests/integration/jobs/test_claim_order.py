@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
+from backend.execution.jobs.admission import admit_everywhere
+from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.finish import Ending, finish
 from backend.instance import Instance
-from backend.jobs.admission import admit_everywhere
-from backend.jobs.claim import Claimed, claim
-from backend.jobs.finish import Ending, finish
-from backend.ledger.pricing import PriceList
+from backend.money.ledger.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
 from workers.supervisor import Supervisor

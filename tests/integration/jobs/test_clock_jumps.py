@@ -12,9 +12,9 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.fleet import service as fleet
+from backend.execution.jobs.claim import claim
+from backend.execution.worker_registry import service as fleet
 from backend.instance import Instance
-from backend.jobs.claim import claim
 from tests.factories.movable_clock import movable_clock, move
 from tests.factories.tenants import make_job, make_tenant
 from workers.supervisor import Supervisor

@@ -23,7 +23,7 @@ from backend.core.notifications import (
     RedisNotifier,
     WorkerWakeup,
 )
-from backend.events.wakeups import Bell, WakeUps
+from backend.execution.events.wakeups import Bell, WakeUps
 from tests.factories.tcp_proxy import TcpProxy, tcp_proxy
 
 JOB = uuid4()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.jobs.errors import KeyCapReached
+from backend.execution.jobs.errors import KeyCapReached
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 SPENT = text("""

@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from backend.approvals.tables import Approval
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.execution.approvals.tables import Approval
+from backend.execution.jobs import subagents
+from backend.execution.jobs.subagents import SubagentCall
+from backend.execution.jobs.tables import Job
+from backend.execution.journal.tables import JournalEntry
 from backend.identity.auth import keys
 from backend.identity.auth.keys import KeyKind, Limits
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.tables import ApiKey
 from backend.instance import Instance
-from backend.jobs import subagents
-from backend.jobs.subagents import SubagentCall
-from backend.jobs.tables import Job
-from backend.journal.tables import JournalEntry
 from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import Tenant, make_deployment, make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client, world

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.fleet import service as fleet
-from backend.jobs.claim import Claimed, claim
-from backend.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.worker_registry import service as fleet
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 WAITS = text("""

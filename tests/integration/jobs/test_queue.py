@@ -13,21 +13,21 @@ from sqlalchemy import text
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed, PaymentRequired
-from backend.events.append import NewEvent, append
-from backend.events.queries import list_events
-from backend.fleet import service as fleet
-from backend.jobs import cancel as cancelling
-from backend.jobs import lanes, queries
-from backend.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.jobs.errors import JobAlreadyEnded, JobNotFound
-from backend.jobs.finish import Ending, finish
-from backend.jobs.losses import sweep
-from backend.jobs.queries import JobFilter
-from backend.jobs.replay import replay
-from backend.jobs.requeue import requeue
-from backend.ledger import audit
-from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
+from backend.execution.events.append import NewEvent, append
+from backend.execution.events.queries import list_events
+from backend.execution.jobs import cancel as cancelling
+from backend.execution.jobs import lanes, queries
+from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.queries import JobFilter
+from backend.execution.jobs.replay import replay
+from backend.execution.jobs.requeue import requeue
+from backend.execution.worker_registry import service as fleet
+from backend.money.ledger import audit
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import delete
 from sqlmodel import col
 
 from backend.core.db.engine import Database
-from backend.events.tables import JobEvent
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
+from backend.execution.events.tables import JobEvent
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
 from tests.factories.tenants import make_job, make_tenant
 
 

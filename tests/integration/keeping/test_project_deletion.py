@@ -20,7 +20,12 @@ from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.retention.rules import Rules
 from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
-from backend.events.tables import JobEvent
+from backend.execution.events.tables import JobEvent
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.tables import Job
+from backend.execution.schedules import service as schedules
+from backend.execution.schedules.schemas import ScheduleAsked
 from backend.housekeeping import LOCK, tidy
 from backend.identity.auth import keys, users
 from backend.identity.auth.actors import operator
@@ -30,14 +35,9 @@ from backend.identity.projects import deletion, purge
 from backend.identity.projects import service as projects
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.tables import Invitation, Member, Project
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.tables import Job
-from backend.ledger import audit
-from backend.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
+from backend.money.ledger import audit
+from backend.money.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
 from backend.providers.tables import ProviderKey
-from backend.schedules import service as schedules
-from backend.schedules.schemas import ScheduleAsked
 from backend.skills.deployments.tables import Deployment
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove

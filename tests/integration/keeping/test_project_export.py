@@ -15,15 +15,15 @@ from sqlalchemy import select
 from backend.archives.reader import ArchiveReader
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
+from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.exported import EXPORTED, LEFT_OUT
 from backend.identity.projects.tables import Project
 from backend.instance import Instance
-from backend.jobs.schemas import JobRequest
-from backend.jobs.submit import JobSpec, submit
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
 from backend.tables import metadata

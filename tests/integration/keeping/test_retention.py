@@ -13,16 +13,16 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.retention.forecast import forecast
 from backend.data.retention.rules import Rules
-from backend.events import partitions
-from backend.events.tables import JobEvent
+from backend.execution.events import partitions
+from backend.execution.events.tables import JobEvent
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.tables import Job
+from backend.execution.journal.tables import JournalEntry
 from backend.housekeeping import tidy
 from backend.identity.auth import audit
 from backend.identity.auth.tables import AuditRow
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.tables import Job
-from backend.journal.tables import JournalEntry
-from backend.ledger import audit as books
+from backend.money.ledger import audit as books
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import Tenant, make_job, make_tenant
 

@@ -10,16 +10,16 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.fleet import service as fleet
+from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.submit import JobSpec, submit
+from backend.execution.worker_registry import service as fleet
 from backend.identity.auth.principal import Principal
-from backend.jobs.claim import Claimed, claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.schemas import JobRequest
-from backend.jobs.submit import JobSpec, submit
-from backend.ledger import audit
-from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
-from backend.ledger.service import Used
+from backend.money.ledger import audit
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import PriceList
+from backend.money.ledger.service import Used
 from tests.factories.tenants import Tenant, make_skill, make_tenant
 
 PRICES = PriceList(compute_micros_per_second=100, job_timeout_s=10, forgiven_micros=500)

@@ -13,15 +13,15 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
+from backend.execution.jobs import admission
+from backend.execution.jobs.claim import Claimed
 from backend.identity.auth import keys
 from backend.identity.auth.principal import Role
 from backend.instance import Instance
-from backend.jobs import admission
-from backend.jobs.claim import Claimed
-from backend.ledger import audit
-from backend.ledger.budgets import service as budgets
-from backend.ledger.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
-from backend.ledger.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.budgets import service as budgets
+from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
+from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.ledger import audit
 from tests.factories.tenants import Tenant
 from tests.integration.auth.conftest import browse
 from tests.integration.ledger.money import (

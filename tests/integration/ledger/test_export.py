@@ -9,7 +9,7 @@ import httpx
 
 from backend.core.db.engine import Database
 from backend.identity.auth.keys import Limits
-from backend.ledger import export, service
+from backend.money.ledger import export, service
 from tests.integration.auth.conftest import World, client, world
 
 __all__ = ["client", "world"]

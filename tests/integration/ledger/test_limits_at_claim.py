@@ -13,18 +13,18 @@ from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.fleet import service as fleet
+from backend.execution.jobs import admission
+from backend.execution.jobs.cancel import cancel
+from backend.execution.jobs.children import claim_child
+from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.errors import KeyCapReached
+from backend.execution.jobs.requeue import requeue
+from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
 from backend.instance import Instance
-from backend.jobs import admission
-from backend.jobs.cancel import cancel
-from backend.jobs.children import claim_child
-from backend.jobs.claim import Claimed, claim
-from backend.jobs.errors import KeyCapReached
-from backend.jobs.requeue import requeue
-from backend.ledger import audit, queries
-from backend.ledger.budgets import service as budgets
-from backend.ledger.budgets.schemas import BudgetAsked
+from backend.money.budgets import service as budgets
+from backend.money.budgets.schemas import BudgetAsked
+from backend.money.ledger import audit, queries
 from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
     call,

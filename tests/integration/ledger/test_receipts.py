@@ -7,12 +7,12 @@ import asyncio
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.jobs import cancel as cancelling
-from backend.jobs.claim import Claimed
-from backend.jobs.requeue import requeue
-from backend.ledger import queries
-from backend.ledger import service as ledger
-from backend.ledger.schemas import Receipt
+from backend.execution.jobs import cancel as cancelling
+from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.requeue import requeue
+from backend.money.ledger import queries
+from backend.money.ledger import service as ledger
+from backend.money.ledger.schemas import Receipt
 from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
     call,

@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
+from backend.execution.jobs import queries
+from backend.execution.jobs.finish import Ending, finish
 from backend.instance import Instance
-from backend.jobs import queries
-from backend.jobs.finish import Ending, finish
-from backend.ledger import audit
-from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
+from backend.money.ledger import audit
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
 from tests.integration.ledger.test_reserving_races import (

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
+from backend.execution.jobs.schemas import JobLimits
 from backend.identity.limits import ceilings
 from backend.identity.limits.ceilings import JobCeilings
 from backend.identity.limits.quotas import Quota
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.limits.service import hold_windows
 from backend.instance import Instance, job_ceilings
-from backend.jobs.schemas import JobLimits
-from backend.ledger.pricing import PriceList
+from backend.money.ledger.pricing import PriceList
 from backend.skills.bundles.manifest import Limits, Retries, Skill
 from backend.skills.bundles.pack import pack_files
 from tests.factories.tenants import make_skill, make_tenant

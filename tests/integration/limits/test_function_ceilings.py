@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from backend.execution.jobs.fit import check_limits
+from backend.execution.jobs.schemas import JobLimits
 from backend.identity.limits import ceilings
 from backend.identity.limits.ceilings import JobCeilings
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.jobs.fit import check_limits
-from backend.jobs.schemas import JobLimits
 from tests.factories.tenants import make_skill
 
 

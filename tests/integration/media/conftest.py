@@ -24,10 +24,10 @@ from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.secrets.vault import Vault
-from backend.events.wakeups import WakeUps
+from backend.execution.events.wakeups import WakeUps
 from backend.identity.auth import job_tokens
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 from tests.doubles.fal import FalServer

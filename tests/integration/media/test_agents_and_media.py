@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.execution.jobs.losses import sweep
 from backend.instance import Instance
-from backend.jobs.losses import sweep
 from tests.doubles.fal import FalServer, Wish
 from tests.doubles.messages import calls, says
 from tests.doubles.messages.server import MessagesServer

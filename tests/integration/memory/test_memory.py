@@ -24,7 +24,7 @@ from backend.identity.auth import job_tokens, keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import Limits
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects, make_project, project
 
 __all__ = ["make_project", "project"]

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.core.db.engine import Database
-from backend.journal.tables import JournalEntry
+from backend.execution.journal.tables import JournalEntry
 from backend.providers.recordings import recorded_job
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 from workers.models import Block, Message, Prompt, Reply

@@ -16,9 +16,9 @@ from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.embedded import Servers
-from backend.events.wakeups import WakeUps
+from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.data.secrets.vault import Vault
 from backend.storage.local import LocalStorage
 from tests.conftest import empty

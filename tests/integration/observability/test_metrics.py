@@ -14,12 +14,12 @@ from sqlalchemy import text
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.fleet import service as fleet
+from backend.execution.jobs import cancel
+from backend.execution.jobs.claim import claim
+from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.waiting import REASONS
+from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
-from backend.jobs import cancel
-from backend.jobs.claim import claim
-from backend.jobs.finish import Ending, finish
-from backend.jobs.waiting import REASONS
 from backend.metrics import books
 from backend.metrics.reporter import Reporter
 from backend.metrics.snapshot import Snapshot, key_of

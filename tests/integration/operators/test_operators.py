@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.fleet import service as fleet
-from backend.fleet.tables import Worker
+from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.actors import SignedIn
 from backend.instance import Instance
 from backend.operators import health

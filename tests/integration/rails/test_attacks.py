@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from tests.integration.rails.attacks import ATTACKS, HIDDEN, SKILL, Attack
 

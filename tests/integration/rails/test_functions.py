@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.house import House

@@ -11,10 +11,10 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
+from backend.execution.schedules.firing import Terms, fire_due
 from backend.instance import Instance
-from backend.ledger import service as ledger
-from backend.ledger.pricing import PriceList
-from backend.schedules.firing import Terms, fire_due
+from backend.money.ledger import service as ledger
+from backend.money.ledger.pricing import PriceList
 from tests.integration.deployments.conftest import BUNDLE, Project, make_project
 from tests.integration.deployments.conftest import project as acme
 from tests.integration.ledger.money import ended, started

@@ -14,10 +14,10 @@ from sqlalchemy import text
 from backend.core.clock import now
 from backend.data.retention import sweep
 from backend.data.retention.rules import Rules
+from backend.execution.schedules import firing
+from backend.execution.schedules.firing import keep_time
+from backend.execution.schedules.service import MOST_SCHEDULES
 from backend.identity.auth import keys
-from backend.schedules import firing
-from backend.schedules.firing import keep_time
-from backend.schedules.service import MOST_SCHEDULES
 from tests.integration.auth.conftest import browse
 from tests.integration.deployments.conftest import BUNDLE, Projects
 from tests.integration.schedules.conftest import HOUR, NINE, TERMS, Timetable

@@ -12,8 +12,8 @@ from backend.core.db.engine import Database
 from backend.data.drive import usage
 from backend.data.drive.errors import DriveQuotaReached, PathTaken
 from backend.data.drive.paths import parse_drive_path
+from backend.execution.jobs.claim import Claimed
 from backend.identity.limits.quotas import Quotas
-from backend.jobs.claim import Claimed
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_faults import Fault

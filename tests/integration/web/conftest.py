@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.data.secrets.vault import Vault
-from backend.events.wakeups import WakeUps
+from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.storage import removal
 from backend.storage.local import LocalStorage

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.instance import Instance
-from backend.ledger import service as ledger
+from backend.money.ledger import service as ledger
 from backend.webhooks.addresses import Receivers
 from backend.webhooks.dispatch import LEASE, Dispatcher
 from backend.webhooks.sending import Sender

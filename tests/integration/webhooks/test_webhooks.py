@@ -15,16 +15,16 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from backend.approvals.asking import wait_for_consent
-from backend.approvals.wanted import Wanted
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.retention import sweep
 from backend.data.retention.rules import Rules
 from backend.data.secrets.rotation import reencrypt
 from backend.data.secrets.vault import Vault
+from backend.execution.approvals.asking import wait_for_consent
+from backend.execution.approvals.wanted import Wanted
+from backend.execution.jobs.finish import Ending, finish
 from backend.instance import Instance
-from backend.jobs.finish import Ending, finish
 from backend.webhooks.service import MOST_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from backend.jobs.waiting import Waiting, reason
+from backend.execution.jobs.waiting import Waiting, reason
 
 READY = Waiting(
     stamp=7,

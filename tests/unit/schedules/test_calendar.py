@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.schedules import calendar
-from backend.schedules.calendar import after, coming, first, latest, zone_of
-from backend.schedules.cron import ALIASES, BadCron, Cron, parse
+from backend.execution.schedules import calendar
+from backend.execution.schedules.calendar import after, coming, first, latest, zone_of
+from backend.execution.schedules.cron import ALIASES, BadCron, Cron, parse
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Pacific/Chatham")
 """An hour at night, in two ways; half an hour, south of the equator; a gap at midnight; quarters from UTC."""

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from backend.events import spans
-from backend.events.schemas import EventView
+from backend.execution.events import spans
+from backend.execution.events.schemas import EventView
 from rxconfig import BUN
 from studio.prerender import ROOT
 

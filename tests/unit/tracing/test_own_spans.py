@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from backend.events.schemas import SpanView
+from backend.execution.events.schemas import SpanView
 from backend.tracing.own import attributes_of, name_of
 
 PRIVATE = "what the person asked"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from anthropic import AnthropicError
 
-from backend.ledger.service import Used
+from backend.money.ledger.service import Used
 from backend.web.errors import SearchFailed
 from workers.agent.search import Found, Hit
 from workers.models import Message, Model, Prompt, Tokens

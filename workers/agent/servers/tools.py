@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from mcp_types import Tool as Offered
 
-from backend.approvals.servers import effect_of
+from backend.execution.approvals.servers import effect_of
 from backend.skills.bundles.dialect import to_json_schema
 from backend.skills.bundles.manifest import Tool as Section
 from backend.skills.bundles.schema_rules import schema_flaws

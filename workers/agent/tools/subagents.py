@@ -8,14 +8,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from backend.execution.jobs import subagents
+from backend.execution.jobs.callee import describe
+from backend.execution.jobs.cancel import cancel_by
+from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.status import TERMINAL
+from backend.execution.jobs.subagents import SubagentCall
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
-from backend.jobs import subagents
-from backend.jobs.callee import describe
-from backend.jobs.cancel import cancel_by
-from backend.jobs.schemas import JobView
-from backend.jobs.status import TERMINAL
-from backend.jobs.subagents import SubagentCall
 from backend.skills.bundles import adhoc
 from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.manifest import Tool as Declared

@@ -1,0 +1,1 @@
+"""Run jobs: submission, fair admission, claims, events, journals, approvals, schedules."""

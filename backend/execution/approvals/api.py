@@ -1,0 +1,57 @@
+"""Routes of approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from backend.core.http.paging import PageDep, linked
+from backend.execution.approvals import service
+from backend.execution.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["approvals"])
+
+
+@router.get("/approvals", summary="List the calls that people were asked about")
+@permissions.needs("approvals:read")
+async def list_approvals(
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    status: ApprovalStatus | None = None,
+    job_id: UUID | None = None,
+) -> Sequence[ApprovalView]:
+    """List approvals, newest first; `status=pending` lists those that wait for a decision."""
+    found = await service.list_some(session, principal, page, status=status, job_id=job_id)
+    return [ApprovalView.model_validate(one) for one in linked(request, response, found)]
+
+
+@router.post("/approvals/{approval_id}/approve", summary="Agree to a call")
+@permissions.needs("approvals:write", role=Role.DEVELOPER)
+async def approve(
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
+) -> ApprovalView:
+    """The job goes back into the queue and makes exactly this call."""
+    reason = asked.reason if asked is not None else ""
+    decided = await service.decide(session, principal, approval_id, "approved", reason=reason)
+    return ApprovalView.model_validate(decided)
+
+
+@router.post("/approvals/{approval_id}/deny", summary="Refuse a call")
+@permissions.needs("approvals:write", role=Role.DEVELOPER)
+async def deny(
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
+) -> ApprovalView:
+    """The call is not made; the agent is told, with the reason, and goes on without it."""
+    reason = asked.reason if asked is not None else ""
+    decided = await service.decide(session, principal, approval_id, "denied", reason=reason)
+    return ApprovalView.model_validate(decided)

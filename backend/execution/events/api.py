@@ -1,0 +1,104 @@
+"""Routes of a job's events: list, stream, spans."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from backend.execution.events import queries, spans, sse
+from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.jobs.queries import get_job
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
+
+AfterParam = Annotated[
+    int,
+    Query(
+        ge=0, le=queries.MOST_SEQ, description="Number of the last event that you have; 0: from the first."
+    ),
+]
+_FRAMES = """\
+id: 1
+event: queued
+data: {"id":1,"job_id":"3f2c…","ts":"2026-01-31T09:00:00Z","type":"queued","payload":{"skill":"greet"}}
+
+event: delta
+data: {"job_id":"3f2c…","step":1,"text":"Once upon"}
+
+event: end
+data: {}
+"""
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One frame per event, its data an `EventView`. A comment every 15 seconds shows that the "
+        "connection lives; `event: end` is the last frame. When the caller loses the permission to read the job, "
+        "the last frame is `event: error` with `{code, detail}`. While a model replies, `event: delta` frames without "
+        "an id bring its text as it comes: `{job_id, step, text}`, with `restart: true` when the reply starts again. "
+        "They may be missed, and are not sent again: the event `model_response` has the whole reply.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
+    }
+}
+
+
+@router.get("/jobs/{job_id}/events", summary="Events of a job")
+@permissions.needs("jobs:read_own")
+async def list_job_events(
+    job_id: UUID,
+    session: SessionDep,
+    principal: PrincipalDep,
+    *,
+    after: AfterParam = 0,
+    limit: Annotated[int, Query(ge=1, le=queries.MAX_EVENTS)] = queries.MAX_EVENTS,
+) -> list[EventView]:
+    """The job's events with numbers above `after`, in order."""
+    events = await queries.list_events(session, principal, job_id, after=after, limit=limit)
+    return [EventView.of(event) for event in events]
+
+
+@router.get(
+    "/jobs/{job_id}/stream",
+    summary="Live events of a job",
+    response_class=StreamingResponse,
+    responses=_STREAM,
+)
+@permissions.needs("jobs:read_own")
+async def stream_job_events(
+    job_id: UUID,
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    request: Request,
+    *,
+    after: AfterParam = 0,
+    last_event_id: Annotated[
+        int | None,
+        Header(alias="Last-Event-ID", ge=0, le=queries.MOST_SEQ, description="Goes before `after`."),
+    ] = None,
+) -> StreamingResponse:
+    """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
+    after = after if last_event_id is None else last_event_id
+    async with instance.database.transaction() as session:
+        place = await queries.place_of(session, principal, job_id, after=after)
+    permissions.while_streaming(
+        request, lambda session, caller: queries.place_of(session, caller, job_id, after=queries.MOST_SEQ)
+    )
+    frames = sse.stream(instance.database, instance.wakeups, job_id, place)
+    return StreamingResponse(
+        frames,
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/jobs/{job_id}/spans", summary="Spans of a job")
+@permissions.needs("jobs:read_own")
+async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
+    """What the job spent its time on, as a flat list."""
+    job = await get_job(session, principal, job_id)
+    events = await queries.list_events(session, principal, job_id)
+    return spans.fold(job_id, job.skill_name, [EventView.of(event) for event in events])

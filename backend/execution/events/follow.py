@@ -1,0 +1,71 @@
+"""Following a job: one async generator that every live reading stands on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.engine import Database
+from backend.execution.events.append import TERMINAL_TYPES
+from backend.execution.events.queries import read_after
+from backend.execution.events.schemas import EventView
+from backend.execution.events.tables import JobEvent
+from backend.execution.events.wakeups import Bell, WakeUps
+
+REREAD_S = 1.0
+"""Events are read again at least this often, whether Redis rings or not."""
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaView:
+    """A piece of a reply as it comes: `{"job_id", "step", "text"}` as JSON. Not an event: it may be missed."""
+
+    body: str
+
+
+async def follow(
+    database: Database, wakeups: WakeUps, job_id: UUID, *, after: int = 0
+) -> AsyncIterator[EventView | DeltaView | None]:
+    """Every event of the job above `after`, in order, without gap or repeat, up to and with its last one.
+
+    Between them, pieces of the replies that a model is giving. None is given when nothing happened for a while, so that
+    the caller can send a heartbeat or look at its own clock. Holds no connection while it waits, and takes a database
+    that is away for one where nothing happens.
+    """
+    with wakeups.bell(job_id) as bell:
+        while True:
+            page = await _page(database, job_id, after=after)
+            for event in page:
+                after = event.seq
+                yield EventView.of(event)
+                if event.type in TERMINAL_TYPES:
+                    return
+            if len(page) < PAGE:
+                if not page:
+                    yield None
+                async for delta in _until_news(bell):
+                    yield delta
+
+
+async def _until_news(bell: Bell) -> AsyncIterator[DeltaView]:
+    """The pieces of replies that come until there may be another event."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + REREAD_S
+    while (left_s := deadline - loop.time()) > 0:
+        await bell.wait(left_s)
+        for delta in bell.deltas():
+            yield DeltaView(delta)
+        if bell.has_news():
+            return
+
+
+async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[JobEvent]:
+    try:
+        async with database.reading() as session:
+            return await read_after(session, job_id, after=after, limit=PAGE)
+    except DatabaseUnavailable:
+        return ()

@@ -1,0 +1,105 @@
+"""Spans: a reading of a job's events, computed whenever somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from backend.execution.events import agent_spans
+from backend.execution.events.agent_spans import Steps, span_id
+from backend.execution.events.append import TERMINAL_TYPES
+from backend.execution.events.schemas import EventView, SpanView
+
+OPENS = {
+    "queued": ("queue", "waiting in the queue"),
+    "started": ("attempt", "attempt"),
+    "environment_started": ("environment", "building the environment"),
+    "function_start": ("function", "function"),
+    "waiting": ("waiting", "waiting for a person"),
+}
+CLOSES = {
+    "started": ("queue", "waiting"),
+    "waiting": ("function", "environment", "attempt"),
+    "requeued": ("function", "environment", "attempt"),
+    "environment_ready": ("environment",),
+    "environment_failed": ("environment",),
+    **dict.fromkeys(TERMINAL_TYPES, ("function", "environment", "attempt", "waiting", "queue", "run")),
+}
+_PARENT = {
+    "queue": "run",
+    "waiting": "run",
+    "attempt": "run",
+    "environment": "attempt",
+    "function": "attempt",
+}
+
+
+@dataclass(slots=True)
+class _Open:
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    started_at: datetime
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[SpanView]:
+    """The spans that the events tell of, children before parents, open ones last."""
+    done: list[SpanView] = []
+    open_spans: dict[str, _Open] = {}
+    steps = Steps(job_id)
+    for event in events:
+        if not open_spans and not done:
+            root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
+            open_spans["run"] = root
+        if event.type in agent_spans.TYPES:
+            within = next(open_spans[kind] for kind in ("function", "attempt", "run") if kind in open_spans)
+            done.extend(steps.take(event, parent=within.span_id))
+        ending = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
+        if "attempt" in ending:
+            done.extend(steps.end(event.ts))
+        done.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in ending)
+        if event.type in OPENS:
+            _open(job_id, event, open_spans)
+        if event.type == "requeued":
+            open_spans["queue"] = _Open(
+                span_id(job_id, "queue", event.id),
+                span_id(job_id, "run", 1),
+                "waiting in the queue again",
+                event.ts,
+                dict(event.payload),
+            )
+    done.extend(steps.end(None))
+    return [*done, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
+
+
+def _open(job_id: UUID, event: EventView, open_spans: dict[str, _Open]) -> None:
+    kind, name = OPENS[event.type]
+    parent = open_spans.get(_PARENT[kind], open_spans.get("run"))
+    attempt = event.payload.get("attempt")
+    open_spans[kind] = _Open(
+        span_id(job_id, kind, event.id),
+        parent.span_id if parent else None,
+        f"{name} {attempt}" if attempt else str(event.payload.get("name", name)),
+        event.ts,
+        dict(event.payload),
+    )
+
+
+def _view(job_id: UUID, kind: str, span: _Open, end: EventView | None) -> SpanView:
+    attributes = dict(span.attributes)
+    if end is not None and end.type in TERMINAL_TYPES:
+        attributes["ok"] = end.type == "succeeded"
+    return SpanView(
+        trace_id=job_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        kind=kind,
+        name=span.name,
+        started_at=span.started_at,
+        duration_ms=None if end is None else round((end.ts - span.started_at).total_seconds() * 1000, 3),
+        attributes=attributes,
+    )

@@ -1,0 +1,82 @@
+"""How much a project's jobs did of late, in steps of equal time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Integer, cast, func
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.clock import now
+from backend.core.errors import NotAllowed
+from backend.execution.jobs.tables import Job
+from backend.identity.auth.principal import Principal, Role, visible
+
+MOST_HOURS: Final = 168
+MOST_BARS: Final = 168
+
+
+class Bar(BaseModel):
+    """The jobs that were submitted in one step."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    begins_at: datetime
+    jobs: int
+    succeeded: int
+    failed: int
+    cost_micros: int
+    """What they have cost, each without what it called, which stands for itself."""
+
+
+async def bars(
+    session: AsyncSession, principal: Principal, *, hours: int = 24, count: int = 48
+) -> Sequence[Bar]:
+    """`count` steps of the last `hours`, oldest first, those without jobs among them.
+
+    Steps begin at multiples of their length, so that the same jobs stay in the same one.
+
+    Raises:
+        NotAllowed: it is a publishable key, which knows its own jobs alone.
+    """
+    principal.require(Role.VIEWER, "jobs:read_own")
+    if principal.kind == "publishable_key":
+        raise NotAllowed("A publishable key cannot list jobs. Use a secret key from your server.")
+    step_s = hours * 3600 / count
+    last = int(now().timestamp() // step_s)
+    first = last - count + 1
+    place: Any = cast(func.floor(func.extract("epoch", col(Job.created_at)) / step_s), Integer)
+    query = (
+        visible(Job, principal)
+        .where(col(Job.created_at) >= _moment(first, step_s))
+        .with_only_columns(
+            place.label("place"),
+            func.count().label("jobs"),
+            func.count().filter(col(Job.status) == "succeeded").label("succeeded"),
+            func.count().filter(col(Job.status) == "failed").label("failed"),
+            func.coalesce(func.sum(Job.cost_micros), 0).label("cost_micros"),
+        )
+        .group_by(place)
+    )
+    known = {row.place: row for row in (await session.execute(query)).all()}
+    return [_bar(known.get(number), _moment(number, step_s)) for number in range(first, last + 1)]
+
+
+def _bar(row: Any, begins_at: datetime) -> Bar:
+    if row is None:
+        return Bar(begins_at=begins_at, jobs=0, succeeded=0, failed=0, cost_micros=0)
+    return Bar(
+        begins_at=begins_at,
+        jobs=row.jobs,
+        succeeded=row.succeeded,
+        failed=row.failed,
+        cost_micros=int(row.cost_micros),
+    )
+
+
+def _moment(number: int, step_s: float) -> datetime:
+    return datetime.fromtimestamp(0, tz=now().tzinfo) + timedelta(seconds=number * step_s)

@@ -1,0 +1,28 @@
+"""The route of what a project's jobs did of late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from backend.execution.jobs import activity
+from backend.execution.jobs.activity import Bar
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
+
+
+@router.get("/jobs/activity", summary="How much the jobs did of late")
+@permissions.needs("jobs:read_own", is_for_publishable=False)
+async def get_activity(
+    session: SessionDep,
+    principal: PrincipalDep,
+    hours: Annotated[int, Query(ge=1, le=activity.MOST_HOURS)] = 24,
+    bars: Annotated[int, Query(ge=1, le=activity.MOST_BARS)] = 48,
+) -> Sequence[Bar]:
+    """The jobs submitted in the last hours, in steps of equal time, oldest first."""
+    return await activity.bars(session, principal, hours=hours, count=bars)

@@ -1,0 +1,348 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.paging import Moment
+from backend.core.http.paging import PageDep, linked
+from backend.execution.events.follow import REREAD_S
+from backend.execution.events.wakeups import Bell
+from backend.execution.jobs import cancel as cancelling
+from backend.execution.jobs import feedback as opinions
+from backend.execution.jobs import outputs, queries
+from backend.execution.jobs.queries import JobFilter
+from backend.execution.jobs.replay import replayed
+from backend.execution.jobs.schemas import FeedbackRequest, FeedbackView, JobRequest, JobView, OutputView
+from backend.execution.jobs.status import TERMINAL, Status
+from backend.execution.jobs.submit import JobSpec, submit
+from backend.identity.auth import gate, permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.idempotency import service as idempotency
+from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
+from backend.instance import Instance
+from backend.money.ledger import queries as ledger
+from backend.money.ledger.schemas import Receipt
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
+
+_COSTS: dict[int | str, dict[str, Any]] = {402: {"description": "The wallet or the key's cap forbids it."}}
+
+MAX_WAIT_S = 55.0
+"""A little less than the minute that clients give a request."""
+CHECKED_AFTER_S = 1.0
+"""A caller that waited this long is checked again before the response."""
+LAST_VERSION = 2**31 - 1
+"""The largest number that a version can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a response may wait for the end of a job."""
+
+    seconds: float
+    request: Request | None = None
+
+    async def check_caller(self, waited_s: float) -> None:
+        """Reject the caller if it lost the permission meanwhile: its key was revoked, its user signed out.
+
+        Raises:
+            PurasError: It may no longer read the job.
+        """
+        if self.request is not None and waited_s >= CHECKED_AFTER_S:
+            await gate.check_again(self.request.scope)
+
+
+NO_WAIT = Wait(0.0)
+
+
+async def _wait_s(
+    request: Request,
+    *,
+    wait: Annotated[bool, Query(description="Answer when the job has ended.")] = False,
+    seconds: Annotated[
+        float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
+    ] = 30.0,
+) -> Wait:
+    return Wait(min(seconds, MAX_WAIT_S) if wait else 0.0, request)
+
+
+WaitDep = Annotated[Wait, Depends(_wait_s)]
+"""Seconds that the answer may wait for the job's end."""
+
+
+async def _patience_s(
+    request: Request,
+    *,
+    seconds: Annotated[
+        float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
+    ] = MAX_WAIT_S,
+) -> Wait:
+    return Wait(min(seconds, MAX_WAIT_S), request)
+
+
+PatienceDep = Annotated[Wait, Depends(_patience_s)]
+"""Seconds that an answer waits that always waits."""
+
+
+MOST_USD = 1_000_000.0
+MOST_S = 366 * 86_400.0
+
+
+async def _filter(
+    *,
+    status: Status | None = None,
+    skill: str | None = None,
+    source: str | None = None,
+    version: Annotated[int | None, Query(ge=1, le=LAST_VERSION)] = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    key: Annotated[UUID | None, Query(description="Id of the API key that submitted them.")] = None,
+    min_cost_usd: Annotated[
+        float | None, Query(ge=0, le=MOST_USD, description="With what they called.")
+    ] = None,
+    min_seconds: Annotated[
+        float | None, Query(ge=0, le=MOST_S, description="From start to end, or to now.")
+    ] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Found in id, skill, error, metadata.")
+    ] = None,
+) -> JobFilter:
+    return JobFilter(
+        status=status,
+        skill=skill,
+        source=source,
+        version=version,
+        since=since,
+        until=until,
+        key=key,
+        min_cost_micros=None if min_cost_usd is None else round(min_cost_usd * 1e6),
+        min_seconds=min_seconds,
+        text=q,
+    )
+
+
+FilterDep = Annotated[JobFilter, Depends(_filter)]
+
+
+@router.post("/jobs", status_code=201, summary="Submit a job", responses=_COSTS)
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
+async def submit_job(
+    body: JobRequest,
+    response: Response,
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    *,
+    once: OnceDep,
+    wait: WaitDep,
+    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
+    skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
+    version: Annotated[
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
+    ] = None,
+) -> JobView:
+    """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
+    spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
+    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
+
+
+@router.post(
+    "/skills/{name:path}/run",
+    tags=["skills"],
+    summary="Run a skill and wait for its result",
+    responses=_COSTS,
+)
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
+async def run_skill(
+    name: str,
+    inputs: Annotated[dict[str, Any], Body(description="What the skill's `input_schema` asks for.")],
+    response: Response,
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    *,
+    once: OnceDep,
+    wait: PatienceDep,
+    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
+    version: Annotated[
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
+    ] = None,
+) -> JobView:
+    """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
+
+    The name may be full: `skillpack/skill`.
+    """
+    spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
+    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
+
+
+@router.get("/jobs", summary="List jobs")
+@permissions.needs("jobs:read_own", is_for_publishable=False)
+async def list_jobs(
+    request: Request,
+    response: Response,
+    instance: InstanceDep,
+    session: SessionDep,
+    principal: PrincipalDep,
+    *,
+    page: PageDep,
+    which: FilterDep,
+) -> list[JobView]:
+    """The project's jobs, newest first."""
+    jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
+    listed = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
+    return await outputs.shown(instance, principal, listed)
+
+
+@router.get("/jobs/{job_id}", summary="Read a job")
+@permissions.needs("jobs:read_own")
+async def get_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep, *, wait: WaitDep) -> JobView:
+    """The job as it is now; with `wait=true` as it is when it has ended."""
+    return await _answer(instance, principal, job_id, wait)
+
+
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
+@permissions.needs("jobs:write", "jobs:read_own", role=Role.DEVELOPER)
+async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep) -> JobView:
+    """End a job: at once while it is queued, within seconds while it runs."""
+    async with instance.database.transaction() as session:
+        await cancelling.cancel(session, principal, job_id)
+    return await _answer(instance, principal, job_id, NO_WAIT)
+
+
+@router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS)
+@permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
+async def replay_job(
+    job_id: UUID,
+    response: Response,
+    instance: InstanceDep,
+    principal: PrincipalDep,
+    *,
+    once: OnceDep,
+    wait: WaitDep,
+    version: Annotated[
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the one that it ran.")
+    ] = None,
+) -> JobView:
+    """Submit the same inputs as a new job, with the same deployment or another version."""
+    async with instance.database.transaction() as session:
+        spec = await replayed(session, principal, job_id, version=version, prices=instance.prices)
+    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
+
+
+@router.get("/jobs/{job_id}/receipt", summary="What a job cost")
+@permissions.needs("jobs:read_own")
+async def get_job_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
+    """Line by line, what the job used and what was billed."""
+    return await ledger.receipt(session, principal, job_id)
+
+
+@router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")
+@permissions.needs("jobs:read_own")
+async def list_job_outputs(
+    job_id: UUID, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
+) -> list[OutputView]:
+    """The files that the result names, each with a fresh address."""
+    job = await queries.get_job(session, principal, job_id)
+    return await outputs.signed(instance, principal, job)
+
+
+@router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="A file of a job's result")
+@permissions.needs("jobs:read_own")
+async def get_job_asset(
+    job_id: UUID, name: str, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
+) -> RedirectResponse:
+    """Go to the file with this name."""
+    job = await queries.get_job(session, principal, job_id)
+    return RedirectResponse(await outputs.named(instance, principal, job, name), status_code=302)
+
+
+@router.post("/jobs/{job_id}/feedback", summary="Rate a job")
+@permissions.needs("jobs:submit", "jobs:read_own")
+async def give_feedback(
+    job_id: UUID, body: FeedbackRequest, session: SessionDep, principal: PrincipalDep
+) -> FeedbackView:
+    """Rate the result of a job; a later rating by the same user replaces it."""
+    return await opinions.give(session, principal, job_id, body)
+
+
+async def _submit(
+    instance: Instance,
+    principal: Principal,
+    spec: JobSpec,
+    *,
+    once: Once,
+    response: Response,
+    wait: Wait,
+) -> JobView:
+    settings = instance.settings
+    spec = replace(spec, most_queued=settings.most_queued_jobs, most_later=settings.most_later_jobs)
+    if once.key is None:
+        return await _submit_and_wait(instance, principal, spec, wait)
+    job_id = await _submit_once(instance, principal, spec, key=once.key, fingerprint=once.fingerprint)
+    if job_id != spec.job_id:
+        response.headers[REPLAYED_HEADER] = "true"
+    return await _answer(instance, principal, job_id, wait)
+
+
+async def _submit_once(
+    instance: Instance, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
+) -> UUID:
+    """The id of the job that the key's first request made; it is the spec's own when this is the first."""
+    async with instance.database.transaction() as session:
+        taken = await idempotency.claim(session, principal, key, fingerprint)
+        if isinstance(taken, idempotency.Replayed) and taken.job_id is not None:
+            return taken.job_id
+        await submit(session, principal, spec)
+        if isinstance(taken, idempotency.Claimed):
+            await idempotency.store_job(session, taken, spec.job_id)
+    return spec.job_id
+
+
+async def _submit_and_wait(instance: Instance, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
+    with instance.wakeups.bell(spec.job_id, only_end=True) as bell:
+        # Jobs for later are counted before they are submitted, which takes a transaction.
+        is_counted = spec.request.run_at is not None
+        async with instance.database.transaction() if is_counted else instance.database.single() as session:
+            await submit(session, principal, spec)
+        if wait.seconds > 0:
+            await bell.wait(min(wait.seconds, REREAD_S))
+        return await _when_ended(instance, principal, spec.job_id, bell, wait)
+
+
+async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
+    with instance.wakeups.bell(job_id, only_end=True) as bell:
+        return await _when_ended(instance, principal, job_id, bell, wait)
+
+
+async def _when_ended(
+    instance: Instance, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
+) -> JobView:
+    """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
+    started = time.monotonic()
+    deadline = started + wait.seconds
+    while True:
+        try:
+            async with instance.database.reading() as connection:
+                job = await queries.get_job(connection, principal, job_id)
+        except DatabaseUnavailable:  # who waits has the time to wait for the database too
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(REREAD_S)
+            continue
+        left_s = deadline - time.monotonic()
+        if job.status in TERMINAL or left_s <= 0:
+            await wait.check_caller(time.monotonic() - started)
+            [shown] = await outputs.shown(instance, principal, [job])
+            return shown
+        await bell.wait(min(left_s, REREAD_S))

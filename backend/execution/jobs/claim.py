@@ -1,0 +1,271 @@
+"""Claiming: a worker takes the jobs that fairness says, not given ones; each claim is a new attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.core import notifications
+from backend.core.db.connections import DatabaseUnavailable
+from backend.core.db.engine import AnySession, together
+from backend.execution.jobs.reserve import IS_LIMITED, NONE, Reserved, reserve
+from backend.metrics import committed
+from backend.metrics.instruments import EVENTS_APPENDED
+from backend.money.budgets.standing import Limit
+
+KeyEnd = Literal["revoked", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One attempt of one job, owned by the worker that claimed it until the attempt ends."""
+
+    job_id: UUID
+    attempt: int
+    """The fencing token: every later write of this attempt carries it."""
+    project_id: UUID
+    project_number: int
+    skillpack_id: UUID
+    deployment_id: UUID | None
+    skill_name: str
+    type: str
+    inputs: dict[str, Any]
+    limits: dict[str, Any]
+    cap_micros: int
+    reserved_micros: int
+    """Held in the wallet for this attempt: the most that it can be charged."""
+    losses: int
+    retries: int
+    stamp: int
+    created_at: datetime
+    due_at: datetime
+    """From when on the attempt could have run: its submit, its `run_at`, the end of a pause between tries."""
+    secrets_stamp: str = ""
+    """Changes whenever a secret of the project does."""
+    request_id: str = ""
+    """Of the request that submitted the job."""
+    traceparent: str = ""
+    """The span that submitted the job, while traces are on."""
+    lowered_by: Limit | None = None
+    """The budget or daily cap that left no more than what is reserved; none: the cap or the wallet decided."""
+    model: str | None = None
+    """The language model that was asked for, in the place of the skill's."""
+    prompt: str | None = None
+    """Of an inline prompt."""
+    parent_job_id: UUID | None = None
+    """The job that called it, in whose slot it runs."""
+    needs_approval: bool = False
+    """It starts only once a user has approved that."""
+    source: str = ""
+    """Where it came from."""
+    listing_id: UUID | None = None
+    """What was named, when it is a listing of the marketplace."""
+    listing: str = ""
+    """The slug of that."""
+    listing_version: int | None = None
+    publisher_id: UUID | None = None
+    """The project whose code and secrets these are, when it is another one; then its caller is told little of them."""
+    input_versions: dict[str, str] | None = None
+    """Of files that the inputs name: the version that may be read, where that is limited."""
+    price_micros: int = 0
+    """Of the listing; a part of the cap and of what is reserved, which the run itself must not spend."""
+    earning_micros: int = 0
+    key_ended: KeyEnd | None = None
+    """Why the API key that submitted the job is no longer valid, while no code of the job has run."""
+    is_wallet_too_small: bool = False
+    """The wallet could not pay cap and price though nothing else ran: the job must not begin."""
+
+    @property
+    def owner_id(self) -> UUID:
+        """The project whose code and secrets these are."""
+        return self.publisher_id or self.project_id
+
+
+_KEY_ENDED: Final = """(
+  select case when k.revoked_at is not null then 'revoked' else 'expired' end from api_keys k
+  where k.id = s.api_key_id and (k.revoked_at is not null or k.expires_at <= clock_timestamp())
+)"""
+"""SQL: how the key of the started job `s` has ended; null if it has not."""
+
+_HAS_RUN = text("""
+select exists (
+  select from job_events e
+  where e.job_id = :job_id and e.type not in (
+      'queued', 'started', 'forked', 'continued', 'rail', 'waiting', 'approval_required', 'approval_decided'
+    )
+    and not (e.type = 'requeued' and e.payload->>'reason' in ('wallet_empty', 'wallet_held'))
+)
+""")
+"""Whether code of a job may have run: not in attempts that waited for an approval of the start or for money."""
+
+_CLAIM = f"""
+with ready as (
+  select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
+  where q.lane = :lane and q.stamp is not null and {{suspects}}
+    and w.balance_micros > w.reserved_micros
+  order by q.stamp limit :most for update of q skip locked
+), next as (
+  select min(stamp) as paid_stamp from ready where cap_micros > 0 and {{leaves_paid}}
+), picked as (
+  select job_id from ready where (select paid_stamp from next) is null or stamp < (select paid_stamp from next)
+), taken as (
+  delete from job_queue q using picked p where q.job_id = p.job_id
+  returning q.job_id, q.stamp, greatest(q.submitted_at, q.not_before) as due_at
+), clock as (
+  select setval('fair_clock', greatest(max(stamp), (select last_value from fair_clock))) as at
+  from taken having count(*) > 0
+), started as (
+  update jobs j
+  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
+      event_seq = j.event_seq + 1
+  from taken t where j.id = t.job_id and j.status = 'queued'
+  returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
+            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
+            j.prompt, j.parent_job_id, j.source, j.listing_id, j.listing, j.listing_version, j.publisher_id,
+            j.price_micros,
+            j.earning_micros, j.approval, j.api_key_id, j.input_versions, t.stamp, t.due_at
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, event_seq, clock_timestamp(), 'started',
+         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
+)
+select s.*, p.number as project_number, (select at from clock) as clock, next.paid_stamp is not null as is_paid_next,
+       (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
+        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp,
+       {{is_limited}} as is_limited, {_KEY_ENDED} as key_ended
+from next left join started s on true left join projects p on p.id = s.project_id
+order by s.stamp
+"""  # noqa: S608 - the interpolated values are constants
+_CLAIM_FREE = text(_CLAIM.format(suspects="not q.suspect", leaves_paid="true", is_limited="false"))
+_CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect", leaves_paid="false", is_limited=IS_LIMITED))
+_CLAIM_SUSPECT = text(
+    _CLAIM.format(suspects="q.suspect and q.held_by = :worker_id", leaves_paid="false", is_limited=IS_LIMITED)
+)
+
+_HOLD_SUSPECT = text("""
+update job_queue set held_by = :worker_id
+where job_id = (
+    select job_id from job_queue q
+    where q.lane = any(:lanes) and q.stamp is not null and q.suspect
+      and (q.held_by is null or not exists (select from workers w where w.id = q.held_by))
+    order by q.stamp limit 1 for update skip locked
+  )
+  and not exists (
+    select from job_queue o join workers w on w.id = o.held_by
+    where o.stamp is not null and o.suspect and o.held_by <> :worker_id
+  )
+  and not exists (
+    select from jobs j join workers w on w.id = j.worker_id where j.status = 'running' and j.losses >= :suspect_losses
+  )
+returning lane
+""")
+
+SUSPECT_LOSSES = 3
+"""A job that was in this many lost processes runs alone from then on."""
+
+
+async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -> list[Claimed]:
+    """Take up to `most` ready jobs of a lane, in the order of fairness, and start an attempt of each.
+
+    The search begins at the lowest stamp each time: a job can become ready below those that were claimed before, since
+    its transaction was slow, or since its wallet got money again. Index entries of jobs that are gone cost little: the
+    database marks them with the first search that meets them.
+
+    Jobs that can cost nothing take one statement, up to the first job that may cost something. For the others, start
+    and reservation are one transaction: in between, admission would count the job's cap neither among those of ready
+    jobs nor in what the wallet holds, and let in one job too many.
+    """
+    values = {"worker_id": worker_id, "lane": lane, "most": most}
+    rows = (await session.execute(_CLAIM_FREE, values)).all()
+    free = await _started(session, rows)
+    if not rows[0].is_paid_next:
+        return free
+    try:
+        async with together(session):
+            rows = (await session.execute(_CLAIM_ANY, {**values, "most": most - len(free)})).all()
+            return [*free, *await _started(session, rows)]
+    except DatabaseUnavailable:
+        if not free:
+            raise
+        return free  # they have started; the next sweep claims again
+
+
+async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]) -> str | None:
+    """Promise to run the next suspect alone; says its lane. One process of the instance does so at a time."""
+    found = await session.execute(
+        _HOLD_SUSPECT, {"worker_id": worker_id, "lanes": lanes, "suspect_losses": SUSPECT_LOSSES}
+    )
+    lane: str | None = found.scalar_one_or_none()
+    return lane
+
+
+async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[Claimed]:
+    """Start the suspect that this worker holds; only call it while nothing else runs here."""
+    rows = await session.execute(_CLAIM_SUSPECT, {"worker_id": worker_id, "lane": lane, "most": 1})
+    return await _started(session, rows.all())
+
+
+async def _started(session: AnySession, found: Sequence[Any]) -> list[Claimed]:
+    rows = [row for row in found if row.id is not None]  # one row says that there is none
+    notifications.note(session, *(notifications.EventNotification(row.id, row.event_seq) for row in rows))
+    committed.note(session, EVENTS_APPENDED, len(rows))
+    held = await reserve(session, rows)
+    return [
+        claimed_of(row, reserved=held.get(row.id, NONE), key_ended=await _key_ended(session, row))
+        for row in rows
+    ]
+
+
+async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
+    """Return how the key of a started job has ended, unless the job's code may have run before."""
+    ended: KeyEnd | None = row.key_ended
+    if ended is None or row.attempt == 1:
+        return ended
+    has_run = (await session.execute(_HAS_RUN, {"job_id": row.id})).scalar_one()
+    return None if has_run else ended
+
+
+def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> Claimed:
+    """The attempt that a row of a running job tells of."""
+    return Claimed(
+        job_id=row.id,
+        attempt=row.attempt,
+        project_id=row.project_id,
+        project_number=row.project_number,
+        skillpack_id=row.skillpack_id,
+        deployment_id=row.deployment_id,
+        skill_name=row.skill_name,
+        type=row.type,
+        inputs=row.inputs,
+        limits=row.limits,
+        cap_micros=row.cap_micros,
+        reserved_micros=reserved.micros,
+        lowered_by=reserved.lowered_by,
+        losses=row.losses,
+        retries=row.retries,
+        stamp=row.stamp,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        secrets_stamp=row.secrets_stamp,
+        request_id=row.request_id,
+        traceparent=row.traceparent,
+        model=row.model,
+        prompt=row.prompt,
+        parent_job_id=row.parent_job_id,
+        needs_approval=row.approval == "needed",
+        source=row.source,
+        listing_id=row.listing_id,
+        listing=row.listing,
+        listing_version=row.listing_version,
+        publisher_id=row.publisher_id,
+        input_versions=row.input_versions,
+        price_micros=row.price_micros,
+        earning_micros=row.earning_micros,
+        key_ended=key_ended,
+        is_wallet_too_small=reserved.is_wallet_too_small,
+    )

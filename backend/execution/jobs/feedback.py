@@ -1,0 +1,62 @@
+"""What people think of a job's result."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.execution.jobs.errors import TooManyOpinions
+from backend.execution.jobs.queries import get_row
+from backend.execution.jobs.schemas import FeedbackRequest, FeedbackView
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role
+
+MOST_OPINIONS: Final = 100
+"""Of one job, which shows them all; an app names whoever it likes as the one who rates."""
+_UPSERT = text("""
+insert into feedback (id, project_id, job_id, given_by, rating, comment, created_at, updated_at)
+select cast(:id as uuid), cast(:project_id as uuid), cast(:job_id as uuid), cast(:given_by as varchar),
+       cast(:rating as integer), cast(:comment as varchar), now(), now()
+where (
+    select count(*) from feedback
+    where project_id = :project_id and job_id = :job_id and given_by <> :given_by
+) < :most
+on conflict (job_id, given_by)
+do update set rating = excluded.rating, comment = excluded.comment, updated_at = excluded.updated_at
+returning job_id, given_by, rating, comment, updated_at
+""")
+
+
+async def give(
+    session: AsyncSession, principal: Principal, job_id: UUID, feedback: FeedbackRequest
+) -> FeedbackView:
+    """Record an opinion; the same person's later one replaces it.
+
+    Raises:
+        NotAllowed: the principal is a key that may only read.
+        JobNotFound: there is no such job for the principal.
+        TooManyOpinions: as many others have rated it as may.
+    """
+    principal.require(Role.VIEWER, "jobs:submit")
+    job = await get_row(session, principal, job_id)
+    who = f"end_user:{feedback.end_user_id}" if feedback.end_user_id else principal.label
+    given = await session.execute(
+        _UPSERT,
+        {
+            "id": uuid4(),
+            "project_id": job.project_id,
+            "job_id": job_id,
+            "given_by": who,
+            "rating": feedback.rating,
+            "comment": feedback.comment or "",
+            "most": MOST_OPINIONS,
+        },
+    )
+    row = given.one_or_none()
+    if row is None:
+        raise TooManyOpinions(MOST_OPINIONS)
+    await audit.record(session, principal, "job.rated", f"job:{job_id}", given_by=who, rating=feedback.rating)
+    return FeedbackView.model_validate(dict(row._mapping))

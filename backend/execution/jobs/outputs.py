@@ -1,0 +1,92 @@
+"""The files of a result, with URLs that work for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.core.errors import Missing
+from backend.data.drive import access
+from backend.data.drive.access import MadeFile
+from backend.data.drive.errors import FileReplaced
+from backend.data.drive.signing import signed_url
+from backend.execution.jobs.schemas import JobView, OutputView
+from backend.identity.auth.principal import Principal
+from backend.instance import Instance
+
+TTL_S = 3600
+
+
+class OutputNotFound(Missing):
+    """The job's result names no such file."""
+
+    code = "output_not_found"
+
+
+async def signed(instance: Instance, principal: Principal, job: JobView) -> list[OutputView]:
+    """Return the job's files, each with a new signed URL, or the reason why there is none."""
+    [outputs] = await _signed(instance, principal, [job])
+    return outputs
+
+
+async def shown(instance: Instance, principal: Principal, jobs: Sequence[JobView]) -> list[JobView]:
+    """Return the jobs with outputs that have new signed URLs."""
+    signed = await _signed(instance, principal, jobs)
+    return [
+        job.model_copy(update={"outputs": [output.model_dump(mode="json") for output in outputs]})
+        for job, outputs in zip(jobs, signed, strict=True)
+    ]
+
+
+async def named(instance: Instance, principal: Principal, job: JobView, name: str) -> str:
+    """Return the URL of the file with this name, or with this drive path.
+
+    Raises:
+        OutputNotFound: There is none.
+        FileReplaced: The principal may read only what the job made, and it was replaced.
+    """
+    for output in await signed(instance, principal, job):
+        if name in (output.name, output.drive_path, output.drive_path.rsplit("/", 1)[-1]):
+            if output.url is None:
+                raise FileReplaced(output.drive_path)
+            return output.url
+    names = ", ".join(str(output["name"]) for output in job.outputs) or "none"
+    raise OutputNotFound(f"The job's result has no file {name!r}; it has {names}.", name=name)
+
+
+async def _signed(
+    instance: Instance, principal: Principal, jobs: Sequence[JobView]
+) -> list[list[OutputView]]:
+    """Return the files of each job.
+
+    A URL opens the file as it is for those who may read the drive, and for others the version that the job made.
+    """
+    made = [MadeFile.of(output, job.finished_at) for job in jobs for output in job.outputs]
+    if not made or access.reads_all(principal):
+        return [[_view(instance, job, output) for output in job.outputs] for job in jobs]
+    async with instance.database.reading() as session:
+        versions = iter(await access.readable_versions(session, principal, made))
+    return [
+        [_view_of_version(instance, job, output, next(versions)) for output in job.outputs] for job in jobs
+    ]
+
+
+def _view_of_version(
+    instance: Instance, job: JobView, output: dict[str, Any], version: str | None
+) -> OutputView:
+    if version is None:
+        reason = FileReplaced(output["drive_path"]).detail
+        return OutputView(**output, url=None, url_unavailable_reason=reason)
+    return _view(instance, job, output, version)
+
+
+def _view(instance: Instance, job: JobView, output: dict[str, Any], version: str | None = None) -> OutputView:
+    url = signed_url(
+        instance.vault,
+        instance.settings.url,
+        project_id=job.project_id,
+        path=output["drive_path"],
+        ttl_s=TTL_S,
+        version=version,
+    )
+    return OutputView(**output, url=url)

@@ -1,0 +1,84 @@
+"""What people see of a schedule's runs, and one that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.clock import now
+from backend.core.db.paging import Page, Slice
+from backend.execution.jobs.tables import Job
+from backend.execution.schedules import firing, service
+from backend.execution.schedules.firing import Terms
+from backend.execution.schedules.schemas import RunAnswer
+from backend.execution.schedules.tables import ScheduleRun
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.metrics import committed
+from backend.metrics.instruments import SCHEDULE_RUNS
+
+
+async def list_some(
+    session: AsyncSession, principal: Principal, schedule_id: UUID, page: Page
+) -> Slice[RunAnswer]:
+    """What its moments came to, the latest first.
+
+    Raises:
+        ScheduleNotFound: the project has none such.
+    """
+    principal.require(Role.VIEWER, "schedules:read")
+    schedule = await service.get(session, principal, schedule_id)
+    query = visible(ScheduleRun, principal).where(col(ScheduleRun.schedule_id) == schedule.id)
+    below = page.moment()
+    if below is not None:
+        query = query.where(tuple_(col(ScheduleRun.due_at), col(ScheduleRun.id)) < (below.at, below.id))
+    newest = (col(ScheduleRun.due_at).desc(), col(ScheduleRun.id).desc())
+    rows: Sequence[ScheduleRun] = (await session.scalars(query.order_by(*newest).limit(page.limit + 1))).all()
+    shown = await _shown(session, principal, rows)
+    return page.slice(shown, lambda run: (run.due_at, run.id))
+
+
+async def run_now(session: AsyncSession, principal: Principal, schedule_id: UUID, terms: Terms) -> RunAnswer:
+    """Submit its job at once, whatever else of it runs, and whether it is on or off.
+
+    Raises:
+        ScheduleNotFound: the project has none such.
+        PurasError: the job is refused.
+    """
+    schedule = await service.held(session, principal, schedule_id)
+    moment = now()
+    metadata = {"schedule_id": str(schedule.id), "schedule_due_at": moment.isoformat()}
+    job_id = await firing.run(session, terms, schedule, metadata, by_agent=principal.is_agent)
+    run = ScheduleRun(
+        schedule_id=schedule.id,
+        project_id=schedule.project_id,
+        due_at=moment,
+        by_hand=True,
+        job_id=job_id,
+        reason=f"Asked for by {principal.label}.",
+    )
+    session.add(run)
+    await session.flush()
+    committed.note(session, SCHEDULE_RUNS.labels("submitted"))
+    await audit.record(
+        session, principal, "schedule.run_asked", f"schedule:{schedule.id}", job_id=str(job_id)
+    )
+    return (await _shown(session, principal, [run]))[0]
+
+
+async def _shown(session: AsyncSession, principal: Principal, rows: Sequence[ScheduleRun]) -> list[RunAnswer]:
+    job_ids = [row.job_id for row in rows if row.job_id is not None]
+    query = select(col(Job.id), col(Job.status)).where(
+        col(Job.project_id) == principal.project_id, col(Job.id).in_(job_ids)
+    )
+    found = (await session.execute(query)).all() if job_ids else []
+    status: dict[UUID, Any] = {row.id: row.status for row in found}
+    return [
+        RunAnswer(**row.model_dump(), job_status=status.get(row.job_id) if row.job_id else None)
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""Account for money: the ledger of each project, its budgets, prices."""

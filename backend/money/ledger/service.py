@@ -1,0 +1,153 @@
+"""The ledger: append-only double entry. The sum of a wallet's entries is its balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.db.engine import AnySession
+from backend.core.errors import Invalid, Missing
+from backend.core.jsonb import storable
+from backend.execution.jobs import admission
+from backend.identity.auth import audit
+
+MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One priced thing that an attempt used."""
+
+    kind: str
+    """`compute`, `model`, `media`, `web`, `listing`."""
+    quantity: dict[str, Any]
+    """What was measured, units in the names: `{"seconds": 1.25}`; of a model's reply `{"input_tokens", "output_tokens",
+    "cache_write_tokens", "cache_read_tokens"}`."""
+    upstream_nanos: int
+    billed_micros: int
+    provider: str = ""
+    model: str = ""
+    label: str = ""
+    """`rehearsal`, `recording`, `local`; empty: bought upstream."""
+    step: int | None = None
+    """Of an agent's loop."""
+
+
+class Noted(NamedTuple):
+    """What a running job has used so far, all attempts together."""
+
+    used_micros: int
+    left_micros: int
+    """Of what is reserved for it beside the price of its listing: no call may cost more in the worst case."""
+
+
+class Running(Protocol):
+    """An attempt of a job: `Claimed`, or whatever else knows these two."""
+
+    @property
+    def job_id(self) -> UUID:
+        """Of the job."""
+
+    @property
+    def attempt(self) -> int:
+        """The fencing token."""
+
+
+_TRANSFER = text("""
+insert into ledger_entries (transfer_id, account, project_id, job_id, kind, amount_micros, note, created_by, created_at)
+values (:transfer_id, :from_account, :project_id, :job_id, :kind, -:amount_micros, :note, :created_by, now()),
+       (:transfer_id, :to_account, :project_id, :job_id, :kind, :amount_micros, :note, :created_by, now())
+""")
+_DEPOSIT = text("""
+update wallets set balance_micros = balance_micros + :amount_micros
+where project_id = :project_id returning balance_micros
+""")
+_NOTE_USED = text("""
+with job as (
+  update jobs set used_micros = used_micros + :billed_micros
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, used_micros, called_used_micros, reserved_micros, price_micros
+), line as (
+  insert into usage_events (id, project_id, job_id, attempt, kind, provider, model, quantity, upstream_nanos,
+                            billed_micros, label, step, created_at)
+  select gen_random_uuid(), job.project_id, job.id, :attempt, u.kind, u.provider, u.model, u.quantity,
+         u.upstream_nanos, u.billed_micros, u.label, u.step, clock_timestamp()
+  from job, jsonb_to_recordset(cast(:used as jsonb)) as u(
+    kind text, provider text, model text, quantity jsonb, upstream_nanos bigint, billed_micros bigint, label text,
+    step int
+  )
+)
+select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as left_micros
+from job
+""")
+_CHARGE_OF_JOB = text("""
+select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as left_micros
+from jobs
+where id = :job_id and attempt = :attempt and status = 'running' for update
+""")
+
+
+async def top_up(
+    session: AsyncSession, *, project_id: UUID, amount_micros: int, note: str = "", created_by: str
+) -> int:
+    """Put money into a project's wallet and admit what waited for it; gives the new balance in micros.
+
+    Raises:
+        Invalid: the amount is not positive, or implausibly large.
+        Missing: there is no such project.
+    """
+    if not 0 < amount_micros <= MAX_TOP_UP_MICROS:
+        raise Invalid(f"A top-up must be above $0 and at most ${MAX_TOP_UP_MICROS / 1e6:,.0f}.")
+    values = {"project_id": project_id, "amount_micros": amount_micros}
+    balance: int | None = (await session.execute(_DEPOSIT, values)).scalar_one_or_none()
+    if balance is None:
+        raise Missing(f"No project {str(project_id)!r}.")
+    await session.execute(
+        _TRANSFER,
+        {
+            **values,
+            "transfer_id": uuid4(),
+            "from_account": "deposits",
+            "to_account": "wallet",
+            "job_id": None,
+            "kind": "top_up",
+            "note": note,
+            "created_by": created_by,
+        },
+    )
+    facts: dict[str, Any] = {"amount_micros": amount_micros, "balance_micros": balance, "note": note}
+    await audit.record_in(session, project_id, created_by, "wallet.topped_up", **facts)
+    await admission.admit(session, project_id)
+    return balance
+
+
+async def note_used(session: AnySession, running: Running, used: Sequence[Used]) -> Noted | None:
+    """Write down what an attempt has used, now: it is paid when the job ends, whichever attempt ends it.
+
+    None when the attempt is not the running one any more, and then nothing is stored.
+    """
+    values = {
+        "job_id": running.job_id,
+        "attempt": running.attempt,
+        "billed_micros": sum(one.billed_micros for one in used),
+        "used": storable([asdict(one) for one in used]),
+    }
+    return _noted((await session.execute(_NOTE_USED, values)).one_or_none())
+
+
+async def charge_of_job(session: AnySession, running: Running) -> Noted | None:
+    """What the running job has used so far, and what is left for it; None when the attempt is not the running one.
+
+    In a transaction the job's row is held to its end, so that nobody else spends the same money.
+    """
+    values = {"job_id": running.job_id, "attempt": running.attempt}
+    return _noted((await session.execute(_CHARGE_OF_JOB, values)).one_or_none())
+
+
+def _noted(row: Any) -> Noted | None:
+    return None if row is None else Noted(row.used_micros, row.left_micros)
