@@ -44,7 +44,7 @@ chaos: pages ## The long form of the tests that kill things, attack and fuzz; pr
 settings: environment ## Write the pages of docs/ anew that are made from code
 	$(BIN)/python -m backend.operations.settings_page
 	$(BIN)/python -m backend.operations.kit_pages
-	$(BIN)/python -m backend.documents.generated
+	$(BIN)/python -m backend.docs_site.generated
 	$(BIN)/python -m puras_mcp.reference
 
 openapi: environment ## Write tests/contract/openapi.json anew, and the TypeScript client's part that is made from it

@@ -3,15 +3,18 @@
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
+from backend.administration.admin.api import router as operators
+from backend.authoring.drafts.api import router as drafts
+from backend.authoring.notebooks.api import router as notebooks
 from backend.data.drive.api import router as drive
 from backend.data.drive.folders_api import router as drive_folders
 from backend.data.drive.uploads_api import router as drive_uploads
 from backend.data.memory.api import router as memory
 from backend.data.memory.in_job_api import router as memory_in_jobs
 from backend.data.secrets.api import router as secrets
-from backend.documents.api import router as documents
-from backend.drafts.api import router as drafts
+from backend.docs_site.api import router as documents
 from backend.evals.api import router as evals
+from backend.evals.insights.api import router as findings
 from backend.execution.approvals.api import router as approvals
 from backend.execution.events.api import router as events
 from backend.execution.jobs.activity_api import router as activity
@@ -19,25 +22,22 @@ from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.going_on_api import router as going_on
 from backend.execution.jobs.subagents_api import router as subagents
 from backend.execution.schedules.api import router as schedules
-from backend.findings.api import router as findings
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.sessions_api import router as sessions
 from backend.identity.limits.api import router as limits
 from backend.identity.projects.api import router as projects
+from backend.integrations.media.api import router as media
+from backend.integrations.web.api import router as web
+from backend.integrations.webhooks.api import router as webhooks
 from backend.marketplace.api import router as marketplace
-from backend.media.api import router as media
 from backend.money.budgets.api import router as budgets
 from backend.money.ledger.api import router as ledger
-from backend.notebooks.api import router as notebooks
-from backend.operators.api import router as operators
 from backend.providers.api import router as providers
 from backend.skills.deployments.api import router as deployments
 from backend.skills.deployments.skills_api import router as skills
 from backend.skills.skillpacks.api import router as skillpacks
 from backend.skills.skillpacks.hindsight_api import router as hindsight
-from backend.web.api import router as web
-from backend.webhooks.api import router as webhooks
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""

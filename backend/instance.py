@@ -20,11 +20,11 @@ from backend.embedded import attach
 from backend.execution.events.wakeups import WakeUps
 from backend.identity.limits import ceilings
 from backend.identity.limits.ceilings import JobCeilings
+from backend.integrations.web.doors import Doors
 from backend.money.ledger.pricing import PriceList, usd_to_micros
 from backend.providers import catalogue
 from backend.storage import Storage
 from backend.storage.chosen import chosen
-from backend.web.doors import Doors
 
 log = logs.get(__name__)
 

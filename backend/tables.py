@@ -1,10 +1,11 @@
 """Table of contents of the schema: importing this module registers every table with the metadata."""
 
+from backend.authoring.drafts.tables import Draft, DraftFile
+from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.db.engine import metadata
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.data.secrets.tables import Secret
-from backend.drafts.tables import Draft, DraftFile
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.tables import JobEvent
@@ -15,15 +16,14 @@ from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.projects.tables import Invitation, Member, Project
+from backend.integrations.media.tables import MediaCall
+from backend.integrations.webhooks.tables import Webhook, WebhookDelivery
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
-from backend.media.tables import MediaCall
 from backend.metrics.tables import ProcessMetrics
 from backend.money.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
-from backend.notebooks.tables import NotebookCell, NotebookKernel
 from backend.providers.tables import ProviderKey
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
-from backend.webhooks.tables import Webhook, WebhookDelivery
 
 __all__ = [
     "Admission",

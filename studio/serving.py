@@ -24,7 +24,7 @@ from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
-from backend.documents import html, pages
+from backend.docs_site import html, pages
 from backend.operations.exclusive import listen, serving_lock
 from backend.startup import require_startable
 from studio import build, session

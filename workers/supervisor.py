@@ -35,10 +35,10 @@ from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.limits import service as limits
 from backend.instance import Instance
+from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.dispatch import Dispatcher
+from backend.integrations.webhooks.sending import Sender
 from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
-from backend.webhooks.addresses import Receivers
-from backend.webhooks.dispatch import Dispatcher
-from backend.webhooks.sending import Sender
 from workers import traces
 from workers.attempt import Attempt, EndedBy
 from workers.drives.looks import Looks

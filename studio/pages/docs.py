@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import reflex as rx
 
-from backend.documents import html, pages
+from backend.docs_site import html, pages
 from studio.components.elements import link
 from studio.shell import Crumb, Shell, shell
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import reflex as rx
 
-from backend.drafts import publishing, templates
+from backend.authoring.drafts import publishing, templates
 from backend.execution.jobs import activity
 from backend.execution.jobs.activity import Bar
 from backend.execution.jobs.queries import JobFilter, list_jobs

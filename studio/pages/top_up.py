@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.operators.schemas import TopUpAsked
+from backend.administration.admin.schemas import TopUpAsked
 from studio.components.elements import field, form_end
 from studio.forms import micros, parsed, text
 

@@ -32,6 +32,7 @@ from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.driving import drive
 from backend.evals.errors import NothingRecorded
 from backend.evals.filling import Means
+from backend.evals.insights.reading import MOST_JOBS, read, steps
 from backend.evals.recorded import recordings_of
 from backend.evals.runs import case_of
 from backend.execution.approvals.asking import decisions
@@ -47,15 +48,14 @@ from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry, Writing
 from backend.execution.schedules.firing import Terms, fire_due
 from backend.execution.worker_registry import service as fleet
-from backend.findings.reading import MOST_JOBS, read, steps
 from backend.identity.auth import keys, membership
 from backend.identity.auth.actors import SignedIn, operator
 from backend.instance import Instance
+from backend.integrations.webhooks.dispatch import Dispatcher
+from backend.integrations.webhooks.sending import Sender
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import Used
 from backend.skills.bundles.manifest import Skill
-from backend.webhooks.dispatch import Dispatcher
-from backend.webhooks.sending import Sender
 from tests.contract.plans.fill import Filled, fill
 from tests.contract.plans.watch import Explained, Watch, watching
 

@@ -21,19 +21,19 @@ GUARDED: Final = {"PublicTransport", "VettedTransport", "OutsideTransport", "Cre
 GUARDS: Final = {
     "backend/core/net/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
     "backend/core/net/public_transport.py": "is the guarded transport of httpx",
-    "backend/web/transport.py": "is the guarded transport of what agents fetch",
+    "backend/integrations/web/transport.py": "is the guarded transport of what agents fetch",
     "workers/models/vetted.py": "is the guarded transport of projects' own model providers",
     "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",
 }
 OPERATOR: Final = {
-    "backend/media/fal/queue.py": "the media provider of the operator's settings",
+    "backend/integrations/media/fal/queue.py": "the media provider of the operator's settings",
     "backend/data/memory/embedding.py": "PURAS_EMBEDDINGS_URL",
     "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
     "backend/operations/rest.py": "the operator's own command calls this instance",
     "backend/operations/welcome.py": "the operator's own command waits for this instance",
     "backend/providers/probing.py": "an endpoint of the catalog; a project's own URL goes through PublicTransport",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
-    "backend/web/search.py": "PURAS_SEARCH_URL",
+    "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
     "workers/models/choice.py": "endpoints of the catalog; a project's own URL goes through VettedTransport",
     "workers/sandbox/broker.py": "PURAS_API_URL, or this machine",
     "workers/sandbox/packages/downloads.py": "the package index of the operator's settings",

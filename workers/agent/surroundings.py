@@ -14,7 +14,7 @@ from backend.core.net.egress.rules import Rule
 from backend.data.drive.paths import parse_drive_path
 from backend.data.drive.signing import signed_url
 from backend.instance import Instance
-from backend.web.search import Endpoint
+from backend.integrations.web.search import Endpoint
 from workers.agent import Tool, Workroom
 from workers.agent.attachments.showing import Gaze
 from workers.agent.attachments.staging import Staged, Staging

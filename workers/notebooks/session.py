@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from backend.core.errors import PurasError
 from backend.instance import Instance
-from backend.notebooks import driving
-from backend.notebooks.driving import Held, Next, Wanted
+from backend.authoring.notebooks import driving
+from backend.authoring.notebooks.driving import Held, Next, Wanted
 from backend.data.secrets.scrub import Scrubber
 from workers.absence import through_absence
 from workers.agent.workroom import SandboxWorkroom, open_workroom

@@ -13,8 +13,8 @@ from backend.data.secrets.errors import SecretUnreadable
 from backend.data.secrets.tables import Secret
 from backend.data.secrets.vault import Vault
 from backend.identity.idempotency.tables import IdempotencyKey
+from backend.integrations.webhooks.tables import Webhook
 from backend.providers.tables import ProviderKey
-from backend.webhooks.tables import Webhook
 
 _ROWS_AT_ONCE = 200  # locked together, for a few milliseconds
 

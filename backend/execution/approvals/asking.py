@@ -18,9 +18,9 @@ from backend.execution.approvals.wanted import Wanted
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, children
 from backend.execution.jobs.cancel import cancel_by
+from backend.integrations.webhooks.facts import telling_of_jobs
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED
-from backend.webhooks.facts import telling_of_jobs
 
 MOST_ECHOED_CHARACTERS: Final = 4_000
 """Of the input, in the event; the approval itself has the whole."""

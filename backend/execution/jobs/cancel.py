@@ -16,10 +16,10 @@ from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.integrations.webhooks.facts import telling_of_jobs
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.money.ledger import settling
-from backend.webhooks.facts import telling_of_jobs
 
 _HOLD = text("""
 with caller as materialized (

@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
+from backend.integrations.webhooks.facts import telling_of_jobs
 from backend.metrics import committed
 from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.money.ledger import settling
-from backend.webhooks.facts import telling_of_jobs
 
 _HOLD = text("""
 with places as materialized (

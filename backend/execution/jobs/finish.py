@@ -16,13 +16,13 @@ from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, callers, children
 from backend.execution.jobs.admission import TICK, is_held
 from backend.execution.jobs.claim import Claimed
+from backend.integrations.webhooks.facts import telling_of_jobs
 from backend.marketplace import sales
 from backend.metrics import committed
 from backend.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.money.ledger import settling
 from backend.money.ledger.service import Used
 from backend.money.ledger.settling import NOTHING, Bill
-from backend.webhooks.facts import telling_of_jobs
 
 
 @dataclass(frozen=True, slots=True)

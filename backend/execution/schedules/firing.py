@@ -29,10 +29,10 @@ from backend.execution.schedules.tables import Schedule
 from backend.execution.schedules.turns import Patience, Turn, turns
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.limits.quotas import DEFAULTS
+from backend.integrations.webhooks import facts
 from backend.metrics import committed
 from backend.metrics.instruments import SCHEDULE_RUNS
 from backend.money.ledger.pricing import PriceList
-from backend.webhooks import facts
 
 log = logs.get(__name__)
 

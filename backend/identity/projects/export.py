@@ -20,11 +20,11 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend.archives import drives
-from backend.archives.drives import Drive
-from backend.archives.entry import Entry
-from backend.archives.measured import Measured
-from backend.archives.writer import ArchiveWriter
+from backend.administration.archives import drives
+from backend.administration.archives.drives import Drive
+from backend.administration.archives.entry import Entry
+from backend.administration.archives.measured import Measured
+from backend.administration.archives.writer import ArchiveWriter
 from backend.core.clock import now
 from backend.data.drive.errors import DriveFileLocked
 from backend.identity.auth import audit

@@ -19,9 +19,9 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.core.db.engine import AnySession
+from backend.integrations.webhooks.facts import telling
 from backend.money.budgets.errors import BudgetReached
 from backend.money.ledger.pricing import dollars
-from backend.webhooks.facts import telling
 
 ALERT_ACTION: Final = "budget.alerted"
 """What the audit calls an alert; one row per budget and window, written with the money that crossed the line."""

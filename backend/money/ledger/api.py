@@ -15,7 +15,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.media.prices import MediaModelPrice
+from backend.integrations.media.prices import MediaModelPrice
 from backend.money.ledger import export, queries, usage
 from backend.money.ledger.schemas import Balance, LedgerLine, PriceView, UsageRow
 from backend.providers import catalogue

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from backend.execution.jobs.tables import Job
-from backend.media.prices import MediaModelPrice
+from backend.integrations.media.prices import MediaModelPrice
 from backend.money.ledger.tables import LedgerEntry, UsageEvent, Wallet
 from backend.providers.prices import ModelPrice
 

@@ -19,11 +19,11 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from backend import embedded, housekeeping
-from backend.archives import drives
-from backend.archives.drives import Drive
-from backend.archives.errors import NoRoom
-from backend.archives.measured import Measured
-from backend.archives.writer import ArchiveWriter
+from backend.administration.archives import drives
+from backend.administration.archives.drives import Drive
+from backend.administration.archives.errors import NoRoom
+from backend.administration.archives.measured import Measured
+from backend.administration.archives.writer import ArchiveWriter
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db import pooler

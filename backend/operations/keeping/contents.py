@@ -16,8 +16,8 @@ from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backend.archives.errors import ArchiveDamaged
-from backend.archives.reader import ArchiveFile
+from backend.administration.archives.errors import ArchiveDamaged
+from backend.administration.archives.reader import ArchiveFile
 
 FORMAT: Final = "puras-backup"
 HEADER, MANIFEST, SIGNATURE = "header.json", "manifest.json", "signature.json"

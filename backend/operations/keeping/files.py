@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from backend.archives.drives import Drive
-from backend.archives.entry import Entry
-from backend.archives.errors import ArchiveDamaged
-from backend.archives.reader import ArchiveFile
+from backend.administration.archives.drives import Drive
+from backend.administration.archives.entry import Entry
+from backend.administration.archives.errors import ArchiveDamaged
+from backend.administration.archives.reader import ArchiveFile
 from backend.data.drive.errors import BadDrivePath
 from backend.data.drive.paths import DrivePath, parse_drive_path
 from backend.storage import Storage

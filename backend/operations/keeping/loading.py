@@ -16,7 +16,7 @@ from psycopg import IntegrityError
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-from backend.archives.errors import ArchiveDamaged
+from backend.administration.archives.errors import ArchiveDamaged
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db import pooler

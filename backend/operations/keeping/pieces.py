@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from backend.archives.reader import ArchiveFile
+from backend.administration.archives.reader import ArchiveFile
 from backend.data.drive.paths import DrivePath
 from backend.operations.keeping.contents import Table
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from backend.archives.errors import ArchiveDamaged
-from backend.archives.reader import ArchiveFile, ArchiveReader
+from backend.administration.archives.errors import ArchiveDamaged
+from backend.administration.archives.reader import ArchiveFile, ArchiveReader
 from backend.data.secrets.vault import Vault
 from backend.migrations import run as migrations
 from backend.operations.keeping import files

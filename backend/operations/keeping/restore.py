@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend import embedded
-from backend.archives.errors import NoRoom
+from backend.administration.archives.errors import NoRoom
 from backend.config import Settings
 from backend.data.secrets.vault import Vault
 from backend.embedded import Servers

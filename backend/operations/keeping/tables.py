@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection, DataError, IntegrityError, sql
 
-from backend.archives.errors import ArchiveDamaged
+from backend.administration.archives.errors import ArchiveDamaged
 from backend.operations.keeping.contents import Header, Table
 
 PART_BYTES: Final = 4 * 1024 * 1024

@@ -6,10 +6,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
+from backend.integrations.webhooks import facts as webhook_facts
 from backend.marketplace import following
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
-from backend.webhooks import facts as webhook_facts
 
 
 async def switch(

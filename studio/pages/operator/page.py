@@ -8,10 +8,10 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.administration.admin import fleet, health
+from backend.administration.admin.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
 from backend.core.clock import now
 from backend.core.errors import Missing
-from backend.operators import fleet, health
-from backend.operators.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
 from studio import session
 from studio.components.elements import framed_table, section, tag
 from studio.components.live import Ago, Confirm, Pulse

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.administration.admin import accounts
+from backend.administration.admin.schemas import NewPersonAsked, PersonAnswer
 from backend.core.errors import Conflict, Invalid, Missing, NotAllowed
-from backend.operators import accounts
-from backend.operators.schemas import NewPersonAsked, PersonAnswer
 from studio import session
 from studio.components.elements import button, field, form_end, framed_table, note, section, tag
 from studio.components.live import Ago, Confirm

@@ -7,9 +7,9 @@ from typing import Any
 
 import reflex as rx
 
+from backend.administration.admin import accounts
+from backend.administration.admin.schemas import ProjectAnswer
 from backend.core.errors import Conflict, Invalid, Missing
-from backend.operators import accounts
-from backend.operators.schemas import ProjectAnswer
 from studio import session
 from studio.components.elements import button, framed_table, note, section, tag
 from studio.forms import said

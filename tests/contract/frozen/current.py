@@ -21,7 +21,7 @@ from puras.cli.main import parser
 from puras_mcp.server import Server
 from puras_mcp.world import configured
 
-from backend.documents import error_page
+from backend.docs_site import error_page
 from backend.operations import commands, settings_page
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.pack import pack_files

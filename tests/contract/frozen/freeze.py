@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from puras_mcp import starters
 
-from backend.drafts import templates
+from backend.authoring.drafts import templates
 from tests.contract.clients import skills
 from tests.contract.documents import blocks
 from tests.contract.frozen.current import BUNDLES, CONTRACTS, CURRENT

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from puras_mcp import reference
 
-from backend.documents import generated
+from backend.docs_site import generated
 from backend.operations import kit_pages, settings_page
 
 ROOT = Path(__file__).parents[3]

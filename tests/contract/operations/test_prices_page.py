@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.media.families import Family, MediaPrice, MediaRate
+from backend.integrations.media.families import Family, MediaPrice, MediaRate
 from backend.providers import catalogue
 from backend.providers.entries import CatalogueEntry
 
@@ -54,7 +54,9 @@ def of_rate(rate: MediaRate) -> str:
 
 def families() -> Iterator[Family]:
     """Those that cost something."""
-    written = tomllib.loads((files("backend.media") / "families.toml").read_text(encoding="utf-8"))
+    written = tomllib.loads(
+        (files("backend.integrations.media") / "families.toml").read_text(encoding="utf-8")
+    )
     for slug, facts in written["families"].items():
         family = Family(slug=slug, **facts)
         if family.price is not None:
@@ -77,7 +79,7 @@ def test_the_page_has_the_price_of_every_model_with_where_it_was_read() -> None:
 
 @pytest.mark.parametrize("slug", ["google/imagen", "kuaishou/kling-image", "elevenlabs/tts-v2"])
 def test_a_price_that_its_file_calls_not_verified_is_not_called_anything_else(slug: str) -> None:
-    written = (files("backend.media") / "families.toml").read_text(encoding="utf-8")
+    written = (files("backend.integrations.media") / "families.toml").read_text(encoding="utf-8")
     (above,) = re.findall(rf"((?:^#.*\n)+)\[families\.\"{slug}\"\]", written, flags=re.MULTILINE)
     assert above.startswith("# Not verified")
     assert re.search(rf"^\| `{slug}` .* \| nobody \|", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)

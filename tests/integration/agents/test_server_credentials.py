@@ -17,9 +17,9 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 from backend.core.net.egress.rules import Rule
-from backend.web import transport
-from backend.web.outside import Outside
-from backend.web.transport import OutsideTransport
+from backend.integrations.web import transport
+from backend.integrations.web.outside import Outside
+from backend.integrations.web.transport import OutsideTransport
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Certified, Web, certified
 from tests.factories.agents import DONE

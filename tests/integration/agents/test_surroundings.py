@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.web.search import Endpoint
+from backend.integrations.web.search import Endpoint
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE

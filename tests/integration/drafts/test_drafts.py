@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from backend.authoring.drafts.reading import MOST_FILE_BYTES
 from backend.core.db.engine import Database
-from backend.drafts.reading import MOST_FILE_BYTES
 from backend.identity.auth import keys
 from backend.identity.auth.keys import Limits
 from backend.skills.bundles.pack import pack_files

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from backend.authoring.drafts.examples import with_example
+from backend.authoring.drafts.reading import unpacked
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid
-from backend.drafts.examples import with_example
-from backend.drafts.reading import unpacked
 from backend.money.ledger import service as ledger
 
 PROMPT = "skills/tell/prompt.md"

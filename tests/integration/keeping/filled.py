@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.authoring.drafts.tables import Draft, DraftFile
+from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.clock import now
-from backend.drafts.tables import Draft, DraftFile
+from backend.integrations.webhooks.tables import Webhook, WebhookDelivery
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
-from backend.notebooks.tables import NotebookCell, NotebookKernel
-from backend.webhooks.tables import Webhook, WebhookDelivery
 from tests.factories.tenants import Tenant
 
 _MEMORY: Final = (

@@ -35,6 +35,7 @@ from backend.identity.projects import deletion, purge
 from backend.identity.projects import service as projects
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.tables import Invitation, Member, Project
+from backend.integrations.webhooks.tables import Webhook
 from backend.money.ledger import audit
 from backend.money.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
 from backend.providers.tables import ProviderKey
@@ -42,7 +43,6 @@ from backend.skills.deployments.tables import Deployment
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
 from backend.tables import metadata
-from backend.webhooks.tables import Webhook
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.keeping.filled import remember, sent, write_down, write_notebook
 

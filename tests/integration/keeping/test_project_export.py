@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
-from backend.archives.reader import ArchiveReader
+from backend.administration.archives.reader import ArchiveReader
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
 from backend.execution.jobs.schemas import JobRequest

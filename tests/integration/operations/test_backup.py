@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.archives.errors import ArchiveDamaged, NoRoom
+from backend.administration.archives.errors import ArchiveDamaged, NoRoom
 from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations

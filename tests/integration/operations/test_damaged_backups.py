@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.archives.errors import ArchiveDamaged
+from backend.administration.archives.errors import ArchiveDamaged
 from backend.config import Settings
 from backend.operations.keeping import restore
 from backend.operations.keeping.errors import BackupNewer, WrongKeys

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.administration.admin import health
+from backend.administration.admin.health import TileAnswer
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.worker_registry import service as fleet
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.actors import SignedIn
 from backend.instance import Instance
-from backend.operators import health
-from backend.operators.health import TileAnswer
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.auth.conftest import World
 

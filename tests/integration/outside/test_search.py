@@ -11,8 +11,8 @@ import pytest
 from anthropic import AsyncAnthropic
 
 from backend.config import Settings
+from backend.integrations.web.search import Endpoint
 from backend.providers import catalogue
-from backend.web.search import Endpoint
 from tests.doubles.web import Handler, Web, head, silent
 from tests.integration.outside.conftest import Room
 from workers.agent.search import Engine

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.core.net.egress.rules import Rule
-from backend.web import transport
+from backend.integrations.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
 from workers.agent import ToolError

@@ -14,9 +14,9 @@ from backend.core.db.engine import Database
 from backend.data.secrets.vault import Vault
 from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
+from backend.integrations.web.doors import Doors
 from backend.storage import removal
 from backend.storage.local import LocalStorage
-from backend.web.doors import Doors
 from tests.doubles.web import Web
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base, app, project, running

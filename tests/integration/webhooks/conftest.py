@@ -14,10 +14,10 @@ from sqlalchemy import text
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.instance import Instance
+from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.dispatch import LEASE, Dispatcher
+from backend.integrations.webhooks.sending import Sender
 from backend.money.ledger import service as ledger
-from backend.webhooks.addresses import Receivers
-from backend.webhooks.dispatch import LEASE, Dispatcher
-from backend.webhooks.sending import Sender
 from tests.doubles.receiver import Receiver
 from tests.integration.deployments.conftest import BUNDLE, Project, make_project
 from tests.integration.deployments.conftest import project as acme

@@ -11,9 +11,9 @@ from pathlib import Path
 from backend.core.db.engine import Database
 from backend.core.net.public_urls import listed
 from backend.data.secrets.vault import Vault
-from backend.webhooks.addresses import Receivers
-from backend.webhooks.dispatch import Dispatcher
-from backend.webhooks.sending import Sender
+from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.dispatch import Dispatcher
+from backend.integrations.webhooks.sending import Sender
 
 
 async def _run() -> None:

@@ -19,9 +19,9 @@ from backend.core.clock import now
 from backend.core.net.public_addresses import obstacle_to
 from backend.core.net.public_transport import PublicTransport
 from backend.core.net.public_urls import USUAL_PORTS
-from backend.webhooks import outcomes, signing
-from backend.webhooks.deliveries import RETRIED_FOR
-from backend.webhooks.dispatch import _CLAIM
+from backend.integrations.webhooks import outcomes, signing
+from backend.integrations.webhooks.deliveries import RETRIED_FOR
+from backend.integrations.webhooks.dispatch import _CLAIM
 from tests.doubles.receiver import Receiver, hangs, says
 from tests.integration.webhooks.conftest import Hooks
 

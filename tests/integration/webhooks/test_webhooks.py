@@ -25,7 +25,7 @@ from backend.execution.approvals.asking import wait_for_consent
 from backend.execution.approvals.wanted import Wanted
 from backend.execution.jobs.finish import Ending, finish
 from backend.instance import Instance
-from backend.webhooks.service import MOST_WEBHOOKS
+from backend.integrations.webhooks.service import MOST_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects
 from tests.integration.ledger.money import call, ended, started

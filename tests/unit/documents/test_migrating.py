@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backend.documents import pages
+from backend.docs_site import pages
 
 WORKER_VARIABLES = {
     *(

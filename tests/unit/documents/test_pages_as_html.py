@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from backend.documents import html, pages
+from backend.docs_site import html, pages
 
 
 def test_html_that_stands_in_a_page_is_shown_and_not_done() -> None:

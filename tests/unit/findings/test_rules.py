@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from backend.findings import rules
-from backend.findings.numbers import quantile, steps_of, tools_of, versions_of
-from backend.findings.reading import Call, Read, Reply, Run
+from backend.evals.insights import rules
+from backend.evals.insights.numbers import quantile, steps_of, tools_of, versions_of
+from backend.evals.insights.reading import Call, Read, Reply, Run
 
 
 def run(version: int = 1, *, cost: int = 100, ms: int = 1_000, status: str = "succeeded") -> Run:

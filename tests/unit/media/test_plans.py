@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from backend.media.errors import BadMediaInputs, ModeMissing, NoTranscripts, UnknownMediaModel
-from backend.media.fal.provider import body_of
-from backend.media.families import Verb, families
-from backend.media.plan import Plan, plan
-from backend.media.prices import MediaModelPrice
+from backend.integrations.media.errors import BadMediaInputs, ModeMissing, NoTranscripts, UnknownMediaModel
+from backend.integrations.media.fal.provider import body_of
+from backend.integrations.media.families import Verb, families
+from backend.integrations.media.plan import Plan, plan
+from backend.integrations.media.prices import MediaModelPrice
 from backend.providers import catalogue
 from backend.skills.bundles.manifest import Skill
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 FAILS = """
 import gc, os, tempfile
-from backend.archives.writer import ArchiveWriter
+from backend.administration.archives.writer import ArchiveWriter
 
 def attempt():
     with tempfile.TemporaryFile("wb", buffering=0) as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from backend.web.search import Found, Hit
+from backend.integrations.web.search import Found, Hit
 
 __all__ = ["Engine", "Found", "Hit"]
 

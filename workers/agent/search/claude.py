@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from anthropic import AnthropicError
 
+from backend.integrations.web.errors import SearchFailed
 from backend.money.ledger.service import Used
-from backend.web.errors import SearchFailed
 from workers.agent.search import Found, Hit
 from workers.models import Message, Model, Prompt, Tokens
 from workers.models.anthropic import MessagesModel

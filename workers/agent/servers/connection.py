@@ -15,8 +15,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Tool
 from mcp_types.jsonrpc import REQUEST_TIMEOUT
 
-from backend.web.outside import Outside
-from backend.web.transport import NotReached, OutsideTransport
+from backend.integrations.web.outside import Outside
+from backend.integrations.web.transport import NotReached, OutsideTransport
 from workers.agent.servers.credentials import NONE, CredentialedTransport, Credentials
 
 OPEN_S: Final = 10.0

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from backend.data.drive.paths import parse_drive_path
 from backend.instance import Instance
-from backend.media import service
-from backend.media.families import Verb
-from backend.media.making import MediaOrder
-from backend.media.schemas import MediaAnswer
+from backend.integrations.media import service
+from backend.integrations.media.families import Verb
+from backend.integrations.media.making import MediaOrder
+from backend.integrations.media.schemas import MediaAnswer
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 
 from . import disk, places

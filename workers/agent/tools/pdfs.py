@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from backend.web import confined
+from backend.integrations.web import confined
 from workers.agent import ToolError
 
 MOST_PAGES: Final = 100

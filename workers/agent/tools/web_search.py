@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from backend.web.errors import SearchFailed
-from backend.web.search import MOST_RESULTS
+from backend.integrations.web.errors import SearchFailed
+from backend.integrations.web.search import MOST_RESULTS
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.outside.marked import marked
 from workers.agent.search import Engine

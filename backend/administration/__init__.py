@@ -1,0 +1,1 @@
+"""Administer an instance and the life of a project: the admin pages, export, purge, archives."""

@@ -1,0 +1,85 @@
+"""How the parts of the instance are, each in a sentence that says what it means for jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, cast
+
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.administration.admin import access
+from backend.administration.admin.schemas import TileAnswer
+from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
+from backend.identity.auth.actors import SignedIn
+from backend.instance import Instance
+
+_PATIENCE_S: Final = 3.0
+_LITTLE_ROOM_BYTES: Final = 2 * 10**9
+_FLEET = text("""
+select count(*) filter (where is_alive and not stopping) as alive,
+       count(*) filter (where is_alive and stopping) as draining,
+       count(*) filter (where not is_alive) as lost,
+       coalesce(sum(capacity) filter (where is_alive and not stopping and shortage is null), 0) as slots,
+       array_agg(distinct host || ': ' || shortage)
+         filter (where is_alive and not stopping and shortage is not null) as shortages
+from (
+  select beat_at > now() - cast(:lease as interval) as is_alive, stopping, capacity, host, shortage from workers
+) w
+""")
+
+
+async def tiles(instance: Instance, who: SignedIn) -> Sequence[TileAnswer]:
+    """Database, Redis, workers and disk.
+
+    Raises:
+        NotAllowed: it is no operator who asks.
+    """
+    access.require(who)
+    (database, workers), redis = await asyncio.gather(_database(instance), _redis(instance))
+    return [database, redis, workers, _disk(instance)]
+
+
+async def _database(instance: Instance) -> tuple[TileAnswer, TileAnswer]:
+    try:
+        async with asyncio.timeout(_PATIENCE_S), instance.database.reading() as session:
+            version = (await session.execute(text("show server_version"))).scalar_one()
+            row = (await session.execute(_FLEET, {"lease": LEASE})).one()
+    except (SQLAlchemyError, OSError):
+        told = "It does not answer: nothing is submitted, and nothing runs."
+        unknown = TileAnswer(part="Workers", state="wait", told="Unknown while the database is away.")
+        return TileAnswer(part="Database", state="fail", told=told), unknown
+    answers = TileAnswer(part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} answers.")
+    return answers, _workers(row)
+
+
+def _workers(row: Any) -> TileAnswer:
+    alive, slots, draining, lost = row.alive, row.slots, row.draining, row.lost
+    if not alive:
+        told = f"None has shown itself in the last {LEASE.seconds} s: jobs wait until one does."
+        return TileAnswer(part="Workers", state="fail", told=told)
+    others = [f"{draining} draining"] * bool(draining) + [f"{lost} lost"] * bool(lost)
+    if row.shortages:
+        told = f"{alive} alive, room for {slots} jobs. No jobs are claimed for want of {'; '.join(row.shortages)}."
+        return TileAnswer(part="Workers", state="wait" if slots else "fail", told=told)
+    told = f"{alive} with room for {slots} jobs{''.join(', ' + one for one in others)}."
+    return TileAnswer(part="Workers", state="wait" if lost else "ok", told=told)
+
+
+async def _redis(instance: Instance) -> TileAnswer:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await cast(Awaitable[bool], instance.redis.ping())
+    except (RedisError, OSError):
+        told = f"It does not answer: jobs start up to {SWEEP_EVERY_S:g} s later. Nothing is lost."
+        return TileAnswer(part="Redis", state="wait", told=told)
+    return TileAnswer(part="Redis", state="ok", told="It answers: jobs start at once.")
+
+
+def _disk(instance: Instance) -> TileAnswer:
+    usage = shutil.disk_usage(instance.settings.home)
+    told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free where the instance lives."
+    return TileAnswer(part="Disk", state="wait" if usage.free < _LITTLE_ROOM_BYTES else "ok", told=told)

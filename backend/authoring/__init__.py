@@ -1,0 +1,1 @@
+"""Let people write skills: drafts in the studio, notebooks."""

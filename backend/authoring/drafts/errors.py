@@ -1,0 +1,132 @@
+"""Errors of working copies.
+
+├── DraftNotBegun           nobody has begun a working copy yet, and who asks may not
+├── DraftFileNotFound       no such file in it
+├── DraftFileChanged        somebody wrote it since
+├── DraftChanged            somebody wrote a file of it since who publishes has looked
+├── ActiveVersionChanged    another version is active than the one it was compared with
+├── DraftPathTaken          another file is there, or one that some file systems take for it
+│   └── DraftFileExists     the file itself is there, and no revision of it is named
+├── DraftPathUnusable       not a path that a bundle may have
+└── DraftTooLarge           over a limit of the working copy
+"""
+
+from __future__ import annotations
+
+from backend.authoring.drafts.tables import Draft, DraftFile
+from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
+from backend.skills.deployments.tables import Deployment
+
+
+class DraftNotBegun(Missing):
+    """The skillpack has no working copy yet, and reading begins none for somebody who may not write."""
+
+    code = "draft_not_begun"
+
+    def __init__(self, skillpack: str) -> None:
+        super().__init__(
+            f"Nobody has begun a working copy of {skillpack!r} yet. Somebody with the role developer opens the editor "
+            "first; the active version can be downloaded: GET /v1/deployments.",
+            skillpack=skillpack,
+        )
+
+
+class DraftFileNotFound(Missing):
+    """The working copy has no such file."""
+
+    code = "draft_file_not_found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"The working copy has no file {path!r}. GET …/drafts lists its files.", path=path)
+
+
+class DraftFileChanged(Conflict):
+    """Somebody else wrote the file since it was read."""
+
+    code = "draft_file_changed"
+
+    def __init__(self, file: DraftFile) -> None:
+        how = "deleted" if file.deleted_at else "changed"
+        super().__init__(
+            f"{file.path!r} was {how} by {file.updated_by} meanwhile. Read it again and put both changes together, or "
+            f"write over it with If-Match: {file.revision}.",
+            path=file.path,
+            revision=file.revision,
+            updated_by=file.updated_by,
+            updated_at=file.updated_at.isoformat(),
+            is_deleted=file.deleted_at is not None,
+        )
+        self.file = file
+
+
+class DraftChanged(Conflict):
+    """Somebody has changed the working copy since it was looked at, so it is not what was to be published."""
+
+    code = "draft_changed"
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(
+            f"{draft.updated_by} changed the working copy after you had looked at it: it has the revision "
+            f"{draft.revision} now. Nothing was published. Look again, GET …/drafts/diff, and publish then.",
+            revision=draft.revision,
+            updated_by=draft.updated_by,
+            updated_at=draft.updated_at.isoformat(),
+        )
+
+
+class ActiveVersionChanged(Conflict):
+    """Another version is active than the one that the working copy was compared with."""
+
+    code = "active_version_changed"
+
+    def __init__(self, active: Deployment | None) -> None:
+        now_active = (
+            "no version is active any more"
+            if active is None
+            else f"version {active.version}, by {active.created_by}, is active"
+        )
+        super().__init__(
+            f"Since you compared the working copy, {now_active}. Nothing was published. Look again, "
+            "GET …/drafts/diff, and publish then.",
+            active_version=None if active is None else active.version,
+            created_by=None if active is None else active.created_by,
+        )
+
+
+class DraftPathTaken(Conflict):
+    """There is such a file already, or one that some file systems cannot keep apart from it."""
+
+    code = "draft_path_taken"
+
+    def __init__(self, path: str, other: str) -> None:
+        super().__init__(
+            f"{path!r} cannot be there: the working copy has {other!r}. Choose another name.", path=other
+        )
+
+
+class DraftFileExists(DraftPathTaken):
+    """The file is there already, and the writer has not named its revision."""
+
+    def __init__(self, file: DraftFile) -> None:
+        Conflict.__init__(
+            self,
+            f"The working copy has a file {file.path!r} already. To overwrite it, send its revision as "
+            f"'If-Match: {file.revision}', or 'If-Match: *' to overwrite any revision.",
+            path=file.path,
+            revision=file.revision,
+        )
+
+
+class DraftPathUnusable(Invalid):
+    """A bundle may not have such a path."""
+
+    code = "draft_path_unusable"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(why, [Problem("path", why)], path=path)
+
+
+class DraftTooLarge(TooLarge):
+    """The working copy has room for no more."""
+
+    code = "draft_too_large"

@@ -1,0 +1,169 @@
+"""Reading a working copy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+from sqlmodel import col
+
+from backend.authoring.drafts.errors import DraftFileNotFound, DraftNotBegun
+from backend.authoring.drafts.tables import Draft, DraftFile
+from backend.core.clock import now
+from backend.core.errors import NotAllowed
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.skills.bundles.archive import Archive
+from backend.skills.deployments import service as deployments
+from backend.skills.skillpacks import service as skillpacks
+from backend.skills.skillpacks.tables import Skillpack
+from backend.storage import Storage
+
+MOST_FILE_BYTES: Final = 4 << 20
+
+
+class Opened(NamedTuple):
+    """A working copy, without the contents of its files."""
+
+    pack: Skillpack
+    draft: Draft
+    files: Sequence[DraftFile]
+    """Deleted ones as well, by path."""
+    base_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file of a working copy holds."""
+
+    data: bytes
+    is_executable: bool = False
+
+
+async def begin(
+    session: AsyncSession, principal: Principal, skillpack: str | None, *, storage: Storage
+) -> Skillpack:
+    """The skillpack, with a working copy: who may write, and needs it first, begins it with the active version.
+
+    Raises:
+        SkillpackNotFound: the project has none such.
+        DraftNotBegun: there is no working copy yet, and the principal may only read.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    pack = await skillpacks.get(session, principal, skillpack)
+    known = await session.scalar(visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id))
+    if known is None:
+        try:
+            principal.require(Role.DEVELOPER, "deployments:write")
+        except NotAllowed:
+            raise DraftNotBegun(pack.slug) from None
+        await _begin(session, principal, pack, storage)
+    return pack
+
+
+async def open_(session: AsyncSession, principal: Principal, pack: Skillpack) -> Opened:
+    """The working copy that a skillpack has."""
+    principal.require(Role.VIEWER, "deployments:read")
+    draft: Draft = (
+        await session.scalars(visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id))
+    ).one()
+    query = visible(DraftFile, principal).where(col(DraftFile.skillpack_id) == pack.id)
+    content: Any = DraftFile.content  # to SQLModel a field has its value's type, to SQLAlchemy it is a column
+    listed = query.options(defer(content)).order_by(col(DraftFile.path))
+    files = (await session.scalars(listed)).all()
+    base = None
+    if draft.base_deployment_id is not None:
+        base = (await deployments.get(session, principal, str(draft.base_deployment_id))).version
+    return Opened(pack, draft, files, base)
+
+
+async def read(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> DraftFile:
+    """A file with its content.
+
+    Raises:
+        DraftFileNotFound: there is none, or it was deleted.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    found = await find(session, principal, pack.id, path)
+    if found is None or found.deleted_at is not None:
+        raise DraftFileNotFound(path)
+    return found
+
+
+async def contents(session: AsyncSession, principal: Principal, pack_id: UUID) -> dict[str, Content]:
+    """All files of a working copy."""
+    query = visible(DraftFile, principal).where(
+        col(DraftFile.skillpack_id) == pack_id, col(DraftFile.deleted_at).is_(None)
+    )
+    rows = (await session.scalars(query)).all()
+    return {row.path: Content(row.content, row.is_executable) for row in rows}
+
+
+def unpacked(bundle: bytes) -> dict[str, Content]:
+    """The files of a zip.
+
+    Raises:
+        BundleUnreadable: it is not a zip, or not a safe one.
+        BundleTooLarge: it is over a limit of size.
+    """
+    archive = Archive(bundle)
+    archive.verify()
+    return {path: Content(archive.read(path), entry.is_executable) for path, entry in archive.entries.items()}
+
+
+async def find(session: AsyncSession, principal: Principal, pack_id: UUID, path: str) -> DraftFile | None:
+    """The file of that path, a deleted one as well."""
+    if "\0" in path:
+        return None
+    query = visible(DraftFile, principal).where(
+        col(DraftFile.skillpack_id) == pack_id, col(DraftFile.path) == path
+    )
+    found: DraftFile | None = await session.scalar(query)
+    return found
+
+
+async def paths_beside(session: AsyncSession, principal: Principal, pack_id: UUID, path: str) -> list[str]:
+    """The paths of all files that are not deleted, but this one."""
+    query = visible(DraftFile, principal).where(
+        col(DraftFile.skillpack_id) == pack_id,
+        col(DraftFile.deleted_at).is_(None),
+        col(DraftFile.path) != path,
+    )
+    return list((await session.scalars(query.with_only_columns(col(DraftFile.path)))).all())
+
+
+async def _begin(session: AsyncSession, principal: Principal, pack: Skillpack, storage: Storage) -> None:
+    """A working copy with the files of the active version; of several who open it at once one begins it."""
+    row = {"skillpack_id": pack.id, "project_id": principal.project_id, "updated_by": principal.label}
+    values = {**row, "base_deployment_id": pack.active_deployment_id, "revision": 1, "updated_at": now()}
+    made = await session.scalar(
+        insert(Draft).values(**values).on_conflict_do_nothing().returning(col(Draft.skillpack_id))
+    )
+    query = visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id)
+    draft: Draft = (await session.scalars(query)).one()
+    if made is not None and pack.active_deployment_id is not None:
+        active = await deployments.get(session, principal, str(pack.active_deployment_id))
+        bundle = await storage.get_bundle(active.sha256)
+        for path, content in (await asyncio.to_thread(unpacked, bundle)).items():
+            if len(content.data) <= MOST_FILE_BYTES:
+                session.add(new_row(principal, draft, path, content))
+        await session.flush()
+
+
+def new_row(principal: Principal, draft: Draft, path: str, content: Content) -> DraftFile:
+    """A file that is not stored yet."""
+    values: dict[str, Any] = {"content": content.data, "size_bytes": len(content.data)}
+    return DraftFile(
+        skillpack_id=draft.skillpack_id,
+        path=path,
+        project_id=principal.project_id,
+        is_executable=content.is_executable,
+        revision=draft.revision,
+        updated_by=principal.label,
+        **values,
+    )

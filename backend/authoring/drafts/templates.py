@@ -1,0 +1,59 @@
+"""Skillpacks to begin with: the folders of the kit's `templates`, each with a `README.md` that says what it shows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from backend.authoring.drafts.reading import Content, unpacked
+from backend.core.errors import Missing
+from backend.skills.bundles.pack import pack
+
+TEMPLATES: Final = Path(__file__).parents[2] / "skills_kit" / "templates"
+_README: Final = "README.md"
+
+
+class TemplateNotFound(Missing):
+    """There is no template of that name."""
+
+    code = "template_not_found"
+
+    def __init__(self, name: str) -> None:
+        known = ", ".join(template.name for template in all_())
+        super().__init__(f"There is no template {name!r}. There are: {known}.", template=name)
+
+
+class Template(NamedTuple):
+    """A skillpack to begin with."""
+
+    name: str
+    title: str
+    description: str
+    skills: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def all_() -> tuple[Template, ...]:
+    """All templates, by name."""
+    folders = sorted(folder for folder in TEMPLATES.iterdir() if (folder / _README).is_file())
+    return tuple(_read(folder) for folder in folders)
+
+
+def files_of(name: str) -> dict[str, Content]:
+    """The files of a template.
+
+    Raises:
+        TemplateNotFound: there is none such.
+    """
+    if not any(template.name == name for template in all_()):
+        raise TemplateNotFound(name)
+    return unpacked(pack(TEMPLATES / name))
+
+
+def _read(folder: Path) -> Template:
+    title, _, rest = (folder / _README).read_text(encoding="utf-8").partition("\n")
+    description = rest.strip().partition("\n\n")[0].replace("\n", " ").replace("`", "")
+    skills = sorted(path.parent.name for path in folder.glob("skills/*/skill.yaml"))
+    skills += sorted(path.parent.name for path in folder.glob("skills/*/SKILL.md"))
+    return Template(folder.name, title.lstrip("# ").strip(), description, tuple(skills))

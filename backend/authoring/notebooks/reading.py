@@ -1,0 +1,138 @@
+"""Reading kernels of notebooks: how they are, and what their cells have given since one last looked."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.core.db.engine import Database
+from backend.execution.events import queries as events
+from backend.execution.events.wakeups import WakeUps
+from backend.execution.jobs import queries as jobs
+from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.tables import Job
+from backend.authoring.notebooks.kernels import find
+from backend.authoring.notebooks.schemas import CellView, EndReason, KernelStatus, KernelView
+from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
+
+REREAD_S: Final = 1.0
+"""A kernel is looked at again at least this often, whether Redis rings or not."""
+MOST_LISTED: Final = 200
+MOST_STARTING: Final = 1_000
+"""Events of a kernel that has not begun yet which are read for what it does."""
+MOST_LINE: Final = 300
+_OVER: Final = frozenset({"succeeded", "failed", "cancelled"})
+_ENDED_BY: Final[dict[str, EndReason]] = {"succeeded": "idle", "cancelled": "stopped", "failed": "failed"}
+_LOST: Final = frozenset({"worker_lost", "kernel_lost"})
+
+
+async def list_(session: AsyncSession, principal: Principal) -> list[KernelView]:
+    """The project's kernels that live, newest first, without their cells."""
+    principal.require(Role.VIEWER, "jobs:read")
+    query = visible(NotebookKernel, principal).join(
+        Job, (col(Job.id) == NotebookKernel.id) & col(Job.finished_at).is_(None)
+    )
+    query = query.order_by(col(NotebookKernel.created_at).desc()).limit(MOST_LISTED)
+    kernels = (await session.scalars(query)).all()
+    return [await _view(session, principal, kernel, after=kernel.revision) for kernel in kernels]
+
+
+async def look(session: AsyncSession, principal: Principal, kernel_id: UUID, *, after: int = 0) -> KernelView:
+    """The kernel, with the cells that have changed since its revision was `after`.
+
+    Raises:
+        KernelNotFound: the project has none such.
+    """
+    principal.require(Role.VIEWER, "jobs:read_own")
+    return await _view(session, principal, await find(session, principal, kernel_id), after=after)
+
+
+async def wait(
+    database: Database,
+    wakeups: WakeUps,
+    principal: Principal,
+    kernel_id: UUID,
+    *,
+    seen: KernelView | None,
+    after: int,
+    wait_s: float,
+) -> KernelView:
+    """The kernel as soon as there is something new, or as it is after `wait_s`; holds no connection meanwhile."""
+    with wakeups.bell(kernel_id) as bell:
+        while True:
+            async with database.transaction() as session:
+                view = await look(session, principal, kernel_id, after=after)
+            seen = seen or view
+            is_new = view.revision > after or (view.status, view.reason) != (seen.status, seen.reason)
+            if is_new or wait_s <= 0 or view.status == "ended":
+                return view
+            left_s = min(wait_s, REREAD_S)
+            await bell.wait(left_s)
+            wait_s -= left_s
+
+
+async def _view(
+    session: AsyncSession, principal: Principal, kernel: NotebookKernel, *, after: int
+) -> KernelView:
+    job = await jobs.get_job(session, principal, kernel.id)
+    query = visible(NotebookCell, principal).where(
+        col(NotebookCell.kernel_id) == kernel.id,
+        (col(NotebookCell.revision) > after) | col(NotebookCell.status).in_(("queued", "running")),
+    )
+    rows = (await session.scalars(query.order_by(col(NotebookCell.number)))).all()
+    is_over = job.status in _OVER
+    is_starting = not is_over and kernel.boots == 0
+    is_busy = any(row.status in ("queued", "running") for row in rows)
+    shown = [row for row in rows if row.revision > after or is_over]
+    same = ("id", "project_id", "skillpack_id", "path", "owner", "boots", "said", "revision", "created_at")
+    return KernelView(
+        **{name: getattr(kernel, name) for name in same},
+        status=_status(job, kernel, is_busy=is_busy),
+        reason=await _reason(session, job, is_starting=is_starting),
+        ended_by=_ended_by(job) if is_over else None,
+        cells=[_cell(row, is_over=is_over) for row in shown],
+    )
+
+
+def _status(job: JobView, kernel: NotebookKernel, *, is_busy: bool) -> KernelStatus:
+    if job.status in _OVER:
+        return "ended"
+    if job.status != "running" or kernel.boots == 0:
+        return "starting"
+    return "busy" if is_busy else "idle"
+
+
+async def _reason(session: AsyncSession, job: JobView, *, is_starting: bool) -> str:
+    if job.status == "succeeded":
+        return str((job.result or {}).get("why", ""))
+    if is_starting and job.status == "running":
+        return await _installing(session, job.id)
+    return job.error or job.waiting_reason or ""
+
+
+async def _installing(session: AsyncSession, job_id: UUID) -> str:
+    """What is done with the packages of its requirements.txt just now."""
+    told = [one for one in await events.read_after(session, job_id, limit=MOST_STARTING) if one.type == "environment"]
+    lines = "".join(str(one.payload.get("log", "")) for one in told).split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"It installs the packages of requirements.txt: {last[:MOST_LINE]}" if last else ""
+
+
+def _ended_by(job: JobView) -> EndReason:
+    return "lost" if job.error_code in _LOST else _ENDED_BY[job.status]
+
+
+def _cell(row: NotebookCell, *, is_over: bool) -> CellView:
+    is_lost = is_over and row.status in ("queued", "running")
+    same: Any = {name: getattr(row, name) for name in ("id", "cell", "number", "outputs", "revision")}
+    return CellView(
+        **same,
+        status="lost" if is_lost else row.status,
+        execution_count=row.count,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

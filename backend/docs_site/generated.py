@@ -1,0 +1,29 @@
+"""Writes the pages of `docs/` that are made from code: `python -m backend.docs_site.generated`."""
+
+from __future__ import annotations
+
+import sys
+
+from backend.docs_site import error_page, permission_page, rest_pages, skill_page
+from backend.docs_site.pages import FOLDER
+
+
+def main() -> int:
+    """Write them."""
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def pages() -> dict[str, str]:
+    """Their texts as they should be, by the names of their files."""
+    return {
+        **rest_pages.pages(),
+        "errors.md": error_page.page(),
+        "permissions.md": permission_page.page(),
+        "skill-yaml.md": skill_page.page(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

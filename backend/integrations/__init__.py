@@ -1,0 +1,1 @@
+"""Connect to services outside: media models, the web, receivers of webhooks."""

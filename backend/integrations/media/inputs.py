@@ -1,0 +1,152 @@
+"""What callers ask media models for, by verb."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from backend.core.errors import Problem
+from backend.integrations.media.errors import BadMediaInputs
+from backend.integrations.media.families import ModeName, Verb
+from backend.skills.bundles.names import suggestion
+
+MOST_PROMPT_CHARACTERS: Final = 2_500
+MOST_TEXT_CHARACTERS: Final = 5_000
+MOST_REFS: Final = 14
+MOST_INLINE_CHARACTERS: Final = 8 << 20
+
+FileValue = (
+    Annotated[str, StringConstraints(min_length=1, max_length=MOST_INLINE_CHARACTERS)] | dict[str, Any]
+)
+"""An address, a path of the drive, a `data:` address, or `{drive_path}`, `{url}`, `{data}`, `{base64, media_type}`."""
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MOST_PROMPT_CHARACTERS)]
+Ratio = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]?:[1-9][0-9]?|auto)$")]
+Part = Annotated[float, Field(ge=0, le=1)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class _Inputs(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageInputs(_Inputs):
+    """For an image."""
+
+    prompt: Annotated[Prompt, Field(min_length=1)]
+    refs: list[FileValue] = Field(default=[], max_length=MOST_REFS)
+    aspect_ratio: Ratio = "auto"
+    resolution: Literal["1K", "2K", "4K"] = "1K"
+    n: int = Field(default=1, ge=1, le=4)
+
+    @property
+    def mode(self) -> ModeName:
+        """What the inputs mean."""
+        return "edit" if self.refs else "t2i"
+
+
+class VideoInputs(_Inputs):
+    """For a video."""
+
+    prompt: Prompt = ""
+    image: FileValue | None = None
+    last_frame: FileValue | None = None
+    refs: list[FileValue] = Field(default=[], max_length=MOST_REFS)
+    lipsync_audio: FileValue | None = None
+    duration: float | None = Field(default=None, gt=0, le=60)
+    aspect_ratio: Ratio = "auto"
+    resolution: Literal["480p", "720p", "1080p", "4k"] | None = None
+    audio: bool = False
+
+    @property
+    def mode(self) -> ModeName:
+        """What the inputs mean: lips before references, references before a picture, a picture before words."""
+        if self.lipsync_audio is not None:
+            return "lipsync"
+        if self.refs:
+            return "r2v"
+        return "i2v" if self.image is not None else "t2v"
+
+    @model_validator(mode="after")
+    def _say_something(self) -> VideoInputs:
+        if not (self.prompt or self.image or self.refs):
+            raise ValueError("Say in 'prompt' what is to be seen, or give an 'image'.")
+        return self
+
+
+class AudioInputs(_Inputs):
+    """For speech."""
+
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT_CHARACTERS)
+    ]
+    voice: Word | None = None
+    language: Word | None = None
+    stability: Part | None = None
+    similarity_boost: Part | None = None
+    style: Part | None = None
+    speed: float = Field(default=1.0, ge=0.5, le=2.0)
+
+    @property
+    def mode(self) -> ModeName:
+        """Speech from text."""
+        return "tts"
+
+
+class TranscribeInputs(_Inputs):
+    """For a transcript."""
+
+    audio: FileValue
+    keyterms: list[Word] = Field(default=[], max_length=100)
+    language: Word | None = None
+
+    @property
+    def mode(self) -> ModeName:
+        """Text from speech."""
+        return "stt"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_older_names(cls, given: Any) -> Any:
+        """The kit's names of before."""
+        if not isinstance(given, dict):
+            return given
+        names = {"audio_url": "audio", "language_code": "language"}
+        return {names.get(name, name): value for name, value in given.items()}
+
+
+MediaInputs = ImageInputs | VideoInputs | AudioInputs | TranscribeInputs
+FORMS: Final[dict[Verb, type[MediaInputs]]] = {
+    "image": ImageInputs,
+    "video": VideoInputs,
+    "audio": AudioInputs,
+    "transcribe": TranscribeInputs,
+}
+
+
+def parse(verb: Verb, given: dict[str, Any]) -> MediaInputs:
+    """The inputs, checked; those that are null count as left out.
+
+    Raises:
+        BadMediaInputs: they do not fit.
+    """
+    form = FORMS[verb]
+    try:
+        return form.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise BadMediaInputs([_problem(one, form) for one in error.errors()[:20]]) from None
+
+
+def canonical(inputs: MediaInputs) -> str:
+    """The same text for the same request."""
+    return json.dumps(inputs.model_dump(), sort_keys=True)
+
+
+def _problem(error: Any, form: type[MediaInputs]) -> Problem:
+    place = [str(part) for part in error["loc"]]
+    path = ".".join(["inputs", *place])
+    if error["type"] == "extra_forbidden":
+        hint = suggestion(place[-1], form.model_fields) or f" Known: {', '.join(form.model_fields)}."
+        return Problem(path, f"There is no input of that name.{hint}")
+    return Problem(path, str(error["msg"]).removeprefix("Value error, "))

@@ -1,0 +1,70 @@
+"""What media cost here: upstream prices with the instance's margin on top."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.integrations.media.families import Family, Kind, MediaPrice, ModeName, Unit, families
+from backend.money.ledger.pricing import billed_micros
+
+
+class MediaRateHere(BaseModel):
+    """Micro-dollars of a unit, the margin included."""
+
+    micros: int
+    with_audio_micros: int | None = None
+
+
+class MediaModelPrice(BaseModel):
+    """A model for media: what it can do and what it costs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    model: str
+    kind: Kind
+    modes: list[ModeName]
+    """`t2i` and `edit` of images; `t2v`, `i2v`, `r2v` and `lipsync` of videos; `tts` speaks, `stt` transcribes."""
+    per: Unit | None
+    """What a price is for; none: it costs nothing."""
+    micros: int
+    """Micro-dollars of a unit, the margin included."""
+    with_audio_micros: int | None = None
+    """Of a video with sound."""
+    at: dict[str, MediaRateHere] = {}
+    """Of resolutions that cost something else."""
+
+    @classmethod
+    def all(cls, margin_pct: int) -> list[Self]:
+        """Every model for media that skills may name."""
+        return [cls._of(family, margin_pct) for family in families().values()]
+
+    @classmethod
+    def _of(cls, family: Family, margin_pct: int) -> Self:
+        price = family.price
+        return cls(
+            model=family.slug,
+            kind=family.kind,
+            modes=list(family.modes),
+            per=None if price is None else price.per,
+            micros=0 if price is None else billed_micros(price.nanos(), margin_pct),
+            with_audio_micros=_with_audio(price, margin_pct),
+            at={} if price is None else {name: _here(price, name, margin_pct) for name in price.at},
+        )
+
+
+def _here(price: MediaPrice, resolution: str, margin_pct: int) -> MediaRateHere:
+    sound = price.at[resolution].with_audio_usd is not None
+    nanos = price.nanos(resolution=resolution)
+    loud = price.nanos(resolution=resolution, has_audio=True) if sound else None
+    return MediaRateHere(
+        micros=billed_micros(nanos, margin_pct),
+        with_audio_micros=None if loud is None else billed_micros(loud, margin_pct),
+    )
+
+
+def _with_audio(price: MediaPrice | None, margin_pct: int) -> int | None:
+    if price is None or price.with_audio_usd is None:
+        return None
+    return billed_micros(price.nanos(has_audio=True), margin_pct)

@@ -1,0 +1,173 @@
+"""The files that a call is given, as addresses that a provider can read: from the drive, from the call itself."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from backend.core.errors import Problem
+from backend.data.drive.errors import BadDrivePath, DriveFileLocked, DriveFileMissing
+from backend.data.drive.mime import HEAD_BYTES, UNKNOWN, sniff
+from backend.data.drive.paths import parse_drive_path
+from backend.identity.auth.principal import Principal
+from backend.integrations.media.errors import BadMediaInputs
+from backend.integrations.media.inputs import VideoInputs
+from backend.integrations.media.outside import FetchError, fetch
+from backend.integrations.media.plan import FILES, Plan
+from backend.integrations.media.provider import Sources
+from backend.marketplace.reach import Reach
+from backend.storage import Storage
+
+MOST_BYTES: Final = 25 << 20
+"""Of one file: it is sent within the call."""
+MOST_BYTES_IN_ALL: Final = 60 << 20
+_FETCH_S: Final = 60.0
+_MEASURED: Final = ("audio", "lipsync_audio")
+"""Recordings by whose length a call is priced: they are fetched and looked at, wherever they are."""
+
+
+class _File(NamedTuple):
+    data: bytes
+    mime: str
+
+
+class Loader:
+    """Reads what a call of one project points to."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        principal: Principal,
+        scratch: Path,
+        *,
+        allowed_hosts: Collection[str],
+        reach: Reach | None = None,
+    ) -> None:
+        """With `reach`, no other files of the drive are there."""
+        self._reach = reach
+        self._storage = storage
+        self._principal = principal
+        self._scratch = scratch
+        self._allowed_hosts = allowed_hosts
+        self._bytes = 0
+        self._may_go_outside = False
+
+    async def load(self, plan: Plan, *, may_go_outside: bool) -> Sources:
+        """The files of the call.
+
+        Raises:
+            BadMediaInputs: one is not there, no file, or too large, or an address that the skill may not reach.
+        """
+        sources = Sources({})
+        self._may_go_outside = may_go_outside
+        for name in FILES:
+            value = getattr(plan.inputs, name, None)
+            if not value or (name == "audio" and isinstance(plan.inputs, VideoInputs)):
+                continue
+            values = value if isinstance(value, list) else [value]
+            paths = [
+                f"inputs.{name}.{n}" if isinstance(value, list) else f"inputs.{name}"
+                for n in range(len(values))
+            ]
+            sources.addresses[name] = [
+                await self._address(one, path, sources, is_measured=name in _MEASURED)
+                for one, path in zip(values, paths, strict=True)
+            ]
+        return sources
+
+    async def _address(self, value: Any, path: str, sources: Sources, *, is_measured: bool) -> str:
+        text, mime = _text_of(value, path)
+        if _is_address(text) and not self._may_go_outside:
+            raise _wrong(
+                path,
+                "The skill's 'network' does not let it point to the internet. Put the file into the drive.",
+            )
+        if _is_address(text) and not is_measured:
+            return text
+        file = await self._file(text, mime, path)
+        self._bytes += len(file.data)
+        if self._bytes > MOST_BYTES_IN_ALL:
+            raise _wrong(
+                path, f"The files of the call have more than {MOST_BYTES_IN_ALL >> 20} MiB together."
+            )
+        if is_measured:
+            sources.audio_bytes = len(file.data)
+        return f"data:{file.mime};base64,{base64.b64encode(file.data).decode()}"
+
+    async def _file(self, text: str, mime: str, path: str) -> _File:
+        if _is_address(text):
+            data = await self._fetched(text, path)
+        elif text[:5].lower() == "data:":
+            mime, data = _from_data_address(text, path)
+        elif mime:
+            data = _decoded(text, path)
+        else:
+            data = await self._from_drive(text, path)
+        if not data:
+            raise _wrong(path, "The file is empty.")
+        seen = sniff(data[:HEAD_BYTES], text if len(text) < 1000 else "")
+        return _File(data, seen if seen != UNKNOWN or mime in ("", "base64") else mime)
+
+    async def _fetched(self, url: str, path: str) -> bytes:
+        to = self._scratch / "input"
+        try:
+            await fetch(url, to, allowed_hosts=self._allowed_hosts, most_bytes=MOST_BYTES, most_s=_FETCH_S)
+        except FetchError as error:
+            raise _wrong(path, f"The file cannot be fetched: {error}.") from None
+        return to.read_bytes()
+
+    async def _from_drive(self, text: str, path: str) -> bytes:
+        try:
+            place = parse_drive_path(text)
+            if self._reach is not None and not self._reach.allows(place):
+                raise DriveFileMissing(str(place))
+            file = await self._storage.open_read(self._principal.project_id, place)
+        except (BadDrivePath, DriveFileLocked, DriveFileMissing) as error:
+            raise _wrong(path, error.detail) from None
+        try:
+            if file.entry.size_bytes > MOST_BYTES:
+                raise _wrong(path, f"The file has more than {MOST_BYTES >> 20} MiB.")
+            return b"".join([chunk async for chunk in file.chunks(0, MOST_BYTES)])
+        finally:
+            await file.close()
+
+
+def _text_of(value: Any, path: str) -> tuple[str, str]:
+    """The address, path or content, and for content its kind (or that it is base64)."""
+    if isinstance(value, str):
+        return value, ""
+    for name in ("drive_path", "url", "data", "base64"):
+        text = value.get(name)
+        if isinstance(text, str) and text:
+            is_content = name == "base64" or (name == "data" and text[:5].lower() != "data:")
+            return text, str(value.get("media_type") or "base64") if is_content else ""
+    raise _wrong(path, "The object names no file. It needs one of 'drive_path', 'url', 'data' or 'base64'.")
+
+
+def _is_address(text: str) -> bool:
+    return text[:8].lower().startswith(("http://", "https://")) and bool(urlsplit(text).hostname)
+
+
+def _from_data_address(text: str, path: str) -> tuple[str, bytes]:
+    head, comma, body = text[5:].partition(",")
+    if not comma or not head.lower().endswith(";base64"):
+        raise _wrong(path, "A data address reads 'data:<type>;base64,<content>'.")
+    return head[: -len(";base64")].lower(), _decoded(body, path)
+
+
+def _decoded(text: str, path: str) -> bytes:
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (ValueError, binascii.Error):
+        raise _wrong(path, "The content is not base64.") from None
+    if len(data) > MOST_BYTES:
+        raise _wrong(path, f"The file has more than {MOST_BYTES >> 20} MiB.")
+    return data
+
+
+def _wrong(path: str, sentence: str) -> BadMediaInputs:
+    return BadMediaInputs([Problem(path, sentence)])

@@ -1,0 +1,48 @@
+"""Routes of the web, for jobs that run."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from backend.core.errors import NotAllowed
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.integrations.web import service
+from backend.integrations.web.errors import NoImageSearch
+from backend.integrations.web.schemas import PageAnswer, PageAsked, SearchAnswer, SearchAsked
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
+
+_FAILS: dict[int | str, dict[str, str]] = {
+    403: {"description": "The skill's `network:` forbids it."},
+    501: {"description": "This instance does not have it."},
+    502: {"description": "The other side gave nothing that can be used."},
+}
+
+
+@router.post(
+    "/web/search",
+    summary="Search the web",
+    responses={**_FAILS, 402: {"description": "It may cost more than is left for the job."}},
+)
+@permissions.jobs_only("drive:read")
+async def search_web(asked: SearchAsked, principal: PrincipalDep, instance: InstanceDep) -> SearchAnswer:
+    """With the token of a running job: pages that the instance's search engine finds, on the job's receipt."""
+    return await service.search(instance, principal, asked)
+
+
+@router.post("/web/fetch", summary="Read a page", responses=_FAILS)
+@permissions.jobs_only("drive:read")
+async def fetch_page(asked: PageAsked, principal: PrincipalDep, instance: InstanceDep) -> PageAnswer:
+    """With the token of a running job: the text of a page, a text or a PDF, from where its `network:` allows."""
+    return await service.fetch(instance, principal, asked)
+
+
+@router.post("/web/image-search", summary="Search for pictures", responses=_FAILS)
+@permissions.jobs_only("drive:read")
+async def search_images(asked: SearchAsked, principal: PrincipalDep) -> SearchAnswer:
+    """Not offered by the engines of this instance; the answer says what there is instead."""
+    if principal.kind != "job":
+        raise NotAllowed("The web is reached for jobs. Call this from a skill that runs, with the kit.")
+    raise NoImageSearch

@@ -1,0 +1,138 @@
+"""The search engine that the operator has configured; SearXNG answers in this form by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx2
+
+from backend.config import Settings
+from backend.integrations.web.errors import SearchFailed
+from backend.money.ledger.pricing import billed_micros
+from backend.money.ledger.service import Used
+
+MOST_RESULTS: Final = 20
+_TIMEOUT_S: Final = 20.0
+_MOST_BYTES: Final = 4 << 20
+_MOST_TITLE: Final = 300
+_MOST_URL: Final = 2_000
+_MOST_TEXT: Final = 2_000
+_NANOS_PER_USD_OF_1000: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A page that was found."""
+
+    title: str
+    url: str
+    text: str = ""
+    """What the engine shows of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search gave, and what it used."""
+
+    hits: Sequence[Hit]
+    used: Used
+    summary: str = ""
+    """In the engine's own words, if it has any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address that takes `q` and `count`, and answers `{"results": [{"title", "url", "content"}]}`."""
+
+    url: str
+    upstream_nanos: int
+    """What a search costs."""
+    margin_pct: int
+    api_key: str = field(default="", repr=False)
+    timeout_s: float = _TIMEOUT_S
+    """For the whole answer, however slowly it comes."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Endpoint | None:
+        """The engine of the settings; none if they name none."""
+        if not settings.search_url:
+            return None
+        key = settings.search_api_key
+        nanos = round(settings.search_usd_per_1000 * _NANOS_PER_USD_OF_1000)
+        return cls(
+            settings.search_url, nanos, settings.margin_pct, key.get_secret_value() if key is not None else ""
+        )
+
+    def worst_case_micros(self, query: str) -> int:
+        """The price of any search."""
+        return billed_micros(self.upstream_nanos, self.margin_pct)
+
+    async def find(self, query: str, most: int) -> Found:
+        """Ask it.
+
+        Raises:
+            SearchFailed: it cannot be asked now.
+        """
+        body = await self._answer(query, most)
+        rows = body.get("results")
+        if not isinstance(rows, list):
+            raise SearchFailed(
+                "The search engine answered with what is not a list of results. Go on without it."
+            )
+        used = Used(
+            "web",
+            {"searches": 1},
+            self.upstream_nanos,
+            self.worst_case_micros(query),
+            provider=httpx2.URL(self.url).host,
+        )
+        return Found(list(_hits(rows))[:most], used)
+
+    async def _answer(self, query: str, most: int) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        url = httpx2.URL(self.url).copy_merge_params({"q": query, "count": str(most)})
+        try:
+            async with (
+                asyncio.timeout(self.timeout_s),
+                httpx2.AsyncClient(timeout=self.timeout_s) as client,  # the operator's own: not vetted
+            ):
+                return await _body(client, url, headers)
+        except (TimeoutError, httpx2.HTTPError, httpx2.StreamError) as error:
+            raise SearchFailed(
+                f"The search engine cannot be asked now ({type(error).__name__}). Try again later, or go on without it."
+            ) from None
+
+
+async def _body(client: httpx2.AsyncClient, url: httpx2.URL, headers: dict[str, str]) -> dict[str, Any]:
+    content = bytearray()
+    async with client.stream("GET", url, headers=headers) as response:
+        if response.status_code != 200:
+            raise SearchFailed(
+                f"The search engine answered {response.status_code}. Try again later, or go on without it."
+            )
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > _MOST_BYTES:
+                raise SearchFailed(
+                    "The search engine answered with more than can be read. Ask for fewer results."
+                )
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    return body if isinstance(body, dict) else {}
+
+
+def _hits(rows: list[Any]) -> Iterator[Hit]:
+    for row in rows:
+        url = row.get("url") if isinstance(row, dict) else None
+        if isinstance(url, str) and url.startswith(("http://", "https://")) and len(url) <= _MOST_URL:
+            yield Hit(_words(row.get("title"), _MOST_TITLE), url, _words(row.get("content"), _MOST_TEXT))
+
+
+def _words(value: Any, most: int) -> str:
+    return " ".join(value.split())[:most] if isinstance(value, str) else ""

@@ -1,0 +1,167 @@
+"""Routes of webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from backend.core.http.paging import PageDep, linked
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.identity.idempotency.dependencies import OnceDep
+from backend.integrations.webhooks import deliveries, service
+from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.schemas import (
+    DeliveryAnswer,
+    DeliveryStatus,
+    RotationAsked,
+    WebhookAnswer,
+    WebhookAsked,
+    WebhookChanges,
+    WebhookSecretAnswer,
+)
+from backend.integrations.webhooks.service import WithSecret
+from backend.integrations.webhooks.tables import WebhookDelivery
+
+router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webhooks"])
+
+
+@router.post("", status_code=201, summary="Make a webhook", response_model=WebhookSecretAnswer)
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
+async def create_webhook(
+    asked: WebhookAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+) -> Response:
+    """Have a server told of events. The answer shows the signing secret, this once."""
+
+    async def make() -> WebhookSecretAnswer:
+        allowed = Receivers.of(instance.settings)
+        made = await service.create(session, instance.vault, principal, asked, allowed=allowed)
+        return _with_secret(made)
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("", summary="List the webhooks")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
+async def list_webhooks(principal: PrincipalDep, session: SessionDep) -> Sequence[WebhookAnswer]:
+    """Every webhook of the project, the oldest first."""
+    return [WebhookAnswer.model_validate(one) for one in await service.list_all(session, principal)]
+
+
+@router.get("/{webhook_id}", summary="Read a webhook")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
+async def get_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> WebhookAnswer:
+    """A webhook, and whether it works."""
+    return WebhookAnswer.model_validate(await service.get(session, principal, webhook_id))
+
+
+@router.patch("/{webhook_id}", summary="Change a webhook")
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
+async def change_webhook(
+    webhook_id: UUID,
+    asked: WebhookChanges,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+) -> WebhookAnswer:
+    """Change its address or what it is told of, or switch it off or on."""
+    allowed = Receivers.of(instance.settings)
+    changed = await service.change(session, principal, webhook_id, asked, allowed=allowed)
+    return WebhookAnswer.model_validate(changed)
+
+
+@router.delete("/{webhook_id}", status_code=204, summary="Delete a webhook")
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
+async def delete_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
+    """Forget a webhook and its deliveries."""
+    await service.delete(session, principal, webhook_id)
+
+
+@router.post(
+    "/{webhook_id}/rotate",
+    status_code=201,
+    summary="Replace a signing secret",
+    response_model=WebhookSecretAnswer,
+)
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
+async def rotate_webhook_secret(
+    webhook_id: UUID,
+    principal: PrincipalDep,
+    session: SessionDep,
+    instance: InstanceDep,
+    *,
+    once: OnceDep,
+    asked: RotationAsked | None = None,
+) -> Response:
+    """Show a new secret, this once. Until `overlap_hours` are over, both sign."""
+
+    async def make() -> WebhookSecretAnswer:
+        how = asked or RotationAsked()
+        return _with_secret(await service.rotate(session, instance.vault, principal, webhook_id, how))
+
+    return await once.answer(session, principal, make)
+
+
+@router.post(
+    "/{webhook_id}/test", status_code=201, summary="Send a test event", response_model=DeliveryAnswer
+)
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
+async def test_webhook(
+    webhook_id: UUID, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
+) -> Response:
+    """Send `webhook.test`; the delivery tells what became of it within seconds."""
+
+    async def make() -> DeliveryAnswer:
+        return _delivery(await deliveries.test(session, principal, webhook_id))
+
+    return await once.answer(session, principal, make)
+
+
+@router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
+async def list_webhook_deliveries(
+    webhook_id: UUID,
+    request: Request,
+    response: Response,
+    principal: PrincipalDep,
+    session: SessionDep,
+    *,
+    page: PageDep,
+    status: DeliveryStatus | None = None,
+) -> Sequence[DeliveryAnswer]:
+    """What it was and will be sent, newest first, each with its last answer."""
+    found = await deliveries.list_some(session, principal, webhook_id, page, status=status)
+    return [_delivery(one) for one in linked(request, response, found)]
+
+
+@router.get("/{webhook_id}/deliveries/{delivery_id}", summary="Read a delivery")
+@permissions.needs("webhooks:read", role=Role.DEVELOPER)
+async def get_webhook_delivery(
+    webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
+) -> DeliveryAnswer:
+    """One delivery, as it stands."""
+    return _delivery(await deliveries.get(session, principal, webhook_id, delivery_id))
+
+
+@router.post("/{webhook_id}/deliveries/{delivery_id}/redeliver", summary="Send a delivery again")
+@permissions.needs("webhooks:write", role=Role.DEVELOPER)
+async def redeliver(
+    webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
+) -> DeliveryAnswer:
+    """Send it now, with the same `webhook-id` and body; it is tried for three days more."""
+    return _delivery(await deliveries.redeliver(session, principal, webhook_id, delivery_id))
+
+
+def _with_secret(made: WithSecret) -> WebhookSecretAnswer:
+    shown: dict[str, Any] = WebhookAnswer.model_validate(made.webhook).model_dump()
+    return WebhookSecretAnswer(**shown, secret=made.secret)
+
+
+def _delivery(row: WebhookDelivery) -> DeliveryAnswer:
+    shown = DeliveryAnswer.model_validate(row)
+    return shown if row.status == "pending" else shown.model_copy(update={"next_at": None})
