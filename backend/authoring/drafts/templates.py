@@ -10,7 +10,7 @@ from backend.authoring.drafts.reading import Content, unpacked
 from backend.core.errors import Missing
 from backend.skills.bundles.pack import pack
 
-TEMPLATES: Final = Path(__file__).parents[2] / "skills_kit" / "templates"
+TEMPLATES: Final = Path(__file__).parents[3] / "skills_kit" / "templates"
 _README: Final = "README.md"
 
 
