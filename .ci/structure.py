@@ -43,30 +43,25 @@ LAYERS: Final[tuple[tuple[str, str], ...]] = (
     (
         "application",
         # `instance` builds everything and `tables` and `housekeeping` list every noun, so only processes may import
-        # them. `archives` is the format of exports and backups, which `administration` and `operations` write.
-        # `context`, `administration` and `docs_site` are names of the target tree.
-        "api app context administration archives docs_site documents health housekeeping instance migrations openapi "
-        "operations operators startup tables",
+        # them.
+        "administration api app docs_site housekeeping instance migrations openapi operations startup tables",
     ),
-    ("integrations", "authoring drafts evals findings integrations marketplace media notebooks web webhooks"),
-    ("execution", "approvals events execution fleet jobs journal schedules"),
-    ("money", "ledger money"),
-    # `providers` is above all the catalog of models, which manifests, jobs and prices are checked against. The keys
-    # that projects bring are an integration, and move when the folder is split.
-    (
-        "skills, data",
-        "bundles data deployments drive memory providers rails retention secrets skillpacks skills",
-    ),
+    ("integrations", "authoring evals integrations marketplace usage"),
+    ("execution", "execution"),
+    ("money", "money"),
+    ("skills, data", "data skills"),
+    ("identity", "identity"),
+    # What every request and every process has at hand; it knows how to store files, but no business noun.
+    ("context", "context"),
     ("storage", "storage"),
-    ("identity", "auth idempotency identity limits projects"),
-    # `config` and `settings` are read from every layer, so the groups of settings should import no business module.
     # `embedded` starts servers and knows nothing of what they store.
-    ("core", "config core embedded metrics query_parameters settings tracing"),
+    ("settings", "config embedded"),
+    ("core", "core"),
 )
 """The target layers of `backend`, top to bottom, each with the first-level modules that belong to it.
 
-It names today's modules and the folders of the target tree. An import may point to the same layer or to a lower one;
-cycles within a layer are bounded by the size of the largest cycle.
+An import may point to the same layer or to a lower one; cycles within a layer are bounded by the size of the largest
+cycle.
 """
 
 _GENERATED: Final = re.compile(

@@ -28,16 +28,16 @@ from backend.identity.auth.sessions_api import router as sessions
 from backend.identity.limits.api import router as limits
 from backend.identity.projects.api import router as projects
 from backend.integrations.media.api import router as media
+from backend.integrations.providers.api import router as providers
 from backend.integrations.web.api import router as web
 from backend.integrations.webhooks.api import router as webhooks
 from backend.marketplace.api import router as marketplace
 from backend.money.budgets.api import router as budgets
-from backend.money.ledger.api import router as ledger
-from backend.providers.api import router as providers
 from backend.skills.deployments.api import router as deployments
 from backend.skills.deployments.skills_api import router as skills
 from backend.skills.skillpacks.api import router as skillpacks
 from backend.skills.skillpacks.hindsight_api import router as hindsight
+from backend.usage.api import router as ledger
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""

@@ -10,26 +10,27 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from backend import api, config, health, openapi
+from backend import api, config, openapi
+from backend.administration.monitoring import api as metrics
+from backend.administration.monitoring import health
 from backend.config import Settings
 from backend.core import logs
 from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
+from backend.core.metrics.http import Counted
+from backend.core.metrics.reporter import Reporter
+from backend.core.tracing.switch import tracing
 from backend.core.version import version
 from backend.identity.auth import pages, password_pages
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.request_tracing import Traced
 from backend.identity.auth.throttle import Throttle
 from backend.identity.limits.at_once import AtOnce
 from backend.identity.limits.rates import RateLimiter
 from backend.identity.projects import join_pages
 from backend.instance import Instance, open_instance
-from backend.metrics import api as metrics
-from backend.metrics.http import Counted
-from backend.metrics.reporter import Reporter
 from backend.skills.deployments import public
-from backend.tracing.http import Traced
-from backend.tracing.switch import tracing
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -10,20 +10,20 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.administration.projects import purge
+from backend.config.quotas import DEFAULTS
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
+from backend.core.metrics import books as metrics
 from backend.data.drive import forgotten, usage
 from backend.data.drive.usage import Drives
 from backend.data.retention import sweep as retention
 from backend.data.retention.rules import Rules
 from backend.execution.events import partitions
 from backend.identity.idempotency import service as idempotency
-from backend.identity.limits.quotas import DEFAULTS
-from backend.identity.projects import purge
-from backend.metrics import books as metrics
 from backend.skills.deployments import sweep as deployments
 from backend.storage import Storage
 

@@ -15,14 +15,14 @@ from backend.core import logs, notifications
 from backend.core.db.connections import DatabaseUnavailable, why_away
 from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.embedded import attach
-from backend.execution.events.wakeups import WakeUps
-from backend.identity.limits import ceilings
-from backend.identity.limits.ceilings import JobCeilings
 from backend.integrations.web.doors import Doors
 from backend.money.ledger.pricing import PriceList, usd_to_micros
-from backend.providers import catalogue
+from backend.skills import job_ceilings as ceilings
+from backend.skills.job_ceilings import JobCeilings
+from backend.skills.model_catalog import catalog
 from backend.storage import Storage
 from backend.storage.chosen import chosen
 
@@ -86,7 +86,7 @@ async def open_instance(
         WrongPoolerMode: a pooler in front of the database works in another mode than its URL says.
     """
     ceilings.use(job_ceilings(settings))
-    catalogue.use(Path(settings.models) if settings.models else None)
+    catalog.use(Path(settings.models) if settings.models else None)
     servers = attach(settings)
     database = Database(servers.database_url, most_idle_s=most_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)

@@ -3,6 +3,7 @@
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.db.engine import metadata
+from backend.core.metrics.tables import ProcessMetrics
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.data.secrets.tables import Secret
@@ -16,12 +17,11 @@ from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.projects.tables import Invitation, Member, Project
+from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.integrations.media.tables import MediaCall
-from backend.integrations.webhooks.tables import Webhook, WebhookDelivery
+from backend.integrations.providers.tables import ProviderKey
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
-from backend.metrics.tables import ProcessMetrics
 from backend.money.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
-from backend.providers.tables import ProviderKey
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
 

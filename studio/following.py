@@ -21,9 +21,9 @@ from starlette.websockets import WebSocket
 from backend.core import logs
 from backend.core.errors import PurasError, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
+from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.execution.events.follow import DeltaView, follow
 from backend.execution.events.queries import MOST_SEQ, Place, place_of
-from backend.metrics.instruments import STREAM_FOLLOWERS
 from studio import session
 
 log = logs.get(__name__)

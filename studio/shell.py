@@ -16,7 +16,7 @@ from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.membership import memberships, role_name
 from backend.identity.auth.principal import Role
-from backend.money.ledger.queries import balance
+from backend.usage.queries import balance
 from studio import session
 from studio.components.elements import button, link, note
 from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn

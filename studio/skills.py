@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from backend.identity.limits import ceilings
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.active import load_deployed_skill
@@ -70,7 +70,7 @@ async def active_skills(act: Act) -> list[SkillView]:
 async def written_in(act: Act, deployment_id: UUID | None, skill_name: str) -> Written:
     """What a job of this deployment ran with."""
     skill = (await load_deployed_skill(act.session, deployment_id, skill_name)).skill
-    most = ceilings.current()
+    most = job_ceilings.current()
     limits = {
         "memory_mb": most.declared(skill.limits).memory_mb,
         "timeout_s": most.declared_timeout_s(skill),

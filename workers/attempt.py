@@ -13,7 +13,7 @@ from functools import partial
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.data.drive.paths import DrivePath
+from backend.core.tracing import spans
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.approvals.asking import wait_for_consent
 from backend.execution.events.append import NewEvent
@@ -25,12 +25,12 @@ from backend.execution.jobs.reserve import nothing_left
 from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
 from backend.execution.journal import service as journal
 from backend.execution.worker_registry.errors import HostExhausted
-from backend.identity.limits import ceilings
 from backend.instance import Instance
 from backend.money.ledger.pricing import NANOS_PER_MICRO
 from backend.money.ledger.service import Used
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
-from backend.tracing import spans
+from backend.storage.paths import DrivePath
 from workers import discretion, traces
 from workers.absence import through_absence
 from workers.agent.journal import Journal
@@ -300,7 +300,7 @@ class Attempt:
         if skill is None or code == HostExhausted.code:
             return after_absence(code=code, attempt=self.claimed.attempt, at=now())
         return after_failure(
-            ceilings.current().declared_retries(skill.retries),
+            job_ceilings.current().declared_retries(skill.retries),
             code=code,
             retries=self.claimed.retries,
             at=now(),

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from backend.core.metrics.instruments import HOST_SHORTAGE
 from backend.execution.worker_registry.errors import HostExhausted
-from backend.metrics.instruments import HOST_SHORTAGE
 
 RESOURCES: Final = ("disk", "memory", "processes")
 MIN_FREE_FILES: Final = 1_000

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from backend.core.errors import PurasError
-from backend.data.drive.mime import sniff
 from backend.data.drive.named import NamedFile, named_files
-from backend.data.drive.paths import parse_drive_path
 from backend.skills.bundles.manifest import Skill
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable
+from backend.storage.mime import sniff
+from backend.storage.paths import parse_drive_path
 
 SNIFFED_BYTES = 4096
 MOST_LISTED = 10_000

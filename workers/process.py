@@ -16,13 +16,13 @@ import uvloop
 
 from backend.config import Settings, settings
 from backend.core import logs
+from backend.core.metrics.reporter import Reporter
+from backend.core.tracing.switch import tracing
 from backend.core.version import version
 from backend.embedded import attach
 from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.instance import Instance, open_instance
-from backend.metrics.reporter import Reporter
 from backend.startup import require_startable
-from backend.tracing.switch import tracing
 from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart

@@ -13,10 +13,11 @@ from backend.core import logs
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.jsonb import flattened
+from backend.core.tracing import spans
 from backend.data.secrets.scrub import Scrubber, StreamScrubber
+from backend.execution.events import otel_spans
 from backend.execution.events.append import NewEvent, append
 from backend.execution.jobs.claim import Claimed
-from backend.tracing import own, spans
 from workers import discretion
 from workers.rails.telling import Lines, Telling
 
@@ -86,7 +87,9 @@ class BufferedRecorder:
     def tell(self, events: Sequence[NewEvent]) -> None:
         """Note what spans are made of, of events that are stored by somebody else."""
         if spans.is_on():
-            self.told.extend(own.without_contents(event) for event in events if event.type in own.TOLD)
+            self.told.extend(
+                otel_spans.without_contents(event) for event in events if event.type in otel_spans.TOLD
+            )
             del self.told[MOST_TOLD:]
 
     async def rest(self) -> list[NewEvent]:

@@ -13,10 +13,10 @@ from structlog.typing import FilteringBoundLogger
 
 from backend.core.db.connections import DatabaseUnavailable, why_away
 from backend.core.db.engine import AnySession, Database
+from backend.core.metrics.instruments import JOB_FINISH
+from backend.core.tracing import spans
 from backend.execution.jobs.claim import Claimed
 from backend.execution.jobs.finish import Ending, finish, is_one_statement
-from backend.metrics.instruments import JOB_FINISH
-from backend.tracing import spans
 from workers.absence import GIVE_UP_S, RETRY_S
 
 FAULT: Final = Ending(

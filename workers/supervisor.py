@@ -21,6 +21,14 @@ from backend import housekeeping
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.db.connections import why_away
+from backend.core.metrics.instruments import (
+    CLAIM,
+    JOB_QUEUE_WAIT,
+    JOBS_LOST,
+    SWEEP,
+    SWEEP_ADMITTED,
+    WORKERS_LOST,
+)
 from backend.data.memory import backlog
 from backend.data.memory.embedding import Embedder
 from backend.data.retention.rules import Rules
@@ -38,7 +46,6 @@ from backend.instance import Instance
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
-from backend.metrics.instruments import CLAIM, JOB_QUEUE_WAIT, JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
 from workers import traces
 from workers.attempt import Attempt, EndedBy
 from workers.drives.looks import Looks

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from backend.core.tracing import parents, spans
+from backend.core.tracing.spans import Attribute, Span
+from backend.execution.events import otel_spans
 from backend.execution.events.append import TERMINAL_TYPES, NewEvent
 from backend.execution.jobs.claim import Claimed
-from backend.tracing import own, parents, spans
-from backend.tracing.spans import Attribute, Span
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def ended(
         span.fail(code)
     if events:
         last = NewEvent(outcome if outcome in TERMINAL_TYPES else "requeued")
-        own.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
+        otel_spans.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
 
 
 def log_fields(claimed: Claimed) -> dict[str, str]:

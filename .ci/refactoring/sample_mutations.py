@@ -1,6 +1,6 @@
 """Apply random mutations to a package, one at a time, and report which of them the tests notice.
 
-    .venv/bin/python .ci/refactoring/sample_mutations.py backend/execution/jobs --count 20 --seed 1 --tests tests/unit/jobs
+    .venv/bin/python .ci/refactoring/sample_mutations.py backend/money --count 20 --seed 1 --tests tests/unit/money
 
 Everything runs in a copy of the work tree, so the tests never see two mutations, and the work tree never changes.
 The exit code is 1 when a mutation survives, and 2 when the tests fail without any.

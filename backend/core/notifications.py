@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from backend.core import logs
-from backend.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
+from backend.core.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 
 log = logs.get(__name__)
 

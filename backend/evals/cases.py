@@ -14,9 +14,9 @@ from sqlmodel import col
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
+from backend.core.vault.vault import Vault
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
-from backend.data.secrets.vault import Vault
 from backend.evals.errors import CaseIdTaken, CaseNotFound, NotFinished, TooManyCases
 from backend.evals.schemas import CaseRequest
 from backend.evals.tables import EvalCase

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
-from backend.skills.bundles.names import suggestion
+from backend.core.names import suggestion
 
 
 class EvalNotFound(Missing):

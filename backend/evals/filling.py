@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config.quotas import DEFAULTS
 from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.errors import CasesUnknown, NoCases, NoGraders, SuiteTooLarge
 from backend.evals.recorded import RECORDING, recordings_of
 from backend.evals.tables import EvalRun, EvalSuite
 from backend.execution.jobs import input_access
 from backend.identity.auth.principal import Principal
-from backend.identity.limits.quotas import DEFAULTS
 from backend.money.ledger.pricing import PriceList
-from backend.providers.recordings import slug_of
+from backend.skills.model_catalog.recordings import slug_of
 from backend.storage import Storage
 
 MOST_RUNS: Final = 1_000

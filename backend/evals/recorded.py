@@ -12,7 +12,7 @@ from backend.core.db.engine import AnySession
 from backend.evals.dataset import Given, Subject
 from backend.evals.errors import NothingRecorded
 from backend.identity.auth.principal import Principal
-from backend.providers.recordings import FAMILY
+from backend.skills.model_catalog.recordings import FAMILY
 
 RECORDING: Final = FAMILY
 """The word that stands for each case's earlier run, in the place of a model."""

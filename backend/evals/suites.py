@@ -23,9 +23,9 @@ from backend.evals.tables import EvalSuite
 from backend.execution.jobs import recorded
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.providers import catalogue
-from backend.providers.recordings import recorded_job
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.recordings import recorded_job
 from backend.skills.skillpacks import service as skillpacks
 
 _NO_BASELINE: Final = text("""
@@ -190,6 +190,6 @@ def _check_model(skill: Skill, model: str | None) -> None:
     if not skill.is_agentic:
         message = f"This is for agentic skills, and {skill.name!r} is a function. Leave it out."
         raise Invalid(f"model: {message}", [Problem("model", message)])
-    problem = catalogue.current().problem(model)
+    problem = catalog.current().problem(model)
     if problem is not None:
         raise Invalid(f"model: {problem}", [Problem("model", problem)])

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.paging import Page, Slice
 from backend.execution.jobs.schemas import JobLimits
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.limits import ceilings
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
     Access,
@@ -24,6 +23,7 @@ from backend.marketplace.schemas import (
 )
 from backend.marketplace.service import MOST_VERSIONS, READ, own
 from backend.money.ledger.pricing import PriceList
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import manifests
 from backend.skills.skillpacks.service import as_id
@@ -170,7 +170,7 @@ async def _view(session: AsyncSession, principal: Principal, row: Any, prices: P
         input_schema=skill.input_json_schema,
         output_schema=skill.output_json_schema,
         examples=[example.model_dump(mode="json") for example in skill.examples],
-        timeout_s=ceilings.current().declared_timeout_s(skill),
+        timeout_s=job_ceilings.current().declared_timeout_s(skill),
         cap_micros=price + prices.cap_micros(skill, JobLimits()),
         access=Access(
             inputs=_INPUTS,

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.data.drive.named import default_paths, input_files, path_of
-from backend.data.drive.paths import LISTINGS_FOLDER, DrivePath
 from backend.skills.deployments import manifests
+from backend.storage.paths import LISTINGS_FOLDER, DrivePath
 
 _TREE: Final = text("""
 with recursive above as (

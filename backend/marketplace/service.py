@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
+from backend.core.names import MAX_NAME, is_name
 from backend.core.schemas import unstorable
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
@@ -24,7 +25,6 @@ from backend.marketplace.errors import (
 )
 from backend.marketplace.schemas import ListingAsked, ListingChanges, VersionAsked
 from backend.marketplace.tables import Listing, ListingVersion
-from backend.skills.bundles.names import MAX_NAME, is_name
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.service import as_id

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from backend import embedded
+from backend.administration.projects import deletion
+from backend.administration.projects.deletion import Deleted
 from backend.config import Settings, settings
 from backend.core import logs
 from backend.data.retention.forecast import Going, forecast
@@ -17,8 +19,6 @@ from backend.housekeeping import tidy
 from backend.identity.auth import user_deletion
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
-from backend.identity.projects import deletion
-from backend.identity.projects.deletion import Deleted
 from backend.instance import open_instance
 from backend.marketplace.following import taken_down
 from backend.operations import database

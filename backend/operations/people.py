@@ -15,12 +15,12 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from backend.config import Settings, settings
+from backend.config.quotas import CONCURRENCY
 from backend.execution.jobs import lanes
 from backend.identity.auth import keys, users
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
-from backend.identity.limits.quotas import CONCURRENCY
 from backend.identity.projects import members
 from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Project

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from backend import embedded
+from backend.administration import key_rotation
+from backend.administration.key_rotation import Rotated
 from backend.config import Settings, settings
 from backend.core.db.engine import Database
 from backend.core.errors import Conflict
-from backend.data.secrets import rotation
-from backend.data.secrets.key_file import KeyFile
-from backend.data.secrets.rotation import Rotated
-from backend.data.secrets.vault import Vault
+from backend.core.vault.key_file import KeyFile
+from backend.core.vault.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.operations import database
@@ -99,7 +99,7 @@ async def _reencrypt(options: Settings, action: str) -> Rotated:
         await audit.record_instance(session, OPERATOR_LABEL, action)
     pool = Database(embedded.attach(options).database_url, pool_size=1)
     try:
-        return await rotation.reencrypt(pool, vault)
+        return await key_rotation.reencrypt(pool, vault)
     finally:
         await pool.close()
 

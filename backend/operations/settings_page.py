@@ -19,7 +19,7 @@ HEAD = """\
 # Settings
 
 Every setting of an instance. They are read once, when a process starts, from the environment or from a file `.env` in
-the working folder; the environment wins. This page is generated from `backend/config.py` by `make settings`.
+the working folder; the environment wins. This page is generated from `backend/config/__init__.py` by `make settings`.
 
 | Variable | Values | Default | Meaning |
 |---|---|---|---|

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
-from backend.data.drive.mime import UNKNOWN, by_name
-from backend.data.drive.paths import DrivePath
+from backend.storage.mime import UNKNOWN, by_name
+from backend.storage.paths import DrivePath
 
 
 @dataclass(frozen=True, slots=True)

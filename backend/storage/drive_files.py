@@ -16,9 +16,15 @@ from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 
-from backend.data.drive.errors import DriveFileLocked, DriveFileMissing, DriveFull, FolderNotEmpty, PathTaken
-from backend.data.drive.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
 from backend.storage import DriveEntry
+from backend.storage.file_errors import (
+    DriveFileLocked,
+    DriveFileMissing,
+    DriveFull,
+    FolderNotEmpty,
+    PathTaken,
+)
+from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
 from backend.storage.tree import made_folder, open_file_in, open_folder_in, opened_folder
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from backend.data.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
-from backend.data.drive.paths import DrivePath
 from backend.storage import Deleted, DriveEntry, Holdings
 from backend.storage.drive_files import entry_of, raise_if_full, stat_entry, version_of
+from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
+from backend.storage.paths import DrivePath
 from backend.storage.removal import remove
 from backend.storage.tree import made_folder, open_folder_in, opened_folder
 

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.drive.paths import ROOT, DrivePath
 from backend.storage import Deleted, DriveEntry, Holdings, bundle_files, drive_files, folders
 from backend.storage.drive_files import OpenFile, Search
+from backend.storage.file_errors import DriveFileMissing
+from backend.storage.paths import ROOT, DrivePath
 from backend.storage.spool import Spool, Spooled
 
 _CHUNK_BYTES = 1024 * 1024

@@ -14,9 +14,9 @@ from backend.execution.jobs.queries import JobFilter, list_jobs
 from backend.identity.auth.membership import Membership, act_in, memberships
 from backend.identity.auth.principal import Principal
 from backend.identity.projects import service as projects
-from backend.money.ledger.queries import balance
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks import service as skillpacks
+from backend.usage.queries import balance
 from studio import session
 from studio.components.elements import button, empty, link, section, tag
 from studio.components.job_rows import JobRow, framed_job_table, row_of

@@ -19,22 +19,22 @@ from backend.core.db.paging import Page
 from backend.core.errors import Invalid, PurasError
 from backend.core.net.egress import rules
 from backend.core.net.egress.refusals import Malformed
+from backend.core.net.host_patterns import parse_host
+from backend.core.vault.vault import Vault
 from backend.data.drive import ranges, signing
-from backend.data.drive.errors import BadDrivePath, BadSignature
-from backend.data.drive.paths import parse_drive_path, parse_folder_path
 from backend.data.drive.ranges import UnsatisfiableRangeError
-from backend.data.secrets.vault import Vault
 from backend.execution.events import sse
 from backend.execution.events.schemas import EventView
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
 from backend.skills.bundles.dialect import to_json_schema
 from backend.skills.bundles.document import read_document
-from backend.skills.bundles.hosts import parse_host
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import read_bundle
 from backend.skills.bundles.schema_rules import schema_flaws
 from backend.skills.bundles.value_schemas import InputSchema, OutputSchema
+from backend.storage.file_errors import BadDrivePath, BadSignature
+from backend.storage.paths import parse_drive_path, parse_folder_path
 from workers.runners import Recorder
 from workers.sandbox.egress import request
 from workers.sandbox.inside import wire

@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
-from backend.data.secrets.vault import Vault
-from backend.execution.events.wakeups import WakeUps
+from backend.core.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.instance import Instance
-from backend.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 

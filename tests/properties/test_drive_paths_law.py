@@ -7,8 +7,8 @@ import os.path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import parse_drive_path, parse_folder_path
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import parse_drive_path, parse_folder_path
 
 pieces = st.sampled_from(
     ["a", "drive", ".", "..", "", "/", "\\", "\x00", "\n", "é", "\ud800", "x" * 300, " "]

@@ -31,7 +31,7 @@ OPERATOR: Final = {
     "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
     "backend/operations/rest.py": "the operator's own command calls this instance",
     "backend/operations/welcome.py": "the operator's own command waits for this instance",
-    "backend/providers/probing.py": "an endpoint of the catalog; a project's own URL goes through PublicTransport",
+    "backend/integrations/providers/probing.py": "endpoint of the catalog; those of projects: PublicTransport",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
     "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
     "workers/models/choice.py": "endpoints of the catalog; a project's own URL goes through VettedTransport",

@@ -27,7 +27,7 @@ BY_JOB = {"job_events", "journal_entries", "media_calls"}
 """Tables whose rows belong to a job, not to a project by name: their queries name the job."""
 
 ALLOWED: dict[str, str] = {
-    "backend/skills/deployments/manifests.py": "reads manifests of deployments that the caller has found through `visible`",
+    "backend/skills/deployments/manifests.py": "reads manifests of deployments that `visible` has found",
     "backend/skills/deployments/sweep.py": "ends old drafts and removes unused bytes, whosesoever they are",
     "backend/data/drive/forgotten.py": "forgets uploads over their time, whosesoever they are",
     "backend/execution/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
@@ -49,7 +49,7 @@ ALLOWED: dict[str, str] = {
     "backend/data/retention/memory.py": "what is old goes by the instance's own rules, whosesoever it is",
     "backend/data/retention/months.py": "a month of events goes when no job of any project needs it",
     "backend/data/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
-    "backend/data/secrets/rotation.py": "the instance's newest key protects the secrets of everybody",
+    "backend/administration/key_rotation.py": "the instance's newest key protects the secrets of everybody",
 }
 
 

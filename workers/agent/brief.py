@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from backend.execution.jobs.claim import Claimed
-from backend.identity.limits import ceilings
+from backend.skills import job_ceilings
 from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.bundles.manifest import Manifest, Skill
 from workers.agent.cost_cap import cost_cap_of
@@ -68,9 +68,9 @@ def for_agent(
         prompt=claimed.prompt,
         model=claimed.model or skill.model,
         budget=Limits(
-            steps=_least(ceilings.current().effective_steps(skill), own.get("steps")),
+            steps=_least(job_ceilings.current().effective_steps(skill), own.get("steps")),
             timeout_s=assignment.limits.timeout_s,
-            tokens=_narrower(ceilings.current().declared(skill.limits).tokens, own.get("tokens")),
+            tokens=_narrower(job_ceilings.current().declared(skill.limits).tokens, own.get("tokens")),
             cap_micros=max(0, claimed.reserved_micros - claimed.price_micros),
             cost_cap=cost_cap_of(claimed, skill),
         ),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.agent import Workroom
 from workers.agent.journal import Cleared, Journal
 from workers.agent.shrink import keep_whole

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from backend.execution.jobs.claim import Claimed
-from backend.identity.limits import ceilings
 from backend.money.ledger.pricing import usd_to_micros
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
 
 Source = Literal["job_limit", "budget", "key_cap", "caller", "wallet"]
@@ -46,7 +46,7 @@ def _fix_of_job_limit(claimed: Claimed, skill: Skill) -> str:
         return f"Raise `limits.cost_usd` of the request or call that started the job, {_OR_CHEAPER}."
     if claimed.publisher_id is not None:
         return "The publisher of the listing sets this cap, in `limits.cost_usd` of its skill."
-    ceiling_usd = ceilings.current().max_cost_usd
+    ceiling_usd = job_ceilings.current().max_cost_usd
     if claimed.cap_micros >= usd_to_micros(ceiling_usd):
         return f"It is the ceiling of this instance: ask the operator to raise PURAS_MAX_JOB_COST_USD, {_OR_CHEAPER}."
     if skill.limits.cost_usd is not None:

@@ -11,10 +11,10 @@ from weakref import WeakValueDictionary
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from backend.data.drive.paths import parse_drive_path
 from backend.data.drive.signing import signed_url
 from backend.instance import Instance
 from backend.integrations.web.search import Endpoint
+from backend.storage.paths import parse_drive_path
 from workers.agent import Tool, Workroom
 from workers.agent.attachments.showing import Gaze
 from workers.agent.attachments.staging import Staged, Staging

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import DrivePath, parse_drive_path
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import DrivePath, parse_drive_path
 from workers.drives.scan import MOST_FILES
 from workers.runners import Recorder
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from backend.data.drive.errors import DriveGrew
+from backend.config.quotas import Quota
 from backend.data.drive.usage import Usage
-from backend.identity.limits.quotas import Quota
 from backend.storage import Storage
+from backend.storage.file_errors import DriveGrew
 from workers.runners import Failure, Measured, Outcome, Postponed, Success
 
 TICK_S: Final = 0.2

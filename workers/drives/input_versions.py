@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.data.drive.errors import BadDrivePath, DriveFileMissing
-from backend.data.drive.paths import parse_drive_path
 from backend.execution.jobs.claim import Claimed
 from backend.storage import Storage
+from backend.storage.file_errors import BadDrivePath, DriveFileMissing
+from backend.storage.paths import parse_drive_path
 from workers.drives.errors import InputFileChanged
 
 _HAS_READ: Final = text("""

@@ -22,14 +22,14 @@ from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
 from backend.data.drive import facts, usage
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.drive.paths import DrivePath, is_component
 from backend.data.drive.usage import Drives
 from backend.instance import Instance
 from backend.storage import DriveEntry
 from backend.storage.drive_files import entry_of
+from backend.storage.file_errors import DriveFileMissing
 from backend.storage.folders import taken_bytes, walk
 from backend.storage.local import LocalStorage
+from backend.storage.paths import DrivePath, is_component
 
 log = logs.get(__name__)
 

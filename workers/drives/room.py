@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from backend.data.drive import usage
-from backend.data.drive.paths import DrivePath
 from backend.data.drive.usage import Drives
 from backend.storage import Holdings
+from backend.storage.paths import DrivePath
 
 Counted = dict[DrivePath, int | None]
 """With how many bytes the drive's count has each file that a job changes; none: there is no such file."""

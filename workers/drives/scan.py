@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backend.data.drive.paths import MAX_DEPTH, MAX_PATH_BYTES, ROOT, DrivePath, is_component
+from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, ROOT, DrivePath, is_component
 from backend.storage.tree import open_file_in, open_folder_in, opened_folder
 from workers.drives.errors import ChangedFilesTooMuch
 

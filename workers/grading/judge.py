@@ -17,9 +17,9 @@ from sqlalchemy import text
 
 from backend.evals.scores import RUBRIC_PASSES, Verdict
 from backend.instance import Instance
-from backend.providers.catalogue import REHEARSAL
-from backend.providers.recordings import recorded_job
 from backend.skills.bundles.manifest import Grader
+from backend.skills.model_catalog.catalog import REHEARSAL
+from backend.skills.model_catalog.recordings import recorded_job
 from workers.agent.account import model_used
 from workers.models import Model, Prompt, Reply, ToolSpec
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog.catalog import CatalogueEntry
 
 Block = dict[str, Any]
 """A content block as the Messages API has it: text, image, document, tool_use, tool_result, thinking…"""

@@ -15,7 +15,7 @@ import httpx2
 from anthropic import AnthropicError, AsyncAnthropic
 
 from backend.core import logs
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.models import Label, Prompt, Reply, counting
 from workers.models.errors import ModelOverloaded, ModelUnavailable
 from workers.models.faults import Fault, fault_of

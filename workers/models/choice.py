@@ -11,11 +11,11 @@ import httpx2
 from anthropic import AsyncAnthropic
 
 from backend.config import Settings
-from backend.providers import catalogue
-from backend.providers.access import Access, access_of
-from backend.providers.catalogue import CatalogueEntry, Endpoint
-from backend.providers.service import OwnKey
+from backend.integrations.providers.access import Access, access_of
+from backend.integrations.providers.service import OwnKey
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
 from workers.models import Model
 from workers.models.anthropic import MessagesModel
 from workers.models.errors import ModelKeyMissing
@@ -63,7 +63,7 @@ class Models:
     def of(cls, settings: Settings, *, text_margin_pct: int) -> Models:
         """The models that the settings give a worker; to be made once the process has its catalogue."""
         return cls(
-            access_of(settings, catalogue.current()),
+            access_of(settings, catalog.current()),
             margin_pct=text_margin_pct,
             default_model=settings.default_model,
         )
@@ -84,7 +84,7 @@ class Models:
             UnknownModel: the catalogue has no such model.
             ModelKeyMissing: there are keys, and none for this model.
         """
-        entry = catalogue.current().get(slug or skill.model or self._default_model)
+        entry = catalog.current().get(slug or skill.model or self._default_model)
         own_key = own_keys.get(entry.family)
         if entry.endpoint is not None and own_key is not None:
             return self._with_own_key(entry, self._access.endpoints[entry.endpoint], own_key)
@@ -92,7 +92,7 @@ class Models:
             return self._with_instance_key(entry, entry.endpoint)
         if entry.endpoint is not None and (own_keys or self._access.has_any):
             raise ModelKeyMissing(entry.slug)
-        return Rehearsal(catalogue.current().get(catalogue.REHEARSAL), skill, inputs)
+        return Rehearsal(catalog.current().get(catalog.REHEARSAL), skill, inputs)
 
     async def close(self) -> None:
         """Close the connections that models shared."""

@@ -12,7 +12,7 @@ import httpx2
 from anthropic import APIConnectionError, APIStatusError
 
 from backend.core.errors import PurasError
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.models.errors import ModelKeyRefused, ModelRefused, PromptTooLong
 from workers.models.streams import BrokenStream
 from workers.models.vetted import AddressRefused

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from backend.instance import Instance
-from backend.providers import service as providers
-from backend.providers.recordings import recorded_job
+from backend.integrations.providers import service as providers
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog.recordings import recorded_job
 from workers.models import Model, recording
 from workers.models.choice import Models
 

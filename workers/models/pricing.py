@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from backend.money.ledger import pricing as ledger
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.models import Block, Prompt, Tokens
 
 _TOKENS_PER_PRICE = 1_000_000

@@ -15,9 +15,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.providers import catalogue
-from backend.providers.catalogue import CatalogueEntry
-from backend.providers.recordings import slug_of
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import CatalogueEntry
+from backend.skills.model_catalog.recordings import slug_of
 from workers.models import Block, Label, Prompt, Reply, Tokens
 from workers.models.errors import RecordingMissing
 
@@ -52,9 +52,9 @@ class Recording:
     @property
     def entry(self) -> CatalogueEntry:
         """That of the model of then, as far as it is still known, and free."""
-        models = catalogue.current().models
-        known = models.get(self.replies[0].model, models[catalogue.REHEARSAL])
-        return models[catalogue.REHEARSAL].model_copy(
+        models = catalog.current().models
+        known = models.get(self.replies[0].model, models[catalog.REHEARSAL])
+        return models[catalog.REHEARSAL].model_copy(
             update={"vision": known.vision, "pdf": known.pdf, "most_output_tokens": known.most_output_tokens}
         )
 

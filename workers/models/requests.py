@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.models import Block, Message, Prompt, ToolSpec
 
 CLEARING_BETA: Final = "context-management-2025-06-27"

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 from backend.core.errors import PurasError
-from backend.metrics.instruments import JOB_RUN
+from backend.core.metrics.instruments import JOB_RUN
 from workers.agent import Tool, Workroom
 from workers.agent.attachments.staging import Staged
 from workers.agent.brief import AgentAssignment

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from backend.core import logs
-from backend.metrics.instruments import SANDBOX_KILLS
+from backend.core.metrics.instruments import SANDBOX_KILLS
 
 from . import mounts
 from .control_groups import Group

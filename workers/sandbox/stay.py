@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from backend.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
-from backend.tracing import spans
+from backend.core.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
+from backend.core.tracing import spans
 from workers.runners import Assignment, Failure, Outcome, Recorder, RunLimits, Success
 
 from . import explain

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.administration.admin import access
 from backend.administration.admin.errors import WorkerNotFound
 from backend.administration.admin.schemas import RunningJob, WaitingAnswer, WorkerAnswer
+from backend.administration.monitoring import queue_state
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth import audit
 from backend.identity.auth.actors import SignedIn
-from backend.metrics import queue_state
 
 _WORKERS = text("""
 select id, host, pid, lanes, capacity, sandbox_layers, started_at, beat_at, stopping, shortage,

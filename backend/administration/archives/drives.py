@@ -12,10 +12,10 @@ from uuid import UUID
 
 from backend.administration.archives.entry import Entry
 from backend.administration.archives.measured import Measured
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.drive.paths import ROOT, DrivePath, parse_drive_path
 from backend.storage import DriveEntry, Storage
+from backend.storage.file_errors import DriveFileMissing
 from backend.storage.local import LocalStorage
+from backend.storage.paths import ROOT, DrivePath, parse_drive_path
 from backend.storage.tree import opened_folder
 
 PAGE: Final = 1000

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.authoring.drafts import reading, templates, writing
 from backend.authoring.drafts.errors import ActiveVersionChanged, DraftChanged, DraftFileNotFound
+from backend.config.quotas import Quotas
 from backend.core.errors import Problem
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.limits.quotas import Quotas
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.manifest import Manifest
 from backend.skills.bundles.pack import pack_files, unnamed_notebooks

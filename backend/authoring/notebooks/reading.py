@@ -11,7 +11,7 @@ from sqlmodel import col
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.core.db.engine import Database
 from backend.execution.events import queries as events
-from backend.execution.events.wakeups import WakeUps
+from backend.core.wakeups import WakeUps
 from backend.execution.jobs import queries as jobs
 from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.tables import Job

@@ -26,7 +26,7 @@ from backend.core.db import pooler
 from backend.core.db.connections import discard_closed, why_away
 from backend.core.db.fast_path import FastConnections, FastSession
 from backend.core.db.liveness import MOST_SILENCE_S, Liveness, WatchedConnection
-from backend.metrics import committed
+from backend.core.metrics import committed
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

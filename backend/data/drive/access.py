@@ -19,9 +19,9 @@ from sqlmodel import col
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotAllowed
-from backend.data.drive.paths import JOBS_FOLDER, LISTINGS_FOLDER, DrivePath
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Kind, Principal, stand_in, visible
+from backend.storage.paths import JOBS_FOLDER, LISTINGS_FOLDER, DrivePath
 
 SCOPE: Final = "drive:read"
 MAX_SEARCHED_JOBS: Final = 1_000

@@ -13,8 +13,6 @@ from starlette.responses import RedirectResponse
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
 from backend.data.drive import digests, download, intake, service, upload, usage
-from backend.data.drive.errors import BadUpload, FileTooLarge
-from backend.data.drive.paths import MAX_PATH_BYTES, parse_new_path
 from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
 from backend.data.drive.upload import MAX_FILE_BYTES, Received
 from backend.data.drive.usage import Usage
@@ -27,6 +25,8 @@ from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.instance import Instance
 from backend.storage import Incoming
+from backend.storage.file_errors import BadUpload, FileTooLarge
+from backend.storage.paths import MAX_PATH_BYTES, parse_new_path
 
 _FORM_BYTES = 64 * 1024  # of a form around its file
 _ANY_FILE: dict[int | str, dict[str, Any]] = {

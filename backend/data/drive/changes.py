@@ -7,13 +7,13 @@ from typing import Final
 from backend.core.clock import now
 from backend.data.drive import access, facts, intake, usage
 from backend.data.drive.access import FileNotAllowed
-from backend.data.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
-from backend.data.drive.paths import DrivePath, parse_drive_path, parse_new_path
 from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, TransferAsked
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.storage import DriveEntry
+from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
+from backend.storage.paths import DrivePath, parse_drive_path, parse_new_path
 
 MOST_DELETED: Final = 2_000
 """Things of a folder that go at a time."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from backend.core.errors import Invalid, Problem
-from backend.data.drive.errors import DigestMismatch
+from backend.storage.file_errors import DigestMismatch
 
 CONTENT: Final = "Content-Digest"
 REPRESENTATION: Final = "Repr-Digest"

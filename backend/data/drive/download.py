@@ -17,12 +17,12 @@ from fastapi import Request, Response
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from backend.core.metrics.instruments import DRIVE_BYTES
 from backend.data.drive import digests, ranges
-from backend.data.drive.errors import FileReplaced, RangeBehindEnd
-from backend.data.drive.mime import HEAD_BYTES, UNKNOWN, sniff
 from backend.data.drive.ranges import Part, UnsatisfiableRangeError
-from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Outgoing
+from backend.storage.file_errors import FileReplaced, RangeBehindEnd
+from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff
 
 DIRECT_TTL_S = 60
 """How long an address of the storage's own opens a file: to begin to read it, and no longer."""

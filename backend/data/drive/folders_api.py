@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.data.drive import changes, intake, service, usage
-from backend.data.drive.paths import MAX_PATH_BYTES
 from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, FolderAsked, TransferAsked, UsageAnswer
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
+from backend.storage.paths import MAX_PATH_BYTES
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 

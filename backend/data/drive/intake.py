@@ -10,8 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.data.drive import facts, usage
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.drive.paths import DrivePath, parse_folder_path, parse_new_path
 from backend.data.drive.upload import Received
 from backend.data.drive.usage import Drives
 from backend.identity.auth import audit
@@ -19,6 +17,8 @@ from backend.identity.auth.principal import Principal
 from backend.identity.projects import service as projects
 from backend.instance import Instance
 from backend.storage import DriveEntry, Incoming, Storage
+from backend.storage.file_errors import DriveFileMissing
+from backend.storage.paths import DrivePath, parse_folder_path, parse_new_path
 from backend.storage.sandbox_uids import sandbox_uid
 
 _SEPARATOR: Final = re.compile(r"[/\\]")

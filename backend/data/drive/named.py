@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import MAX_PATH_CHARACTERS, DrivePath, parse_drive_path
 from backend.skills.bundles import references
 from backend.skills.bundles.dialect import FILE_KEYS, Schema, file_kind
 from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.patterns import compiled
 from backend.skills.bundles.value_schemas import ATTACHMENTS, FILES
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import MAX_PATH_CHARACTERS, DrivePath, parse_drive_path
 
 Location = tuple[str | int, ...]
 Form = Literal["drive_path", "url", "data", "base64"]

@@ -22,9 +22,6 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.data.drive import intake, unfinished, usage
-from backend.data.drive.errors import DriveFileMissing, FileTooLarge, PathTaken
-from backend.data.drive.mime import HEAD_BYTES, sniff
-from backend.data.drive.paths import parse_drive_path
 from backend.data.drive.tables import DriveUpload
 from backend.data.drive.unfinished import More
 from backend.data.drive.upload import MAX_FILE_BYTES, Received
@@ -33,6 +30,9 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.instance import Instance
 from backend.storage import Storage
+from backend.storage.file_errors import DriveFileMissing, FileTooLarge, PathTaken
+from backend.storage.mime import HEAD_BYTES, sniff
+from backend.storage.paths import parse_drive_path
 
 LIFE: Final = timedelta(days=1)
 """Without another byte an upload is forgotten after so long."""

@@ -9,11 +9,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
-from backend.data.drive.paths import MAX_PATH_BYTES
 from backend.data.drive.signing import MAX_TTL_S, MIN_TTL_S
 from backend.data.drive.tables import DriveFile
 from backend.data.drive.usage import Usage
 from backend.storage import DriveEntry
+from backend.storage.paths import MAX_PATH_BYTES
 
 
 class UploadAnswer(BaseModel):

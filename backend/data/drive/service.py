@@ -12,8 +12,6 @@ from sqlmodel import col
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.data.drive import facts, signing, usage
-from backend.data.drive.errors import BadSignature, DriveFileMissing, FileReplaced
-from backend.data.drive.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
 from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
@@ -22,6 +20,8 @@ from backend.identity.projects.tables import Project
 from backend.instance import Instance
 from backend.marketplace.reach import reach_of
 from backend.storage import Outgoing, Storage
+from backend.storage.file_errors import BadSignature, DriveFileMissing, FileReplaced
+from backend.storage.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
 
 
 class Opened(NamedTuple):

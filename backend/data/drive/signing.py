@@ -14,9 +14,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
-from backend.data.drive.errors import BadDrivePath, BadSignature, SignatureExpired
-from backend.data.drive.paths import DrivePath, parse_drive_path
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
+from backend.storage.file_errors import BadDrivePath, BadSignature, SignatureExpired
+from backend.storage.paths import DrivePath, parse_drive_path
 
 MIN_TTL_S = 30
 MAX_TTL_S = 30 * 24 * 3600

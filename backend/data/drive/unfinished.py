@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from backend.data.drive.errors import BadUpload
+from backend.core.metrics.instruments import DRIVE_BYTES
 from backend.data.drive.upload_errors import (
     ChecksumMismatch,
     UploadBusy,
@@ -27,8 +27,8 @@ from backend.data.drive.upload_errors import (
     UploadMissing,
     WrongOffset,
 )
-from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage.drive_files import raise_if_full
+from backend.storage.file_errors import BadUpload
 
 ALGORITHMS: Final = ("sha1", "sha256")
 _WRITE_BYTES: Final = 1 << 20

@@ -10,12 +10,12 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from backend.core.errors import Unsupported
-from backend.data.drive.errors import BadUpload, FileTooLarge
-from backend.data.drive.mime import HEAD_BYTES, sniff
-from backend.data.drive.paths import MAX_PATH_BYTES
+from backend.core.metrics.instruments import DRIVE_BYTES
 from backend.data.drive.usage import Usage
-from backend.metrics.instruments import DRIVE_BYTES
 from backend.storage import Incoming
+from backend.storage.file_errors import BadUpload, FileTooLarge
+from backend.storage.mime import HEAD_BYTES, sniff
+from backend.storage.paths import MAX_PATH_BYTES
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from backend.core.errors import Unsupported
 from backend.data.drive import resumable, unfinished
-from backend.data.drive.errors import BadUpload
 from backend.data.drive.resumable import Begun, Progress
 from backend.data.drive.unfinished import More
 from backend.data.drive.upload import MAX_FILE_BYTES
@@ -24,6 +23,7 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
+from backend.storage.file_errors import BadUpload
 
 VERSION: Final = "1.0.0"
 ROUTE: Final = "/v1/drive/uploads"

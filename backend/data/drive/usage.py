@@ -16,10 +16,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config.quotas import Quota, Quotas, quota
 from backend.core.db.engine import AnySession, Database
-from backend.data.drive.errors import DriveOverQuota, DriveQuotaReached
-from backend.identity.limits.quotas import Quota, Quotas, quota
 from backend.storage import Storage
+from backend.storage.file_errors import DriveOverQuota, DriveQuotaReached
 
 AGE: Final = timedelta(days=1)
 """A count that is older is made anew, whether a job has run or not."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from backend.administration.projects.exported import EXPORTED, lines
 from backend.core.http.paging import PageDep, linked
 from backend.data.memory import forgetting, queries, searching, writing
 from backend.data.memory.reach import reach_of
@@ -26,7 +27,6 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, Sessio
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
-from backend.identity.projects.exported import EXPORTED, lines
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 

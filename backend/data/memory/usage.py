@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config.quotas import Quota, Quotas, quota
 from backend.data.memory.errors import MemoryFull
-from backend.identity.limits.quotas import Quota, Quotas, quota
 
 _HOLD: Final = text("""
 insert into memory_usage (project_id, records, bytes) values (:project_id, 0, 0)

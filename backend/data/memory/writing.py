@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config.quotas import Quotas
 from backend.core.jsonb import storable
+from backend.core.vault.vault import Vault
 from backend.data.memory import usage
 from backend.data.memory.errors import BadMemory, MemoryMovedOn, MemoryNotFound
 from backend.data.memory.identity import as_key
@@ -18,10 +20,8 @@ from backend.data.memory.reach import IN_REACH, Reach, reach_of
 from backend.data.memory.schemas import MemoryPut, MemoryWritten
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
-from backend.data.secrets.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.identity.limits.quotas import Quotas
 from backend.skills.skillpacks import service as skillpacks
 
 MOST_RECORD_BYTES: Final = 64 * 1024

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.administration.projects import deletion
 from backend.core.clock import now
 from backend.data.retention import months, rows
 from backend.data.retention.rules import Rules
 from backend.data.retention.sweep import aging
-from backend.identity.projects import deletion
 
 
 class Going(NamedTuple):

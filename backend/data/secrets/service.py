@@ -17,15 +17,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import Quota, Quotas
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
+from backend.core.vault.vault import Vault
 from backend.data.secrets.errors import NoRoom, SecretMissing
 from backend.data.secrets.rules import check_name, check_value
 from backend.data.secrets.tables import Secret
-from backend.data.secrets.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
-from backend.identity.limits.quotas import Quota, Quotas
 from backend.identity.limits.room import make_room
 
 MOST_SECRETS = 1_000  # whatever the quota says

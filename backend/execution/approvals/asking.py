@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.approvals.wanted import Wanted
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, children
 from backend.execution.jobs.cancel import cancel_by
-from backend.integrations.webhooks.facts import telling_of_jobs
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
+from backend.identity.webhook_outbox.outbox import telling_of_jobs
 
 MOST_ECHOED_CHARACTERS: Final = 4_000
 """Of the input, in the event; the approval itself has the whole."""

@@ -13,6 +13,8 @@ from sqlmodel import col
 from backend.core import notifications
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.execution.approvals.schemas import ApprovalStatus
 from backend.execution.approvals.tables import Approval
@@ -21,8 +23,6 @@ from backend.execution.jobs import admission
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
 
 Word = Literal["approved", "denied", "expired"]
 

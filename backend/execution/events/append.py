@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import notifications
 from backend.core.clock import now
 from backend.core.jsonb import storable
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 
 TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
 

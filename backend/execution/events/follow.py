@@ -9,11 +9,11 @@ from uuid import UUID
 
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import Database
+from backend.core.wakeups import Bell, WakeUps
 from backend.execution.events.append import TERMINAL_TYPES
 from backend.execution.events.queries import read_after
 from backend.execution.events.schemas import EventView
 from backend.execution.events.tables import JobEvent
-from backend.execution.events.wakeups import Bell, WakeUps
 
 REREAD_S = 1.0
 """Events are read again at least this often, whether Redis rings or not."""

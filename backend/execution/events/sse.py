@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from backend.core.db.engine import Database
+from backend.core.metrics.instruments import STREAM_FOLLOWERS
+from backend.core.wakeups import WakeUps
 from backend.execution.events.follow import DeltaView, follow
 from backend.execution.events.queries import Place
 from backend.execution.events.schemas import EventView
-from backend.execution.events.wakeups import WakeUps
-from backend.metrics.instruments import STREAM_FOLLOWERS
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000

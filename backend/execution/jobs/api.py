@@ -15,8 +15,8 @@ from fastapi.responses import RedirectResponse
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.paging import Moment
 from backend.core.http.paging import PageDep, linked
+from backend.core.wakeups import Bell
 from backend.execution.events.follow import REREAD_S
-from backend.execution.events.wakeups import Bell
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs import feedback as opinions
 from backend.execution.jobs import outputs, queries
@@ -32,8 +32,8 @@ from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
 from backend.instance import Instance
-from backend.money.ledger import queries as ledger
-from backend.money.ledger.schemas import Receipt
+from backend.usage import queries as ledger
+from backend.usage.schemas import Receipt
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from backend.core import notifications
 from backend.core.db.engine import AnySession
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 
 _TELL_END = text("""
 with child as (

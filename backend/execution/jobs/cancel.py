@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core import notifications
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, callers
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
@@ -16,9 +18,7 @@ from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.integrations.webhooks.facts import telling_of_jobs
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
+from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.money.ledger import settling
 
 _HOLD = text("""

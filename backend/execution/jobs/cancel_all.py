@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
-from backend.integrations.webhooks.facts import telling_of_jobs
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
+from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.money.ledger import settling
 
 _HOLD = text("""

@@ -19,12 +19,12 @@ from sqlalchemy import text
 
 from backend.core import notifications
 from backend.core.db.engine import AnySession, Database
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.events.append import EVENT_ROWS
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.claim import Claimed, claimed_of
 from backend.execution.jobs.reserve import IS_LIMITED, Reserved
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
 from backend.money.budgets import standing as limits
 
 MOST_ORPHANS: Final = 50

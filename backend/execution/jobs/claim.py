@@ -13,9 +13,9 @@ from sqlalchemy import text
 from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession, together
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs.reserve import IS_LIMITED, NONE, Reserved, reserve
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
 from backend.money.budgets.standing import Limit
 
 KeyEnd = Literal["revoked", "expired"]

@@ -12,14 +12,14 @@ from sqlalchemy import TextClause, text
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, callers, children
 from backend.execution.jobs.admission import TICK, is_held
 from backend.execution.jobs.claim import Claimed
-from backend.integrations.webhooks.facts import telling_of_jobs
+from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.marketplace import sales
-from backend.metrics import committed
-from backend.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.money.ledger import settling
 from backend.money.ledger.service import Used
 from backend.money.ledger.settling import NOTHING, Bill

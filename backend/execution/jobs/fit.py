@@ -8,11 +8,11 @@ from typing import Any, Final
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
 from backend.execution.jobs.schemas import JobLimits, JobRequest
-from backend.identity.limits import ceilings
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.providers import catalogue
-from backend.providers.recordings import recorded_job
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.recordings import recorded_job
 
 MAX_METADATA_BYTES: Final = 16_384
 
@@ -57,7 +57,7 @@ def check_limits(skill: Skill, limits: JobLimits, *, price_micros: int = 0) -> N
     Raises:
         LimitAboveCeiling: With every limit that is too high.
     """
-    over = ceilings.exceeded(limits.model_dump(), skill, price_usd=price_micros / 1e6)
+    over = job_ceilings.exceeded(limits.model_dump(), skill, price_usd=price_micros / 1e6)
     if over:
         raise LimitAboveCeiling([Problem(f"limits.{one.name}", one.message) for one in over])
 
@@ -71,5 +71,5 @@ def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
         ]
     if recorded_job(model) is not None:
         return []  # `recorded.check` looks up whether it is there
-    problem = catalogue.current().problem(model)
+    problem = catalog.current().problem(model)
     return [] if problem is None else [Problem("model", problem)]

@@ -29,7 +29,7 @@ from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentIsThePublishers
 from backend.money.ledger.pricing import PriceList
-from backend.providers import catalogue
+from backend.skills.model_catalog import catalog
 
 _KEPT: Final = frozenset({"opening", "reply", "result", "note"})
 _GO_ON: Final = "Go on."
@@ -210,7 +210,7 @@ def _kept(entries: Sequence[Entry], asked: ForkRequest) -> Edited:
 
 def _check_sight(entries: Sequence[Entry], slug: str) -> None:
     """Refuse a model that cannot take what the conversation shows; one that is not known is refused by `submit`."""
-    model = catalogue.current().models.get(slug)
+    model = catalog.current().models.get(slug)
     if model is None:
         return
     shown = kinds_shown(entries)

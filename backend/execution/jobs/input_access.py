@@ -13,9 +13,9 @@ from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import FileNotAllowed, Versions
 from backend.data.drive.named import input_files, path_of
-from backend.data.drive.paths import DrivePath
 from backend.identity.auth.principal import Principal
 from backend.skills.bundles.manifest import Skill
+from backend.storage.paths import DrivePath
 
 
 async def check(

@@ -24,7 +24,7 @@ from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.reserve import Reserved
 from backend.execution.jobs.retry import GiveUp, TryAgain, after_loss
 from backend.execution.worker_registry.service import LEASE
-from backend.identity.limits import ceilings
+from backend.skills import job_ceilings
 from backend.skills.deployments.active import load_deployed_skill
 
 log = logs.get(__name__)
@@ -103,7 +103,7 @@ async def send_on_unheld(session: AsyncSession, worker_id: UUID, held: Collectio
 
 
 async def _send_all_on(session: AsyncSession, rows: Sequence[Any]) -> None:
-    """Send on jobs in one transaction, which holds all rows of all of them first, in the order of `backend.execution.jobs`.
+    """Send on jobs in one transaction, which locks all their rows first, in the order of `backend.execution.jobs`.
 
     Otherwise it would hold the window of a project while it waits for the next job, and that job's end the other way
     round.
@@ -162,7 +162,7 @@ async def _fate(session: AsyncSession, row: Any) -> TryAgain | GiveUp:
     except PurasError as gone:
         return GiveUp(gone.detail, gone.code)
     return after_loss(
-        ceilings.current().declared_retries(skill.retries),
+        job_ceilings.current().declared_retries(skill.retries),
         losses=row.losses,
         losses_alone=row.losses_alone,
         was_alone=row.was_alone,

@@ -8,11 +8,11 @@ from typing import Any
 from backend.core.errors import Missing
 from backend.data.drive import access
 from backend.data.drive.access import MadeFile
-from backend.data.drive.errors import FileReplaced
 from backend.data.drive.signing import signed_url
 from backend.execution.jobs.schemas import JobView, OutputView
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
+from backend.storage.file_errors import FileReplaced
 
 TTL_S = 3600
 

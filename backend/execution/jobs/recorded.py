@@ -9,7 +9,7 @@ from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.providers.recordings import recorded_job
+from backend.skills.model_catalog.recordings import recorded_job
 
 
 async def check(session: AnySession, principal: Principal, model: str | None) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config.quotas import DEFAULTS
 from backend.execution.jobs.approvals import AGENT_SOURCE
 from backend.execution.jobs.errors import KernelNotReplayed
 from backend.execution.jobs.queries import get_row
@@ -14,7 +15,6 @@ from backend.execution.jobs.schemas import JobLimits, JobRequest
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.identity.limits.quotas import DEFAULTS
 from backend.marketplace.errors import ContentIsThePublishers
 from backend.money.ledger.pricing import PriceList
 

@@ -10,10 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, children
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 
 _REQUEUE = text(f"""
 with held as (

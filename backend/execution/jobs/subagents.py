@@ -16,6 +16,8 @@ from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession
 from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.follow import REREAD_S
 from backend.execution.jobs import approvals, queries
 from backend.execution.jobs.callee import Callee, callee_of
@@ -24,8 +26,6 @@ from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.instance import Instance
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.money.budgets import standing as budgets
 
 MOST_DEPTH: Final = 5

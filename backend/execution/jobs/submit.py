@@ -11,10 +11,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
+from backend.config.quotas import DEFAULTS
 from backend.core import notifications
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Problem
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
+from backend.core.tracing import spans
 from backend.data.drive.access import Versions
 from backend.execution.jobs import admission, approvals, input_access, recorded
 from backend.execution.jobs.errors import (
@@ -31,11 +35,8 @@ from backend.execution.jobs.fit import check_limits, checked_inputs
 from backend.execution.jobs.schemas import JobRequest
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.limits.quotas import DEFAULTS
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.money.budgets import standing as budgets
 from backend.money.ledger.pricing import PriceList
 from backend.skills.bundles.adhoc import INLINE, NOTEBOOK
@@ -43,7 +44,6 @@ from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
 from backend.skills.guardrails import submitting as rails
 from backend.skills.skillpacks import service as skillpacks
-from backend.tracing import spans
 
 DEFAULT_LANE = "default"
 

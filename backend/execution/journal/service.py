@@ -17,9 +17,9 @@ from sqlalchemy import text
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
 from backend.money.ledger.service import Used
 
 Kind = Literal["opening", "reply", "started", "result", "note", "verdict"]

@@ -18,20 +18,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from backend.config.quotas import DEFAULTS
 from backend.core import background_tasks, logs
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import SCHEDULE_RUNS
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.submit import submit
 from backend.execution.schedules import calendar, service, subject
 from backend.execution.schedules.tables import Schedule
 from backend.execution.schedules.turns import Patience, Turn, turns
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.limits.quotas import DEFAULTS
-from backend.integrations.webhooks import facts
-from backend.metrics import committed
-from backend.metrics.instruments import SCHEDULE_RUNS
+from backend.identity.webhook_outbox import outbox
 from backend.money.ledger.pricing import PriceList
 
 log = logs.get(__name__)
@@ -314,4 +314,4 @@ async def _tell(session: AsyncSession, schedule: Schedule, turn: Turn, came_to: 
         "code": came_to.code,
         "reason": came_to.reason,
     }
-    await facts.note(session, schedule.project_id, "schedule.failed", told, skill=schedule.skill_name)
+    await outbox.note(session, schedule.project_id, "schedule.failed", told, skill=schedule.skill_name)

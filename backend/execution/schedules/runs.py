@@ -12,6 +12,8 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import SCHEDULE_RUNS
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import firing, service
 from backend.execution.schedules.firing import Terms
@@ -19,8 +21,6 @@ from backend.execution.schedules.schemas import RunAnswer
 from backend.execution.schedules.tables import ScheduleRun
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.metrics import committed
-from backend.metrics.instruments import SCHEDULE_RUNS
 
 
 async def list_some(

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotSignedIn
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.identity.auth import job_tokens, keys, sessions
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ForgedRequest, InvalidJobToken

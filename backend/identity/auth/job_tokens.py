@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from backend.core.clock import now
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.identity.auth.errors import InvalidJobToken
 
 _PURPOSE: Final = "job-token-v1"

@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import REQUESTS, Quota, Quotas
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.db.paging import Moment, Page, Slice
@@ -32,7 +33,6 @@ from backend.identity.auth.principal import Kind, Principal, Rates, Role, visibl
 from backend.identity.auth.scopes import KeyKind, effective, possible
 from backend.identity.auth.tables import ApiKey
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.identity.limits.quotas import REQUESTS, Quota, Quotas
 from backend.identity.limits.room import make_room
 from backend.identity.projects.tables import Project
 

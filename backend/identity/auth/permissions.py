@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
-from backend import query_parameters
 from backend.core.errors import NotAllowed, NotSignedIn
+from backend.core.http import query_parameters
 from backend.identity.auth import membership
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ProjectNotNamed

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from backend.core.errors import Problem
-from backend.skills.bundles.names import is_name
+from backend.core.names import is_name
 
 ANY: Final = "*"
 LISTING: Final = "listing:"

@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import Conflict, Invalid, Malformed, Problem
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.idempotency.tables import IdempotencyKey
 

@@ -12,10 +12,10 @@ from sqlalchemy import CompoundSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import WORDS, Quota, Quotas
+from backend.config.quotas import quota as quota_of
 from backend.identity.auth.principal import Principal
 from backend.identity.limits.errors import QuotaReached
-from backend.identity.limits.quotas import WORDS, Quota, Quotas
-from backend.identity.limits.quotas import quota as quota_of
 from backend.identity.projects.tables import Project
 
 

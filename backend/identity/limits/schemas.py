@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.config import Settings
+from backend.config.quotas import CONCURRENCY, REQUESTS, Quota, ceiling, effective
 from backend.core.schemas import Asked
-from backend.identity.limits.quotas import CONCURRENCY, REQUESTS, Quota, ceiling, effective
 from backend.identity.limits.service import ProjectLimits
 
 MOST = 10_000_000

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import CONCURRENCY, ceiling
 from backend.core import background_tasks, logs
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
@@ -19,7 +20,6 @@ from backend.identity.auth import audit
 from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.principal import Principal
 from backend.identity.limits.errors import CeilingExceeded
-from backend.identity.limits.quotas import CONCURRENCY, ceiling
 from backend.identity.projects.tables import Project
 
 log = logs.get(__name__)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.administration.projects import deletion, export
 from backend.identity.auth import membership, permissions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep, UserDep
@@ -18,7 +19,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.identity.limits.schemas import defaults_of
-from backend.identity.projects import deletion, export, invitations, members, openapi, service
+from backend.identity.projects import invitations, members, service
 from backend.identity.projects.schemas import (
     InvitationAnswer,
     InvitationAsked,
@@ -31,6 +32,7 @@ from backend.identity.projects.schemas import (
     ProjectDetail,
 )
 from backend.identity.projects.tables import Project
+from backend.openapi import project as openapi
 
 router = APIRouter(route_class=AuthorizedRoute)
 

@@ -19,13 +19,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import Quota, Quotas
 from backend.core.clock import now
 from backend.identity.auth import audit, membership
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.auth.tables import User
 from backend.identity.auth.users import normal_email
-from backend.identity.limits.quotas import Quota, Quotas
 from backend.identity.limits.room import make_room
 from backend.identity.projects.errors import (
     AlreadyMember,

@@ -11,10 +11,10 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.core.names import suggestion
 from backend.integrations.media.errors import ModeMissing, UnknownMediaModel
-from backend.providers import catalogue
-from backend.providers.entries import NANOS_PER_USD
-from backend.skills.bundles.names import suggestion
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.entries import NANOS_PER_USD
 
 Kind = Literal["image", "video", "audio"]
 Verb = Literal["image", "video", "audio", "transcribe"]
@@ -173,7 +173,7 @@ def usual(verb: Verb) -> Family:
     """The family that is meant by 'auto'."""
     if verb == "transcribe":
         return families()[TRANSCRIBES]
-    slugs: tuple[str, ...] = getattr(catalogue.current().media, verb)
+    slugs: tuple[str, ...] = getattr(catalog.current().media, verb)
     return families()[slugs[0]]
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from backend.core.errors import Problem
+from backend.core.names import suggestion
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.families import ModeName, Verb
-from backend.skills.bundles.names import suggestion
 
 MOST_PROMPT_CHARACTERS: Final = 2_500
 MOST_TEXT_CHARACTERS: Final = 5_000

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import httpx
 
 from backend.core.net.public_transport import NotReached, PublicTransport
-from backend.data.drive.mime import HEAD_BYTES, sniff
+from backend.storage.mime import HEAD_BYTES, sniff
 
 _MOST_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 1 << 16

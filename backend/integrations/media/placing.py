@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.clock import now
 from backend.data.drive import facts, usage
 from backend.data.drive.intake import destination, drives_of, file_at, give_back, owner_uid
-from backend.data.drive.mime import HEAD_BYTES, by_name, sniff
-from backend.data.drive.paths import ROOT, DrivePath
 from backend.identity.auth.principal import Principal
 from backend.instance import Instance
 from backend.integrations.media.calls import Call
 from backend.integrations.media.plan import Plan
 from backend.storage import DriveEntry, Incoming, Storage
+from backend.storage.mime import HEAD_BYTES, by_name, sniff
+from backend.storage.paths import ROOT, DrivePath
 
 Answer = TypeVar("Answer")
 

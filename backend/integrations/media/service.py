@@ -9,7 +9,6 @@ from uuid import UUID
 from backend.core.errors import NotAllowed
 from backend.data.drive import usage
 from backend.data.drive.intake import drives_of
-from backend.data.drive.paths import ROOT
 from backend.execution.jobs import running
 from backend.identity.auth.principal import Principal, Role
 from backend.instance import Instance
@@ -20,6 +19,7 @@ from backend.integrations.media.placing import Wish
 from backend.integrations.media.plan import plan
 from backend.marketplace.reach import Reach, reach_of
 from backend.skills.bundles.manifest import Skill
+from backend.storage.paths import ROOT
 
 
 async def generate(instance: Instance, principal: Principal, asked: MediaOrder) -> Generated:

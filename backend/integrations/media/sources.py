@@ -10,9 +10,6 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from backend.core.errors import Problem
-from backend.data.drive.errors import BadDrivePath, DriveFileLocked, DriveFileMissing
-from backend.data.drive.mime import HEAD_BYTES, UNKNOWN, sniff
-from backend.data.drive.paths import parse_drive_path
 from backend.identity.auth.principal import Principal
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.inputs import VideoInputs
@@ -21,6 +18,9 @@ from backend.integrations.media.plan import FILES, Plan
 from backend.integrations.media.provider import Sources
 from backend.marketplace.reach import Reach
 from backend.storage import Storage
+from backend.storage.file_errors import BadDrivePath, DriveFileLocked, DriveFileMissing
+from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff
+from backend.storage.paths import parse_drive_path
 
 MOST_BYTES: Final = 25 << 20
 """Of one file: it is sent within the call."""

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from backend.core.metrics.instruments import NETWORK_REFUSED
 from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.refusals import Refused
 from backend.core.net.egress.rules import Rule
-from backend.metrics.instruments import NETWORK_REFUSED
 
 HEAVY_AT_ONCE: Final = 4
 HEAVY_BYTES: Final = 8 << 20

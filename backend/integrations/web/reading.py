@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from backend.data.drive.mime import HEAD_BYTES, sniff
 from backend.integrations.web import confined
 from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import Fetched, Wanted, shown
+from backend.storage.mime import HEAD_BYTES, sniff
 
 MOST_BYTES: Final = 5 << 20
 FETCH_S: Final = 30.0

@@ -14,6 +14,7 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, Sessio
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries, service
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.schemas import (
@@ -26,7 +27,6 @@ from backend.integrations.webhooks.schemas import (
     WebhookSecretAnswer,
 )
 from backend.integrations.webhooks.service import WithSecret
-from backend.integrations.webhooks.tables import WebhookDelivery
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webhooks"])
 

@@ -16,10 +16,10 @@ from backend.core.db.paging import Page, Slice
 from backend.core.jsonb import storable
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.integrations.webhooks import service
 from backend.integrations.webhooks.errors import DeliveryNotFound, WebhookIsOff
 from backend.integrations.webhooks.schemas import DeliveryStatus
-from backend.integrations.webhooks.tables import Webhook, WebhookDelivery
 
 RETRIED_FOR: Final = timedelta(days=3)
 TEST_EVENT: Final = "webhook.test"

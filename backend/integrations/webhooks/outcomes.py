@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import WEBHOOK_SENDS
 from backend.identity.auth import audit
 from backend.integrations.webhooks.sending import GONE, Sent
-from backend.metrics import committed
-from backend.metrics.instruments import WEBHOOK_SENDS
 
 log = logs.get(__name__)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
-from backend.integrations.webhooks.facts import Event
+from backend.identity.webhook_outbox.outbox import Event
 
 DeliveryStatus = Literal["pending", "delivered", "given_up"]
 Url = Annotated[str, Field(min_length=1, max_length=2_000)]

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.webhooks import addresses, outcomes, signing
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from backend.integrations.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
-from backend.integrations.webhooks.tables import Webhook
 
 MOST_WEBHOOKS: Final = 20
 """Of one project."""

@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.core.db.engine import AnySession
-from backend.integrations.webhooks.facts import telling
+from backend.identity.webhook_outbox.outbox import telling
 from backend.money.budgets.errors import BudgetReached
 from backend.money.ledger.pricing import dollars
 

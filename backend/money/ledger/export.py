@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from backend.core.db.engine import Database
 from backend.identity.auth.principal import Principal
-from backend.money.ledger import queries
-from backend.money.ledger.schemas import LedgerLine
+from backend.usage import queries
+from backend.usage.schemas import LedgerLine
 
 COLUMNS: Final = ("id", "at", "kind", "amount_usd", "job_id", "note", "by")
 _AT_ONCE: Final = 1_000

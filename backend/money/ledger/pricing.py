@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from backend.identity.limits import ceilings
+from backend.skills import job_ceilings
 
 NANOS_PER_MICRO = 1_000
 
@@ -97,7 +97,7 @@ class PriceList:
         What buys model replies or media is capped by its skill, else by the instance; a plain function by what its time
         limit can cost, or by what its skill wants for the skills that it calls. A request may narrow either.
         """
-        most = ceilings.current()  # which may have been lowered since the version was stored
+        most = job_ceilings.current()  # which may have been lowered since the version was stored
         own = None if skill.limits.cost_usd is None else min(skill.limits.cost_usd, most.max_cost_usd)
         caps = [cap for cap in (limits.cost_usd, own) if cap is not None]
         if skill.is_agentic or skill.media_kinds or skill.is_judged:

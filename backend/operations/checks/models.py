@@ -13,11 +13,11 @@ from typing import Final
 import httpx
 
 from backend.config import Settings
+from backend.integrations.providers.access import Access, access_of
 from backend.operations.checks.verdict import Check, fail, ok, warn
-from backend.providers import catalogue, lists
-from backend.providers.access import Access, access_of
-from backend.providers.catalogue import Catalogue, CatalogueEntry
-from backend.providers.errors import BadCatalogue
+from backend.skills.model_catalog import catalog, lists
+from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
+from backend.skills.model_catalog.errors import BadCatalogue
 
 _MOST_NAMED: Final = 8
 
@@ -25,7 +25,7 @@ _MOST_NAMED: Final = 8
 def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     """Check which models can be used; with `probe` each endpoint that has a key is asked for its list."""
     try:
-        known = catalogue.read(Path(settings.models) if settings.models else None)
+        known = catalog.read(Path(settings.models) if settings.models else None)
     except BadCatalogue as error:
         yield fail("models", error.detail, "Mend the file that PURAS_MODELS names.")
         return

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from backend.config import Settings
+from backend.config.supabase_project import key_expiry_s, key_kind
 from backend.core.db import pooler
 from backend.core.errors import PurasError
 from backend.data.drive.upload import MAX_FILE_BYTES
 from backend.operations import database
 from backend.operations.checks.verdict import Check, fail, ok, warn
-from backend.storage.supabase.project import key_expiry_s, key_kind
 
 SKEW_WARN_S: Final = 5.0
 SKEW_FAIL_S: Final = 120.0

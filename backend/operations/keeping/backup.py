@@ -28,7 +28,6 @@ from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db import pooler
 from backend.core.version import version
-from backend.data.drive.errors import DriveFileLocked
 from backend.instance import Instance, open_instance
 from backend.migrations import run as migrations
 from backend.operations import database
@@ -47,6 +46,7 @@ from backend.operations.keeping.contents import (
 )
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
 from backend.storage.errors import BundleMissing
+from backend.storage.file_errors import DriveFileLocked
 from backend.storage.sandbox_uids import sandbox_uid
 
 Tell = Callable[[str], None]

@@ -11,10 +11,10 @@ from backend.administration.archives.drives import Drive
 from backend.administration.archives.entry import Entry
 from backend.administration.archives.errors import ArchiveDamaged
 from backend.administration.archives.reader import ArchiveFile
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import DrivePath, parse_drive_path
 from backend.storage import Storage
+from backend.storage.file_errors import BadDrivePath
 from backend.storage.local import LocalStorage
+from backend.storage.paths import DrivePath, parse_drive_path
 from backend.storage.tree import made_folder, opened_folder
 
 MOST_BUNDLE_BYTES: Final = 128 * 1024 * 1024

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from backend.administration.archives.reader import ArchiveFile
-from backend.data.drive.paths import DrivePath
 from backend.operations.keeping.contents import Table
+from backend.storage.paths import DrivePath
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
+from backend.administration.projects import export
 from backend.config import Settings, settings
 from backend.identity.auth.actors import operator
-from backend.identity.projects import export
 from backend.instance import open_instance
 from backend.operations.books import project_id_of
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable

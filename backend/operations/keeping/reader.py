@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from backend.administration.archives.errors import ArchiveDamaged
 from backend.administration.archives.reader import ArchiveFile, ArchiveReader
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.migrations import run as migrations
 from backend.operations.keeping import files
 from backend.operations.keeping.contents import (

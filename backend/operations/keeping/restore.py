@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from backend import embedded
 from backend.administration.archives.errors import NoRoom
 from backend.config import Settings
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.embedded import Servers
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account

@@ -6,13 +6,13 @@ import re
 from typing import Any, Final, NamedTuple
 
 from backend.core.errors import Problem, PurasError
+from backend.core.names import as_name, is_name
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.dialect import Schema
 from backend.skills.bundles.discovery import AGENT_SKILL_FILE
 from backend.skills.bundles.document import Document, read_document
 from backend.skills.bundles.errors import Findings
 from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.names import as_name, is_name
 from backend.skills.bundles.reading import SkillFolder
 from backend.skills.bundles.sections import Section
 from backend.skills.bundles.sentences import shown

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from backend.core.errors import Problem
+from backend.core.names import MAX_NAME, as_name, is_name
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.names import MAX_NAME, as_name, is_name
 from backend.skills.bundles.reading import SkillFolder
 
 SKILL_FILE: Final = "skill.yaml"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from backend.providers import catalogue
 from backend.skills.bundles import (
     grammar_agent,
     grammar_evals,
@@ -18,9 +17,10 @@ from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.reading import FUNCTION, Reading
 from backend.skills.bundles.sections import Section
 from backend.skills.bundles.sentences import shown
+from backend.skills.model_catalog import catalog
 
 AGENTIC_ONLY = ("model", "text_model", "tools", "routing", "memory")
-_MEDIA_KINDS: tuple[catalogue.MediaKind, ...] = ("image", "video", "audio")
+_MEDIA_KINDS: tuple[catalog.MediaKind, ...] = ("image", "video", "audio")
 
 
 class Entry(NamedTuple):
@@ -121,7 +121,7 @@ def _media_models(section: Section) -> dict[str, Any]:
     for kind in _MEDIA_KINDS:
         key = f"{kind}_model"
         slug = fields[key] = section.text(key)
-        problem = catalogue.current().media_problem(slug, kind) if slug else None
+        problem = catalog.current().media_problem(slug, kind) if slug else None
         if problem:
             section.error(key, problem)
     return {**fields, "media_kinds": tuple(kind for kind in _MEDIA_KINDS if fields[f"{kind}_model"])}

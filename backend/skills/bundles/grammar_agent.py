@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Final, get_args
 
-from backend.providers import catalogue
+from backend.core.names import as_name, is_name, suggestion
 from backend.skills.bundles import grammar_rails, grammar_servers
 from backend.skills.bundles.manifest import BuiltIn, Routing, Tool
-from backend.skills.bundles.names import as_name, is_name, suggestion
 from backend.skills.bundles.reading import Reading
 from backend.skills.bundles.sections import Section
 from backend.skills.bundles.sentences import shown
+from backend.skills.model_catalog import catalog
 
 BUILT_IN_TOOLS: Final = frozenset(
     {"bash", "todo_write", "generate_image", "generate_video", "generate_audio", "transcribe", "web_search"}
@@ -88,7 +88,7 @@ def _model(section: Section) -> str | None:
 
 def _slug(section: Section, key: str, *, is_required: bool = False) -> str | None:
     slug = section.text(key, is_required=is_required)
-    problem = catalogue.current().problem(slug) if slug else None
+    problem = catalog.current().problem(slug) if slug else None
     if problem:
         section.error(key, problem)
     return slug

@@ -7,12 +7,12 @@ import re
 from typing import Any, Final
 
 from backend.core.errors import Problem, PurasError
+from backend.core.names import as_name, is_name
 from backend.skills.bundles.dialect import Schema
 from backend.skills.bundles.errors import Findings
 from backend.skills.bundles.functions import Parameters
 from backend.skills.bundles.grammar_examples import fits
 from backend.skills.bundles.manifest import Gate, Grader
-from backend.skills.bundles.names import as_name, is_name
 from backend.skills.bundles.reading import Reading
 from backend.skills.bundles.sections import Section
 from backend.skills.bundles.sentences import shown

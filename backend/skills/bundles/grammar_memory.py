@@ -6,9 +6,9 @@ import re
 from typing import Any, Final
 
 from backend.core.errors import PurasError
+from backend.core.names import suggestion
 from backend.skills.bundles.dialect import Schema
 from backend.skills.bundles.manifest import MemoryUse
-from backend.skills.bundles.names import suggestion
 from backend.skills.bundles.reading import Reading
 from backend.skills.bundles.sections import Section
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
+from backend.core.names import as_name, is_name, suggestion
 from backend.skills.bundles.manifest import Rail, RailAction, RailPoint
-from backend.skills.bundles.names import as_name, is_name, suggestion
 from backend.skills.bundles.patterns import PatternRefusedError, compiled
 from backend.skills.bundles.reading import Reading
 from backend.skills.bundles.sections import Section

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar, get_args
 
-from backend.identity.limits import ceilings
-from backend.skills.bundles.hosts import MOST_HOSTS, parse_host
+from backend.core.names import is_name
+from backend.core.net.host_patterns import MOST_HOSTS, parse_host
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Backoff, Limits, Retries, RetryReason
-from backend.skills.bundles.names import is_name
 from backend.skills.bundles.sections import Section
 from backend.skills.bundles.sentences import shown
 
@@ -27,7 +27,7 @@ def read(section: Section) -> dict[str, Any]:
             section,
             "timeout_s",
             section.number("timeout_s", most=MAX_TIMEOUT_S, is_positive=True),
-            ceilings.current().max_timeout_s,
+            job_ceilings.current().max_timeout_s,
         ),
         "retries": _retries(section),
         "limits": _limits(section),
@@ -41,7 +41,9 @@ def _retries(parent: Section) -> Retries:
     if section is None:
         return Retries()
     default = Retries()
-    most = _within(section, "max", section.whole("max", least=0, most=100), ceilings.current().max_retries)
+    most = _within(
+        section, "max", section.whole("max", least=0, most=100), job_ceilings.current().max_retries
+    )
     reasons = section.choices("on", get_args(RetryReason))
     if most is not None and "on" not in section.value:
         section.warn(
@@ -80,7 +82,7 @@ def _limits(parent: Section) -> Limits:
     section = parent.section("limits")
     if section is None:
         return Limits()
-    most = ceilings.current()
+    most = job_ceilings.current()
     limits = Limits(
         steps=_within(section, "steps", section.whole("steps", least=1, most=10_000), most.max_steps),
         tokens=_within(
@@ -103,7 +105,7 @@ def _limits(parent: Section) -> Limits:
 def _within(section: Section, key: str, value: _Number, ceiling: float) -> _Number:
     """Return the value, which is a problem of the file if it is above the operator's ceiling."""
     if value is not None and value > ceiling:
-        section.error(key, f"{key!r}: {ceilings.declared_too_high(key, value, ceiling).message}")
+        section.error(key, f"{key!r}: {job_ceilings.declared_too_high(key, value, ceiling).message}")
     return value
 
 

@@ -6,9 +6,9 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from backend.core.names import suggestion
 from backend.data.secrets.errors import BadSecret
 from backend.data.secrets.rules import check_name
-from backend.skills.bundles.names import suggestion
 from backend.skills.bundles.sections import Section
 from backend.skills.bundles.sentences import shown
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from backend.core.errors import Problem, PurasError
+from backend.core.names import MAX_NAME, as_name, is_name
 from backend.skills.bundles import grammar_marketing
 from backend.skills.bundles.agent_skills import read_agent_skill
 from backend.skills.bundles.archive import Archive
@@ -17,7 +18,6 @@ from backend.skills.bundles.errors import Findings
 from backend.skills.bundles.grammar import read_skill
 from backend.skills.bundles.grammar_agent import readable_helpers, ways_to_run_code
 from backend.skills.bundles.manifest import Manifest, Skill
-from backend.skills.bundles.names import MAX_NAME, as_name, is_name
 from backend.skills.bundles.reading import Reading, SkillFolder
 from backend.skills.bundles.requirements import check_requirements, requirements_of
 from backend.skills.bundles.scripts import check_scripts

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from backend.core.errors import Problem, PurasError
+from backend.core.names import suggestion
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.dialect import Schema
 from backend.skills.bundles.document import Document
 from backend.skills.bundles.errors import Findings
 from backend.skills.bundles.functions import Parameters, Source, SourceUnreadableError, read_source
-from backend.skills.bundles.names import suggestion
 from backend.skills.bundles.schema_rules import schema_flaws
 from backend.skills.bundles.sections import Section
 

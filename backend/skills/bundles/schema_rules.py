@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from backend.core.names import suggestion
 from backend.skills.bundles import references
 from backend.skills.bundles.dialect import DIALECT_TYPES, Schema, to_json_schema
 from backend.skills.bundles.document import Path, spelled
-from backend.skills.bundles.names import suggestion
 from backend.skills.bundles.patterns import PatternRefusedError, compiled
 
 _REFUSED_KEYWORDS = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor")

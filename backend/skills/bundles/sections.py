@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from backend.core.names import suggestion
 from backend.skills.bundles.document import Document, Path
 from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.names import suggestion
 from backend.skills.bundles.sentences import shown
 
 MAX_TEXT = 20_000

@@ -8,9 +8,9 @@ from typing import Any
 from jsonschema.exceptions import ValidationError, best_match
 
 from backend.core.errors import Problem
+from backend.core.names import suggestion
 from backend.skills.bundles.dialect import COLOR_PATTERN, FILE_TYPES
 from backend.skills.bundles.document import spelled
-from backend.skills.bundles.names import suggestion
 
 _MOST_SHOWN = 80
 _WORDS = {"null": None, "true": True, "false": False}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final, get_args
 
-from backend.providers import catalogue
-from backend.providers.catalogue import Catalogue
+from backend.core.names import NAME_PATTERN
 from backend.skills.bundles.dialect import DIALECT_TYPES
 from backend.skills.bundles.grammar_servers import MOST_HEADERS
 from backend.skills.bundles.manifest import BuiltIn, RailPoint, RetryReason
-from backend.skills.bundles.names import NAME_PATTERN
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import Catalogue
 
 _Schema = dict[str, Any]
 
@@ -24,7 +24,7 @@ _FUNCTION: Final[_Schema] = {"type": "string", "pattern": r"^[\w./-]+\.py:[A-Za-
 
 def skill_json_schema() -> _Schema:
     """The schema that editors check and complete a skill.yaml with."""
-    return _schema(catalogue.current())
+    return _schema(catalog.current())
 
 
 @lru_cache(maxsize=1)

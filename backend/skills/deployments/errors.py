@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.core.errors import Conflict, Missing
-from backend.skills.bundles.names import suggestion
+from backend.core.names import suggestion
 
 
 class DeploymentNotFound(Missing):

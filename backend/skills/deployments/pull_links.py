@@ -9,7 +9,7 @@ import time
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.skills.deployments.errors import BadPullLink
 
 MIN_TTL_S: Final = 30

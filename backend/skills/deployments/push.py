@@ -11,11 +11,11 @@ from sqlalchemy import Select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import Quota, Quotas
 from backend.core.errors import Invalid, Problem
 from backend.evals import gates
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.limits.quotas import Quota, Quotas
 from backend.identity.limits.room import make_room
 from backend.marketplace import following
 from backend.skills.bundles.archive import Archive

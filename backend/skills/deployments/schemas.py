@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.core.errors import Problem
 from backend.evals.gates import GateView
-from backend.identity.limits import ceilings
+from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Example, Limits, Manifest, Retries, Skill
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.deployments import removal
@@ -267,7 +267,7 @@ class SkillAnswer(SkillSummary):
 
 def detail_of_skill(skill: Skill) -> dict[str, Any]:
     """The fields of a skill that its detail shows, with its limits as they hold under the operator's ceilings."""
-    most = ceilings.current()
+    most = job_ceilings.current()
     return {
         **_of_skill(skill),
         "input_schema": skill.input_schema,

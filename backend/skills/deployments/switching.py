@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.integrations.webhooks import facts as webhook_facts
+from backend.identity.webhook_outbox import outbox as webhook_facts
 from backend.marketplace import following
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack

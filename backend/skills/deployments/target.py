@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config.quotas import Quotas
 from backend.identity.auth.principal import Principal
-from backend.identity.limits.quotas import Quotas
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken

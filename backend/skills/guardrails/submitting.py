@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
+from backend.core.metrics import committed
+from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.metrics import committed
-from backend.metrics.instruments import EVENTS_APPENDED
 from backend.skills.bundles.manifest import Skill
 from backend.skills.guardrails.errors import RailBlocked
 from backend.skills.guardrails.judging import judge, rails_at, told_by

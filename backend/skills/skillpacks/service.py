@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.config.quotas import Quota, Quotas
 from backend.core.errors import Invalid, Problem
+from backend.core.names import MAX_NAME, as_name, is_name
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.limits.quotas import Quota, Quotas
 from backend.identity.limits.room import make_room
-from backend.skills.bundles.names import MAX_NAME, as_name, is_name
 from backend.skills.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 from uuid import UUID
 
-from backend.data.drive.errors import DriveFileMissing, FolderTooLarge
-from backend.data.drive.paths import DrivePath
 from backend.storage import Deleted, Holdings
+from backend.storage.file_errors import DriveFileMissing, FolderTooLarge
+from backend.storage.paths import DrivePath
 from backend.storage.supabase import keys
 from backend.storage.supabase.bucket import Bucket, StoredObject
 

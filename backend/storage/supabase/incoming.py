@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from backend.core.errors import PurasError
-from backend.data.drive.mime import HEAD_BYTES, UNKNOWN, by_name, sniff
-from backend.data.drive.paths import DrivePath
 from backend.storage import DriveEntry
+from backend.storage.mime import HEAD_BYTES, UNKNOWN, by_name, sniff
+from backend.storage.paths import DrivePath
 from backend.storage.spool import Spooled
 from backend.storage.supabase.bucket import Bucket
 from backend.storage.supabase.uploads import Source, upload

@@ -11,8 +11,8 @@ import re
 from typing import Final
 from uuid import UUID
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import DrivePath, is_component
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import DrivePath, is_component
 
 MAX_KEY_BYTES: Final = 1024
 """What the storage takes; a path of other alphabets grows threefold on its way there."""

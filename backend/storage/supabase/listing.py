@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from backend.data.drive.paths import DrivePath
 from backend.storage import DriveEntry
+from backend.storage.paths import DrivePath
 from backend.storage.supabase import keys
 from backend.storage.supabase.bucket import PAGE, Bucket, ObjectPage, StoredObject
 from backend.storage.supabase.folders import PLACEHOLDER

@@ -14,10 +14,10 @@ from uuid import UUID
 import httpx
 
 from backend.core.clock import now
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.drive.paths import DrivePath
 from backend.storage import DriveEntry
 from backend.storage.errors import StorageUnavailable
+from backend.storage.file_errors import DriveFileMissing
+from backend.storage.paths import DrivePath
 from backend.storage.supabase import answers, keys
 from backend.storage.supabase.answers import Answer
 from backend.storage.supabase.bucket import Bucket, StoredObject, version_of

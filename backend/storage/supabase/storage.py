@@ -18,11 +18,11 @@ from pydantic import SecretStr
 
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.data.drive.errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.data.drive.mime import by_name
-from backend.data.drive.paths import ROOT, DrivePath
 from backend.storage import Deleted, DriveEntry, Holdings, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
+from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
+from backend.storage.mime import by_name
+from backend.storage.paths import ROOT, DrivePath
 from backend.storage.spool import Spool
 from backend.storage.supabase import folders, keys
 from backend.storage.supabase.bucket import Bucket, Connection

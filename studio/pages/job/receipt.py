@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.money.ledger.schemas import Receipt, ReceiptLine
+from backend.usage.schemas import Receipt, ReceiptLine
 from studio.components.elements import framed_table, note, tag
 from studio.components.live import Ago
 from studio.wording import usd

@@ -13,8 +13,8 @@ from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queries import get_job, get_row
 from backend.execution.jobs.replay import replay
 from backend.execution.jobs.schemas import JobView
-from backend.money.ledger import queries as ledger
 from backend.skills.deployments import service as deployments
+from backend.usage import queries as ledger
 from studio import session
 from studio.authors import name_keys
 from studio.job_facts import JobFacts, facts_of

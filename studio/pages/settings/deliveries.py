@@ -13,9 +13,9 @@ from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Missing
 from backend.identity.auth.principal import Role
+from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries
 from backend.integrations.webhooks.schemas import DeliveryStatus
-from backend.integrations.webhooks.tables import WebhookDelivery
 from studio import session
 from studio.components.elements import action, button, code, framed_table, note, status
 from studio.components.live import Ago

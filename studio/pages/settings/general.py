@@ -6,13 +6,14 @@ from typing import Any
 
 import reflex as rx
 
+from backend.administration.projects import deletion
+from backend.config.quotas import CONCURRENCY, ceiling
 from backend.core.errors import Invalid
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service as limits
 from backend.identity.limits.errors import CeilingExceeded
-from backend.identity.limits.quotas import CONCURRENCY, ceiling
 from backend.identity.limits.schemas import defaults_of
-from backend.identity.projects import deletion, service
+from backend.identity.projects import service
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.schemas import ProjectChanges
 from studio import session

@@ -8,13 +8,13 @@ from typing import Final
 
 import reflex as rx
 
+from backend.administration.projects.held import held
+from backend.config.quotas import REQUESTS, Quota
 from backend.data.drive import usage
 from backend.data.drive.intake import drives_of
 from backend.data.drive.usage import Usage
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
-from backend.identity.limits.held import held
-from backend.identity.limits.quotas import REQUESTS, Quota
 from backend.identity.limits.schemas import LimitAnswer, LimitsAnswer, defaults_of
 from studio import session
 from studio.components.elements import framed_table, note, section, tag

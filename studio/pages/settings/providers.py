@@ -10,9 +10,10 @@ import reflex as rx
 from backend.core.errors import Invalid, Missing
 from backend.core.net.public_urls import listed
 from backend.identity.auth.principal import Role
-from backend.providers import catalogue, probing, service
-from backend.providers.access import access_of
-from backend.providers.schemas import ProviderAnswer, ProviderKeyAsked
+from backend.integrations.providers import probing, service
+from backend.integrations.providers.access import access_of
+from backend.integrations.providers.schemas import ProviderAnswer, ProviderKeyAsked
+from backend.skills.model_catalog import catalog
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, code, field, note, section, tag
@@ -105,7 +106,7 @@ class Providers(rx.State):
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
                 key = await service.to_try(act.session, instance.vault, act.principal, family)
-            models = catalogue.current()  # no connection of the database is held while the provider is asked
+            models = catalog.current()  # no connection of the database is held while the provider is asked
             found = await probing.probe(family, key, models, access_of(instance.settings, models))
         finally:
             self.asking = ""
@@ -121,7 +122,7 @@ class Providers(rx.State):
         await self._read()
 
     async def _read(self) -> None:
-        instance, models = session.instance(), catalogue.current()
+        instance, models = session.instance(), catalog.current()
         async with session.acting(self, self.project) as act:
             if act.principal.role < Role.DEVELOPER:
                 return

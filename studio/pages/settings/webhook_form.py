@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 import reflex as rx
 
-from backend.integrations.webhooks.facts import Event
+from backend.identity.webhook_outbox.outbox import Event
 from studio.components.elements import button, field, note
 from studio.components.live import Submit
 

@@ -10,10 +10,10 @@ import reflex as rx
 
 from backend.core.errors import Conflict, Invalid
 from backend.identity.auth.principal import Role
+from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.webhooks import deliveries, service
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
-from backend.integrations.webhooks.tables import Webhook
 from studio import session
 from studio.components.elements import action, button, note, section, tag
 from studio.components.live import Ago, Confirm, Pulse

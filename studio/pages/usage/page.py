@@ -12,8 +12,8 @@ import reflex as rx
 from backend.administration.admin import accounts
 from backend.core.db.paging import MOST, Page
 from backend.core.errors import Conflict, Invalid
-from backend.money.ledger import queries, usage
-from backend.money.ledger.schemas import LedgerLine, UsageRow
+from backend.usage import queries, usage
+from backend.usage.schemas import LedgerLine, UsageRow
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, framed_table, link, section, way_out

@@ -12,8 +12,8 @@ from typing import Final
 import psycopg
 from pydantic import SecretStr
 
+from backend.config.supabase_project import key_kind
 from backend.embedded import postgres, valkey
-from backend.storage.supabase.project import key_kind
 from tests.contract.documents.guides import Guide
 from tests.contract.documents.reading import Reader
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer

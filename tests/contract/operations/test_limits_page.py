@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from backend.config import Settings
+from backend.config.quotas import Quota
 from backend.core.http import middleware, request_limits
 from backend.identity.auth import gate, sessions, throttle
-from backend.identity.limits.quotas import Quota
 from studio import sockets
 
 PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from backend.integrations.media.families import Family, MediaPrice, MediaRate
-from backend.providers import catalogue
-from backend.providers.entries import CatalogueEntry
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.entries import CatalogueEntry
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 READ = {"provider", "others", "nobody"}
@@ -64,9 +64,7 @@ def families() -> Iterator[Family]:
 
 
 def test_the_page_has_the_price_of_every_model_with_where_it_was_read() -> None:
-    priced = {
-        entry.slug: of_model(entry) for entry in catalogue.current().models.values() if not entry.is_free
-    }
+    priced = {entry.slug: of_model(entry) for entry in catalog.current().models.values() if not entry.is_free}
     priced |= {family.slug: of_family(family) for family in families()}
     told = re.findall(
         r"^\| `([a-z0-9.-]+/[a-z0-9.-]+)` \| ([^|]+) \| (\w+) \| ([^|]+) \|$",

@@ -20,13 +20,13 @@ from sqlalchemy import text
 from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.embedded import Servers
-from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
 from backend.money.ledger import service as ledger
-from backend.providers import catalogue
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog import catalog
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
@@ -193,7 +193,7 @@ class Agents:
 
     async def _open_model(self, assignment: AgentAssignment, slug: str | None) -> Model:
         client = AsyncAnthropic(base_url=self.upstream.url, api_key="key", max_retries=0)
-        entry = catalogue.current().get(slug or MODEL)
+        entry = catalog.current().get(slug or MODEL)
         return MessagesModel(
             entry,
             client,

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from backend.providers import catalogue
-from backend.providers.access import Access
+from backend.integrations.providers.access import Access
+from backend.skills.model_catalog import catalog
 from tests.integration.agents.conftest import MODEL, Agents
 from workers.grading.graders import Graders
 from workers.models.choice import Models
@@ -19,7 +19,7 @@ from workers.supervisor import Supervisor
 
 def models_of(agents: Agents) -> Models:
     """The models that the test's upstream speaks for."""
-    endpoints = catalogue.current().endpoints
+    endpoints = catalog.current().endpoints
     endpoint = endpoints["anthropic"].model_copy(update={"base_url": agents.upstream.url})
     access = Access({**endpoints, "anthropic": endpoint}, {"anthropic": "key"})
     return Models(access, margin_pct=20, default_model=MODEL)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from anthropic import AsyncAnthropic
 
-from backend.providers import catalogue
+from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
 from workers.models import Measured, Prompt, counting
@@ -37,7 +37,7 @@ async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agent
     ]
     job = await agents.run(limits={"cost_usd": 0.03})
     assert (job["status"], job["result"]) == ("succeeded", DONE)
-    entry, left_micros = catalogue.current().get(MODEL), 30_000 - 2 * 7_800
+    entry, left_micros = catalog.current().get(MODEL), 30_000 - 2 * 7_800
     messages = agents.upstream.bodies[-1]["messages"]
     guessed = most_prompt_tokens(entry, Prompt("", messages, [], 256))
     known = most_prompt_tokens(entry, Prompt("", messages, [], 256, measured=Measured(4, 2_500)))

@@ -16,9 +16,9 @@ from backend.core import notifications
 from backend.core.notifications import RedisNotifier
 from backend.execution.events import sse
 from backend.execution.events.queries import Place
-from backend.providers import catalogue
-from backend.providers.access import Access
+from backend.integrations.providers.access import Access
 from backend.skills.bundles.pack import pack
+from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
@@ -118,7 +118,7 @@ async def test_a_secret_reaches_neither_the_model_nor_those_who_read_along(agent
 
 async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(agents: Agents) -> None:
     await agents.project.push_bytes(pack(STARTER))
-    async with sandboxed(agents, Models(Access(catalogue.current().endpoints, {}), margin_pct=20)):
+    async with sandboxed(agents, Models(Access(catalog.current().endpoints, {}), margin_pct=20)):
         job = await agents.ended(
             await agents.submit(skill="summarize", inputs={"text": "Owls hunt at night."})
         )

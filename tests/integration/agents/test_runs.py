@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.identity.limits import ceilings
+from backend.skills import job_ceilings
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
 
@@ -127,14 +127,14 @@ async def test_a_run_that_its_cap_stopped_names_what_capped_it(agents: Agents) -
         (facts,) = await agents.payloads(job["id"], "cost_capped")
         assert facts["capped_by"] == by
 
-    before = ceilings.current()
+    before = job_ceilings.current()
     await agents.project.pushed(bundle("limits: {cost_usd: 0.000123}\n"))
     await capped("$0.00 of its cap of $0.000123. Raise `limits.cost_usd` in skill.yaml", "job_limit")
     try:
-        ceilings.use(replace(before, max_cost_usd=0.0001))
+        job_ceilings.use(replace(before, max_cost_usd=0.0001))
         await capped("ask the operator to raise PURAS_MAX_JOB_COST_USD", "job_limit")
     finally:
-        ceilings.use(before)
+        job_ceilings.use(before)
     await agents.project.pushed(bundle())
     async with agents.instance.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 100"))

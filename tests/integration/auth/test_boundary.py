@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from backend import query_parameters
 from backend.app import create_app, serving
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.core.http import query_parameters
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.instance import Instance

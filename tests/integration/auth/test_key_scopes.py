@@ -27,8 +27,6 @@ from backend.api import require_authorized_routes, router
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive import download, facts
-from backend.data.drive.errors import BadDrivePath, FileReplaced
-from backend.data.drive.paths import parse_drive_path
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
@@ -41,6 +39,8 @@ from backend.identity.auth.tables import ApiKey
 from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.skills.bundles.pack import pack_files
+from backend.storage.file_errors import BadDrivePath, FileReplaced
+from backend.storage.paths import parse_drive_path
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask
 from workers.attempt import Attempt

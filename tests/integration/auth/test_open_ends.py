@@ -18,7 +18,6 @@ from sqlmodel import col
 from backend.app import create_app, serving
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.data.drive.paths import parse_drive_path
 from backend.data.memory.tables import MemoryRecord
 from backend.identity.auth import gate, keys, sessions, throttle
 from backend.identity.auth.tables import ApiKey
@@ -26,6 +25,7 @@ from backend.identity.projects.tables import Member
 from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.storage import Storage
+from backend.storage.paths import parse_drive_path
 from studio import session as studio_session
 from studio import sockets
 from studio.sockets import SIGNED_OUT, TOO_MANY, WatchedSockets

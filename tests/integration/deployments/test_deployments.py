@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from backend.administration.projects import deletion
 from backend.core.errors import PurasError
 from backend.execution.jobs.tables import Job
-from backend.identity.projects import deletion
 from backend.instance import Instance
 from backend.skills.bundles.pack import pack_files
 from backend.skills.deployments import service, sweep

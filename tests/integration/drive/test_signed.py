@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.core.clock import now
+from backend.core.vault.vault import Vault
 from backend.data.drive import signing
-from backend.data.drive.errors import BadSignature
-from backend.data.secrets.vault import Vault
 from backend.identity.auth import job_tokens
 from backend.identity.projects.tables import Project
 from backend.instance import Instance
+from backend.storage.file_errors import BadSignature
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
 

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from backend.administration.projects import deletion
 from backend.core.db.engine import Database
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs.cancel_all import cancel_all
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.worker_registry import service as fleet
-from backend.identity.projects import deletion
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 WITHIN_S = 20

@@ -23,7 +23,7 @@ from backend.core.notifications import (
     RedisNotifier,
     WorkerWakeup,
 )
-from backend.execution.events.wakeups import Bell, WakeUps
+from backend.core.wakeups import Bell, WakeUps
 from tests.factories.tcp_proxy import TcpProxy, tcp_proxy
 
 JOB = uuid4()

@@ -18,9 +18,9 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from backend.core.db.engine import Database
+from backend.core.metrics.instruments import HOST_SHORTAGE
 from backend.execution.worker_registry.service import SWEEP_EVERY_S
 from backend.instance import Instance
-from backend.metrics.instruments import HOST_SHORTAGE
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers import host as host_module

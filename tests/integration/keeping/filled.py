@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.clock import now
-from backend.integrations.webhooks.tables import Webhook, WebhookDelivery
+from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
 from tests.factories.tenants import Tenant
 

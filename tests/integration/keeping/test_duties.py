@@ -13,11 +13,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.data.drive.paths import DrivePath
+from backend.core.metrics import reporter as reporting
+from backend.core.metrics.reporter import Reporter
 from backend.instance import Instance
-from backend.metrics import reporter as reporting
-from backend.metrics.reporter import Reporter
 from backend.storage.local import LocalStorage
+from backend.storage.paths import DrivePath
 from tests.factories.tenants import make_job, make_tenant
 from workers.drives import looks as looking
 from workers.drives.looks import Looks

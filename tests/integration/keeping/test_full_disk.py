@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from backend.data.drive.errors import DriveFull
-from backend.data.drive.paths import parse_drive_path
+from backend.storage.file_errors import DriveFull
 from backend.storage.local import LocalStorage
+from backend.storage.paths import parse_drive_path
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 

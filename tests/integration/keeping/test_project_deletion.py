@@ -14,6 +14,7 @@ from psycopg import AsyncConnection, connect
 from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
+from backend.administration.projects import deletion, purge
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
@@ -31,14 +32,13 @@ from backend.identity.auth import keys, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import InvalidKey, ProjectNotFound
 from backend.identity.auth.tables import AuditRow
-from backend.identity.projects import deletion, purge
 from backend.identity.projects import service as projects
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.tables import Invitation, Member, Project
-from backend.integrations.webhooks.tables import Webhook
+from backend.identity.webhook_outbox.tables import Webhook
+from backend.integrations.providers.tables import ProviderKey
 from backend.money.ledger import audit
 from backend.money.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
-from backend.providers.tables import ProviderKey
 from backend.skills.deployments.tables import Deployment
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove

@@ -13,6 +13,7 @@ import httpx
 from sqlalchemy import select
 
 from backend.administration.archives.reader import ArchiveReader
+from backend.administration.projects.exported import EXPORTED, LEFT_OUT
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
 from backend.execution.jobs.schemas import JobRequest
@@ -20,7 +21,6 @@ from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import AuditRow
-from backend.identity.projects.exported import EXPORTED, LEFT_OUT
 from backend.identity.projects.tables import Project
 from backend.instance import Instance
 from backend.money.ledger import service as ledger
@@ -99,7 +99,7 @@ def test_every_table_of_a_project_is_exported_or_has_a_reason() -> None:
     of_projects = {table.name for table in metadata.sorted_tables if "project_id" in table.columns}
     decided = {one.name for one in EXPORTED} | set(LEFT_OUT)
     assert of_projects - decided == set(), (
-        "say in backend/identity/projects/exported.py whether it goes along"
+        "say in backend/administration/projects/exported.py whether it goes along"
     )
 
 

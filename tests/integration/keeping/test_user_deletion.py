@@ -7,13 +7,13 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from backend.administration.projects import deletion
 from backend.core.db.engine import Database
 from backend.identity.auth import sessions, user_deletion, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import UserNotFound
 from backend.identity.auth.tables import AuditRow, Session, User
 from backend.identity.auth.user_deletion import StillNeeded
-from backend.identity.projects import deletion
 from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Member, Project
 

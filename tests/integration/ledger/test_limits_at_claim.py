@@ -24,7 +24,8 @@ from backend.identity.auth import keys
 from backend.instance import Instance
 from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetAsked
-from backend.money.ledger import audit, queries
+from backend.money.ledger import audit
+from backend.usage import queries
 from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
     call,

@@ -10,9 +10,9 @@ from backend.core.db.engine import Database
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs.claim import Claimed
 from backend.execution.jobs.requeue import requeue
-from backend.money.ledger import queries
 from backend.money.ledger import service as ledger
-from backend.money.ledger.schemas import Receipt
+from backend.usage import queries
+from backend.usage.schemas import Receipt
 from tests.factories.tenants import Tenant
 from tests.integration.ledger.money import (
     call,

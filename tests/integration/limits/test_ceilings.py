@@ -11,17 +11,17 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.config.quotas import Quota
 from backend.core.db.engine import Database
 from backend.execution.jobs.schemas import JobLimits
-from backend.identity.limits import ceilings
-from backend.identity.limits.ceilings import JobCeilings
-from backend.identity.limits.quotas import Quota
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.limits.service import hold_windows
 from backend.instance import Instance, job_ceilings
 from backend.money.ledger.pricing import PriceList
+from backend.skills import job_ceilings as ceilings
 from backend.skills.bundles.manifest import Limits, Retries, Skill
 from backend.skills.bundles.pack import pack_files
+from backend.skills.job_ceilings import JobCeilings
 from tests.factories.tenants import make_skill, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE, SKILL

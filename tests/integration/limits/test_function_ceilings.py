@@ -6,21 +6,21 @@ import pytest
 
 from backend.execution.jobs.fit import check_limits
 from backend.execution.jobs.schemas import JobLimits
-from backend.identity.limits import ceilings
-from backend.identity.limits.ceilings import JobCeilings
 from backend.identity.limits.errors import LimitAboveCeiling
+from backend.skills import job_ceilings
+from backend.skills.job_ceilings import JobCeilings
 from tests.factories.tenants import make_skill
 
 
 @pytest.mark.parametrize("name", ["cost_usd", "steps", "tokens"])
 def test_limits_of_a_function_are_not_above_the_operators_ceiling(name: str) -> None:
-    function, before = make_skill(), ceilings.current()
-    ceilings.use(JobCeilings(max_cost_usd=100, max_steps=100, max_tokens=100))
+    function, before = make_skill(), job_ceilings.current()
+    job_ceilings.use(JobCeilings(max_cost_usd=100, max_steps=100, max_tokens=100))
     try:
         check_limits(function, JobLimits.model_validate({name: 100}))
         with pytest.raises(LimitAboveCeiling) as refused:
             check_limits(function, JobLimits.model_validate({name: 101}))
     finally:
-        ceilings.use(before)
+        job_ceilings.use(before)
 
-    assert ceilings.SETTINGS[name] in str(refused.value.problems)
+    assert job_ceilings.SETTINGS[name] in str(refused.value.problems)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from backend.administration.projects.held import held
+from backend.config.quotas import Quota
 from backend.core.db.engine import Database
 from backend.data.secrets import service as secrets
 from backend.identity.auth import keys
-from backend.identity.limits.held import held
-from backend.identity.limits.quotas import Quota
 from backend.instance import Instance
 from tests.factories.tenants import make_job, make_tenant
 

@@ -19,14 +19,14 @@ from sqlalchemy import text
 from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.embedded import Servers
-from backend.execution.events.wakeups import WakeUps
 from backend.instance import Instance
+from backend.integrations.providers.access import Access
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.providers import catalogue
-from backend.providers.access import Access
+from backend.skills.model_catalog import catalog
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer, Says
@@ -230,7 +230,7 @@ async def served(
 
 
 async def _worker(instance: Instance, upstream: MessagesServer, api_base: str) -> AsyncIterator[None]:
-    endpoints = catalogue.current().endpoints
+    endpoints = catalog.current().endpoints
     endpoint = endpoints["anthropic"].model_copy(update={"base_url": upstream.url})
     models = Models(
         Access({**endpoints, "anthropic": endpoint}, {"anthropic": "key"}),

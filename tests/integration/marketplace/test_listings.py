@@ -133,7 +133,7 @@ async def test_a_deleted_project_takes_its_listings_with_it(
     slug = await market.offer()
     deleted = await market.publisher.http.delete(f"/v1/projects/{market.publisher.slug}")
     if deleted.status_code == 403:  # a key cannot: its owner does
-        from backend.identity.projects import deletion
+        from backend.administration.projects import deletion
 
         async with market.instance.database.transaction() as session:
             await deletion.delete(session, market.publisher.principal)

@@ -23,8 +23,8 @@ from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.data.secrets.vault import Vault
-from backend.execution.events.wakeups import WakeUps
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.identity.auth import job_tokens
 from backend.instance import Instance
 from backend.money.ledger import service as ledger

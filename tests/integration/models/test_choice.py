@@ -11,9 +11,9 @@ import httpx2
 import pytest
 
 from backend.config import Settings
-from backend.providers import catalogue
-from backend.providers.access import Access, access_of
-from backend.providers.service import OwnKey
+from backend.integrations.providers.access import Access, access_of
+from backend.integrations.providers.service import OwnKey
+from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer, says
 from tests.factories.tenants import make_skill
 from workers.models import Message, Model, Prompt
@@ -34,7 +34,7 @@ def server() -> Iterator[MessagesServer]:
 
 @asynccontextmanager
 async def choosing(**given: Any) -> AsyncIterator[Models]:
-    access = given.pop("access", None) or access_of(Settings(**{**NONE, **given}), catalogue.current())
+    access = given.pop("access", None) or access_of(Settings(**{**NONE, **given}), catalog.current())
     models = Models(access, margin_pct=20, patience=Patience(tries=1))
     yield models
     await models.close()
@@ -97,7 +97,7 @@ async def test_where_there_are_keys_a_model_without_one_is_never_rehearsed() -> 
 
 
 async def test_other_families_are_reached_over_their_own_endpoint(server: MessagesServer) -> None:
-    endpoints = {**catalogue.current().endpoints}
+    endpoints = {**catalog.current().endpoints}
     changed = {"base_url": server.url, "auth": "x-api-key"}
     endpoints["openrouter"] = endpoints["openrouter"].model_copy(update=changed)
     async with choosing(access=Access(endpoints, {"openrouter": "sk-or"})) as models:
@@ -107,8 +107,8 @@ async def test_other_families_are_reached_over_their_own_endpoint(server: Messag
 
 
 async def test_a_server_without_keys_needs_none(server: MessagesServer) -> None:
-    endpoints = {**catalogue.current().endpoints}
-    endpoints["openrouter"] = catalogue.Endpoint(base_url=server.url)
+    endpoints = {**catalog.current().endpoints}
+    endpoints["openrouter"] = catalog.Endpoint(base_url=server.url)
     async with choosing(access=Access(endpoints, {})) as models:
         reply = await ask(choose(models, "gpt/5-mini"))
     assert reply.blocks[0]["text"] == "Hello."

@@ -12,7 +12,7 @@ import pytest
 from anthropic import AsyncAnthropic
 
 from backend.core.errors import PurasError
-from backend.providers import catalogue
+from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer, calls, refuses, says, thinks
 from workers.models import Message, Prompt, Reply, Tokens, ToolSpec
 from workers.models.anthropic import MessagesModel
@@ -64,7 +64,7 @@ async def asking(
     server.headers.clear()
     server.answered = 0
     async with AsyncAnthropic(api_key=key, base_url=facts.pop("url", server.url), max_retries=0) as client:
-        entry = catalogue.current().get(slug)
+        entry = catalog.current().get(slug)
         yield Asking(MessagesModel(entry, client, Margin(20, **facts), QUICK))
 
 
@@ -132,7 +132,7 @@ async def test_old_tool_results_are_cleared_by_the_upstream_and_that_is_told(ser
 
 
 async def test_a_family_without_cache_or_clearing_gets_neither(server: MessagesServer) -> None:
-    own = catalogue.current().get("gpt/5").model_copy(update={"cache": None})
+    own = catalog.current().get("gpt/5").model_copy(update={"cache": None})
     async with asking(server, says("ok")) as it:
         model = MessagesModel(own, it.model.client, it.model.margin, QUICK)
         await Asking(model).ask()

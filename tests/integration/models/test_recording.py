@@ -8,7 +8,7 @@ import pytest
 
 from backend.core.db.engine import Database
 from backend.execution.journal.tables import JournalEntry
-from backend.providers.recordings import recorded_job
+from backend.skills.model_catalog.recordings import recorded_job
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 from workers.models import Block, Message, Prompt, Reply
 from workers.models.errors import RecordingMissing

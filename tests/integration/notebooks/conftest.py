@@ -16,10 +16,10 @@ from backend.app import create_app, serving
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.embedded import Servers
-from backend.execution.events.wakeups import WakeUps
+from backend.core.wakeups import WakeUps
 from backend.instance import Instance
 from backend.money.ledger import service as ledger
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects

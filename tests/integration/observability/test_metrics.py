@@ -14,15 +14,15 @@ from sqlalchemy import text
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.core.metrics import books
+from backend.core.metrics.reporter import Reporter
+from backend.core.metrics.snapshot import Snapshot, key_of
 from backend.execution.jobs import cancel
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.waiting import REASONS
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
-from backend.metrics import books
-from backend.metrics.reporter import Reporter
-from backend.metrics.snapshot import Snapshot, key_of
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.observability.conftest import TOKEN
 from tests.integration.observability.scraping import HEADERS, scrape

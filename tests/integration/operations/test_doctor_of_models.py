@@ -15,7 +15,7 @@ from starlette.routing import Route
 from backend.config import Settings
 from backend.operations.checks import models as doctor
 from backend.operations.checks.verdict import Check
-from backend.providers import catalogue
+from backend.skills.model_catalog import catalog
 from tests.doubles.serving import serving
 
 KEY = "sk-ant-0123456789-secret"
@@ -77,7 +77,7 @@ def test_a_file_of_models_that_is_wrong_is_a_failure(tmp_path: Path) -> None:
 
 def test_a_probe_asks_for_lists_alone_and_tells_what_is_gone(tmp_path: Path) -> None:
     asked: list[str] = []
-    claude = [entry for entry in catalogue.current().models.values() if entry.family == "claude"]
+    claude = [entry for entry in catalog.current().models.values() if entry.family == "claude"]
     ids = [f"{entry.upstream_id}-20260101" for entry in claude if entry.slug != "claude/opus-4-5"]
     with serving(provider(asked, ids), "provider") as url:
         over = {"anthropic_base_url": url, "anthropic_api_key": SecretStr(KEY)}

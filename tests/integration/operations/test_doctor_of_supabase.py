@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from backend.config import Settings
+from backend.config import Settings, supabase_project
 from backend.operations.checks import supabase as doctor
 from backend.operations.checks.verdict import Check
-from backend.storage.supabase import project
 from tests.factories.supabase_faults import Fault
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
@@ -153,7 +152,7 @@ def test_the_kind_of_a_key_is_told_by_its_beginning_or_its_claims() -> None:
         jwt("anon"): "public", jwt("authenticated"): "user", jwt("else"): "unknown", "a.b.c": "unknown",
         "x": "unknown", f"a.{base64.urlsafe_b64encode(b'[1]').decode()}.c": "unknown",
     }  # fmt: skip
-    assert {key: project.key_kind(SecretStr(key)) for key in kinds} == kinds
+    assert {key: supabase_project.key_kind(SecretStr(key)) for key in kinds} == kinds
 
 
 def test_the_command_prints_it_all_and_never_the_key(supabase: SupabaseServer, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.core.vault.vault import Vault
 from backend.data.drive import signing
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.secrets.vault import Vault
+from backend.storage.file_errors import DriveFileMissing
 from tests.integration.outside.conftest import Room
 from workers.agent.tools.drive import Drive, DrivePull, DriveUrl
 

@@ -12,7 +12,7 @@ from anthropic import AsyncAnthropic
 
 from backend.config import Settings
 from backend.integrations.web.search import Endpoint
-from backend.providers import catalogue
+from backend.skills.model_catalog import catalog
 from tests.doubles.web import Handler, Web, head, silent
 from tests.integration.outside.conftest import Room
 from workers.agent.search import Engine
@@ -131,7 +131,7 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Roo
         "usage": {"input_tokens": 1_000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 1}},
     }
     web.says("/v1/messages", json.dumps(answer).encode(), "Content-Type: application/json")
-    entry = catalogue.current().get("claude/haiku-4-5")
+    entry = catalog.current().get("claude/haiku-4-5")
     async with AsyncAnthropic(
         base_url=f"http://127.0.0.1:{web.port}", api_key="key", max_retries=0
     ) as client:
@@ -156,6 +156,6 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Roo
 
 
 def test_no_other_model_has_a_search_of_its_own() -> None:
-    entry = catalogue.current().get("claude/haiku-4-5").model_copy(update={"slug": "openai/x"})
+    entry = catalog.current().get("claude/haiku-4-5").model_copy(update={"slug": "openai/x"})
     client = AsyncAnthropic(base_url="http://127.0.0.1:9", api_key="key")
     assert claude_search(MessagesModel(entry, client, Margin(20))) is None

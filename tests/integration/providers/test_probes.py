@@ -11,14 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from backend.providers import catalogue, probing
-from backend.providers.access import Access
-from backend.providers.service import OwnKey
+from backend.integrations.providers import probing
+from backend.integrations.providers.access import Access
+from backend.integrations.providers.service import OwnKey
+from backend.skills.model_catalog import catalog
 from tests.doubles.serving import serving
 from tests.integration.auth.conftest import World
 
 KEY = "sk-own-plainly-visible-0123456789"
-CLAUDE = [entry.upstream_id for entry in catalogue.current().models.values() if entry.family == "claude"]
+CLAUDE = [entry.upstream_id for entry in catalog.current().models.values() if entry.family == "claude"]
 
 
 def provider() -> Starlette:
@@ -52,7 +53,7 @@ def url() -> Iterator[str]:
 
 
 async def probed(url: str, *, key: str = KEY, path: str = "", is_allowed: bool = True) -> probing.Probed:
-    known = catalogue.current()
+    known = catalog.current()
     hosts = frozenset({url.removeprefix("http://")}) if is_allowed else frozenset[str]()
     access = Access(known.endpoints, {}, hosts)
     return await probing.probe("claude", OwnKey(key, url + path), known, access)

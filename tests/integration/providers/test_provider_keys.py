@@ -8,11 +8,11 @@ import httpx
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from backend.data.secrets.rotation import reencrypt
-from backend.data.secrets.vault import Vault
+from backend.administration.key_rotation import reencrypt
+from backend.core.vault.vault import Vault
 from backend.instance import Instance
-from backend.providers import service
-from backend.providers.service import OwnKey
+from backend.integrations.providers import service
+from backend.integrations.providers.service import OwnKey
 from tests.integration.auth.conftest import World
 
 KEY = "sk-ant-plainly-visible-0123456789"

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
+from backend.core.metrics.instruments import REGISTRY
 from backend.core.net.egress.refusals import Reason
-from backend.metrics.instruments import REGISTRY
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
 from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner

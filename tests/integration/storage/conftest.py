@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from backend.data.drive.paths import parse_drive_path
 from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
+from backend.storage.paths import parse_drive_path
 from backend.storage.sandbox_uids import sandbox_uid
 from backend.storage.supabase.retries import Patience
 from backend.storage.supabase.storage import SupabaseStorage

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from backend.storage.supabase import project
+from backend.config import supabase_project
 from backend.storage.supabase.storage import Buckets
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
@@ -89,7 +89,7 @@ def named(environment: Mapping[str, str] = os.environ) -> tuple[str, SecretStr] 
     if not url or not key:
         raise pytest.UsageError(f"Set both {URL} and {KEY}, or neither.")
     try:
-        project.check(url, SecretStr(key))
+        supabase_project.check(url, SecretStr(key))
     except ValueError as error:
         raise pytest.UsageError(f"{URL} and {KEY} name no storage server to test: {error}") from None
     if urlsplit(url).hostname not in LOOPBACK and environment.get(REMOTE) != "1":

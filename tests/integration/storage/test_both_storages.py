@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from backend.data.drive.errors import DriveFileMissing, FolderNotEmpty, PathTaken
-from backend.data.drive.paths import ROOT, parse_drive_path, parse_folder_path
 from backend.storage import Storage
 from backend.storage.errors import BundleDamaged, BundleMissing
+from backend.storage.file_errors import DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.local import LocalStorage
+from backend.storage.paths import ROOT, parse_drive_path, parse_folder_path
 from tests.integration.storage.conftest import DriveOf
 
 ODD_NAMES = (

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.losses import sweep
 from backend.execution.worker_registry import service as fleet
-from backend.identity.limits.quotas import Quotas
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage
 from backend.storage.supabase.uploads import PIECE_BYTES

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.data.drive.errors import DriveFileChanged, DriveFileMissing, PathTaken
-from backend.data.drive.paths import ROOT, parse_drive_path
 from backend.storage import DriveEntry
+from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
+from backend.storage.paths import ROOT, parse_drive_path
 from tests.integration.storage.conftest import DriveOf, LiveDrive
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.data.drive.errors import DriveFileMissing, PathTaken
-from backend.data.drive.paths import ROOT, parse_drive_path
+from backend.storage.file_errors import DriveFileMissing, PathTaken
+from backend.storage.paths import ROOT, parse_drive_path
 from tests.integration.storage.conftest import LiveDrive
 
 AT_FDCWD = -100

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.data.drive.errors import DriveFileMissing, DriveFull, FolderNotEmpty
-from backend.data.drive.paths import ROOT, parse_drive_path
 from backend.storage.errors import BundleDamaged, BundleMissing
+from backend.storage.file_errors import DriveFileMissing, DriveFull, FolderNotEmpty
 from backend.storage.local import LocalStorage
+from backend.storage.paths import ROOT, parse_drive_path
 from backend.storage.sandbox_uids import FIRST_UID, sandbox_uid
 from tests.integration.storage.conftest import LiveDrive
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.data.drive.errors import DriveOverQuota
 from backend.data.drive.usage import Usage
+from backend.storage.file_errors import DriveOverQuota
 from tests.integration.storage.conftest import LiveDrive
 from workers.drives.growth import held, watched
 from workers.runners import Failure, Measured, Outcome, Success

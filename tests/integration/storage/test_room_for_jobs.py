@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
 from backend.data.drive import usage
-from backend.data.drive.errors import DriveQuotaReached, PathTaken
-from backend.data.drive.paths import parse_drive_path
 from backend.execution.jobs.claim import Claimed
-from backend.identity.limits.quotas import Quotas
 from backend.storage.errors import StorageUnavailable
+from backend.storage.file_errors import DriveQuotaReached, PathTaken
+from backend.storage.paths import parse_drive_path
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_faults import Fault
 from tests.factories.supabase_server import SupabaseServer

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from backend.data.drive.paths import parse_drive_path
+from backend.storage.paths import parse_drive_path
 from backend.storage.supabase.bucket import Bucket, Connection
 from backend.storage.supabase.incoming import WAITING
 from backend.storage.supabase.keys import object_key

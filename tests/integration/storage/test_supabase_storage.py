@@ -12,14 +12,14 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from backend.data.drive.errors import DriveFileMissing
-from backend.data.drive.paths import ROOT, parse_drive_path
 from backend.storage.errors import (
     BundleDamaged,
     StorageRefusedUs,
     StorageUnavailable,
     StoredFileTooLarge,
 )
+from backend.storage.file_errors import DriveFileMissing
+from backend.storage.paths import ROOT, parse_drive_path
 from backend.storage.supabase.keys import object_key, path_of
 from backend.storage.supabase.retries import Patience
 from backend.storage.supabase.storage import SupabaseStorage

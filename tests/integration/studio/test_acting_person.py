@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.core.errors import Unavailable
-from backend.data.secrets.vault import Vault
-from backend.execution.events.wakeups import WakeUps
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.identity.auth import sessions, users
 from backend.identity.auth.errors import InvalidSession, ProjectNotFound
 from backend.identity.auth.last_use import LastUse

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from backend.config import Settings
 from backend.core.db.engine import Database
-from backend.data.secrets.vault import Vault
-from backend.execution.events.wakeups import WakeUps
+from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
 from backend.instance import Instance
 from backend.integrations.web.doors import Doors
 from backend.storage import removal

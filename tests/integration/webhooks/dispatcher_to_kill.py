@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backend.core.db.engine import Database
 from backend.core.net.public_urls import listed
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender

@@ -15,12 +15,12 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from backend.administration.key_rotation import reencrypt
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.core.vault.vault import Vault
 from backend.data.retention import sweep
 from backend.data.retention.rules import Rules
-from backend.data.secrets.rotation import reencrypt
-from backend.data.secrets.vault import Vault
 from backend.execution.approvals.asking import wait_for_consent
 from backend.execution.approvals.wanted import Wanted
 from backend.execution.jobs.finish import Ending, finish

@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from backend.core.clock import now
-from backend.data.secrets.vault import Vault
+from backend.core.vault.vault import Vault
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
 

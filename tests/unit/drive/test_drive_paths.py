@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import (
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import (
     MAX_DEPTH,
     ROOT,
     DrivePath,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.data.drive.mime import HEAD_BYTES, by_name, sniff
+from backend.storage.mime import HEAD_BYTES, by_name, sniff
 
 OFFICE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from puras import drive
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import parse_new_path
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import parse_new_path
 
 NAMES = [
     "a.txt", "drive/drive/x", "e\u0301.txt", "out/a b.txt", " ", "a ", " a", "a.", "nul", "CON.txt", "com1", "com10",

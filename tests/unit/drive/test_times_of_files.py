@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from backend.data.drive.paths import parse_drive_path
 from backend.storage.drive_files import entry_of
+from backend.storage.paths import parse_drive_path
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from backend.data.drive import intake
-from backend.data.drive.errors import BadDrivePath
+from backend.storage.file_errors import BadDrivePath
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from backend.integrations.media.fal.provider import body_of
 from backend.integrations.media.families import Verb, families
 from backend.integrations.media.plan import Plan, plan
 from backend.integrations.media.prices import MediaModelPrice
-from backend.providers import catalogue
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog import catalog
 
 
 def planned(
@@ -22,7 +22,7 @@ def planned(
 
 
 def test_every_model_that_a_skill_may_name_has_a_family_and_none_more_has() -> None:
-    named = catalogue.current().media
+    named = catalog.current().media
     assert sorted(families()) == sorted([*named.image, *named.video, *named.audio])
     for kind in ("image", "video", "audio"):
         assert {families()[slug].kind for slug in getattr(named, kind)} == {kind}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.providers import catalogue
-from backend.providers.errors import BadCatalogue, UnknownModel
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.errors import BadCatalogue, UnknownModel
 
 OWN = """
 [endpoints.ollama]
@@ -28,19 +28,19 @@ most_output_tokens = 8_000
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "models.toml"
-    catalogue.use(None)
+    catalog.use(None)
 
 
 def test_an_operators_models_stand_beside_the_built_in_ones(file: Path) -> None:
     file.write_text(OWN)
-    catalogue.use(file)
-    models = catalogue.current()
+    catalog.use(file)
+    models = catalog.current()
     assert models.get("ollama/qwen3").is_free
     assert models.endpoint_of("ollama").base_url == "http://127.0.0.1:11434"
     assert models.get("claude/sonnet-4-6").rates(1).output == 15 * 10**9
     skill = b"entrypoint: SKILL.md\ninput_schema: {}\noutput_schema: {}\nmodel: ollama/qwen3\n"
     read_bundle(pack_files({"a/skill.yaml": skill, "a/SKILL.md": b"x"}))
-    catalogue.use(None)
+    catalog.use(None)
     with pytest.raises(BundleInvalid, match="not in the catalogue"):
         read_bundle(pack_files({"a/skill.yaml": skill, "a/SKILL.md": b"x"}))
 
@@ -50,7 +50,7 @@ def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None
         '[models."gpt/5"]\nendpoint = "openrouter"\nupstream_id = "x"\ncontext_tokens = 9_000\n'
         "most_output_tokens = 10\nprice = { input_usd = 0.1, output_usd = 0.3 }\n"
     )
-    assert catalogue.read(file).get("gpt/5").rates(1)[:2] == (10**8, 3 * 10**8)
+    assert catalog.read(file).get("gpt/5").rates(1)[:2] == (10**8, 3 * 10**8)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None
 def test_a_mistake_in_the_file_is_said(file: Path, change: tuple[str, str], said: str) -> None:
     file.write_text(OWN.replace(*change))
     with pytest.raises(BadCatalogue) as caught:
-        catalogue.read(file)
+        catalog.read(file)
     assert said in caught.value.detail
     assert "secret" not in caught.value.detail
 
 
 def test_a_file_that_is_not_there_is_said(file: Path) -> None:
     with pytest.raises(BadCatalogue, match="cannot be read"):
-        catalogue.use(file)
+        catalog.use(file)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_a_file_that_is_not_there_is_said(file: Path) -> None:
 )
 def test_an_unknown_model_is_told_the_nearest(slug: str, said: str) -> None:
     with pytest.raises(UnknownModel) as caught:
-        catalogue.current().get(slug)
+        catalog.current().get(slug)
     assert said in caught.value.detail
 
 
 def test_upstream_ids_are_not_shown() -> None:
-    for entry in catalogue.current().models.values():
+    for entry in catalog.current().models.values():
         assert not entry.upstream_id or entry.upstream_id not in repr(entry)

@@ -8,16 +8,16 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.providers import catalogue
-from backend.providers.catalogue import CatalogueEntry
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.models import Measured, Message, Prompt, Tokens, ToolSpec
 from workers.models.pricing import Margin, most_prompt_tokens, upstream_nanos, worst_case_nanos
 
-ENTRIES = st.sampled_from(list(catalogue.current().models.values()))
+ENTRIES = st.sampled_from(list(catalog.current().models.values()))
 COUNTS = st.integers(min_value=0, max_value=400_000)
 TOKENS = st.builds(Tokens, COUNTS, COUNTS, COUNTS, COUNTS)
-SONNET = catalogue.current().get("claude/sonnet-4-6")
-HAIKU = catalogue.current().get("claude/haiku-5-5")
+SONNET = catalog.current().get("claude/sonnet-4-6")
+HAIKU = catalog.current().get("claude/haiku-5-5")
 
 
 def exact_nanos(entry: CatalogueEntry, tokens: Tokens, hour: int) -> Fraction:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from backend.providers import catalogue
 from backend.skills.bundles.manifest import Skill
+from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
 from workers.models import Message, Prompt, Reply, ToolSpec
 from workers.models.rehearsal import NOTICE, Rehearsal
@@ -48,7 +48,7 @@ def skill(**over: Any) -> Skill:
 
 
 def rehearsal(inputs: dict[str, Any], **over: Any) -> Rehearsal:
-    return Rehearsal(catalogue.current().get(catalogue.REHEARSAL), skill(**over), inputs)
+    return Rehearsal(catalog.current().get(catalog.REHEARSAL), skill(**over), inputs)
 
 
 async def play(model: Rehearsal, *, refuses_output: bool = False) -> list[Reply]:

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from jsonschema import Draft202012Validator
 
-from backend.identity.projects.openapi import describe
 from backend.identity.projects.tables import Project
+from backend.openapi.project import describe
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.service import ActiveSkill
 from backend.skills.deployments.tables import Deployment

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
+from backend.core.vault.vault import Vault
 from backend.data.drive.signing import signed_url
-from backend.data.secrets.vault import Vault
 from workers.sandbox.broker import READS
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from backend.core.vault.key_file import KeyFile
+from backend.core.vault.vault import Vault
 from backend.data.secrets.errors import BadSecretsKey, SecretUnreadable
-from backend.data.secrets.key_file import KeyFile
-from backend.data.secrets.vault import Vault
 
 
 def new_key() -> str:

@@ -49,8 +49,8 @@ def stale_entries(recorded: Limits, measured: Limits) -> list[str]:
 def new_status_writers(recorded: Limits, measured: Limits) -> list[str]:
     """Return the files that write `jobs.status` and are not recorded."""
     return [
-        f"{path} writes jobs.status. Call the function that owns this transition, in backend/execution/jobs, instead. If the "
-        f"file was only renamed, run `{COMMAND} --write-allowed`."
+        f"{path} writes jobs.status. Call the function that owns this transition, in backend/execution/jobs, instead. "
+        f"If the file was only renamed, run `{COMMAND} --write-allowed`."
         for path in measured.status_writers
         if path not in recorded.status_writers
     ]

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from backend.execution.events.otel_spans import attributes_of, name_of
 from backend.execution.events.schemas import SpanView
-from backend.tracing.own import attributes_of, name_of
 
 PRIVATE = "what the person asked"
 

@@ -9,10 +9,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.mime import HEAD_BYTES, sniff
 from backend.data.drive.named import NamedFile, Source, files_of_inputs
-from backend.data.drive.paths import parse_drive_path
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.mime import HEAD_BYTES, sniff
+from backend.storage.paths import parse_drive_path
 from workers.agent import ToolError, Workroom
 from workers.agent.attachments.errors import AttachmentRefused
 from workers.agent.attachments.shapes import content_in, source_in

@@ -9,7 +9,7 @@ from typing import Final
 
 from mcp_types import CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
 
-from backend.data.drive.mime import HEAD_BYTES, sniff
+from backend.storage.mime import HEAD_BYTES, sniff
 from workers.agent.outside.marked import marked
 from workers.agent.tools import pictures
 from workers.models import Block

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import httpx2
 
+from backend.core.names import suggestion
 from backend.skills.bundles.grammar_servers import PLACEHOLDER
-from backend.skills.bundles.names import suggestion
 
 _VALUE: Final = re.compile(r"[\x20-\x7e]+\Z")
 _PORTS: Final = {"http": 80, "https": 443}

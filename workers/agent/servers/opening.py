@@ -12,9 +12,9 @@ from mcp_types import Tool as Offered
 
 from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.rules import Rule
+from backend.core.net.host_patterns import USUAL_PORTS
 from backend.data.secrets.scrub import Scrubber
 from backend.skills.bundles.confirmed import NONE, Effects, covers_server_tool
-from backend.skills.bundles.hosts import USUAL_PORTS
 from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.manifest import Tool as Section
 from workers.agent import Tool

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from backend.data.drive.mime import HEAD_BYTES, sniff
+from backend.storage.mime import HEAD_BYTES, sniff
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.outside import Outside
 from workers.agent.outside.fetching import Wanted, fetch, shown

@@ -7,8 +7,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.data.drive.mime import HEAD_BYTES, sniff
 from backend.data.secrets.scrub import Scrubber
+from backend.storage.mime import HEAD_BYTES, sniff
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.models import Block
 

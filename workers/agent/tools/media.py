@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from backend.data.drive.paths import parse_drive_path
 from backend.instance import Instance
 from backend.integrations.media import service
 from backend.integrations.media.families import Verb
 from backend.integrations.media.making import MediaOrder
 from backend.integrations.media.schemas import MediaAnswer
+from backend.storage.paths import parse_drive_path
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 
 from . import disk, places

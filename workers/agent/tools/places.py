@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backend.data.drive.errors import BadDrivePath
-from backend.data.drive.paths import DrivePath, parse_folder_path, parse_new_path
+from backend.storage.file_errors import BadDrivePath
+from backend.storage.paths import DrivePath, parse_folder_path, parse_new_path
 from workers.agent import ToolError, Workroom
 from workers.agent.workroom.folder import DRIVE, skill_folder
 from workers.sandbox.places import INSIDE_DEPLOYMENT, INSIDE_DRIVE, INSIDE_JOBS

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from backend.metrics.instruments import NETWORK_BYTES
+from backend.core.metrics.instruments import NETWORK_BYTES
 
 from .visit import Visit
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from backend.core import logs
+from backend.core.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from backend.core.net.egress.rules import Rule
-from backend.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from workers.sandbox.inside import wire
 from workers.sandbox.places import KIT
 

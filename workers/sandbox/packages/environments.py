@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from backend.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
+from backend.core.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
+from backend.core.tracing import spans
 from backend.storage.removal import remove
-from backend.tracing import spans
 from workers.runners import Assignment, Recorder
 
 from ..errors import EnvironmentFailed, WheelsMissing

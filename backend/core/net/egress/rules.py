@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from backend.core.net.egress.refusals import Malformed, Refused
-from backend.skills.bundles.hosts import USUAL_PORTS, HostPattern, parse_host
+from backend.core.net.host_patterns import USUAL_PORTS, HostPattern, parse_host
 
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,254})(?::([0-9]{1,5}))?\Z")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from puras import _http
 
+from backend.core.net.host_patterns import parse_host
 from backend.core.net.public_addresses import is_own, is_public, obstacle_to
 from backend.core.net.public_urls import may_be_public
-from backend.skills.bundles.hosts import parse_host
 
 INSIDE = [
     *("0.0.0.0", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.refusals import Malformed, Refused
 from backend.core.net.egress.rules import Rule, Target, read_target
-from backend.skills.bundles.hosts import parse_host
+from backend.core.net.host_patterns import parse_host
 
 LISTED = [
     "api.example.org",

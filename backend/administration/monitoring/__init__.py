@@ -1,0 +1,1 @@
+"""Show operators the state of an instance: health, metrics."""

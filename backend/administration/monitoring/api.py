@@ -1,0 +1,92 @@
+"""`GET /metrics`: the numbers of the whole instance, whichever of its processes is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+
+from backend.administration.monitoring import queue_state
+from backend.core.errors import Unavailable
+from backend.core.metrics import books, exposition
+from backend.core.metrics.books import Books
+from backend.core.metrics.errors import MetricsOff, MetricsTokenRefused
+from backend.core.metrics.instruments import REGISTRY, Exported
+from backend.core.metrics.reporter import Reporter
+from backend.core.metrics.snapshot import added
+from backend.identity.auth.dependencies import InstanceDep
+from backend.instance import Instance
+
+PATIENCE_S = 5.0
+"""Less than the ten seconds that Prometheus waits."""
+
+BUILD = Exported("puras_build_info", "gauge", ("version",), "1, with the release as a label.")
+
+router = APIRouter(tags=["health"])
+
+
+async def _operator(
+    instance: InstanceDep, authorization: Annotated[str, Header(include_in_schema=False)] = ""
+) -> None:
+    """Let only those through who know the metrics' token.
+
+    Raises:
+        MetricsOff: there is none.
+        MetricsTokenRefused: it is missing or wrong.
+    """
+    wanted = instance.settings.metrics_token
+    if wanted is None:
+        raise MetricsOff
+    scheme, _, given = authorization.partition(" ")
+    is_right = secrets.compare_digest(given.strip().encode(), wanted.get_secret_value().encode())
+    if scheme.lower() != "bearer" or not is_right:
+        raise MetricsTokenRefused
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    dependencies=[Depends(_operator)],
+    response_class=PlainTextResponse,
+    responses={401: {}, 404: {}},
+)
+async def read_metrics(
+    request: Request, instance: InstanceDep, accept: Annotated[str, Header(include_in_schema=False)] = ""
+) -> Response:
+    """Counters, histograms and gauges of all processes, summed.
+
+    The caller sends the value of `PURAS_METRICS_TOKEN` as `Authorization: Bearer …`; without that setting there is
+    nothing here.
+    """
+    reporter: Reporter = request.app.state.reporter
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            body, content_type = await _text(instance, reporter, request.app.version, accept)
+    except TimeoutError:
+        raise Unavailable("The database is too busy to count. Ask again.") from None
+    return Response(body, headers={"Content-Type": content_type})
+
+
+async def _text(instance: Instance, reporter: Reporter, version: str, accept: str) -> tuple[bytes, str]:
+    async with instance.database.reading() as session:
+        others = await books.read(session, except_id=reporter.process_id)
+        state = await queue_state.read(session)
+    return await asyncio.to_thread(_summed, reporter, others, [*state, build(version)], accept)
+
+
+def _summed(reporter: Reporter, others: Books, more: list[Metric], accept: str) -> tuple[bytes, str]:
+    own = reporter.numbers()
+    samples = added((others.totals, own.totals, others.gauges, own.gauges))
+    return exposition.text(REGISTRY, samples, more, accept)
+
+
+def build(version: str) -> Metric:
+    """Which release is asked."""
+    info = GaugeMetricFamily(BUILD.name, BUILD.meaning, labels=BUILD.labels)
+    info.add_metric((version,), 1)
+    return info

@@ -1,0 +1,52 @@
+"""Write the table of exported metrics into `docs/observability.md`.
+
+Run it with `python -m backend.administration.monitoring.docs_page`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from backend.administration.monitoring import queue_state
+from backend.administration.monitoring.api import BUILD
+from backend.core.metrics import instruments
+from backend.core.metrics.instruments import Exported
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "observability.md"
+BEGIN: Final = "<!-- metrics: written by `python -m backend.administration.monitoring.docs_page` -->\n"
+END: Final = "<!-- /metrics -->\n"
+_HEAD: Final = "| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n"
+
+
+def exported() -> list[Exported]:
+    """Every family that `/metrics` can show, by name."""
+    return sorted([*instruments.COUNTED, *queue_state.READ, BUILD])
+
+
+def table() -> str:
+    """The table as it should be."""
+    return _HEAD + "".join(
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |\n"
+        for one in exported()
+    )
+
+
+def page(text: str) -> str:
+    """The page with the table in its place."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE.name} has no place for the table: it needs the lines {BEGIN!r} and {END!r}.")
+    return before + BEGIN + table() + END + after
+
+
+def main() -> int:
+    """Write the table into the page."""
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""What the database alone knows: what waits, since when and why; which workers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from sqlalchemy import text
+
+from backend.core.db.engine import AnySession
+from backend.core.metrics.instruments import Exported
+from backend.execution.jobs.waiting import REASONS, Reason, Waiting, kind
+from backend.execution.worker_registry.service import LEASE
+
+_QUEUE: Final = text("""
+with lane as (
+  select lane, bool_or(true) as has_worker from workers w, unnest(w.lanes) as lane
+  where w.beat_at > now() - cast(:lease as interval) group by lane
+), ready as (
+  select project_id, sum(cap_micros) as micros from job_queue where stamp is not null group by project_id
+)
+select q.lane, q.stamp is null as is_parked, q.suspect,
+       coalesce(q.not_before > now(), false) as is_later,
+       w.balance_micros > w.reserved_micros as has_money,
+       q.cap_micros = 0 or w.balance_micros - w.reserved_micros - coalesce(ready.micros, 0)
+         >= least(q.cap_micros, w.balance_micros) as is_held, coalesce(bool_or(lane.has_worker), false) as has_worker,
+       count(*) as jobs,
+       extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))) as oldest_s,
+       min(q.not_before) filter (where q.not_before > now()) as next_due_at
+from job_queue q join wallets w on w.project_id = q.project_id left join lane on lane.lane = q.lane
+left join ready on ready.project_id = q.project_id
+group by 1, 2, 3, 4, 5, 6
+""")
+_WORKERS: Final = text("""
+select lane, count(*) as workers, sum(w.capacity) as capacity, sum(w.running) as running
+from workers w, unnest(w.lanes) as lane
+where w.beat_at > now() - cast(:lease as interval) and not w.stopping and w.shortage is null group by lane
+""")
+
+JOBS: Final = Exported(
+    "puras_queue_jobs",
+    "gauge",
+    ("lane", "reason"),
+    "Queued jobs, by lane and by what keeps them from running.",
+)
+OLDEST: Final = Exported(
+    "puras_queue_oldest_seconds",
+    "gauge",
+    ("lane", "reason"),
+    "How long the oldest of them has waited, since its submit or its `run_at`.",
+)
+WORKERS: Final = Exported(
+    "puras_workers", "gauge", ("lane",), "Worker processes that live and take jobs, by lane."
+)
+SLOTS: Final = Exported(
+    "puras_worker_slots",
+    "gauge",
+    ("lane",),
+    "Jobs that they can run at once; a process of two lanes counts in both.",
+)
+RUNNING: Final = Exported(
+    "puras_worker_running_jobs", "gauge", ("lane",), "Jobs that they run now, as their last beat said."
+)
+READ: Final = (JOBS, OLDEST, WORKERS, SLOTS, RUNNING)
+"""Every family of this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiters:
+    """Jobs of one lane that wait for the same reason."""
+
+    lane: str
+    reason: Reason
+    jobs: int
+    oldest_s: float
+    next_due_at: datetime | None = None
+    """When the next of them is due; only of jobs that wait for their time."""
+
+
+async def read(session: AnySession) -> list[Metric]:
+    """The state of the queue and of the fleet as gauges."""
+    waiting = (await session.execute(_QUEUE, {"lease": LEASE})).all()
+    workers = (await session.execute(_WORKERS, {"lease": LEASE})).all()
+    lanes = {row.lane for row in (*waiting, *workers)}
+    return [*_queue_gauges(_summed(lanes, map(_waiters, waiting))), *_worker_gauges(workers)]
+
+
+async def waiting(session: AnySession) -> list[Waiters]:
+    """What waits in each lane, and for what; nothing for which nobody waits."""
+    rows = (await session.execute(_QUEUE, {"lease": LEASE})).all()
+    found = _summed({row.lane for row in rows}, map(_waiters, rows))
+    return [one for one in found if one.jobs]
+
+
+def _waiters(row: Any) -> Waiters:
+    place = Waiting(
+        stamp=None if row.is_parked else 0,
+        suspect=row.suspect,
+        not_before=None,
+        lane=row.lane,
+        admitted=0,
+        concurrency_limit=0,
+        has_money=row.has_money,
+        is_held=row.is_held,
+        has_worker=row.has_worker,
+    )
+    reason: Reason = "not_before" if row.is_later else kind(place)
+    return Waiters(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)), row.next_due_at)
+
+
+def _summed(lanes: Iterable[str], waiters: Iterable[Waiters]) -> list[Waiters]:
+    """One for each lane and reason, with those for which nobody waits."""
+    found = {(lane, reason): Waiters(lane, reason, 0, 0.0) for lane in lanes for reason in REASONS}
+    for one in waiters:
+        had = found[one.lane, one.reason]
+        found[one.lane, one.reason] = Waiters(
+            one.lane,
+            one.reason,
+            had.jobs + one.jobs,
+            max(had.oldest_s, one.oldest_s),
+            min(filter(None, (had.next_due_at, one.next_due_at)), default=None),
+        )
+    return [found[key] for key in sorted(found)]
+
+
+def _queue_gauges(waiters: list[Waiters]) -> list[Metric]:
+    jobs, oldest = _gauge(JOBS), _gauge(OLDEST)
+    for one in waiters:
+        jobs.add_metric((one.lane, one.reason), one.jobs)
+        oldest.add_metric((one.lane, one.reason), one.oldest_s)
+    return [jobs, oldest]
+
+
+def _worker_gauges(rows: Any) -> list[Metric]:
+    workers, slots, running = map(_gauge, (WORKERS, SLOTS, RUNNING))
+    for row in rows:
+        workers.add_metric((row.lane,), row.workers)
+        slots.add_metric((row.lane,), float(row.capacity))
+        running.add_metric((row.lane,), float(row.running))
+    return [workers, slots, running]
+
+
+def _gauge(shown: Exported) -> GaugeMetricFamily:
+    return GaugeMetricFamily(shown.name, shown.meaning, labels=shown.labels)

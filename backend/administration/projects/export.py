@@ -1,0 +1,202 @@
+"""Everything of a project in one archive, as a stream: its rows, its bundles, its drive.
+
+    README.txt                       what is what
+    tables/<table>/<number>.jsonl    rows, one JSON object a line
+    bundles/<sha256>.zip             as they were pushed
+    drive/<path>
+    manifest.json                    counts, and the digest over all files before it
+
+No value of a secret is in it, no hash of a key, and nothing of another project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend.administration.archives import drives
+from backend.administration.archives.drives import Drive
+from backend.administration.archives.entry import Entry
+from backend.administration.archives.measured import Measured
+from backend.administration.archives.writer import ArchiveWriter
+from backend.administration.projects import exported
+from backend.administration.projects.exported import EXPORTED, Exported
+from backend.core.clock import now
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role
+from backend.identity.projects import service
+from backend.identity.projects.tables import Project
+from backend.instance import Instance
+from backend.skills.deployments.tables import Deployment
+from backend.storage.errors import BundleMissing
+from backend.storage.file_errors import DriveFileLocked
+from backend.storage.sandbox_uids import sandbox_uid
+
+PART_BYTES: Final = 1024 * 1024
+README: Final = """\
+This is everything that Puras Studio keeps of one project.
+
+tables/<table>/*.jsonl  rows of the database, one JSON object a line; the parts of a table follow each other
+bundles/*.zip           the skills of each deployment, named by the sha256 that tables/deployments tells
+drive/                  the project's files
+manifest.json           how much of everything there is; the last file: without it the archive was cut
+
+Values of secrets and hashes of API keys are not in it. Rows were read one page after the other, so a job that ran
+meanwhile may be here in part. Members are ids with roles: their accounts belong to the instance.
+"""
+
+
+class Spool:
+    """Takes the bytes of an archive and gives them away."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        """See `Sink.write`."""
+        self._held += data
+        return len(data)
+
+    def flush(self) -> None:
+        """See `Sink.flush`."""
+
+    def take(self) -> bytes:
+        """What has come since the last time."""
+        taken = bytes(self._held)
+        self._held.clear()
+        return taken
+
+
+async def begin(instance: Instance, principal: Principal) -> Export:
+    """An archive of the principal's project, to be read from `chunks`; the act is in the audit from now on.
+
+    Raises:
+        ProjectNotFound: it was deleted.
+        NotAllowed: the principal is no owner.
+    """
+    principal.require(Role.OWNER, "project:read")
+    async with instance.database.transaction() as session:
+        project = await service.get(session, principal)
+        await audit.record(session, principal, "project.exported", project.slug)
+        named = (
+            select(col(Deployment.sha256))
+            .where(col(Deployment.project_id) == project.id, col(Deployment.deleted_at).is_(None))
+            .distinct()
+        )
+        bundles = sorted((await session.scalars(named)).all())
+    return Export(instance, project, bundles)
+
+
+@dataclass(slots=True)
+class Export:
+    """One archive on its way."""
+
+    instance: Instance
+    project: Project
+    bundles: list[str]
+    spool: Spool = field(default_factory=Spool)
+    archive: ArchiveWriter = field(init=False)
+    rows: dict[str, int] = field(default_factory=dict)
+    missing_bundles: list[str] = field(default_factory=list)
+    locked_files: list[str] = field(default_factory=list)
+    """Of the drive: not in the archive, since a process holds a lease on them."""
+    files: int = 0
+
+    def __post_init__(self) -> None:
+        self.archive = ArchiveWriter(self.spool)
+
+    @property
+    def filename(self) -> str:
+        """What a browser calls it."""
+        return f"{self.project.slug}-{now():%Y-%m-%d}.tar.gz"
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The archive, from its beginning to its end."""
+        with self.archive:
+            await self._add("README.txt", README.encode())
+            for table in EXPORTED:
+                async for chunk in self._table(table):
+                    yield chunk
+            async for chunk in self._bundles():
+                yield chunk
+            async for chunk in self._drive():
+                yield chunk
+            await self._add("manifest.json", json.dumps(self._manifest(), indent=1).encode())
+            await asyncio.to_thread(self.archive.close)
+        yield self.spool.take()
+
+    async def _table(self, table: Exported) -> AsyncIterator[bytes]:
+        part, number = bytearray(), 0
+        self.rows[table.name] = 0
+        async for line in exported.lines(self.instance.database, table, self.project.id):
+            self.rows[table.name] += 1
+            part += line
+            if len(part) >= PART_BYTES:
+                number += 1
+                await self._add(f"tables/{table.name}/{number:06}.jsonl", bytes(part))
+                part.clear()
+                yield self.spool.take()
+        if part:
+            await self._add(f"tables/{table.name}/{number + 1:06}.jsonl", bytes(part))
+            yield self.spool.take()
+
+    async def _bundles(self) -> AsyncIterator[bytes]:
+        for sha256 in self.bundles:
+            try:
+                data = await self.instance.storage.get_bundle(sha256)
+            except BundleMissing:
+                self.missing_bundles.append(sha256)
+                continue
+            await self._add(f"bundles/{sha256}.zip", data)
+            yield self.spool.take()
+
+    async def _drive(self) -> AsyncIterator[bytes]:
+        storage = self.instance.storage
+        drive = Drive(self.project.id, sandbox_uid(self.project.number or 0), "drive")
+        async for entry in drives.entries(storage, drive):
+            if entry.is_folder:
+                async for chunk in self._adding(drives.folder(storage, drive, entry), ()):
+                    yield chunk
+                continue
+            with Measured(self.instance.settings.home) as measured:
+                try:
+                    told = await drives.measure(storage, drive, entry, measured)
+                except DriveFileLocked:
+                    self.locked_files.append(drive.name_of(entry))
+                    continue
+                if told is None:
+                    continue
+                self.files += 1
+                async for chunk in self._adding(told, measured.chunks()):
+                    yield chunk
+
+    async def _add(self, name: str, data: bytes) -> None:
+        await asyncio.to_thread(self.archive.add, name, data)
+
+    async def _adding(self, entry: Entry, content: Iterable[bytes]) -> AsyncIterator[bytes]:
+        steps = self.archive.adding(entry, content)
+        while await asyncio.to_thread(next, steps, self) is not self:
+            yield self.spool.take()
+        yield self.spool.take()
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "format": "puras-project",
+            "version": 1,
+            "project_id": str(self.project.id),
+            "slug": self.project.slug,
+            "made_at": now().isoformat(),
+            "rows": self.rows,
+            "bundles": len(self.bundles) - len(self.missing_bundles),
+            "missing_bundles": self.missing_bundles,
+            "drive_files": self.files,
+            "locked_files": self.locked_files,
+            "files": self.archive.digest.files,
+            "sha256": self.archive.digest.sha256,
+        }

@@ -1,0 +1,120 @@
+"""Where an instance is, and what it stands on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from backend.config import server_urls
+from backend.config import supabase_project as supabase
+from backend.config.group import Group
+from backend.core.net.public_urls import ports_of
+
+
+def default_home() -> Path:
+    """`/var/lib/puras` for root, `./.puras` for everyone else.
+
+    The embedded database runs as a user of its own when started by root and must reach its folder, so root's home
+    lies where every parent folder is open already.
+    """
+    return Path("/var/lib/puras") if os.geteuid() == 0 else Path.cwd() / ".puras"
+
+
+class Places(Group):
+    """Addresses, databases and storages."""
+
+    home: Path = Field(default_factory=default_home)
+    """Folder of all state of this instance: database, queue, bundles, drive, environments, keys."""
+
+    host: str = "127.0.0.1"
+    """Address that the API and the studio, and the health checks of workers, listen on."""
+
+    port: int = Field(default=8000, ge=1, le=65535)
+    """TCP port of the API and the studio."""
+
+    unready_s: float = Field(default=5.0, ge=0, le=120)
+    """Seconds after SIGTERM in which the API still serves while `/ready` returns 503, so that a load balancer sends it
+    no more requests; a second signal ends them. `puras-studio up` has none unless this is set."""
+
+    public_url: str | None = None
+    """Address under which people reach this instance, for links; default `http://HOST:PORT`."""
+
+    api_url: str | None = None
+    """Address at which workers reach the API, when it runs on another machine; default: on their own."""
+
+    webhook_hosts: str | None = None
+    """Comma-separated `host:port` that webhooks may call though they are not public; all other addresses must be."""
+
+    webhook_ports: str | None = None
+    """Comma-separated ports (`8443,9000`) of public servers that webhooks may call in addition to 80 and 443."""
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
+
+    database_direct_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_DIRECT_URL")
+    """The same database past its pooler, for migrations, backups and restores; default: `DATABASE_URL`. A port 6543 or
+    `?pgbouncer=true` in that one says that its pooler lends connections for one transaction at a time."""
+
+    supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
+    """`https://….supabase.co`: bundles and drives are kept in the storage of this Supabase project, with
+    `SUPABASE_SERVICE_KEY`; without both they are kept in the home."""
+
+    supabase_service_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SERVICE_KEY")
+    """A secret key of the Supabase project (`sb_secret_…`, or the older `service_role`), for servers only."""
+
+    supabase_bundles_bucket: str = "puras-bundles"
+    """Private bucket of the Supabase project for bundles."""
+
+    supabase_drive_bucket: str = "puras-drive"
+    """Private bucket of the Supabase project for the files of drives."""
+
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    """`redis://…` of an outside Redis or Valkey; without it one is embedded under the home."""
+
+    secrets_key: SecretStr | None = Field(default=None, validation_alias="SECRETS_ENC_KEY")
+    """Comma-separated Fernet keys for secrets at rest, newest first; default: a key file in the home."""
+
+    @field_validator("database_url", "database_direct_url")
+    @classmethod
+    def _is_one_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            server_urls.require_database(url.get_secret_value())
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_one_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            server_urls.require_redis(url.get_secret_value())
+        return url
+
+    @field_validator("webhook_ports")
+    @classmethod
+    def _are_ports(cls, listed: str | None) -> str | None:
+        ports_of(listed)
+        return listed
+
+    @model_validator(mode="after")
+    def _name_a_storage(self) -> Self:
+        supabase.check(self.supabase_url, self.supabase_service_key)
+        supabase.check_buckets(self.supabase_bundles_bucket, self.supabase_drive_bucket)
+        return self
+
+    @property
+    def url(self) -> str:
+        """Base address of this instance, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Base address of the API that this machine serves."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+    @property
+    def workers_api_url(self) -> str:
+        """Base address at which this machine's workers reach the API, without a slash at its end."""
+        return (self.api_url or self.local_url).rstrip("/")

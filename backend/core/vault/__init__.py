@@ -1,0 +1,1 @@
+"""Encrypt and sign with the keys of the instance."""

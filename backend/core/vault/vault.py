@@ -1,0 +1,121 @@
+"""The instance's keys: what is stored encrypted, and what we sign ourselves, both come from here."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from backend.core.vault.key_file import KeyFile
+from backend.data.secrets.errors import BadSecretsKey, SecretUnreadable
+
+PREFIX = "enc:v1:"
+
+
+class Vault:
+    """Encrypts and signs with the instance's keys; the newest writes, every one still reads."""
+
+    def __init__(self, keys: list[str], key_file: KeyFile | None = None) -> None:
+        """Use the given Fernet keys, newest first; when they came from a file, keys that it gets later count too.
+
+        Raises:
+            BadSecretsKey: one of them is not a Fernet key, or there is none.
+        """
+        self._key_file = key_file
+        self._use(keys)
+
+    def _use(self, keys: list[str]) -> None:
+        if not keys:
+            raise BadSecretsKey("There is no encryption key. Set SECRETS_ENC_KEY, or leave it unset.")
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError as error:
+            raise BadSecretsKey(
+                "An encryption key is not a Fernet key: 32 bytes as URL-safe base64, 44 characters. Mend "
+                "SECRETS_ENC_KEY (several are separated by commas, newest first) or the key file."
+            ) from error
+        self._keys = [key.encode() for key in keys]
+        self._mac_keys: dict[str, list[bytes]] = {}
+
+    def __repr__(self) -> str:
+        return f"Vault(<{len(self._keys)} keys>)"
+
+    @classmethod
+    def open(cls, home: Path, keys: str | None) -> Vault:
+        """The vault of the comma-separated `keys`, else of the home's key file, made on the first call.
+
+        Raises:
+            BadSecretsKey: a key is malformed, or the key file can be read by others.
+        """
+        if keys is not None and keys.strip():
+            return cls([key.strip() for key in keys.split(",") if key.strip()])
+        file = KeyFile(home)
+        return cls(file.read_or_make(), file)
+
+    def export(self) -> str:
+        """The keys themselves, newest first, as a key file holds them: for a backup that was asked to have them."""
+        return "".join(f"{key.decode()}\n" for key in self._keys)
+
+    def encrypt(self, text: str) -> str:
+        """The text encrypted with the newest key, with the prefix that names the form."""
+        self._reread()
+        return PREFIX + self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, ciphertext: str) -> str:
+        """The text of something that `encrypt` made.
+
+        Raises:
+            SecretUnreadable: it is damaged, or the key it was written with is gone.
+        """
+        return self._with_token(ciphertext, lambda fernet, token: fernet.decrypt(token)).decode()
+
+    def rotate(self, ciphertext: str) -> str:
+        """The same text under the newest key.
+
+        Raises:
+            SecretUnreadable: it is damaged, or the key it was written with is gone.
+        """
+        return PREFIX + self._with_token(ciphertext, lambda fernet, token: fernet.rotate(token)).decode()
+
+    def mac(self, purpose: str, message: bytes) -> bytes:
+        """32 bytes that only this instance can make for this message and purpose."""
+        self._reread()
+        return hmac.digest(self._derived(purpose)[0], message, sha256)
+
+    def has_signed(self, purpose: str, message: bytes, mac: bytes) -> bool:
+        """Whether `mac` made this, with any key still in use; takes the same time for every wrong answer."""
+        self._reread()
+        expected = [hmac.digest(key, message, sha256) for key in self._derived(purpose)]
+        return any(hmac.compare_digest(one, mac) for one in expected)
+
+    def _derived(self, purpose: str) -> list[bytes]:
+        keys = self._mac_keys.get(purpose)
+        if keys is None:
+            keys = [_derive(key, purpose) for key in self._keys]
+            self._mac_keys[purpose] = keys
+        return keys
+
+    def _with_token(self, ciphertext: str, use: Callable[[MultiFernet, bytes], bytes]) -> bytes:
+        self._reread()
+        if not ciphertext.startswith(PREFIX):
+            raise SecretUnreadable
+        try:
+            return use(self._fernet, ciphertext.removeprefix(PREFIX).encode())
+        except InvalidToken:
+            raise SecretUnreadable from None
+
+    def _reread(self) -> None:
+        """Take over what another process did to the key file, before anything that it may have written is met."""
+        keys = self._key_file.read_if_changed() if self._key_file else None
+        if keys is not None:
+            self._use(keys)
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    info = b"puras:mac:" + purpose.encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)

@@ -1,0 +1,66 @@
+"""The span of a request, which every span of its job descends from: ASGI middleware behind the gate."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
+
+from backend.core.metrics.http import began_ns, method_of
+from backend.core.metrics.routes import route_of
+from backend.core.tracing import parents, spans
+from backend.identity.auth.actors import SignedIn
+
+_TRUSTED: Final = frozenset({"secret_key", "system"})
+
+
+class Traced:
+    """ASGI middleware that opens a span for each request that the gate has let through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, inside a span while traces are on."""
+        caller = scope.get("state", {}).get("caller") if spans.is_on() else None
+        if caller is None:
+            await self._app(scope, receive, send)
+            return
+        method = method_of(scope)
+        with spans.span(
+            method, "server", parent=_parent(scope), at_ns=began_ns(scope), http__request__method=method
+        ) as span:
+            bind_contextvars(trace_id=parents.trace_id_of(span.traceparent))
+            await self._app(scope, receive, _Noting(scope, send, span))
+
+
+class _Noting:
+    """Sends messages on, and tells the span how the request was answered."""
+
+    def __init__(self, scope: Scope, send: Send, span: spans.Span) -> None:
+        self._scope = scope
+        self._send = send
+        self._span = span
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            route, status = route_of(self._scope), message["status"]
+            self._span.rename(f"{method_of(self._scope)} {route}")
+            self._span.note(http__route=route, http__response__status_code=status)
+            if status >= 500:
+                self._span.fail(str(status))
+        await self._send(message)
+
+
+def _parent(scope: Scope) -> str:
+    """The caller's own span, when he is one who may name it.
+
+    A publishable key is in the hands of everybody, and a job runs code of its own: what they name could be a span in
+    the trace of somebody else.
+    """
+    caller = scope["state"]["caller"]
+    if isinstance(caller, SignedIn) or caller.kind in _TRUSTED:
+        return parents.checked(Headers(scope=scope).get("traceparent", ""))
+    return ""

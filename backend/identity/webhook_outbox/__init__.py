@@ -1,0 +1,1 @@
+"""Note what webhooks have to deliver, in the transaction that it belongs to."""

@@ -1,0 +1,144 @@
+"""A project's own keys for models: written by people, used by its jobs, billed nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.clock import now
+from backend.core.vault.vault import Vault
+from backend.data.secrets.errors import SecretUnreadable
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, visible
+from backend.integrations.providers import addresses
+from backend.integrations.providers.tables import ProviderKey
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.errors import BadProviderKey, ProviderKeyMissing
+
+MOST_KEY_CHARACTERS = 1_000
+MOST_SHOWN_CHARACTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """What a job uses to reach a family of models at its project's expense."""
+
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+    """None: where the catalogue says."""
+
+
+async def put(
+    session: AsyncSession,
+    vault: Vault,
+    principal: Principal,
+    family: str,
+    *,
+    api_key: str,
+    base_url: str | None,
+    allowed_hosts: Collection[str],
+) -> None:
+    """Set the project's key for a family of models, for jobs that start from now on.
+
+    Raises:
+        UnknownFamily: no models of that family are reached over a network.
+        BadProviderKey: the key or the address cannot be used.
+    """
+    catalog.current().endpoint_of(family)
+    _check_key(api_key)
+    if base_url is not None:
+        base_url = addresses.checked(base_url, allowed_hosts)
+    written = {
+        "ciphertext": vault.encrypt(api_key),
+        "base_url": base_url,
+        "updated_at": now(),
+        "updated_by": principal.label,
+    }
+    row = insert(ProviderKey).values(project_id=principal.project_id, family=family, **written)
+    await session.execute(row.on_conflict_do_update(index_elements=["project_id", "family"], set_=written))
+    await audit.record(session, principal, "provider_key.set", family, base_url=base_url)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """What is told of a project's own key."""
+
+    beginning: str
+    """As much of it as tells it from another one, and no more than a quarter."""
+    base_url: str | None
+    updated_at: datetime
+    updated_by: str
+
+
+async def keys(session: AsyncSession, vault: Vault, principal: Principal) -> Mapping[str, ShownKey]:
+    """The project's own keys by family, with how each begins."""
+    rows = await session.scalars(visible(ProviderKey, principal))
+    return {
+        row.family: ShownKey(_beginning(vault, row), row.base_url, row.updated_at, row.updated_by)
+        for row in rows
+    }
+
+
+async def to_try(session: AsyncSession, vault: Vault, principal: Principal, family: str) -> OwnKey:
+    """The project's own key for a family of models, to try it with its provider.
+
+    Raises:
+        ProviderKeyMissing: it has none.
+        SecretUnreadable: it cannot be decrypted with the keys of this instance.
+    """
+    row = (
+        await session.scalars(visible(ProviderKey, principal).where(col(ProviderKey.family) == family))
+    ).one_or_none()
+    if row is None:
+        raise ProviderKeyMissing(family)
+    await audit.record(session, principal, "provider_key.tried", family, base_url=row.base_url)
+    return OwnKey(vault.decrypt(row.ciphertext), row.base_url)
+
+
+async def delete(session: AsyncSession, principal: Principal, family: str) -> None:
+    """Forget a key; jobs that run keep it until they end.
+
+    Raises:
+        ProviderKeyMissing: the project has none for that family.
+    """
+    query = visible(ProviderKey, principal).where(col(ProviderKey.family) == family)
+    found = (await session.scalars(query.with_for_update())).one_or_none()
+    if found is None:
+        raise ProviderKeyMissing(family)
+    await session.delete(found)
+    await audit.record(session, principal, "provider_key.deleted", family)
+
+
+async def for_job(session: AsyncSession, vault: Vault, project_id: UUID) -> dict[str, OwnKey]:
+    """The keys that a job of this project uses, by family.
+
+    Raises:
+        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+    """
+    rows = await session.scalars(select(ProviderKey).where(col(ProviderKey.project_id) == project_id))
+    return {row.family: OwnKey(vault.decrypt(row.ciphertext), row.base_url) for row in rows}
+
+
+def _beginning(vault: Vault, row: ProviderKey) -> str:
+    try:
+        api_key = vault.decrypt(row.ciphertext)
+    except SecretUnreadable:
+        return ""
+    return api_key[: min(MOST_SHOWN_CHARACTERS, len(api_key) // 4)]
+
+
+def _check_key(api_key: str) -> None:
+    if not 1 <= len(api_key) <= MOST_KEY_CHARACTERS:
+        raise BadProviderKey("api_key", f"'api_key' has 1 to {MOST_KEY_CHARACTERS} characters.")
+    if not all("!" <= letter <= "~" for letter in api_key):
+        raise BadProviderKey(
+            "api_key",
+            "'api_key' holds a blank or a letter that no key has. Copy it once more, without line breaks.",
+        )

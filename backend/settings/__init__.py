@@ -1,1 +1,0 @@
-"""The groups of settings; `backend.config` puts them together."""

@@ -1,0 +1,1 @@
+"""Know the models of the instance: families, addresses, prices."""

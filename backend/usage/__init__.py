@@ -1,0 +1,1 @@
+"""Show what projects have used and paid."""

@@ -1,0 +1,105 @@
+"""Routes of money."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from backend.core.clock import now
+from backend.core.db.paging import MOST, Page
+from backend.core.http.paging import PageDep, linked
+from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.permissions import AuthorizedRoute
+from backend.identity.auth.principal import Role
+from backend.integrations.media.prices import MediaModelPrice
+from backend.money.ledger import export
+from backend.skills.model_catalog import catalog
+from backend.usage import queries, usage
+from backend.usage.model_prices import ModelPrice
+from backend.usage.schemas import Balance, LedgerLine, PriceView, UsageRow
+
+router = APIRouter(route_class=AuthorizedRoute, tags=["money"])
+
+
+@router.get("/billing/balance", summary="Read the wallet")
+@permissions.needs("billing:read")
+async def get_balance(session: SessionDep, principal: PrincipalDep) -> Balance:
+    """What the project's wallet holds, and what of it is reserved for running jobs."""
+    return await queries.balance(session, principal)
+
+
+@router.get("/billing/ledger", summary="List the wallet's entries")
+@permissions.needs("billing:read")
+async def list_ledger(
+    request: Request, response: Response, session: SessionDep, principal: PrincipalDep, *, page: PageDep
+) -> list[LedgerLine]:
+    """Every movement of the wallet, newest first; their sum is the balance."""
+    lines = await queries.entries(session, principal, limit=page.limit + 1, before_id=page.number())
+    return list(linked(request, response, page.slice(lines, lambda line: (line.id,))))
+
+
+@router.get(
+    "/billing/ledger/export",
+    summary="Download the wallet's entries",
+    response_class=StreamingResponse,
+    responses={200: {"description": "Comma-separated values.", "content": {"text/csv": {}}}},
+)
+@permissions.needs("billing:read")
+async def export_ledger(principal: PrincipalDep, instance: InstanceDep) -> StreamingResponse:
+    """Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar."""
+    principal.require(Role.VIEWER, "billing:read")
+    return StreamingResponse(
+        export.as_csv(instance.database, principal),
+        media_type="text/csv",
+        headers={
+            "Content-Disposition": f'attachment; filename="ledger-{now():%Y-%m-%d}.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@router.get("/usage", summary="Usage by day, skill, model, key, version or listing")
+@permissions.needs("billing:read")
+async def get_usage(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: PrincipalDep,
+    *,
+    group_by: Annotated[
+        str,
+        Query(
+            max_length=100,
+            description="One or more of day, skill, model, key, version, listing, with commas.",
+        ),
+    ] = "day",
+    since: Annotated[AwareDatetime | None, Query(description="Default: 30 days before `until`.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Default: now.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Most groups of one page.")] = MOST,
+    cursor: Annotated[
+        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
+    ] = None,
+) -> list[UsageRow]:
+    """What jobs that ended between two moments cost; by model, what their calls of that time cost."""
+    asked = usage.UsageAsked.of(group_by, since, until)
+    rows = await usage.usage(session, principal, asked, Page(limit, cursor))
+    return list(linked(request, response, rows))
+
+
+@router.get("/pricing", summary="Prices of this instance")
+@permissions.needs("billing:read")
+async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
+    """What the instance charges by itself, its margins, and what each model costs with them."""
+    principal.require(Role.VIEWER, "billing:read")
+    prices = instance.prices
+    return PriceView(
+        compute_micros_per_second=prices.compute_micros_per_second,
+        margin_pct=prices.margin_pct,
+        text_margin_pct=prices.text_margin_pct,
+        models=ModelPrice.all_of(catalog.current(), prices.text_margin_pct),
+        media=MediaModelPrice.all(prices.margin_pct),
+    )

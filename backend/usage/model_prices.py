@@ -1,0 +1,69 @@
+"""What tokens cost here: upstream prices with the instance's margin on top."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.money.ledger.pricing import billed_micros
+from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
+from backend.skills.model_catalog.entries import Rates
+
+
+class TokenPrices(BaseModel):
+    """Micro-dollars per million tokens, the margin included."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    input_micros: int
+    output_micros: int
+    cache_write_5m_micros: int
+    cache_write_1h_micros: int
+    cache_read_micros: int
+
+    @classmethod
+    def of(cls, rates: Rates, margin_pct: int) -> Self:
+        """The rates as they are charged."""
+        return cls(
+            **{f"{name}_micros": billed_micros(nanos, margin_pct) for name, nanos in rates._asdict().items()}
+        )
+
+
+class ModelPrice(BaseModel):
+    """A language model: what it can do and what it costs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    model: str
+    title: str
+    context_tokens: int
+    most_output_tokens: int
+    vision: bool
+    """Whether it sees images."""
+    pdf: bool
+    """Whether it reads PDF documents."""
+    per_million_tokens: TokenPrices
+    long_prompts_above_tokens: int | None = None
+    """Calls with a longer prompt cost `long_prompts` for every token."""
+    long_prompts: TokenPrices | None = None
+
+    @classmethod
+    def all_of(cls, catalogue: Catalogue, margin_pct: int) -> list[Self]:
+        """Every language model that skills may name."""
+        return [cls._of(entry, margin_pct) for entry in catalogue.models.values()]
+
+    @classmethod
+    def _of(cls, entry: CatalogueEntry, margin_pct: int) -> Self:
+        above = entry.long_price.above_tokens if entry.long_price else None
+        return cls(
+            model=entry.slug,
+            title=entry.title or entry.slug,
+            context_tokens=entry.context_tokens,
+            most_output_tokens=entry.most_output_tokens,
+            vision=entry.vision,
+            pdf=entry.pdf,
+            per_million_tokens=TokenPrices.of(entry.rates(0), margin_pct),
+            long_prompts_above_tokens=above,
+            long_prompts=None if above is None else TokenPrices.of(entry.rates(above + 1), margin_pct),
+        )

@@ -1,0 +1,111 @@
+"""Readings of the ledger for the people who pay."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.execution.jobs.queries import get_row
+from backend.execution.jobs.tables import Job
+from backend.identity.auth.principal import Principal, Role, visible
+from backend.marketplace.sales import LINE
+from backend.money.ledger.tables import LedgerEntry, UsageEvent, Wallet
+from backend.usage.schemas import Balance, LedgerLine, Receipt, ReceiptLine
+
+_ENDED: dict[str, str] = {"failed": "failed", "cancelled": "was cancelled"}
+
+
+async def balance(session: AsyncSession, principal: Principal) -> Balance:
+    """What the project's wallet holds now."""
+    principal.require(Role.VIEWER, "billing:read")
+    wallet: Wallet = (await session.execute(visible(Wallet, principal))).scalar_one()
+    return Balance.of(wallet)
+
+
+async def entries(
+    session: AsyncSession, principal: Principal, *, limit: int, before_id: int | None = None
+) -> list[LedgerLine]:
+    """The wallet's entries, newest first, from below `before_id`."""
+    principal.require(Role.VIEWER, "billing:read")
+    query = visible(LedgerEntry, principal).where(col(LedgerEntry.account) == "wallet")
+    if before_id is not None:
+        query = query.where(col(LedgerEntry.id) < before_id)
+    rows = (await session.execute(query.order_by(col(LedgerEntry.id).desc()).limit(limit))).scalars()
+    return [LedgerLine.of(row) for row in rows]
+
+
+async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> Receipt:
+    """Line by line, what a job used and what was billed for it.
+
+    Raises:
+        JobNotFound: there is none that the principal may see.
+    """
+    job = await get_row(session, principal, job_id)
+    query = (
+        visible(UsageEvent, principal)
+        .where(col(UsageEvent.job_id) == job_id)
+        .order_by(col(UsageEvent.kind) != LINE, col(UsageEvent.created_at), col(UsageEvent.id))
+    )
+    lines = (await session.execute(query)).scalars().all()
+    called = (
+        await session.scalars(
+            visible(Job, principal)
+            .where(col(Job.parent_job_id) == job_id, col(Job.finished_at).is_not(None))
+            .where((col(Job.bill) != "own") | (col(Job.used_micros) == 0))
+        )
+    ).all()
+    shows_upstream = principal.role >= Role.OWNER
+    shown = [ReceiptLine.of(line, shows_upstream=shows_upstream) for line in lines]
+    shown += [ReceiptLine.of_called(one) for one in called]
+    used, cost, forgiven = (
+        job.used_micros + job.called_used_micros,
+        job.cost_micros + job.called_cost_micros,
+        job.forgiven_micros + job.called_forgiven_micros,
+    )
+    is_settled = job.finished_at is not None and job.bill != "owed"
+    over_cap = used - cost - forgiven if is_settled else 0
+    return Receipt(
+        job_id=job_id,
+        status=job.status,
+        paid_with=None if job.bill == "own" else job.parent_job_id,
+        used_micros=used,
+        cost_micros=cost,
+        cost_usd=cost / 1e6,
+        forgiven_micros=forgiven,
+        over_cap_micros=over_cap,
+        cap_micros=job.cap_micros,
+        notes=[*_notes_of_called(job), *_notes(job, cost, forgiven, over_cap)],
+        lines=sorted(shown, key=lambda line: (line.kind != "listing", line.at)),
+    )
+
+
+def _notes_of_called(job: Job) -> list[str]:
+    if job.bill == "own":
+        return []
+    when = "will be paid with" if job.bill == "owed" else "was settled with"
+    return [f"It {when} the job that called it, {job.parent_job_id}, and as that ends."]
+
+
+def _notes(job: Job, cost_micros: int, forgiven_micros: int, over_cap_micros: int) -> list[str]:
+    notes = []
+    who = (
+        f"the job {_ENDED.get(job.status, '')}"
+        if job.bill == "own"
+        else "the job that called it did not succeed"
+    )
+    if forgiven_micros:
+        rest = "; the rest was charged, since the day's amount was reached" if cost_micros else ""
+        notes.append(f"${forgiven_micros / 1e6:.6f} were forgiven because {who}{rest}.")
+    elif cost_micros and job.status != "succeeded" and job.bill == "own":
+        notes.append("The job was charged: its project had been forgiven the day's amount before.")
+    if job.price_micros and job.finished_at is not None and job.status != "succeeded":
+        notes.append(
+            f"The price of the listing, ${job.price_micros / 1e6:.6f}, is due for runs that succeed alone."
+        )
+    if over_cap_micros:
+        notes.append(
+            f"${over_cap_micros / 1e6:.6f} were over what was reserved for the job and are not charged."
+        )
+    return notes
