@@ -22,7 +22,7 @@ from backend.core.version import version
 from backend.embedded import attach
 from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.instance import Instance, open_instance
-from backend.startup import require_startable
+from backend.operations.checks.startable import require_startable
 from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
