@@ -14,6 +14,7 @@ from backend import api, config, openapi
 from backend.administration.monitoring import api as metrics
 from backend.administration.monitoring import health
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core import logs
 from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
@@ -29,8 +30,8 @@ from backend.identity.auth.throttle import Throttle
 from backend.identity.limits.at_once import AtOnce
 from backend.identity.limits.rates import RateLimiter
 from backend.identity.projects import join_pages
-from backend.instance import Instance, open_instance
 from backend.skills.deployments import public
+from backend.startup import open_context
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -83,12 +84,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure(settings.log_level, settings.log_format)
     traces = tracing(settings.otlp_endpoint, role="api", version=app.version)
-    async with traces, open_instance(settings) as instance, serving(app, instance):
+    async with traces, open_context(settings) as instance, serving(app, instance):
         yield
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, instance: Instance) -> AsyncIterator[None]:
+async def serving(app: FastAPI, instance: AppContext) -> AsyncIterator[None]:
     """Let the application serve an instance that is open already."""
     app.state.instance = instance
     app.state.last_use = LastUse(instance.database)

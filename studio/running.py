@@ -12,6 +12,7 @@ from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, Pur
 from backend.execution.jobs.queries import get_job
 from backend.execution.jobs.schemas import JobRequest, JobView
 from backend.execution.jobs.submit import JobSpec, submit
+from backend.money.pricing import PriceList
 from studio import session
 from studio.components.elements import link, note, status
 from studio.components.live import Elapsed, EventList, Json, LiveCost, LiveProgress, Pulse, Tabs, Turns, Value
@@ -64,7 +65,7 @@ class Running(rx.State, mixin=True):
             async with session.acting(self, self.project, once=key) as act:
                 spec = JobSpec(
                     request,
-                    prices=session.instance().prices,
+                    prices=PriceList.of(session.instance().settings),
                     most_queued=session.instance().settings.most_queued_jobs,
                 )
                 submitted = await submit(act.session, act.principal, spec)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import reflex as rx
 
+from backend.context import AppContext
 from backend.core.db.engine import AsyncSession
 from backend.core.errors import Conflict, NotSignedIn, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
@@ -18,7 +19,6 @@ from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.service import Claimed
-from backend.instance import Instance
 from studio.actions import key_of
 
 Standing = Literal["signed_in", "signed_out", "unknown"]
@@ -59,7 +59,7 @@ class AlreadyDone(Conflict):
 
 
 class _Served(NamedTuple):
-    instance: Instance
+    instance: AppContext
     last_use: LastUse
 
 
@@ -67,7 +67,7 @@ _served: _Served | None = None
 
 
 @contextmanager
-def serving(instance: Instance, last_use: LastUse) -> Iterator[None]:
+def serving(instance: AppContext, last_use: LastUse) -> Iterator[None]:
     """Let the pages of this process act on the instance."""
     global _served  # Reflex makes its states itself: there is no place to hand this in
     _served = _Served(instance, last_use)
@@ -77,7 +77,7 @@ def serving(instance: Instance, last_use: LastUse) -> Iterator[None]:
         _served = None
 
 
-def instance() -> Instance:
+def instance() -> AppContext:
     """The instance that this process serves.
 
     Raises:

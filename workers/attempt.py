@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum
 from functools import partial
 
+from backend.context import AppContext
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
@@ -25,9 +26,8 @@ from backend.execution.jobs.reserve import nothing_left
 from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
 from backend.execution.journal import service as journal
 from backend.execution.worker_registry.errors import HostExhausted
-from backend.instance import Instance
-from backend.money.ledger.pricing import NANOS_PER_MICRO
 from backend.money.ledger.service import Used
+from backend.money.pricing import NANOS_PER_MICRO, PriceList
 from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
 from backend.storage.paths import DrivePath
@@ -82,7 +82,7 @@ class Attempt:
 
     def __init__(
         self,
-        instance: Instance,
+        instance: AppContext,
         runners: dict[str, Runner],
         claimed: Claimed,
         drives: OwnDrives | None = None,
@@ -369,7 +369,7 @@ class Attempt:
 
     def _compute(self, wall_s: float) -> tuple[Used, ...]:
         """What so many seconds of a function cost; an agent waits for its model most of the time."""
-        micros = self._instance.prices.compute_micros(wall_s)
+        micros = PriceList.of(self._instance.settings).compute_micros(wall_s)
         if not micros or self.claimed.type == "agentic":
             return ()
         return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)

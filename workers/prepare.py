@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.data.drive import usage
@@ -22,12 +23,13 @@ from backend.evals.runs import EVAL, Case, case_of
 from backend.execution.jobs import approvals
 from backend.execution.jobs.claim import Claimed
 from backend.identity.auth import job_tokens
-from backend.instance import Instance, job_ceilings
+from backend.money.pricing import PriceList
 from backend.skills.bundles.adhoc import NOTEBOOK
 from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.active import load_deployed_skill
 from backend.skills.deployments.unpacked import ensure_empty, ensure_unpacked
+from backend.skills.job_ceilings import JobCeilings
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.brief import for_agent
 from workers.agent.journal import Journal
@@ -62,7 +64,7 @@ class Prepared:
 
 
 async def prepare(
-    instance: Instance,
+    instance: AppContext,
     claimed: Claimed,
     drives: OwnDrives | None = None,
     *,
@@ -123,7 +125,9 @@ async def prepare(
         network=skill.network,
     )
     if skill.name == NOTEBOOK:
-        assignment = for_kernel(assignment, claimed, instance.prices, skill=skill, leaving=leaving)
+        assignment = for_kernel(
+            assignment, claimed, PriceList.of(instance.settings), skill=skill, leaving=leaving
+        )
     elif skill.is_agentic:
         assignment = for_agent(
             assignment,
@@ -148,7 +152,7 @@ async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:
     )
 
 
-async def _bundle(instance: Instance, cache_dir: Path, sha256: str | None) -> Path:
+async def _bundle(instance: AppContext, cache_dir: Path, sha256: str | None) -> Path:
     """The unpacked bundle; of a prompt that runs without a deployment an empty folder."""
     if sha256 is None:
         return await asyncio.to_thread(ensure_empty, cache_dir)
@@ -156,7 +160,7 @@ async def _bundle(instance: Instance, cache_dir: Path, sha256: str | None) -> Pa
 
 
 async def _drive(
-    instance: Instance,
+    instance: AppContext,
     claimed: Claimed,
     drives: OwnDrives | None,
     *,
@@ -173,7 +177,7 @@ async def _drive(
     return own.folder, own
 
 
-async def _held(instance: Instance, claimed: Claimed, drive_usage: Usage) -> Held | None:
+async def _held(instance: AppContext, claimed: Claimed, drive_usage: Usage) -> Held | None:
     """The live drive if jobs before this one have overfilled it."""
     if not drive_usage.is_over:
         return None
@@ -181,7 +185,7 @@ async def _held(instance: Instance, claimed: Claimed, drive_usage: Usage) -> Hel
     return await held(instance.storage, claimed.project_id, drive_usage)
 
 
-async def _usage(session: AnySession, instance: Instance, claimed: Claimed) -> Usage:
+async def _usage(session: AnySession, instance: AppContext, claimed: Claimed) -> Usage:
     """What the drive holds; asked now and then, not for every job."""
     until, known = _known_usages.get(claimed.project_id, (0.0, None))
     if known is None or until < time.monotonic():
@@ -192,7 +196,7 @@ async def _usage(session: AnySession, instance: Instance, claimed: Claimed) -> U
     return known
 
 
-async def _secrets(session: AnySession, instance: Instance, claimed: Claimed) -> JobSecrets:
+async def _secrets(session: AnySession, instance: AppContext, claimed: Claimed) -> JobSecrets:
     """The job's secrets; read again only when the claim says that one has changed."""
     key = (claimed.owner_id, claimed.skillpack_id, claimed.secrets_stamp)
     known = _known_secrets.get(key)
@@ -208,7 +212,7 @@ async def _secrets(session: AnySession, instance: Instance, claimed: Claimed) ->
 
 def run_limits(skill: Skill, own: dict[str, Any], settings: Settings) -> RunLimits:
     """The job's limits: the skill's or the instance's, made narrower by the job's own."""
-    most = job_ceilings(settings)
+    most = JobCeilings.of(settings)
     return RunLimits(
         timeout_s=_least(most.effective_timeout_s(skill), own.get("timeout_s")),
         memory_mb=int(_least(most.effective_memory_mb(skill), own.get("memory_mb"))),

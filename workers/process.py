@@ -15,14 +15,15 @@ import dramatiq
 import uvloop
 
 from backend.config import Settings, settings
+from backend.context import AppContext
 from backend.core import logs
 from backend.core.metrics.reporter import Reporter
 from backend.core.tracing.switch import tracing
 from backend.core.version import version
 from backend.embedded import attach
 from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S
-from backend.instance import Instance, open_instance
 from backend.operations.checks.startable import require_startable
+from backend.startup import open_context
 from workers import strictness
 from workers.actors import WakingBroker, declare
 from workers.beat import Heart
@@ -75,7 +76,7 @@ async def _run(current: Settings) -> None:
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
     async with (
         traces,
-        open_instance(current, on_cancel=cancel, most_idle_s=MAX_IDLE_IN_TRANSACTION_S) as instance,
+        open_context(current, on_cancel=cancel, most_idle_s=MAX_IDLE_IN_TRANSACTION_S) as instance,
     ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:
@@ -147,7 +148,7 @@ async def _run(current: Settings) -> None:
 
 
 async def _serve(
-    instance: Instance,
+    instance: AppContext,
     supervisor: Supervisor,
     runner: DeterministicRunner,
     *,

@@ -6,10 +6,10 @@ import asyncio
 import time
 from typing import Any, Final
 
+from backend.context import AppContext
 from backend.core import logs
 from backend.core.db.connections import DatabaseUnavailable
 from backend.execution.jobs.claim import Claimed
-from backend.instance import Instance
 from backend.storage.errors import StorageUnavailable
 from workers.drives.deletions import Deletions
 from workers.drives.own import OwnDrive, OwnDrives
@@ -26,7 +26,7 @@ GIVE_UP_S: Final = 120.0
 
 
 async def kept_files(
-    instance: Instance,
+    instance: AppContext,
     drives: OwnDrives | None,
     claimed: Claimed,
     prepared: Prepared,

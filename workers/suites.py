@@ -8,13 +8,14 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.context import AppContext
 from backend.core import background_tasks, logs
 from backend.core.db.connections import why_away
 from backend.evals import driving
 from backend.evals.filling import Means
 from backend.evals.runs import EVAL
 from backend.execution.jobs.claim import Claimed
-from backend.instance import Instance
+from backend.money.pricing import PriceList
 
 log = logs.get(__name__)
 
@@ -26,9 +27,11 @@ TOGETHER_S: Final = 0.05
 class Suites:
     """The suites that this process takes on; any process may take on any of them."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: AppContext) -> None:
         self._database = instance.database
-        self._means = Means(instance.storage, instance.prices, instance.settings.most_queued_jobs)
+        self._means = Means(
+            instance.storage, PriceList.of(instance.settings), instance.settings.most_queued_jobs
+        )
         self._ended = asyncio.Event()
 
     def note(self, claimed: Claimed) -> None:

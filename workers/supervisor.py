@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import housekeeping
+from backend.context import AppContext
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.db.connections import why_away
@@ -42,10 +43,10 @@ from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.limits import service as limits
-from backend.instance import Instance
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
+from backend.money.pricing import PriceList
 from workers import traces
 from workers.attempt import Attempt, EndedBy
 from workers.drives.looks import Looks
@@ -68,7 +69,7 @@ class Supervisor:
 
     def __init__(
         self,
-        instance: Instance,
+        instance: AppContext,
         runners: dict[str, Runner],
         *,
         lanes: list[str],
@@ -312,7 +313,10 @@ class Supervisor:
 
     async def _keep_time(self) -> None:
         instance = self._instance
-        await keep_time(instance.database, Terms(instance.prices, instance.settings.most_queued_jobs))
+        await keep_time(
+            instance.database,
+            Terms(PriceList.of(instance.settings), instance.settings.most_queued_jobs),
+        )
 
     async def _sweep(self) -> None:
         with SWEEP.time():

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from backend.context import AppContext
 from backend.core.http.paging import PageDep, linked
 from backend.evals import cases, comparing, outcomes, subjects, suites
 from backend.evals.filling import Means
@@ -25,7 +26,7 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, Sessio
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
-from backend.instance import Instance
+from backend.money.pricing import PriceList
 from backend.skills.deployments.active import MAX_VERSION
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["evals"])
@@ -34,9 +35,9 @@ Skill = Annotated[str, Query(max_length=200)]
 Ref = Annotated[str | None, Query(max_length=64, description="A version number, or the id of a suite.")]
 
 
-def means_of(instance: Instance) -> Means:
+def means_of(instance: AppContext) -> Means:
     """What this instance gives a suite."""
-    return Means(instance.storage, instance.prices, instance.settings.most_queued_jobs)
+    return Means(instance.storage, PriceList.of(instance.settings), instance.settings.most_queued_jobs)
 
 
 @router.post(

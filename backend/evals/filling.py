@@ -16,7 +16,7 @@ from backend.evals.recorded import RECORDING, recordings_of
 from backend.evals.tables import EvalRun, EvalSuite
 from backend.execution.jobs import input_access
 from backend.identity.auth.principal import Principal
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.skills.model_catalog.recordings import slug_of
 from backend.storage import Storage
 

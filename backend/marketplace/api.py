@@ -25,6 +25,7 @@ from backend.marketplace.schemas import (
     VersionAsked,
     VersionView,
 )
+from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/marketplace", tags=["marketplace"])
 
@@ -60,7 +61,7 @@ async def create_listing(
 
     async def make() -> ListingView:
         listing = await service.create(session, principal, asked)
-        return await catalogue.get(session, principal, listing.slug, instance.prices)
+        return await catalogue.get(session, principal, listing.slug, PriceList.of(instance.settings))
 
     return await once.answer(session, principal, make)
 
@@ -71,7 +72,7 @@ async def get_listing(
     listing: str, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
 ) -> ListingView:
     """By id or slug: what it takes and gives, what a run costs, and what its code is given."""
-    return await catalogue.get(session, principal, listing, instance.prices)
+    return await catalogue.get(session, principal, listing, PriceList.of(instance.settings))
 
 
 @router.patch("/listings/{listing}", summary="Change, publish or take down a listing")
@@ -85,7 +86,7 @@ async def change_listing(
 ) -> ListingView:
     """Jobs that exist keep the price and the version at which they were submitted."""
     changed = await service.change(session, principal, listing, asked)
-    return await catalogue.get(session, principal, changed.slug, instance.prices)
+    return await catalogue.get(session, principal, changed.slug, PriceList.of(instance.settings))
 
 
 @router.delete("/listings/{listing}", status_code=204, summary="Forget a draft")

@@ -22,7 +22,7 @@ from backend.marketplace.schemas import (
     VersionView,
 )
 from backend.marketplace.service import MOST_VERSIONS, READ, own
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import manifests

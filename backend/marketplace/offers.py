@@ -21,7 +21,7 @@ from backend.marketplace.errors import (
     PriceOverLimit,
     WalletTooSmall,
 )
-from backend.money.ledger.pricing import PriceList, usd_to_micros
+from backend.money.pricing import PriceList, usd_to_micros
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill
 from backend.skills.skillpacks.service import as_id

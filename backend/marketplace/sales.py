@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.money.ledger.pricing import NANOS_PER_MICRO
 from backend.money.ledger.service import Used
+from backend.money.pricing import NANOS_PER_MICRO
 
 LINE: Final = "listing"
 """The kind of the line on the bill."""

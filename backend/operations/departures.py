@@ -19,11 +19,11 @@ from backend.housekeeping import tidy
 from backend.identity.auth import user_deletion
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
-from backend.instance import open_instance
 from backend.marketplace.following import taken_down
 from backend.operations import database
 from backend.operations.books import project_id_of
 from backend.operations.errors import NoDeletedProject
+from backend.startup import open_context
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -119,7 +119,7 @@ def retain(
 
 
 async def _delete_project(options: Settings, project: str) -> Deleted:
-    async with open_instance(options) as instance, instance.database.transaction() as session:
+    async with open_context(options) as instance, instance.database.transaction() as session:
         return await deletion.delete(session, operator(await project_id_of(session, project)))
 
 
@@ -144,7 +144,7 @@ async def _forecast(options: Settings) -> list[Going]:
 
 async def _tidy(options: Settings) -> None:
     database.server_major(embedded.attach(options).database_url)  # says so when it does not answer
-    async with open_instance(options) as instance:
+    async with open_context(options) as instance:
         while await tidy(instance.database, instance.storage, Rules.of(options)):
             pass
 

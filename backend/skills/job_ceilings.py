@@ -7,8 +7,9 @@ later, versions and jobs that are stored already get the ceiling: the effective 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
+from backend.config import Settings
 from backend.skills.bundles.manifest import Limits, Retries, Skill
 
 
@@ -30,6 +31,23 @@ class JobCeilings:
     """Of a skill that buys model replies or media."""
     steps: int = 250
     """Of an agent."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the ceilings that the settings name."""
+        return cls(
+            max_timeout_s=settings.max_job_timeout_s,
+            max_memory_mb=settings.max_job_memory_mb,
+            max_output_mb=settings.max_job_output_mb,
+            max_cost_usd=settings.max_job_cost_usd,
+            max_steps=settings.max_job_steps,
+            max_tokens=settings.max_job_tokens,
+            max_retries=settings.max_job_retries,
+            timeout_s=settings.job_timeout_s,
+            memory_mb=settings.job_memory_mb,
+            output_mb=settings.job_output_mb,
+            cost_usd=settings.job_cap_usd,
+        )
 
     def effective_timeout_s(self, skill: Skill) -> float:
         """Return the seconds that a job of the skill may run."""

@@ -17,6 +17,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.integrations.media.prices import MediaModelPrice
 from backend.money.ledger import export
+from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 from backend.usage import queries, usage
 from backend.usage.model_prices import ModelPrice
@@ -95,7 +96,7 @@ async def get_usage(
 async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
     """What the instance charges by itself, its margins, and what each model costs with them."""
     principal.require(Role.VIEWER, "billing:read")
-    prices = instance.prices
+    prices = PriceList.of(instance.settings)
     return PriceView(
         compute_micros_per_second=prices.compute_micros_per_second,
         margin_pct=prices.margin_pct,

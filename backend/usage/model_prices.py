@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.money.ledger.pricing import billed_micros
+from backend.money.pricing import billed_micros
 from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
 from backend.skills.model_catalog.entries import Rates
 

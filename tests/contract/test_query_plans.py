@@ -21,6 +21,7 @@ from sqlalchemy import text
 from backend import housekeeping
 from backend.app import create_app
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import metadata
 from backend.data.memory.backlog import FIRST, WAITING
@@ -50,11 +51,11 @@ from backend.execution.schedules.firing import Terms, fire_due
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys, membership
 from backend.identity.auth.actors import SignedIn, operator
-from backend.instance import Instance
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import Used
+from backend.money.pricing import PriceList
 from backend.skills.bundles.manifest import Skill
 from tests.contract.plans.fill import Filled, fill
 from tests.contract.plans.watch import Explained, Watch, watching
@@ -102,7 +103,7 @@ SCANS: Final = {
 class World(NamedTuple):
     """An instance with two months of use, and somebody who asks it."""
 
-    instance: Instance
+    instance: AppContext
     client: httpx.AsyncClient
     paths: list[str]
     """Every address that can be read."""
@@ -121,7 +122,7 @@ async def world(
     settings = Settings(home=tmp_path, database_url=database_url, redis_url=redis_url, log_level="ERROR")
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        instance: Instance = app.state.instance
+        instance: AppContext = app.state.instance
         async with instance.database.transaction() as session:
             made = await keys.create(session, operator(filled.project_id), project_id=filled.project_id)
         bearer = {"Authorization": f"Bearer {made.clear_text}"}
@@ -416,7 +417,7 @@ async def _send_webhooks(watch: Watch, world: World) -> None:
 async def _keep_time(watch: Watch, world: World) -> None:
     database = world.instance.database
     with watch.step("schedules that are due"):
-        assert await fire_due(database, Terms(world.instance.prices)) > 20
+        assert await fire_due(database, Terms(PriceList.of(world.instance.settings))) > 20
     with watch.step("run a schedule"):
         answer = await world.client.post(f"/v1/schedules/{world.filled.schedule_id}/run")
     assert answer.status_code == 201, answer.text
@@ -485,7 +486,9 @@ async def _evals(watch: Watch, world: World) -> None:
         async with database.glance() as session:
             await case_of(session, project_id=filled.project_id, job_id=filled.job_id)
     with watch.step("take suites on"):
-        assert await drive(database, Means(world.instance.storage, world.instance.prices)) >= 4
+        assert (
+            await drive(database, Means(world.instance.storage, PriceList.of(world.instance.settings))) >= 4
+        )
 
 
 def _skill() -> Skill:

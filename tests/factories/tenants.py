@@ -16,8 +16,8 @@ from backend.identity.auth.principal import Principal, Role
 from backend.identity.projects.tables import Project
 from backend.marketplace.tables import Listing, ListingVersion
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
 from backend.money.ledger.tables import Wallet
+from backend.money.pricing import PriceList
 from backend.skills.bundles.manifest import Manifest, Skill
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack

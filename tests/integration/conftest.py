@@ -11,21 +11,21 @@ from redis.asyncio import Redis
 
 from backend.app import create_app, serving
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
-from backend.instance import Instance
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 
 
 @pytest_asyncio.fixture
-async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
+async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[AppContext]:
     """An instance on the test's own database and Redis."""
     redis = Redis.from_url(redis_url)
     settings = Settings(home=tmp_path, port=8123, public_url=None)
-    yield Instance(
+    yield AppContext(
         settings=settings,
         database=database,
         redis=redis,
@@ -38,7 +38,7 @@ async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncI
 
 
 @pytest_asyncio.fixture
-async def app(instance: Instance) -> AsyncIterator[FastAPI]:
+async def app(instance: AppContext) -> AsyncIterator[FastAPI]:
     """The application that serves the instance; its counts of requests start at nothing.
 
     Each application writes all samples of its process twice: with those of a thousand tests before, that takes long.

@@ -27,7 +27,7 @@ from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetAsked
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.chaos.rounds import ROUNDS
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 

@@ -23,7 +23,7 @@ from backend.execution.worker_registry import service as fleet
 from backend.marketplace.tables import Listing
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.chaos.rounds import ROUNDS
 from tests.factories.tenants import Tenant, make_job, make_listing, make_tenant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from backend.execution.jobs.claim import Claimed
-from backend.money.ledger.pricing import usd_to_micros
+from backend.money.pricing import usd_to_micros
 from backend.skills import job_ceilings
 from backend.skills.bundles.manifest import Skill
 

@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from backend.context import AppContext
 from backend.data.memory.digest import Digest, digest
 from backend.data.memory.errors import ListingHasNoMemory
 from backend.data.memory.identity import content_hash, image_key, value_key
 from backend.data.memory.reach import job_principal
-from backend.instance import Instance
 from workers.absence import through_absence
 from workers.agent import ToolError, Workroom
 from workers.agent.attachments.staging import Staged
@@ -29,7 +29,7 @@ IDENTITY: Final = (
 
 
 async def remembered(
-    instance: Instance, assignment: AgentAssignment, staged: Staged, room: Workroom
+    instance: AppContext, assignment: AgentAssignment, staged: Staged, room: Workroom
 ) -> list[Block]:
     """What stands in front of the inputs; nothing where the skill does not ask for a digest."""
     memory = assignment.skill.memory

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from backend.core.errors import Unavailable
 from backend.execution.approvals.wanted import Wanted
-from backend.money.ledger.pricing import dollars
+from backend.money.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
 
 

@@ -9,10 +9,10 @@ from importlib import import_module
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from backend.context import AppContext
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
 from backend.data.drive.signing import signed_url
-from backend.instance import Instance
 from backend.integrations.web.search import Endpoint
 from backend.storage.paths import parse_drive_path
 from workers.agent import Tool, Workroom
@@ -36,7 +36,7 @@ class Surroundings:
 
     def __init__(
         self,
-        instance: Instance,
+        instance: AppContext,
         *,
         dialer: Dialer | None = None,
         inputs_rule: Rule | None = None,

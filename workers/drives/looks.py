@@ -18,12 +18,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.context import AppContext
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
 from backend.data.drive import facts, usage
 from backend.data.drive.usage import Drives
-from backend.instance import Instance
 from backend.storage import DriveEntry
 from backend.storage.drive_files import entry_of
 from backend.storage.file_errors import DriveFileMissing
@@ -93,7 +93,7 @@ class _Due:
 class Looks:
     """The looks of one worker process."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: AppContext) -> None:
         self._instance = instance
         self._drives = Drives(instance.database, instance.storage, instance.settings.quotas)
         self._due: dict[UUID, _Due] = {}

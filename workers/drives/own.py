@@ -23,12 +23,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.config.quotas import Quotas
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.data.drive.named import drive_path, input_files, path_of
 from backend.data.drive.usage import Drives
 from backend.execution.jobs.claim import Claimed
-from backend.instance import Instance
 from backend.marketplace.reach import folder_of, reach_of
 from backend.skills.bundles.manifest import Skill
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
@@ -305,7 +305,7 @@ class OwnDrives:
             raise AttemptLost
 
 
-def own_drives(instance: Instance) -> OwnDrives:
+def own_drives(instance: AppContext) -> OwnDrives:
     """The folders of this process's attempts: of all where drives are elsewhere, else of those of listings."""
     settings = instance.settings
     return OwnDrives(instance.storage, instance.database, settings.quotas, settings.home.resolve() / "drives")

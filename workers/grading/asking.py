@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.skills.bundles.manifest import Skill
 from workers.models import Model
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Judges:
     """Finds the model that judges the runs of a skill."""
 
-    def __init__(self, instance: Instance, models: Models | None = None) -> None:
+    def __init__(self, instance: AppContext, models: Models | None = None) -> None:
         """Without `models` it reaches those of the settings, and closes them in the end."""
         self._instance = instance
         self._models = models

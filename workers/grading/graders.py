@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.evals.comparison import NoSuchPlaceError, place_in, same
 from backend.evals.runs import Case
 from backend.evals.scores import Scored, Verdict, scored
-from backend.instance import Instance
 from backend.skills.bundles.manifest import Grader, Skill
 from backend.skills.bundles.value_schemas import OutputSchema
 from workers.drives.errors import AttemptLost
@@ -32,7 +32,7 @@ _BROKE: Final = "The grader broke"
 class Graders:
     """The graders of the jobs of this worker process."""
 
-    def __init__(self, instance: Instance, house: House, models: Models | None = None) -> None:
+    def __init__(self, instance: AppContext, house: House, models: Models | None = None) -> None:
         """Without `models` its judges are those that the settings give a worker."""
         self._instance = instance
         self._house = house

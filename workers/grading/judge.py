@@ -15,8 +15,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.evals.scores import RUBRIC_PASSES, Verdict
-from backend.instance import Instance
 from backend.skills.bundles.manifest import Grader
 from backend.skills.model_catalog.catalog import REHEARSAL
 from backend.skills.model_catalog.recordings import recorded_job
@@ -61,7 +61,7 @@ where j.id = :job_id and j.project_id = :project_id and e.kind = 'verdict'
 class Judge:
     """The judge of one run."""
 
-    def __init__(self, instance: Instance, judges: Judges, graded: Graded) -> None:
+    def __init__(self, instance: AppContext, judges: Judges, graded: Graded) -> None:
         self._instance = instance
         self._judges = judges
         self._graded = graded

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.integrations.providers import service as providers
+from backend.money.pricing import PriceList
 from backend.skills.bundles.manifest import Skill
 from backend.skills.model_catalog.recordings import recorded_job
 from workers.models import Model, recording
 from workers.models.choice import Models
 
 
-def open_models(instance: Instance) -> Models:
+def open_models(instance: AppContext) -> Models:
     """The models that the settings give a worker."""
-    return Models.of(instance.settings, text_margin_pct=instance.prices.text_margin_pct)
+    return Models.of(instance.settings, text_margin_pct=PriceList.of(instance.settings).text_margin_pct)
 
 
 async def find_model(
-    instance: Instance,
+    instance: AppContext,
     models: Models,
     *,
     project_id: UUID,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from backend.money.ledger import pricing as ledger
+from backend.money import pricing as ledger
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.models import Block, Prompt, Tokens
 

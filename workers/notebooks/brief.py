@@ -10,7 +10,7 @@ from typing import Any
 from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.requirements import FILE as REQUIREMENTS
 from backend.execution.jobs.claim import Claimed
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from workers.runners import Assignment
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from backend.core.errors import PurasError
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.authoring.notebooks import driving
 from backend.authoring.notebooks.driving import Held, Next, Wanted
 from backend.data.secrets.scrub import Scrubber
@@ -36,7 +36,7 @@ _WORKER_LEFT: Final = "The worker process that held the kernel was stopped, and 
 
 
 async def hold(
-    instance: Instance, house: House, assignment: KernelAssignment, recorder: Recorder
+    instance: AppContext, house: House, assignment: KernelAssignment, recorder: Recorder
 ) -> Outcome:
     """Hold the kernel until it is idle for too long, the worker leaves, or its time is over."""
     began = time.monotonic()
@@ -54,7 +54,7 @@ class Session:
     """One kernel from its start to its end."""
 
     def __init__(
-        self, instance: Instance, room: SandboxWorkroom, assignment: KernelAssignment, recorder: Recorder
+        self, instance: AppContext, room: SandboxWorkroom, assignment: KernelAssignment, recorder: Recorder
     ) -> None:
         self._instance = instance
         self._room = room

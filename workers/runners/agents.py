@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from backend.instance import Instance
+from backend.context import AppContext
 from workers.absence import through_absence
 from workers.agent import Tool, Workroom
 from workers.agent.brief import AgentAssignment
@@ -27,12 +27,12 @@ from workers.sandbox.house import House
 from workers.sandbox.own_drive import DRIVE_GONE
 
 
-def open_agents(instance: Instance, house: House) -> AgenticRunner:
+def open_agents(instance: AppContext, house: House) -> AgenticRunner:
     """The runner of this worker process, with the models that the settings give it."""
     return agentic_runner(instance, house, open_models(instance))
 
 
-def agentic_runner(instance: Instance, house: House, models: Models) -> AgenticRunner:
+def agentic_runner(instance: AppContext, house: House, models: Models) -> AgenticRunner:
     """A runner that reaches these models, and closes them with itself."""
 
     async def open_model(assignment: AgentAssignment, slug: str | None) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from importlib import import_module
 
-from backend.instance import Instance
+from backend.context import AppContext
 from workers.notebooks.brief import KernelAssignment
 from workers.runners import Assignment, Outcome, Postponed, Recorder
 from workers.sandbox.house import House
@@ -14,7 +14,7 @@ from workers.sandbox.house import House
 class KernelRunner:
     """The runner of kernels of notebooks."""
 
-    def __init__(self, instance: Instance, house: House) -> None:
+    def __init__(self, instance: AppContext, house: House) -> None:
         self._instance = instance
         self._house = house
 

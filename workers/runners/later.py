@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import ModuleType
 
-from backend.instance import Instance
+from backend.context import AppContext
 from workers.runners import Assignment, Outcome, Postponed, Recorder, Runner
 from workers.sandbox.house import House
 
@@ -13,7 +13,7 @@ from workers.sandbox.house import House
 class AgentsLater:
     """Stands for the runner of agents until there is one."""
 
-    def __init__(self, instance: Instance, house: House) -> None:
+    def __init__(self, instance: AppContext, house: House) -> None:
         self._instance = instance
         self._house = house
         self._loading: asyncio.Task[Runner] | None = None

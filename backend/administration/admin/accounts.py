@@ -31,7 +31,7 @@ from backend.identity.auth.membership import named
 from backend.identity.auth.tables import User
 from backend.identity.projects.tables import Project
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import usd_to_micros
+from backend.money.pricing import usd_to_micros
 
 _PEOPLE = text("""
 select u.id, u.email, u.name, u.is_operator, u.created_at, u.disabled_at,

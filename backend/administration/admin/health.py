@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.administration.admin import access
 from backend.administration.admin.schemas import TileAnswer
+from backend.context import AppContext
 from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.auth.actors import SignedIn
-from backend.instance import Instance
 
 _PATIENCE_S: Final = 3.0
 _LITTLE_ROOM_BYTES: Final = 2 * 10**9
@@ -32,7 +32,7 @@ from (
 """)
 
 
-async def tiles(instance: Instance, who: SignedIn) -> Sequence[TileAnswer]:
+async def tiles(instance: AppContext, who: SignedIn) -> Sequence[TileAnswer]:
     """Database, Redis, workers and disk.
 
     Raises:
@@ -43,7 +43,7 @@ async def tiles(instance: Instance, who: SignedIn) -> Sequence[TileAnswer]:
     return [database, redis, workers, _disk(instance)]
 
 
-async def _database(instance: Instance) -> tuple[TileAnswer, TileAnswer]:
+async def _database(instance: AppContext) -> tuple[TileAnswer, TileAnswer]:
     try:
         async with asyncio.timeout(_PATIENCE_S), instance.database.reading() as session:
             version = (await session.execute(text("show server_version"))).scalar_one()
@@ -69,7 +69,7 @@ def _workers(row: Any) -> TileAnswer:
     return TileAnswer(part="Workers", state="wait" if lost else "ok", told=told)
 
 
-async def _redis(instance: Instance) -> TileAnswer:
+async def _redis(instance: AppContext) -> TileAnswer:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], instance.redis.ping())
@@ -79,7 +79,7 @@ async def _redis(instance: Instance) -> TileAnswer:
     return TileAnswer(part="Redis", state="ok", told="It answers: jobs start at once.")
 
 
-def _disk(instance: Instance) -> TileAnswer:
+def _disk(instance: AppContext) -> TileAnswer:
     usage = shutil.disk_usage(instance.settings.home)
     told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free where the instance lives."
     return TileAnswer(part="Disk", state="wait" if usage.free < _LITTLE_ROOM_BYTES else "ok", told=told)

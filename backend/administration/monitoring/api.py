@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from backend.administration.monitoring import queue_state
+from backend.context import AppContext
 from backend.core.errors import Unavailable
 from backend.core.metrics import books, exposition
 from backend.core.metrics.books import Books
@@ -20,7 +21,6 @@ from backend.core.metrics.instruments import REGISTRY, Exported
 from backend.core.metrics.reporter import Reporter
 from backend.core.metrics.snapshot import added
 from backend.identity.auth.dependencies import InstanceDep
-from backend.instance import Instance
 
 PATIENCE_S = 5.0
 """Less than the ten seconds that Prometheus waits."""
@@ -72,7 +72,7 @@ async def read_metrics(
     return Response(body, headers={"Content-Type": content_type})
 
 
-async def _text(instance: Instance, reporter: Reporter, version: str, accept: str) -> tuple[bytes, str]:
+async def _text(instance: AppContext, reporter: Reporter, version: str, accept: str) -> tuple[bytes, str]:
     async with instance.database.reading() as session:
         others = await books.read(session, except_id=reporter.process_id)
         state = await queue_state.read(session)

@@ -12,10 +12,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.context import AppContext
 from backend.core.errors import Unavailable
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.dependencies import InstanceDep
-from backend.instance import Instance
 
 _PATIENCE_S: Final = 3.0
 _WORKERS: Final = text("""
@@ -97,7 +97,7 @@ class _Workers(NamedTuple):
     problems: list[str]
 
 
-async def _workers(instance: Instance) -> _Workers | None:
+async def _workers(instance: AppContext) -> _Workers | None:
     """Return the live workers, or none when the database does not answer."""
     try:
         async with asyncio.timeout(_PATIENCE_S), instance.database.transaction() as session:
@@ -110,7 +110,7 @@ async def _workers(instance: Instance) -> _Workers | None:
     return _Workers(row.ready, problems)
 
 
-async def _redis(instance: Instance) -> list[str]:
+async def _redis(instance: AppContext) -> list[str]:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], instance.redis.ping())

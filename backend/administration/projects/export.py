@@ -27,12 +27,12 @@ from backend.administration.archives.measured import Measured
 from backend.administration.archives.writer import ArchiveWriter
 from backend.administration.projects import exported
 from backend.administration.projects.exported import EXPORTED, Exported
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.projects import service
 from backend.identity.projects.tables import Project
-from backend.instance import Instance
 from backend.skills.deployments.tables import Deployment
 from backend.storage.errors import BundleMissing
 from backend.storage.file_errors import DriveFileLocked
@@ -73,7 +73,7 @@ class Spool:
         return taken
 
 
-async def begin(instance: Instance, principal: Principal) -> Export:
+async def begin(instance: AppContext, principal: Principal) -> Export:
     """An archive of the principal's project, to be read from `chunks`; the act is in the audit from now on.
 
     Raises:
@@ -97,7 +97,7 @@ async def begin(instance: Instance, principal: Principal) -> Export:
 class Export:
     """One archive on its way."""
 
-    instance: Instance
+    instance: AppContext
     project: Project
     bundles: list[str]
     spool: Spool = field(default_factory=Spool)

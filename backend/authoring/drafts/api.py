@@ -31,6 +31,7 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, Sessio
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
+from backend.money.pricing import PriceList
 from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.api import zip_response
@@ -263,7 +264,7 @@ async def run_draft(
     settings = instance.settings
     spec = JobSpec(
         asked,
-        prices=instance.prices,
+        prices=PriceList.of(instance.settings),
         most_queued=settings.most_queued_jobs,
         most_later=settings.most_later_jobs,
     )

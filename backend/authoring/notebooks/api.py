@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from backend.money.pricing import PriceList
+
 from typing import Annotated
 from uuid import UUID
 
@@ -48,7 +50,7 @@ async def start_kernel(
             asked.path,
             most=instance.settings.notebook_kernels,
             most_s=instance.settings.notebook_kernel_s,
-            prices=instance.prices,
+            prices=PriceList.of(instance.settings),
             most_queued=instance.settings.most_queued_jobs,
             storage=instance.storage,
             quotas=instance.settings.quotas,

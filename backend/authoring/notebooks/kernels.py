@@ -23,7 +23,7 @@ from backend.execution.jobs import cancel
 from backend.execution.jobs.schemas import JobLimits, JobRequest
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.config.quotas import Quotas
 from backend.authoring.notebooks.errors import KernelEnded, KernelNotFound, KernelNotOnKey, TooManyCells, TooManyKernels
 from backend.authoring.notebooks.schemas import CellAsked

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
+from backend.context import AppContext
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
 from backend.data.drive import digests, download, intake, service, upload, usage
@@ -23,7 +24,6 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
-from backend.instance import Instance
 from backend.storage import Incoming
 from backend.storage.file_errors import BadUpload, FileTooLarge
 from backend.storage.paths import MAX_PATH_BYTES, parse_new_path
@@ -212,13 +212,13 @@ async def download_signed_file(
     return await download.answer(file, asked, sha256=sha256, extra_headers=shared)
 
 
-def _once(instance: Instance, request: Request, key: str | None, received: Received) -> Once:
+def _once(instance: AppContext, request: Request, key: str | None, received: Received) -> Once:
     content = f"{received.path}\n{received.filename}\n{received.sha256}".encode("utf-8", "replace")
     target = f"{request.url.path}?{request.url.query}"
     return Once(key, idempotency.fingerprint(request.method, target, content), instance.vault)
 
 
-async def _room(request: Request, instance: Instance, principal: Principal) -> Usage:
+async def _room(request: Request, instance: AppContext, principal: Principal) -> Usage:
     """What the drive has room for; refuses at once what says that it is too large."""
     declared = request.headers.get("content-length", "")
     least_bytes = max(0, int(declared) - _FORM_BYTES) if declared.isdecimal() else 0
@@ -230,7 +230,7 @@ async def _room(request: Request, instance: Instance, principal: Principal) -> U
 
 
 @asynccontextmanager
-async def _receiving(instance: Instance) -> AsyncIterator[Incoming]:
+async def _receiving(instance: AppContext) -> AsyncIterator[Incoming]:
     async with instance.storage.receive() as incoming:
         try:
             yield incoming
@@ -239,7 +239,7 @@ async def _receiving(instance: Instance) -> AsyncIterator[Incoming]:
 
 
 async def _place(
-    instance: Instance, principal: Principal, incoming: Incoming, received: Received, once: Once
+    instance: AppContext, principal: Principal, incoming: Incoming, received: Received, once: Once
 ) -> Response:
     """Place it in a transaction of its own: none is open while the file is on its way."""
     path = intake.destination(received.path, received.filename)

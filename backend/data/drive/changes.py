@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import access, facts, intake, usage
 from backend.data.drive.access import FileNotAllowed
 from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, TransferAsked
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.instance import Instance
 from backend.storage import DriveEntry
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.storage.paths import DrivePath, parse_drive_path, parse_new_path
@@ -20,7 +20,7 @@ MOST_DELETED: Final = 2_000
 _CHUNK_BYTES: Final = 1 << 20
 
 
-async def make_folder(instance: Instance, principal: Principal, path: str) -> EntryAnswer:
+async def make_folder(instance: AppContext, principal: Principal, path: str) -> EntryAnswer:
     """Make a folder, and those around it.
 
     Raises:
@@ -42,7 +42,7 @@ async def make_folder(instance: Instance, principal: Principal, path: str) -> En
     return EntryAnswer.of(entry)
 
 
-async def delete_folder(instance: Instance, principal: Principal, path: str) -> DeletedAnswer:
+async def delete_folder(instance: AppContext, principal: Principal, path: str) -> DeletedAnswer:
     """Delete a folder with what is in it, up to a number of things.
 
     Raises:
@@ -66,7 +66,7 @@ async def delete_folder(instance: Instance, principal: Principal, path: str) -> 
     return DeletedAnswer(deleted=deleted.things, is_done=deleted.is_done)
 
 
-async def move(instance: Instance, principal: Principal, asked: TransferAsked) -> EntryAnswer:
+async def move(instance: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
     """Give a file or a folder another path; who wrote it stays known.
 
     A key that may not read the source cannot move it: elsewhere it could be read as a file of the key's own jobs. So
@@ -118,7 +118,7 @@ async def move(instance: Instance, principal: Principal, asked: TransferAsked) -
     return EntryAnswer.of(entry, facts_now)
 
 
-async def copy(instance: Instance, principal: Principal, asked: TransferAsked) -> EntryAnswer:
+async def copy(instance: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
     """Copy a file.
 
     Raises:
@@ -171,7 +171,7 @@ async def copy(instance: Instance, principal: Principal, asked: TransferAsked) -
     return await _told(instance, principal, entry)
 
 
-async def _readable(instance: Instance, principal: Principal, path: DrivePath) -> DriveEntry:
+async def _readable(instance: AppContext, principal: Principal, path: DrivePath) -> DriveEntry:
     """Return what is at the path, if the principal may read it; that of a folder is for those who may read everything.
 
     Raises:
@@ -191,7 +191,7 @@ async def _readable(instance: Instance, principal: Principal, path: DrivePath) -
     return entry
 
 
-async def _told(instance: Instance, principal: Principal, entry: DriveEntry) -> EntryAnswer:
+async def _told(instance: AppContext, principal: Principal, entry: DriveEntry) -> EntryAnswer:
     async with instance.database.glance() as session:
         known = await facts.of_entries(session, principal.project_id, [entry])
     return EntryAnswer.of(entry, known.get(entry.path))

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import facts, usage
 from backend.data.drive.upload import Received
@@ -15,7 +16,6 @@ from backend.data.drive.usage import Drives
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.identity.projects import service as projects
-from backend.instance import Instance
 from backend.storage import DriveEntry, Incoming, Storage
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import DrivePath, parse_folder_path, parse_new_path
@@ -25,7 +25,7 @@ _SEPARATOR: Final = re.compile(r"[/\\]")
 _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,16}")
 
 
-def drives_of(instance: Instance) -> Drives:
+def drives_of(instance: AppContext) -> Drives:
     """What the count of a drive is kept with."""
     return Drives(instance.database, instance.storage, instance.settings.quotas)
 

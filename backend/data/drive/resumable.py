@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
@@ -28,7 +29,6 @@ from backend.data.drive.upload import MAX_FILE_BYTES, Received
 from backend.data.drive.upload_errors import UploadMissing
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
-from backend.instance import Instance
 from backend.storage import Storage
 from backend.storage.file_errors import DriveFileMissing, FileTooLarge, PathTaken
 from backend.storage.mime import HEAD_BYTES, sniff
@@ -55,7 +55,7 @@ class Begun(NamedTuple):
     upload_metadata: str
 
 
-async def create(instance: Instance, principal: Principal, begun: Begun) -> Progress:
+async def create(instance: AppContext, principal: Principal, begun: Begun) -> Progress:
     """Begin an upload; an empty one is finished with it.
 
     Raises:
@@ -98,7 +98,7 @@ async def create(instance: Instance, principal: Principal, begun: Begun) -> Prog
         raise
 
 
-async def progress(instance: Instance, principal: Principal, upload_id: UUID) -> Progress:
+async def progress(instance: AppContext, principal: Principal, upload_id: UUID) -> Progress:
     """How far an upload is; one that is whole and was not placed for a fault is placed now.
 
     Raises:
@@ -120,7 +120,7 @@ async def progress(instance: Instance, principal: Principal, upload_id: UUID) ->
     return Progress(upload, offset)
 
 
-async def go_on(instance: Instance, principal: Principal, upload_id: UUID, more: More) -> Progress:
+async def go_on(instance: AppContext, principal: Principal, upload_id: UUID, more: More) -> Progress:
     """Take more bytes of an upload, and place the file when it is whole.
 
     Raises:
@@ -147,7 +147,7 @@ async def go_on(instance: Instance, principal: Principal, upload_id: UUID, more:
     return Progress(upload, offset)
 
 
-async def abandon(instance: Instance, principal: Principal, upload_id: UUID) -> None:
+async def abandon(instance: AppContext, principal: Principal, upload_id: UUID) -> None:
     """Forget an upload; a file that it has brought into the drive stays.
 
     Raises:
@@ -174,7 +174,7 @@ def _held_if_there(file: Path) -> Iterator[None]:
         yield
 
 
-async def _finished_meanwhile(instance: Instance, principal: Principal, upload_id: UUID) -> Progress:
+async def _finished_meanwhile(instance: AppContext, principal: Principal, upload_id: UUID) -> Progress:
     """An upload whose bytes are gone: another request brings them into the drive just now, or they are lost."""
     async with instance.database.transaction() as session:
         upload = await _found(session, principal, upload_id, is_locking=True)
@@ -183,7 +183,7 @@ async def _finished_meanwhile(instance: Instance, principal: Principal, upload_i
     return Progress(upload, upload.length_bytes)
 
 
-async def _finish(instance: Instance, principal: Principal, upload: DriveUpload, file: Path) -> None:
+async def _finish(instance: AppContext, principal: Principal, upload: DriveUpload, file: Path) -> None:
     """Place the whole file; whoever calls holds it."""
     path = parse_drive_path(f"drive/{upload.path}")
     async with instance.storage.receive(begun=file) as incoming:
@@ -231,7 +231,7 @@ async def _found(
     return upload
 
 
-async def _require_no_folder(instance: Instance, principal: Principal, path: str) -> None:
+async def _require_no_folder(instance: AppContext, principal: Principal, path: str) -> None:
     try:
         entry = await instance.storage.stat(principal.project_id, parse_drive_path(f"drive/{path}"))
     except DriveFileMissing:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.context import AppContext
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.data.drive import facts, signing, usage
@@ -17,7 +18,6 @@ from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.identity.projects.tables import Project
-from backend.instance import Instance
 from backend.marketplace.reach import reach_of
 from backend.storage import Outgoing, Storage
 from backend.storage.file_errors import BadSignature, DriveFileMissing, FileReplaced
@@ -34,7 +34,7 @@ class Opened(NamedTuple):
 
 
 async def entries(
-    instance: Instance, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
+    instance: AppContext, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
 ) -> Slice[EntryAnswer]:
     """Files and folders below the folder `prefix`, or whose paths begin with it, with what is known of them.
 
@@ -61,7 +61,7 @@ async def entries(
     return page.slice(answers, lambda row: (row.path,))
 
 
-async def open_file(instance: Instance, principal: Principal, path: str) -> Opened:
+async def open_file(instance: AppContext, principal: Principal, path: str) -> Opened:
     """Open a file for reading; whoever calls closes it.
 
     Raises:
@@ -77,7 +77,7 @@ async def open_file(instance: Instance, principal: Principal, path: str) -> Open
 
 
 async def sha256_known(
-    instance: Instance, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
+    instance: AppContext, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
 ) -> str | None:
     """The hash of an open file if it is known, or the file small enough to be read for it now."""
     async with instance.database.glance() as session:
@@ -92,7 +92,7 @@ async def sha256_known(
     return sha256
 
 
-async def facts_of(instance: Instance, principal: Principal, path: str) -> EntryAnswer:
+async def facts_of(instance: AppContext, principal: Principal, path: str) -> EntryAnswer:
     """All that is known of a file or a folder; a file whose hash is not known is read for it.
 
     Raises:
@@ -131,7 +131,7 @@ async def delete(session: AsyncSession, storage: Storage, principal: Principal, 
 
 
 async def sign(
-    session: AsyncSession, instance: Instance, principal: Principal, asked: SignAsked
+    session: AsyncSession, instance: AppContext, principal: Principal, asked: SignAsked
 ) -> SignAnswer:
     """Return a URL that opens a file of the drive for a limited time, for anyone who has it.
 
@@ -162,7 +162,7 @@ async def sign(
     return SignAnswer(path=str(path), signed_url=url, expires_in=asked.ttl)
 
 
-async def open_signed(session: AsyncSession, instance: Instance, token: str, name: str) -> Opened:
+async def open_signed(session: AsyncSession, instance: AppContext, token: str, name: str) -> Opened:
     """Open the file that a signed address names; whoever calls closes it.
 
     Raises:

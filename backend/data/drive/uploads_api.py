@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from backend.context import AppContext
 from backend.core.errors import Unsupported
 from backend.data.drive import resumable, unfinished
 from backend.data.drive.resumable import Begun, Progress
@@ -22,7 +23,6 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
-from backend.instance import Instance
 from backend.storage.file_errors import BadUpload
 
 VERSION: Final = "1.0.0"
@@ -176,7 +176,7 @@ async def override_method(
     raise NoSuchOverride(asked)
 
 
-async def _go_on(upload_id: UUID, request: Request, principal: Principal, instance: Instance) -> Response:
+async def _go_on(upload_id: UUID, request: Request, principal: Principal, instance: AppContext) -> Response:
     principal.require(Role.DEVELOPER, "drive:write")
     headers = request.headers
     if headers.get("content-type") != _CHUNK:

@@ -10,11 +10,11 @@ from typing import Any, Final
 import httpx
 
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core import logs
 from backend.core.errors import Invalid, Unavailable
 from backend.data.memory import vectors
 from backend.data.memory.vectors import DIMENSIONS, Meaning
-from backend.instance import Instance
 
 log = logs.get(__name__)
 
@@ -77,7 +77,7 @@ class Embedder:
         return _vectors(answer, len(texts))
 
 
-async def meaning_of(instance: Instance, query: str | None) -> Meaning | None:
+async def meaning_of(instance: AppContext, query: str | None) -> Meaning | None:
     """What a query means; none where nobody can tell, now or ever: then words decide."""
     embedder = Embedder.of(instance.settings)
     if embedder is None or not query or not query.strip() or not await vectors.are_ready(instance.database):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from backend.context import AppContext
 from backend.data.memory.embedding import meaning_of
 from backend.data.memory.reach import READ
 from backend.data.memory.schemas import MemoryResults, MemorySearch
 from backend.data.memory.search import search as found
 from backend.identity.auth.principal import Principal, Role
-from backend.instance import Instance
 
 
-async def search(instance: Instance, principal: Principal, asked: MemorySearch) -> MemoryResults:
+async def search(instance: AppContext, principal: Principal, asked: MemorySearch) -> MemoryResults:
     """What is remembered and fits, best first.
 
     Raises:

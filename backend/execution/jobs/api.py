@@ -12,6 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from backend.context import AppContext
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.paging import Moment
 from backend.core.http.paging import PageDep, linked
@@ -31,7 +32,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
-from backend.instance import Instance
+from backend.money.pricing import PriceList
 from backend.usage import queries as ledger
 from backend.usage.schemas import Receipt
 
@@ -153,7 +154,12 @@ async def submit_job(
     ] = None,
 ) -> JobView:
     """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
-    spec = JobSpec(body, skillpack=skillpack_id or skillpack, version=version, prices=instance.prices)
+    spec = JobSpec(
+        body,
+        skillpack=skillpack_id or skillpack,
+        version=version,
+        prices=PriceList.of(instance.settings),
+    )
     return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
 
 
@@ -182,7 +188,12 @@ async def run_skill(
 
     The name may be full: `skillpack/skill`.
     """
-    spec = JobSpec(JobRequest(skill=name, inputs=inputs), skillpack, version, prices=instance.prices)
+    spec = JobSpec(
+        JobRequest(skill=name, inputs=inputs),
+        skillpack,
+        version,
+        prices=PriceList.of(instance.settings),
+    )
     return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
 
 
@@ -236,7 +247,9 @@ async def replay_job(
 ) -> JobView:
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with instance.database.transaction() as session:
-        spec = await replayed(session, principal, job_id, version=version, prices=instance.prices)
+        spec = await replayed(
+            session, principal, job_id, version=version, prices=PriceList.of(instance.settings)
+        )
     return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
 
 
@@ -277,7 +290,7 @@ async def give_feedback(
 
 
 async def _submit(
-    instance: Instance,
+    instance: AppContext,
     principal: Principal,
     spec: JobSpec,
     *,
@@ -296,7 +309,7 @@ async def _submit(
 
 
 async def _submit_once(
-    instance: Instance, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
+    instance: AppContext, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
 ) -> UUID:
     """The id of the job that the key's first request made; it is the spec's own when this is the first."""
     async with instance.database.transaction() as session:
@@ -309,7 +322,7 @@ async def _submit_once(
     return spec.job_id
 
 
-async def _submit_and_wait(instance: Instance, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
+async def _submit_and_wait(instance: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
     with instance.wakeups.bell(spec.job_id, only_end=True) as bell:
         # Jobs for later are counted before they are submitted, which takes a transaction.
         is_counted = spec.request.run_at is not None
@@ -320,13 +333,13 @@ async def _submit_and_wait(instance: Instance, principal: Principal, spec: JobSp
         return await _when_ended(instance, principal, spec.job_id, bell, wait)
 
 
-async def _answer(instance: Instance, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
+async def _answer(instance: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
     with instance.wakeups.bell(job_id, only_end=True) as bell:
         return await _when_ended(instance, principal, job_id, bell, wait)
 
 
 async def _when_ended(
-    instance: Instance, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
+    instance: AppContext, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
 ) -> JobView:
     """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
     started = time.monotonic()

@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from backend.core.errors import Conflict, Missing, NotAllowed, PaymentRequired, TooMany
-from backend.money.ledger.pricing import dollars
+from backend.money.pricing import dollars
 
 QUEUE_RETRY_AFTER_S = 5
 """When a full queue may have room again: a guess, since nobody knows how long its jobs run."""

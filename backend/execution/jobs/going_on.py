@@ -28,7 +28,7 @@ from backend.execution.journal import service as journal
 from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentIsThePublishers
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 
 _KEPT: Final = frozenset({"opening", "reply", "result", "note"})

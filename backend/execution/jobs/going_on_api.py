@@ -16,6 +16,7 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, Sessio
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
+from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
@@ -53,7 +54,7 @@ async def fork_job(
             principal,
             job_id,
             asked,
-            prices=instance.prices,
+            prices=PriceList.of(instance.settings),
             most_queued=instance.settings.most_queued_jobs,
         )
         return await queries.get_job(session, principal, new)
@@ -85,7 +86,7 @@ async def continue_job(
             principal,
             job_id,
             asked,
-            prices=instance.prices,
+            prices=PriceList.of(instance.settings),
             most_queued=instance.settings.most_queued_jobs,
         )
         return await queries.get_job(session, principal, new)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from backend.context import AppContext
 from backend.core.errors import Missing
 from backend.data.drive import access
 from backend.data.drive.access import MadeFile
 from backend.data.drive.signing import signed_url
 from backend.execution.jobs.schemas import JobView, OutputView
 from backend.identity.auth.principal import Principal
-from backend.instance import Instance
 from backend.storage.file_errors import FileReplaced
 
 TTL_S = 3600
@@ -23,13 +23,13 @@ class OutputNotFound(Missing):
     code = "output_not_found"
 
 
-async def signed(instance: Instance, principal: Principal, job: JobView) -> list[OutputView]:
+async def signed(instance: AppContext, principal: Principal, job: JobView) -> list[OutputView]:
     """Return the job's files, each with a new signed URL, or the reason why there is none."""
     [outputs] = await _signed(instance, principal, [job])
     return outputs
 
 
-async def shown(instance: Instance, principal: Principal, jobs: Sequence[JobView]) -> list[JobView]:
+async def shown(instance: AppContext, principal: Principal, jobs: Sequence[JobView]) -> list[JobView]:
     """Return the jobs with outputs that have new signed URLs."""
     signed = await _signed(instance, principal, jobs)
     return [
@@ -38,7 +38,7 @@ async def shown(instance: Instance, principal: Principal, jobs: Sequence[JobView
     ]
 
 
-async def named(instance: Instance, principal: Principal, job: JobView, name: str) -> str:
+async def named(instance: AppContext, principal: Principal, job: JobView, name: str) -> str:
     """Return the URL of the file with this name, or with this drive path.
 
     Raises:
@@ -55,7 +55,7 @@ async def named(instance: Instance, principal: Principal, job: JobView, name: st
 
 
 async def _signed(
-    instance: Instance, principal: Principal, jobs: Sequence[JobView]
+    instance: AppContext, principal: Principal, jobs: Sequence[JobView]
 ) -> list[list[OutputView]]:
     """Return the files of each job.
 
@@ -72,7 +72,7 @@ async def _signed(
 
 
 def _view_of_version(
-    instance: Instance, job: JobView, output: dict[str, Any], version: str | None
+    instance: AppContext, job: JobView, output: dict[str, Any], version: str | None
 ) -> OutputView:
     if version is None:
         reason = FileReplaced(output["drive_path"]).detail
@@ -80,7 +80,9 @@ def _view_of_version(
     return _view(instance, job, output, version)
 
 
-def _view(instance: Instance, job: JobView, output: dict[str, Any], version: str | None = None) -> OutputView:
+def _view(
+    instance: AppContext, job: JobView, output: dict[str, Any], version: str | None = None
+) -> OutputView:
     url = signed_url(
         instance.vault,
         instance.settings.url,

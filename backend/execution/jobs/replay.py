@@ -16,7 +16,7 @@ from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentIsThePublishers
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 
 
 async def replay(

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 from sqlmodel import col
 
+from backend.context import AppContext
 from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession
@@ -25,8 +26,8 @@ from backend.execution.jobs.schemas import JobLimits, JobView
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.instance import Instance
 from backend.money.budgets import standing as budgets
+from backend.money.pricing import PriceList
 
 MOST_DEPTH: Final = 5
 MOST_LIVE: Final = 32
@@ -136,7 +137,7 @@ select p.lane, (select event_seq from told) as event_seq from parent p
 """)
 
 
-async def call(instance: Instance, principal: Principal, asked: SubagentCall) -> UUID:
+async def call(instance: AppContext, principal: Principal, asked: SubagentCall) -> UUID:
     """Make the call a job, unless it is one already; gives the job's id.
 
     Raises:
@@ -190,7 +191,7 @@ async def call(instance: Instance, principal: Principal, asked: SubagentCall) ->
 
 
 async def needs_approval(
-    instance: Instance, principal: Principal, target: str | None, *, version: int | None = None
+    instance: AppContext, principal: Principal, target: str | None, *, version: int | None = None
 ) -> bool:
     """Return whether an agent may make this call only with an approval; False if there is nothing to call."""
     async with instance.database.transaction() as session:
@@ -204,7 +205,7 @@ async def needs_approval(
         return await approvals.is_confirmed(session, principal, caller, callee, version=version)
 
 
-async def ended(instance: Instance, principal: Principal, job_id: UUID, *, within_s: float) -> JobView:
+async def ended(instance: AppContext, principal: Principal, job_id: UUID, *, within_s: float) -> JobView:
     """The called job when it has ended, or as it stands after so many seconds."""
     deadline = time.monotonic() + within_s
     with instance.wakeups.bell(job_id, only_end=True) as bell:
@@ -251,7 +252,7 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
 
 async def _insert(
     session: AnySession,
-    instance: Instance,
+    instance: AppContext,
     principal: Principal,
     caller: Job,
     callee: Callee,
@@ -294,7 +295,7 @@ async def _insert(
         "prompt": asked.prompt,
         "inputs": json.dumps(checked.value),
         "share": asked.share,
-        "cap_micros": instance.prices.cap_micros(callee.skill, JobLimits()),
+        "cap_micros": PriceList.of(instance.settings).cap_micros(callee.skill, JobLimits()),
         "who": principal.label,
         "event": json.dumps(event),
         "start": json.dumps(start),

@@ -38,7 +38,7 @@ from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
 from backend.money.budgets import standing as budgets
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.skills.bundles.adhoc import INLINE, NOTEBOOK
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
 from backend.core.clock import now
-from backend.money.ledger.pricing import dollars
+from backend.money.pricing import dollars
 
 Reason = Literal[
     "not_before", "wallet_empty", "wallet_held", "project_limit", "no_worker", "runs_alone", "next_in_line"

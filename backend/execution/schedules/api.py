@@ -29,6 +29,7 @@ from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, Sessio
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
+from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/schedules", tags=["schedules"])
 
@@ -107,7 +108,7 @@ async def run_schedule(
     """Submit the job of a schedule immediately, in addition to its scheduled times."""
 
     async def make() -> RunAnswer:
-        terms = Terms(instance.prices, instance.settings.most_queued_jobs)
+        terms = Terms(PriceList.of(instance.settings), instance.settings.most_queued_jobs)
         return await runs.run_now(session, principal, schedule_id, terms)
 
     return await once.answer(session, principal, make)

@@ -32,7 +32,7 @@ from backend.execution.schedules.tables import Schedule
 from backend.execution.schedules.turns import Patience, Turn, turns
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.webhook_outbox import outbox
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 
 log = logs.get(__name__)
 

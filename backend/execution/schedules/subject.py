@@ -16,7 +16,7 @@ from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import keys
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.active import resolve_skill
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
+from backend.context import AppContext
 from backend.core.errors import PurasError, TooMany
 from backend.core.http.client_ip import address_of
 from backend.identity.auth import forms, sessions
 from backend.identity.auth.errors import ForgedRequest
 from backend.identity.auth.sessions import NewSession
 from backend.identity.auth.throttle import Throttle
-from backend.instance import Instance
 
 _FORM_COOKIE_S: Final = 3600
 
@@ -29,7 +29,7 @@ class _CookieFacts(TypedDict):
     samesite: Literal["lax", "strict"]
 
 
-def refuse_forgery(request: Request, instance: Instance, csrf: str) -> None:
+def refuse_forgery(request: Request, instance: AppContext, csrf: str) -> None:
     """Let a form pass that a page of ours sent: the field equals the cookie, and the browser does not say otherwise.
 
     Raises:
@@ -46,7 +46,7 @@ def refuse_forgery(request: Request, instance: Instance, csrf: str) -> None:
 
 
 def form_page(
-    request: Request, instance: Instance, form: forms.Form, error: PurasError | None, **hidden: str
+    request: Request, instance: AppContext, form: forms.Form, error: PurasError | None, **hidden: str
 ) -> Response:
     """The form as a page, with its hidden fields and what was wrong with it the last time."""
     cookie = _form_cookie(instance)
@@ -69,7 +69,7 @@ async def closed_link(request: Request, title: str, error: PurasError) -> Respon
     return forms.notice(title, error.detail, status=error.status)
 
 
-def signed_in(instance: Instance, begun: NewSession, target: str) -> Response:
+def signed_in(instance: AppContext, begun: NewSession, target: str) -> Response:
     """Give the browser its session, and send it on."""
     response = redirect(target)
     max_age_s = int(sessions.LIFETIME.total_seconds())
@@ -79,7 +79,7 @@ def signed_in(instance: Instance, begun: NewSession, target: str) -> Response:
     return response
 
 
-def signed_out(instance: Instance, response: Response) -> None:
+def signed_out(instance: AppContext, response: Response) -> None:
     """Take the session from the browser."""
     response.delete_cookie(sessions.cookie_name(instance.settings.url), **_cookie_facts(instance))
 
@@ -89,7 +89,7 @@ def redirect(target: str) -> RedirectResponse:
     return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})
 
 
-def session_token(request: Request, instance: Instance) -> str | None:
+def session_token(request: Request, instance: AppContext) -> str | None:
     """The token in the browser's cookie, which may be worth nothing."""
     return sessions.token_from(request.headers.get("cookie"), instance.settings.url)
 
@@ -104,11 +104,11 @@ def local(target: str) -> str:
     return target if is_local and is_plain else "/"
 
 
-def _form_cookie(instance: Instance) -> str:
+def _form_cookie(instance: AppContext) -> str:
     return sessions.cookie_name(instance.settings.url).replace("session", "form")
 
 
-def _cookie_facts(instance: Instance) -> _CookieFacts:
+def _cookie_facts(instance: AppContext) -> _CookieFacts:
     return {
         "path": "/",
         "secure": instance.settings.url.startswith("https://"),

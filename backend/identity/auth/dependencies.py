@@ -13,23 +13,23 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.context import AppContext
 from backend.core.errors import NotAllowed, NotSignedIn
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.principal import AGENT_CLIENT, Principal
-from backend.instance import Instance
 
 
-async def _instance(request: Request) -> Instance:
-    instance: Instance = request.app.state.instance
+async def _instance(request: Request) -> AppContext:
+    instance: AppContext = request.app.state.instance
     return instance
 
 
-InstanceDep = Annotated[Instance, Depends(_instance)]
+InstanceDep = Annotated[AppContext, Depends(_instance)]
 """The parts that this process runs on."""
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
-    instance: Instance = request.app.state.instance
+    instance: AppContext = request.app.state.instance
     async with instance.database.transaction() as session:
         yield session
 

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.errors import PurasError, Unavailable
 from backend.core.http.client_ip import address_of
 from backend.core.http.exception_handlers import ServersUnavailable
@@ -26,7 +27,6 @@ from backend.identity.auth.errors import InvalidKey
 from backend.identity.auth.last_use import LastUse
 from backend.identity.limits import rates
 from backend.identity.limits.rates import Policy
-from backend.instance import Instance
 
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)
@@ -138,7 +138,7 @@ async def _reason_to_end(scope: Scope) -> PurasError | None:
 
 async def _authenticate(scope: Scope) -> Caller:
     state = scope["app"].state
-    instance: Instance = state.instance
+    instance: AppContext = state.instance
     brought = Credentials.of(scope["method"], scope["path"], Headers(scope=scope), url=instance.settings.url)
     try:
         async with instance.database.reading() as reader:

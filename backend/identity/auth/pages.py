@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
 from backend.identity.auth import audit, forms, sessions, setup, users
@@ -28,7 +29,6 @@ from backend.identity.auth.errors import ForgedRequest, InvalidSession, SetupClo
 from backend.identity.auth.sessions import NewSession
 from backend.identity.auth.throttle import Throttle
 from backend.identity.auth.users import WrongPassword
-from backend.instance import Instance
 
 MOST_BODY_BYTES: Final = 64 * 1024
 
@@ -125,7 +125,7 @@ async def sign_out(
     return response
 
 
-async def _begin(request: Request, instance: Instance, form: SignInForm) -> NewSession:
+async def _begin(request: Request, instance: AppContext, form: SignInForm) -> NewSession:
     throttle: Throttle = request.app.state.throttle
     email, address = users.normal_email(form.email), address_of(request.scope)
     await throttle.count(address=address, email=email)
@@ -157,7 +157,7 @@ async def _end(session: AsyncSession, token: str, csrf: str) -> None:
 
 
 def _sign_in_page(
-    request: Request, instance: Instance, form: SignInForm, error: PurasError | None = None
+    request: Request, instance: AppContext, form: SignInForm, error: PurasError | None = None
 ) -> Response:
     inputs = [
         forms.Input("email", "E-mail", kind="email", value=form.email, autocomplete="username"),
@@ -168,7 +168,7 @@ def _sign_in_page(
 
 
 def _setup_page(
-    request: Request, instance: Instance, form: SetupForm, error: PurasError | None = None
+    request: Request, instance: AppContext, form: SetupForm, error: PurasError | None = None
 ) -> Response:
     inputs = [
         forms.Input("name", "Name", value=form.name, autocomplete="name", is_required=False),

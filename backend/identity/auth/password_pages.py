@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
 from backend.identity.auth import forms, passwords, sessions, users
@@ -23,7 +24,6 @@ from backend.identity.auth.dependencies import InstanceDep
 from backend.identity.auth.errors import InvalidSession, ResetClosed
 from backend.identity.auth.pages import MOST_BODY_BYTES
 from backend.identity.auth.throttle import Throttle
-from backend.instance import Instance
 
 router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
 
@@ -102,7 +102,9 @@ async def reset_password(
     return signed_in(instance, begun, "/")
 
 
-async def changed(request: Request, instance: Instance, person: SignedIn, *, current: str, new: str) -> None:
+async def changed(
+    request: Request, instance: AppContext, person: SignedIn, *, current: str, new: str
+) -> None:
     """Change the password, with the tries at the current one counted: a session alone must not find it out.
 
     Raises:
@@ -117,12 +119,12 @@ async def changed(request: Request, instance: Instance, person: SignedIn, *, cur
     await throttle.clear(address=address, email=person.email)
 
 
-async def _person(request: Request, instance: Instance) -> SignedIn:
+async def _person(request: Request, instance: AppContext) -> SignedIn:
     async with instance.database.transaction() as session:
         return await sessions.find(session, session_token(request, instance))
 
 
-def _password_page(request: Request, instance: Instance, error: PurasError | None = None) -> Response:
+def _password_page(request: Request, instance: AppContext, error: PurasError | None = None) -> Response:
     inputs = [
         forms.Input("current", "Current password", kind="password", autocomplete="current-password"),
         forms.new_password(users.LEAST_PASSWORD_CHARACTERS),
@@ -133,7 +135,7 @@ def _password_page(request: Request, instance: Instance, error: PurasError | Non
 
 
 def _reset_page(
-    request: Request, instance: Instance, token: str, email: str, error: PurasError | None = None
+    request: Request, instance: AppContext, token: str, email: str, error: PurasError | None = None
 ) -> Response:
     whose = f"For {email}. " if email else ""
     lead = f"{whose}This link works once. Everywhere else you will be signed out."

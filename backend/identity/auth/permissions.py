@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
+from backend.context import AppContext
 from backend.core.errors import NotAllowed, NotSignedIn
 from backend.core.http import query_parameters
 from backend.identity.auth import membership
@@ -29,7 +30,6 @@ from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ProjectNotNamed
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.scopes import SCOPES
-from backend.instance import Instance
 
 Who = Literal["anyone", "caller", "member", "person", "operator", "job"]
 
@@ -191,7 +191,7 @@ async def authorize_again(scope: Scope, caller: Caller) -> None:
     check: StreamCheck | None = scope["state"].get("stream_check")
     principal: Principal | None = renewed["state"].get("principal")
     if check is not None and principal is not None:
-        instance: Instance = scope["app"].state.instance
+        instance: AppContext = scope["app"].state.instance
         async with instance.database.transaction() as session:
             await check(session, principal)
 
@@ -241,6 +241,6 @@ def _named(scope: Scope) -> str:
 
 
 async def _act_in(scope: Scope, caller: Caller, project: str) -> Principal:
-    instance: Instance = scope["app"].state.instance
+    instance: AppContext = scope["app"].state.instance
     async with instance.database.transaction() as session:
         return await membership.act_in(session, caller, project)

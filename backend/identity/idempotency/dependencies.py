@@ -10,11 +10,11 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.context import AppContext
 from backend.core.vault.vault import Vault
 from backend.identity.auth.actors import Caller
 from backend.identity.idempotency import service
 from backend.identity.idempotency.service import Answered, Replayed
-from backend.instance import Instance
 
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
 
@@ -57,7 +57,7 @@ class Once:
 
 
 async def _once(request: Request, key: IdempotencyKeyHeader = None) -> Once:
-    instance: Instance = request.app.state.instance
+    instance: AppContext = request.app.state.instance
     if key is None:
         return Once(None, "", instance.vault)
     target = f"{request.url.path}?{request.url.query}"

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.identity.auth import forms, sessions
 from backend.identity.auth.browser import closed_link, form_page, redirect, refuse_forgery, session_token
@@ -17,7 +18,6 @@ from backend.identity.auth.pages import MOST_BODY_BYTES
 from backend.identity.projects import invitations
 from backend.identity.projects.errors import InvitationClosed
 from backend.identity.projects.invitations import Invited
-from backend.instance import Instance
 
 router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
 
@@ -57,7 +57,7 @@ async def join(request: Request, instance: InstanceDep, form: Annotated[JoinForm
 
 
 async def _page(
-    request: Request, instance: Instance, token: str, error: PurasError | None = None
+    request: Request, instance: AppContext, token: str, error: PurasError | None = None
 ) -> Response:
     try:
         async with instance.database.transaction() as session:

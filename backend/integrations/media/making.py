@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.net.public_urls import listed
 from backend.data.drive import signing
 from backend.execution.events.append import NewEvent, append
 from backend.identity.auth.principal import Principal
-from backend.instance import Instance
 from backend.integrations.media import calls
 from backend.integrations.media.calls import Call
 from backend.integrations.media.errors import MediaFailed, MediaRefused
@@ -29,8 +29,8 @@ from backend.integrations.media.plan import Plan, Quantity
 from backend.integrations.media.provider import Made, Order, Provider, Sources
 from backend.integrations.media.schemas import MediaAnswer, MediaMeta
 from backend.marketplace.reach import Reach
-from backend.money.ledger.pricing import billed_micros
 from backend.money.ledger.service import Used
+from backend.money.pricing import PriceList, billed_micros
 from backend.skills.bundles.manifest import Skill
 
 URL_TTL_S: Final = 3600
@@ -80,7 +80,7 @@ def provider_for(does: Plan, settings: Settings) -> Provider:
 class Making:
     """One call on its way."""
 
-    instance: Instance
+    instance: AppContext
     principal: Principal
     asked: MediaOrder
     call: Call
@@ -117,7 +117,7 @@ class Making:
         return await loader.load(self.does, may_go_outside=self.may_go_outside)
 
     def _billed(self, nanos: int) -> int:
-        return billed_micros(nanos, self.instance.prices.margin_pct)
+        return billed_micros(nanos, PriceList.of(self.instance.settings).margin_pct)
 
     async def _begun(self, most: Quantity) -> calls.Begun:
         named = self.does.has_reached_for or self.does.family.slug

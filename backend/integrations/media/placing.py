@@ -10,11 +10,11 @@ from typing import Final, NamedTuple, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import facts, usage
 from backend.data.drive.intake import destination, drives_of, file_at, give_back, owner_uid
 from backend.identity.auth.principal import Principal
-from backend.instance import Instance
 from backend.integrations.media.calls import Call
 from backend.integrations.media.plan import Plan
 from backend.storage import DriveEntry, Incoming, Storage
@@ -83,7 +83,7 @@ class Wish(NamedTuple):
 
 
 async def place(
-    instance: Instance,
+    instance: AppContext,
     principal: Principal,
     wish: Wish,
     files: Sequence[Path],
@@ -119,7 +119,7 @@ class _Arrived(NamedTuple):
     mime: str
 
 
-async def _arrived(stack: AsyncExitStack, instance: Instance, path: Path) -> _Arrived:
+async def _arrived(stack: AsyncExitStack, instance: AppContext, path: Path) -> _Arrived:
     incoming = await stack.enter_async_context(instance.storage.receive())
     head = b""
     with path.open("rb") as file:

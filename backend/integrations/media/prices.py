@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from backend.integrations.media.families import Family, Kind, MediaPrice, ModeName, Unit, families
-from backend.money.ledger.pricing import billed_micros
+from backend.money.pricing import billed_micros
 
 
 class MediaRateHere(BaseModel):

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 from uuid import UUID
 
+from backend.context import AppContext
 from backend.core.errors import NotAllowed
 from backend.data.drive import usage
 from backend.data.drive.intake import drives_of
 from backend.execution.jobs import running
 from backend.identity.auth.principal import Principal, Role
-from backend.instance import Instance
 from backend.integrations.media.calls import Call
 from backend.integrations.media.errors import JobMovedOn
 from backend.integrations.media.making import Generated, Making, MediaOrder
@@ -22,7 +22,7 @@ from backend.skills.bundles.manifest import Skill
 from backend.storage.paths import ROOT
 
 
-async def generate(instance: Instance, principal: Principal, asked: MediaOrder) -> Generated:
+async def generate(instance: AppContext, principal: Principal, asked: MediaOrder) -> Generated:
     """Make it, put it into the drive of the job's project, and write down what it costs.
 
     Raises:
@@ -69,12 +69,12 @@ async def generate(instance: Instance, principal: Principal, asked: MediaOrder) 
         return await making.answer()
 
 
-async def _reach(instance: Instance, principal: Principal) -> Reach | None:
+async def _reach(instance: AppContext, principal: Principal) -> Reach | None:
     async with instance.database.glance() as session:
         return await reach_of(session, project_id=principal.project_id, job_id=principal.id)
 
 
-async def _skill(instance: Instance, principal: Principal) -> Skill:
+async def _skill(instance: AppContext, principal: Principal) -> Skill:
     """The skill of the job that asks."""
     async with instance.database.glance() as session:
         skill = await running.skill_of(session, principal)

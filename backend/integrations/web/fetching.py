@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 import httpx2
 
+from backend.core.net.egress.outside import HEAVY_BYTES, Outside
 from backend.integrations.web.errors import NotFetched, Why
-from backend.integrations.web.outside import HEAVY_BYTES, Outside
 from backend.integrations.web.transport import NotReached, OutsideTransport, TooMuch
 
 MOST_REDIRECTS: Final = 5

@@ -12,8 +12,8 @@ import httpx2
 
 from backend.config import Settings
 from backend.integrations.web.errors import SearchFailed
-from backend.money.ledger.pricing import billed_micros
 from backend.money.ledger.service import Used
+from backend.money.pricing import billed_micros
 
 MOST_RESULTS: Final = 20
 _TIMEOUT_S: Final = 20.0

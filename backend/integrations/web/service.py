@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.context import AppContext
 from backend.core.errors import NotAllowed, PurasError
+from backend.core.net.egress.outside import Outside
 from backend.core.net.egress.rules import Rule
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
@@ -17,7 +19,6 @@ from backend.execution.events.append import NewEvent, append
 from backend.execution.jobs import running
 from backend.execution.jobs.running import Attempt
 from backend.identity.auth.principal import Principal, Role
-from backend.instance import Instance
 from backend.integrations.media import calls as media
 from backend.integrations.web.errors import (
     BadAddress,
@@ -31,7 +32,6 @@ from backend.integrations.web.errors import (
     WebBusy,
     WebFailed,
 )
-from backend.integrations.web.outside import Outside
 from backend.integrations.web.schemas import FoundPage, PageAnswer, PageAsked, SearchAnswer, SearchAsked
 from backend.money.ledger import service as ledger
 from backend.skills.bundles.manifest import Skill
@@ -43,7 +43,7 @@ _WAIT_S: Final = 10.0
 """For a place among what this process fetches."""
 
 
-async def search(instance: Instance, principal: Principal, asked: SearchAsked) -> SearchAnswer:
+async def search(instance: AppContext, principal: Principal, asked: SearchAsked) -> SearchAnswer:
     """Search the web for a running job, at the price of the instance's engine.
 
     Raises:
@@ -74,7 +74,7 @@ async def search(instance: Instance, principal: Principal, asked: SearchAsked) -
     return SearchAnswer(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
 
 
-async def fetch(instance: Instance, principal: Principal, asked: PageAsked) -> PageAnswer:
+async def fetch(instance: AppContext, principal: Principal, asked: PageAsked) -> PageAnswer:
     """The text of a page for a running job, from where its skill's `network:` allows.
 
     Raises:
@@ -104,7 +104,7 @@ async def fetch(instance: Instance, principal: Principal, asked: PageAsked) -> P
         await _tell(instance, principal, refusals.facts)
 
 
-async def _page(instance: Instance, outside: Outside, asked: PageAsked) -> PageAnswer:
+async def _page(instance: AppContext, outside: Outside, asked: PageAsked) -> PageAnswer:
     from backend.integrations.web import fetching, reading  # bring httpx2, as above
 
     doors = instance.doors
@@ -132,7 +132,7 @@ def _refused(error: NotFetched) -> PurasError:
             return WebFailed(error.sentence)
 
 
-async def _skill(instance: Instance, principal: Principal) -> Skill:
+async def _skill(instance: AppContext, principal: Principal) -> Skill:
     """The skill of the job that asks, which may go outside."""
     if principal.kind != "job":
         raise NotAllowed("The web is reached for jobs. Call this from a skill that runs, with the kit.")
@@ -159,7 +159,7 @@ async def _afford(session: AsyncSession, attempt: Attempt, needed: int) -> None:
         raise SearchTooDear(needed_micros=needed, left_micros=left)
 
 
-async def _pay(instance: Instance, attempt: Attempt, found: Found) -> None:
+async def _pay(instance: AppContext, attempt: Attempt, found: Found) -> None:
     """Write down what the search cost. What came in between may have left too little: then it is not charged."""
     facts = {"verb": "search", "count": len(found.hits), "billed_micros": found.used.billed_micros}
     async with instance.database.transaction() as session:
@@ -170,7 +170,7 @@ async def _pay(instance: Instance, attempt: Attempt, found: Found) -> None:
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[event])
 
 
-async def _tell(instance: Instance, principal: Principal, refusals: Sequence[dict[str, Any]]) -> None:
+async def _tell(instance: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]) -> None:
     """Record in the job what it was refused, without its secrets: it may have written one into an address."""
     told = [facts for facts in refusals if instance.doors.may_tell(principal.id)]
     if not told:

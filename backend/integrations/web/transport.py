@@ -13,9 +13,9 @@ from typing import Final
 
 import httpx2
 
+from backend.core.net.egress.outside import Outside
 from backend.core.net.egress.refusals import Malformed, Refused, Turned
 from backend.core.net.egress.rules import Target, read_target
-from backend.integrations.web.outside import Outside
 
 _PORTS: Final = {"http": 80, "https": 443}
 _MOST_ADDRESSES: Final = 4  # of one name that are tried

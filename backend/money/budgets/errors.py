@@ -16,7 +16,7 @@ from datetime import datetime
 from uuid import UUID
 
 from backend.core.errors import Conflict, Missing, PaymentRequired
-from backend.money.ledger.pricing import dollars
+from backend.money.pricing import dollars
 
 
 class BudgetReached(PaymentRequired):

@@ -18,8 +18,8 @@ from backend.identity.auth.tables import ApiKey
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, TooManyBudgets
 from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 from backend.money.budgets.standing import STANDING
-from backend.money.ledger.pricing import usd_to_micros
 from backend.money.ledger.tables import Budget
+from backend.money.pricing import usd_to_micros
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.skillpacks import service as skillpacks
 

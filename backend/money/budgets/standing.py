@@ -21,7 +21,7 @@ from sqlalchemy import TextClause, text
 from backend.core.db.engine import AnySession
 from backend.identity.webhook_outbox.outbox import telling
 from backend.money.budgets.errors import BudgetReached
-from backend.money.ledger.pricing import dollars
+from backend.money.pricing import dollars
 
 ALERT_ACTION: Final = "budget.alerted"
 """What the audit calls an alert; one row per budget and window, written with the money that crossed the line."""

@@ -25,10 +25,10 @@ from backend.administration.archives.errors import NoRoom
 from backend.administration.archives.measured import Measured
 from backend.administration.archives.writer import ArchiveWriter
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db import pooler
 from backend.core.version import version
-from backend.instance import Instance, open_instance
 from backend.migrations import run as migrations
 from backend.operations import database
 from backend.operations.errors import NotMigrated
@@ -45,6 +45,7 @@ from backend.operations.keeping.contents import (
     Table,
 )
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
+from backend.startup import open_context
 from backend.storage.errors import BundleMissing
 from backend.storage.file_errors import DriveFileLocked
 from backend.storage.sandbox_uids import sandbox_uid
@@ -87,7 +88,7 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell)
     draft = target.with_name(f".{target.name}.{token_hex(4)}.part")
     try:
         with _created(draft) as file:
-            async with open_instance(settings) as instance, _sweep_held_off(settings) as connection:
+            async with open_context(settings) as instance, _sweep_held_off(settings) as connection:
                 with ArchiveWriter(file) as archive:
                     writing = _Writing(instance, archive, draft.parent, tell)
                     header, manifest = await writing.write(connection, with_keys=with_keys)
@@ -138,7 +139,7 @@ async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection
 class _Writing:
     """One backup on its way."""
 
-    instance: Instance
+    instance: AppContext
     archive: ArchiveWriter
     folder: Path
     """Where it is written to, and where large files wait."""

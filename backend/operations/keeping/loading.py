@@ -25,7 +25,6 @@ from backend.execution.events import partitions
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.requeue import requeue
 from backend.identity.auth.actors import OPERATOR_LABEL
-from backend.instance import open_instance
 from backend.migrations import run as migrations
 from backend.money.ledger import audit
 from backend.operations.keeping import files, tables
@@ -33,6 +32,7 @@ from backend.operations.keeping.backup import Tell
 from backend.operations.keeping.errors import NotEmpty
 from backend.operations.keeping.pieces import Bundle, Piece, Rows, Stored
 from backend.operations.keeping.reader import BackupReader
+from backend.startup import open_context
 from backend.storage import Storage
 from backend.storage.sandbox_uids import sandbox_uid
 
@@ -71,7 +71,7 @@ class Loading:
             ArchiveDamaged: the backup was cut or changed.
             WrongKeys: other keys signed it.
         """
-        async with open_instance(self._settings) as instance, _transaction(database_url) as transaction:
+        async with open_context(self._settings) as instance, _transaction(database_url) as transaction:
             await _require_empty(transaction)
             references = await self._make_tables(transaction)
             await self._fill(transaction, instance.storage, pieces)

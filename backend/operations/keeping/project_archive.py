@@ -13,9 +13,9 @@ import typer
 from backend.administration.projects import export
 from backend.config import Settings, settings
 from backend.identity.auth.actors import operator
-from backend.instance import open_instance
 from backend.operations.books import project_id_of
 from backend.operations.keeping.errors import BackupExists, BackupUnreadable
+from backend.startup import open_context
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ async def _export(options: Settings, project: str, path: Path) -> int:
         raise BackupExists(path)
     draft = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
-        async with open_instance(options) as instance:
+        async with open_context(options) as instance:
             async with instance.database.transaction() as session:
                 principal = operator(await project_id_of(session, project))
             archive = await export.begin(instance, principal)

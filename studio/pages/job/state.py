@@ -13,6 +13,7 @@ from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queries import get_job, get_row
 from backend.execution.jobs.replay import replay
 from backend.execution.jobs.schemas import JobView
+from backend.money.pricing import PriceList
 from backend.skills.deployments import service as deployments
 from backend.usage import queries as ledger
 from studio import session
@@ -137,7 +138,7 @@ class JobPage(rx.State):
                     act.principal,
                     UUID(self.facts.id),
                     version=version,
-                    prices=session.instance().prices,
+                    prices=PriceList.of(session.instance().settings),
                     most_queued=session.instance().settings.most_queued_jobs,
                 )
                 await act.made(submitted.job_id)

@@ -10,6 +10,7 @@ import reflex as rx
 from backend.core.errors import Missing
 from backend.marketplace import catalogue
 from backend.marketplace.schemas import ListingView, VersionView
+from backend.money.pricing import PriceList
 from backend.skills.bundles.dialect import map_subschemas
 from studio import session
 from studio.components.elements import link_button, note, tag
@@ -74,7 +75,7 @@ class Listing(Running, rx.State):
         self.reset()
         try:
             async with session.acting(self, self.project) as act:
-                prices = session.instance().prices
+                prices = PriceList.of(session.instance().settings)
                 found = await catalogue.get(act.session, act.principal, self.listing, prices)
                 rows = await catalogue.versions(act.session, act.principal, self.listing)
         except Missing as missing:

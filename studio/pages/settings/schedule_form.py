@@ -19,6 +19,7 @@ from backend.execution.schedules.schemas import ComingAnswer, ScheduleAsked
 from backend.execution.schedules.tables import Schedule
 from backend.marketplace import catalogue
 from backend.marketplace.catalogue import Wanted
+from backend.money.pricing import PriceList
 from studio import session
 from studio.forms import said
 from studio.packs import job_names
@@ -157,7 +158,7 @@ class ScheduleForm(rx.State):
 
     async def _read_offer(self, act: Act, slug: str) -> str:
         """Inputs that fit a listing, which becomes one of the choices."""
-        one = await catalogue.get(act.session, act.principal, slug, session.instance().prices)
+        one = await catalogue.get(act.session, act.principal, slug, PriceList.of(session.instance().settings))
         if not any(offer.value == LISTING + slug for offer in self.offers):
             self.offers = [Offer(LISTING + slug, f"{slug}, {_price(one.price_micros)}"), *self.offers]
         return _pretty(

@@ -15,6 +15,7 @@ from backend.execution.schedules.firing import Terms
 from backend.execution.schedules.schemas import ScheduleAsked, ScheduleChanges
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Role
+from backend.money.pricing import PriceList
 from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm
@@ -114,7 +115,7 @@ class Schedules(rx.State):
         """Submit its job at once, beside its moments."""
         self.refused = ""
         instance = session.instance()
-        terms = Terms(instance.prices, instance.settings.most_queued_jobs)
+        terms = Terms(PriceList.of(instance.settings), instance.settings.most_queued_jobs)
         try:
             async with session.acting(self, self.project, once=key) as act:
                 await runs.run_now(act.session, act.principal, UUID(schedule_id), terms)

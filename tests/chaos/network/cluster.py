@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations
-from backend.money.ledger.pricing import usd_to_micros
+from backend.money.pricing import usd_to_micros
 from backend.operations.people import make_project
 from benchmarks.client import Client
 from benchmarks.instance import environment

@@ -19,11 +19,11 @@ from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.embedded import Servers
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.skills.bundles.manifest import Skill
 from backend.skills.model_catalog import catalog
@@ -115,7 +115,7 @@ class Agents:
     """A project with an agentic skill, and workers that run it."""
 
     project: Project
-    instance: Instance
+    instance: AppContext
     upstream: MessagesServer
     counts_tokens: bool = field(default=False, kw_only=True)
     """Whether the upstream is asked for the length of prompts: its replies must then be charged by their length."""
@@ -231,7 +231,7 @@ class Served:
     """An instance and the application that serves it."""
 
     app: FastAPI
-    instance: Instance
+    instance: AppContext
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -243,7 +243,7 @@ async def served(
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
     await empty(database)
     settings = Settings(home=home, port=8123, public_url=None)
-    instance = Instance(
+    instance = AppContext(
         settings=settings,
         database=database,
         redis=redis,

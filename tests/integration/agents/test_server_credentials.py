@@ -16,9 +16,9 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
+from backend.core.net.egress.outside import Outside
 from backend.core.net.egress.rules import Rule
 from backend.integrations.web import transport
-from backend.integrations.web.outside import Outside
 from backend.integrations.web.transport import OutsideTransport
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Certified, Web, certified

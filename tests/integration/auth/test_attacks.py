@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.identity.auth import passwords, setup
-from backend.instance import Instance
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.auth.test_sessions_and_passwords import NEW, send
 
@@ -24,7 +24,7 @@ FORMS = ["/sign-in", "/setup", "/password", "/reset", "/sign-out"]
 
 
 @pytest_asyncio.fixture
-async def secure(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
+async def secure(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
     """A browser at an instance that people reach under https."""
     settings = instance.settings.model_copy(update={"public_url": "https://studio.example"})
     app = create_app(settings)

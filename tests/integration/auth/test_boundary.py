@@ -17,12 +17,12 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.http import query_parameters
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.instance import Instance
 
 
 async def test_a_sane_request_id_is_kept_and_another_is_made(client: httpx.AsyncClient) -> None:
@@ -145,7 +145,7 @@ async def test_an_impossible_limit_is_told_with_its_place(
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "query.limit")
 
 
-async def test_an_unexpected_failure_is_logged_and_told_without_detail(instance: Instance) -> None:
+async def test_an_unexpected_failure_is_logged_and_told_without_detail(instance: AppContext) -> None:
     app = create_app(instance.settings)
 
     @app.get("/broken")
@@ -176,7 +176,7 @@ async def test_one_line_per_request_and_no_secret_in_it(client: httpx.AsyncClien
     assert headers["Authorization"].split(".")[1] not in json.dumps(logs, default=str)
 
 
-async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: Instance) -> None:
+async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: AppContext) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
     app = create_app(instance.settings)
     async with serving(app, replace(instance, database=away)), _browse(app) as client:
@@ -190,7 +190,7 @@ async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: Inst
 
 
 async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stops(
-    client: httpx.AsyncClient, database: Database, instance: Instance
+    client: httpx.AsyncClient, database: Database, instance: AppContext
 ) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}
     answer = await client.get("/ready")

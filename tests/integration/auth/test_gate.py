@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import job_tokens, keys
 from backend.identity.auth.tables import ApiKey, Session
-from backend.instance import Instance
 
 ROUTES = ["/v1/me", "/v1/projects", "/v1/api-keys", "/v1/audit", "/v1/there-is-no-such-route"]
 
@@ -202,7 +202,7 @@ async def test_an_old_or_idle_session_has_ended(
 
 
 async def test_a_job_token_works_only_in_job_only_while_its_attempt_runs(
-    client: httpx.AsyncClient, world: Any, database: Database, instance: Instance
+    client: httpx.AsyncClient, world: Any, database: Database, instance: AppContext
 ) -> None:
     project = await world.project("Mine")
     job = Job(

@@ -10,15 +10,15 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.identity.auth import throttle
-from backend.instance import Instance
 from tests.integration.auth.conftest import World
 
 PROXY = "10.0.0.1"
 
 
 @pytest_asyncio.fixture
-async def proxied(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
+async def proxied(instance: AppContext) -> AsyncIterator[httpx.AsyncClient]:
     """A client whose requests reach the instance through a proxy that it trusts."""
     settings = instance.settings.model_copy(update={"trusted_proxies": PROXY})
     app = create_app(settings)

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 from sqlalchemy import event, text
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.housekeeping import forget_expired
-from backend.instance import Instance
 
 MEMBERS = "/v1/projects/mine/members"
 INVITATIONS = "/v1/projects/mine/invitations"
@@ -113,7 +113,7 @@ async def test_somebody_else_cannot_use_the_link(world: Any) -> None:
 
 
 async def test_links_that_were_replaced_withdrawn_or_left_for_a_week_are_closed(
-    world: Any, instance: Instance, database: Database
+    world: Any, instance: AppContext, database: Database
 ) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     await world.project("Mine", ada)

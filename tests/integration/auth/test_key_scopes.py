@@ -24,6 +24,7 @@ from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from backend.api import require_authorized_routes, router
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive import download, facts
@@ -36,7 +37,6 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.auth.scopes import KeyKind
 from backend.identity.auth.tables import ApiKey
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.skills.bundles.pack import pack_files
 from backend.storage.file_errors import BadDrivePath, FileReplaced
@@ -625,7 +625,7 @@ SHOWN: Final = {
 }
 
 
-async def _finished(files: Files, instance: Instance, path: str) -> Path:
+async def _finished(files: Files, instance: AppContext, path: str) -> Path:
     """Let the key's own job finish with a file as its output, as a worker records it, and return the file."""
     drive = instance.storage.drive_dir(files.project_id, None)
     assert drive is not None
@@ -653,7 +653,7 @@ async def _urls(files: Files, *, by_owner: bool = False) -> list[Any]:
 
 
 async def test_a_file_that_is_replaced_while_a_key_moves_it_does_not_become_the_keys(
-    files: Files, instance: Instance
+    files: Files, instance: AppContext
 ) -> None:
     drive = instance.storage.drive_dir(files.project_id, None)
     assert drive is not None
@@ -678,7 +678,7 @@ async def test_a_file_that_is_replaced_while_a_key_moves_it_does_not_become_the_
 
 
 async def test_a_url_of_an_output_opens_what_the_job_made_and_nothing_that_others_wrote_later(
-    files: Files, instance: Instance
+    files: Files, instance: AppContext
 ) -> None:
     file = await _finished(files, instance, "out/own.txt")
     asset = f"/v1/jobs/{files.own_job}/assets/own.txt"
@@ -709,7 +709,7 @@ async def test_a_url_of_an_output_opens_what_the_job_made_and_nothing_that_other
 
 
 async def test_a_url_of_an_output_without_a_known_version_opens_what_is_recorded_of_the_job(
-    files: Files, instance: Instance
+    files: Files, instance: AppContext
 ) -> None:
     """Outputs of jobs that finished before outputs had versions."""
     await _finished(files, instance, "out/own.txt")
@@ -727,7 +727,7 @@ async def test_a_url_of_an_output_without_a_known_version_opens_what_is_recorded
 
 
 async def test_a_file_that_changes_while_a_url_of_an_output_is_read_breaks_off(
-    files: Files, instance: Instance
+    files: Files, instance: AppContext
 ) -> None:
     file = await _finished(files, instance, "out/own.txt")
     opened = await instance.storage.open_read(files.project_id, parse_drive_path("out/own.txt"))
@@ -741,7 +741,7 @@ async def test_a_file_that_changes_while_a_url_of_an_output_is_read_breaks_off(
 
 
 async def test_an_output_without_a_recorded_writer_is_read_in_the_version_that_the_job_made(
-    files: Files, instance: Instance
+    files: Files, instance: AppContext
 ) -> None:
     file = await _finished(files, instance, "out/own.txt")
     claimed = []
@@ -771,7 +771,9 @@ async def test_callers_who_may_read_the_drive_name_any_file(files: Files) -> Non
         assert (await files_of.send("POST", "/v1/drive/copy", json=body)).status_code == 200
 
 
-async def test_a_file_that_is_replaced_after_the_check_is_not_read(files: Files, instance: Instance) -> None:
+async def test_a_file_that_is_replaced_after_the_check_is_not_read(
+    files: Files, instance: AppContext
+) -> None:
     await files.send("POST", f"/v1/jobs/{files.own_job}/cancel")
     await files.upload("mine/later.txt")
     claimed = {}

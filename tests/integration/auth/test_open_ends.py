@@ -16,13 +16,13 @@ from sqlalchemy import delete, update
 from sqlmodel import col
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.memory.tables import MemoryRecord
 from backend.identity.auth import gate, keys, sessions, throttle
 from backend.identity.auth.tables import ApiKey
 from backend.identity.projects.tables import Member
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.storage import Storage
 from backend.storage.paths import parse_drive_path
@@ -112,7 +112,7 @@ def _scope(job_id: UUID, headers: dict[str, str]) -> dict[str, Any]:
 
 
 async def test_a_pages_socket_closes_when_its_session_is_revoked(
-    instance: Instance, app: FastAPI, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+    instance: AppContext, app: FastAPI, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "LOOK_EVERY_S", 0.05)
     ada = await world.user("ada@example.org")
@@ -283,7 +283,7 @@ async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_ans
 
 
 async def test_a_sign_out_ends_the_session_for_every_process_at_once(
-    instance: Instance, app: FastAPI, world: World
+    instance: AppContext, app: FastAPI, world: World
 ) -> None:
     ada = await world.user("ada@example.org")
     here = await world.browser(ada)
@@ -300,7 +300,7 @@ async def test_a_sign_out_ends_the_session_for_every_process_at_once(
 
 
 async def test_who_has_as_many_streams_open_as_one_may_gets_no_more_and_others_do(
-    instance: Instance, world: World
+    instance: AppContext, world: World
 ) -> None:
     settings = instance.settings.model_copy(update={"open_requests": 2})
     narrow = create_app(settings)
@@ -324,7 +324,7 @@ async def test_who_has_as_many_streams_open_as_one_may_gets_no_more_and_others_d
 
 
 async def test_a_person_has_so_many_pages_open_over_all_sessions(
-    instance: Instance, app: FastAPI, world: World, database: Database
+    instance: AppContext, app: FastAPI, world: World, database: Database
 ) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     async with database.transaction() as session:

@@ -14,12 +14,12 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.auth import setup, throttle
 from backend.identity.auth.errors import TooManySignIns
 from backend.identity.auth.tables import AuditRow, Session, User
-from backend.instance import Instance
 
 PASSWORD = "three words make one"
 
@@ -252,7 +252,7 @@ async def test_addresses_of_one_ipv6_network_count_as_one(app: FastAPI) -> None:
 
 
 async def test_under_https_the_cookie_is_secure_and_bound_to_the_host(
-    instance: Instance, world: Any, database: Database
+    instance: AppContext, world: Any, database: Database
 ) -> None:
     await world.user("ada@example.org")
     settings = instance.settings.model_copy(update={"public_url": "https://studio.example"})

@@ -27,11 +27,11 @@ from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.losses import sweep
 from backend.execution.worker_registry import service as fleet
-from backend.instance import open_instance
 from backend.migrations import run as migrations
 from backend.money.ledger import audit
 from backend.operations.checks import servers as servers_doctor
 from backend.operations.checks import supabase as doctor
+from backend.startup import open_context
 from benchmarks.instance import instance
 from tests.chaos.skills import SKILLS
 from tests.factories import pooler
@@ -221,7 +221,7 @@ async def test_a_pooler_of_another_mode_than_the_url_says_is_rejected_with_the_r
         await Database(url).require_pooler_mode()
     settings = Settings(home=tmp_path, database_url=SecretStr(url), redis_url=SecretStr(redis_url))
     with pytest.raises(WrongPoolerMode):
-        async with open_instance(settings):
+        async with open_context(settings):
             pass
     found = await asyncio.to_thread(lambda: list(servers_doctor.checks(settings)))
     (check,) = [check for check in found if check.name == "connections"]

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.instance import Instance
 from backend.skills.bundles.pack import pack_files
 
 GOOD = {
@@ -94,7 +94,7 @@ BUNDLES: dict[str, tuple[bytes, Refusal]] = {
 
 
 @pytest.mark.parametrize("name", BUNDLES)
-async def test_a_bad_bundle(project: Any, instance: Instance, name: str) -> None:
+async def test_a_bad_bundle(project: Any, instance: AppContext, name: str) -> None:
     bundle, refusal = BUNDLES[name]
     before = await everything(instance)
     check(await project.push_bytes(bundle), refusal)
@@ -104,7 +104,7 @@ async def test_a_bad_bundle(project: Any, instance: Instance, name: str) -> None
 @pytest.mark.parametrize(
     "entry", ["../out.py", "/etc/cron.d/x", "skills\\..\\..\\x", "skills/double/\x00.py"]
 )
-async def test_a_bundle_that_writes_elsewhere(project: Any, instance: Instance, entry: str) -> None:
+async def test_a_bundle_that_writes_elsewhere(project: Any, instance: AppContext, entry: str) -> None:
     packed, placeholder = io.BytesIO(), "p" * len(entry)
     with zipfile.ZipFile(packed, "w") as archive:
         for path, data in {**GOOD, placeholder: b"x"}.items():
@@ -166,7 +166,7 @@ JOBS: dict[str, tuple[Any, Refusal]] = {
 
 
 @pytest.mark.parametrize("name", JOBS)
-async def test_a_bad_job(project: Any, instance: Instance, name: str) -> None:
+async def test_a_bad_job(project: Any, instance: AppContext, name: str) -> None:
     body, refusal = JOBS[name]
     await project.pushed(GOOD)
     before = await everything(instance)
@@ -239,7 +239,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], Refusal]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_a_bad_request(project: Any, instance: Instance, name: str) -> None:
+async def test_a_bad_request(project: Any, instance: AppContext, name: str) -> None:
     request, refusal = REQUESTS[name]
     before = await everything(instance)
     check(await project.http.request(**{"method": "GET", **request}), refusal)
@@ -259,7 +259,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-async def test_a_bad_key(project: Any, instance: Instance, name: str) -> None:
+async def test_a_bad_key(project: Any, instance: AppContext, name: str) -> None:
     before = await everything(instance)
     headers = {"Authorization": KEYS[name].encode("latin-1")}
     for method, url in (("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("PUT", "/v1/secrets"), ("GET", "/v1/me")):
@@ -273,7 +273,7 @@ async def test_a_bad_key(project: Any, instance: Instance, name: str) -> None:
 @pytest.mark.parametrize(
     "path", ["../up.txt", "/etc/up.txt", "a/../../up.txt", "a\0b.txt", "a" * 5_000, "..", "a//b\\..\\c"]
 )
-async def test_an_upload_to_a_bad_path(project: Any, instance: Instance, path: str) -> None:
+async def test_an_upload_to_a_bad_path(project: Any, instance: AppContext, path: str) -> None:
     before = await everything(instance)
     answer = await project.http.post(
         "/v1/drive/upload", files={"file": ("up.txt", b"up", "text/plain")}, data={"path": path}
@@ -296,7 +296,7 @@ def check(answer: httpx.Response, refusal: Refusal) -> None:
     assert len(answer.text) < 20_000
 
 
-async def everything(instance: Instance) -> dict[str, Any]:
+async def everything(instance: AppContext) -> dict[str, Any]:
     """How many rows and which files there are."""
     return {**await rows(instance.database), "files": files(instance.settings.home)}
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from backend.administration.projects import deletion
+from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.execution.jobs.tables import Job
-from backend.instance import Instance
 from backend.skills.bundles.pack import pack_files
 from backend.skills.deployments import service, sweep
 from backend.skills.deployments.active import resolve_skill
@@ -72,7 +72,7 @@ async def test_activating_an_older_version_rolls_back(project: Any) -> None:
     assert (await project.http.post("/v1/deployments/2/activate")).json()["version"] == 2
 
 
-async def test_a_bad_bundle_is_answered_whole_and_stores_nothing(project: Any, instance: Instance) -> None:
+async def test_a_bad_bundle_is_answered_whole_and_stores_nothing(project: Any, instance: AppContext) -> None:
     bad = {**BUNDLE, "skills/double/skill.yaml": b"entrypoint: main.py:rum\ntitel: x\n"}
     answer = await project.push(bad)
     assert answer.status_code == 422
@@ -112,7 +112,7 @@ async def test_the_active_version_cannot_be_deleted_and_others_can(project: Any)
     assert (await project.pushed(BUNDLE))["version"] == 3, "numbers are never given twice"
 
 
-async def test_a_version_with_live_jobs_is_kept(project: Any, instance: Instance) -> None:
+async def test_a_version_with_live_jobs_is_kept(project: Any, instance: AppContext) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
@@ -149,7 +149,7 @@ async def test_a_pull_address_works_without_a_key_and_not_when_forged(project: A
     assert (await project.http.get(url[:-5])).status_code == 404
 
 
-async def test_a_pull_address_ends_with_its_project(project: Any, instance: Instance) -> None:
+async def test_a_pull_address_ends_with_its_project(project: Any, instance: AppContext) -> None:
     await project.pushed(BUNDLE)
     url = (await project.http.get("/v1/deployments/pull?ttl=600")).json()["download_url"]
     async with instance.database.transaction() as session:
@@ -232,7 +232,7 @@ async def test_the_difference_marks_what_breaks_callers(project: Any) -> None:
     assert backwards["is_breaking"] is True, "an input that callers send is gone"
 
 
-async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: Instance) -> None:
+async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: AppContext) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)
     await project.http.delete("/v1/deployments/1")
@@ -249,7 +249,7 @@ async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: I
     assert await instance.storage.get_bundle(again["sha256"]) == pack_files(BUNDLE)
 
 
-async def test_a_draft_runs_by_its_id_and_is_never_active(project: Any, instance: Instance) -> None:
+async def test_a_draft_runs_by_its_id_and_is_never_active(project: Any, instance: AppContext) -> None:
     await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
         draft = await service.push_draft(
@@ -276,7 +276,7 @@ async def test_every_act_is_in_the_audit(project: Any) -> None:
     ]
 
 
-async def test_the_row_of_a_deployment_is_what_workers_read(project: Any, instance: Instance) -> None:
+async def test_the_row_of_a_deployment_is_what_workers_read(project: Any, instance: AppContext) -> None:
     made = await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
         row = await session.get(Deployment, made["id"])
@@ -298,7 +298,7 @@ async def test_a_file_of_a_version_is_read_as_it_was_pushed(project: Any) -> Non
 
 
 async def test_the_list_says_what_runs_on_each_version_and_where_a_roll_back_leads(
-    project: Any, instance: Instance
+    project: Any, instance: AppContext
 ) -> None:
     first = await project.pushed(BUNDLE)
     await project.pushed(BUNDLE)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.skills.deployments.active import load_deployed_skill, resolve_skill
 from backend.skills.deployments.errors import (
     DeploymentNotFound,
@@ -32,7 +32,7 @@ def bundle(*names: str) -> dict[str, bytes]:
     return files
 
 
-async def resolve(instance: Instance, project: Any, skill: str, **named: Any) -> Any:
+async def resolve(instance: AppContext, project: Any, skill: str, **named: Any) -> Any:
     """The skill, found in a transaction of its own."""
     async with instance.database.transaction() as session:
         return await resolve_skill(session, project.principal, skill=skill, **named)
@@ -46,7 +46,7 @@ async def other_pack(project: Any, slug: str, *names: str) -> None:
 
 
 async def test_the_default_skillpack_wins_then_the_only_one_that_has_it(
-    instance: Instance, project: Any
+    instance: AppContext, project: Any
 ) -> None:
     await project.pushed(bundle("shared", "own"))
     await other_pack(project, "images", "shared", "resize")
@@ -59,7 +59,7 @@ async def test_the_default_skillpack_wins_then_the_only_one_that_has_it(
     assert (await resolve(instance, project, "resize", skillpack="video")).skillpack_slug == "video"
 
 
-async def test_full_names_are_taken(instance: Instance, project: Any) -> None:
+async def test_full_names_are_taken(instance: AppContext, project: Any) -> None:
     await other_pack(project, "images", "resize")
     for name, skillpack in (
         ("images/resize", None),
@@ -76,7 +76,7 @@ async def test_full_names_are_taken(instance: Instance, project: Any) -> None:
         await resolve(instance, project, f"{project.slug}/images/resize", skillpack="video")
 
 
-async def test_a_version_can_be_named(instance: Instance, project: Any) -> None:
+async def test_a_version_can_be_named(instance: AppContext, project: Any) -> None:
     await project.pushed(bundle("old"))
     await project.pushed(bundle("new"))
     assert (await resolve(instance, project, "old", version=1)).version == 1
@@ -87,7 +87,7 @@ async def test_a_version_can_be_named(instance: Instance, project: Any) -> None:
             await resolve(instance, project, "old", version=version)
 
 
-async def test_what_is_missing_is_named(instance: Instance, project: Any) -> None:
+async def test_what_is_missing_is_named(instance: AppContext, project: Any) -> None:
     with pytest.raises(NothingActive):
         await resolve(instance, project, "x")
     await project.pushed(bundle("resize"))
@@ -100,7 +100,7 @@ async def test_what_is_missing_is_named(instance: Instance, project: Any) -> Non
             await resolve(instance, project, name)
 
 
-async def test_subskills_are_only_for_their_parent(instance: Instance, project: Any) -> None:
+async def test_subskills_are_only_for_their_parent(instance: AppContext, project: Any) -> None:
     await project.pushed(bundle("report", "report/draft"))
     with pytest.raises(SubskillNotSubmittable, match="Submit a job for 'report'"):
         await resolve(instance, project, "report/draft")
@@ -108,7 +108,9 @@ async def test_subskills_are_only_for_their_parent(instance: Instance, project: 
     assert [one["name"] for one in listed] == ["report"]
 
 
-async def test_a_known_skill_costs_one_query_and_a_pinned_one_none(instance: Instance, project: Any) -> None:
+async def test_a_known_skill_costs_one_query_and_a_pinned_one_none(
+    instance: AppContext, project: Any
+) -> None:
     made = await project.pushed(bundle("resize"))
     await resolve(instance, project, "resize")
     async with instance.database.transaction() as session:
@@ -160,7 +162,7 @@ async def test_skillpacks_are_made_once_per_slug(project: Any) -> None:
 
 
 @contextmanager
-def counted(instance: Instance) -> Iterator[list[str]]:
+def counted(instance: AppContext) -> Iterator[list[str]]:
     """The statements that the block sends."""
     seen: list[str] = []
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 
+from backend.context import AppContext
 from backend.identity.projects.tables import Project
-from backend.instance import Instance
 from backend.storage.sandbox_uids import sandbox_uid
 from tests.integration.auth.conftest import World, client, world
 
@@ -58,7 +58,7 @@ class Drive:
 
 
 @pytest_asyncio.fixture
-async def drive(client: httpx.AsyncClient, world: World, instance: Instance) -> Drive:
+async def drive(client: httpx.AsyncClient, world: World, instance: AppContext) -> Drive:
     project = await world.project("Acme")
     folder = instance.storage.drive_dir(project.id, sandbox_uid(project.number or 0))
     assert folder is not None

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from backend.instance import Instance
+from backend.context import AppContext
 from tests.integration.drive.conftest import Drive
 from tests.integration.drive.leases import write_lease
 from tests.integration.drive.test_resumable import CONTENT, TUS, begin, begun, offset_of, patch
@@ -110,7 +110,7 @@ async def test_who_asks_while_an_upload_is_finished_is_never_told_that_it_is_los
 
 
 async def test_an_empty_upload_to_where_nothing_can_be_leaves_nothing(
-    drive: Drive, instance: Instance
+    drive: Drive, instance: AppContext
 ) -> None:
     await drive.upload(b"x", path="a.txt")
     answer = await begin(drive, 0, "a.txt/b")

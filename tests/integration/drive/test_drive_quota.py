@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backend.context import AppContext
 from backend.data.drive import intake, usage
 from backend.identity.auth.actors import operator
 from backend.identity.limits import service as limits
 from backend.identity.limits.schemas import defaults_of
-from backend.instance import Instance
 from tests.integration.drive.conftest import Drive
 from tests.integration.limits.conftest import Serve, serve
 
@@ -101,7 +101,7 @@ async def test_what_was_there_before_anybody_counted_counts(serve: Serve, drive:
     assert (await put(client, drive.headers, "b.txt", b"x")).json()["used"] == 2 * MIB
 
 
-async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instance: Instance) -> None:
+async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"12345", path="a.txt")
     (drive.folder / "b.txt").write_bytes(b"123")
     assert await used(drive.client, drive.headers) == (5, 1)
@@ -109,7 +109,7 @@ async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instan
     assert await used(drive.client, drive.headers) == (8, 2)
 
 
-async def test_the_operator_gives_a_project_more(serve: Serve, instance: Instance, drive: Drive) -> None:
+async def test_the_operator_gives_a_project_more(serve: Serve, instance: AppContext, drive: Drive) -> None:
     client = await serve(most_drive_mb=0)
     assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 409
     async with instance.database.transaction() as session:

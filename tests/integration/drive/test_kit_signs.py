@@ -15,10 +15,10 @@ import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import job_tokens
-from backend.instance import Instance
 from tests.integration.drive.conftest import Drive
 
 KIT = Path(__file__).parents[3] / "skills_kit"
@@ -39,7 +39,7 @@ async def api_base(app: FastAPI) -> AsyncIterator[str]:
         await serving
 
 
-async def running_job(instance: Instance, project_id: UUID) -> Job:
+async def running_job(instance: AppContext, project_id: UUID) -> Job:
     async with instance.database.transaction() as session:
         job = Job(
             project_id=project_id,
@@ -68,7 +68,7 @@ async def run(code: str, environment: dict[str, str]) -> str:
 
 
 async def test_a_job_signs_files_of_its_own_drive_and_no_other(
-    drive: Drive, instance: Instance, api_base: str
+    drive: Drive, instance: AppContext, api_base: str
 ) -> None:
     await drive.upload(b"content", path="out/a.txt")
     job = await running_job(instance, drive.project.id)
@@ -120,7 +120,7 @@ async def test_a_job_signs_files_of_its_own_drive_and_no_other(
     assert token not in refusals
 
 
-async def test_a_job_token_opens_nothing_but_its_own_routes(drive: Drive, instance: Instance) -> None:
+async def test_a_job_token_opens_nothing_but_its_own_routes(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"content", path="a.txt")
     job = await running_job(instance, drive.project.id)
     token = job_tokens.mint(

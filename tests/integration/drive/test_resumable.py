@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import forgotten
-from backend.instance import Instance
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
 from tests.integration.limits.conftest import Serve, serve
@@ -107,7 +107,7 @@ async def test_another_version_is_refused_with_ours(drive: Drive, version: str |
     assert answer.headers["Tus-Resumable"] == "1.0.0"
 
 
-async def test_an_upload_goes_on_at_another_process_of_the_api(drive: Drive, instance: Instance) -> None:
+async def test_an_upload_goes_on_at_another_process_of_the_api(drive: Drive, instance: AppContext) -> None:
     url = await begun(drive)
     await patch(drive, url, 0, CONTENT[:50_000])
     app = create_app(instance.settings)
@@ -193,7 +193,7 @@ async def test_a_finished_upload_counts_once(drive: Drive) -> None:
     assert (used["used_bytes"], used["waiting_bytes"]) == (len(CONTENT), 0)
 
 
-async def test_an_upload_that_nobody_goes_on_with_is_swept(drive: Drive, instance: Instance) -> None:
+async def test_an_upload_that_nobody_goes_on_with_is_swept(drive: Drive, instance: AppContext) -> None:
     url, kept = await begun(drive), await begun(drive, path="b.bin")
     await patch(drive, url, 0, CONTENT[:10])
     folder = instance.storage.uploads_dir
@@ -236,7 +236,7 @@ async def test_nobody_sees_the_uploads_of_another_project(drive: Drive, world: W
     ],
 )
 async def test_an_impossible_upload_is_refused_and_leaves_nothing(
-    drive: Drive, instance: Instance, headers: dict[str, str], status: int
+    drive: Drive, instance: AppContext, headers: dict[str, str], status: int
 ) -> None:
     (drive.folder / "folder").mkdir()
     answer = await drive.client.post("/v1/drive/uploads", headers={**drive.headers, **TUS, **headers})

@@ -13,12 +13,12 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.vault.vault import Vault
 from backend.data.drive import signing
 from backend.identity.auth import job_tokens
 from backend.identity.projects.tables import Project
-from backend.instance import Instance
 from backend.storage.file_errors import BadSignature
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
@@ -60,7 +60,7 @@ async def test_a_changed_address_opens_nothing(drive: Drive, world: World) -> No
         assert (await drive.client.get(changed)).status_code == 404
 
 
-async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: Instance) -> None:
+async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: AppContext) -> None:
     await drive.upload(b"x", path="a.txt")
     for ttl_s, status in ((30, 200), (0, 403), (-100, 403)):
         url = signing.signed_url(
@@ -70,7 +70,7 @@ async def test_an_address_over_its_time_opens_nothing(drive: Drive, instance: In
 
 
 async def test_an_address_opens_nothing_once_its_file_or_its_project_is_gone(
-    drive: Drive, instance: Instance, world: World
+    drive: Drive, instance: AppContext, world: World
 ) -> None:
     url = await signed(drive, "a.txt")
     await drive.client.delete("/v1/drive/files/a.txt", headers=drive.headers)
@@ -84,7 +84,7 @@ async def test_an_address_opens_nothing_once_its_file_or_its_project_is_gone(
 
 
 async def test_an_address_of_another_instance_or_for_another_purpose_opens_nothing(
-    drive: Drive, instance: Instance
+    drive: Drive, instance: AppContext
 ) -> None:
     await drive.upload(b"x", path="a.txt")
     foreign = Vault.open(Path("/none"), Fernet.generate_key().decode())

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from backend import config
+from backend.context import AppContext
 from backend.core import logs
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import Claimed, claim
@@ -22,7 +23,6 @@ from backend.execution.jobs.tables import Job
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth import keys
-from backend.instance import Instance
 from tests.factories.tenants import make_job, make_tenant
 from workers import pool
 from workers.attempt import Attempt, EndedBy
@@ -38,7 +38,7 @@ APPROVED = [("approval_required", {}), ("waiting", {"reason": "approval"}), ("ap
 
 @pytest.mark.parametrize("by", [EndedBy.CANCEL, EndedBy.DRAIN])
 async def test_an_end_that_is_being_stored_is_stored(
-    database: Database, instance: Instance, by: EndedBy
+    database: Database, instance: AppContext, by: EndedBy
 ) -> None:
     claimed = await claimed_one(database)
     attempt = Attempt(instance, {}, claimed)
@@ -54,7 +54,7 @@ async def test_an_end_that_is_being_stored_is_stored(
 
 @pytest.mark.parametrize(("by", "status"), [(EndedBy.CANCEL, "cancelled"), (EndedBy.DRAIN, "queued")])
 async def test_an_attempt_that_is_ended_before_its_first_step_is_stored(
-    database: Database, instance: Instance, by: EndedBy, status: str
+    database: Database, instance: AppContext, by: EndedBy, status: str
 ) -> None:
     claimed = await claimed_one(database)
     attempt = Attempt(instance, {}, claimed)
@@ -66,7 +66,7 @@ async def test_an_attempt_that_is_ended_before_its_first_step_is_stored(
 
 
 async def test_a_job_that_is_cancelled_while_its_claim_is_on_its_way_ends_at_once(
-    database: Database, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    database: Database, instance: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = Supervisor(instance, {}, lanes=["default"], capacity=1)
     claimed: list[Claimed] = []
@@ -164,7 +164,7 @@ async def test_a_worker_that_gives_up_storing_an_end_says_so(database: Database)
 )
 async def test_a_job_whose_key_has_ended_does_not_start_and_one_that_has_started_goes_on(
     database: Database,
-    instance: Instance,
+    instance: AppContext,
     ending: str,
     before: list[tuple[str, dict[str, Any]]],
     code: str,

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.admission import admit_everywhere
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.instance import Instance
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
 from workers.supervisor import Supervisor
@@ -39,7 +39,7 @@ where q.stamp is not null and w.balance_micros > w.reserved_micros order by q.st
 
 
 async def test_a_job_that_can_be_paid_again_runs_before_a_deep_queue_of_others(
-    database: Database, instance: Instance
+    database: Database, instance: AppContext
 ) -> None:
     async with database.transaction() as session:
         quiet, deep = await make_tenant(session), await make_tenant(session, concurrency_limit=2 * DEEP)

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import claim
 from backend.execution.worker_registry import service as fleet
-from backend.instance import Instance
 from tests.factories.movable_clock import movable_clock, move
 from tests.factories.tenants import make_job, make_tenant
 from workers.supervisor import Supervisor
@@ -32,7 +32,7 @@ async def movable(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture
-async def supervisor(instance: Instance, movable: Database) -> Supervisor:
+async def supervisor(instance: AppContext, movable: Database) -> Supervisor:
     """A worker that sweeps, and has read the clock once."""
     supervisor = Supervisor(replace(instance, database=movable), {}, lanes=["default"], capacity=1)
     await supervisor.join([])

@@ -17,10 +17,10 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import HOST_SHORTAGE
 from backend.execution.worker_registry.service import SWEEP_EVERY_S
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers import host as host_module
@@ -116,7 +116,7 @@ async def worker(
     project: Project,
     database: Database,
     database_url: str,
-    instance: Instance,
+    instance: AppContext,
     small_home: Path,
 ) -> AsyncIterator[Worker]:
     async with database.transaction() as session:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.tables import Approval
@@ -22,7 +23,6 @@ from backend.identity.auth import keys
 from backend.identity.auth.keys import KeyKind, Limits
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.tables import ApiKey
-from backend.instance import Instance
 from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import Tenant, make_deployment, make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client, world
@@ -75,7 +75,7 @@ async def _submit(client: httpx.AsyncClient, headers: Headers) -> str:
     return str(answer.json()["id"])
 
 
-async def _called(instance: Instance, tenant: Tenant, job_id: UUID) -> UUID:
+async def _called(instance: AppContext, tenant: Tenant, job_id: UUID) -> UUID:
     """A job that the job has called while it ran."""
     async with instance.database.transaction() as session:
         await session.execute(update(Job).where(col(Job.id) == job_id).values(status="running", attempt=1))
@@ -140,7 +140,7 @@ async def test_the_scope_for_all_jobs_shows_those_of_other_keys(
 
 
 async def test_a_restricted_key_reads_what_its_own_job_has_called(
-    client: httpx.AsyncClient, database: Database, instance: Instance
+    client: httpx.AsyncClient, database: Database, instance: AppContext
 ) -> None:
     tenant, others = await _tenant(database)
     headers = await _key(database, tenant, NARROWINGS["allowlist"])

@@ -27,7 +27,7 @@ from backend.execution.jobs.requeue import requeue
 from backend.execution.worker_registry import service as fleet
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
 
 

@@ -12,10 +12,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.metrics import reporter as reporting
 from backend.core.metrics.reporter import Reporter
-from backend.instance import Instance
 from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath
 from tests.factories.tenants import make_job, make_tenant
@@ -60,7 +60,7 @@ async def test_metrics_are_reported_again_after_a_fault(
 
 
 async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
-    instance: Instance, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "REST_S", 0.0)
     async with database.transaction() as session:
@@ -81,7 +81,7 @@ async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
 
 
 async def test_looks_at_a_drive_that_fail_for_good_end(
-    instance: Instance, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "REST_S", 0.0)
     monkeypatch.setattr(looking, "MOST_TRIES", 2)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from backend.administration.archives.reader import ArchiveReader
 from backend.administration.projects.exported import EXPORTED, LEFT_OUT
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
 from backend.execution.jobs.schemas import JobRequest
@@ -22,7 +23,6 @@ from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Project
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
@@ -35,7 +35,7 @@ MARK = "only-in-the-other-project"
 
 
 async def test_an_owner_gets_everything_and_nothing_of_another_project(
-    world: Any, instance: Instance, database: Database
+    world: Any, instance: AppContext, database: Database
 ) -> None:
     ada = await world.user("ada@example.org")
     project, other = await world.project("Mine", ada), await world.project("Theirs")
@@ -115,7 +115,7 @@ def test_no_column_that_looks_like_a_secret_is_exported() -> None:
     assert found == {"memory_records.content_hash"}, "that one is of what people say that they have seen"
 
 
-async def fill(database: Database, instance: Instance, project: Project, *, jobs: int, mark: str) -> None:
+async def fill(database: Database, instance: AppContext, project: Project, *, jobs: int, mark: str) -> None:
     sha256 = hashlib.sha256(BUNDLE).hexdigest()
     await instance.storage.put_bundle(sha256, BUNDLE)
     async with database.transaction() as session:

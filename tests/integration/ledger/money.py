@@ -18,8 +18,8 @@ from backend.execution.worker_registry import service as fleet
 from backend.identity.auth.principal import Principal
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
 from backend.money.ledger.service import Used
+from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_skill, make_tenant
 
 PRICES = PriceList(compute_micros_per_second=100, job_timeout_s=10, forgiven_micros=500)

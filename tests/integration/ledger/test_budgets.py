@@ -11,13 +11,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
 from backend.execution.jobs import admission
 from backend.execution.jobs.claim import Claimed
 from backend.identity.auth import keys
 from backend.identity.auth.principal import Role
-from backend.instance import Instance
 from backend.money.budgets import service as budgets
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
 from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
@@ -122,7 +122,7 @@ async def test_jobs_that_were_let_in_together_reserve_no_more_than_the_budget_ha
 
 
 async def test_a_job_for_which_no_money_is_left_does_not_begin(
-    database: Database, instance: Instance
+    database: Database, instance: AppContext
 ) -> None:
     tenant = await tenant_of(database, credit_micros=2_000)
     for _ in range(4):

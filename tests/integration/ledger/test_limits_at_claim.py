@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs import admission
@@ -21,7 +22,6 @@ from backend.execution.jobs.errors import KeyCapReached
 from backend.execution.jobs.requeue import requeue
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
-from backend.instance import Instance
 from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetAsked
 from backend.money.ledger import audit
@@ -105,7 +105,7 @@ async def test_workers_that_claim_at_the_same_moment_share_what_is_left_and_wast
 
 
 async def test_a_job_without_room_under_the_cap_fails_and_says_which_cap_how_much_and_when_it_resets(
-    database: Database, instance: Instance
+    database: Database, instance: AppContext
 ) -> None:
     tenant = await capped(database, 1_000)
     jobs = [await submitted(database, tenant) for _ in range(2)]
@@ -223,7 +223,7 @@ async def worker_of(database: Database, job: Claimed) -> UUID:
 
 
 async def test_a_budget_of_the_called_skill_lowers_what_its_caller_lends(
-    database: Database, instance: Instance
+    database: Database, instance: AppContext
 ) -> None:
     tenant = await tenant_of(database)
     await budget(database, tenant, 500, scope="skill", skill="other")

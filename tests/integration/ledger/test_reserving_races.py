@@ -13,8 +13,8 @@ from backend.core.db.engine import Database
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
 from backend.money.ledger import audit
-from backend.money.ledger.pricing import PriceList
 from backend.money.ledger.service import Used
+from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
 from tests.integration.ledger.test_budgets import admit_as_the_version_before

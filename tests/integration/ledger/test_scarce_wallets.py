@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs import queries
 from backend.execution.jobs.finish import Ending, finish
-from backend.instance import Instance
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
 from tests.integration.ledger.test_reserving_races import (
@@ -39,7 +39,7 @@ _READY = text("select count(*) from job_queue where stamp is not null")
 
 
 @asynccontextmanager
-async def working(instance: Instance, workers: int) -> AsyncIterator[list[Supervisor]]:
+async def working(instance: AppContext, workers: int) -> AsyncIterator[list[Supervisor]]:
     """Workers that each have room for more jobs than the wallet can pay for."""
     supervisors = []
     async with AsyncExitStack() as stack:
@@ -57,7 +57,7 @@ async def _ended(supervisor: Supervisor, task: asyncio.Task[None]) -> None:
     await task
 
 
-async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, instance: Instance) -> None:
+async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, instance: AppContext) -> None:
     tenant = await funded(database, 3 * CAP_MICROS + 5)
     for _ in range(JOBS):
         await submitted(database, tenant)

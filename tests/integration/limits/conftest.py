@@ -12,7 +12,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from backend.app import create_app, serving
-from backend.instance import Instance
+from backend.context import AppContext
 from tests.integration.auth.conftest import client, world
 
 __all__ = ["client", "world"]
@@ -22,7 +22,7 @@ __all__ = ["client", "world"]
 class Serve:
     """Serves the instance with other settings, as one more process of it would."""
 
-    instance: Instance
+    instance: AppContext
     patient_redis: Redis
     """Has no time limit: on a busy machine Redis may need longer than callers are made to wait for it."""
     stack: AsyncExitStack
@@ -41,7 +41,7 @@ class Serve:
 
 
 @pytest_asyncio.fixture
-async def serve(instance: Instance, redis_url: str) -> AsyncIterator[Serve]:
+async def serve(instance: AppContext, redis_url: str) -> AsyncIterator[Serve]:
     """Serves the instance with other settings."""
     async with Redis.from_url(redis_url) as patient, AsyncExitStack() as stack:
         yield Serve(instance, patient, stack)

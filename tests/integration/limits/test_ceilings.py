@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import text
 
 from backend.config.quotas import Quota
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.schemas import JobLimits
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.limits.service import hold_windows
-from backend.instance import Instance, job_ceilings
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from backend.skills import job_ceilings as ceilings
 from backend.skills.bundles.manifest import Limits, Retries, Skill
 from backend.skills.bundles.pack import pack_files
@@ -93,7 +93,7 @@ async def test_a_project_lowers_its_window_and_never_raises_it_above_the_ceiling
 
 
 async def test_every_limit_of_a_project_is_lowered_by_it_and_raised_by_the_operator_alone(
-    serve: Serve, world: World, instance: Instance
+    serve: Serve, world: World, instance: AppContext
 ) -> None:
     client = await serve(project_requests_per_minute=600)
     project = await world.project("Acme", await world.user("ada@example.org"))
@@ -256,7 +256,7 @@ async def test_a_schedule_is_rejected_that_asks_for_more_than_its_skill_gives(
 
 
 async def test_what_was_asked_for_before_a_ceiling_was_lowered_still_runs_within_it(
-    client: httpx.AsyncClient, database: Database, world: World, instance: Instance
+    client: httpx.AsyncClient, database: Database, world: World, instance: AppContext
 ) -> None:
     key = await of_skills(database, world)
     body = {"skill": "echo", "limits": {"timeout_s": 1_800, "memory_mb": 1_024}}
@@ -312,7 +312,7 @@ async def test_a_skill_that_declares_more_than_a_ceiling_is_not_deployed(
 
 
 async def test_versions_that_declare_more_than_a_lowered_ceiling_get_it_and_are_shown_so(
-    client: httpx.AsyncClient, database: Database, world: World, instance: Instance
+    client: httpx.AsyncClient, database: Database, world: World, instance: AppContext
 ) -> None:
     wide = make_skill(
         timeout_s=600,
@@ -347,11 +347,11 @@ async def test_versions_that_declare_more_than_a_lowered_ceiling_get_it_and_are_
     assert (held.timeout_s, held.memory_mb, held.output_mb) == (60, 256, 4)
 
 
-def test_the_settings_name_every_ceiling(instance: Instance) -> None:
+def test_the_settings_name_every_ceiling(instance: AppContext) -> None:
     defaults = JobCeilings()
-    assert job_ceilings(instance.settings) == defaults
+    assert JobCeilings.of(instance.settings) == defaults
     changed = instance.settings.model_copy(update={"max_job_steps": 7, "job_cap_usd": 3.0})
-    assert job_ceilings(changed) == replace(defaults, max_steps=7, cost_usd=3.0)
+    assert JobCeilings.of(changed) == replace(defaults, max_steps=7, cost_usd=3.0)
 
 
 def test_an_agent_that_declares_nothing_gets_no_more_than_the_ceiling() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from backend.administration.projects.held import held
 from backend.config.quotas import Quota
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.data.secrets import service as secrets
 from backend.identity.auth import keys
-from backend.instance import Instance
 from tests.factories.tenants import make_job, make_tenant
 
 
-async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, instance: Instance) -> None:
+async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, instance: AppContext) -> None:
     async with database.transaction() as session:
         tenant, other = await make_tenant(session, concurrency_limit=1), await make_tenant(session)
         for owner in (tenant, tenant, tenant, other):

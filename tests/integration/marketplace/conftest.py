@@ -18,11 +18,11 @@ from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.embedded import Servers
-from backend.instance import Instance
 from backend.integrations.providers.access import Access
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
@@ -87,7 +87,7 @@ output_schema: {type: object, properties: {answer: {type: text}}}
 class Market:
     """A publisher, a caller, and how they come to know each other."""
 
-    instance: Instance
+    instance: AppContext
     projects: Projects
     publisher: Project
     caller: Project
@@ -184,7 +184,7 @@ class Served:
     """An instance with the application that serves it, a worker, and the models' upstream."""
 
     app: FastAPI
-    instance: Instance
+    instance: AppContext
     upstream: MessagesServer
 
 
@@ -204,7 +204,7 @@ async def served(
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
     await empty(database)
     settings = Settings(home=home, port=8123, public_url=None, market_fee_pct=10)
-    instance = Instance(
+    instance = AppContext(
         settings=settings,
         database=database,
         redis=redis,
@@ -229,7 +229,7 @@ async def served(
     await database.close()
 
 
-async def _worker(instance: Instance, upstream: MessagesServer, api_base: str) -> AsyncIterator[None]:
+async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str) -> AsyncIterator[None]:
     endpoints = catalog.current().endpoints
     endpoint = endpoints["anthropic"].model_copy(update={"base_url": upstream.url})
     models = Models(

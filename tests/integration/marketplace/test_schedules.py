@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.execution.schedules.firing import Terms, fire_due
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.integration.marketplace.conftest import PRICE, Market
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

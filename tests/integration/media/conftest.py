@@ -21,12 +21,12 @@ from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.identity.auth import job_tokens
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from backend.storage import removal
 from backend.storage.local import LocalStorage
@@ -78,11 +78,11 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def instance(database: Database, redis_url: str, settings: Settings) -> AsyncIterator[Instance]:
+async def instance(database: Database, redis_url: str, settings: Settings) -> AsyncIterator[AppContext]:
     """An instance of those settings."""
     redis = Redis.from_url(redis_url)
     home = settings.home
-    yield Instance(
+    yield AppContext(
         settings=settings,
         database=database,
         redis=redis,
@@ -95,7 +95,7 @@ async def instance(database: Database, redis_url: str, settings: Settings) -> As
 
 
 @pytest_asyncio.fixture
-async def app(instance: Instance) -> AsyncIterator[FastAPI]:
+async def app(instance: AppContext) -> AsyncIterator[FastAPI]:
     """The application that serves it."""
     app = create_app(instance.settings)
     async with serving(app, instance):
@@ -107,7 +107,7 @@ class Running:
     """A job that runs, as its own code sees the API."""
 
     project: Project
-    instance: Instance
+    instance: AppContext
     http: httpx.AsyncClient
     job_id: UUID
 
@@ -154,7 +154,7 @@ async def project(app: FastAPI, database: Database) -> AsyncIterator[Project]:
 
 
 @pytest_asyncio.fixture
-async def running(app: FastAPI, instance: Instance, project: Project) -> AsyncIterator[Running]:
+async def running(app: FastAPI, instance: AppContext, project: Project) -> AsyncIterator[Running]:
     """A job of it that runs, with a dollar reserved."""
     submitted = await project.http.post("/v1/jobs", json={"skill": "paint", "inputs": {"code": ""}})
     job_id = UUID(submitted.json()["id"])

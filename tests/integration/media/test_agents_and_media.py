@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.execution.jobs.losses import sweep
-from backend.instance import Instance
 from tests.doubles.fal import FalServer, Wish
 from tests.doubles.messages import calls, says
 from tests.doubles.messages.server import MessagesServer
@@ -30,7 +30,7 @@ def messages() -> Iterator[MessagesServer]:
 
 
 @pytest_asyncio.fixture
-async def agents(project: Project, instance: Instance, messages: MessagesServer) -> Agents:
+async def agents(project: Project, instance: AppContext, messages: MessagesServer) -> Agents:
     """A project with the skill `sum`, and an upstream that was asked nothing yet."""
     messages.bodies.clear()
     messages._scripted = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from backend.instance import Instance
+from backend.context import AppContext
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running
 from workers.drives.own import own_drives
@@ -38,7 +38,7 @@ for refused in (lambda: puras.transcribe("drive/out/said.wav"), lambda: puras.ge
 """
 
 
-async def ran(instance: Instance, project: Project, api_base: str, code: str) -> Any:
+async def ran(instance: AppContext, project: Project, api_base: str, code: str) -> Any:
     """The job that runs the code, once it has ended."""
     runner = DeterministicRunner(
         House(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
@@ -63,7 +63,7 @@ async def ran(instance: Instance, project: Project, api_base: str, code: str) ->
 
 
 async def test_a_job_makes_every_kind_with_the_kit_and_pays_nothing(
-    instance: Instance, project: Project, api_base: str
+    instance: AppContext, project: Project, api_base: str
 ) -> None:
     job = await ran(instance, project, api_base, CODE)
     assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)

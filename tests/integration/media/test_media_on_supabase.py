@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.doubles.fal import FalServer
 from tests.integration.agents.conftest import Room
@@ -32,12 +32,12 @@ told.append(drive.path("out/owl.png").read_bytes()[:4] == b"\\x89PNG")
 
 
 @pytest_asyncio.fixture
-async def instance(instance: Instance, supabase_storage: SupabaseStorage) -> Instance:
+async def instance(instance: AppContext, supabase_storage: SupabaseStorage) -> AppContext:
     return replace(instance, storage=supabase_storage)
 
 
 async def test_a_job_has_what_it_made_in_its_own_copy_and_may_work_from_what_only_it_has(
-    fal: FalServer, instance: Instance, project: Project, api_base: str
+    fal: FalServer, instance: AppContext, project: Project, api_base: str
 ) -> None:
     await project.http.put("/v1/drive/files/in.png", content=b"\x89PNG\r\n\x1a\n of before")
     job = await ran(instance, project, api_base, CODE)
@@ -50,7 +50,7 @@ async def test_a_job_has_what_it_made_in_its_own_copy_and_may_work_from_what_onl
 
 
 async def test_an_agent_has_it_in_its_own_copy_too(
-    fal: FalServer, instance: Instance, running: Running, tmp_path: Path
+    fal: FalServer, instance: AppContext, running: Running, tmp_path: Path
 ) -> None:
     assignment, skill = written(tmp_path, "", [])
     own = replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.instance import Instance
+from backend.context import AppContext
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import api_base, app, instance, project, settings
 from tests.integration.media.test_local_media import ran
@@ -29,7 +29,7 @@ for refused in (lambda: memory.get(first["id"]), lambda: memory.put("owl", {"x":
 
 
 async def test_a_function_remembers_finds_and_forgets(
-    instance: Instance, project: Project, api_base: str
+    instance: AppContext, project: Project, api_base: str
 ) -> None:
     job = await ran(instance, project, api_base, CODE)
     assert job["status"] == "succeeded", job

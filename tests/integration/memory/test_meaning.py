@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from backend.app import create_app, serving
+from backend.context import AppContext
 from backend.data.memory import backlog, vectors
 from backend.data.memory.embedding import Embedder, EmbeddingsAway
-from backend.instance import Instance
 from tests.doubles.embeddings import EmbeddingsServer
 from tests.integration.deployments.conftest import Project, Projects
 
@@ -28,7 +28,7 @@ def server() -> Iterator[EmbeddingsServer]:
 
 
 @pytest_asyncio.fixture
-async def meaning(instance: Instance, server: EmbeddingsServer) -> AsyncIterator[Instance]:
+async def meaning(instance: AppContext, server: EmbeddingsServer) -> AsyncIterator[AppContext]:
     """An instance that has a model of embeddings."""
     server.is_away = False
     named = {
@@ -44,20 +44,20 @@ async def meaning(instance: Instance, server: EmbeddingsServer) -> AsyncIterator
 
 
 @pytest_asyncio.fixture
-async def project(meaning: Instance) -> AsyncIterator[Project]:
+async def project(meaning: AppContext) -> AsyncIterator[Project]:
     """A project of that instance."""
     async with projects_of(meaning) as made:
         yield await made.make("Acme")
 
 
-def embedder_of(instance: Instance) -> Embedder:
+def embedder_of(instance: AppContext) -> Embedder:
     embedder = Embedder.of(instance.settings)
     assert embedder is not None
     return embedder
 
 
 @asynccontextmanager
-async def projects_of(meaning: Instance) -> AsyncIterator[Projects]:
+async def projects_of(meaning: AppContext) -> AsyncIterator[Projects]:
     """Makes more projects of the instance."""
     app = create_app(meaning.settings)
     async with serving(app, meaning):
@@ -79,7 +79,7 @@ async def search(http: httpx.AsyncClient, query: str) -> Any:
 
 
 async def test_what_means_the_same_is_found_once_it_is_embedded_and_by_words_alone_before_and_without(
-    project: Project, meaning: Instance, server: EmbeddingsServer
+    project: Project, meaning: AppContext, server: EmbeddingsServer
 ) -> None:
     lorry, cat = await put(project, "a red lorry"), await put(project, "a small kitten")
     before = await search(project.http, "automobile")
@@ -100,7 +100,7 @@ async def test_what_means_the_same_is_found_once_it_is_embedded_and_by_words_alo
 
 
 async def test_meanings_of_other_projects_and_of_what_is_forgotten_are_not_found(
-    project: Project, meaning: Instance
+    project: Project, meaning: AppContext
 ) -> None:
     async with projects_of(meaning) as made:
         other = await made.make("Other")
@@ -116,7 +116,7 @@ async def test_meanings_of_other_projects_and_of_what_is_forgotten_are_not_found
 
 
 async def test_a_project_that_writes_much_delays_the_meanings_of_no_other(
-    project: Project, meaning: Instance
+    project: Project, meaning: AppContext
 ) -> None:
     async with projects_of(meaning) as made:
         flooding, other = await made.make("Flooding"), await made.make("Other")
@@ -134,7 +134,7 @@ async def test_a_project_that_writes_much_delays_the_meanings_of_no_other(
 
 
 async def test_more_projects_than_fit_into_a_batch_have_their_turns(
-    project: Project, meaning: Instance, monkeypatch: pytest.MonkeyPatch
+    project: Project, meaning: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog, "BATCH", 2)
     async with projects_of(meaning) as made:
@@ -150,7 +150,7 @@ async def test_more_projects_than_fit_into_a_batch_have_their_turns(
 
 
 async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold_up_the_others(
-    project: Project, meaning: Instance, server: EmbeddingsServer
+    project: Project, meaning: AppContext, server: EmbeddingsServer
 ) -> None:
     refused, taken = await put(project, "unspeakable owl"), await put(project, "lorry")
     assert await vectors.prepare(meaning.database)
@@ -164,7 +164,7 @@ async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [taken]
 
 
-async def test_another_model_embeds_everything_anew(project: Project, meaning: Instance) -> None:
+async def test_another_model_embeds_everything_anew(project: Project, meaning: AppContext) -> None:
     lorry = await put(project, "lorry")
     assert await vectors.prepare(meaning.database)
     await backlog.embed_some(meaning.database, replace(embedder_of(meaning), model="older"))
@@ -174,7 +174,7 @@ async def test_another_model_embeds_everything_anew(project: Project, meaning: I
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [lorry]
 
 
-async def test_the_index_is_used_for_the_nearest(project: Project, meaning: Instance) -> None:
+async def test_the_index_is_used_for_the_nearest(project: Project, meaning: AppContext) -> None:
     assert await vectors.prepare(meaning.database)
     async with meaning.database.transaction() as session:
         await session.execute(text("set local enable_seqscan = off"))

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.memory.reach import job_principal
@@ -23,7 +24,6 @@ from backend.data.retention.rules import Rules
 from backend.identity.auth import job_tokens, keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import Limits
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects, make_project, project
 
@@ -69,7 +69,7 @@ async def key_with(project: Project, database: Database, **narrowed: Any) -> htt
 
 
 async def job_of(
-    project: Project, instance: Instance, *, slug: str = "default"
+    project: Project, instance: AppContext, *, slug: str = "default"
 ) -> tuple[UUID, dict[str, str]]:
     """A job of a skillpack that runs, and what opens the routes for it."""
     database, job_id = instance.database, uuid4()
@@ -254,7 +254,7 @@ async def test_lists_come_in_pages_and_can_be_narrowed(project: Project) -> None
 
 
 async def test_nobody_reaches_what_another_project_remembers(
-    make_project: Projects, instance: Instance
+    make_project: Projects, instance: AppContext
 ) -> None:
     ours, theirs = await make_project.make("Ours"), await make_project.make("Theirs")
     secret = await put(theirs, record={"plan": "zanzibar"}, pinned=True, content_hash="h1", title="zanzibar")
@@ -291,7 +291,7 @@ async def test_nobody_reaches_what_another_project_remembers(
 
 
 async def test_a_job_reaches_its_own_skillpack_and_what_is_for_all_and_writes_once_per_call(
-    project: Project, instance: Instance
+    project: Project, instance: AppContext
 ) -> None:
     job_id, job = await job_of(project, instance)
     _, other = await job_of(project, instance, slug="other")
@@ -354,7 +354,9 @@ async def test_keys_with_scopes_reach_only_what_they_say(
         assert (await public.post("/v1/memory/search", json={})).status_code == 403
 
 
-async def test_secrets_are_taken_out_before_anything_is_stored(project: Project, instance: Instance) -> None:
+async def test_secrets_are_taken_out_before_anything_is_stored(
+    project: Project, instance: AppContext
+) -> None:
     value = "s3cr3t-value-of-the-project"
     await project.http.put("/v1/secrets", json={"name": "API_KEY", "value": value})
     await put(
@@ -439,7 +441,7 @@ async def test_a_write_with_an_idempotency_key_is_done_once_and_an_export_has_ev
 
 
 async def test_what_was_forgotten_or_is_stale_goes_after_its_time_and_is_counted_off(
-    project: Project, instance: Instance
+    project: Project, instance: AppContext
 ) -> None:
     kept = await put(project)
     for name in ("forgotten_at", "stale_at"):

@@ -17,7 +17,7 @@ from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.embedded import Servers
 from backend.core.wakeups import WakeUps
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.money.ledger import service as ledger
 from backend.core.vault.vault import Vault
 from backend.storage.local import LocalStorage
@@ -96,7 +96,7 @@ class Lab:
     """An instance with its projects."""
 
     app: FastAPI
-    instance: Instance
+    instance: AppContext
     projects: Projects
     kernels: list[Kernel] = field(default_factory=list)
 
@@ -141,7 +141,7 @@ async def served(
     home = tmp_path_factory.mktemp("notebooks")
     database, redis = Database(database_url), Redis.from_url(servers.redis_url)
     await empty(database)
-    instance = Instance(
+    instance = AppContext(
         settings=Settings(home=home, port=8123, public_url=None, **notebook_settings),
         database=database,
         redis=redis,

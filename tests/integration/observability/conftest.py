@@ -12,13 +12,13 @@ import pytest_asyncio
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from backend.instance import Instance
+from backend.context import AppContext
 
 TOKEN = "a-token-for-prometheus"
 
 
 @pytest.fixture
-def instance(instance: Instance) -> Instance:
+def instance(instance: AppContext) -> AppContext:
     """An instance that shows its metrics."""
     settings = instance.settings.model_copy(update={"metrics_token": SecretStr(TOKEN)})
     return replace(instance, settings=settings)

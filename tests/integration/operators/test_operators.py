@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from backend.administration.admin import health
 from backend.administration.admin.health import TileAnswer
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.worker_registry import service as fleet
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth.actors import SignedIn
-from backend.instance import Instance
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.auth.conftest import World
 
@@ -121,7 +121,7 @@ async def test_people_and_projects_come_page_by_page(operator: httpx.AsyncClient
 
 
 async def test_without_redis_jobs_start_later_and_nothing_is_red(
-    instance: Instance, database: Database, monkeypatch: pytest.MonkeyPatch
+    instance: AppContext, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await worker(database)
     assert {one.part: one.state for one in await health.tiles(instance, WHO)} == {
@@ -140,7 +140,7 @@ async def test_without_redis_jobs_start_later_and_nothing_is_red(
     await nowhere.aclose()
 
 
-async def test_without_a_worker_that_lives_the_tile_is_red(instance: Instance, database: Database) -> None:
+async def test_without_a_worker_that_lives_the_tile_is_red(instance: AppContext, database: Database) -> None:
     await worker(database, age_s=60)
     found = await tile(instance, "Workers")
     assert (found.state, found.told) == (
@@ -150,7 +150,7 @@ async def test_without_a_worker_that_lives_the_tile_is_red(instance: Instance, d
 
 
 async def test_a_worker_whose_host_lacks_disk_is_named_on_the_tile(
-    instance: Instance, database: Database
+    instance: AppContext, database: Database
 ) -> None:
     await worker(database)
     async with database.transaction() as session:
@@ -175,7 +175,7 @@ async def test_the_queue_says_when_the_next_job_for_later_is_due(
     assert rows["no_worker"]["next_due_at"] is None
 
 
-async def tile(instance: Instance, part: str) -> TileAnswer:
+async def tile(instance: AppContext, part: str) -> TileAnswer:
     return next(one for one in await health.tiles(instance, WHO) if one.part == part)
 
 

@@ -9,8 +9,8 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from backend.administration.key_rotation import reencrypt
+from backend.context import AppContext
 from backend.core.vault.vault import Vault
-from backend.instance import Instance
 from backend.integrations.providers import service
 from backend.integrations.providers.service import OwnKey
 from tests.integration.auth.conftest import World
@@ -44,7 +44,7 @@ async def test_a_key_is_brought_listed_replaced_and_forgotten(
 
 
 async def test_a_key_is_neither_in_the_database_nor_in_the_audit_and_jobs_get_it(
-    client: httpx.AsyncClient, world: World, instance: Instance
+    client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project, other = await world.project("Acme"), await world.project("Other")
     await put(client, await world.key(project), base_url="https://gateway.example.org")
@@ -116,7 +116,7 @@ async def test_a_family_that_takes_no_key_is_told_the_nearest(
 
 
 async def test_keys_move_to_the_instances_newest_key_with_the_secrets(
-    client: httpx.AsyncClient, world: World, instance: Instance
+    client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project = await world.project("Acme")
     await put(client, await world.key(project))

@@ -11,8 +11,8 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.runners.deterministic import DeterministicRunner
@@ -61,7 +61,7 @@ def dies(value):
 class Jobs:
     """Runs jobs of functions behind rails."""
 
-    def __init__(self, project: Project, instance: Instance, runner: DeterministicRunner) -> None:
+    def __init__(self, project: Project, instance: AppContext, runner: DeterministicRunner) -> None:
         self.project, self.instance, self.runner = project, instance, runner
 
     async def push(self, *rails: str) -> None:
@@ -88,7 +88,9 @@ class Jobs:
 
 
 @pytest_asyncio.fixture
-async def jobs(app: FastAPI, project: Project, database: Database, instance: Instance) -> AsyncIterator[Jobs]:
+async def jobs(
+    app: FastAPI, project: Project, database: Database, instance: AppContext
+) -> AsyncIterator[Jobs]:
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
     runner = DeterministicRunner(

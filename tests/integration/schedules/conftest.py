@@ -10,11 +10,11 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.schedules.firing import Terms, fire_due
-from backend.instance import Instance
 from backend.money.ledger import service as ledger
-from backend.money.ledger.pricing import PriceList
+from backend.money.pricing import PriceList
 from tests.integration.deployments.conftest import BUNDLE, Project, make_project
 from tests.integration.deployments.conftest import project as acme
 from tests.integration.ledger.money import ended, started
@@ -30,7 +30,7 @@ class Timetable:
     """A project and the hands of those who look at its schedules."""
 
     project: Project
-    instance: Instance
+    instance: AppContext
 
     @property
     def database(self) -> Database:
@@ -82,7 +82,7 @@ class Timetable:
 
 
 @pytest_asyncio.fixture
-async def times(instance: Instance, project: Project) -> AsyncIterator[Timetable]:
+async def times(instance: AppContext, project: Project) -> AsyncIterator[Timetable]:
     """A project with money and a skill."""
     async with instance.database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")

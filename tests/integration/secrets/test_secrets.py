@@ -6,11 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.data.secrets import service
 from backend.data.secrets.service import JobSecrets
 from backend.identity.auth.keys import Limits
 from backend.identity.projects.tables import Project
-from backend.instance import Instance
 from backend.skills.skillpacks.tables import Skillpack
 from tests.integration.auth.conftest import World
 
@@ -23,14 +23,14 @@ async def put(
     return await client.put(path, json={"name": name, "value": value}, headers=headers)
 
 
-async def add_skillpack(instance: Instance, project: Project, slug: str) -> Skillpack:
+async def add_skillpack(instance: AppContext, project: Project, slug: str) -> Skillpack:
     async with instance.database.transaction() as session:
         skillpack = Skillpack(project_id=project.id, slug=slug, name=slug)
         session.add(skillpack)
     return skillpack
 
 
-async def secrets_of(instance: Instance, project: Project, skillpack: Skillpack) -> JobSecrets:
+async def secrets_of(instance: AppContext, project: Project, skillpack: Skillpack) -> JobSecrets:
     async with instance.database.transaction() as session:
         return await service.for_job(
             session, instance.vault, project_id=project.id, skillpack_id=skillpack.id
@@ -53,7 +53,7 @@ async def test_a_secret_is_set_listed_replaced_and_deleted(client: httpx.AsyncCl
 
 
 async def test_a_value_is_neither_in_the_database_nor_in_the_audit(
-    client: httpx.AsyncClient, world: World, instance: Instance
+    client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     headers = await world.key(await world.project("Acme"))
     await put(client, headers, "API_TOKEN", "plainly-visible-value")
@@ -66,7 +66,7 @@ async def test_a_value_is_neither_in_the_database_nor_in_the_audit(
 
 
 async def test_a_job_gets_its_projects_secrets_with_its_skillpacks_over_them(
-    client: httpx.AsyncClient, world: World, instance: Instance
+    client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project, other = await world.project("Acme"), await world.project("Other")
     headers = await world.key(project)
@@ -82,7 +82,7 @@ async def test_a_job_gets_its_projects_secrets_with_its_skillpacks_over_them(
 
 
 async def test_the_version_changes_with_each_change_and_only_then(
-    client: httpx.AsyncClient, world: World, instance: Instance
+    client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     project = await world.project("Acme")
     headers = await world.key(project)
@@ -98,7 +98,7 @@ async def test_the_version_changes_with_each_change_and_only_then(
 
 
 async def test_another_projects_skillpack_is_not_found(
-    client: httpx.AsyncClient, world: World, instance: Instance
+    client: httpx.AsyncClient, world: World, instance: AppContext
 ) -> None:
     headers = await world.key(await world.project("Acme"))
     foreign = await add_skillpack(instance, await world.project("Other"), "images")

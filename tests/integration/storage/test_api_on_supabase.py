@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest_asyncio
 
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_faults import Fault
 from tests.factories.supabase_server import SERVICE_KEY, SupabaseServer
@@ -21,7 +21,7 @@ LARGE = os.urandom(9 * 1024 * 1024)
 
 
 @pytest_asyncio.fixture
-async def instance(instance: Instance, supabase_storage: SupabaseStorage) -> Instance:
+async def instance(instance: AppContext, supabase_storage: SupabaseStorage) -> AppContext:
     return replace(instance, storage=supabase_storage)
 
 

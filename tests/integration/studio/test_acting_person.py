@@ -11,6 +11,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Unavailable
 from backend.core.vault.vault import Vault
@@ -20,7 +21,6 @@ from backend.identity.auth.errors import InvalidSession, ProjectNotFound
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.principal import Role
 from backend.identity.projects import service as projects
-from backend.instance import Instance
 from backend.storage.local import LocalStorage
 from studio import session
 
@@ -55,7 +55,7 @@ class Browser:
 @pytest_asyncio.fixture
 async def _served(database: Database, redis_url: str, tmp_path: Path) -> Iterator[None]:
     redis = Redis.from_url(redis_url)
-    instance = Instance(
+    instance = AppContext(
         settings=Settings(home=tmp_path, port=PORT, public_url=None),
         database=database,
         redis=redis,

@@ -15,12 +15,12 @@ import pytest_asyncio
 from sqlalchemy import delete
 from sqlmodel import col
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.cancel import cancel
 from backend.identity.auth import sessions, users
 from backend.identity.auth.last_use import LastUse
 from backend.identity.projects.tables import Member, Project
-from backend.instance import Instance
 from studio import session
 from studio.following import MOST_CHARACTERS, NONSENSE, following
 from tests.factories.tenants import Tenant, make_job, make_tenant
@@ -102,7 +102,7 @@ class Scene:
 
 
 @pytest_asyncio.fixture
-async def scene(instance: Instance) -> AsyncIterator[Scene]:
+async def scene(instance: AppContext) -> AsyncIterator[Scene]:
     database = instance.database
     async with database.transaction() as unit:
         tenant = await make_tenant(unit)

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, NotAllowed
 from backend.identity.auth.last_use import LastUse
@@ -17,7 +18,6 @@ from backend.identity.auth.membership import ROLES
 from backend.identity.auth.tables import ApiKey
 from backend.identity.projects import members
 from backend.identity.projects import service as projects
-from backend.instance import Instance
 from studio import session
 from studio.forms import end_of_day, micros, number, said
 from studio.pages.settings.general import General
@@ -28,7 +28,7 @@ from tests.integration.studio.test_acting_person import Signed, sign_in
 
 
 @pytest_asyncio.fixture
-async def _served(instance: Instance, database: Database) -> AsyncIterator[None]:
+async def _served(instance: AppContext, database: Database) -> AsyncIterator[None]:
     last_use = LastUse(database)
     with session.serving(instance, last_use):
         yield

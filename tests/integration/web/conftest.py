@@ -10,11 +10,11 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from backend.config import Settings
+from backend.context import AppContext
 from backend.core.db.engine import Database
+from backend.core.net.egress.doors import Doors
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
-from backend.instance import Instance
-from backend.integrations.web.doors import Doors
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 from tests.doubles.web import Web
@@ -58,10 +58,10 @@ def settings(tmp_path: Path, web: Web) -> Settings:
 @pytest_asyncio.fixture
 async def instance(
     database: Database, redis_url: str, settings: Settings, web: Web
-) -> AsyncIterator[Instance]:
+) -> AsyncIterator[AppContext]:
     """An instance that finds the names of that web."""
     redis = Redis.from_url(redis_url)
-    yield Instance(
+    yield AppContext(
         settings=settings,
         database=database,
         redis=redis,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import text
 
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.instance import Instance
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.dispatch import LEASE, Dispatcher
 from backend.integrations.webhooks.sending import Sender
@@ -30,7 +30,7 @@ class Hooks:
 
     project: Project
     receiver: Receiver
-    instance: Instance
+    instance: AppContext
 
     @property
     def database(self) -> Database:
@@ -111,14 +111,14 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest_asyncio.fixture
-async def instance(instance: Instance, receiver: Receiver) -> Instance:
+async def instance(instance: AppContext, receiver: Receiver) -> AppContext:
     """The instance, whose operator allows the receiver."""
     allowed = instance.settings.model_copy(update={"webhook_hosts": receiver.place})
     return replace(instance, settings=allowed)
 
 
 @pytest_asyncio.fixture
-async def hooks(instance: Instance, receiver: Receiver, project: Project) -> Hooks:
+async def hooks(instance: AppContext, receiver: Receiver, project: Project) -> Hooks:
     """A project with money and a skill."""
     async with instance.database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=10_000_000, created_by="test")

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend.administration.key_rotation import reencrypt
+from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
@@ -24,7 +25,6 @@ from backend.data.retention.rules import Rules
 from backend.execution.approvals.asking import wait_for_consent
 from backend.execution.approvals.wanted import Wanted
 from backend.execution.jobs.finish import Ending, finish
-from backend.instance import Instance
 from backend.integrations.webhooks.service import MOST_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects
@@ -155,7 +155,7 @@ async def test_a_secret_is_shown_once_and_old_and_new_sign_while_one_replaces_th
 
 
 async def test_secrets_are_encrypted_and_follow_the_instances_newest_key(
-    hooks: Hooks, instance: Instance
+    hooks: Hooks, instance: AppContext
 ) -> None:
     hook = await hooks.make()
     await hooks.project.http.post(f"/v1/webhooks/{hook['id']}/rotate")

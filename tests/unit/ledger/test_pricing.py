@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.execution.jobs.schemas import JobLimits
-from backend.money.ledger.pricing import PriceList, billed_micros, usd_to_micros
+from backend.money.pricing import PriceList, billed_micros, usd_to_micros
 from tests.factories.tenants import make_skill
 
 

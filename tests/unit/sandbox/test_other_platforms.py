@@ -35,7 +35,7 @@ ABSENT = {
 }
 PROGRAM = """
 import importlib, json, os, pathlib, sys
-import backend.instance, asyncio, subprocess, ctypes, urllib.request, uvloop  # what is not ours keeps what it found
+import backend.startup, asyncio, subprocess, ctypes, urllib.request, uvloop  # what is not ours keeps what it found
 sys.platform = "darwin"
 for module, names in json.loads(sys.argv[1]).items():
     for name in names:

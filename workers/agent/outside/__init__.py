@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.outside import HEAVY_AT_ONCE, HEAVY_BYTES, Outside
 from backend.core.net.egress.rules import Rule
-from backend.integrations.web.outside import HEAVY_AT_ONCE, HEAVY_BYTES, Outside
 from backend.skills.bundles.manifest import Skill
 from workers.runners import Recorder
 from workers.sandbox.egress.visit import Visit

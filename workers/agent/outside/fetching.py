@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from backend.core.net.egress.outside import Outside
 from backend.integrations.web import fetching
 from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import Fetched, Wanted, shown
-from backend.integrations.web.outside import Outside
 from workers.agent import ToolError
 
 __all__ = ["Fetched", "Wanted", "fetch", "shown"]

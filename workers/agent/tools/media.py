@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from backend.instance import Instance
+from backend.context import AppContext
 from backend.integrations.media import service
 from backend.integrations.media.families import Verb
 from backend.integrations.media.making import MediaOrder
@@ -135,7 +135,7 @@ class MediaTool:
     runs_alone = False
     confirm = False
 
-    def __init__(self, form: Form, instance: Instance) -> None:
+    def __init__(self, form: Form, instance: AppContext) -> None:
         """Say what it makes."""
         schema = {
             "type": "object",
@@ -216,7 +216,7 @@ class MediaTool:
         return tuple(missing)
 
 
-def media_tools(instance: Instance) -> list[MediaTool]:
+def media_tools(instance: AppContext) -> list[MediaTool]:
     """The tools for media that this instance can make."""
     can_transcribe = instance.settings.fal_key is not None
     return [MediaTool(form, instance) for form in FORMS if form.verb != "transcribe" or can_transcribe]

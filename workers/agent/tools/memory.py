@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from backend.context import AppContext
 from backend.data.memory import forgetting, queries, searching, writing
 from backend.data.memory.reach import job_principal
 from backend.data.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
-from backend.instance import Instance
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment
 
@@ -86,7 +86,7 @@ class MemoryTool:
     runs_alone = False
     confirm = False
 
-    def __init__(self, form: Form, instance: Instance, scope: str) -> None:
+    def __init__(self, form: Form, instance: AppContext, scope: str) -> None:
         """`scope`: of what is written without one and without a key."""
         schema = {"type": "object", "properties": form.properties, "required": list(form.required)}
         self.spec = spec_of(form.name, form.description, schema)
@@ -173,7 +173,7 @@ FORMS: Final = (
 )
 
 
-def memory_tools(instance: Instance, assignment: AgentAssignment) -> list[MemoryTool]:
+def memory_tools(instance: AppContext, assignment: AgentAssignment) -> list[MemoryTool]:
     """The tools of a skill that asks for memory in its skill.yaml; those that write only where it may."""
     memory = assignment.skill.memory
     if memory is None:

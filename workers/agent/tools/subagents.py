@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from backend.context import AppContext
 from backend.execution.jobs import subagents
 from backend.execution.jobs.callee import describe
 from backend.execution.jobs.cancel import cancel_by
@@ -15,7 +16,6 @@ from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subagents import SubagentCall
 from backend.identity.auth.principal import Principal, Role
-from backend.instance import Instance
 from backend.skills.bundles import adhoc
 from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.manifest import Tool as Declared
@@ -59,7 +59,7 @@ _DESCRIBE: Final[dict[str, Any]] = {
 }
 
 
-def subagent_tools(instance: Instance, assignment: AgentAssignment) -> list[Tool]:
+def subagent_tools(instance: AppContext, assignment: AgentAssignment) -> list[Tool]:
     """The skills that this one names as tools, and the tools for all others, for texts and for prompts."""
     callers = Callers(instance)
     skills = assignment.manifest
@@ -74,7 +74,7 @@ def subagent_tools(instance: Instance, assignment: AgentAssignment) -> list[Tool
 class Callers:
     """Makes calls for runs on this machine."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: AppContext) -> None:
         self.instance = instance
 
     def principal(self, workroom: Workroom) -> Principal:

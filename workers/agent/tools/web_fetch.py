@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from backend.core.net.egress.outside import Outside
 from backend.data.secrets.scrub import Scrubber
 from backend.integrations.web import reading
 from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import fetch
-from backend.integrations.web.outside import Outside
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.outside.marked import marked
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, Self
 
+from backend.config import Settings
 from backend.skills import job_ceilings
 
 NANOS_PER_MICRO = 1_000
@@ -85,6 +86,20 @@ class PriceList:
     """What failed and cancelled jobs of one project are forgiven a day."""
     market_fee_pct: int = 0
     """The operator's share of the prices of listings, rounded down."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the prices that the settings name."""
+        text_margin = settings.text_margin_pct
+        return cls(
+            compute_micros_per_second=settings.compute_micros_per_second,
+            margin_pct=settings.margin_pct,
+            market_fee_pct=settings.market_fee_pct,
+            text_margin_pct=settings.margin_pct if text_margin is None else text_margin,
+            job_timeout_s=settings.job_timeout_s,
+            job_cap_micros=usd_to_micros(settings.job_cap_usd),
+            forgiven_micros=usd_to_micros(settings.forgiven_usd),
+        )
 
     @property
     def are_zero(self) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
-from backend.integrations.web.outside import HEAVY_AT_ONCE
+from backend.core.net.egress.outside import HEAVY_AT_ONCE
 
 PAGES_AT_ONCE: Final = 16
 READERS_AT_ONCE: Final = 4
