@@ -84,21 +84,19 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     logs.configure(settings.log_level, settings.log_format)
     traces = tracing(settings.otlp_endpoint, role="api", version=app.version)
-    async with traces, open_context(settings) as instance, serving(app, instance):
+    async with traces, open_context(settings) as context, serving(app, context):
         yield
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, instance: AppContext) -> AsyncIterator[None]:
+async def serving(app: FastAPI, context: AppContext) -> AsyncIterator[None]:
     """Let the application serve an instance that is open already."""
-    app.state.instance = instance
-    app.state.last_use = LastUse(instance.database)
-    app.state.throttle = Throttle(instance.redis)
-    app.state.rates = RateLimiter(instance.redis)
-    app.state.at_once = AtOnce(
-        instance.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS"
-    )
-    app.state.reporter = Reporter(instance.database, "api")
+    app.state.context = context
+    app.state.last_use = LastUse(context.database)
+    app.state.throttle = Throttle(context.redis)
+    app.state.rates = RateLimiter(context.redis)
+    app.state.at_once = AtOnce(context.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS")
+    app.state.reporter = Reporter(context.database, "api")
     app.state.reporter.start()
     try:
         yield

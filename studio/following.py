@@ -127,9 +127,9 @@ class _Page:
         place = await self._place(asked, asked.after)
         if place.is_the_end:
             return
-        instance = session.instance()
+        context = session.context()
         looked_at = time.monotonic()
-        async for news in follow(instance.database, instance.wakeups, asked.job, after=place.after):
+        async for news in follow(context.database, context.wakeups, asked.job, after=place.after):
             if isinstance(news, DeltaView):
                 await self.outbox.put(asked.follow, "delta", news.body)
             elif news is not None:

@@ -65,8 +65,8 @@ class Running(rx.State, mixin=True):
             async with session.acting(self, self.project, once=key) as act:
                 spec = JobSpec(
                     request,
-                    prices=PriceList.of(session.instance().settings),
-                    most_queued=session.instance().settings.most_queued_jobs,
+                    prices=PriceList.of(session.context().settings),
+                    most_queued=session.context().settings.most_queued_jobs,
                 )
                 submitted = await submit(act.session, act.principal, spec)
                 job = await get_job(act.session, act.principal, submitted.job_id)

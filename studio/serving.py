@@ -104,7 +104,7 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with backend_app.lifespan(api), tools.running(), events.router.lifespan_context(events):
-            with session.serving(api.state.instance, api.state.last_use):
+            with session.serving(api.state.context, api.state.last_use):
                 log.info("serving the studio and the API", url=options.url)
                 yield
 

@@ -59,7 +59,7 @@ class AlreadyDone(Conflict):
 
 
 class _Served(NamedTuple):
-    instance: AppContext
+    context: AppContext
     last_use: LastUse
 
 
@@ -67,31 +67,31 @@ _served: _Served | None = None
 
 
 @contextmanager
-def serving(instance: AppContext, last_use: LastUse) -> Iterator[None]:
+def serving(context: AppContext, last_use: LastUse) -> Iterator[None]:
     """Let the pages of this process act on the instance."""
     global _served  # Reflex makes its states itself: there is no place to hand this in
-    _served = _Served(instance, last_use)
+    _served = _Served(context, last_use)
     try:
         yield
     finally:
         _served = None
 
 
-def instance() -> AppContext:
+def context() -> AppContext:
     """The instance that this process serves.
 
     Raises:
         Unavailable: it is starting or ending.
     """
-    return _parts().instance
+    return _parts().context
 
 
 async def person_behind(cookie_header: str | None) -> UUID | None:
     """Whose live session the cookies are of; nobody's while the database is away."""
     try:
         served = _parts()
-        token = sessions.token_from(cookie_header, served.instance.settings.url)
-        async with served.instance.database.reading() as reader:
+        token = sessions.token_from(cookie_header, served.context.settings.url)
+        async with served.context.database.reading() as reader:
             return (await sessions.find(reader, token)).user_id
     except (NotSignedIn, Unavailable, *ServersUnavailable):
         return None
@@ -101,8 +101,8 @@ async def standing(cookie_header: str | None) -> Standing:
     """Whether the cookies are those of somebody with a live session; unknown while the database is away."""
     try:
         served = _parts()
-        token = sessions.token_from(cookie_header, served.instance.settings.url)
-        async with served.instance.database.reading() as reader:
+        token = sessions.token_from(cookie_header, served.context.settings.url)
+        async with served.context.database.reading() as reader:
             await sessions.find(reader, token)
     except NotSignedIn:
         return "signed_out"
@@ -166,8 +166,8 @@ async def _claim(session: AsyncSession, person: SignedIn, key: str) -> Claimed:
 @asynccontextmanager
 async def _visiting(cookie_header: str | None, once: Mapping[str, Any] | str = "") -> AsyncIterator[Visit]:
     served = _parts()
-    async with served.instance.database.transaction() as session:
-        token = sessions.token_from(cookie_header, served.instance.settings.url)
+    async with served.context.database.transaction() as session:
+        token = sessions.token_from(cookie_header, served.context.settings.url)
         person = await sessions.find(session, token)
         served.last_use.of_session(person.session_id)
         key = once if isinstance(once, str) else key_of(once)

@@ -82,7 +82,7 @@ class Attempt:
 
     def __init__(
         self,
-        instance: AppContext,
+        context: AppContext,
         runners: dict[str, Runner],
         claimed: Claimed,
         drives: OwnDrives | None = None,
@@ -97,7 +97,7 @@ class Attempt:
         self.claimed = claimed
         self._drives = drives
         self.task: asyncio.Task[None] | None = None
-        self._instance = instance
+        self._context = context
         self._runners = runners
         self._ended_by: EndedBy | None = None
         self._has_begun = False
@@ -109,9 +109,9 @@ class Attempt:
         """Its end in one word, once it is known."""
         self.error_code: str | None = None
         self._recorder = BufferedRecorder(
-            instance.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS)
+            context.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS)
         )
-        self._journal = Journal(instance.database, claimed, self._recorder)
+        self._journal = Journal(context.database, claimed, self._recorder)
         self._leaving = asyncio.Event()
         self._log = log.bind(
             job_id=str(claimed.job_id),
@@ -120,7 +120,7 @@ class Attempt:
             request_id=claimed.request_id,
             **traces.log_fields(claimed),
         )
-        self._storing = Storing(instance.database, claimed, self._log)
+        self._storing = Storing(context.database, claimed, self._log)
 
     @property
     def told(self) -> Sequence[NewEvent]:
@@ -178,7 +178,7 @@ class Attempt:
             self._recorder.hide(Scrubber(prepared.assignment.secrets.values()), Telling(prepared.skill))
             noting = Deletions(self._recorder)
             outcome = await watched(prepared.held_drive, self._ran(prepared, noting))
-            keep = partial(kept_files, self._instance, self._drives, self.claimed, prepared, recorder=noting)
+            keep = partial(kept_files, self._context, self._drives, self.claimed, prepared, recorder=noting)
             if isinstance(outcome, Postponed):
                 await keep(value=None)
                 ending = outcome
@@ -220,7 +220,7 @@ class Attempt:
 
     async def _ran(self, prepared: Prepared, recorder: Recorder) -> Outcome | Postponed:
         """How the run ends, within the rails of its skill; it starts only with the approval that it needs."""
-        stopped = await await_approval(self._instance.database, self.claimed, prepared.assignment.inputs)
+        stopped = await await_approval(self._context.database, self.claimed, prepared.assignment.inputs)
         if stopped is not None:
             return stopped
         return await within_rails(
@@ -228,7 +228,7 @@ class Attempt:
             prepared.skill,
             prepared.assignment,
             recorder,
-            database=self._instance.database,
+            database=self._context.database,
             runners=self._runners,
         )
 
@@ -252,7 +252,7 @@ class Attempt:
 
         async def gather() -> Prepared:
             return await prepare(
-                self._instance,
+                self._context,
                 self.claimed,
                 self._drives,
                 journal=self._journal,
@@ -275,7 +275,7 @@ class Attempt:
             if again is None:
                 async with self._storing.unit_for(ending)() as session:
                     return await finish(session, claimed, ending, events)
-            async with self._instance.database.transaction() as session:
+            async with self._context.database.transaction() as session:
                 is_back = await requeue(
                     session,
                     job_id=claimed.job_id,
@@ -316,10 +316,10 @@ class Attempt:
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
         scrub = self._recorder.scrubber.scrub
         wanted = [replace(one, input=scrub(one.input)) for one in postponed.wanted]
-        expires_at = now() + timedelta(seconds=self._instance.settings.approval_timeout_s)
+        expires_at = now() + timedelta(seconds=self._context.settings.approval_timeout_s)
 
         async def write() -> bool:
-            async with self._instance.database.transaction() as session:
+            async with self._context.database.transaction() as session:
                 if wanted:
                     return await wait_for_consent(
                         session,
@@ -348,7 +348,7 @@ class Attempt:
             return
 
         async def write() -> bool:
-            async with self._instance.database.transaction() as session:
+            async with self._context.database.transaction() as session:
                 if by is EndedBy.DRAIN:
                     return await requeue(
                         session, job_id=claimed.job_id, attempt=claimed.attempt, reason="drain", events=events
@@ -369,7 +369,7 @@ class Attempt:
 
     def _compute(self, wall_s: float) -> tuple[Used, ...]:
         """What so many seconds of a function cost; an agent waits for its model most of the time."""
-        micros = PriceList.of(self._instance.settings).compute_micros(wall_s)
+        micros = PriceList.of(self._context.settings).compute_micros(wall_s)
         if not micros or self.claimed.type == "agentic":
             return ()
         return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)

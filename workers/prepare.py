@@ -64,7 +64,7 @@ class Prepared:
 
 
 async def prepare(
-    instance: AppContext,
+    context: AppContext,
     claimed: Claimed,
     drives: OwnDrives | None = None,
     *,
@@ -78,11 +78,11 @@ async def prepare(
         PurasError: something of it is gone; the sentence says what.
     """
     async with (
-        instance.database.reading() as session
+        context.database.reading() as session
     ):  # takes a connection with its first query, if it has one
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
-        job_secrets = await _secrets(session, instance, claimed)
-        drive_usage = await _usage(session, instance, claimed)
+        job_secrets = await _secrets(session, context, claimed)
+        drive_usage = await _usage(session, context, claimed)
         confirmed = NONE
         if deployed.skill.is_agentic:
             confirmed = await _confirmed(session, claimed)
@@ -90,13 +90,13 @@ async def prepare(
         case = None
         if claimed.source == EVAL:
             case = await case_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
-    home, skill = instance.settings.home, deployed.skill
-    bundle_dir = await _bundle(instance, home / "bundles", deployed.sha256)
+    home, skill = context.settings.home, deployed.skill
+    bundle_dir = await _bundle(context, home / "bundles", deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
-    limits = run_limits(skill, claimed.limits, instance.settings)
-    await input_versions.require_unchanged(instance.storage, claimed.project_id, versions)
-    drive_dir, own_drive = await _drive(instance, claimed, drives, skill=skill, uid=uid, limits=limits)
-    held_drive = None if own_drive is not None else await _held(instance, claimed, drive_usage)
+    limits = run_limits(skill, claimed.limits, context.settings)
+    await input_versions.require_unchanged(context.storage, claimed.project_id, versions)
+    drive_dir, own_drive = await _drive(context, claimed, drives, skill=skill, uid=uid, limits=limits)
+    held_drive = None if own_drive is not None else await _held(context, claimed, drive_usage)
     assignment = Assignment(
         job_id=claimed.job_id,
         attempt=claimed.attempt,
@@ -115,7 +115,7 @@ async def prepare(
         secrets=job_secrets.values,
         secrets_version=job_secrets.version,
         token=job_tokens.mint(
-            instance.vault,
+            context.vault,
             project_id=claimed.project_id,
             job_id=claimed.job_id,
             attempt=claimed.attempt,
@@ -126,7 +126,7 @@ async def prepare(
     )
     if skill.name == NOTEBOOK:
         assignment = for_kernel(
-            assignment, claimed, PriceList.of(instance.settings), skill=skill, leaving=leaving
+            assignment, claimed, PriceList.of(context.settings), skill=skill, leaving=leaving
         )
     elif skill.is_agentic:
         assignment = for_agent(
@@ -152,15 +152,15 @@ async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:
     )
 
 
-async def _bundle(instance: AppContext, cache_dir: Path, sha256: str | None) -> Path:
+async def _bundle(context: AppContext, cache_dir: Path, sha256: str | None) -> Path:
     """The unpacked bundle; of a prompt that runs without a deployment an empty folder."""
     if sha256 is None:
         return await asyncio.to_thread(ensure_empty, cache_dir)
-    return await ensure_unpacked(instance.storage, cache_dir, sha256)
+    return await ensure_unpacked(context.storage, cache_dir, sha256)
 
 
 async def _drive(
-    instance: AppContext,
+    context: AppContext,
     claimed: Claimed,
     drives: OwnDrives | None,
     *,
@@ -168,7 +168,7 @@ async def _drive(
     uid: int | None,
     limits: RunLimits,
 ) -> tuple[Path, OwnDrive | None]:
-    live = None if claimed.publisher_id else instance.storage.drive_dir(claimed.project_id, uid)
+    live = None if claimed.publisher_id else context.storage.drive_dir(claimed.project_id, uid)
     if live is not None:
         return live, None
     if drives is None:
@@ -177,32 +177,32 @@ async def _drive(
     return own.folder, own
 
 
-async def _held(instance: AppContext, claimed: Claimed, drive_usage: Usage) -> Held | None:
+async def _held(context: AppContext, claimed: Claimed, drive_usage: Usage) -> Held | None:
     """The live drive if jobs before this one have overfilled it."""
     if not drive_usage.is_over:
         return None
     drive_usage.refuse_far_over()
-    return await held(instance.storage, claimed.project_id, drive_usage)
+    return await held(context.storage, claimed.project_id, drive_usage)
 
 
-async def _usage(session: AnySession, instance: AppContext, claimed: Claimed) -> Usage:
+async def _usage(session: AnySession, context: AppContext, claimed: Claimed) -> Usage:
     """What the drive holds; asked now and then, not for every job."""
     until, known = _known_usages.get(claimed.project_id, (0.0, None))
     if known is None or until < time.monotonic():
-        known = await usage.read(session, instance.settings.quotas, claimed.project_id)
+        known = await usage.read(session, context.settings.quotas, claimed.project_id)
         _known_usages[claimed.project_id] = (time.monotonic() + USAGE_S, known)
         if len(_known_usages) > MOST_KNOWN:
             del _known_usages[next(iter(_known_usages))]
     return known
 
 
-async def _secrets(session: AnySession, instance: AppContext, claimed: Claimed) -> JobSecrets:
+async def _secrets(session: AnySession, context: AppContext, claimed: Claimed) -> JobSecrets:
     """The job's secrets; read again only when the claim says that one has changed."""
     key = (claimed.owner_id, claimed.skillpack_id, claimed.secrets_stamp)
     known = _known_secrets.get(key)
     if known is None:
         known = await secrets.for_job(
-            session, instance.vault, project_id=claimed.owner_id, skillpack_id=claimed.skillpack_id
+            session, context.vault, project_id=claimed.owner_id, skillpack_id=claimed.skillpack_id
         )
         _known_secrets[key] = known
         if len(_known_secrets) > MOST_KNOWN:

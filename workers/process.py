@@ -76,7 +76,7 @@ async def _run(current: Settings) -> None:
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
     async with (
         traces,
-        open_context(current, on_cancel=cancel, most_idle_s=MAX_IDLE_IN_TRANSACTION_S) as instance,
+        open_context(current, on_cancel=cancel, most_idle_s=MAX_IDLE_IN_TRANSACTION_S) as context,
     ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:
@@ -84,7 +84,7 @@ async def _run(current: Settings) -> None:
         runner = DeterministicRunner(
             House(
                 current.home,
-                sandbox=await strictness.mode_for(instance.database, current.sandbox),
+                sandbox=await strictness.mode_for(context.database, current.sandbox),
                 api_base=current.workers_api_url,
                 idle_s=current.idle_runner_s,
                 pool_mb=current.runner_pool_mb,
@@ -110,16 +110,16 @@ async def _run(current: Settings) -> None:
             min_memory_mb=current.worker_min_memory_mb,
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
-        drives = own_drives(instance)
-        agents = AgentsLater(instance, runner.house)
-        graders = Graders(instance, runner.house)
+        drives = own_drives(context)
+        agents = AgentsLater(context, runner.house)
+        graders = Graders(context, runner.house)
         runners: dict[str, Runner] = {
             "deterministic": runner,
             "agentic": agents,
-            "kernel": KernelRunner(instance, runner.house),
+            "kernel": KernelRunner(context, runner.house),
         }
         supervisor = Supervisor(
-            instance,
+            context,
             runners,
             lanes=lanes,
             capacity=current.worker_jobs,
@@ -130,12 +130,12 @@ async def _run(current: Settings) -> None:
         )
         supervisors.append(supervisor)
         following = asyncio.create_task(
-            strictness.follow_people(instance.database, current.sandbox, runner), name="people"
+            strictness.follow_people(context.database, current.sandbox, runner), name="people"
         )
-        reporter = Reporter(instance.database, "worker", measure=runner.measure)
+        reporter = Reporter(context.database, "worker", measure=runner.measure)
         reporter.start()
         try:
-            await _serve(instance, supervisor, runner, lanes=lanes, stop=stop, liveness=liveness)
+            await _serve(context, supervisor, runner, lanes=lanes, stop=stop, liveness=liveness)
         finally:
             following.cancel()
             await runner.close()
@@ -148,7 +148,7 @@ async def _run(current: Settings) -> None:
 
 
 async def _serve(
-    instance: AppContext,
+    context: AppContext,
     supervisor: Supervisor,
     runner: DeterministicRunner,
     *,
@@ -157,7 +157,7 @@ async def _serve(
     liveness: Liveness | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    servers = attach(instance.settings)
+    servers = attach(context.settings)
     await supervisor.join(runner.layers)
 
     def drain() -> None:
@@ -192,7 +192,7 @@ async def _serve(
         sandbox=list(runner.layers),
         pid=os.getpid(),
     )
-    running = asyncio.create_task(supervisor.run(drain_s=instance.settings.drain_s))
+    running = asyncio.create_task(supervisor.run(drain_s=context.settings.drain_s))
     watching = [asyncio.create_task(stop.wait()), asyncio.create_task(_orphaned())]
     await asyncio.wait([running, *watching], return_when=asyncio.FIRST_COMPLETED)
     for task in watching:

@@ -26,7 +26,7 @@ GIVE_UP_S: Final = 120.0
 
 
 async def kept_files(
-    instance: AppContext,
+    context: AppContext,
     drives: OwnDrives | None,
     claimed: Claimed,
     prepared: Prepared,
@@ -47,7 +47,7 @@ async def kept_files(
             if drives is not None and prepared.own_drive is not None:
                 await _put_back(drives, prepared.own_drive, claimed, recorder)
                 value = prepared.own_drive.as_placed(value)
-            files = await output_files(instance.storage, claimed.project_id, prepared.skill, value)
+            files = await output_files(context.storage, claimed.project_id, prepared.skill, value)
             return Kept(value, files)
         except (StorageUnavailable, *DatabaseUnavailable):
             if time.monotonic() > deadline:

@@ -27,10 +27,10 @@ TOGETHER_S: Final = 0.05
 class Suites:
     """The suites that this process takes on; any process may take on any of them."""
 
-    def __init__(self, instance: AppContext) -> None:
-        self._database = instance.database
+    def __init__(self, context: AppContext) -> None:
+        self._database = context.database
         self._means = Means(
-            instance.storage, PriceList.of(instance.settings), instance.settings.most_queued_jobs
+            context.storage, PriceList.of(context.settings), context.settings.most_queued_jobs
         )
         self._ended = asyncio.Event()
 

@@ -69,7 +69,7 @@ class Supervisor:
 
     def __init__(
         self,
-        instance: AppContext,
+        context: AppContext,
         runners: dict[str, Runner],
         *,
         lanes: list[str],
@@ -83,14 +83,14 @@ class Supervisor:
         self._is_short = False
         self._ids = worker_ids(launch_id or uuid4())
         self.worker_id = next(self._ids)
-        self._instance = instance
+        self._context = context
         self._runners = runners
         self._lanes = lanes
         self._capacity = capacity
         self._drives = drives
         self._graders = graders
-        self._looks = Looks(instance)
-        self._suites = Suites(instance)
+        self._looks = Looks(context)
+        self._suites = Suites(context)
         self._attempts: dict[UUID, Attempt] = {}
         self._cancelled_early: set[UUID] = set()
         """Jobs of any worker that were cancelled while this one was claiming: one of them may be on its way to it."""
@@ -149,7 +149,7 @@ class Supervisor:
 
     async def join(self, layers: Sequence[str]) -> None:
         """Enter the fleet."""
-        async with self._instance.database.transaction() as session:
+        async with self._context.database.transaction() as session:
             await fleet.join(
                 session, self.worker_id, lanes=self._lanes, capacity=self._capacity, layers=list(layers)
             )
@@ -173,7 +173,7 @@ class Supervisor:
         await _end(dispatcher)  # after the jobs, whose ends it may have to tell
         await self._looks.close()
         with self._database_may_be_away():  # then the lease tells the others
-            async with self._instance.database.transaction() as session:
+            async with self._context.database.transaction() as session:
                 await fleet.leave(session, self.worker_id)
 
     async def _claim_children(self) -> None:
@@ -186,12 +186,12 @@ class Supervisor:
         ]
         if not may_call:
             return
-        async with self._instance.database.reading() as reader:
+        async with self._context.database.reading() as reader:
             parents = await calling(reader, may_call)
         for parent_id in parents:
             while called[parent_id] < MOST_CHILDREN:
                 began_ns = time.time_ns()
-                async with self._instance.database.transaction() as session:
+                async with self._context.database.transaction() as session:
                     child = await claim_child(session, worker_id=self.worker_id, parent_id=parent_id)
                 if child is None:
                     break
@@ -223,7 +223,7 @@ class Supervisor:
 
     async def _claim(self, lane: str, most: int) -> list[Claimed]:
         began_ns = time.time_ns()
-        async with self._instance.database.single() as session:
+        async with self._context.database.single() as session:
             claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most)
         CLAIM.observe((time.time_ns() - began_ns) / 1e9)
         for job in claimed:
@@ -237,7 +237,7 @@ class Supervisor:
         if self.running:
             return
         began_ns = time.time_ns()
-        async with self._instance.database.transaction() as session:
+        async with self._context.database.transaction() as session:
             claimed = await claim_held(session, worker_id=self.worker_id, lane=lane)
         for job in claimed:
             self._start(job, began_ns)
@@ -247,7 +247,7 @@ class Supervisor:
 
     def _start(self, job: Claimed, claim_began_ns: int) -> None:
         attempt = Attempt(
-            self._instance,
+            self._context,
             self._runners,
             job,
             self._drives,
@@ -296,31 +296,31 @@ class Supervisor:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _keep_tidy(self) -> None:
-        instance = self._instance
+        context = self._context
         kept = [
-            housekeeping.keep_tidy(instance.database, instance.storage, Rules.of(instance.settings)),
-            limits.keep_windows(instance.database, concurrency=instance.settings.project_concurrency),
+            housekeeping.keep_tidy(context.database, context.storage, Rules.of(context.settings)),
+            limits.keep_windows(context.database, concurrency=context.settings.project_concurrency),
         ]
-        embedder = Embedder.of(instance.settings)
+        embedder = Embedder.of(context.settings)
         if embedder is not None:
-            kept.append(backlog.keep_embedded(instance.database, embedder))
+            kept.append(backlog.keep_embedded(context.database, embedder))
         await asyncio.gather(*kept)
 
     async def _send_webhooks(self) -> None:
-        instance = self._instance
-        sender = Sender.to_public(Receivers.of(instance.settings))
-        await Dispatcher(instance.database, instance.vault, sender).run()
+        context = self._context
+        sender = Sender.to_public(Receivers.of(context.settings))
+        await Dispatcher(context.database, context.vault, sender).run()
 
     async def _keep_time(self) -> None:
-        instance = self._instance
+        context = self._context
         await keep_time(
-            instance.database,
-            Terms(PriceList.of(instance.settings), instance.settings.most_queued_jobs),
+            context.database,
+            Terms(PriceList.of(context.settings), context.settings.most_queued_jobs),
         )
 
     async def _sweep(self) -> None:
         with SWEEP.time():
-            async with self._instance.database.transaction() as session:
+            async with self._context.database.transaction() as session:
                 if await self._clock.was_set(session):
                     self._away_at = time.monotonic()
                     log.warning("the clock of the database was set; leases count again after one lease")
@@ -328,12 +328,12 @@ class Supervisor:
                 # others. After its clock was set, beats of before say nothing until each worker has beaten again.
                 are_beats_known = time.monotonic() - self._away_at > LEASE.total_seconds()
                 swept = await sweep(session, are_beats_known=are_beats_known)
-        await expire_due(self._instance.database)
-        await end_orphans(self._instance.database)
+        await expire_due(self._context.database)
+        await end_orphans(self._context.database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)
-        async with self._instance.database.transaction() as session:
+        async with self._context.database.transaction() as session:
             if are_beats_known:  # else what was claimed a moment ago may look old
                 await send_on_unheld(session, self.worker_id, list(self._attempts))
             for job_id in await fleet.asked_to_cancel(session, self.worker_id):

@@ -22,7 +22,7 @@ from backend.evals.schemas import (
     SuiteView,
 )
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -35,9 +35,9 @@ Skill = Annotated[str, Query(max_length=200)]
 Ref = Annotated[str | None, Query(max_length=64, description="A version number, or the id of a suite.")]
 
 
-def means_of(instance: AppContext) -> Means:
+def means_of(context: AppContext) -> Means:
     """What this instance gives a suite."""
-    return Means(instance.storage, PriceList.of(instance.settings), instance.settings.most_queued_jobs)
+    return Means(context.storage, PriceList.of(context.settings), context.settings.most_queued_jobs)
 
 
 @router.post(
@@ -49,14 +49,14 @@ async def start_suite(
     asked: SuiteRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     once: OnceDep,
 ) -> Response:
     """Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders."""
 
     async def make() -> SuiteView:
-        return await suites.start(session, principal, asked, skillpack=skillpack, means=means_of(instance))
+        return await suites.start(session, principal, asked, skillpack=skillpack, means=means_of(context))
 
     return await once.answer(session, principal, make)
 
@@ -103,7 +103,7 @@ async def list_dataset(
     response: Response,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     page: PageDep,
     version: Annotated[
         int | None, Query(ge=1, le=MAX_VERSION, description="Default: the active one.")
@@ -111,7 +111,7 @@ async def list_dataset(
 ) -> list[GivenCase]:
     """Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here."""
     found = await subjects.list_cases(
-        session, principal, page, skillpack=skillpack, skill=skill, version=version, storage=instance.storage
+        session, principal, page, skillpack=skillpack, skill=skill, version=version, storage=context.storage
     )
     return [GivenCase.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
 
@@ -161,7 +161,7 @@ async def keep_case(
     job_id: UUID,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     once: OnceDep,
     asked: CaseRequest | None = None,
@@ -170,7 +170,7 @@ async def keep_case(
 
     async def make() -> CaseView:
         wanted = asked or CaseRequest()
-        kept = await cases.keep(session, principal, job_id, wanted, vault=instance.vault)
+        kept = await cases.keep(session, principal, job_id, wanted, vault=context.vault)
         return CaseView.model_validate(kept, from_attributes=True)
 
     return await once.answer(session, principal, make)

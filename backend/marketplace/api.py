@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -55,13 +55,13 @@ async def list_listings(
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def create_listing(
-    asked: ListingAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+    asked: ListingAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """Create a draft that only this project sees; publish it with a PATCH of its status."""
 
     async def make() -> ListingView:
         listing = await service.create(session, principal, asked)
-        return await catalogue.get(session, principal, listing.slug, PriceList.of(instance.settings))
+        return await catalogue.get(session, principal, listing.slug, PriceList.of(context.settings))
 
     return await once.answer(session, principal, make)
 
@@ -69,10 +69,10 @@ async def create_listing(
 @router.get("/listings/{listing}", summary="Read a listing")
 @permissions.needs("marketplace:read")
 async def get_listing(
-    listing: str, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
+    listing: str, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> ListingView:
     """By id or slug: what it takes and gives, what a run costs, and what its code is given."""
-    return await catalogue.get(session, principal, listing, PriceList.of(instance.settings))
+    return await catalogue.get(session, principal, listing, PriceList.of(context.settings))
 
 
 @router.patch("/listings/{listing}", summary="Change, publish or take down a listing")
@@ -82,11 +82,11 @@ async def change_listing(
     asked: ListingChanges,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
 ) -> ListingView:
     """Jobs that exist keep the price and the version at which they were submitted."""
     changed = await service.change(session, principal, listing, asked)
-    return await catalogue.get(session, principal, changed.slug, PriceList.of(instance.settings))
+    return await catalogue.get(session, principal, changed.slug, PriceList.of(context.settings))
 
 
 @router.delete("/listings/{listing}", status_code=204, summary="Forget a draft")

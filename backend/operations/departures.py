@@ -119,7 +119,7 @@ def retain(
 
 
 async def _delete_project(options: Settings, project: str) -> Deleted:
-    async with open_context(options) as instance, instance.database.transaction() as session:
+    async with open_context(options) as context, context.database.transaction() as session:
         return await deletion.delete(session, operator(await project_id_of(session, project)))
 
 
@@ -144,8 +144,8 @@ async def _forecast(options: Settings) -> list[Going]:
 
 async def _tidy(options: Settings) -> None:
     database.server_major(embedded.attach(options).database_url)  # says so when it does not answer
-    async with open_context(options) as instance:
-        while await tidy(instance.database, instance.storage, Rules.of(options)):
+    async with open_context(options) as context:
+        while await tidy(context.database, context.storage, Rules.of(options)):
             pass
 
 

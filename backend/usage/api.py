@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.core.db.paging import MOST, Page
 from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.integrations.media.prices import MediaModelPrice
@@ -50,11 +50,11 @@ async def list_ledger(
     responses={200: {"description": "Comma-separated values.", "content": {"text/csv": {}}}},
 )
 @permissions.needs("billing:read")
-async def export_ledger(principal: PrincipalDep, instance: InstanceDep) -> StreamingResponse:
+async def export_ledger(principal: PrincipalDep, context: ContextDep) -> StreamingResponse:
     """Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar."""
     principal.require(Role.VIEWER, "billing:read")
     return StreamingResponse(
-        export.as_csv(instance.database, principal),
+        export.as_csv(context.database, principal),
         media_type="text/csv",
         headers={
             "Content-Disposition": f'attachment; filename="ledger-{now():%Y-%m-%d}.csv"',
@@ -93,10 +93,10 @@ async def get_usage(
 
 @router.get("/pricing", summary="Prices of this instance")
 @permissions.needs("billing:read")
-async def get_pricing(instance: InstanceDep, principal: PrincipalDep) -> PriceView:
+async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PriceView:
     """What the instance charges by itself, its margins, and what each model costs with them."""
     principal.require(Role.VIEWER, "billing:read")
-    prices = PriceList.of(instance.settings)
+    prices = PriceList.of(context.settings)
     return PriceView(
         compute_micros_per_second=prices.compute_micros_per_second,
         margin_pct=prices.margin_pct,

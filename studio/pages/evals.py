@@ -24,7 +24,7 @@ class Evals(OfSkillpack, rx.State):
     @rx.event
     def write(self):
         """What is done from code, once the skillpack is known."""
-        origin, is_default = session.instance().settings.url, self.slug == self.packs[0].slug
+        origin, is_default = session.context().settings.url, self.slug == self.packs[0].slug
         self.push = of_push(origin, "" if is_default else self.slug)
         self.suite = of_suite(origin, self.slug, is_default=is_default)
 

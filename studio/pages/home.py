@@ -101,14 +101,14 @@ class Home(rx.State):
     @rx.event
     async def create(self, form: dict[str, Any]):
         """Make a project, with the skills of a template if one was chosen, and go to it."""
-        instance, template = session.instance(), str(form.get("template", ""))
+        context, template = session.context(), str(form.get("template", ""))
         async with session.visiting(self, once=form) as visit:
             project = await projects.create(
                 visit.session,
                 name=str(form.get("name", "")),
                 created_by=visit.person,
-                concurrency_limit=instance.settings.project_concurrency,
-                most_of_person=instance.settings.most_projects,
+                concurrency_limit=context.settings.project_concurrency,
+                most_of_person=context.settings.most_projects,
             )
             if template:
                 principal = await act_in(visit.session, visit.person, str(project.id))
@@ -116,8 +116,8 @@ class Home(rx.State):
                     visit.session,
                     principal,
                     template,
-                    storage=instance.storage,
-                    quotas=instance.settings.quotas,
+                    storage=context.storage,
+                    quotas=context.settings.quotas,
                 )
         self.is_loaded = False
         return rx.redirect(f"/p/{project.slug}")

@@ -33,7 +33,7 @@ class Jobs(rx.State):
         async with session.acting(self, self.project) as act:
             self.has_jobs = bool(await list_jobs(act.session, act.principal, which=JobFilter(), limit=1))
             found = [] if self.has_jobs else await active_skills(act)
-        self.has_skills, self.texts = bool(found), of_run(session.instance().settings.url, found)
+        self.has_skills, self.texts = bool(found), of_run(session.context().settings.url, found)
         self.is_loaded = True
 
     @rx.event

@@ -46,7 +46,7 @@ class Overview(rx.State):
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
-        self.texts = of_run(session.instance().settings.url, self.skills)
+        self.texts = of_run(session.context().settings.url, self.skills)
 
 
 def page() -> rx.Component:

@@ -29,7 +29,7 @@ IDENTITY: Final = (
 
 
 async def remembered(
-    instance: AppContext, assignment: AgentAssignment, staged: Staged, room: Workroom
+    context: AppContext, assignment: AgentAssignment, staged: Staged, room: Workroom
 ) -> list[Block]:
     """What stands in front of the inputs; nothing where the skill does not ask for a digest."""
     memory = assignment.skill.memory
@@ -46,7 +46,7 @@ async def remembered(
     )
 
     async def look_up() -> Digest:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             return await digest(session, principal, keys, content_hash=content)
 
     try:

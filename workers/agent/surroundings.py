@@ -36,19 +36,19 @@ class Surroundings:
 
     def __init__(
         self,
-        instance: AppContext,
+        context: AppContext,
         *,
         dialer: Dialer | None = None,
         inputs_rule: Rule | None = None,
         engine: Engine | None = None,
     ) -> None:
-        self._instance = instance
+        self._context = context
         self._dialer = dialer
         self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
         self._lookups: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
         """What the runs of one project may ask name servers at once: each question holds a thread."""
         self._inputs_rule = inputs_rule or Rule.of("public")
-        self._engine = engine or Endpoint.of(instance.settings)
+        self._engine = engine or Endpoint.of(context.settings)
 
     def tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
         """What the run is offered with that model."""
@@ -59,7 +59,7 @@ class Surroundings:
             self._engine or claude_search(model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
         )
-        return [*outside, *media_tools(self._instance), *memory_tools(self._instance, assignment)]
+        return [*outside, *media_tools(self._context), *memory_tools(self._context, assignment)]
 
     @asynccontextmanager
     async def servers(
@@ -80,7 +80,7 @@ class Surroundings:
             dialer=self._dialer_of(assignment),
             secrets=assignment.secrets,
             confirmed=assignment.confirmed,
-            own_url=self._instance.settings.url,
+            own_url=self._context.settings.url,
         ) as tools:
             yield tools
 
@@ -96,7 +96,7 @@ class Surroundings:
         gaze = Gaze(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
         staging = Staging(room, outside, self._drive(assignment).sign, gaze)
         staged = await staging.stage(assignment.skill.input_schema, assignment.inputs)
-        staged.before = await remembered(self._instance, assignment, staged, room)
+        staged.before = await remembered(self._context, assignment, staged, room)
         return staged
 
     def _dialer_of(self, assignment: AgentAssignment) -> Dialer:
@@ -106,15 +106,15 @@ class Surroundings:
         return Dialer(lookups=self._lookups.setdefault(assignment.project_id, fresh))
 
     def _drive(self, assignment: AgentAssignment) -> Drive:
-        instance, project_id = self._instance, assignment.project_id
+        context, project_id = self._context, assignment.project_id
 
         def sign(path: str, ttl_s: int) -> str:
             return signed_url(
-                instance.vault, instance.settings.url, project_id=project_id, path=path, ttl_s=ttl_s
+                context.vault, context.settings.url, project_id=project_id, path=path, ttl_s=ttl_s
             )
 
         async def read(path: str, most_bytes: int) -> bytes | None:
-            file = await instance.storage.open_read(project_id, parse_drive_path(path))
+            file = await context.storage.open_read(project_id, parse_drive_path(path))
             try:
                 if file.entry.size_bytes > most_bytes:
                     return None

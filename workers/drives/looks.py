@@ -93,9 +93,9 @@ class _Due:
 class Looks:
     """The looks of one worker process."""
 
-    def __init__(self, instance: AppContext) -> None:
-        self._instance = instance
-        self._drives = Drives(instance.database, instance.storage, instance.settings.quotas)
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+        self._drives = Drives(context.database, context.storage, context.settings.quotas)
         self._due: dict[UUID, _Due] = {}
         self._not_before: dict[UUID, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -157,15 +157,15 @@ class Looks:
 
     async def look(self, project_id: UUID, since: float, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
         """Count the drive anew, and say which job wrote what was changed since."""
-        if not isinstance(self._instance.storage, LocalStorage):
+        if not isinstance(self._context.storage, LocalStorage):
             await self._tell_pushed(project_id, pushed)
             await usage.true_up(self._drives, project_id)
             return
         before, at = await usage.current(self._drives, project_id), now()
-        found = await asyncio.to_thread(_seen, self._instance.storage, project_id, since - _SLACK_S)
+        found = await asyncio.to_thread(_seen, self._context.storage, project_id, since - _SLACK_S)
         await usage.correct(self._drives, project_id, before, found.bytes, found.files)
         await self._tell(project_id, since, found.changed)
-        async with self._instance.database.transaction() as session:
+        async with self._context.database.transaction() as session:
             await session.execute(_PRUNE, {"project_id": project_id, "before": at, "paths": found.paths})
 
     async def _tell(self, project_id: UUID, since: float, changed: Sequence[Changed]) -> None:
@@ -178,12 +178,12 @@ class Looks:
             if writer is not None:
                 at = datetime.fromtimestamp(each.moments[0], UTC)
                 rows.append(facts.row_of(each.entry, written_by=writer, written_at=at))
-        async with self._instance.database.transaction() as session:
+        async with self._context.database.transaction() as session:
             await facts.put_all(session, project_id, rows)
 
     async def _windows(self, project_id: UUID, since: float) -> list[Window]:
         """When each job may have written, by the clock of this machine; none when there are too many to tell."""
-        async with self._instance.database.glance() as session:
+        async with self._context.database.glance() as session:
             earlier = time.time()
             clock: datetime = (await session.execute(_CLOCK)).scalar_one()
             ahead_s = clock.timestamp() - (earlier + time.time()) / 2
@@ -210,11 +210,11 @@ class Looks:
         last = {path: job_id for job_id, path in pushed}
         for path, job_id in last.items():
             try:
-                entry = await self._instance.storage.stat(project_id, path)
+                entry = await self._context.storage.stat(project_id, path)
             except DriveFileMissing:
                 continue
             rows.append(facts.row_of(entry, written_by=_job(job_id), written_at=now()))
-        async with self._instance.database.transaction() as session:
+        async with self._context.database.transaction() as session:
             await facts.put_all(session, project_id, rows)
 
 

@@ -305,10 +305,10 @@ class OwnDrives:
             raise AttemptLost
 
 
-def own_drives(instance: AppContext) -> OwnDrives:
+def own_drives(context: AppContext) -> OwnDrives:
     """The folders of this process's attempts: of all where drives are elsewhere, else of those of listings."""
-    settings = instance.settings
-    return OwnDrives(instance.storage, instance.database, settings.quotas, settings.home.resolve() / "drives")
+    settings = context.settings
+    return OwnDrives(context.storage, context.database, settings.quotas, settings.home.resolve() / "drives")
 
 
 def _create(folder: Path, path: DrivePath, owner_uid: int | None) -> int:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Judges:
     """Finds the model that judges the runs of a skill."""
 
-    def __init__(self, instance: AppContext, models: Models | None = None) -> None:
+    def __init__(self, context: AppContext, models: Models | None = None) -> None:
         """Without `models` it reaches those of the settings, and closes them in the end."""
-        self._instance = instance
+        self._context = context
         self._models = models
         self._own: Models | None = None
 
@@ -33,9 +33,9 @@ class Judges:
         """
         finding = await asyncio.to_thread(_finding)
         if self._models is None:
-            self._models = self._own = finding.open_models(self._instance)
+            self._models = self._own = finding.open_models(self._context)
         model: Model = await finding.find_model(
-            self._instance, self._models, project_id=project_id, skill=skill, inputs=inputs, slug=skill.model
+            self._context, self._models, project_id=project_id, skill=skill, inputs=inputs, slug=skill.model
         )
         return model
 

@@ -32,11 +32,11 @@ _BROKE: Final = "The grader broke"
 class Graders:
     """The graders of the jobs of this worker process."""
 
-    def __init__(self, instance: AppContext, house: House, models: Models | None = None) -> None:
+    def __init__(self, context: AppContext, house: House, models: Models | None = None) -> None:
         """Without `models` its judges are those that the settings give a worker."""
-        self._instance = instance
+        self._context = context
         self._house = house
-        self._judges = Judges(instance, models)
+        self._judges = Judges(context, models)
 
     async def grade(self, graded: Graded) -> Scored:
         """What the skill's graders say, one after the other.
@@ -44,7 +44,7 @@ class Graders:
         Raises:
             AttemptLost: the attempt is not the running one any more.
         """
-        judge = Judge(self._instance, self._judges, graded)
+        judge = Judge(self._context, self._judges, graded)
         verdicts = []
         for place, grader in enumerate(graded.skill.evals):
             verdicts.append(await self._verdict(graded, grader, place, judge))

@@ -61,8 +61,8 @@ where j.id = :job_id and j.project_id = :project_id and e.kind = 'verdict'
 class Judge:
     """The judge of one run."""
 
-    def __init__(self, instance: AppContext, judges: Judges, graded: Graded) -> None:
-        self._instance = instance
+    def __init__(self, context: AppContext, judges: Judges, graded: Graded) -> None:
+        self._context = context
         self._judges = judges
         self._graded = graded
         self._is_journal_read = graded.skill.is_agentic
@@ -112,7 +112,7 @@ class Judge:
     async def _replayed(self, grader: Grader, question: str, job_id: UUID) -> Verdict:
         """What was said then, if the very same was asked."""
         values = {"job_id": job_id, "project_id": self._graded.claimed.project_id}
-        async with self._instance.database.glance() as session:
+        async with self._context.database.glance() as session:
             rows = (await session.execute(_RECORDED, values)).all()
         asked = _digest(question)
         said = next((row.content for row in rows if row.content["asked"] == asked), None)

@@ -15,13 +15,13 @@ from workers.models import Model, recording
 from workers.models.choice import Models
 
 
-def open_models(instance: AppContext) -> Models:
+def open_models(context: AppContext) -> Models:
     """The models that the settings give a worker."""
-    return Models.of(instance.settings, text_margin_pct=PriceList.of(instance.settings).text_margin_pct)
+    return Models.of(context.settings, text_margin_pct=PriceList.of(context.settings).text_margin_pct)
 
 
 async def find_model(
-    instance: AppContext,
+    context: AppContext,
     models: Models,
     *,
     project_id: UUID,
@@ -35,12 +35,12 @@ async def find_model(
     Raises:
         PurasError: there is none such, no key for it, or nothing was recorded.
     """
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         recorded = recorded_job(slug)
         if recorded is not None:
             return await recording.load(session, project_id=project_id, job_id=recorded)
         if is_listed:  # keys of the caller's own would show the prompt to where they lead
             own_keys = {}
         else:
-            own_keys = await providers.for_job(session, instance.vault, project_id=project_id)
+            own_keys = await providers.for_job(session, context.vault, project_id=project_id)
     return models.choose(slug, skill=skill, inputs=inputs, own_keys=own_keys)

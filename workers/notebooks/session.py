@@ -36,13 +36,13 @@ _WORKER_LEFT: Final = "The worker process that held the kernel was stopped, and 
 
 
 async def hold(
-    instance: AppContext, house: House, assignment: KernelAssignment, recorder: Recorder
+    context: AppContext, house: House, assignment: KernelAssignment, recorder: Recorder
 ) -> Outcome:
     """Hold the kernel until it is idle for too long, the worker leaves, or its time is over."""
     began = time.monotonic()
     try:
         async with _room(house, assignment, recorder) as room:
-            outcome = await Session(instance, room, assignment, recorder).run()
+            outcome = await Session(context, room, assignment, recorder).run()
     except PurasError as error:
         return Failure(error.code, error.detail, _measured(began))
     if isinstance(outcome, str):
@@ -54,9 +54,9 @@ class Session:
     """One kernel from its start to its end."""
 
     def __init__(
-        self, instance: AppContext, room: SandboxWorkroom, assignment: KernelAssignment, recorder: Recorder
+        self, context: AppContext, room: SandboxWorkroom, assignment: KernelAssignment, recorder: Recorder
     ) -> None:
-        self._instance = instance
+        self._context = context
         self._room = room
         self._assignment = assignment
         self._recorder = recorder
@@ -85,9 +85,9 @@ class Session:
                 await self._kernel.close()
 
     async def _serve(self) -> dict[str, Any] | str:
-        settings = self._instance.settings
+        settings = self._context.settings
         used_at = time.monotonic()
-        with self._instance.wakeups.bell(self._assignment.job_id) as bell:
+        with self._context.wakeups.bell(self._assignment.job_id) as bell:
             while not self._assignment.leaving.is_set():
                 if self._is_over():
                     return {"why": self._why_it_is_over()}
@@ -106,7 +106,7 @@ class Session:
         return _WORKER_LEFT
 
     async def _run(self, cell: Next) -> None:
-        database, held = self._instance.database, self._held
+        database, held = self._context.database, self._held
         if self._kernel is None or not await self._through(lambda: driving.begin(database, held, cell.id)):
             return
         gathered, kernel = Gathered(), self._kernel
@@ -164,14 +164,14 @@ class Session:
         self._recorder.record(
             "log", {"stream": "system", "text": said or "The kernel of the notebook has begun."}
         )
-        await self._through(lambda: driving.booted(self._instance.database, self._held, said))
+        await self._through(lambda: driving.booted(self._context.database, self._held, said))
 
     async def _give(self, cell: Next, gathered: Gathered, status: str) -> None:
         outputs = self._scrubber.scrub(list(gathered.outputs))
 
         async def give() -> None:
             await driving.give(
-                self._instance.database,
+                self._context.database,
                 self._held,
                 cell.id,
                 status=status,
@@ -182,7 +182,7 @@ class Session:
         await self._through(give)
 
     async def _wanted(self) -> Wanted:
-        found: Wanted = await self._through(lambda: driving.wanted(self._instance.database, self._held))
+        found: Wanted = await self._through(lambda: driving.wanted(self._context.database, self._held))
         return found
 
     async def _through(self, work: Any) -> Any:

@@ -27,18 +27,18 @@ from workers.sandbox.house import House
 from workers.sandbox.own_drive import DRIVE_GONE
 
 
-def open_agents(instance: AppContext, house: House) -> AgenticRunner:
+def open_agents(context: AppContext, house: House) -> AgenticRunner:
     """The runner of this worker process, with the models that the settings give it."""
-    return agentic_runner(instance, house, open_models(instance))
+    return agentic_runner(context, house, open_models(context))
 
 
-def agentic_runner(instance: AppContext, house: House, models: Models) -> AgenticRunner:
+def agentic_runner(context: AppContext, house: House, models: Models) -> AgenticRunner:
     """A runner that reaches these models, and closes them with itself."""
 
     async def open_model(assignment: AgentAssignment, slug: str | None) -> Model:
         async def find() -> Model:
             return await find_model(
-                instance,
+                context,
                 models,
                 project_id=assignment.project_id,
                 skill=assignment.skill,
@@ -59,7 +59,7 @@ def agentic_runner(instance: AppContext, house: House, models: Models) -> Agenti
         if not room.drive_is_whole:
             raise SandboxUnavailable(DRIVE_GONE)
 
-    around = Surroundings(instance)
+    around = Surroundings(context)
 
     def list_tools(assignment: AgentAssignment, model: Model) -> list[Tool]:
         confirmed = assignment.confirmed
@@ -68,7 +68,7 @@ def agentic_runner(instance: AppContext, house: House, models: Models) -> Agenti
         )
         kernel = kernel_tools(assignment.skill, lambda: assignment.journal.inputs_of(PYTHON), confirmed)
         more = around.tools(assignment, model)
-        return built_in_first([*own, *kernel, *more, *subagent_tools(instance, assignment)])
+        return built_in_first([*own, *kernel, *more, *subagent_tools(context, assignment)])
 
     return AgenticRunner(
         open_model,

@@ -14,8 +14,8 @@ from workers.sandbox.house import House
 class KernelRunner:
     """The runner of kernels of notebooks."""
 
-    def __init__(self, instance: AppContext, house: House) -> None:
-        self._instance = instance
+    def __init__(self, context: AppContext, house: House) -> None:
+        self._context = context
         self._house = house
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
@@ -23,7 +23,7 @@ class KernelRunner:
         if not isinstance(assignment, KernelAssignment):
             raise TypeError("the kernel of a notebook needs a KernelAssignment")
         session = await asyncio.to_thread(import_module, "workers.notebooks.session")
-        outcome: Outcome = await session.hold(self._instance, self._house, assignment, recorder)
+        outcome: Outcome = await session.hold(self._context, self._house, assignment, recorder)
         return outcome
 
     async def close(self) -> None:

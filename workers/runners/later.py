@@ -13,8 +13,8 @@ from workers.sandbox.house import House
 class AgentsLater:
     """Stands for the runner of agents until there is one."""
 
-    def __init__(self, instance: AppContext, house: House) -> None:
-        self._instance = instance
+    def __init__(self, context: AppContext, house: House) -> None:
+        self._context = context
         self._house = house
         self._loading: asyncio.Task[Runner] | None = None
 
@@ -32,7 +32,7 @@ class AgentsLater:
 
     async def _load(self) -> Runner:
         agents = await asyncio.to_thread(_agents)  # a second in which other jobs go on
-        runner: Runner = agents.open_agents(self._instance, self._house)
+        runner: Runner = agents.open_agents(self._context, self._house)
         return runner
 
 

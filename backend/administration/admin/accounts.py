@@ -14,10 +14,10 @@ from sqlmodel import col
 from backend.administration.admin import access
 from backend.administration.admin.errors import PersonNotFound
 from backend.administration.admin.schemas import (
+    AdminProjectAnswer,
     NewPersonAsked,
     PasswordLinkAnswer,
     PersonAnswer,
-    ProjectAnswer,
     TopUpAnswer,
     TopUpAsked,
 )
@@ -107,14 +107,14 @@ async def _password_link(
     return PasswordLinkAnswer(email=email, link=passwords.reset_link(url, token), expires_at=expires_at)
 
 
-async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[ProjectAnswer]:
+async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[AdminProjectAnswer]:
     """Every project that is not deleted, with what its wallet holds, by slug.
 
     Raises:
         NotAllowed: it is no operator who asks.
     """
     access.require(who)
-    rows = [ProjectAnswer.model_validate(row) for row in await _rows(session, _PROJECTS, page)]
+    rows = [AdminProjectAnswer.model_validate(row) for row in await _rows(session, _PROJECTS, page)]
     return page.slice(rows, lambda row: (row.slug,))
 
 

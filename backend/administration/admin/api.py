@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request, Response
 from backend.administration.admin import accounts, fleet, health
 from backend.administration.admin.access import OperatorDep
 from backend.administration.admin.schemas import (
+    AdminProjectAnswer,
     NewPersonAsked,
     PasswordLinkAnswer,
     PersonAnswer,
-    ProjectAnswer,
     TileAnswer,
     TopUpAnswer,
     TopUpAsked,
@@ -22,7 +22,7 @@ from backend.administration.admin.schemas import (
 )
 from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.idempotency.dependencies import OnceDep
 
@@ -53,9 +53,9 @@ async def list_waiting(who: OperatorDep, session: SessionDep) -> Sequence[Waitin
 
 @router.get("/health", summary="How the parts of the instance are")
 @permissions.operators_only()
-async def list_health(who: OperatorDep, instance: InstanceDep) -> Sequence[TileAnswer]:
+async def list_health(who: OperatorDep, context: ContextDep) -> Sequence[TileAnswer]:
     """For operators: database, Redis, workers and disk, each with what it means for jobs."""
-    return await health.tiles(instance, who)
+    return await health.tiles(context, who)
 
 
 @router.get("/users", summary="List the people of the instance")
@@ -70,13 +70,13 @@ async def list_users(
 @router.post("/users", status_code=201, summary="Add a person", response_model=PasswordLinkAnswer)
 @permissions.operators_only()
 async def add_user(
-    asked: NewPersonAsked, who: OperatorDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+    asked: NewPersonAsked, who: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
     """For operators: an account for somebody, and the link, told this once, with which they choose its password within
     a week."""
 
     async def make() -> PasswordLinkAnswer:
-        return await accounts.add_person(session, who, asked, url=instance.settings.url)
+        return await accounts.add_person(session, who, asked, url=context.settings.url)
 
     return await once.answer(session, who, make)
 
@@ -89,13 +89,13 @@ async def add_user(
 )
 @permissions.operators_only()
 async def make_password_link(
-    user_id: UUID, who: OperatorDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+    user_id: UUID, who: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
     """For operators: a link, told this once, with which the person sets another password within an hour; links before
     it stop working. Not for other operators: theirs are made at the machine."""
 
     async def make() -> PasswordLinkAnswer:
-        return await accounts.link_for(session, who, user_id, url=instance.settings.url)
+        return await accounts.link_for(session, who, user_id, url=context.settings.url)
 
     return await once.answer(session, who, make)
 
@@ -104,7 +104,7 @@ async def make_password_link(
 @permissions.operators_only()
 async def list_all_projects(
     request: Request, response: Response, who: OperatorDep, session: SessionDep, *, page: PageDep
-) -> Sequence[ProjectAnswer]:
+) -> Sequence[AdminProjectAnswer]:
     """For operators: every project with what its wallet holds, by slug."""
     return linked(request, response, await accounts.projects(session, who, page))
 

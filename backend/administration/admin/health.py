@@ -32,20 +32,20 @@ from (
 """)
 
 
-async def tiles(instance: AppContext, who: SignedIn) -> Sequence[TileAnswer]:
+async def tiles(context: AppContext, who: SignedIn) -> Sequence[TileAnswer]:
     """Database, Redis, workers and disk.
 
     Raises:
         NotAllowed: it is no operator who asks.
     """
     access.require(who)
-    (database, workers), redis = await asyncio.gather(_database(instance), _redis(instance))
-    return [database, redis, workers, _disk(instance)]
+    (database, workers), redis = await asyncio.gather(_database(context), _redis(context))
+    return [database, redis, workers, _disk(context)]
 
 
-async def _database(instance: AppContext) -> tuple[TileAnswer, TileAnswer]:
+async def _database(context: AppContext) -> tuple[TileAnswer, TileAnswer]:
     try:
-        async with asyncio.timeout(_PATIENCE_S), instance.database.reading() as session:
+        async with asyncio.timeout(_PATIENCE_S), context.database.reading() as session:
             version = (await session.execute(text("show server_version"))).scalar_one()
             row = (await session.execute(_FLEET, {"lease": LEASE})).one()
     except (SQLAlchemyError, OSError):
@@ -69,17 +69,17 @@ def _workers(row: Any) -> TileAnswer:
     return TileAnswer(part="Workers", state="wait" if lost else "ok", told=told)
 
 
-async def _redis(instance: AppContext) -> TileAnswer:
+async def _redis(context: AppContext) -> TileAnswer:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await cast(Awaitable[bool], instance.redis.ping())
+            await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
         told = f"It does not answer: jobs start up to {SWEEP_EVERY_S:g} s later. Nothing is lost."
         return TileAnswer(part="Redis", state="wait", told=told)
     return TileAnswer(part="Redis", state="ok", told="It answers: jobs start at once.")
 
 
-def _disk(instance: AppContext) -> TileAnswer:
-    usage = shutil.disk_usage(instance.settings.home)
+def _disk(context: AppContext) -> TileAnswer:
+    usage = shutil.disk_usage(context.settings.home)
     told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free where the instance lives."
     return TileAnswer(part="Disk", state="wait" if usage.free < _LITTLE_ROOM_BYTES else "ok", told=told)

@@ -103,7 +103,7 @@ class PasswordLinkAnswer(_Answer):
     expires_at: datetime
 
 
-class ProjectAnswer(_Answer):
+class AdminProjectAnswer(_Answer):
     """A project and its wallet."""
 
     id: UUID

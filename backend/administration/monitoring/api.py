@@ -20,7 +20,7 @@ from backend.core.metrics.errors import MetricsOff, MetricsTokenRefused
 from backend.core.metrics.instruments import REGISTRY, Exported
 from backend.core.metrics.reporter import Reporter
 from backend.core.metrics.snapshot import added
-from backend.identity.auth.dependencies import InstanceDep
+from backend.identity.auth.dependencies import ContextDep
 
 PATIENCE_S = 5.0
 """Less than the ten seconds that Prometheus waits."""
@@ -31,7 +31,7 @@ router = APIRouter(tags=["health"])
 
 
 async def _operator(
-    instance: InstanceDep, authorization: Annotated[str, Header(include_in_schema=False)] = ""
+    context: ContextDep, authorization: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> None:
     """Let only those through who know the metrics' token.
 
@@ -39,7 +39,7 @@ async def _operator(
         MetricsOff: there is none.
         MetricsTokenRefused: it is missing or wrong.
     """
-    wanted = instance.settings.metrics_token
+    wanted = context.settings.metrics_token
     if wanted is None:
         raise MetricsOff
     scheme, _, given = authorization.partition(" ")
@@ -56,7 +56,7 @@ async def _operator(
     responses={401: {}, 404: {}},
 )
 async def read_metrics(
-    request: Request, instance: InstanceDep, accept: Annotated[str, Header(include_in_schema=False)] = ""
+    request: Request, context: ContextDep, accept: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> Response:
     """Counters, histograms and gauges of all processes, summed.
 
@@ -66,14 +66,14 @@ async def read_metrics(
     reporter: Reporter = request.app.state.reporter
     try:
         async with asyncio.timeout(PATIENCE_S):
-            body, content_type = await _text(instance, reporter, request.app.version, accept)
+            body, content_type = await _text(context, reporter, request.app.version, accept)
     except TimeoutError:
         raise Unavailable("The database is too busy to count. Ask again.") from None
     return Response(body, headers={"Content-Type": content_type})
 
 
-async def _text(instance: AppContext, reporter: Reporter, version: str, accept: str) -> tuple[bytes, str]:
-    async with instance.database.reading() as session:
+async def _text(context: AppContext, reporter: Reporter, version: str, accept: str) -> tuple[bytes, str]:
+    async with context.database.reading() as session:
         others = await books.read(session, except_id=reporter.process_id)
         state = await queue_state.read(session)
     return await asyncio.to_thread(_summed, reporter, others, [*state, build(version)], accept)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.context import AppContext
 from backend.core.errors import Unavailable
 from backend.execution.worker_registry.service import LEASE
-from backend.identity.auth.dependencies import InstanceDep
+from backend.identity.auth.dependencies import ContextDep
 
 _PATIENCE_S: Final = 3.0
 _WORKERS: Final = text("""
@@ -63,7 +63,7 @@ async def health() -> Health:
 
 
 @router.get("/ready")
-async def ready(request: Request, instance: InstanceDep) -> Readiness:
+async def ready(request: Request, context: ContextDep) -> Readiness:
     """Report whether this process serves requests, so that jobs can be submitted.
 
     503 while the database is unavailable or the process stops. Without Redis, or without a worker that takes jobs, the
@@ -71,7 +71,7 @@ async def ready(request: Request, instance: InstanceDep) -> Readiness:
     """
     if getattr(request.app.state, "is_stopping", False):
         raise NotReady("Not ready: this process stops.", missing=["this process stops"])
-    workers, redis = await asyncio.gather(_workers(instance), _redis(instance))
+    workers, redis = await asyncio.gather(_workers(context), _redis(context))
     if workers is None:
         raise NotReady("Not ready: the database does not answer.", missing=["the database does not answer"])
     problems = [*redis, *workers.problems]
@@ -79,12 +79,12 @@ async def ready(request: Request, instance: InstanceDep) -> Readiness:
 
 
 @router.get("/ready/workers")
-async def workers_ready(instance: InstanceDep) -> Readiness:
+async def workers_ready(context: ContextDep) -> Readiness:
     """Report whether a worker is alive and takes jobs; 503 when none does.
 
     The status is `degraded` while some workers take none because their host lacks disk, memory or processes.
     """
-    workers = await _workers(instance)
+    workers = await _workers(context)
     problems = ["the database does not answer"] if workers is None else workers.problems
     if workers is None or not workers.ready:
         raise WorkersNotReady(f"No worker takes jobs: {'; '.join(problems)}.", missing=problems)
@@ -97,10 +97,10 @@ class _Workers(NamedTuple):
     problems: list[str]
 
 
-async def _workers(instance: AppContext) -> _Workers | None:
+async def _workers(context: AppContext) -> _Workers | None:
     """Return the live workers, or none when the database does not answer."""
     try:
-        async with asyncio.timeout(_PATIENCE_S), instance.database.transaction() as session:
+        async with asyncio.timeout(_PATIENCE_S), context.database.transaction() as session:
             row = (await session.execute(_WORKERS, {"lease": LEASE})).one()
     except (SQLAlchemyError, OSError):
         return None
@@ -110,10 +110,10 @@ async def _workers(instance: AppContext) -> _Workers | None:
     return _Workers(row.ready, problems)
 
 
-async def _redis(instance: AppContext) -> list[str]:
+async def _redis(context: AppContext) -> list[str]:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await cast(Awaitable[bool], instance.redis.ping())
+            await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
         return ["Redis does not answer"]
     return []

@@ -73,7 +73,7 @@ class Spool:
         return taken
 
 
-async def begin(instance: AppContext, principal: Principal) -> Export:
+async def begin(context: AppContext, principal: Principal) -> Export:
     """An archive of the principal's project, to be read from `chunks`; the act is in the audit from now on.
 
     Raises:
@@ -81,7 +81,7 @@ async def begin(instance: AppContext, principal: Principal) -> Export:
         NotAllowed: the principal is no owner.
     """
     principal.require(Role.OWNER, "project:read")
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         project = await service.get(session, principal)
         await audit.record(session, principal, "project.exported", project.slug)
         named = (
@@ -90,14 +90,14 @@ async def begin(instance: AppContext, principal: Principal) -> Export:
             .distinct()
         )
         bundles = sorted((await session.scalars(named)).all())
-    return Export(instance, project, bundles)
+    return Export(context, project, bundles)
 
 
 @dataclass(slots=True)
 class Export:
     """One archive on its way."""
 
-    instance: AppContext
+    context: AppContext
     project: Project
     bundles: list[str]
     spool: Spool = field(default_factory=Spool)
@@ -134,7 +134,7 @@ class Export:
     async def _table(self, table: Exported) -> AsyncIterator[bytes]:
         part, number = bytearray(), 0
         self.rows[table.name] = 0
-        async for line in exported.lines(self.instance.database, table, self.project.id):
+        async for line in exported.lines(self.context.database, table, self.project.id):
             self.rows[table.name] += 1
             part += line
             if len(part) >= PART_BYTES:
@@ -149,7 +149,7 @@ class Export:
     async def _bundles(self) -> AsyncIterator[bytes]:
         for sha256 in self.bundles:
             try:
-                data = await self.instance.storage.get_bundle(sha256)
+                data = await self.context.storage.get_bundle(sha256)
             except BundleMissing:
                 self.missing_bundles.append(sha256)
                 continue
@@ -157,14 +157,14 @@ class Export:
             yield self.spool.take()
 
     async def _drive(self) -> AsyncIterator[bytes]:
-        storage = self.instance.storage
+        storage = self.context.storage
         drive = Drive(self.project.id, sandbox_uid(self.project.number or 0), "drive")
         async for entry in drives.entries(storage, drive):
             if entry.is_folder:
                 async for chunk in self._adding(drives.folder(storage, drive, entry), ()):
                     yield chunk
                 continue
-            with Measured(self.instance.settings.home) as measured:
+            with Measured(self.context.settings.home) as measured:
                 try:
                     told = await drives.measure(storage, drive, entry, measured)
                 except DriveFileLocked:

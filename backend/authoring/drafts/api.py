@@ -27,7 +27,7 @@ from backend.authoring.drafts.schemas import (
 from backend.core.errors import Invalid, Problem
 from backend.execution.jobs.submit import JobSpec
 from backend.identity.auth import audit, permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -42,10 +42,10 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
 
 
 async def _pack(
-    principal: PrincipalDep, session: SessionDep, instance: InstanceDep, skillpack: str | None = None
+    principal: PrincipalDep, session: SessionDep, context: ContextDep, skillpack: str | None = None
 ) -> Skillpack:
     """Id or slug: in the path below `/skillpacks`, else the project's default one."""
-    return await reading.begin(session, principal, skillpack, storage=instance.storage)
+    return await reading.begin(session, principal, skillpack, storage=context.storage)
 
 
 PackDep = Annotated[Skillpack, Depends(_pack)]
@@ -77,7 +77,7 @@ async def list_templates(principal: PrincipalDep) -> list[TemplateView]:
 @router.get("/skillpacks/{skillpack}/drafts", summary="The working copy of a skillpack")
 @permissions.needs("deployments:read")
 async def get_draft(
-    principal: PrincipalDep, session: SessionDep, instance: InstanceDep, pack: PackDep
+    principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
 ) -> DraftView:
     """Its files without their contents; the first who asks begins it with the active version."""
     return DraftView.of(await reading.open_(session, principal, pack))
@@ -149,7 +149,7 @@ async def move_in_draft(
     asked: MoveRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     pack: PackDep,
 ) -> DraftView:
     """Give a file or a folder another path."""
@@ -164,7 +164,7 @@ async def reset_draft(
     asked: ResetRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     pack: PackDep,
 ) -> DraftView:
     """Begin anew with the files of a version or a template; what was there can be restored until the next publish."""
@@ -176,7 +176,7 @@ async def reset_draft(
         files = await asyncio.to_thread(templates.files_of, asked.template)
     else:
         found = await deployments.get(session, principal, str(asked.version), skillpack=str(pack.id))
-        bundle = await instance.storage.get_bundle(found.sha256)
+        bundle = await context.storage.get_bundle(found.sha256)
         files, base = await asyncio.to_thread(reading.unpacked, bundle), found.id
     await writing.replace(session, principal, pack, files, keeps_others=False, base_deployment_id=base)
     return DraftView.of(await reading.open_(session, principal, pack))
@@ -189,7 +189,7 @@ async def import_into_draft(
     bundle: Bundle,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     pack: PackDep,
 ) -> DraftView:
     """Add the files of a zip, over those of the same path."""
@@ -230,10 +230,10 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
 @router.get("/skillpacks/{skillpack}/drafts/diff")
 @permissions.needs("deployments:read")
 async def diff_draft(
-    principal: PrincipalDep, session: SessionDep, instance: InstanceDep, pack: PackDep
+    principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
 ) -> PendingView:
     """What publishing the working copy would change over the active version."""
-    found = await publishing.pending(session, principal, pack, storage=instance.storage)
+    found = await publishing.pending(session, principal, pack, storage=context.storage)
     return PendingView(
         base_version=found.base_version,
         revision=found.revision,
@@ -252,7 +252,7 @@ async def run_draft(
     asked: DraftRunRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     once: OnceDep,
     pack: PackDep,
 ) -> Response:
@@ -261,18 +261,18 @@ async def run_draft(
     `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
     """
     other = publishing.Other(asked.version, asked.files)
-    settings = instance.settings
+    settings = context.settings
     spec = JobSpec(
         asked,
-        prices=PriceList.of(instance.settings),
+        prices=PriceList.of(context.settings),
         most_queued=settings.most_queued_jobs,
         most_later=settings.most_later_jobs,
     )
 
     async def make() -> DraftRunView:
-        quotas = instance.settings.quotas
+        quotas = context.settings.quotas
         submitted = await publishing.run(
-            session, principal, pack, spec, other=other, storage=instance.storage, quotas=quotas
+            session, principal, pack, spec, other=other, storage=context.storage, quotas=quotas
         )
         return DraftRunView(job_id=submitted.job_id)
 
@@ -302,7 +302,7 @@ async def publish_draft(
     asked: PublishRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     once: OnceDep,
     pack: PackDep,
 ) -> Response:
@@ -316,8 +316,8 @@ async def publish_draft(
             notes=asked.notes,
             activate=asked.activate,
             seen=publishing.Seen(asked.revision, asked.active_version),
-            storage=instance.storage,
-            quotas=instance.settings.quotas,
+            storage=context.storage,
+            quotas=context.settings.quotas,
         )
         return DeploymentAnswer.of(made, pack)
 

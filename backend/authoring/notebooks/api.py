@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Response
 from backend.identity.auth import permissions
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.authoring.drafts import reading as drafts
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.authoring.notebooks import kernels, opening, reading
@@ -33,7 +33,7 @@ async def list_kernels(principal: PrincipalDep, session: SessionDep) -> list[Ker
 @router.post("/notebooks/kernels", status_code=201, response_model=KernelView)
 @permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def start_kernel(
-    *, asked: KernelAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+    *, asked: KernelAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """Start the caller's kernel for a notebook of the working copy, or get the one that lives.
 
@@ -42,18 +42,18 @@ async def start_kernel(
 
     async def make() -> KernelView:
         kernels.require_writer(principal)
-        pack = await drafts.begin(session, principal, asked.skillpack, storage=instance.storage)
+        pack = await drafts.begin(session, principal, asked.skillpack, storage=context.storage)
         kernel_id = await kernels.start(
             session,
             principal,
             pack,
             asked.path,
-            most=instance.settings.notebook_kernels,
-            most_s=instance.settings.notebook_kernel_s,
-            prices=PriceList.of(instance.settings),
-            most_queued=instance.settings.most_queued_jobs,
-            storage=instance.storage,
-            quotas=instance.settings.quotas,
+            most=context.settings.notebook_kernels,
+            most_s=context.settings.notebook_kernel_s,
+            prices=PriceList.of(context.settings),
+            most_queued=context.settings.most_queued_jobs,
+            storage=context.storage,
+            quotas=context.settings.quotas,
         )
         return await reading.look(session, principal, kernel_id)
 
@@ -65,7 +65,7 @@ async def start_kernel(
 async def get_kernel(
     kernel_id: UUID,
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     after: Annotated[int, Query(ge=0, description="The revision that is known.")] = 0,
     wait_s: Annotated[
         float, Query(ge=0, le=MOST_WAIT_S, description="Seconds to wait for something newer.")
@@ -73,7 +73,7 @@ async def get_kernel(
 ) -> KernelView:
     """The kernel, and the cells that have changed after that revision."""
     return await reading.wait(
-        instance.database, instance.wakeups, principal, kernel_id, seen=None, after=after, wait_s=wait_s
+        context.database, context.wakeups, principal, kernel_id, seen=None, after=after, wait_s=wait_s
     )
 
 
@@ -116,12 +116,12 @@ async def stop_kernel(kernel_id: UUID, principal: PrincipalDep, session: Session
 @router.post("/notebooks/opened", status_code=201, response_model=OpenedView)
 @permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def open_as_notebook(
-    *, asked: OpenAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+    *, asked: OpenAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """Put a job that has ended into the working copy as a notebook, its inputs and its steps as cells; or inputs."""
 
     async def make() -> OpenedView:
-        pack = await opening.pack_of(session, principal, asked, storage=instance.storage)
+        pack = await opening.pack_of(session, principal, asked, storage=context.storage)
         if asked.job_id is not None:
             path = await opening.open_job(session, principal, pack, asked.job_id)
         else:

@@ -19,7 +19,7 @@ from backend.data.drive.upload import MAX_FILE_BYTES, Received
 from backend.data.drive.usage import Usage
 from backend.identity.auth import permissions
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
@@ -87,7 +87,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 async def upload_file(
     request: Request,
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     idempotency_key: IdempotencyKeyHeader = None,
     *,
     content_digest: ContentDigestHeader = None,
@@ -96,15 +96,15 @@ async def upload_file(
     """Put a file into the drive, in the place of one that was there."""
     principal.require(Role.DEVELOPER, "drive:write")
     given = digests.expected(request.headers)
-    room = await _room(request, instance, principal)
-    async with _receiving(instance) as incoming:
+    room = await _room(request, context, principal)
+    async with _receiving(context) as incoming:
         body = digests.Hashed(request.stream(), is_hashed=bool(given))
         received = await upload.receive(request.headers.get("content-type"), body, incoming, room)
         digests.check(given, file=received.sha256, body=body.sha256)
         intake.destination(received.path, received.filename)  # refused before it is brought anywhere
         await incoming.settle()
-        once = _once(instance, request, idempotency_key, received)
-        return await _place(instance, principal, incoming, received, once)
+        once = _once(context, request, idempotency_key, received)
+        return await _place(context, principal, incoming, received, once)
 
 
 @router.put(
@@ -119,7 +119,7 @@ async def put_file(
     path: str,
     request: Request,
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     content_digest: ContentDigestHeader = None,
     repr_digest: ReprDigestHeader = None,
@@ -128,13 +128,13 @@ async def put_file(
     principal.require(Role.DEVELOPER, "drive:write")
     parse_new_path(path)
     given = digests.expected(request.headers)
-    room = await _room(request, instance, principal)
-    async with _receiving(instance) as incoming:
+    room = await _room(request, context, principal)
+    async with _receiving(context) as incoming:
         received = await upload.receive_alone(path, request.stream(), incoming, room)
         digests.check(given, file=received.sha256)
         await incoming.settle()
-        once = _once(instance, request, None, received)
-        return await _place(instance, principal, incoming, received, once)
+        once = _once(context, request, None, received)
+        return await _place(context, principal, incoming, received, once)
 
 
 @router.get("/drive", response_model=list[EntryAnswer])
@@ -145,7 +145,7 @@ async def list_drive(
     *,
     page: PageDep,
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     prefix: Annotated[
         str, Query(max_length=MAX_PATH_BYTES, description="A folder, or the beginning of paths.")
     ] = "",
@@ -159,7 +159,7 @@ async def list_drive(
     if delimiter and recursive:
         message = "With a delimiter folders stand for what is in them. Leave out recursive or delimiter."
         raise Invalid(message, [Problem("query.recursive", message)])
-    rows = await service.entries(instance, principal, prefix, page, is_recursive=recursive)
+    rows = await service.entries(context, principal, prefix, page, is_recursive=recursive)
     return linked(request, response, rows)
 
 
@@ -167,40 +167,40 @@ async def list_drive(
 @router.get("/drive/files/{path:path}", response_class=Response, responses=_ANY_FILE)
 @permissions.needs("drive:read")
 async def download_file(
-    path: str, request: Request, principal: PrincipalDep, instance: InstanceDep
+    path: str, request: Request, principal: PrincipalDep, context: ContextDep
 ) -> Response:
     """A file, or the part of it that the Range header asks for."""
     principal.require(Role.VIEWER, "drive:read")
-    opened = await service.open_file(instance, principal, path)
+    opened = await service.open_file(context, principal, path)
     return await download.answer(opened.file, download.asked_of(request), sha256=opened.sha256)
 
 
 @router.delete("/drive/files/{path:path}", status_code=204)
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, instance: InstanceDep) -> None:
+async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, context: ContextDep) -> None:
     """Delete a file, or a folder that is empty."""
     principal.require(Role.DEVELOPER, "drive:write")
-    await service.delete(session, instance.storage, principal, path)
+    await service.delete(session, context.storage, principal, path)
 
 
 @router.post("/drive/sign", responses={404: {"description": "There is no such file."}})
 @permissions.needs("drive:read")
 async def sign_file(
-    asked: SignAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
+    asked: SignAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> SignAnswer:
     """Create a URL that opens a file for a limited time, for anyone who has it, without an API key."""
     principal.require(Role.VIEWER, "drive:read")
-    return await service.sign(session, instance, principal, asked)
+    return await service.sign(session, context, principal, asked)
 
 
 @router.head("/drive/signed/{token}/{name}", include_in_schema=False)
 @router.get("/drive/signed/{token}/{name}", response_class=Response, responses=_ANY_FILE | _DIRECT)
 @permissions.open_to_all()
 async def download_signed_file(
-    token: str, name: str, request: Request, session: SessionDep, instance: InstanceDep
+    token: str, name: str, request: Request, session: SessionDep, context: ContextDep
 ) -> Response:
     """The file that a signed address opens."""
-    file, sha256, is_pinned = await service.open_signed(session, instance, token, name)
+    file, sha256, is_pinned = await service.open_signed(session, context, token, name)
     shared = {"Cross-Origin-Resource-Policy": "cross-origin", "Referrer-Policy": "no-referrer"}
     # A job reaches us alone, and says that it is one. An address of the storage opens what is there when it is used.
     is_through_us = is_pinned or JOB_TOKEN_HEADER in request.headers
@@ -212,26 +212,26 @@ async def download_signed_file(
     return await download.answer(file, asked, sha256=sha256, extra_headers=shared)
 
 
-def _once(instance: AppContext, request: Request, key: str | None, received: Received) -> Once:
+def _once(context: AppContext, request: Request, key: str | None, received: Received) -> Once:
     content = f"{received.path}\n{received.filename}\n{received.sha256}".encode("utf-8", "replace")
     target = f"{request.url.path}?{request.url.query}"
-    return Once(key, idempotency.fingerprint(request.method, target, content), instance.vault)
+    return Once(key, idempotency.fingerprint(request.method, target, content), context.vault)
 
 
-async def _room(request: Request, instance: AppContext, principal: Principal) -> Usage:
+async def _room(request: Request, context: AppContext, principal: Principal) -> Usage:
     """What the drive has room for; refuses at once what says that it is too large."""
     declared = request.headers.get("content-length", "")
     least_bytes = max(0, int(declared) - _FORM_BYTES) if declared.isdecimal() else 0
     if least_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    room = await usage.current(intake.drives_of(instance), principal.project_id)
+    room = await usage.current(intake.drives_of(context), principal.project_id)
     room.refuse(least_bytes, 1)
     return room
 
 
 @asynccontextmanager
-async def _receiving(instance: AppContext) -> AsyncIterator[Incoming]:
-    async with instance.storage.receive() as incoming:
+async def _receiving(context: AppContext) -> AsyncIterator[Incoming]:
+    async with context.storage.receive() as incoming:
         try:
             yield incoming
         except ClientDisconnect:
@@ -239,19 +239,19 @@ async def _receiving(instance: AppContext) -> AsyncIterator[Incoming]:
 
 
 async def _place(
-    instance: AppContext, principal: Principal, incoming: Incoming, received: Received, once: Once
+    context: AppContext, principal: Principal, incoming: Incoming, received: Received, once: Once
 ) -> Response:
     """Place it in a transaction of its own: none is open while the file is on its way."""
     path = intake.destination(received.path, received.filename)
-    drives, replaced = intake.drives_of(instance), None
+    drives, replaced = intake.drives_of(context), None
     async with (
         usage.taken(drives, principal.project_id, received.size_bytes, 1) as room,
-        instance.database.transaction() as session,
+        context.database.transaction() as session,
     ):
 
         async def make() -> UploadAnswer:
             nonlocal replaced
-            replaced = await intake.file_at(instance.storage, principal, path)
+            replaced = await intake.file_at(context.storage, principal, path)
             await intake.put(session, principal, incoming, path, received)
             room.keep()
             return UploadAnswer(

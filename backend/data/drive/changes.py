@@ -20,7 +20,7 @@ MOST_DELETED: Final = 2_000
 _CHUNK_BYTES: Final = 1 << 20
 
 
-async def make_folder(instance: AppContext, principal: Principal, path: str) -> EntryAnswer:
+async def make_folder(context: AppContext, principal: Principal, path: str) -> EntryAnswer:
     """Make a folder, and those around it.
 
     Raises:
@@ -29,20 +29,20 @@ async def make_folder(instance: AppContext, principal: Principal, path: str) -> 
         DriveQuotaReached: the drive has no room for one more.
     """
     drives, project_id, place = (
-        intake.drives_of(instance),
+        intake.drives_of(context),
         principal.project_id,
         parse_new_path(path.rstrip("/")),
     )
     await usage.current(drives, project_id)
-    async with usage.taken(drives, project_id, 0, 1) as room, instance.database.transaction() as session:
+    async with usage.taken(drives, project_id, 0, 1) as room, context.database.transaction() as session:
         owner_uid = await intake.owner_uid(session, principal)
-        entry = await instance.storage.make_folder(project_id, place, owner_uid=owner_uid)
+        entry = await context.storage.make_folder(project_id, place, owner_uid=owner_uid)
         await audit.record(session, principal, "drive.folder_made", str(place))
         room.keep()  # one that was there counts twice until the next look
     return EntryAnswer.of(entry)
 
 
-async def delete_folder(instance: AppContext, principal: Principal, path: str) -> DeletedAnswer:
+async def delete_folder(context: AppContext, principal: Principal, path: str) -> DeletedAnswer:
     """Delete a folder with what is in it, up to a number of things.
 
     Raises:
@@ -50,8 +50,8 @@ async def delete_folder(instance: AppContext, principal: Principal, path: str) -
         DriveFileMissing: there is no such folder.
     """
     place = parse_drive_path(path.rstrip("/"))
-    deleted = await instance.storage.delete_tree(principal.project_id, place, most=MOST_DELETED)
-    async with instance.database.transaction() as session:
+    deleted = await context.storage.delete_tree(principal.project_id, place, most=MOST_DELETED)
+    async with context.database.transaction() as session:
         await usage.add(session, principal.project_id, -deleted.freed_bytes, -deleted.things)
         if deleted.is_done:
             await facts.forget(session, principal.project_id, str(place))
@@ -66,7 +66,7 @@ async def delete_folder(instance: AppContext, principal: Principal, path: str) -
     return DeletedAnswer(deleted=deleted.things, is_done=deleted.is_done)
 
 
-async def move(instance: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
+async def move(context: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
     """Give a file or a folder another path; who wrote it stays known.
 
     A key that may not read the source cannot move it: elsewhere it could be read as a file of the key's own jobs. So
@@ -80,10 +80,10 @@ async def move(instance: AppContext, principal: Principal, asked: TransferAsked)
         PathTaken: something is at the target, or in the way of it.
     """
     source, target = parse_drive_path(asked.source.rstrip("/")), parse_new_path(asked.target.rstrip("/"))
-    storage, project_id = instance.storage, principal.project_id
-    before = await _readable(instance, principal, source)
+    storage, project_id = context.storage, principal.project_id
+    before = await _readable(context, principal, source)
     replaced = await intake.file_at(storage, principal, target)
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         known = (await facts.of_entries(session, project_id, [before])).get(before.path)
         is_bound = known is not None or not access.reads_all(principal)
         try:
@@ -118,7 +118,7 @@ async def move(instance: AppContext, principal: Principal, asked: TransferAsked)
     return EntryAnswer.of(entry, facts_now)
 
 
-async def copy(instance: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
+async def copy(context: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
     """Copy a file.
 
     Raises:
@@ -129,13 +129,13 @@ async def copy(instance: AppContext, principal: Principal, asked: TransferAsked)
         DriveQuotaReached: the drive has no room for it.
     """
     source, target = parse_drive_path(asked.source), parse_new_path(asked.target)
-    drives, project_id = intake.drives_of(instance), principal.project_id
-    checked = await _readable(instance, principal, source)
-    replaced = await intake.file_at(instance.storage, principal, target)
+    drives, project_id = intake.drives_of(context), principal.project_id
+    checked = await _readable(context, principal, source)
+    replaced = await intake.file_at(context.storage, principal, target)
     if replaced is not None and not asked.overwrite:
         raise PathTaken(str(target), "Something else")
     await usage.current(drives, project_id)
-    file = await instance.storage.open_read(project_id, source)
+    file = await context.storage.open_read(project_id, source)
     is_bound = not access.reads_all(principal)
     try:
         if is_bound and file.entry.version != checked.version:
@@ -143,7 +143,7 @@ async def copy(instance: AppContext, principal: Principal, asked: TransferAsked)
         size_bytes = file.entry.size_bytes
         async with (
             usage.taken(drives, project_id, size_bytes, 1) as room,
-            instance.storage.receive() as incoming,
+            context.storage.receive() as incoming,
         ):
             if is_bound:
                 await file.steady()
@@ -152,7 +152,7 @@ async def copy(instance: AppContext, principal: Principal, asked: TransferAsked)
             if is_bound and not await file.is_unchanged():
                 raise FileNotAllowed(str(source))  # a job wrote into it meanwhile
             await incoming.settle()
-            async with instance.database.transaction() as session:
+            async with context.database.transaction() as session:
                 owner_uid = await intake.owner_uid(session, principal)
                 entry = await incoming.place(project_id, target, owner_uid=owner_uid)
                 room.keep()
@@ -168,10 +168,10 @@ async def copy(instance: AppContext, principal: Principal, asked: TransferAsked)
     finally:
         await file.close()
     await intake.give_back(drives, principal, replaced)
-    return await _told(instance, principal, entry)
+    return await _told(context, principal, entry)
 
 
-async def _readable(instance: AppContext, principal: Principal, path: DrivePath) -> DriveEntry:
+async def _readable(context: AppContext, principal: Principal, path: DrivePath) -> DriveEntry:
     """Return what is at the path, if the principal may read it; that of a folder is for those who may read everything.
 
     Raises:
@@ -179,11 +179,11 @@ async def _readable(instance: AppContext, principal: Principal, path: DrivePath)
         DriveFileMissing: It is not there.
     """
     if access.reads_all(principal):
-        return await instance.storage.stat(principal.project_id, path)
-    async with instance.database.glance() as session:
+        return await context.storage.stat(principal.project_id, path)
+    async with context.database.glance() as session:
         versions = await access.check(session, principal, [path])
     try:
-        entry = await instance.storage.stat(principal.project_id, path)
+        entry = await context.storage.stat(principal.project_id, path)
     except DriveFileMissing:
         raise FileNotAllowed(str(path)) from None
     if entry.is_folder or versions.get(str(path), entry.version) != entry.version:
@@ -191,7 +191,7 @@ async def _readable(instance: AppContext, principal: Principal, path: DrivePath)
     return entry
 
 
-async def _told(instance: AppContext, principal: Principal, entry: DriveEntry) -> EntryAnswer:
-    async with instance.database.glance() as session:
+async def _told(context: AppContext, principal: Principal, entry: DriveEntry) -> EntryAnswer:
+    async with context.database.glance() as session:
         known = await facts.of_entries(session, principal.project_id, [entry])
     return EntryAnswer.of(entry, known.get(entry.path))

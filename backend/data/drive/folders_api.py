@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from backend.data.drive import changes, intake, service, usage
 from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, FolderAsked, TransferAsked, UsageAnswer
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.storage.paths import MAX_PATH_BYTES
@@ -19,10 +19,10 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 
 @router.get("/drive/usage", summary="Read how much the drive holds")
 @permissions.needs("drive:read")
-async def get_drive_usage(principal: PrincipalDep, instance: InstanceDep) -> UsageAnswer:
+async def get_drive_usage(principal: PrincipalDep, context: ContextDep) -> UsageAnswer:
     """How much the drive holds, and may hold."""
     principal.require(Role.VIEWER, "drive:read")
-    return UsageAnswer.of(await usage.current(intake.drives_of(instance), principal.project_id))
+    return UsageAnswer.of(await usage.current(intake.drives_of(context), principal.project_id))
 
 
 @router.get("/drive/facts", summary="Read what is known of a file")
@@ -30,40 +30,40 @@ async def get_drive_usage(principal: PrincipalDep, instance: InstanceDep) -> Usa
 async def get_drive_facts(
     path: Annotated[str, Query(max_length=2 * MAX_PATH_BYTES, description="From the root of the drive.")],
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
 ) -> EntryAnswer:
     """All that is known of a file or a folder; a file whose hash is not known is read for it."""
     principal.require(Role.VIEWER, "drive:read")
-    return await service.facts_of(instance, principal, path)
+    return await service.facts_of(context, principal, path)
 
 
 @router.post("/drive/folders", summary="Make a folder")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def make_folder(asked: FolderAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
+async def make_folder(asked: FolderAsked, principal: PrincipalDep, context: ContextDep) -> EntryAnswer:
     """Make a folder, and those around it; one that is there stays as it is."""
     principal.require(Role.DEVELOPER, "drive:write")
-    return await changes.make_folder(instance, principal, asked.path)
+    return await changes.make_folder(context, principal, asked.path)
 
 
 @router.delete("/drive/folders/{path:path}", summary="Delete a folder with everything in it")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def delete_folder(path: str, principal: PrincipalDep, instance: InstanceDep) -> DeletedAnswer:
+async def delete_folder(path: str, principal: PrincipalDep, context: ContextDep) -> DeletedAnswer:
     """Delete a folder with everything in it, some thousand things at a time: ask again until it is done."""
     principal.require(Role.DEVELOPER, "drive:write")
-    return await changes.delete_folder(instance, principal, path)
+    return await changes.delete_folder(context, principal, path)
 
 
 @router.post("/drive/move", summary="Move or rename a file or a folder")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def move_in_drive(asked: TransferAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
+async def move_in_drive(asked: TransferAsked, principal: PrincipalDep, context: ContextDep) -> EntryAnswer:
     """Give a file or a folder another path."""
     principal.require(Role.DEVELOPER, "drive:write")
-    return await changes.move(instance, principal, asked)
+    return await changes.move(context, principal, asked)
 
 
 @router.post("/drive/copy", summary="Copy a file")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def copy_in_drive(asked: TransferAsked, principal: PrincipalDep, instance: InstanceDep) -> EntryAnswer:
+async def copy_in_drive(asked: TransferAsked, principal: PrincipalDep, context: ContextDep) -> EntryAnswer:
     """Copy a file to another path."""
     principal.require(Role.DEVELOPER, "drive:write")
-    return await changes.copy(instance, principal, asked)
+    return await changes.copy(context, principal, asked)

@@ -25,9 +25,9 @@ _SEPARATOR: Final = re.compile(r"[/\\]")
 _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,16}")
 
 
-def drives_of(instance: AppContext) -> Drives:
+def drives_of(context: AppContext) -> Drives:
     """What the count of a drive is kept with."""
-    return Drives(instance.database, instance.storage, instance.settings.quotas)
+    return Drives(context.database, context.storage, context.settings.quotas)
 
 
 def destination(named: str | None, filename: str) -> DrivePath:

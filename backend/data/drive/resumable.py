@@ -55,7 +55,7 @@ class Begun(NamedTuple):
     upload_metadata: str
 
 
-async def create(instance: AppContext, principal: Principal, begun: Begun) -> Progress:
+async def create(context: AppContext, principal: Principal, begun: Begun) -> Progress:
     """Begin an upload; an empty one is finished with it.
 
     Raises:
@@ -67,8 +67,8 @@ async def create(instance: AppContext, principal: Principal, begun: Begun) -> Pr
     if begun.length_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
     path = intake.destination(begun.path, begun.filename)
-    await _require_no_folder(instance, principal, str(path))
-    drives, project_id = intake.drives_of(instance), principal.project_id
+    await _require_no_folder(context, principal, str(path))
+    drives, project_id = intake.drives_of(context), principal.project_id
     await usage.current(drives, project_id)
     upload = DriveUpload(
         id=uuid4(),
@@ -78,10 +78,10 @@ async def create(instance: AppContext, principal: Principal, begun: Begun) -> Pr
         upload_metadata=begun.upload_metadata,
         expires_at=now() + LIFE,
     )
-    file = _file(instance.storage, upload.id)
+    file = _file(context.storage, upload.id)
     file.touch(mode=0o600)
     try:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             await usage.hold(session, project_id)
             (await usage.read(session, drives.quotas, project_id)).refuse(begun.length_bytes, 1)
             session.add(upload)
@@ -92,35 +92,35 @@ async def create(instance: AppContext, principal: Principal, begun: Begun) -> Pr
         file.unlink(missing_ok=True)
         raise
     try:
-        return await progress(instance, principal, upload.id)
+        return await progress(context, principal, upload.id)
     except PurasError:
-        await abandon(instance, principal, upload.id)  # nobody was told its address
+        await abandon(context, principal, upload.id)  # nobody was told its address
         raise
 
 
-async def progress(instance: AppContext, principal: Principal, upload_id: UUID) -> Progress:
+async def progress(context: AppContext, principal: Principal, upload_id: UUID) -> Progress:
     """How far an upload is; one that is whole and was not placed for a fault is placed now.
 
     Raises:
         UploadMissing: there is none, or it was forgotten.
         UploadBusy: it is whole, and being placed.
     """
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         upload = await _found(session, principal, upload_id)
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
-    file = _file(instance.storage, upload_id)
+    file = _file(context.storage, upload_id)
     try:
         offset = unfinished.length(file)
         if offset == upload.length_bytes:
             with unfinished.held(file):
-                await _finish(instance, principal, upload, file)
+                await _finish(context, principal, upload, file)
     except UploadMissing:
-        return await _finished_meanwhile(instance, principal, upload_id)
+        return await _finished_meanwhile(context, principal, upload_id)
     return Progress(upload, offset)
 
 
-async def go_on(instance: AppContext, principal: Principal, upload_id: UUID, more: More) -> Progress:
+async def go_on(context: AppContext, principal: Principal, upload_id: UUID, more: More) -> Progress:
     """Take more bytes of an upload, and place the file when it is whole.
 
     Raises:
@@ -131,34 +131,34 @@ async def go_on(instance: AppContext, principal: Principal, upload_id: UUID, mor
         ChecksumMismatch: what came has another digest.
         PathTaken: a folder came in its place meanwhile.
     """
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         upload = await _found(session, principal, upload_id)
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
-    file = _file(instance.storage, upload_id)
+    file = _file(context.storage, upload_id)
     try:
         with unfinished.held(file) as descriptor:
-            await _prolong(instance.database, upload)
+            await _prolong(context.database, upload)
             offset = await unfinished.append(descriptor, more, upload.length_bytes)
             if offset == upload.length_bytes:
-                await _finish(instance, principal, upload, file)
+                await _finish(context, principal, upload, file)
     except UploadMissing:
-        return await _finished_meanwhile(instance, principal, upload_id)
+        return await _finished_meanwhile(context, principal, upload_id)
     return Progress(upload, offset)
 
 
-async def abandon(instance: AppContext, principal: Principal, upload_id: UUID) -> None:
+async def abandon(context: AppContext, principal: Principal, upload_id: UUID) -> None:
     """Forget an upload; a file that it has brought into the drive stays.
 
     Raises:
         UploadMissing: there is none, or it was forgotten.
         UploadBusy: a request is writing it, whose bytes nothing else would hold to the quota.
     """
-    file = _file(instance.storage, upload_id)
-    async with instance.database.glance() as session:
+    file = _file(context.storage, upload_id)
+    async with context.database.glance() as session:
         await _found(session, principal, upload_id)
     with _held_if_there(file):
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             upload = await _found(session, principal, upload_id)
             await session.delete(upload)
             await audit.record(session, principal, "drive.upload_ended", upload.path)
@@ -174,19 +174,19 @@ def _held_if_there(file: Path) -> Iterator[None]:
         yield
 
 
-async def _finished_meanwhile(instance: AppContext, principal: Principal, upload_id: UUID) -> Progress:
+async def _finished_meanwhile(context: AppContext, principal: Principal, upload_id: UUID) -> Progress:
     """An upload whose bytes are gone: another request brings them into the drive just now, or they are lost."""
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         upload = await _found(session, principal, upload_id, is_locking=True)
     if upload.finished_at is None:
         raise UploadMissing
     return Progress(upload, upload.length_bytes)
 
 
-async def _finish(instance: AppContext, principal: Principal, upload: DriveUpload, file: Path) -> None:
+async def _finish(context: AppContext, principal: Principal, upload: DriveUpload, file: Path) -> None:
     """Place the whole file; whoever calls holds it."""
     path = parse_drive_path(f"drive/{upload.path}")
-    async with instance.storage.receive(begun=file) as incoming:
+    async with context.storage.receive(begun=file) as incoming:
         await incoming.settle()
         received = Received(
             upload.path,
@@ -195,10 +195,10 @@ async def _finish(instance: AppContext, principal: Principal, upload: DriveUploa
             incoming.sha256,
             sniff(await to_thread(_head, file), path.name),
         )
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             stored = await _found(session, principal, upload.id, is_locking=True)
             if stored.finished_at is None:
-                replaced = await intake.file_at(instance.storage, principal, path)
+                replaced = await intake.file_at(context.storage, principal, path)
                 await intake.put(session, principal, incoming, path, received)
                 less = replaced.size_bytes if replaced else 0
                 await usage.add(
@@ -231,9 +231,9 @@ async def _found(
     return upload
 
 
-async def _require_no_folder(instance: AppContext, principal: Principal, path: str) -> None:
+async def _require_no_folder(context: AppContext, principal: Principal, path: str) -> None:
     try:
-        entry = await instance.storage.stat(principal.project_id, parse_drive_path(f"drive/{path}"))
+        entry = await context.storage.stat(principal.project_id, parse_drive_path(f"drive/{path}"))
     except DriveFileMissing:
         return
     if entry.is_folder:

@@ -34,7 +34,7 @@ class Opened(NamedTuple):
 
 
 async def entries(
-    instance: AppContext, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
+    context: AppContext, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
 ) -> Slice[EntryAnswer]:
     """Files and folders below the folder `prefix`, or whose paths begin with it, with what is known of them.
 
@@ -42,7 +42,7 @@ async def entries(
         BadDrivePath: the prefix cannot be one.
         Invalid: the cursor is not one of this list.
     """
-    storage, folder = instance.storage, parse_folder_path(prefix)
+    storage, folder = context.storage, parse_folder_path(prefix)
     name_prefix = ""
     if folder != ROOT and not prefix.endswith("/") and not await _is_folder(storage, principal, folder):
         folder, name_prefix = folder.folder, folder.name
@@ -55,44 +55,44 @@ async def entries(
         after=None if after is None else parse_drive_path(f"drive/{after}"),  # its own `drive/` is a folder's
         limit=page.limit + 1,
     )
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         known = await facts.of_entries(session, principal.project_id, rows)
     answers = [EntryAnswer.of(row, known.get(row.path)) for row in rows]
     return page.slice(answers, lambda row: (row.path,))
 
 
-async def open_file(instance: AppContext, principal: Principal, path: str) -> Opened:
+async def open_file(context: AppContext, principal: Principal, path: str) -> Opened:
     """Open a file for reading; whoever calls closes it.
 
     Raises:
         BadDrivePath: the path cannot be one of a file.
         DriveFileMissing: there is no such file.
     """
-    file = await instance.storage.open_read(principal.project_id, parse_drive_path(path))
+    file = await context.storage.open_read(principal.project_id, parse_drive_path(path))
     try:
-        return Opened(file, await sha256_known(instance, principal.project_id, file))
+        return Opened(file, await sha256_known(context, principal.project_id, file))
     except BaseException:
         await file.close()
         raise
 
 
 async def sha256_known(
-    instance: AppContext, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
+    context: AppContext, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
 ) -> str | None:
     """The hash of an open file if it is known, or the file small enough to be read for it now."""
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         known = await facts.of_entries(session, project_id, [file.entry])
     found = known.get(file.entry.path)
     if found is not None and found.sha256 is not None:
         return found.sha256
     sha256 = await facts.sha256_of(file) if file.entry.size_bytes <= most_bytes else None
     if sha256 is not None:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             await facts.put(session, project_id, file.entry, sha256=sha256)
     return sha256
 
 
-async def facts_of(instance: AppContext, principal: Principal, path: str) -> EntryAnswer:
+async def facts_of(context: AppContext, principal: Principal, path: str) -> EntryAnswer:
     """All that is known of a file or a folder; a file whose hash is not known is read for it.
 
     Raises:
@@ -100,15 +100,15 @@ async def facts_of(instance: AppContext, principal: Principal, path: str) -> Ent
         DriveFileMissing: nothing is there.
     """
     project_id = principal.project_id
-    entry = await instance.storage.stat(project_id, parse_drive_path(path.rstrip("/")))
+    entry = await context.storage.stat(project_id, parse_drive_path(path.rstrip("/")))
     if entry.is_folder:
         return EntryAnswer.of(entry)
-    file = await instance.storage.open_read(project_id, parse_drive_path(path))
+    file = await context.storage.open_read(project_id, parse_drive_path(path))
     try:
-        sha256 = await sha256_known(instance, project_id, file, most_bytes=file.entry.size_bytes)
+        sha256 = await sha256_known(context, project_id, file, most_bytes=file.entry.size_bytes)
     finally:
         await file.close()
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         known = await facts.of_entries(session, project_id, [file.entry])
     answer = EntryAnswer.of(file.entry, known.get(file.entry.path))
     answer.sha256 = sha256
@@ -131,7 +131,7 @@ async def delete(session: AsyncSession, storage: Storage, principal: Principal, 
 
 
 async def sign(
-    session: AsyncSession, instance: AppContext, principal: Principal, asked: SignAsked
+    session: AsyncSession, context: AppContext, principal: Principal, asked: SignAsked
 ) -> SignAnswer:
     """Return a URL that opens a file of the drive for a limited time, for anyone who has it.
 
@@ -147,12 +147,12 @@ async def sign(
         reach = await reach_of(session, project_id=principal.project_id, job_id=principal.id)
         if reach is not None and not reach.allows(path):
             raise DriveFileMissing(str(path))  # for the code of another project it is not there
-    entry = await instance.storage.stat(principal.project_id, path)
+    entry = await context.storage.stat(principal.project_id, path)
     if entry.is_folder:
         raise DriveFileMissing(str(path))
     url = signed_url(
-        instance.vault,
-        instance.settings.url,
+        context.vault,
+        context.settings.url,
         project_id=principal.project_id,
         path=str(path),
         ttl_s=asked.ttl,
@@ -162,7 +162,7 @@ async def sign(
     return SignAnswer(path=str(path), signed_url=url, expires_in=asked.ttl)
 
 
-async def open_signed(session: AsyncSession, instance: AppContext, token: str, name: str) -> Opened:
+async def open_signed(session: AsyncSession, context: AppContext, token: str, name: str) -> Opened:
     """Open the file that a signed address names; whoever calls closes it.
 
     Raises:
@@ -171,13 +171,13 @@ async def open_signed(session: AsyncSession, instance: AppContext, token: str, n
         DriveFileMissing: the file is gone.
         FileReplaced: the address is for an earlier version of the file.
     """
-    signed = signing.verify(instance.vault, token, name)
+    signed = signing.verify(context.vault, token, name)
     lives = select(col(Project.id)).where(
         col(Project.id) == signed.project_id, col(Project.deleted_at).is_(None)
     )
     if await session.scalar(lives) is None:
         raise BadSignature
-    file = await instance.storage.open_read(signed.project_id, signed.path)
+    file = await context.storage.open_read(signed.project_id, signed.path)
     if signed.version not in (None, file.entry.version):
         await file.close()
         raise FileReplaced(str(signed.path))

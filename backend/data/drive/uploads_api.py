@@ -20,7 +20,7 @@ from backend.data.drive.unfinished import More
 from backend.data.drive.upload import MAX_FILE_BYTES
 from backend.data.drive.upload_errors import NoSuchOverride, TusVersionNotSpoken
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.storage.file_errors import BadUpload
@@ -85,7 +85,7 @@ async def say_what_is_spoken() -> Response:
 @permissions.needs("drive:write", role=Role.DEVELOPER)
 async def begin_upload(
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     tus_resumable: TusHeader = None,
     upload_length: Annotated[
@@ -101,16 +101,16 @@ async def begin_upload(
     length = _number("Upload-Length", upload_length)
     said = _metadata(upload_metadata or "")
     begun = Begun(length, said.get("path") or None, said.get("filename", ""), upload_metadata or "")
-    made = await resumable.create(instance, principal, begun)
+    made = await resumable.create(context, principal, begun)
     return _answer(made, 201, Location=f"{ROUTE}/{made.upload.id}")
 
 
 @router.head("/drive/uploads/{upload_id}", include_in_schema=False)
 @permissions.needs("drive:write", role=Role.DEVELOPER)
-async def read_upload(upload_id: UUID, principal: PrincipalDep, instance: InstanceDep) -> Response:
+async def read_upload(upload_id: UUID, principal: PrincipalDep, context: ContextDep) -> Response:
     """How far an upload is."""
     principal.require(Role.DEVELOPER, "drive:write")
-    found = await resumable.progress(instance, principal, upload_id)
+    found = await resumable.progress(context, principal, upload_id)
     headers = {"Upload-Length": str(found.upload.length_bytes)}
     if found.upload.upload_metadata:
         headers["Upload-Metadata"] = found.upload.upload_metadata
@@ -131,7 +131,7 @@ async def go_on_with_upload(
     upload_id: UUID,
     request: Request,
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     tus_resumable: TusHeader = None,
     upload_offset: OffsetHeader = None,
@@ -141,17 +141,17 @@ async def go_on_with_upload(
 
     412: another version of the protocol. 423: another request is writing it. 460: the bytes have another checksum.
     """
-    return await _go_on(upload_id, request, principal, instance)
+    return await _go_on(upload_id, request, principal, context)
 
 
 @router.delete("/drive/uploads/{upload_id}", status_code=204, summary="Give an upload up")
 @permissions.needs("drive:write", role=Role.DEVELOPER)
 async def give_up_upload(
-    upload_id: UUID, principal: PrincipalDep, instance: InstanceDep, *, tus_resumable: TusHeader = None
+    upload_id: UUID, principal: PrincipalDep, context: ContextDep, *, tus_resumable: TusHeader = None
 ) -> None:
     """Forget an upload; a file that it has brought into the drive stays."""
     principal.require(Role.DEVELOPER, "drive:write")
-    await resumable.abandon(instance, principal, upload_id)
+    await resumable.abandon(context, principal, upload_id)
 
 
 @router.post(
@@ -162,21 +162,21 @@ async def give_up_upload(
 )
 @permissions.needs("drive:write", role=Role.DEVELOPER)
 async def override_method(
-    upload_id: UUID, request: Request, principal: PrincipalDep, instance: InstanceDep
+    upload_id: UUID, request: Request, principal: PrincipalDep, context: ContextDep
 ) -> Response:
     """What `X-HTTP-Method-Override` says, for clients whose surroundings know no PATCH."""
     asked = request.headers.get("x-http-method-override", "")
     if asked == "PATCH":
-        return await _go_on(upload_id, request, principal, instance)
+        return await _go_on(upload_id, request, principal, context)
     if asked == "HEAD":
-        return await read_upload(upload_id, principal, instance)
+        return await read_upload(upload_id, principal, context)
     if asked == "DELETE":
-        await give_up_upload(upload_id, principal, instance)
+        await give_up_upload(upload_id, principal, context)
         return Response(status_code=204)
     raise NoSuchOverride(asked)
 
 
-async def _go_on(upload_id: UUID, request: Request, principal: Principal, instance: AppContext) -> Response:
+async def _go_on(upload_id: UUID, request: Request, principal: Principal, context: AppContext) -> Response:
     principal.require(Role.DEVELOPER, "drive:write")
     headers = request.headers
     if headers.get("content-type") != _CHUNK:
@@ -184,7 +184,7 @@ async def _go_on(upload_id: UUID, request: Request, principal: Principal, instan
     offset = _number("Upload-Offset", headers.get("upload-offset"))
     checksum = unfinished.parse_checksum(headers.get("upload-checksum"))
     more = More(offset, request.stream(), checksum)
-    gone_on = await resumable.go_on(instance, principal, upload_id, more)
+    gone_on = await resumable.go_on(context, principal, upload_id, more)
     return _answer(gone_on, 204)
 
 

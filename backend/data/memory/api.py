@@ -23,7 +23,7 @@ from backend.data.memory.schemas import (
     MemoryWritten,
 )
 from backend.identity.auth import audit, permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -34,21 +34,21 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 @router.post("/memory", status_code=201, summary="Remember something", response_model=MemoryWritten)
 @permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_memory(
-    asked: MemoryPut, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+    asked: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """A record of the same kind and key is replaced, its version one higher; secrets are taken out before."""
 
     async def make() -> MemoryWritten:
-        return await writing.put(session, instance.vault, principal, asked, instance.settings.quotas)
+        return await writing.put(session, context.vault, principal, asked, context.settings.quotas)
 
     return await once.answer(session, principal, make)
 
 
 @router.post("/memory/search", summary="Search what is remembered")
 @permissions.needs("memory:read")
-async def search_memory(asked: MemorySearch, principal: PrincipalDep, instance: InstanceDep) -> MemoryResults:
+async def search_memory(asked: MemorySearch, principal: PrincipalDep, context: ContextDep) -> MemoryResults:
     """By keys, by words and, where a model of embeddings is configured, by meaning; best first."""
-    return await searching.search(instance, principal, asked)
+    return await searching.search(context, principal, asked)
 
 
 @router.get("/memory", summary="List what is remembered")
@@ -70,7 +70,7 @@ async def list_memory(
 @router.get("/memory/export", summary="Export what is remembered", response_class=StreamingResponse)
 @permissions.needs("memory:read")
 async def export_memory(
-    principal: PrincipalDep, session: SessionDep, instance: InstanceDep
+    principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> StreamingResponse:
     """Every record as a line of JSON, forgotten ones that are still kept included; it is audited."""
     reach = await reach_of(session, principal)
@@ -79,7 +79,7 @@ async def export_memory(
     async def body() -> AsyncIterator[bytes]:
         for exported in EXPORTED:
             if exported.name == "memory_records":
-                async for line in lines(instance.database, exported, reach.project_id):
+                async for line in lines(context.database, exported, reach.project_id):
                     yield line
 
     headers = {"Content-Disposition": 'attachment; filename="memory.jsonl"'}

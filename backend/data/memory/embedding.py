@@ -77,10 +77,10 @@ class Embedder:
         return _vectors(answer, len(texts))
 
 
-async def meaning_of(instance: AppContext, query: str | None) -> Meaning | None:
+async def meaning_of(context: AppContext, query: str | None) -> Meaning | None:
     """What a query means; none where nobody can tell, now or ever: then words decide."""
-    embedder = Embedder.of(instance.settings)
-    if embedder is None or not query or not query.strip() or not await vectors.are_ready(instance.database):
+    embedder = Embedder.of(context.settings)
+    if embedder is None or not query or not query.strip() or not await vectors.are_ready(context.database):
         return None
     try:
         embedding = (await embedder.embed([query], within_s=QUERY_S))[0]

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from backend.data.memory import forgetting, queries, writing
 from backend.data.memory.schemas import MemoryId, MemoryPut, MemoryView, MemoryWritten
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 
@@ -24,10 +24,10 @@ class Forgotten(BaseModel):
 @router.post("/memory/put", summary="Remember something, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_in_job(
-    asked: MemoryPut, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
+    asked: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> MemoryWritten:
     """As `POST /v1/memory`; a call with the same `key` is made once, whichever attempt of the job makes it again."""
-    return await writing.put(session, instance.vault, principal, asked, instance.settings.quotas)
+    return await writing.put(session, context.vault, principal, asked, context.settings.quotas)
 
 
 @router.post("/memory/get", summary="Read a record, in a job")

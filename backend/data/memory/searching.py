@@ -10,7 +10,7 @@ from backend.data.memory.search import search as found
 from backend.identity.auth.principal import Principal, Role
 
 
-async def search(instance: AppContext, principal: Principal, asked: MemorySearch) -> MemoryResults:
+async def search(context: AppContext, principal: Principal, asked: MemorySearch) -> MemoryResults:
     """What is remembered and fits, best first.
 
     Raises:
@@ -18,6 +18,6 @@ async def search(instance: AppContext, principal: Principal, asked: MemorySearch
         BadMemory: the key cannot be one.
     """
     principal.require(Role.VIEWER, READ)  # before anything is asked outside
-    meaning = await meaning_of(instance, asked.query)
-    async with instance.database.transaction() as session:
+    meaning = await meaning_of(context, asked.query)
+    async with context.database.transaction() as session:
         return await found(session, principal, asked, meaning=meaning)

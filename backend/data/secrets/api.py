@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from backend.data.secrets import service
 from backend.data.secrets.schemas import SecretAnswer, SecretAsked
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.skillpacks import service as skillpacks
@@ -44,12 +44,12 @@ SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]
 @router.put("/secrets")
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_secret(
-    asked: SecretAsked, principal: WriterDep, session: SessionDep, instance: InstanceDep
+    asked: SecretAsked, principal: WriterDep, session: SessionDep, context: ContextDep
 ) -> SecretAnswer:
     """Set a secret of the whole project; jobs that start from now on get it."""
-    quotas = instance.settings.quotas
+    quotas = context.settings.quotas
     at = await service.put(
-        session, instance.vault, principal, name=asked.name, value=asked.value, quotas=quotas
+        session, context.vault, principal, name=asked.name, value=asked.value, quotas=quotas
     )
     return SecretAnswer(name=asked.name, updated_at=at)
 
@@ -75,17 +75,17 @@ async def put_skillpack_secret(
     principal: WriterDep,
     skillpack_id: SkillpackIdDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
 ) -> SecretAnswer:
     """Set a secret of one skillpack; it goes before one of the same name of the project."""
     at = await service.put(
         session,
-        instance.vault,
+        context.vault,
         principal,
         name=asked.name,
         value=asked.value,
         skillpack_id=skillpack_id,
-        quotas=instance.settings.quotas,
+        quotas=context.settings.quotas,
     )
     return SecretAnswer(name=asked.name, updated_at=at)
 

@@ -12,7 +12,7 @@ from backend.execution.events import queries, spans, sse
 from backend.execution.events.schemas import EventView, SpanView
 from backend.execution.jobs.queries import get_job
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
@@ -70,7 +70,7 @@ async def list_job_events(
 @permissions.needs("jobs:read_own")
 async def stream_job_events(
     job_id: UUID,
-    instance: InstanceDep,
+    context: ContextDep,
     principal: PrincipalDep,
     request: Request,
     *,
@@ -82,12 +82,12 @@ async def stream_job_events(
 ) -> StreamingResponse:
     """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
     after = after if last_event_id is None else last_event_id
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         place = await queries.place_of(session, principal, job_id, after=after)
     permissions.while_streaming(
         request, lambda session, caller: queries.place_of(session, caller, job_id, after=queries.MOST_SEQ)
     )
-    frames = sse.stream(instance.database, instance.wakeups, job_id, place)
+    frames = sse.stream(context.database, context.wakeups, job_id, place)
     return StreamingResponse(
         frames,
         media_type="text/event-stream",

@@ -27,7 +27,7 @@ from backend.execution.jobs.schemas import FeedbackRequest, FeedbackView, JobReq
 from backend.execution.jobs.status import TERMINAL, Status
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth import gate, permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
@@ -142,7 +142,7 @@ FilterDep = Annotated[JobFilter, Depends(_filter)]
 async def submit_job(
     body: JobRequest,
     response: Response,
-    instance: InstanceDep,
+    context: ContextDep,
     principal: PrincipalDep,
     *,
     once: OnceDep,
@@ -158,9 +158,9 @@ async def submit_job(
         body,
         skillpack=skillpack_id or skillpack,
         version=version,
-        prices=PriceList.of(instance.settings),
+        prices=PriceList.of(context.settings),
     )
-    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
+    return await _submit(context, principal, spec, once=once, response=response, wait=wait)
 
 
 @router.post(
@@ -174,7 +174,7 @@ async def run_skill(
     name: str,
     inputs: Annotated[dict[str, Any], Body(description="What the skill's `input_schema` asks for.")],
     response: Response,
-    instance: InstanceDep,
+    context: ContextDep,
     principal: PrincipalDep,
     *,
     once: OnceDep,
@@ -192,9 +192,9 @@ async def run_skill(
         JobRequest(skill=name, inputs=inputs),
         skillpack,
         version,
-        prices=PriceList.of(instance.settings),
+        prices=PriceList.of(context.settings),
     )
-    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
+    return await _submit(context, principal, spec, once=once, response=response, wait=wait)
 
 
 @router.get("/jobs", summary="List jobs")
@@ -202,7 +202,7 @@ async def run_skill(
 async def list_jobs(
     request: Request,
     response: Response,
-    instance: InstanceDep,
+    context: ContextDep,
     session: SessionDep,
     principal: PrincipalDep,
     *,
@@ -212,23 +212,23 @@ async def list_jobs(
     """The project's jobs, newest first."""
     jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
     listed = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
-    return await outputs.shown(instance, principal, listed)
+    return await outputs.shown(context, principal, listed)
 
 
 @router.get("/jobs/{job_id}", summary="Read a job")
 @permissions.needs("jobs:read_own")
-async def get_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep, *, wait: WaitDep) -> JobView:
+async def get_job(job_id: UUID, context: ContextDep, principal: PrincipalDep, *, wait: WaitDep) -> JobView:
     """The job as it is now; with `wait=true` as it is when it has ended."""
-    return await _answer(instance, principal, job_id, wait)
+    return await _answer(context, principal, job_id, wait)
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
 @permissions.needs("jobs:write", "jobs:read_own", role=Role.DEVELOPER)
-async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDep) -> JobView:
+async def cancel_job(job_id: UUID, context: ContextDep, principal: PrincipalDep) -> JobView:
     """End a job: at once while it is queued, within seconds while it runs."""
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         await cancelling.cancel(session, principal, job_id)
-    return await _answer(instance, principal, job_id, NO_WAIT)
+    return await _answer(context, principal, job_id, NO_WAIT)
 
 
 @router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS)
@@ -236,7 +236,7 @@ async def cancel_job(job_id: UUID, instance: InstanceDep, principal: PrincipalDe
 async def replay_job(
     job_id: UUID,
     response: Response,
-    instance: InstanceDep,
+    context: ContextDep,
     principal: PrincipalDep,
     *,
     once: OnceDep,
@@ -246,11 +246,11 @@ async def replay_job(
     ] = None,
 ) -> JobView:
     """Submit the same inputs as a new job, with the same deployment or another version."""
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         spec = await replayed(
-            session, principal, job_id, version=version, prices=PriceList.of(instance.settings)
+            session, principal, job_id, version=version, prices=PriceList.of(context.settings)
         )
-    return await _submit(instance, principal, spec, once=once, response=response, wait=wait)
+    return await _submit(context, principal, spec, once=once, response=response, wait=wait)
 
 
 @router.get("/jobs/{job_id}/receipt", summary="What a job cost")
@@ -263,21 +263,21 @@ async def get_job_receipt(job_id: UUID, session: SessionDep, principal: Principa
 @router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")
 @permissions.needs("jobs:read_own")
 async def list_job_outputs(
-    job_id: UUID, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
+    job_id: UUID, context: ContextDep, session: SessionDep, principal: PrincipalDep
 ) -> list[OutputView]:
     """The files that the result names, each with a fresh address."""
     job = await queries.get_job(session, principal, job_id)
-    return await outputs.signed(instance, principal, job)
+    return await outputs.signed(context, principal, job)
 
 
 @router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="A file of a job's result")
 @permissions.needs("jobs:read_own")
 async def get_job_asset(
-    job_id: UUID, name: str, instance: InstanceDep, session: SessionDep, principal: PrincipalDep
+    job_id: UUID, name: str, context: ContextDep, session: SessionDep, principal: PrincipalDep
 ) -> RedirectResponse:
     """Go to the file with this name."""
     job = await queries.get_job(session, principal, job_id)
-    return RedirectResponse(await outputs.named(instance, principal, job, name), status_code=302)
+    return RedirectResponse(await outputs.named(context, principal, job, name), status_code=302)
 
 
 @router.post("/jobs/{job_id}/feedback", summary="Rate a job")
@@ -290,7 +290,7 @@ async def give_feedback(
 
 
 async def _submit(
-    instance: AppContext,
+    context: AppContext,
     principal: Principal,
     spec: JobSpec,
     *,
@@ -298,21 +298,21 @@ async def _submit(
     response: Response,
     wait: Wait,
 ) -> JobView:
-    settings = instance.settings
+    settings = context.settings
     spec = replace(spec, most_queued=settings.most_queued_jobs, most_later=settings.most_later_jobs)
     if once.key is None:
-        return await _submit_and_wait(instance, principal, spec, wait)
-    job_id = await _submit_once(instance, principal, spec, key=once.key, fingerprint=once.fingerprint)
+        return await _submit_and_wait(context, principal, spec, wait)
+    job_id = await _submit_once(context, principal, spec, key=once.key, fingerprint=once.fingerprint)
     if job_id != spec.job_id:
         response.headers[REPLAYED_HEADER] = "true"
-    return await _answer(instance, principal, job_id, wait)
+    return await _answer(context, principal, job_id, wait)
 
 
 async def _submit_once(
-    instance: AppContext, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
+    context: AppContext, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
 ) -> UUID:
     """The id of the job that the key's first request made; it is the spec's own when this is the first."""
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         taken = await idempotency.claim(session, principal, key, fingerprint)
         if isinstance(taken, idempotency.Replayed) and taken.job_id is not None:
             return taken.job_id
@@ -322,31 +322,31 @@ async def _submit_once(
     return spec.job_id
 
 
-async def _submit_and_wait(instance: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
-    with instance.wakeups.bell(spec.job_id, only_end=True) as bell:
+async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
+    with context.wakeups.bell(spec.job_id, only_end=True) as bell:
         # Jobs for later are counted before they are submitted, which takes a transaction.
         is_counted = spec.request.run_at is not None
-        async with instance.database.transaction() if is_counted else instance.database.single() as session:
+        async with context.database.transaction() if is_counted else context.database.single() as session:
             await submit(session, principal, spec)
         if wait.seconds > 0:
             await bell.wait(min(wait.seconds, REREAD_S))
-        return await _when_ended(instance, principal, spec.job_id, bell, wait)
+        return await _when_ended(context, principal, spec.job_id, bell, wait)
 
 
-async def _answer(instance: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
-    with instance.wakeups.bell(job_id, only_end=True) as bell:
-        return await _when_ended(instance, principal, job_id, bell, wait)
+async def _answer(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
+    with context.wakeups.bell(job_id, only_end=True) as bell:
+        return await _when_ended(context, principal, job_id, bell, wait)
 
 
 async def _when_ended(
-    instance: AppContext, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
+    context: AppContext, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
 ) -> JobView:
     """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
     started = time.monotonic()
     deadline = started + wait.seconds
     while True:
         try:
-            async with instance.database.reading() as connection:
+            async with context.database.reading() as connection:
                 job = await queries.get_job(connection, principal, job_id)
         except DatabaseUnavailable:  # who waits has the time to wait for the database too
             if time.monotonic() >= deadline:
@@ -356,6 +356,6 @@ async def _when_ended(
         left_s = deadline - time.monotonic()
         if job.status in TERMINAL or left_s <= 0:
             await wait.check_caller(time.monotonic() - started)
-            [shown] = await outputs.shown(instance, principal, [job])
+            [shown] = await outputs.shown(context, principal, [job])
             return shown
         await bell.wait(min(left_s, REREAD_S))

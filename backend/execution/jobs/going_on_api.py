@@ -12,7 +12,7 @@ from backend.execution.jobs.going_on import ContinueRequest, ForkRequest
 from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.steps import StepAnswer
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -42,7 +42,7 @@ async def fork_job(
     asked: ForkRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     once: OnceDep,
 ) -> Response:
@@ -54,8 +54,8 @@ async def fork_job(
             principal,
             job_id,
             asked,
-            prices=PriceList.of(instance.settings),
-            most_queued=instance.settings.most_queued_jobs,
+            prices=PriceList.of(context.settings),
+            most_queued=context.settings.most_queued_jobs,
         )
         return await queries.get_job(session, principal, new)
 
@@ -74,7 +74,7 @@ async def continue_job(
     asked: ContinueRequest,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     once: OnceDep,
 ) -> Response:
@@ -86,8 +86,8 @@ async def continue_job(
             principal,
             job_id,
             asked,
-            prices=PriceList.of(instance.settings),
-            most_queued=instance.settings.most_queued_jobs,
+            prices=PriceList.of(context.settings),
+            most_queued=context.settings.most_queued_jobs,
         )
         return await queries.get_job(session, principal, new)
 

@@ -23,29 +23,29 @@ class OutputNotFound(Missing):
     code = "output_not_found"
 
 
-async def signed(instance: AppContext, principal: Principal, job: JobView) -> list[OutputView]:
+async def signed(context: AppContext, principal: Principal, job: JobView) -> list[OutputView]:
     """Return the job's files, each with a new signed URL, or the reason why there is none."""
-    [outputs] = await _signed(instance, principal, [job])
+    [outputs] = await _signed(context, principal, [job])
     return outputs
 
 
-async def shown(instance: AppContext, principal: Principal, jobs: Sequence[JobView]) -> list[JobView]:
+async def shown(context: AppContext, principal: Principal, jobs: Sequence[JobView]) -> list[JobView]:
     """Return the jobs with outputs that have new signed URLs."""
-    signed = await _signed(instance, principal, jobs)
+    signed = await _signed(context, principal, jobs)
     return [
         job.model_copy(update={"outputs": [output.model_dump(mode="json") for output in outputs]})
         for job, outputs in zip(jobs, signed, strict=True)
     ]
 
 
-async def named(instance: AppContext, principal: Principal, job: JobView, name: str) -> str:
+async def named(context: AppContext, principal: Principal, job: JobView, name: str) -> str:
     """Return the URL of the file with this name, or with this drive path.
 
     Raises:
         OutputNotFound: There is none.
         FileReplaced: The principal may read only what the job made, and it was replaced.
     """
-    for output in await signed(instance, principal, job):
+    for output in await signed(context, principal, job):
         if name in (output.name, output.drive_path, output.drive_path.rsplit("/", 1)[-1]):
             if output.url is None:
                 raise FileReplaced(output.drive_path)
@@ -55,7 +55,7 @@ async def named(instance: AppContext, principal: Principal, job: JobView, name: 
 
 
 async def _signed(
-    instance: AppContext, principal: Principal, jobs: Sequence[JobView]
+    context: AppContext, principal: Principal, jobs: Sequence[JobView]
 ) -> list[list[OutputView]]:
     """Return the files of each job.
 
@@ -63,29 +63,29 @@ async def _signed(
     """
     made = [MadeFile.of(output, job.finished_at) for job in jobs for output in job.outputs]
     if not made or access.reads_all(principal):
-        return [[_view(instance, job, output) for output in job.outputs] for job in jobs]
-    async with instance.database.reading() as session:
+        return [[_view(context, job, output) for output in job.outputs] for job in jobs]
+    async with context.database.reading() as session:
         versions = iter(await access.readable_versions(session, principal, made))
     return [
-        [_view_of_version(instance, job, output, next(versions)) for output in job.outputs] for job in jobs
+        [_view_of_version(context, job, output, next(versions)) for output in job.outputs] for job in jobs
     ]
 
 
 def _view_of_version(
-    instance: AppContext, job: JobView, output: dict[str, Any], version: str | None
+    context: AppContext, job: JobView, output: dict[str, Any], version: str | None
 ) -> OutputView:
     if version is None:
         reason = FileReplaced(output["drive_path"]).detail
         return OutputView(**output, url=None, url_unavailable_reason=reason)
-    return _view(instance, job, output, version)
+    return _view(context, job, output, version)
 
 
 def _view(
-    instance: AppContext, job: JobView, output: dict[str, Any], version: str | None = None
+    context: AppContext, job: JobView, output: dict[str, Any], version: str | None = None
 ) -> OutputView:
     url = signed_url(
-        instance.vault,
-        instance.settings.url,
+        context.vault,
+        context.settings.url,
         project_id=job.project_id,
         path=output["drive_path"],
         ttl_s=TTL_S,

@@ -137,7 +137,7 @@ select p.lane, (select event_seq from told) as event_seq from parent p
 """)
 
 
-async def call(instance: AppContext, principal: Principal, asked: SubagentCall) -> UUID:
+async def call(context: AppContext, principal: Principal, asked: SubagentCall) -> UUID:
     """Make the call a job, unless it is one already; gives the job's id.
 
     Raises:
@@ -158,7 +158,7 @@ async def call(instance: AppContext, principal: Principal, asked: SubagentCall) 
             "A call is of a skill or of a prompt: give exactly one of both.",
             [Problem("target", "Give either `target` or `prompt`")],
         )
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
         if caller is None:
             raise CallerGone
@@ -178,7 +178,7 @@ async def call(instance: AppContext, principal: Principal, asked: SubagentCall) 
         )
         await _insert(
             session,
-            instance,
+            context,
             principal,
             caller,
             callee,
@@ -191,10 +191,10 @@ async def call(instance: AppContext, principal: Principal, asked: SubagentCall) 
 
 
 async def needs_approval(
-    instance: AppContext, principal: Principal, target: str | None, *, version: int | None = None
+    context: AppContext, principal: Principal, target: str | None, *, version: int | None = None
 ) -> bool:
     """Return whether an agent may make this call only with an approval; False if there is nothing to call."""
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
         if caller is None:
             return False
@@ -205,13 +205,13 @@ async def needs_approval(
         return await approvals.is_confirmed(session, principal, caller, callee, version=version)
 
 
-async def ended(instance: AppContext, principal: Principal, job_id: UUID, *, within_s: float) -> JobView:
+async def ended(context: AppContext, principal: Principal, job_id: UUID, *, within_s: float) -> JobView:
     """The called job when it has ended, or as it stands after so many seconds."""
     deadline = time.monotonic() + within_s
-    with instance.wakeups.bell(job_id, only_end=True) as bell:
+    with context.wakeups.bell(job_id, only_end=True) as bell:
         while True:
             try:
-                async with instance.database.reading() as session:
+                async with context.database.reading() as session:
                     job = await queries.get_job(session, principal, job_id)
             except DatabaseUnavailable:
                 if time.monotonic() >= deadline:
@@ -252,7 +252,7 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
 
 async def _insert(
     session: AnySession,
-    instance: AppContext,
+    context: AppContext,
     principal: Principal,
     caller: Job,
     callee: Callee,
@@ -295,7 +295,7 @@ async def _insert(
         "prompt": asked.prompt,
         "inputs": json.dumps(checked.value),
         "share": asked.share,
-        "cap_micros": PriceList.of(instance.settings).cap_micros(callee.skill, JobLimits()),
+        "cap_micros": PriceList.of(context.settings).cap_micros(callee.skill, JobLimits()),
         "who": principal.label,
         "event": json.dumps(event),
         "start": json.dumps(start),

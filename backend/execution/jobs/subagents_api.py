@@ -15,7 +15,7 @@ from backend.execution.jobs.schemas import Text
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.subagents import SubagentCall
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.marketplace.errors import ListingNotCallable
 from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
@@ -83,7 +83,7 @@ async def describe_subagent(asked: DescribeAsked, principal: PrincipalDep, sessi
 @router.post("/subagent/invoke", summary="Call another skill")
 @permissions.jobs_only("jobs:submit")
 async def invoke_subagent(
-    asked: SubagentAsked, principal: PrincipalDep, instance: InstanceDep
+    asked: SubagentAsked, principal: PrincipalDep, context: ContextDep
 ) -> SubagentAnswer:
     """With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money."""
     if asked.parent_job_id not in (None, principal.id):
@@ -91,8 +91,8 @@ async def invoke_subagent(
     if asked.listing_id is not None:
         raise ListingNotCallable.by_skill()
     call = SubagentCall(asked.target, asked.key or uuid4().hex, asked.inputs, asked.version, asked.prompt)
-    job_id = await subagents.call(instance, principal, call)
-    job = await subagents.ended(instance, principal, job_id, within_s=min(asked.timeout, MOST_WAIT_S))
+    job_id = await subagents.call(context, principal, call)
+    job = await subagents.ended(context, principal, job_id, within_s=min(asked.timeout, MOST_WAIT_S))
     return SubagentAnswer(
         status=job.status,
         job_id=job.id,

@@ -25,7 +25,7 @@ from backend.execution.schedules.schemas import (
 )
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -103,12 +103,12 @@ async def delete_schedule(schedule_id: UUID, principal: PrincipalDep, session: S
 @router.post("/{schedule_id}/run", status_code=201, summary="Run a schedule now", response_model=RunAnswer)
 @permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def run_schedule(
-    schedule_id: UUID, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+    schedule_id: UUID, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
     """Submit the job of a schedule immediately, in addition to its scheduled times."""
 
     async def make() -> RunAnswer:
-        terms = Terms(PriceList.of(instance.settings), instance.settings.most_queued_jobs)
+        terms = Terms(PriceList.of(context.settings), context.settings.most_queued_jobs)
         return await runs.run_now(session, principal, schedule_id, terms)
 
     return await once.answer(session, principal, make)

@@ -13,7 +13,7 @@ from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import audit, keys, membership, permissions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.audit import AuditFilter
-from backend.identity.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import CallerDep, ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.membership import Membership
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
@@ -60,7 +60,7 @@ async def create_api_key(
     asked: NewKeyAsked,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     once: OnceDep,
 ) -> Response:
     """Make a key; its clear text is in this answer and nowhere else."""
@@ -81,8 +81,8 @@ async def create_api_key(
             kind=asked.kind,
             name=asked.name,
             limits=limits,
-            quotas=instance.settings.quotas,
-            max_requests_per_minute=instance.settings.key_requests_per_minute,
+            quotas=context.settings.quotas,
+            max_requests_per_minute=context.settings.key_requests_per_minute,
         )
         return NewKeyAnswer.of_new(made.key, made.clear_text)
 
@@ -92,11 +92,11 @@ async def create_api_key(
 @router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")
 @permissions.needs("keys:write", role=Role.ADMIN)
 async def change_api_key(
-    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep, instance: InstanceDep
+    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> KeyAnswer:
     """Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may."""
     principal.require(Role.ADMIN, "keys:write")
-    most = instance.settings.key_requests_per_minute
+    most = context.settings.key_requests_per_minute
     changes = asked.as_changes()
     return KeyAnswer.of(await keys.change(session, principal, key_id, changes, max_requests_per_minute=most))
 

@@ -29,15 +29,15 @@ class _CookieFacts(TypedDict):
     samesite: Literal["lax", "strict"]
 
 
-def refuse_forgery(request: Request, instance: AppContext, csrf: str) -> None:
+def refuse_forgery(request: Request, context: AppContext, csrf: str) -> None:
     """Let a form pass that a page of ours sent: the field equals the cookie, and the browser does not say otherwise.
 
     Raises:
         ForgedRequest: it did not, or was open for too long.
     """
     origin = request.headers.get("origin")
-    own = {instance.settings.url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
-    expected = request.cookies.get(_form_cookie(instance), "")
+    own = {context.settings.url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
+    expected = request.cookies.get(_form_cookie(context), "")
     is_same = hmac.compare_digest(csrf.encode(), expected.encode())
     if not expected or not is_same or (origin is not None and origin not in own):
         raise ForgedRequest(
@@ -46,16 +46,16 @@ def refuse_forgery(request: Request, instance: AppContext, csrf: str) -> None:
 
 
 def form_page(
-    request: Request, instance: AppContext, form: forms.Form, error: PurasError | None, **hidden: str
+    request: Request, context: AppContext, form: forms.Form, error: PurasError | None, **hidden: str
 ) -> Response:
     """The form as a page, with its hidden fields and what was wrong with it the last time."""
-    cookie = _form_cookie(instance)
+    cookie = _form_cookie(context)
     csrf = request.cookies.get(cookie) or secrets.token_urlsafe(32)
     shown = replace(form, hidden=[("csrf", csrf), *hidden.items()])
     response = forms.page(shown, fault=error.detail if error else "", status=error.status if error else 200)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after_s)
-    response.set_cookie(cookie, csrf, max_age=_FORM_COOKIE_S, **_cookie_facts(instance))
+    response.set_cookie(cookie, csrf, max_age=_FORM_COOKIE_S, **_cookie_facts(context))
     return response
 
 
@@ -69,19 +69,19 @@ async def closed_link(request: Request, title: str, error: PurasError) -> Respon
     return forms.notice(title, error.detail, status=error.status)
 
 
-def signed_in(instance: AppContext, begun: NewSession, target: str) -> Response:
+def signed_in(context: AppContext, begun: NewSession, target: str) -> Response:
     """Give the browser its session, and send it on."""
     response = redirect(target)
     max_age_s = int(sessions.LIFETIME.total_seconds())
-    name = sessions.cookie_name(instance.settings.url)
-    response.set_cookie(name, begun.token, max_age=max_age_s, **_cookie_facts(instance))
-    response.delete_cookie(_form_cookie(instance), **_cookie_facts(instance))
+    name = sessions.cookie_name(context.settings.url)
+    response.set_cookie(name, begun.token, max_age=max_age_s, **_cookie_facts(context))
+    response.delete_cookie(_form_cookie(context), **_cookie_facts(context))
     return response
 
 
-def signed_out(instance: AppContext, response: Response) -> None:
+def signed_out(context: AppContext, response: Response) -> None:
     """Take the session from the browser."""
-    response.delete_cookie(sessions.cookie_name(instance.settings.url), **_cookie_facts(instance))
+    response.delete_cookie(sessions.cookie_name(context.settings.url), **_cookie_facts(context))
 
 
 def redirect(target: str) -> RedirectResponse:
@@ -89,9 +89,9 @@ def redirect(target: str) -> RedirectResponse:
     return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})
 
 
-def session_token(request: Request, instance: AppContext) -> str | None:
+def session_token(request: Request, context: AppContext) -> str | None:
     """The token in the browser's cookie, which may be worth nothing."""
-    return sessions.token_from(request.headers.get("cookie"), instance.settings.url)
+    return sessions.token_from(request.headers.get("cookie"), context.settings.url)
 
 
 def local(target: str) -> str:
@@ -104,14 +104,14 @@ def local(target: str) -> str:
     return target if is_local and is_plain else "/"
 
 
-def _form_cookie(instance: AppContext) -> str:
-    return sessions.cookie_name(instance.settings.url).replace("session", "form")
+def _form_cookie(context: AppContext) -> str:
+    return sessions.cookie_name(context.settings.url).replace("session", "form")
 
 
-def _cookie_facts(instance: AppContext) -> _CookieFacts:
+def _cookie_facts(context: AppContext) -> _CookieFacts:
     return {
         "path": "/",
-        "secure": instance.settings.url.startswith("https://"),
+        "secure": context.settings.url.startswith("https://"),
         "httponly": True,
         "samesite": "lax",
     }

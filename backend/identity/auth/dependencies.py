@@ -19,18 +19,18 @@ from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.principal import AGENT_CLIENT, Principal
 
 
-async def _instance(request: Request) -> AppContext:
-    instance: AppContext = request.app.state.instance
-    return instance
+async def _context(request: Request) -> AppContext:
+    context: AppContext = request.app.state.context
+    return context
 
 
-InstanceDep = Annotated[AppContext, Depends(_instance)]
+ContextDep = Annotated[AppContext, Depends(_context)]
 """The parts that this process runs on."""
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
-    instance: AppContext = request.app.state.instance
-    async with instance.database.transaction() as session:
+    context: AppContext = request.app.state.context
+    async with context.database.transaction() as session:
         yield session
 
 

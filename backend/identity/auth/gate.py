@@ -138,11 +138,11 @@ async def _reason_to_end(scope: Scope) -> PurasError | None:
 
 async def _authenticate(scope: Scope) -> Caller:
     state = scope["app"].state
-    instance: AppContext = state.instance
-    brought = Credentials.of(scope["method"], scope["path"], Headers(scope=scope), url=instance.settings.url)
+    context: AppContext = state.context
+    brought = Credentials.of(scope["method"], scope["path"], Headers(scope=scope), url=context.settings.url)
     try:
-        async with instance.database.reading() as reader:
-            caller = await credentials.authenticate(reader, instance.vault, brought)
+        async with context.database.reading() as reader:
+            caller = await credentials.authenticate(reader, context.vault, brought)
     except InvalidKey:
         await state.throttle.count_bad_key(address_of(scope))
         raise
@@ -153,7 +153,7 @@ async def _authenticate(scope: Scope) -> Caller:
 async def _count(scope: Scope, caller: Caller) -> None:
     """Count the request against the rates of its caller, which are none until somebody sets them."""
     state = scope["app"].state
-    policies = policies_for(caller, state.instance.settings)
+    policies = policies_for(caller, state.context.settings)
     if policies:
         counted = await state.rates.count(policies)
         scope["state"]["answer_headers"] = rates.headers(counted)

@@ -24,7 +24,7 @@ from backend.identity.auth.browser import (
     signed_out,
 )
 from backend.identity.auth.credentials import CSRF_HEADER
-from backend.identity.auth.dependencies import InstanceDep
+from backend.identity.auth.dependencies import ContextDep
 from backend.identity.auth.errors import ForgedRequest, InvalidSession, SetupClosed
 from backend.identity.auth.sessions import NewSession
 from backend.identity.auth.throttle import Throttle
@@ -54,52 +54,52 @@ class SetupForm(SignInForm):
 @router.get("/sign-in")
 async def sign_in_form(
     request: Request,
-    instance: InstanceDep,
+    context: ContextDep,
     next_path: Annotated[str, Query(alias="next", max_length=2000)] = "/",
 ) -> Response:
     """The form; who is signed in already goes on."""
-    token = session_token(request, instance)
+    token = session_token(request, context)
     if token:
         try:
-            async with instance.database.transaction() as session:
+            async with context.database.transaction() as session:
                 await sessions.find(session, token)
         except InvalidSession:
             pass
         else:
             return redirect(local(next_path))
-    return _sign_in_page(request, instance, SignInForm(next=next_path))
+    return _sign_in_page(request, context, SignInForm(next=next_path))
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, instance: InstanceDep, form: Annotated[SignInForm, Form()]) -> Response:
+async def sign_in(request: Request, context: ContextDep, form: Annotated[SignInForm, Form()]) -> Response:
     """Begin a session and go on to where the person wanted to be."""
     try:
-        refuse_forgery(request, instance, form.csrf)
-        begun = await _begin(request, instance, form)
+        refuse_forgery(request, context, form.csrf)
+        begun = await _begin(request, context, form)
     except PurasError as error:
-        return _sign_in_page(request, instance, form, error)
-    return signed_in(instance, begun, local(form.next))
+        return _sign_in_page(request, context, form, error)
+    return signed_in(context, begun, local(form.next))
 
 
 @router.get("/setup")
 async def setup_form(
-    request: Request, instance: InstanceDep, token: Annotated[str, Query(max_length=200)] = ""
+    request: Request, context: ContextDep, token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """The form of the one-time link."""
     try:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             await setup.check(session, token)
     except SetupClosed as error:
         return await closed_link(request, "Set-up is closed", error)
-    return _setup_page(request, instance, SetupForm(token=token))
+    return _setup_page(request, context, SetupForm(token=token))
 
 
 @router.post("/setup")
-async def set_up(request: Request, instance: InstanceDep, form: Annotated[SetupForm, Form()]) -> Response:
+async def set_up(request: Request, context: ContextDep, form: Annotated[SetupForm, Form()]) -> Response:
     """Make the owner and sign them in."""
     try:
-        refuse_forgery(request, instance, form.csrf)
-        async with instance.database.transaction() as session:
+        refuse_forgery(request, context, form.csrf)
+        async with context.database.transaction() as session:
             user = await setup.consume(
                 session, form.token, email=form.email, password=form.password, name=form.name
             )
@@ -107,36 +107,36 @@ async def set_up(request: Request, instance: InstanceDep, form: Annotated[SetupF
     except SetupClosed as error:
         return await closed_link(request, "Set-up is closed", error)
     except PurasError as error:
-        return _setup_page(request, instance, form, error)
-    return signed_in(instance, begun, "/")
+        return _setup_page(request, context, form, error)
+    return signed_in(context, begun, "/")
 
 
 @router.post("/sign-out")
 async def sign_out(
-    request: Request, instance: InstanceDep, csrf: Annotated[str, Form(max_length=200)] = ""
+    request: Request, context: ContextDep, csrf: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
     """End the session; its token comes as the form's field `csrf` or in X-CSRF-Token."""
     response = redirect("/sign-in")
-    token = session_token(request, instance)
+    token = session_token(request, context)
     if token:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             await _end(session, token, csrf or request.headers.get(CSRF_HEADER, ""))
-        signed_out(instance, response)
+        signed_out(context, response)
     return response
 
 
-async def _begin(request: Request, instance: AppContext, form: SignInForm) -> NewSession:
+async def _begin(request: Request, context: AppContext, form: SignInForm) -> NewSession:
     throttle: Throttle = request.app.state.throttle
     email, address = users.normal_email(form.email), address_of(request.scope)
     await throttle.count(address=address, email=email)
     try:
-        proof = await users.prove(instance.database, email=email, password=form.password)
-        async with instance.database.transaction() as session:
+        proof = await users.prove(context.database, email=email, password=form.password)
+        async with context.database.transaction() as session:
             user = await users.proven(session, proof)
             came = sessions.came(request.scope)
-            begun = await sessions.begin(session, user, came=came, replaces=session_token(request, instance))
+            begun = await sessions.begin(session, user, came=came, replaces=session_token(request, context))
     except WrongPassword:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             await audit.record_instance(session, "anonymous", "session.refused", email, address=address)
         raise
     await throttle.clear(address=address, email=email)
@@ -157,18 +157,18 @@ async def _end(session: AsyncSession, token: str, csrf: str) -> None:
 
 
 def _sign_in_page(
-    request: Request, instance: AppContext, form: SignInForm, error: PurasError | None = None
+    request: Request, context: AppContext, form: SignInForm, error: PurasError | None = None
 ) -> Response:
     inputs = [
         forms.Input("email", "E-mail", kind="email", value=form.email, autocomplete="username"),
         forms.Input("password", "Password", kind="password", autocomplete="current-password"),
     ]
     shown = forms.Form("Sign in", "To the studio of this instance.", "/sign-in", "Sign in", inputs)
-    return form_page(request, instance, shown, error, next=form.next)
+    return form_page(request, context, shown, error, next=form.next)
 
 
 def _setup_page(
-    request: Request, instance: AppContext, form: SetupForm, error: PurasError | None = None
+    request: Request, context: AppContext, form: SetupForm, error: PurasError | None = None
 ) -> Response:
     inputs = [
         forms.Input("name", "Name", value=form.name, autocomplete="name", is_required=False),
@@ -177,4 +177,4 @@ def _setup_page(
     ]
     lead = "This link works once. It makes you the owner of this instance."
     shown = forms.Form("Set up Puras Studio", lead, "/setup", "Make me the owner", inputs)
-    return form_page(request, instance, shown, error, token=form.token)
+    return form_page(request, context, shown, error, token=form.token)

@@ -191,8 +191,8 @@ async def authorize_again(scope: Scope, caller: Caller) -> None:
     check: StreamCheck | None = scope["state"].get("stream_check")
     principal: Principal | None = renewed["state"].get("principal")
     if check is not None and principal is not None:
-        instance: AppContext = scope["app"].state.instance
-        async with instance.database.transaction() as session:
+        context: AppContext = scope["app"].state.context
+        async with context.database.transaction() as session:
             await check(session, principal)
 
 
@@ -241,6 +241,6 @@ def _named(scope: Scope) -> str:
 
 
 async def _act_in(scope: Scope, caller: Caller, project: str) -> Principal:
-    instance: AppContext = scope["app"].state.instance
-    async with instance.database.transaction() as session:
+    context: AppContext = scope["app"].state.context
+    async with context.database.transaction() as session:
         return await membership.act_in(session, caller, project)

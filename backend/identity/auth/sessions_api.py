@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from backend.identity.auth import permissions, sessions
-from backend.identity.auth.dependencies import InstanceDep, SessionDep, UserDep
+from backend.identity.auth.dependencies import ContextDep, SessionDep, UserDep
 from backend.identity.auth.password_pages import changed
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.schemas import NewPassword, SessionAnswer, SessionsEnded
@@ -44,13 +44,11 @@ async def end_session(session_id: UUID, person: UserDep, session: SessionDep) ->
 
 @router.post("/me/password", summary="Change my password", status_code=204, openapi_extra=_PEOPLE)
 @permissions.people_only()
-async def change_password(
-    asked: NewPassword, request: Request, person: UserDep, instance: InstanceDep
-) -> None:
+async def change_password(asked: NewPassword, request: Request, person: UserDep, context: ContextDep) -> None:
     """Set another password; you are signed out everywhere but here."""
     await changed(
         request,
-        instance,
+        context,
         person,
         current=asked.current_password.get_secret_value(),
         new=asked.new_password.get_secret_value(),

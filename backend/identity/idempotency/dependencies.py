@@ -57,11 +57,11 @@ class Once:
 
 
 async def _once(request: Request, key: IdempotencyKeyHeader = None) -> Once:
-    instance: AppContext = request.app.state.instance
+    context: AppContext = request.app.state.context
     if key is None:
-        return Once(None, "", instance.vault)
+        return Once(None, "", context.vault)
     target = f"{request.url.path}?{request.url.query}"
-    return Once(key, service.fingerprint(request.method, target, await request.body()), instance.vault)
+    return Once(key, service.fingerprint(request.method, target, await request.body()), context.vault)
 
 
 OnceDep = Annotated[Once, Depends(_once)]

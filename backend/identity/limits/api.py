@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
@@ -17,19 +17,19 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["projects"])
 
 @router.get("/projects/{project}/limits", summary="Read a project's limits")
 @permissions.needs("project:read")
-async def get_limits(principal: InProjectDep, session: SessionDep, instance: InstanceDep) -> LimitsAnswer:
+async def get_limits(principal: InProjectDep, session: SessionDep, context: ContextDep) -> LimitsAnswer:
     """How much of everything the project may have."""
     principal.require(Role.VIEWER, "project:read")
-    return LimitsAnswer.of(await service.limits_of(session, principal), defaults_of(instance.settings))
+    return LimitsAnswer.of(await service.limits_of(session, principal), defaults_of(context.settings))
 
 
 @router.patch("/projects/{project}/limits", summary="Change a project's limits")
 @permissions.needs("project:write", role=Role.ADMIN)
 async def change_limits(
-    asked: LimitChanges, principal: InProjectDep, session: SessionDep, instance: InstanceDep
+    asked: LimitChanges, principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> LimitsAnswer:
     """Lower the limits of the project below the operator's ceilings; an operator sets the ceilings themselves."""
     principal.require(Role.ADMIN, "project:write")
     changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)
-    defaults = defaults_of(instance.settings)
+    defaults = defaults_of(context.settings)
     return LimitsAnswer.of(await service.change(session, principal, changes, defaults), defaults)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.administration.projects import deletion, export
 from backend.identity.auth import membership, permissions
 from backend.identity.auth.actors import SignedIn
-from backend.identity.auth.dependencies import CallerDep, InstanceDep, PrincipalDep, SessionDep, UserDep
+from backend.identity.auth.dependencies import CallerDep, ContextDep, PrincipalDep, SessionDep, UserDep
 from backend.identity.auth.membership import ROLES, role_name
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
@@ -66,7 +66,7 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectA
 )
 @permissions.people_only()
 async def create_project(
-    asked: NewProjectAsked, user: UserDep, session: SessionDep, instance: InstanceDep, once: OnceDep
+    asked: NewProjectAsked, user: UserDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """Make a project; you become its owner."""
 
@@ -75,9 +75,9 @@ async def create_project(
             session,
             name=asked.name,
             slug=asked.slug,
-            concurrency_limit=instance.settings.project_concurrency,
+            concurrency_limit=context.settings.project_concurrency,
             created_by=user,
-            most_of_person=instance.settings.most_projects,
+            most_of_person=context.settings.most_projects,
         )
         return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
 
@@ -97,16 +97,16 @@ async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDe
 )
 @permissions.needs("skills:read")
 async def get_project_openapi(
-    principal: InProjectDep, session: SessionDep, instance: InstanceDep
+    principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> dict[str, Any]:
     """One operation per skill of the active versions, with the types of its inputs and of its result."""
-    return await openapi.document(session, principal, url=instance.settings.url)
+    return await openapi.document(session, principal, url=context.settings.url)
 
 
 @router.patch("/projects/{project}", tags=["projects"], summary="Change a project")
 @permissions.needs("project:write", role=Role.ADMIN)
 async def change_project(
-    asked: ProjectChanges, principal: InProjectDep, session: SessionDep, instance: InstanceDep
+    asked: ProjectChanges, principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> ProjectDetail:
     """Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds."""
     principal.require(Role.ADMIN, "project:write")
@@ -116,7 +116,7 @@ async def change_project(
         name=asked.name,
         slug=asked.slug,
         concurrency_limit=asked.concurrency_limit,
-        defaults=defaults_of(instance.settings),
+        defaults=defaults_of(context.settings),
     )
     return await _detail(session, principal, changed)
 
@@ -137,9 +137,9 @@ async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
     responses={200: {"description": "A tar archive, compressed.", "content": {"application/gzip": {}}}},
 )
 @permissions.needs("project:read", role=Role.OWNER)
-async def export_project(principal: InProjectDep, instance: InstanceDep) -> StreamingResponse:
+async def export_project(principal: InProjectDep, context: ContextDep) -> StreamingResponse:
     """Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it."""
-    archive = await export.begin(instance, principal)
+    archive = await export.begin(context, principal)
     return StreamingResponse(
         archive.chunks(),
         media_type="application/gzip",
@@ -170,7 +170,7 @@ async def invite_member(
     asked: InvitationAsked,
     principal: InProjectDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     once: OnceDep,
 ) -> Response:
     """Create a link with which the user of this e-mail address joins. It never reveals whether an account exists."""
@@ -182,9 +182,9 @@ async def invite_member(
             principal,
             email=asked.email,
             role=ROLES[asked.role],
-            quotas=instance.settings.quotas,
+            quotas=context.settings.quotas,
         )
-        return NewInvitationAnswer.of(made, instance.settings.url)
+        return NewInvitationAnswer.of(made, context.settings.url)
 
     return await once.answer(session, principal, make)
 

@@ -12,7 +12,7 @@ from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.identity.auth import forms, sessions
 from backend.identity.auth.browser import closed_link, form_page, redirect, refuse_forgery, session_token
-from backend.identity.auth.dependencies import InstanceDep
+from backend.identity.auth.dependencies import ContextDep
 from backend.identity.auth.errors import InvalidSession
 from backend.identity.auth.pages import MOST_BODY_BYTES
 from backend.identity.projects import invitations
@@ -33,39 +33,39 @@ class JoinForm(BaseModel):
 
 @router.get("/join")
 async def join_form(
-    request: Request, instance: InstanceDep, token: Annotated[str, Query(max_length=200)] = ""
+    request: Request, context: ContextDep, token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """What the link is for; the same whether or not the invited person has an account."""
-    return await _page(request, instance, token)
+    return await _page(request, context, token)
 
 
 @router.post("/join")
-async def join(request: Request, instance: InstanceDep, form: Annotated[JoinForm, Form()]) -> Response:
+async def join(request: Request, context: ContextDep, form: Annotated[JoinForm, Form()]) -> Response:
     """Make who is signed in a member of the project; who is not signs in first."""
     try:
-        refuse_forgery(request, instance, form.csrf)
-        async with instance.database.transaction() as session:
-            person = await sessions.find(session, session_token(request, instance))
+        refuse_forgery(request, context, form.csrf)
+        async with context.database.transaction() as session:
+            person = await sessions.find(session, session_token(request, context))
             project = await invitations.accept(session, person, form.token)
     except InvalidSession:
         return redirect(f"/sign-in?next={quote(f'/join?token={quote(form.token)}', safe='/')}")
     except InvitationClosed as error:
         return await closed_link(request, _CLOSED, error)
     except PurasError as error:
-        return await _page(request, instance, form.token, error)
+        return await _page(request, context, form.token, error)
     return redirect(f"/p/{project.slug}")
 
 
 async def _page(
-    request: Request, instance: AppContext, token: str, error: PurasError | None = None
+    request: Request, context: AppContext, token: str, error: PurasError | None = None
 ) -> Response:
     try:
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             invited = await invitations.opened(session, token)
     except InvitationClosed as closed:
         return await closed_link(request, _CLOSED, closed)
     shown = forms.Form(f"Join {invited.project.name}", _lead(invited), "/join", "Join")
-    return form_page(request, instance, shown, error, token=token)
+    return form_page(request, context, shown, error, token=token)
 
 
 def _lead(invited: Invited) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 
 from backend.core.errors import Malformed, NotAllowed
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
@@ -37,7 +37,7 @@ async def generate_media(
     asked: MediaAsked,
     response: Response,
     principal: PrincipalDep,
-    instance: InstanceDep,
+    context: ContextDep,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> MediaAnswer:
     """Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt."""
@@ -53,7 +53,7 @@ async def generate_media(
         output_path=asked.output_path or folder,
         is_told=True,
     )
-    generated = await service.generate(instance, principal, order)
+    generated = await service.generate(context, principal, order)
     if generated.is_replayed:
         response.headers[REPLAYED_HEADER] = "true"
     return generated.answer

@@ -80,7 +80,7 @@ def provider_for(does: Plan, settings: Settings) -> Provider:
 class Making:
     """One call on its way."""
 
-    instance: AppContext
+    context: AppContext
     principal: Principal
     asked: MediaOrder
     call: Call
@@ -110,19 +110,19 @@ class Making:
             return Sources({})
         from backend.integrations.media.sources import Loader  # brings httpx, as below
 
-        allowed = listed(self.instance.settings.provider_hosts)
+        allowed = listed(self.context.settings.provider_hosts)
         loader = Loader(
-            self.instance.storage, self.principal, self.scratch, allowed_hosts=allowed, reach=self.reach
+            self.context.storage, self.principal, self.scratch, allowed_hosts=allowed, reach=self.reach
         )
         return await loader.load(self.does, may_go_outside=self.may_go_outside)
 
     def _billed(self, nanos: int) -> int:
-        return billed_micros(nanos, PriceList.of(self.instance.settings).margin_pct)
+        return billed_micros(nanos, PriceList.of(self.context.settings).margin_pct)
 
     async def _begun(self, most: Quantity) -> calls.Begun:
         named = self.does.has_reached_for or self.does.family.slug
         told = f"{self.does.verb}\n{named}\n{self.asked.output_path}\n{canonical(self.does.inputs)}"
-        async with self.instance.database.transaction() as session:
+        async with self.context.database.transaction() as session:
             return await calls.begin(
                 session,
                 self.call,
@@ -135,7 +135,7 @@ class Making:
         renewed = float("-inf")
 
         async def note(order: Mapping[str, str]) -> None:
-            async with self.instance.database.transaction() as session:
+            async with self.context.database.transaction() as session:
                 await calls.note_order(session, self.call, order)
 
         async def still_wanted() -> None:
@@ -143,10 +143,10 @@ class Making:
             if time.monotonic() - renewed < 1.0:
                 return
             renewed = time.monotonic()
-            async with self.instance.database.transaction() as session:
+            async with self.context.database.transaction() as session:
                 await calls.renew(session, self.call)
 
-        provider = provider_for(self.does, self.instance.settings)
+        provider = provider_for(self.does, self.context.settings)
         order = Order(
             plan=self.does,
             files=sources.addresses,
@@ -171,8 +171,8 @@ class Making:
 
         if made.files:
             hold = partial(calls.hold, call=self.call)
-            return await place(self.instance, self.principal, self.wish, made.files, before=hold, after=store)
-        async with self.instance.database.transaction() as session:
+            return await place(self.context, self.principal, self.wish, made.files, before=hold, after=store)
+        async with self.context.database.transaction() as session:
             return await store(None, session)
 
     def _used(self, made: Made, most: Quantity) -> Used:
@@ -213,8 +213,8 @@ class Making:
         if answer.drive_path is None:
             return answer
         url = signing.signed_url(
-            self.instance.vault,
-            self.instance.settings.url,
+            self.context.vault,
+            self.context.settings.url,
             project_id=self.principal.project_id,
             path=answer.drive_path,
             ttl_s=URL_TTL_S,
@@ -235,7 +235,7 @@ class Making:
             raise
 
     async def _give_up(self, *, is_final: bool) -> None:
-        async with self.instance.database.transaction() as session:
+        async with self.context.database.transaction() as session:
             over = await calls.is_over(session, self.call.job_id)
             ordered = await calls.order_of(session, self.call)
             if is_final or over:
@@ -243,7 +243,7 @@ class Making:
             else:
                 await calls.leave(session, self.call)
         if over and ordered:
-            await provider_for(self.does, self.instance.settings).cancel(ordered)
+            await provider_for(self.does, self.context.settings).cancel(ordered)
 
 
 def _facts(answer: MediaAnswer, verb: Verb, took_s: float) -> dict[str, Any]:

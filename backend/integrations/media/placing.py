@@ -83,7 +83,7 @@ class Wish(NamedTuple):
 
 
 async def place(
-    instance: AppContext,
+    context: AppContext,
     principal: Principal,
     wish: Wish,
     files: Sequence[Path],
@@ -97,16 +97,16 @@ async def place(
         DriveQuotaReached: the drive has no room.
         PathTaken: a folder is there.
     """
-    drives, sizes = drives_of(instance), [path.stat().st_size for path in files]
+    drives, sizes = drives_of(context), [path.stat().st_size for path in files]
     replaced: list[DriveEntry | None] = []
     async with AsyncExitStack() as stack:
-        arrived = [await _arrived(stack, instance, path) for path in files]
+        arrived = [await _arrived(stack, context, path) for path in files]
         room = await stack.enter_async_context(
             usage.taken(drives, principal.project_id, sum(sizes), len(sizes))
         )
-        async with instance.database.transaction() as session:
+        async with context.database.transaction() as session:
             await before(session)
-            placed = await _place(session, instance.storage, principal, (wish, arrived), replaced)
+            placed = await _place(session, context.storage, principal, (wish, arrived), replaced)
             answer = await after(placed, session)
             room.keep()
     for entry in replaced:
@@ -119,8 +119,8 @@ class _Arrived(NamedTuple):
     mime: str
 
 
-async def _arrived(stack: AsyncExitStack, instance: AppContext, path: Path) -> _Arrived:
-    incoming = await stack.enter_async_context(instance.storage.receive())
+async def _arrived(stack: AsyncExitStack, context: AppContext, path: Path) -> _Arrived:
+    incoming = await stack.enter_async_context(context.storage.receive())
     head = b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):

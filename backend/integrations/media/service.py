@@ -22,7 +22,7 @@ from backend.skills.bundles.manifest import Skill
 from backend.storage.paths import ROOT
 
 
-async def generate(instance: AppContext, principal: Principal, asked: MediaOrder) -> Generated:
+async def generate(context: AppContext, principal: Principal, asked: MediaOrder) -> Generated:
     """Make it, put it into the drive of the job's project, and write down what it costs.
 
     Raises:
@@ -44,19 +44,19 @@ async def generate(instance: AppContext, principal: Principal, asked: MediaOrder
     if principal.kind != "job":
         raise NotAllowed("Media are made for jobs. Call this from a skill that runs, with the kit.")
     principal.require(Role.DEVELOPER, "drive:write")
-    skill = asked.skill or await _skill(instance, principal)
+    skill = asked.skill or await _skill(context, principal)
     usual = {"image": skill.image_model, "video": skill.video_model, "audio": skill.audio_model}
-    can_buy = instance.settings.fal_key is not None
+    can_buy = context.settings.fal_key is not None
     does = plan(
         asked.verb, asked.model, dict(asked.inputs), usual=usual.get(asked.verb or ""), can_buy=can_buy
     )
     call = Call(principal.id, int(principal.facts["attempt"]), asked.key)
-    reach = await _reach(instance, principal)
+    reach = await _reach(context, principal)
     wish = Wish.of(asked.output_path, does, call, ROOT if reach is None else reach.own)
-    (await usage.current(drives_of(instance), principal.project_id)).refuse(1, 1)
+    (await usage.current(drives_of(context), principal.project_id)).refuse(1, 1)
     with tempfile.TemporaryDirectory(prefix="media-") as scratch:
         making = Making(
-            instance,
+            context,
             principal,
             asked,
             call,
@@ -69,14 +69,14 @@ async def generate(instance: AppContext, principal: Principal, asked: MediaOrder
         return await making.answer()
 
 
-async def _reach(instance: AppContext, principal: Principal) -> Reach | None:
-    async with instance.database.glance() as session:
+async def _reach(context: AppContext, principal: Principal) -> Reach | None:
+    async with context.database.glance() as session:
         return await reach_of(session, project_id=principal.project_id, job_id=principal.id)
 
 
-async def _skill(instance: AppContext, principal: Principal) -> Skill:
+async def _skill(context: AppContext, principal: Principal) -> Skill:
     """The skill of the job that asks."""
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         skill = await running.skill_of(session, principal)
     if skill is None:
         raise JobMovedOn

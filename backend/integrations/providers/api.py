@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from backend.core.net.public_urls import listed
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.providers import probing, service
@@ -35,11 +35,11 @@ WriterDep = Annotated[Principal, Depends(_writer)]
 
 
 async def _families(
-    session: SessionDep, instance: InstanceDep, principal: PrincipalDep
+    session: SessionDep, context: ContextDep, principal: PrincipalDep
 ) -> list[ProviderAnswer]:
     models = catalog.current()
-    access = access_of(instance.settings, models)
-    return ProviderAnswer.all_of(models, access, await service.keys(session, instance.vault, principal))
+    access = access_of(context.settings, models)
+    return ProviderAnswer.all_of(models, access, await service.keys(session, context.vault, principal))
 
 
 FamiliesDep = Annotated[list[ProviderAnswer], Depends(_families)]
@@ -65,29 +65,29 @@ async def get_provider(family: str, principal: ReaderDep, families: FamiliesDep)
 @router.put("/providers/{family}", summary="Bring a key for a family of models")
 @permissions.needs("providers:write", role=Role.DEVELOPER)
 async def put_provider(
-    family: str, asked: ProviderKeyAsked, principal: WriterDep, session: SessionDep, instance: InstanceDep
+    family: str, asked: ProviderKeyAsked, principal: WriterDep, session: SessionDep, context: ContextDep
 ) -> ProviderAnswer:
     """Set the project's own key; jobs that start from now on use it, and their calls are billed nothing."""
     await service.put(
         session,
-        instance.vault,
+        context.vault,
         principal,
         family,
         api_key=asked.api_key,
         base_url=asked.base_url,
-        allowed_hosts=listed(instance.settings.provider_hosts),
+        allowed_hosts=listed(context.settings.provider_hosts),
     )
-    return await get_provider(family, principal, await _families(session, instance, principal))
+    return await get_provider(family, principal, await _families(session, context, principal))
 
 
 @router.post("/providers/{family}/probe", summary="Try the project's own key")
 @permissions.needs("providers:write", role=Role.DEVELOPER)
-async def probe_provider(family: str, principal: WriterDep, instance: InstanceDep) -> ProbeAnswer:
+async def probe_provider(family: str, principal: WriterDep, context: ContextDep) -> ProbeAnswer:
     """Ask the provider for the list of its models with the project's key, which costs nothing."""
-    async with instance.database.transaction() as session:
-        key = await service.to_try(session, instance.vault, principal, family)
+    async with context.database.transaction() as session:
+        key = await service.to_try(session, context.vault, principal, family)
     models = catalog.current()
-    probed = await probing.probe(family, key, models, access_of(instance.settings, models))
+    probed = await probing.probe(family, key, models, access_of(context.settings, models))
     return ProbeAnswer(verdict=probed.verdict, found=probed.found)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from backend.core.errors import NotAllowed
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.integrations.web import service
 from backend.integrations.web.errors import NoImageSearch
@@ -27,16 +27,16 @@ _FAILS: dict[int | str, dict[str, str]] = {
     responses={**_FAILS, 402: {"description": "It may cost more than is left for the job."}},
 )
 @permissions.jobs_only("drive:read")
-async def search_web(asked: SearchAsked, principal: PrincipalDep, instance: InstanceDep) -> SearchAnswer:
+async def search_web(asked: SearchAsked, principal: PrincipalDep, context: ContextDep) -> SearchAnswer:
     """With the token of a running job: pages that the instance's search engine finds, on the job's receipt."""
-    return await service.search(instance, principal, asked)
+    return await service.search(context, principal, asked)
 
 
 @router.post("/web/fetch", summary="Read a page", responses=_FAILS)
 @permissions.jobs_only("drive:read")
-async def fetch_page(asked: PageAsked, principal: PrincipalDep, instance: InstanceDep) -> PageAnswer:
+async def fetch_page(asked: PageAsked, principal: PrincipalDep, context: ContextDep) -> PageAnswer:
     """With the token of a running job: the text of a page, a text or a PDF, from where its `network:` allows."""
-    return await service.fetch(instance, principal, asked)
+    return await service.fetch(context, principal, asked)
 
 
 @router.post("/web/image-search", summary="Search for pictures", responses=_FAILS)

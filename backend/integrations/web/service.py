@@ -43,7 +43,7 @@ _WAIT_S: Final = 10.0
 """For a place among what this process fetches."""
 
 
-async def search(instance: AppContext, principal: Principal, asked: SearchAsked) -> SearchAnswer:
+async def search(context: AppContext, principal: Principal, asked: SearchAsked) -> SearchAnswer:
     """Search the web for a running job, at the price of the instance's engine.
 
     Raises:
@@ -56,25 +56,25 @@ async def search(instance: AppContext, principal: Principal, asked: SearchAsked)
     # Here, and not above: httpx2 takes a tenth of a second to load, which nobody who does not search shall pay.
     from backend.integrations.web.search import Endpoint
 
-    await _skill(instance, principal)
-    engine = Endpoint.of(instance.settings)
+    await _skill(context, principal)
+    engine = Endpoint.of(context.settings)
     if engine is None:
         raise NoEngine
     attempt = Attempt.of(principal)
     needed = engine.worst_case_micros(asked.query)
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         await _afford(session, attempt, needed)
     try:
         found = await engine.find(asked.query, asked.max_results)
     except SearchFailed as error:
         raise WebFailed(f"{error} Nothing was charged.") from None
-    await _pay(instance, attempt, found)
+    await _pay(context, attempt, found)
     billed = found.used.billed_micros
     pages = [FoundPage(title=hit.title, url=hit.url, text=hit.text) for hit in found.hits]
     return SearchAnswer(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
 
 
-async def fetch(instance: AppContext, principal: Principal, asked: PageAsked) -> PageAnswer:
+async def fetch(context: AppContext, principal: Principal, asked: PageAsked) -> PageAnswer:
     """The text of a page for a running job, from where its skill's `network:` allows.
 
     Raises:
@@ -88,26 +88,26 @@ async def fetch(instance: AppContext, principal: Principal, asked: PageAsked) ->
     """
     if asked.render_js:
         raise NoScripts
-    skill = await _skill(instance, principal)
+    skill = await _skill(context, principal)
     refusals = _Refusals()
     outside = Outside(
         Rule.of(skill.network),
         refusals,
-        instance.doors.dialer_of(principal.project_id),
-        instance.doors.heavy,
+        context.doors.dialer_of(principal.project_id),
+        context.doors.heavy,
     )
     try:
-        return await _page(instance, outside, asked)
+        return await _page(context, outside, asked)
     except NotFetched as error:
         raise _refused(error) from None
     finally:
-        await _tell(instance, principal, refusals.facts)
+        await _tell(context, principal, refusals.facts)
 
 
-async def _page(instance: AppContext, outside: Outside, asked: PageAsked) -> PageAnswer:
+async def _page(context: AppContext, outside: Outside, asked: PageAsked) -> PageAnswer:
     from backend.integrations.web import fetching, reading  # bring httpx2, as above
 
-    doors = instance.doors
+    doors = context.doors
     try:
         async with asyncio.timeout(_WAIT_S):
             await doors.pages.acquire()
@@ -132,12 +132,12 @@ def _refused(error: NotFetched) -> PurasError:
             return WebFailed(error.sentence)
 
 
-async def _skill(instance: AppContext, principal: Principal) -> Skill:
+async def _skill(context: AppContext, principal: Principal) -> Skill:
     """The skill of the job that asks, which may go outside."""
     if principal.kind != "job":
         raise NotAllowed("The web is reached for jobs. Call this from a skill that runs, with the kit.")
     principal.require(Role.DEVELOPER, "drive:read")
-    async with instance.database.glance() as session:
+    async with context.database.glance() as session:
         skill = await running.skill_of(session, principal)
     if skill is None:
         raise JobMovedOn
@@ -159,10 +159,10 @@ async def _afford(session: AsyncSession, attempt: Attempt, needed: int) -> None:
         raise SearchTooDear(needed_micros=needed, left_micros=left)
 
 
-async def _pay(instance: AppContext, attempt: Attempt, found: Found) -> None:
+async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
     """Write down what the search cost. What came in between may have left too little: then it is not charged."""
     facts = {"verb": "search", "count": len(found.hits), "billed_micros": found.used.billed_micros}
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         await _afford(session, attempt, found.used.billed_micros)
         if await ledger.note_used(session, attempt, [found.used]) is None:
             raise JobMovedOn
@@ -170,18 +170,18 @@ async def _pay(instance: AppContext, attempt: Attempt, found: Found) -> None:
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[event])
 
 
-async def _tell(instance: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]) -> None:
+async def _tell(context: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]) -> None:
     """Record in the job what it was refused, without its secrets: it may have written one into an address."""
-    told = [facts for facts in refusals if instance.doors.may_tell(principal.id)]
+    told = [facts for facts in refusals if context.doors.may_tell(principal.id)]
     if not told:
         return
     attempt = Attempt.of(principal)
-    async with instance.database.transaction() as session:
+    async with context.database.transaction() as session:
         pack = await running.skillpack_of(session, principal)
         if pack is None:
             return
         own = await secrets.for_job(
-            session, instance.vault, project_id=principal.project_id, skillpack_id=pack
+            session, context.vault, project_id=principal.project_id, skillpack_id=pack
         )
         scrub = Scrubber(own.values.values()).scrub
         events = [NewEvent("network_refused", scrub(facts)) for facts in told]

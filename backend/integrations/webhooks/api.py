@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -34,13 +34,13 @@ router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webho
 @router.post("", status_code=201, summary="Make a webhook", response_model=WebhookSecretAnswer)
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def create_webhook(
-    asked: WebhookAsked, principal: PrincipalDep, session: SessionDep, instance: InstanceDep, *, once: OnceDep
+    asked: WebhookAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
     """Have a server told of events. The answer shows the signing secret, this once."""
 
     async def make() -> WebhookSecretAnswer:
-        allowed = Receivers.of(instance.settings)
-        made = await service.create(session, instance.vault, principal, asked, allowed=allowed)
+        allowed = Receivers.of(context.settings)
+        made = await service.create(session, context.vault, principal, asked, allowed=allowed)
         return _with_secret(made)
 
     return await once.answer(session, principal, make)
@@ -67,10 +67,10 @@ async def change_webhook(
     asked: WebhookChanges,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
 ) -> WebhookAnswer:
     """Change its address or what it is told of, or switch it off or on."""
-    allowed = Receivers.of(instance.settings)
+    allowed = Receivers.of(context.settings)
     changed = await service.change(session, principal, webhook_id, asked, allowed=allowed)
     return WebhookAnswer.model_validate(changed)
 
@@ -93,7 +93,7 @@ async def rotate_webhook_secret(
     webhook_id: UUID,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     once: OnceDep,
     asked: RotationAsked | None = None,
@@ -102,7 +102,7 @@ async def rotate_webhook_secret(
 
     async def make() -> WebhookSecretAnswer:
         how = asked or RotationAsked()
-        return _with_secret(await service.rotate(session, instance.vault, principal, webhook_id, how))
+        return _with_secret(await service.rotate(session, context.vault, principal, webhook_id, how))
 
     return await once.answer(session, principal, make)
 

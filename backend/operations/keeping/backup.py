@@ -88,9 +88,9 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell)
     draft = target.with_name(f".{target.name}.{token_hex(4)}.part")
     try:
         with _created(draft) as file:
-            async with open_context(settings) as instance, _sweep_held_off(settings) as connection:
+            async with open_context(settings) as context, _sweep_held_off(settings) as connection:
                 with ArchiveWriter(file) as archive:
-                    writing = _Writing(instance, archive, draft.parent, tell)
+                    writing = _Writing(context, archive, draft.parent, tell)
                     header, manifest = await writing.write(connection, with_keys=with_keys)
             file.flush()
             os.fsync(file.fileno())
@@ -139,7 +139,7 @@ async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection
 class _Writing:
     """One backup on its way."""
 
-    instance: AppContext
+    context: AppContext
     archive: ArchiveWriter
     folder: Path
     """Where it is written to, and where large files wait."""
@@ -164,7 +164,7 @@ class _Writing:
         self._require_room(header.estimated_bytes)
         self.archive.add(HEADER, header.model_dump_json(indent=1).encode())
         if with_keys:
-            self.archive.add(KEYS, self.instance.vault.export().encode())
+            self.archive.add(KEYS, self.context.vault.export().encode())
         for table in header.tables:
             await self._table(connection, table)
         sequences = await tables.sequences(connection)
@@ -191,7 +191,7 @@ class _Writing:
         )
 
     async def _size_bytes(self, drive: Drive) -> int:
-        return sum([entry.size_bytes async for entry in drives.entries(self.instance.storage, drive)])
+        return sum([entry.size_bytes async for entry in drives.entries(self.context.storage, drive)])
 
     def _require_room(self, needed_bytes: int) -> None:
         free = shutil.disk_usage(self.folder).free
@@ -210,7 +210,7 @@ class _Writing:
     async def _bundles(self, bundles: dict[str, int]) -> None:
         for sha256 in bundles:
             try:
-                data = await self.instance.storage.get_bundle(sha256)
+                data = await self.context.storage.get_bundle(sha256)
             except BundleMissing:
                 self.missing_bundles.append(sha256)
                 continue
@@ -219,7 +219,7 @@ class _Writing:
         self.tell(f"bundles: {len(bundles) - len(self.missing_bundles):,}, {_mib(self.bundles_bytes)}")
 
     async def _drive(self, drive: Drive) -> None:
-        storage, before = self.instance.storage, self.drive_files
+        storage, before = self.context.storage, self.drive_files
         async for entry in drives.entries(storage, drive):
             if entry.is_folder:
                 for _ in self.archive.adding(drives.folder(storage, drive, entry), ()):
@@ -258,7 +258,7 @@ class _Writing:
         )
         written = manifest.model_dump_json(indent=1).encode()
         self.archive.add(MANIFEST, written)
-        mac = self.instance.vault.mac(PURPOSE, written).hex()
+        mac = self.context.vault.mac(PURPOSE, written).hex()
         self.archive.add(SIGNATURE, Signature(mac=mac).model_dump_json().encode())
         self.archive.close()
         return manifest

@@ -71,12 +71,12 @@ class Loading:
             ArchiveDamaged: the backup was cut or changed.
             WrongKeys: other keys signed it.
         """
-        async with open_context(self._settings) as instance, _transaction(database_url) as transaction:
+        async with open_context(self._settings) as context, _transaction(database_url) as transaction:
             await _require_empty(transaction)
             references = await self._make_tables(transaction)
-            await self._fill(transaction, instance.storage, pieces)
+            await self._fill(transaction, context.storage, pieces)
             if self._must_be_signed:
-                self._reader.require_signed(instance.vault)
+                self._reader.require_signed(context.vault)
             await self._complete(transaction, references)
             async with AsyncSession(bind=transaction) as session, session.begin():
                 requeued = await _send_on_running(session)

@@ -37,10 +37,10 @@ async def _export(options: Settings, project: str, path: Path) -> int:
         raise BackupExists(path)
     draft = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
-        async with open_context(options) as instance:
-            async with instance.database.transaction() as session:
+        async with open_context(options) as context:
+            async with context.database.transaction() as session:
                 principal = operator(await project_id_of(session, project))
-            archive = await export.begin(instance, principal)
+            archive = await export.begin(context, principal)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 async for chunk in archive.chunks():
                     file.write(chunk)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency import service as idempotency
@@ -67,7 +67,7 @@ async def push_deployment(
     pushed: Annotated[_Pushed, Depends()],
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     skillpack: SkillpackRef = None,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
@@ -79,7 +79,7 @@ async def push_deployment(
     data = await pushed.bundle.read()
     target = f"{request.url.path}?{request.url.query}"
     form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
-    once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), instance.vault)
+    once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault)
 
     async def make() -> DeploymentAnswer:
         made = await service.push(
@@ -89,8 +89,8 @@ async def push_deployment(
             notes=pushed.notes,
             activate=pushed.is_activating,
             skillpack=skillpack,
-            storage=instance.storage,
-            quotas=instance.settings.quotas,
+            storage=context.storage,
+            quotas=context.settings.quotas,
         )
         return DeploymentAnswer.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
 
@@ -133,7 +133,7 @@ async def list_deployments(
 async def pull_deployment(
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     skillpack: SkillpackRef = None,
     ttl: Annotated[
         int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds that the address works.")
@@ -146,7 +146,7 @@ async def pull_deployment(
         raise NothingActive(pack.slug)
     active = await service.get(session, principal, str(pack.active_deployment_id))
     await service.record_revealed(session, principal, "deployment.pull_signed", active, ttl_s=ttl)
-    url = pull_link(instance.vault, instance.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
+    url = pull_link(context.vault, context.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
     return PullAnswer(
         download_url=url,
         version=active.version,
@@ -211,13 +211,13 @@ async def download_bundle(
     deployment: str,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     skillpack: SkillpackRef = None,
 ) -> Response:
     """The zip exactly as it was pushed."""
     found = await service.get(session, principal, deployment, skillpack=skillpack)
     await service.record_revealed(session, principal, "deployment.downloaded", found)
-    return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+    return zip_response(await context.storage.get_bundle(found.sha256), found.sha256, found.version)
 
 
 @router.get("/deployments/{deployment}/files/{path:path}", response_class=Response)
@@ -229,12 +229,12 @@ async def read_deployment_file(
     path: str,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     skillpack: SkillpackRef = None,
 ) -> Response:
     """One file of a version as it was pushed."""
     content = await files.read(
-        session, principal, deployment, path, skillpack=skillpack, storage=instance.storage
+        session, principal, deployment, path, skillpack=skillpack, storage=context.storage
     )
     headers = {"Content-Disposition": "attachment", "Cache-Control": "no-store"}
     return Response(content, media_type="application/octet-stream", headers=headers)
@@ -248,13 +248,13 @@ async def diff_deployment(
     deployment: str,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     skillpack: SkillpackRef = None,
     base: Annotated[str | None, Query(description="Id or number; without one the active version.")] = None,
 ) -> DiffAnswer:
     """What a version changes over another one, with the changes that break callers marked."""
     found = await diff(
-        session, principal, deployment, base=base, skillpack=skillpack, storage=instance.storage
+        session, principal, deployment, base=base, skillpack=skillpack, storage=context.storage
     )
     return DiffAnswer.of(found, await skillpacks.get(session, principal, str(found.head.skillpack_id)))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 from sqlmodel import col
 
-from backend.identity.auth.dependencies import InstanceDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.projects.tables import Project
 from backend.skills.bundles.skill_json_schema import skill_json_schema
 from backend.skills.deployments import pull_links
@@ -25,9 +25,9 @@ router = APIRouter()
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}},
 )
-async def download_pulled_bundle(token: str, session: SessionDep, instance: InstanceDep) -> Response:
+async def download_pulled_bundle(token: str, session: SessionDep, context: ContextDep) -> Response:
     """The bundle that a pull address opens."""
-    pulled = pull_links.verify(instance.vault, token)
+    pulled = pull_links.verify(context.vault, token)
     query = (
         select(Deployment)
         .join(Project, col(Project.id) == col(Deployment.project_id))
@@ -41,7 +41,7 @@ async def download_pulled_bundle(token: str, session: SessionDep, instance: Inst
     found = (await session.scalars(query)).one_or_none()
     if found is None:
         raise BadPullLink
-    return zip_response(await instance.storage.get_bundle(found.sha256), found.sha256, found.version)
+    return zip_response(await context.storage.get_bundle(found.sha256), found.sha256, found.version)
 
 
 @router.get("/schemas/skill.json", tags=["skills"])

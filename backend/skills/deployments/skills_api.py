@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.skills.deployments import prompts, service
 from backend.skills.deployments.prompts import PromptAnswer
@@ -51,11 +51,11 @@ async def get_prompt(
     skill: str,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     *,
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
 ) -> PromptAnswer:
     """What a skill tells its model, and in which file of the bundle it stands."""
     return await prompts.read(
-        session, principal, skill, skillpack=skillpack, version=version, storage=instance.storage
+        session, principal, skill, skillpack=skillpack, version=version, storage=context.storage
     )

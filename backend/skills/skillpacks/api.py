@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from backend.identity.auth import permissions
-from backend.identity.auth.dependencies import InstanceDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -34,7 +34,7 @@ async def create_skillpack(
     asked: NewSkillpackAsked,
     principal: PrincipalDep,
     session: SessionDep,
-    instance: InstanceDep,
+    context: ContextDep,
     once: OnceDep,
 ) -> Response:
     """Make a skillpack."""
@@ -47,7 +47,7 @@ async def create_skillpack(
             name=asked.name,
             slug=asked.slug,
             description=asked.description,
-            quotas=instance.settings.quotas,
+            quotas=context.settings.quotas,
         )
         return SkillpackAnswer.of(made)
 

@@ -14,6 +14,20 @@ export interface Access {
   servers: string[];
 }
 
+/** A project and its wallet. */
+export interface AdminProjectAnswer {
+  balance_micros: number;
+  created_at: string;
+  id: string;
+  members: number;
+  name: string;
+  /** Jobs that wait for their turn. */
+  queued: number;
+  /** Held for jobs that run now. */
+  reserved_micros: number;
+  slug: string;
+}
+
 /** One call of an agent's tool, and what was said to it. */
 export interface ApprovalView {
   created_at: string;
@@ -1659,6 +1673,18 @@ export interface ProblemView {
   path: string;
 }
 
+/** A project. */
+export interface ProjectAnswer {
+  created_at: string;
+  id: string;
+  name: string;
+  /** The caller's. */
+  role: "owner" | "admin" | "developer" | "viewer";
+  slug: string;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
 /** What to change in a project; what is left out stays. */
 export interface ProjectChanges {
   /** Most jobs that are ready or running at once, up to the operator's ceiling. */
@@ -2700,32 +2726,6 @@ export interface Writer {
   kind: "job" | "jobs" | "key" | "user" | "system";
   /** How people call it: `key:ab12cd34`. */
   label?: string | null;
-}
-
-/** A project and its wallet. */
-export interface backend__operators__schemas__ProjectAnswer {
-  balance_micros: number;
-  created_at: string;
-  id: string;
-  members: number;
-  name: string;
-  /** Jobs that wait for their turn. */
-  queued: number;
-  /** Held for jobs that run now. */
-  reserved_micros: number;
-  slug: string;
-}
-
-/** A project. */
-export interface backend__projects__schemas__ProjectAnswer {
-  created_at: string;
-  id: string;
-  name: string;
-  /** The caller's. */
-  role: "owner" | "admin" | "developer" | "viewer";
-  slug: string;
-  /** The same id, by the name that newer clients read. */
-  workspace_id: string;
 }
 
 /** Every operation of the API, by its name there. */
@@ -3888,7 +3888,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<backend__operators__schemas__ProjectAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<AdminProjectAnswer[]> {
     return this.transport.json("GET", "/v1/instance/projects", {
       query: { limit: given.limit, cursor: given.cursor },
     }, options);
@@ -4805,7 +4805,7 @@ export class Api {
    *
    * A restricted key needs `project:read`.
    */
-  listProjects(options: CallOptions = {}): Promise<backend__projects__schemas__ProjectAnswer[]> {
+  listProjects(options: CallOptions = {}): Promise<ProjectAnswer[]> {
     return this.transport.json("GET", "/v1/projects", {}, options);
   }
 

@@ -81,7 +81,7 @@ class Deployments(rx.State):
             self.packs = await packs_of(act)
         self.slug = chosen(self.packs, asked.get("skillpack", ""))
         is_default = self.slug == self.packs[0].slug
-        self.texts = of_push(session.instance().settings.url, "" if is_default else self.slug)
+        self.texts = of_push(session.context().settings.url, "" if is_default else self.slug)
         await self._read()
         self.base, self.head = _number(asked.get("base", "")), _number(asked.get("head", ""))
         if not (self.base and self.head):

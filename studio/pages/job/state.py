@@ -138,8 +138,8 @@ class JobPage(rx.State):
                     act.principal,
                     UUID(self.facts.id),
                     version=version,
-                    prices=PriceList.of(session.instance().settings),
-                    most_queued=session.instance().settings.most_queued_jobs,
+                    prices=PriceList.of(session.context().settings),
+                    most_queued=session.context().settings.most_queued_jobs,
                 )
                 await act.made(submitted.job_id)
             made = submitted.job_id

@@ -75,7 +75,7 @@ class Listing(Running, rx.State):
         self.reset()
         try:
             async with session.acting(self, self.project) as act:
-                prices = PriceList.of(session.instance().settings)
+                prices = PriceList.of(session.context().settings)
                 found = await catalogue.get(act.session, act.principal, self.listing, prices)
                 rows = await catalogue.versions(act.session, act.principal, self.listing)
         except Missing as missing:

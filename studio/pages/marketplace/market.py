@@ -133,7 +133,7 @@ class Market(rx.State):
         async with session.acting(self, self.project) as act:
             found_skills = await active_skills(act)
             self.skills = [one.full_name for one in found_skills]
-            self.texts = of_listing(session.instance().settings.url, found_skills)
+            self.texts = of_listing(session.context().settings.url, found_skills)
             if self.tab == "own":
                 page = Page(_MOST_OWN)
                 found = await catalogue.list_some(act.session, act.principal, page, Wanted(is_own=True))

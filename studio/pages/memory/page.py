@@ -75,7 +75,7 @@ class Remembered(rx.State):
         self.words, self.open_id = asked.get("q", "").strip(), asked.get("id", "")
         self.state = asked.get("state", "live") if asked.get("state") in _STATES else "live"
         self.mtype = asked.get("type", "") if asked.get("type") in _TYPES else ""
-        self.texts = _texts(session.instance().settings.url)
+        self.texts = _texts(session.context().settings.url)
         await self._read()
         self.is_loaded = True
         return Record.open(self.open_id)
@@ -115,10 +115,10 @@ class Remembered(rx.State):
     async def create(self, typed: dict[str, Any]):
         """Remember something."""
         try:
-            asked, instance = writing.new(typed), session.instance()
+            asked, context = writing.new(typed), session.context()
             async with session.acting(self, self.project, once=typed) as act:
                 written = await memory.put(
-                    act.session, instance.vault, act.principal, asked, instance.settings.quotas
+                    act.session, context.vault, act.principal, asked, context.settings.quotas
                 )
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
@@ -132,7 +132,7 @@ class Remembered(rx.State):
             async with session.acting(self, self.project) as act:
                 who = act.principal
             wanted = MemorySearch(query=self.words[:4000], mtype=mtype, limit=MOST_RESULTS)
-            found = await searching.search(session.instance(), who, wanted)
+            found = await searching.search(session.context(), who, wanted)
             shown: list[MemoryView] = list(found.results)
             self.by_meaning, self.has_more = found.by_meaning, False
         else:

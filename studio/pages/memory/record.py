@@ -108,10 +108,10 @@ class Record(rx.State):
             return None
         try:
             asked = writing.changed(self._known, typed)
-            instance = session.instance()
+            context = session.context()
             async with session.acting(self, self.project) as act:
                 written = await memory.put(
-                    act.session, instance.vault, act.principal, asked, instance.settings.quotas
+                    act.session, context.vault, act.principal, asked, context.settings.quotas
                 )
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)

@@ -118,7 +118,7 @@ class Operator(rx.State):
             person = visit.person
             workers = [_worker(one) for one in await fleet.workers(visit.session, person)]
             waiting = [_waiting(one) for one in await fleet.waiting(visit.session, person)]
-        tiles = [_tile(one) for one in await health.tiles(session.instance(), person)]
+        tiles = [_tile(one) for one in await health.tiles(session.context(), person)]
         for name, found in (("tiles", tiles), ("workers", workers), ("waiting", waiting)):
             if getattr(self, name) != found:
                 setattr(self, name, found)

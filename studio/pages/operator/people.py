@@ -70,7 +70,7 @@ class People(rx.State):
     async def add(self, typed: dict[str, Any]):
         """Make the account, and show its link."""
         self.problem = ""
-        url = session.instance().settings.url
+        url = session.context().settings.url
         try:
             asked = parsed(NewPersonAsked, {"email": text(typed, "email"), "name": text(typed, "name")})
             async with session.visiting(self, once=typed) as visit:
@@ -89,7 +89,7 @@ class People(rx.State):
     async def make_link(self, user_id: str):
         """Show a link with which somebody sets another password."""
         self.problem = self.link = ""
-        url = session.instance().settings.url
+        url = session.context().settings.url
         try:
             async with session.visiting(self) as visit:
                 made = await accounts.link_for(visit.session, visit.person, UUID(user_id), url=url)

@@ -51,7 +51,7 @@ class Reference(Running, rx.State):
         if found:
             self._take(found[0])
         else:
-            self.texts = of_push(session.instance().settings.url)
+            self.texts = of_push(session.context().settings.url)
         self.is_loaded = True
 
     @rx.event
@@ -72,7 +72,7 @@ class Reference(Running, rx.State):
     def _take(self, skill: SkillView) -> None:
         self.current, self.path = skill, path_of(skill)
         self.takes, self.gives = rows_of(skill.input_schema), rows_of(all_required(skill.output_schema))
-        self.texts = of_skill(session.instance().settings.url, skill)
+        self.texts = of_skill(session.context().settings.url, skill)
 
 
 def page() -> rx.Component:

@@ -28,7 +28,7 @@ class FromCode(rx.State):
         if section == "schedules":
             async with session.acting(self, self.project) as act:
                 skill = next(iter(await active_skills(act)), skill)
-        self.texts = _texts(section, session.instance().settings.url, skill)
+        self.texts = _texts(section, session.context().settings.url, skill)
 
 
 def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:

@@ -44,11 +44,11 @@ class General(rx.State):
         async with session.acting(self, self.project) as act:
             found = await service.get(act.session, act.principal)
             self.window = await service.concurrency_limit(act.session, act.principal)
-            default = defaults_of(session.instance().settings)[CONCURRENCY]
+            default = defaults_of(session.context().settings)[CONCURRENCY]
             known = await limits.limits_of(act.session, act.principal)
             self.most_window = ceiling(known.of_operator, CONCURRENCY, default) or self.window
         self.called, self.slug, self.project_id = found.name, found.slug, str(found.id)
-        self.kept_days = session.instance().settings.keep_deleted_projects_days
+        self.kept_days = session.context().settings.keep_deleted_projects_days
         self.is_loaded = True
 
     @rx.event
@@ -72,7 +72,7 @@ class General(rx.State):
                     name=asked.name,
                     slug=asked.slug,
                     concurrency_limit=asked.concurrency_limit,
-                    defaults=defaults_of(session.instance().settings),
+                    defaults=defaults_of(session.context().settings),
                 )
                 slug = changed.slug
         except (CeilingExceeded, Invalid, SlugTaken) as refused:

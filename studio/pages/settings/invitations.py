@@ -55,7 +55,7 @@ class Invitations(rx.State):
         self.problem = self.link = ""
         try:
             asked = parsed(InvitationAsked, {"email": text(form, "email"), "role": text(form, "role")})
-            settings = session.instance().settings
+            settings = session.context().settings
             async with session.acting(self, self.project, once=form) as act:
                 act.principal.require(Role.ADMIN, "members:write")
                 made = await invitations.invite(

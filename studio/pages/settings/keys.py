@@ -121,8 +121,8 @@ class Keys(rx.State):
                     kind=asked.kind,
                     name=asked.name,
                     limits=_limits(asked),
-                    quotas=session.instance().settings.quotas,
-                    max_requests_per_minute=session.instance().settings.key_requests_per_minute,
+                    quotas=session.context().settings.quotas,
+                    max_requests_per_minute=session.context().settings.key_requests_per_minute,
                 )
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)

@@ -62,14 +62,14 @@ class Limits(rx.State):
     async def load(self):
         """Read the limits, and count what they are about."""
         self.reset()
-        instance = session.instance()
+        context = session.context()
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.VIEWER, "project:read")
             limits = LimitsAnswer.of(
-                await service.limits_of(act.session, act.principal), defaults_of(instance.settings)
+                await service.limits_of(act.session, act.principal), defaults_of(context.settings)
             )
             counted = await held(act.session, act.principal)
-        drive = await usage.current(drives_of(instance), act.principal.project_id)
+        drive = await usage.current(drives_of(context), act.principal.project_id)
         self.rows = _rows(limits, counted, drive)
         rate: LimitAnswer = getattr(limits, REQUESTS)
         self.rate = "no limit" if rate.limit is None else f"{rate.limit:,} a minute"

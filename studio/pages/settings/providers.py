@@ -74,7 +74,7 @@ class Providers(rx.State):
     async def put(self, typed: dict[str, Any]):
         """Set the key; what was typed is kept nowhere but in the vault. Then try it."""
         self.problem = ""
-        instance, family = session.instance(), self.family
+        context, family = session.context(), self.family
         try:
             body = {"api_key": text(typed, "api_key"), "base_url": text(typed, "base_url") or None}
             asked = parsed(ProviderKeyAsked, body)
@@ -82,12 +82,12 @@ class Providers(rx.State):
                 act.principal.require(Role.DEVELOPER, "providers:write")
                 await service.put(
                     act.session,
-                    instance.vault,
+                    context.vault,
                     act.principal,
                     family,
                     api_key=asked.api_key,
                     base_url=asked.base_url,
-                    allowed_hosts=listed(instance.settings.provider_hosts),
+                    allowed_hosts=listed(context.settings.provider_hosts),
                 )
         except (Invalid, Missing) as refused:
             self.problem = said(refused)
@@ -102,12 +102,12 @@ class Providers(rx.State):
         self.probed, self.asking = "", family
         yield
         try:
-            instance = session.instance()
+            context = session.context()
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
-                key = await service.to_try(act.session, instance.vault, act.principal, family)
+                key = await service.to_try(act.session, context.vault, act.principal, family)
             models = catalog.current()  # no connection of the database is held while the provider is asked
-            found = await probing.probe(family, key, models, access_of(instance.settings, models))
+            found = await probing.probe(family, key, models, access_of(context.settings, models))
         finally:
             self.asking = ""
         self.probed_family, self.verdict, self.probed = family, found.verdict, found.found
@@ -122,12 +122,12 @@ class Providers(rx.State):
         await self._read()
 
     async def _read(self) -> None:
-        instance, models = session.instance(), catalog.current()
+        context, models = session.context(), catalog.current()
         async with session.acting(self, self.project) as act:
             if act.principal.role < Role.DEVELOPER:
                 return
-            own = await service.keys(act.session, instance.vault, act.principal)
-            found = ProviderAnswer.all_of(models, access_of(instance.settings, models), own)
+            own = await service.keys(act.session, context.vault, act.principal)
+            found = ProviderAnswer.all_of(models, access_of(context.settings, models), own)
             rows = [_row(one) for one in found]
             await name_keys(act, rows, "updated_by")
         self.rows = rows

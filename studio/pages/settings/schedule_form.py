@@ -158,7 +158,7 @@ class ScheduleForm(rx.State):
 
     async def _read_offer(self, act: Act, slug: str) -> str:
         """Inputs that fit a listing, which becomes one of the choices."""
-        one = await catalogue.get(act.session, act.principal, slug, PriceList.of(session.instance().settings))
+        one = await catalogue.get(act.session, act.principal, slug, PriceList.of(session.context().settings))
         if not any(offer.value == LISTING + slug for offer in self.offers):
             self.offers = [Offer(LISTING + slug, f"{slug}, {_price(one.price_micros)}"), *self.offers]
         return _pretty(

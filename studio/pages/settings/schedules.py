@@ -114,8 +114,8 @@ class Schedules(rx.State):
     async def run_now(self, schedule_id: str, key: str):
         """Submit its job at once, beside its moments."""
         self.refused = ""
-        instance = session.instance()
-        terms = Terms(PriceList.of(instance.settings), instance.settings.most_queued_jobs)
+        context = session.context()
+        terms = Terms(PriceList.of(context.settings), context.settings.most_queued_jobs)
         try:
             async with session.acting(self, self.project, once=key) as act:
                 await runs.run_now(act.session, act.principal, UUID(schedule_id), terms)

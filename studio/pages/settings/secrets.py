@@ -75,7 +75,7 @@ class Secrets(rx.State):
     async def put(self, typed: dict[str, Any]):
         """Set the secret; what was typed is kept nowhere but in the vault."""
         self.problem = ""
-        instance = session.instance()
+        context = session.context()
         name = self.rotated or text(typed, "name").upper()
         place = self.place if self.rotated else text(typed, "skillpack")
         try:
@@ -84,12 +84,12 @@ class Secrets(rx.State):
                 act.principal.require(Role.DEVELOPER, "secrets:write")
                 await service.put(
                     act.session,
-                    instance.vault,
+                    context.vault,
                     act.principal,
                     name=asked.name,
                     value=asked.value,
                     skillpack_id=await _skillpack_id(act, place),
-                    quotas=instance.settings.quotas,
+                    quotas=context.settings.quotas,
                 )
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)

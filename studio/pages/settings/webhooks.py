@@ -93,8 +93,8 @@ class Webhooks(rx.State):
     async def save(self, typed: dict[str, Any]):
         """Make a webhook and show its secret, or change one."""
         self.problem = ""
-        instance = session.instance()
-        allowed = Receivers.of(instance.settings)
+        context = session.context()
+        allowed = Receivers.of(context.settings)
         body = _body(typed)
         try:
             async with session.acting(self, self.project, once=typed) as act:
@@ -104,7 +104,7 @@ class Webhooks(rx.State):
                 else:
                     asked = parsed(WebhookAsked, body)
                     made = await service.create(
-                        act.session, instance.vault, act.principal, asked, allowed=allowed
+                        act.session, context.vault, act.principal, asked, allowed=allowed
                     )
                     self.fresh = made.secret
         except (Conflict, Invalid) as refused:
@@ -121,7 +121,7 @@ class Webhooks(rx.State):
     @rx.event
     async def rotate(self, webhook_id: str, key: str):
         """Show another secret; the one before it signs too for a day."""
-        vault = session.instance().vault
+        vault = session.context().vault
         async with session.acting(self, self.project, once=key) as act:
             made = await service.rotate(act.session, vault, act.principal, UUID(webhook_id), RotationAsked())
             self.fresh = made.secret
@@ -130,7 +130,7 @@ class Webhooks(rx.State):
     @rx.event
     async def switch(self, webhook_id: str, is_on: bool):
         """Send to it again, or send nothing more."""
-        allowed = Receivers.of(session.instance().settings)
+        allowed = Receivers.of(session.context().settings)
         changes = WebhookChanges(enabled=is_on)
         try:
             async with session.acting(self, self.project) as act:

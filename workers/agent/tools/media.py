@@ -135,7 +135,7 @@ class MediaTool:
     runs_alone = False
     confirm = False
 
-    def __init__(self, form: Form, instance: AppContext) -> None:
+    def __init__(self, form: Form, context: AppContext) -> None:
         """Say what it makes."""
         schema = {
             "type": "object",
@@ -145,7 +145,7 @@ class MediaTool:
         }
         self.spec = spec_of(form.name, form.description, schema)
         self._form = form
-        self._instance = instance
+        self._context = context
         self._arguments = Arguments(schema)
 
     def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class MediaTool:
         principal = service.job_principal(
             job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
         )
-        answer = (await service.generate(self._instance, principal, order)).answer
+        answer = (await service.generate(self._context, principal, order)).answer
         missing = await self._bring(answer, workroom) if assignment.has_own_drive else ()
         return ToolResult(_told(answer, missing), facts=_facts(answer))
 
@@ -201,7 +201,7 @@ class MediaTool:
         """Copy what was made into the run's own copy of a drive that is kept elsewhere; gives what is too large."""
         missing = []
         for path in answer.drive_paths:
-            file = await self._instance.storage.open_read(
+            file = await self._context.storage.open_read(
                 workroom.assignment.project_id, parse_drive_path(path)
             )
             try:
@@ -216,10 +216,10 @@ class MediaTool:
         return tuple(missing)
 
 
-def media_tools(instance: AppContext) -> list[MediaTool]:
+def media_tools(context: AppContext) -> list[MediaTool]:
     """The tools for media that this instance can make."""
-    can_transcribe = instance.settings.fal_key is not None
-    return [MediaTool(form, instance) for form in FORMS if form.verb != "transcribe" or can_transcribe]
+    can_transcribe = context.settings.fal_key is not None
+    return [MediaTool(form, context) for form in FORMS if form.verb != "transcribe" or can_transcribe]
 
 
 async def _file(text: str, workroom: Workroom) -> Any:

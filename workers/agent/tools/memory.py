@@ -86,13 +86,13 @@ class MemoryTool:
     runs_alone = False
     confirm = False
 
-    def __init__(self, form: Form, instance: AppContext, scope: str) -> None:
+    def __init__(self, form: Form, context: AppContext, scope: str) -> None:
         """`scope`: of what is written without one and without a key."""
         schema = {"type": "object", "properties": form.properties, "required": list(form.required)}
         self.spec = spec_of(form.name, form.description, schema)
         self.is_read_only = not form.writes
         self.is_idempotent = True  # a write is known by the call that made it
-        self.instance = instance
+        self.context = context
         self.scope = scope
         self._do = form.do
         self._arguments = Arguments({**schema, "additionalProperties": False})
@@ -112,7 +112,7 @@ class MemoryTool:
 
 
 async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
-    found = await searching.search(tool.instance, _who(room), _parsed(MemorySearch, given))
+    found = await searching.search(tool.context, _who(room), _parsed(MemorySearch, given))
     shown = [one.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True) for one in found.results]
     facts = {"count": found.count, "fresh": sum(one.fresh for one in found.results)}
     return ToolResult(_written({"count": found.count, "results": shown}), facts=facts)
@@ -120,7 +120,7 @@ async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room:
 
 async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
     memory_id = _id(given["id"])
-    async with tool.instance.database.transaction() as session:
+    async with tool.context.database.transaction() as session:
         record = MemoryView.model_validate(await queries.get(session, _who(room), memory_id))
     shown = record.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True)
     return ToolResult(_written(shown), facts={"memory_id": str(memory_id)})
@@ -130,16 +130,16 @@ async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Wo
     if "entity_key" not in given:
         given.setdefault("scope", tool.scope)
     asked = _parsed(MemoryPut, {**given, "key": call.idempotency_key[-255:]})
-    instance = tool.instance
-    async with instance.database.transaction() as session:
-        written = await writing.put(session, instance.vault, _who(room), asked, instance.settings.quotas)
+    context = tool.context
+    async with context.database.transaction() as session:
+        written = await writing.put(session, context.vault, _who(room), asked, context.settings.quotas)
     facts = {"memory_id": str(written.id), "version": written.version}
     return ToolResult(written.model_dump_json(), facts=facts)
 
 
 async def _forget(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
     memory_id = _id(given["id"])
-    async with tool.instance.database.transaction() as session:
+    async with tool.context.database.transaction() as session:
         await forgetting.forget(session, _who(room), memory_id, reason=str(given.get("reason", ""))[:500])
     return ToolResult("Forgotten.", facts={"memory_id": str(memory_id)})
 
@@ -173,13 +173,13 @@ FORMS: Final = (
 )
 
 
-def memory_tools(instance: AppContext, assignment: AgentAssignment) -> list[MemoryTool]:
+def memory_tools(context: AppContext, assignment: AgentAssignment) -> list[MemoryTool]:
     """The tools of a skill that asks for memory in its skill.yaml; those that write only where it may."""
     memory = assignment.skill.memory
     if memory is None:
         return []
     return [
-        MemoryTool(form, instance, memory.scope) for form in FORMS if not (form.writes and memory.read_only)
+        MemoryTool(form, context, memory.scope) for form in FORMS if not (form.writes and memory.read_only)
     ]
 
 

@@ -59,9 +59,9 @@ _DESCRIBE: Final[dict[str, Any]] = {
 }
 
 
-def subagent_tools(instance: AppContext, assignment: AgentAssignment) -> list[Tool]:
+def subagent_tools(context: AppContext, assignment: AgentAssignment) -> list[Tool]:
     """The skills that this one names as tools, and the tools for all others, for texts and for prompts."""
-    callers = Callers(instance)
+    callers = Callers(context)
     skills = assignment.manifest
     tools: list[Tool] = [
         SkillTool(callers, tool, found)
@@ -74,8 +74,8 @@ def subagent_tools(instance: AppContext, assignment: AgentAssignment) -> list[To
 class Callers:
     """Makes calls for runs on this machine."""
 
-    def __init__(self, instance: AppContext) -> None:
-        self.instance = instance
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
 
     def principal(self, workroom: Workroom) -> Principal:
         """The run as who it is to everybody else: its job."""
@@ -114,12 +114,12 @@ class Callers:
             await asyncio.to_thread(
                 read_text, _agents(workroom), target
             )  # else the call would fail a moment later
-        job_id = await subagents.call(self.instance, who, asked)
+        job_id = await subagents.call(self.context, who, asked)
         _agents(workroom).look()
         within_s = min(MOST_S, float(given.get("timeout") or MOST_S))
-        job = await subagents.ended(self.instance, who, job_id, within_s=within_s)
+        job = await subagents.ended(self.context, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:
-            async with self.instance.database.transaction() as session:
+            async with self.context.database.transaction() as session:
                 await cancel_by(session, job_id, who=who.label)
             raise ToolError(f"{_named(job)} did not end within {within_s:g} s, and was cancelled.")
         return _told(job)
@@ -131,7 +131,7 @@ class Callers:
 
         async def ask() -> bool:
             who = self.principal(workroom)
-            return await subagents.needs_approval(self.instance, who, target, version=version)
+            return await subagents.needs_approval(self.context, who, target, version=version)
 
         return await through_absence(
             ask, "not known yet whether a call needs an approval", job_id=str(workroom.assignment.job_id)
@@ -236,7 +236,7 @@ class DescribeSubagent:
         """
         target = self._arguments.of(call)["target"]
         who = self._callers.principal(workroom)
-        async with self._callers.instance.database.transaction() as session:
+        async with self._callers.context.database.transaction() as session:
             told = await describe(session, who, target, is_by_model=True)
         if adhoc.is_text(target):
             told.summary = (await asyncio.to_thread(read_text, _agents(workroom), target))[
