@@ -20,14 +20,14 @@ from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
 from backend.core.metrics.http import Counted
 from backend.core.metrics.reporter import Reporter
-from backend.core.tracing.switch import tracing
+from backend.core.tracing.setup import tracing
 from backend.core.version import version
 from backend.identity.auth import pages, password_pages
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.request_tracing import Traced
 from backend.identity.auth.throttle import Throttle
-from backend.identity.limits.at_once import AtOnce
+from backend.identity.limits.concurrency import AtOnce
 from backend.identity.limits.rates import RateLimiter
 from backend.identity.projects import join_pages
 from backend.skills.deployments import public

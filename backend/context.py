@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from backend.config import Settings
 from backend.core.db.engine import Database
-from backend.core.net.egress.doors import Doors
+from backend.core.net.egress.web_access import WebAccess
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.storage import Storage
@@ -24,5 +24,5 @@ class AppContext:
     storage: Storage
     vault: Vault
     wakeups: WakeUps
-    doors: Doors = field(default_factory=Doors)
+    doors: WebAccess = field(default_factory=WebAccess)
     """To the web, for what it fetches for jobs."""

@@ -17,8 +17,8 @@ from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.core.metrics import books as metrics
-from backend.data.drive import forgotten, usage
+from backend.core.metrics import store as metrics
+from backend.data.drive import upload_expiry, usage
 from backend.data.drive.usage import Drives
 from backend.data.retention import sweep as retention
 from backend.data.retention.rules import Rules
@@ -76,7 +76,7 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
         async with database.transaction() as session:
             await session.execute(_MAY_BE_IDLE)  # while the storage removes what it names
             await forget_expired(session, storage)
-        await forgotten.sweep(database, storage, may_go_on=may_go_on)
+        await upload_expiry.sweep(database, storage, may_go_on=may_go_on)
         await usage.recount_old(Drives(database, storage, DEFAULTS), may_go_on=may_go_on)
         are_rows_left = await retention.sweep(database, rules, may_go_on=may_go_on)
         are_projects_left = await purge.purge_due(

@@ -21,7 +21,7 @@ from backend.embedded import attach
 from backend.skills import job_ceilings
 from backend.skills.job_ceilings import JobCeilings
 from backend.skills.model_catalog import catalog
-from backend.storage.chosen import chosen
+from backend.storage.factory import chosen
 
 log = logs.get(__name__)
 

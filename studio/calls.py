@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from backend.skills.bundles.value_schemas import all_required
+from backend.skills.schemas.value_schemas import all_required
 from studio.skills import SkillView
 from studio.wording import sample_inputs
 

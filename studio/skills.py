@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from backend.skills import job_ceilings
-from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks.tables import Skillpack, full_name
 from studio.session import Act
 

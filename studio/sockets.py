@@ -14,7 +14,7 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.identity.limits.at_once import AtOnce
+from backend.identity.limits.concurrency import AtOnce
 from backend.identity.limits.errors import TooManyAtOnce
 from studio.session import Standing
 

@@ -16,20 +16,20 @@ from backend.core.clock import now
 from backend.core.errors import PurasError
 from backend.core.tracing import spans
 from backend.data.secrets.scrub import Scrubber
-from backend.execution.approvals.asking import wait_for_consent
+from backend.execution.approvals.worker import wait_for_consent
 from backend.execution.events.append import NewEvent
 from backend.execution.jobs.claim import Claimed
 from backend.execution.jobs.errors import ApiKeyEnded
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.requeue import requeue
-from backend.execution.jobs.reserve import nothing_left
+from backend.execution.jobs.reservations import nothing_left
 from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
 from backend.execution.journal import service as journal
 from backend.execution.worker_registry.errors import HostExhausted
 from backend.money.ledger.service import Used
 from backend.money.pricing import NANOS_PER_MICRO, PriceList
 from backend.skills import job_ceilings
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.storage.paths import DrivePath
 from workers import discretion, traces
 from workers.absence import through_absence

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from backend.core.errors import PurasError
 from backend.execution.jobs.finish import Ending
 from backend.money.ledger.service import Used
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.runners import Failure, Measured, Outcome
 
 

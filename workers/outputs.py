@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from backend.core.errors import PurasError
-from backend.data.drive.named import NamedFile, named_files
-from backend.skills.bundles.manifest import Skill
+from backend.data.drive.file_refs import NamedFile, named_files
+from backend.skills.manifest.types import Skill
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable
 from backend.storage.mime import sniff

@@ -19,17 +19,17 @@ from backend.data.drive import usage
 from backend.data.drive.usage import Usage
 from backend.data.secrets import service as secrets
 from backend.data.secrets.service import JobSecrets
-from backend.evals.runs import EVAL, Case, case_of
+from backend.evals.case_of_job import EVAL, Case, case_of
 from backend.execution.jobs import approvals
 from backend.execution.jobs.claim import Claimed
 from backend.identity.auth import job_tokens
 from backend.money.pricing import PriceList
-from backend.skills.bundles.adhoc import NOTEBOOK
 from backend.skills.bundles.confirmed import NONE, Effects
-from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.inline_skills import NOTEBOOK
 from backend.skills.deployments.active import load_deployed_skill
 from backend.skills.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.skills.job_ceilings import JobCeilings
+from backend.skills.manifest.types import Skill
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.brief import for_agent
 from workers.agent.journal import Journal

@@ -18,7 +18,7 @@ from backend.config import Settings, settings
 from backend.context import AppContext
 from backend.core import logs
 from backend.core.metrics.reporter import Reporter
-from backend.core.tracing.switch import tracing
+from backend.core.tracing.setup import tracing
 from backend.core.version import version
 from backend.embedded import attach
 from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S

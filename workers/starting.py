@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from backend.core.db.engine import Database
-from backend.execution.approvals.asking import decisions
-from backend.execution.approvals.wanted import START, Wanted
+from backend.execution.approvals.types import START, Wanted
+from backend.execution.approvals.worker import decisions
 from backend.execution.jobs.claim import Claimed
 from workers.absence import through_absence
 from workers.runners import Failure, Measured, Postponed

@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.context import AppContext
 from backend.core import background_tasks, logs
 from backend.core.db.connections import why_away
-from backend.evals import driving
-from backend.evals.filling import Means
-from backend.evals.runs import EVAL
+from backend.evals import runner
+from backend.evals.case_of_job import EVAL
+from backend.evals.planning import Means
 from backend.execution.jobs.claim import Claimed
 from backend.money.pricing import PriceList
 
@@ -44,7 +44,7 @@ class Suites:
         while True:
             with background_tasks.log_and_continue("suites of evals"):
                 try:
-                    await driving.drive(self._database, self._means)
+                    await runner.drive(self._database, self._means)
                 except SQLAlchemyError as error:
                     log.warning("suites wait for the database; trying again", error=why_away(error))
             with contextlib.suppress(TimeoutError):

@@ -30,14 +30,14 @@ from backend.core.metrics.instruments import (
     SWEEP_ADMITTED,
     WORKERS_LOST,
 )
-from backend.data.memory import backlog
+from backend.data.memory import embedding_queue
 from backend.data.memory.embedding import Embedder
 from backend.data.retention.rules import Rules
 from backend.execution.approvals.expiry import expire_due
-from backend.execution.jobs.children import calling, claim_child, end_orphans
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.execution.jobs.losses import send_on_unheld, sweep
-from backend.execution.schedules.firing import Terms, keep_time
+from backend.execution.jobs.recovery import send_on_unheld, sweep
+from backend.execution.jobs.subjobs import calling, claim_child, end_orphans
+from backend.execution.schedules.dispatcher import Terms, keep_time
 from backend.execution.worker_registry import service as fleet
 from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.identity import worker_ids
@@ -303,7 +303,7 @@ class Supervisor:
         ]
         embedder = Embedder.of(context.settings)
         if embedder is not None:
-            kept.append(backlog.keep_embedded(context.database, embedder))
+            kept.append(embedding_queue.keep_embedded(context.database, embedder))
         await asyncio.gather(*kept)
 
     async def _send_webhooks(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from backend.core.tracing import parents, spans
+from backend.core.tracing import spans, traceparent
 from backend.core.tracing.spans import Attribute, Span
 from backend.execution.events import otel_spans
 from backend.execution.events.append import TERMINAL_TYPES, NewEvent
@@ -49,4 +49,4 @@ def ended(
 
 def log_fields(claimed: Claimed) -> dict[str, str]:
     """What a line of the log about the attempt says of its trace, if it has one."""
-    return {"trace_id": parents.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}
+    return {"trace_id": traceparent.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.context import AppContext
 from backend.core.http.paging import PageDep, linked
-from backend.evals import cases, comparing, outcomes, subjects, suites
-from backend.evals.filling import Means
+from backend.evals import cases, comparing, outcomes, suites, targets
+from backend.evals.planning import Means
 from backend.evals.schemas import (
     CaseRequest,
     CaseView,
@@ -110,7 +110,7 @@ async def list_dataset(
     ] = None,
 ) -> list[GivenCase]:
     """Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here."""
-    found = await subjects.list_cases(
+    found = await targets.list_cases(
         session, principal, page, skillpack=skillpack, skill=skill, version=version, storage=context.storage
     )
     return [GivenCase.model_validate(one, from_attributes=True) for one in linked(request, response, found)]

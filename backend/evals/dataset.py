@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.grammar_evals import MAX_DATASET_BYTES
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.evals import MAX_DATASET_BYTES
+from backend.skills.manifest.types import Skill
 from backend.storage import Storage
 
 _KEPT: Final = text("""

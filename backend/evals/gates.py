@@ -16,15 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
-from backend.evals.closing import stop
 from backend.evals.comparing import is_worse
+from backend.evals.completion import stop
 from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
-from backend.skills.bundles.manifest import Manifest, Skill
-from backend.skills.deployments.switching import switch
+from backend.skills.deployments.activation import switch
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks.tables import Skillpack
 
 State = Literal["gating", "passed", "refused", "superseded"]

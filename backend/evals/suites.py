@@ -12,18 +12,18 @@ from sqlmodel import col
 
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import Invalid, NotAllowed, PaymentRequired, Problem
-from backend.evals import driving, subjects
-from backend.evals.closing import stop
+from backend.evals import runner, targets
+from backend.evals.completion import stop
 from backend.evals.errors import EvalNotFound, NotFinished
-from backend.evals.filling import Means, fill
-from backend.evals.recorded import RECORDING
+from backend.evals.planning import Means, fill
+from backend.evals.replayed_job import RECORDING
 from backend.evals.schemas import Numbers, SuiteRequest, SuiteView
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
 from backend.execution.jobs import recorded
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.recordings import recorded_job
 from backend.skills.skillpacks import service as skillpacks
@@ -53,7 +53,7 @@ async def start(
     principal.require(Role.DEVELOPER, "evals:write", "evals:read", "jobs:submit")
     if principal.kind == "job":
         raise NotAllowed("A job cannot start a suite. Start it with an API key, or in the studio.")
-    tried = await subjects.subject(
+    tried = await targets.subject(
         session, principal, skillpack=skillpack, skill=asked.skill, version=asked.version
     )
     _check_model(tried.skill, asked.model)
@@ -76,7 +76,7 @@ async def start(
     session.add(suite)
     await session.flush()
     await fill(session, suite, tried, means, case_ids=asked.case_ids, principal=principal)
-    obstacle = await driving.advance(session, suite, means)
+    obstacle = await runner.advance(session, suite, means)
     if isinstance(obstacle, (PaymentRequired, NotAllowed)):
         raise obstacle
     facts = {"skill": suite.skill_name, "version": suite.deployment_version, "runs": suite.total_runs}

@@ -13,8 +13,8 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
-from backend.marketplace import catalogue, service
-from backend.marketplace.catalogue import Wanted
+from backend.marketplace import catalog, service
+from backend.marketplace.catalog import Wanted
 from backend.marketplace.schemas import (
     ListingAsked,
     ListingChanges,
@@ -47,7 +47,7 @@ async def list_listings(
 ) -> Sequence[ListingSummary]:
     """Those that are published, newest first; with `mine=true` the project's own."""
     wanted = Wanted(q, is_own=mine, status=status)
-    return linked(request, response, await catalogue.list_some(session, principal, page, wanted))
+    return linked(request, response, await catalog.list_some(session, principal, page, wanted))
 
 
 @router.post(
@@ -61,7 +61,7 @@ async def create_listing(
 
     async def make() -> ListingView:
         listing = await service.create(session, principal, asked)
-        return await catalogue.get(session, principal, listing.slug, PriceList.of(context.settings))
+        return await catalog.get(session, principal, listing.slug, PriceList.of(context.settings))
 
     return await once.answer(session, principal, make)
 
@@ -72,7 +72,7 @@ async def get_listing(
     listing: str, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> ListingView:
     """By id or slug: what it takes and gives, what a run costs, and what its code is given."""
-    return await catalogue.get(session, principal, listing, PriceList.of(context.settings))
+    return await catalog.get(session, principal, listing, PriceList.of(context.settings))
 
 
 @router.patch("/listings/{listing}", summary="Change, publish or take down a listing")
@@ -86,7 +86,7 @@ async def change_listing(
 ) -> ListingView:
     """Jobs that exist keep the price and the version at which they were submitted."""
     changed = await service.change(session, principal, listing, asked)
-    return await catalogue.get(session, principal, changed.slug, PriceList.of(context.settings))
+    return await catalog.get(session, principal, changed.slug, PriceList.of(context.settings))
 
 
 @router.delete("/listings/{listing}", status_code=204, summary="Forget a draft")
@@ -102,7 +102,7 @@ async def list_listing_versions(
     listing: str, principal: PrincipalDep, session: SessionDep
 ) -> Sequence[VersionView]:
     """Newest first, each with what changed for callers. A job pins one with `?version=`."""
-    return await catalogue.versions(session, principal, listing)
+    return await catalog.versions(session, principal, listing)
 
 
 @router.post(
@@ -119,7 +119,7 @@ async def add_listing_version(
 
     async def make() -> VersionView:
         await service.add_version(session, principal, listing, asked)
-        return (await catalogue.versions(session, principal, listing))[0]
+        return (await catalog.versions(session, principal, listing))[0]
 
     return await once.answer(session, principal, make)
 
@@ -128,4 +128,4 @@ async def add_listing_version(
 @permissions.needs("billing:read", "marketplace:read")
 async def get_listing_sales(listing: str, principal: PrincipalDep, session: SessionDep) -> SalesView:
     """For its publisher: runs, earnings and callers, as sums."""
-    return await catalogue.sales(session, principal, listing)
+    return await catalog.sales(session, principal, listing)

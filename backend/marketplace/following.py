@@ -16,9 +16,9 @@ from backend.identity.auth.principal import Principal, visible
 from backend.marketplace import listable
 from backend.marketplace.errors import NotListable
 from backend.marketplace.tables import Listing, ListingVersion
-from backend.skills.bundles.manifest import Manifest
 from backend.skills.deployments import manifests
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.types import Manifest
 
 _TAKE_DOWN: Final = text("""
 update listings set status = 'taken_down', taken_down_at = now(), updated_at = now()

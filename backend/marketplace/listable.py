@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from backend.core.errors import Problem
-from backend.data.drive.named import default_files
+from backend.data.drive.file_refs import default_files
 from backend.skills.bundles import confirmed
-from backend.skills.bundles.manifest import Manifest, Skill
 from backend.skills.deployments import schema_changes
+from backend.skills.manifest.types import Manifest, Skill
 
 _SCHEMAS = ("input_schema", "output_schema")
 MOST_TOLD = 100

@@ -15,32 +15,32 @@ from backend.core.errors import PurasError
 
 PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "up": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},
-    "serving": {
+    "serve_commands": {
         "api": "Serve the API and the studio of an instance whose databases run.",
         "worker": "Run worker processes for an instance whose databases run.",
     },
-    "upkeep": {
+    "maintenance_commands": {
         "migrate": "Bring the database to the tables of this release, or back to those of the one before.",
         "doctor": "Say what is wrong with this instance and what to do; exit code 1 when something is.",
         "setup-link": "Print a new one-time link that makes its reader the owner; earlier ones stop working.",
     },
-    "people": {"project": "Projects.", "user": "People."},
-    "books": {
+    "user_commands": {"project": "Projects.", "user": "People."},
+    "money_commands": {
         "topup": "Put money into a project's wallet.",
         "audit": "Prove that the books add up, row by row; exit code 1 when they do not.",
     },
-    "keeping.commands": {
+    "backup.commands": {
         "backup": "Write all of this instance into one file, while it runs: database, bundles, drives.",
         "restore": "Bring an empty home, or an empty DATABASE_URL, to life from a backup: all of it or nothing.",
     },
-    "departures": {
+    "deletion_commands": {
         "retention": "Remove now what is older than the settings keep; a running instance does it by itself, "
         "every hour."
     },
     "secret_keys": {"secrets": "The key that protects secrets at rest."},
 }
 """Where each command is, with its line of the help: only the part of the requested command is imported."""
-TABLELESS: Final = ("up", "serving")
+TABLELESS: Final = ("up", "serve_commands")
 """Parts that need no table of their own."""
 
 

@@ -26,7 +26,7 @@ from backend.core import logs
 from backend.embedded import Servers
 from backend.identity.auth import keys
 from backend.identity.projects.tables import Project
-from backend.operations import database, people
+from backend.operations import database, user_commands
 from backend.operations.errors import DemoFailed
 from backend.operations.rest import Rest
 from backend.skills.bundles.pack import pack
@@ -84,7 +84,7 @@ async def _api_key(settings: Settings) -> str:
 async def _new_api_key(settings: Settings) -> str:
     project_id = await _project_id(settings)
     if project_id is None:
-        made = await people.make_project(settings, name=NAME, slug=SLUG, credit_micros=CREDIT_MICROS)
+        made = await user_commands.make_project(settings, name=NAME, slug=SLUG, credit_micros=CREDIT_MICROS)
         return made.api_key
     async with database.unit_of_work(settings) as session:
         made_key = await keys.create(session, None, project_id=project_id, kind="secret", name="demo")
@@ -130,7 +130,7 @@ async def _upload_photograph(rest: Rest) -> None:
 def _photograph() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "photograph.jpg"
-        command = [sys.executable, "-m", "backend.operations.photograph", str(file)]
+        command = [sys.executable, "-m", "backend.operations.demo_image", str(file)]
         rendered = subprocess.run(command, capture_output=True, text=True, check=False)
         if rendered.returncode != 0:
             why = rendered.stderr.strip().splitlines()[-1:]

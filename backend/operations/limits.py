@@ -14,7 +14,7 @@ from backend.identity.auth.actors import operator
 from backend.identity.limits import service
 from backend.identity.limits.schemas import LimitAnswer, LimitChanges, LimitsAnswer, defaults_of
 from backend.operations import database
-from backend.operations.books import project_id_of
+from backend.operations.money_commands import project_id_of
 
 Limit = str | None
 INHERITED = "default"

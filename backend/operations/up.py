@@ -21,9 +21,9 @@ from backend.embedded import Servers, postgres, valkey
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
 from backend.operations import database, progress
-from backend.operations.children import CannotStart, Child
+from backend.operations.child_process import CannotStart, Child
 from backend.operations.environment import child_environment, configured
-from backend.operations.exclusive import home_lock, port_lock, require_port
+from backend.operations.home_lock import home_lock, port_lock, require_port
 from backend.operations.orphans import Orphans
 from backend.operations.progress import LOG_NAME, Progress
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 from backend.config import Settings
-from backend.skills.bundles.manifest import Limits, Retries, Skill
+from backend.skills.manifest.types import Limits, Retries, Skill
 
 
 @dataclass(frozen=True, slots=True)

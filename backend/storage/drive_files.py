@@ -25,7 +25,7 @@ from backend.storage.file_errors import (
     PathTaken,
 )
 from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
-from backend.storage.tree import made_folder, open_file_in, open_folder_in, opened_folder
+from backend.storage.tree_walk import made_folder, open_file_in, open_folder_in, opened_folder
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FIRST_S = datetime(1, 1, 1, tzinfo=UTC).timestamp()

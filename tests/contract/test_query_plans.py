@@ -24,30 +24,30 @@ from backend.config import Settings
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import metadata
-from backend.data.memory.backlog import FIRST, WAITING
 from backend.data.memory.digest import digest
+from backend.data.memory.embedding_queue import FIRST, WAITING
 from backend.data.retention import rows
 from backend.data.secrets import service as secrets
 from backend.embedded import Servers
+from backend.evals.case_of_job import case_of
 from backend.evals.dataset import Given, Subject, cases_of
-from backend.evals.driving import drive
 from backend.evals.errors import NothingRecorded
-from backend.evals.filling import Means
-from backend.evals.insights.reading import MOST_JOBS, read, steps
-from backend.evals.recorded import recordings_of
-from backend.evals.runs import case_of
-from backend.execution.approvals.asking import decisions
+from backend.evals.insights.queries import MOST_JOBS, read, steps
+from backend.evals.planning import Means
+from backend.evals.replayed_job import recordings_of
+from backend.evals.runner import drive
 from backend.execution.approvals.expiry import expire_due
+from backend.execution.approvals.worker import decisions
 from backend.execution.events.append import NewEvent, append
 from backend.execution.jobs import admission
-from backend.execution.jobs.children import calling, claim_child, end_orphans
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import send_on_unheld, sweep
+from backend.execution.jobs.recovery import send_on_unheld, sweep
 from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.subjobs import calling, claim_child, end_orphans
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry, Writing
-from backend.execution.schedules.firing import Terms, fire_due
+from backend.execution.schedules.dispatcher import Terms, fire_due
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys, membership
 from backend.identity.auth.actors import SignedIn, operator
@@ -56,7 +56,7 @@ from backend.integrations.webhooks.sending import Sender
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import Used
 from backend.money.pricing import PriceList
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from tests.contract.plans.fill import Filled, fill
 from tests.contract.plans.watch import Explained, Watch, watching
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from backend.skills.bundles.document import read_document
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import read_bundle
-from backend.skills.bundles.skill_json_schema import skill_json_schema
+from backend.skills.manifest.json_schema import skill_json_schema
+from backend.skills.manifest.yaml_document import read_document
 
 STARTER = Path(__file__).parents[2] / "skills_kit" / "templates" / "starter"
 

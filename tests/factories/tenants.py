@@ -18,8 +18,8 @@ from backend.marketplace.tables import Listing, ListingVersion
 from backend.money.ledger import service as ledger
 from backend.money.ledger.tables import Wallet
 from backend.money.pricing import PriceList
-from backend.skills.bundles.manifest import Manifest, Skill
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks.tables import Skillpack
 
 OPEN = {"type": "object"}

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from backend.core.errors import PurasError
 from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.dialect import DIALECT_TYPES, to_json_schema
-from backend.skills.bundles.document import read_document
-from backend.skills.bundles.functions import SourceUnreadableError, read_source
-from backend.skills.bundles.manifest import Manifest, Skill
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import read_bundle
-from backend.skills.bundles.schema_rules import schema_flaws
-from backend.skills.bundles.value_schemas import InputSchema, OutputSchema
+from backend.skills.bundles.schema_dialect import DIALECT_TYPES, to_json_schema
+from backend.skills.manifest.functions import SourceUnreadableError, read_source
+from backend.skills.manifest.types import Manifest, Skill
+from backend.skills.manifest.yaml_document import read_document
+from backend.skills.schemas.rules import schema_flaws
+from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
 
 json_values = st.recursive(
     st.none()

@@ -16,7 +16,7 @@ from backend.core.db.engine import Database
 from backend.execution.jobs.admission import TICK
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from tests.chaos.rounds import ROUNDS
 from tests.conftest import empty

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.children import claim_child, end_orphans
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.recovery import sweep
 from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.subjobs import claim_child, end_orphans
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
 from backend.money.budgets import service as budgets

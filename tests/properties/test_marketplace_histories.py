@@ -17,7 +17,7 @@ from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.recovery import sweep
 from backend.execution.jobs.requeue import requeue
 from backend.execution.worker_registry import service as fleet
 from backend.marketplace.tables import Listing

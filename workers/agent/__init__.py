@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from backend.money.ledger.service import Used
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.models import Block, ToolSpec
 from workers.runners import Assignment, Entrypoint, Outcome, Recorder
 

@@ -10,7 +10,7 @@ from typing import Any
 from backend.execution.jobs.claim import Claimed
 from backend.skills import job_ceilings
 from backend.skills.bundles.confirmed import NONE, Effects
-from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.manifest.types import Manifest, Skill
 from workers.agent.cost_cap import cost_cap_of
 from workers.agent.guard import Guard
 from workers.agent.journal import Journal

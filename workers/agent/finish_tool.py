@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from backend.skills.bundles.dialect import Schema, to_json_schema
-from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.value_schemas import Checked, all_required
+from backend.skills.bundles.schema_dialect import Schema, to_json_schema
+from backend.skills.manifest.types import Skill
+from backend.skills.schemas.value_schemas import Checked, all_required
 from workers.models import ToolSpec
 
 NAME: Final = "set_output"

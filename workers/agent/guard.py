@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from backend.execution.approvals.asking import Decision
-from backend.skills.bundles.manifest import Rail, RailPoint, Skill
+from backend.execution.approvals.worker import Decision
 from backend.skills.guardrails.errors import sentence_of
-from backend.skills.guardrails.judging import Judgement, judge, rails_at, told_by, without
+from backend.skills.guardrails.evaluation import Judgement, judge, rails_at, told_by, without
+from backend.skills.manifest.types import Rail, RailPoint, Skill
 from workers.agent import Coercing, StandIn, ToolCall, ToolResult, Workroom
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.stops import RailBlocked

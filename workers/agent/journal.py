@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.execution.approvals.asking import Decision, decisions
+from backend.execution.approvals.worker import Decision, decisions
 from backend.execution.events.append import NewEvent
 from backend.execution.jobs.claim import Claimed
 from backend.execution.journal import service

@@ -12,7 +12,7 @@ from backend.context import AppContext
 from backend.data.memory.digest import Digest, digest
 from backend.data.memory.errors import ListingHasNoMemory
 from backend.data.memory.identity import content_hash, image_key, value_key
-from backend.data.memory.reach import job_principal
+from backend.data.memory.scoping import job_principal
 from workers.absence import through_absence
 from workers.agent import ToolError, Workroom
 from workers.agent.attachments.staging import Staged

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from backend.core.clock import now
 from backend.core.errors import Unavailable
-from backend.skills.bundles.manifest import Routing
+from backend.skills.manifest.types import Routing
 from workers.agent.brief import AgentAssignment
 from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of

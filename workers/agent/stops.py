@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from backend.core.errors import Unavailable
-from backend.execution.approvals.wanted import Wanted
+from backend.execution.approvals.types import Wanted
 from backend.money.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
 

@@ -19,7 +19,7 @@ from workers.agent import Tool, Workroom
 from workers.agent.attachments.showing import Gaze
 from workers.agent.attachments.staging import Staged, Staging
 from workers.agent.brief import AgentAssignment
-from workers.agent.outside import HEAVY_AT_ONCE, Outside, outside_of
+from workers.agent.outside import HEAVY_AT_ONCE, RunEgress, outside_of
 from workers.agent.remembering import remembered
 from workers.agent.search import Engine
 from workers.agent.search.claude import claude_search
@@ -92,7 +92,7 @@ class Surroundings:
         """
         # Whoever submits a job says where its files are: the skill's own list of hosts is about its code.
         visit = Visit(assignment.journal.recorder)
-        outside = Outside(self._inputs_rule, visit, self._dialer_of(assignment), self._heavy)
+        outside = RunEgress(self._inputs_rule, visit, self._dialer_of(assignment), self._heavy)
         gaze = Gaze(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
         staging = Staging(room, outside, self._drive(assignment).sign, gaze)
         staged = await staging.stage(assignment.skill.input_schema, assignment.inputs)

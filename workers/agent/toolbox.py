@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from backend.core import logs
 from backend.core.errors import PurasError
-from backend.execution.approvals.wanted import Wanted
+from backend.execution.approvals.types import Wanted
 from workers.agent import Asking, Bound, Coercing, StandIn, Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH

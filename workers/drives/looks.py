@@ -22,7 +22,7 @@ from backend.context import AppContext
 from backend.core import background_tasks, logs
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.data.drive import facts, usage
+from backend.data.drive import provenance, usage
 from backend.data.drive.usage import Drives
 from backend.storage import DriveEntry
 from backend.storage.drive_files import entry_of
@@ -177,9 +177,9 @@ class Looks:
             writer = writer_of(each, windows)
             if writer is not None:
                 at = datetime.fromtimestamp(each.moments[0], UTC)
-                rows.append(facts.row_of(each.entry, written_by=writer, written_at=at))
+                rows.append(provenance.row_of(each.entry, written_by=writer, written_at=at))
         async with self._context.database.transaction() as session:
-            await facts.put_all(session, project_id, rows)
+            await provenance.put_all(session, project_id, rows)
 
     async def _windows(self, project_id: UUID, since: float) -> list[Window]:
         """When each job may have written, by the clock of this machine; none when there are too many to tell."""
@@ -213,9 +213,9 @@ class Looks:
                 entry = await self._context.storage.stat(project_id, path)
             except DriveFileMissing:
                 continue
-            rows.append(facts.row_of(entry, written_by=_job(job_id), written_at=now()))
+            rows.append(provenance.row_of(entry, written_by=_job(job_id), written_at=now()))
         async with self._context.database.transaction() as session:
-            await facts.put_all(session, project_id, rows)
+            await provenance.put_all(session, project_id, rows)
 
 
 def writer_of(file: Changed, windows: Sequence[Window]) -> dict[str, Any] | None:

@@ -26,16 +26,16 @@ from backend.config.quotas import Quotas
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.data.drive.named import drive_path, input_files, path_of
+from backend.data.drive.file_refs import drive_path, input_files, path_of
 from backend.data.drive.usage import Drives
 from backend.execution.jobs.claim import Claimed
-from backend.marketplace.reach import folder_of, reach_of
-from backend.skills.bundles.manifest import Skill
+from backend.marketplace.drive_access import folder_of, reach_of
+from backend.skills.manifest.types import Skill
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable
 from backend.storage.file_errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.paths import JOBS_FOLDER, ROOT, DrivePath
-from backend.storage.tree import made_folder
+from backend.storage.tree_walk import made_folder
 from workers.drives.errors import AttemptLost, ChangedFilesTooMuch, InputFilesTooLarge, InputFilesTooMany
 from workers.drives.room import Counted, taken
 from workers.drives.scan import MOST_FILES, Changes, Stamp, changes, open_changed

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, ROOT, DrivePath, is_component
-from backend.storage.tree import open_file_in, open_folder_in, opened_folder
+from backend.storage.tree_walk import open_file_in, open_folder_in, opened_folder
 from workers.drives.errors import ChangedFilesTooMuch
 
 MOST_FILES: Final = 10_000

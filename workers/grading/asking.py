@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.context import AppContext
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.models import Model
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeGuard
 
 from backend.evals.scores import SURE, Verdict
-from backend.skills.bundles.manifest import Grader
+from backend.skills.manifest.types import Grader
 from workers.runners import Assignment, Entrypoint, Failure
 from workers.sandbox.house import House
 from workers.sandbox.spec import ParentSpec, spec_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from backend.evals.runs import Case
+from backend.evals.case_of_job import Case
 from backend.evals.scores import Verdict
 from backend.execution.jobs.claim import Claimed
-from backend.skills.bundles.manifest import Grader, Skill
+from backend.skills.manifest.types import Grader, Skill
 from workers.agent.journal import Journal
 from workers.prepare import Prepared
 from workers.runners import Recorder

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.context import AppContext
 from backend.core.errors import PurasError
+from backend.evals.case_of_job import Case
 from backend.evals.comparison import NoSuchPlaceError, place_in, same
-from backend.evals.runs import Case
 from backend.evals.scores import Scored, Verdict, scored
-from backend.skills.bundles.manifest import Grader, Skill
-from backend.skills.bundles.value_schemas import OutputSchema
+from backend.skills.manifest.types import Grader, Skill
+from backend.skills.schemas.value_schemas import OutputSchema
 from workers.drives.errors import AttemptLost
 from workers.sandbox.house import House
 

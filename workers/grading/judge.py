@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.evals.scores import RUBRIC_PASSES, Verdict
-from backend.skills.bundles.manifest import Grader
+from backend.skills.manifest.types import Grader
 from backend.skills.model_catalog.catalog import REHEARSAL
 from backend.skills.model_catalog.recordings import recorded_job
 from workers.agent.account import model_used

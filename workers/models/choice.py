@@ -13,7 +13,7 @@ from anthropic import AsyncAnthropic
 from backend.config import Settings
 from backend.integrations.providers.access import Access, access_of
 from backend.integrations.providers.service import OwnKey
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
 from workers.models import Model

@@ -9,7 +9,7 @@ from uuid import UUID
 from backend.context import AppContext
 from backend.integrations.providers import service as providers
 from backend.money.pricing import PriceList
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog.recordings import recorded_job
 from workers.models import Model, recording
 from workers.models.choice import Models

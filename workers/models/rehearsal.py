@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from backend.skills.bundles.manifest import Example, Skill
-from backend.skills.bundles.validator import TooManyStepsError, Validator
+from backend.skills.manifest.types import Example, Skill
 from backend.skills.model_catalog.catalog import CatalogueEntry
+from backend.skills.schemas.validator import TooManyStepsError, Validator
 from workers.models import Block, Label, Message, Prompt, Reply, Tokens, ToolSpec
 from workers.models.samples import sample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from backend.skills.bundles.patterns import PatternRefusedError, compiled
+from backend.skills.schemas.patterns import PatternRefusedError, compiled
 
 _Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.bundles.requirements import FILE as REQUIREMENTS
 from backend.execution.jobs.claim import Claimed
 from backend.money.pricing import PriceList

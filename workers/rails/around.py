@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from backend.core.db.engine import Database
-from backend.execution.approvals.asking import Decision, decisions
-from backend.skills.bundles.manifest import Rail, Skill
+from backend.execution.approvals.worker import Decision, decisions
+from backend.skills.manifest.types import Rail, Skill
 from workers.absence import through_absence
 from workers.rails.checks import Check
 from workers.rails.passing import let_in, let_out

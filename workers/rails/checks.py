@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from backend.core import logs
-from backend.skills.bundles.manifest import Rail, RailPoint
-from backend.skills.guardrails.judging import Decided, Judgement, judge
+from backend.skills.guardrails.evaluation import Decided, Judgement, judge
 from backend.skills.guardrails.matching import MOST_CHARACTERS
+from backend.skills.manifest.types import Rail, RailPoint
 from workers.runners import Failure, Outcome, Success
 
 log = logs.get(__name__)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.execution.approvals.asking import Decision
-from backend.execution.approvals.wanted import Wanted
-from backend.skills.bundles.manifest import Rail, Skill
-from backend.skills.bundles.value_schemas import Checked
+from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.worker import Decision
 from backend.skills.guardrails.errors import sentence_of
-from backend.skills.guardrails.judging import Judgement, rails_at, told_by
+from backend.skills.guardrails.evaluation import Judgement, rails_at, told_by
+from backend.skills.manifest.types import Rail, Skill
+from backend.skills.schemas.value_schemas import Checked
 from workers.rails.checks import Check, judged_with_checks
 from workers.runners import Failure, Measured, Outcome, Postponed, Recorder, Success
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from backend.skills.bundles.manifest import Rail
+from backend.skills.manifest.types import Rail
 from workers.rails.checks import Check
 from workers.runners import Assignment, Entrypoint, Outcome, Recorder
 from workers.sandbox.house import House

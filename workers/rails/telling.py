@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.skills.bundles.manifest import Rail, Skill
-from backend.skills.guardrails.judging import rails_at, without
+from backend.skills.guardrails.evaluation import rails_at, without
+from backend.skills.manifest.types import Rail, Skill
 
 _LINE_CHARACTERS: Final = 16_000
 """A line that is longer is told in pieces."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from backend.execution.approvals.wanted import Wanted
+from backend.execution.approvals.types import Wanted
 
 
 @dataclass(frozen=True, slots=True)

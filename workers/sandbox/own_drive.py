@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from backend.storage.tree import opened_folder
+from backend.storage.tree_walk import opened_folder
 from workers.runners import Assignment
 
 from .endings import NotStarted

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.core import background_tasks, logs
-from backend.storage.shelf import Bounds, Shelf
+from backend.storage.cache_dir import Bounds, Shelf
 from workers.runners import Assignment, Recorder
 
 from .errors import ParentLost

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from backend.administration.admin import accounts, fleet, health
+from backend.administration.admin import accounts, health, workers
 from backend.administration.admin.access import OperatorDep
 from backend.administration.admin.schemas import (
     AdminProjectAnswer,
@@ -33,7 +33,7 @@ router = APIRouter(route_class=AuthorizedRoute, prefix="/instance", tags=["insta
 @permissions.operators_only()
 async def list_workers(who: OperatorDep, session: SessionDep) -> Sequence[WorkerAnswer]:
     """For operators: every worker process, its beat, its lanes, and the jobs that it runs."""
-    return await fleet.workers(session, who)
+    return await workers.workers(session, who)
 
 
 @router.post("/workers/{worker_id}/drain", status_code=204, summary="Drain a worker")
@@ -41,14 +41,14 @@ async def list_workers(who: OperatorDep, session: SessionDep) -> Sequence[Worker
 async def drain_worker(worker_id: UUID, who: OperatorDep, session: SessionDep) -> None:
     """For operators: it takes no job any more, lets those that it runs end for `PURAS_DRAIN_S`, hands over what is
     left and ends; its pool starts another process in its place."""
-    await fleet.drain(session, who, worker_id)
+    await workers.drain(session, who, worker_id)
 
 
 @router.get("/queue", summary="What waits, by lane and reason")
 @permissions.operators_only()
 async def list_waiting(who: OperatorDep, session: SessionDep) -> Sequence[WaitingAnswer]:
     """For operators: how many jobs wait in each lane, for what, how long the oldest has, or when the next is due."""
-    return await fleet.waiting(session, who)
+    return await workers.waiting(session, who)
 
 
 @router.get("/health", summary="How the parts of the instance are")

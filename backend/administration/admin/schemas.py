@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
-from backend.execution.jobs.waiting import Reason
+from backend.execution.jobs.queue_reason import Reason
 from backend.identity.auth.users import MOST_EMAIL_CHARACTERS
 
 MOST_USD = 1_000_000

@@ -11,12 +11,12 @@ from typing import Final
 from uuid import UUID
 
 from backend.administration.archives.entry import Entry
-from backend.administration.archives.measured import Measured
+from backend.administration.archives.size_limits import Measured
 from backend.storage import DriveEntry, Storage
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.local import LocalStorage
 from backend.storage.paths import ROOT, DrivePath, parse_drive_path
-from backend.storage.tree import opened_folder
+from backend.storage.tree_walk import opened_folder
 
 PAGE: Final = 1000
 DEFAULT_MODE: Final = 0o644

@@ -13,7 +13,7 @@ from typing import IO
 
 from backend.administration.archives.entry import Digest, Entry
 from backend.administration.archives.errors import ArchiveDamaged
-from backend.administration.archives.measured import CHUNK_BYTES
+from backend.administration.archives.size_limits import CHUNK_BYTES
 from backend.administration.archives.writer import MODIFIED_HEADER, MOST_MEMBER_BYTES, SHA256_HEADER
 
 

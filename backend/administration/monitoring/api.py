@@ -14,12 +14,12 @@ from prometheus_client.core import GaugeMetricFamily
 from backend.administration.monitoring import queue_state
 from backend.context import AppContext
 from backend.core.errors import Unavailable
-from backend.core.metrics import books, exposition
-from backend.core.metrics.books import Books
+from backend.core.metrics import exposition, store
 from backend.core.metrics.errors import MetricsOff, MetricsTokenRefused
 from backend.core.metrics.instruments import REGISTRY, Exported
 from backend.core.metrics.reporter import Reporter
 from backend.core.metrics.snapshot import added
+from backend.core.metrics.store import Books
 from backend.identity.auth.dependencies import ContextDep
 
 PATIENCE_S = 5.0
@@ -74,7 +74,7 @@ async def read_metrics(
 
 async def _text(context: AppContext, reporter: Reporter, version: str, accept: str) -> tuple[bytes, str]:
     async with context.database.reading() as session:
-        others = await books.read(session, except_id=reporter.process_id)
+        others = await store.read(session, except_id=reporter.process_id)
         state = await queue_state.read(session)
     return await asyncio.to_thread(_summed, reporter, others, [*state, build(version)], accept)
 

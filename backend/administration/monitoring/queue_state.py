@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.metrics.instruments import Exported
-from backend.execution.jobs.waiting import REASONS, Reason, Waiting, kind
+from backend.execution.jobs.queue_reason import REASONS, Reason, Waiting, kind
 from backend.execution.worker_registry.service import LEASE
 
 _QUEUE: Final = text("""

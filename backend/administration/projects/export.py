@@ -23,10 +23,10 @@ from sqlmodel import col
 from backend.administration.archives import drives
 from backend.administration.archives.drives import Drive
 from backend.administration.archives.entry import Entry
-from backend.administration.archives.measured import Measured
+from backend.administration.archives.size_limits import Measured
 from backend.administration.archives.writer import ArchiveWriter
-from backend.administration.projects import exported
-from backend.administration.projects.exported import EXPORTED, Exported
+from backend.administration.projects import export_format
+from backend.administration.projects.export_format import EXPORTED, Exported
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.identity.auth import audit
@@ -134,7 +134,7 @@ class Export:
     async def _table(self, table: Exported) -> AsyncIterator[bytes]:
         part, number = bytearray(), 0
         self.rows[table.name] = 0
-        async for line in exported.lines(self.context.database, table, self.project.id):
+        async for line in export_format.lines(self.context.database, table, self.project.id):
             self.rows[table.name] += 1
             part += line
             if len(part) >= PART_BYTES:

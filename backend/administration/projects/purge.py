@@ -26,7 +26,7 @@ from backend.execution.jobs.cancel_all import cancel_all
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
 from backend.identity.projects.tables import Project
-from backend.money.ledger import closing
+from backend.money.ledger import closure
 from backend.skills.deployments import sweep as deployments
 from backend.storage import DriveEntry, Storage
 from backend.storage.file_errors import DriveFileMissing, FolderNotEmpty
@@ -97,7 +97,7 @@ async def _purge(
         if not may_go_on():
             return False
     async with database.transaction() as session:
-        await closing.close(session, project.id)
+        await closure.close(session, project.id)
         gone = await session.get_one(Project, project.id)
         gone.purged_at = now()
         await audit.record(session, operator(project.id), "project.purged", str(project.id))

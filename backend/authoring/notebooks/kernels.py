@@ -14,7 +14,7 @@ from sqlmodel import col
 from backend.core import notifications
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skills.bundles.adhoc import NOTEBOOK
+from backend.skills.bundles.inline_skills import NOTEBOOK
 from backend.skills.deployments import service as deployments
 from backend.authoring.drafts import publishing
 from backend.authoring.drafts.reading import paths_beside

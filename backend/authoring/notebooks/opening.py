@@ -14,8 +14,8 @@ from puras.notebook.opened import code_cell, notebook_of, text_cell, whole
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth.principal import Principal, Role
-from backend.skills.bundles.functions import SourceUnreadableError, read_source
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.functions import SourceUnreadableError, read_source
+from backend.skills.manifest.types import Skill
 from backend.authoring.drafts import publishing, reading, writing
 from backend.execution.events import queries as events
 from backend.execution.jobs import queries as jobs

@@ -26,7 +26,7 @@ from backend.core.db import pooler
 from backend.core.db.connections import discard_closed, why_away
 from backend.core.db.fast_path import FastConnections, FastSession
 from backend.core.db.liveness import MOST_SILENCE_S, Liveness, WatchedConnection
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -125,7 +125,7 @@ class Database:
         async with self._sessions() as session:
             async with session.begin():
                 yield session
-            committed.count(session)
+            transactional.count(session)
             await notifications.ship(session)
 
     def reading(self) -> FastSession:
@@ -144,7 +144,7 @@ class Database:
         """The short way for a unit of work that writes with one statement, which is its own transaction."""
         async with self._hot.session() as session:
             yield session
-        committed.count(session, is_single=True)
+        transactional.count(session, is_single=True)
         await notifications.ship(session)
 
     def connections(self) -> dict[tuple[str, str], int]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import background_tasks, logs
 from backend.core.db.engine import Database
-from backend.core.metrics import books, snapshot
+from backend.core.metrics import snapshot, store
 from backend.core.metrics.instruments import DATABASE_CONNECTIONS, REGISTRY
 from backend.core.metrics.snapshot import Samples, Snapshot
 
@@ -86,9 +86,9 @@ class Reporter:
         numbers = await asyncio.to_thread(self.numbers)
         async with self._database.reading() as session:
             if not self._has_entered:
-                await books.enter(session, self.process_id, self._role, numbers)
+                await store.enter(session, self.process_id, self._role, numbers)
                 self._has_entered = True
-            elif not await books.write(session, self.process_id, numbers):
+            elif not await store.write(session, self.process_id, numbers):
                 self._begin_anew()
                 return
         self._stored = numbers.totals

@@ -32,7 +32,7 @@ from opentelemetry.trace import Span as OtelSpan
 
 from backend.core import logs
 from backend.core.metrics.instruments import SPANS_EXPORTED
-from backend.core.tracing import parents
+from backend.core.tracing import traceparent as parents
 from backend.core.tracing.spans import Attribute, Kind
 
 log = logs.get(__name__)

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from backend.context import AppContext
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
-from backend.data.drive import digests, download, intake, service, upload, usage
+from backend.data.drive import digests, download, ingest, service, upload, usage
 from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
 from backend.data.drive.upload import MAX_FILE_BYTES, Received
 from backend.data.drive.usage import Usage
@@ -101,7 +101,7 @@ async def upload_file(
         body = digests.Hashed(request.stream(), is_hashed=bool(given))
         received = await upload.receive(request.headers.get("content-type"), body, incoming, room)
         digests.check(given, file=received.sha256, body=body.sha256)
-        intake.destination(received.path, received.filename)  # refused before it is brought anywhere
+        ingest.destination(received.path, received.filename)  # refused before it is brought anywhere
         await incoming.settle()
         once = _once(context, request, idempotency_key, received)
         return await _place(context, principal, incoming, received, once)
@@ -224,7 +224,7 @@ async def _room(request: Request, context: AppContext, principal: Principal) -> 
     least_bytes = max(0, int(declared) - _FORM_BYTES) if declared.isdecimal() else 0
     if least_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    room = await usage.current(intake.drives_of(context), principal.project_id)
+    room = await usage.current(ingest.drives_of(context), principal.project_id)
     room.refuse(least_bytes, 1)
     return room
 
@@ -242,8 +242,8 @@ async def _place(
     context: AppContext, principal: Principal, incoming: Incoming, received: Received, once: Once
 ) -> Response:
     """Place it in a transaction of its own: none is open while the file is on its way."""
-    path = intake.destination(received.path, received.filename)
-    drives, replaced = intake.drives_of(context), None
+    path = ingest.destination(received.path, received.filename)
+    drives, replaced = ingest.drives_of(context), None
     async with (
         usage.taken(drives, principal.project_id, received.size_bytes, 1) as room,
         context.database.transaction() as session,
@@ -251,8 +251,8 @@ async def _place(
 
         async def make() -> UploadAnswer:
             nonlocal replaced
-            replaced = await intake.file_at(context.storage, principal, path)
-            await intake.put(session, principal, incoming, path, received)
+            replaced = await ingest.file_at(context.storage, principal, path)
+            await ingest.put(session, principal, incoming, path, received)
             room.keep()
             return UploadAnswer(
                 drive_path=str(path),
@@ -262,5 +262,5 @@ async def _place(
             )
 
         answer = await once.answer(session, principal, make)
-    await intake.give_back(drives, principal, replaced)
+    await ingest.give_back(drives, principal, replaced)
     return answer

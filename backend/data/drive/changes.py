@@ -6,7 +6,7 @@ from typing import Final
 
 from backend.context import AppContext
 from backend.core.clock import now
-from backend.data.drive import access, facts, intake, usage
+from backend.data.drive import access, ingest, provenance, usage
 from backend.data.drive.access import FileNotAllowed
 from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, TransferAsked
 from backend.identity.auth import audit
@@ -29,13 +29,13 @@ async def make_folder(context: AppContext, principal: Principal, path: str) -> E
         DriveQuotaReached: the drive has no room for one more.
     """
     drives, project_id, place = (
-        intake.drives_of(context),
+        ingest.drives_of(context),
         principal.project_id,
         parse_new_path(path.rstrip("/")),
     )
     await usage.current(drives, project_id)
     async with usage.taken(drives, project_id, 0, 1) as room, context.database.transaction() as session:
-        owner_uid = await intake.owner_uid(session, principal)
+        owner_uid = await ingest.owner_uid(session, principal)
         entry = await context.storage.make_folder(project_id, place, owner_uid=owner_uid)
         await audit.record(session, principal, "drive.folder_made", str(place))
         room.keep()  # one that was there counts twice until the next look
@@ -54,7 +54,7 @@ async def delete_folder(context: AppContext, principal: Principal, path: str) ->
     async with context.database.transaction() as session:
         await usage.add(session, principal.project_id, -deleted.freed_bytes, -deleted.things)
         if deleted.is_done:
-            await facts.forget(session, principal.project_id, str(place))
+            await provenance.forget(session, principal.project_id, str(place))
         await audit.record(
             session,
             principal,
@@ -82,16 +82,16 @@ async def move(context: AppContext, principal: Principal, asked: TransferAsked) 
     source, target = parse_drive_path(asked.source.rstrip("/")), parse_new_path(asked.target.rstrip("/"))
     storage, project_id = context.storage, principal.project_id
     before = await _readable(context, principal, source)
-    replaced = await intake.file_at(storage, principal, target)
+    replaced = await ingest.file_at(storage, principal, target)
     async with context.database.transaction() as session:
-        known = (await facts.of_entries(session, project_id, [before])).get(before.path)
+        known = (await provenance.of_entries(session, project_id, [before])).get(before.path)
         is_bound = known is not None or not access.reads_all(principal)
         try:
             entry = await storage.move(
                 project_id,
                 source,
                 target,
-                owner_uid=await intake.owner_uid(session, principal),
+                owner_uid=await ingest.owner_uid(session, principal),
                 is_replacing=asked.overwrite,
                 version=before.version if is_bound else None,
             )
@@ -100,10 +100,10 @@ async def move(context: AppContext, principal: Principal, asked: TransferAsked) 
                 raise
             raise FileNotAllowed(str(source)) from None
         if entry.is_folder:
-            await facts.move_folder(session, project_id, str(source), str(target))
-        await facts.forget(session, project_id, str(source))
+            await provenance.move_folder(session, project_id, str(source), str(target))
+        await provenance.forget(session, project_id, str(source))
         if known is not None:
-            await facts.put(
+            await provenance.put(
                 session,
                 project_id,
                 entry,
@@ -114,7 +114,7 @@ async def move(context: AppContext, principal: Principal, asked: TransferAsked) 
         if replaced is not None:
             await usage.add(session, project_id, -replaced.size_bytes, -1)
         await audit.record(session, principal, "drive.moved", str(source), to=str(target))
-        facts_now = (await facts.of_entries(session, project_id, [entry])).get(entry.path)
+        facts_now = (await provenance.of_entries(session, project_id, [entry])).get(entry.path)
     return EntryAnswer.of(entry, facts_now)
 
 
@@ -129,9 +129,9 @@ async def copy(context: AppContext, principal: Principal, asked: TransferAsked) 
         DriveQuotaReached: the drive has no room for it.
     """
     source, target = parse_drive_path(asked.source), parse_new_path(asked.target)
-    drives, project_id = intake.drives_of(context), principal.project_id
+    drives, project_id = ingest.drives_of(context), principal.project_id
     checked = await _readable(context, principal, source)
-    replaced = await intake.file_at(context.storage, principal, target)
+    replaced = await ingest.file_at(context.storage, principal, target)
     if replaced is not None and not asked.overwrite:
         raise PathTaken(str(target), "Something else")
     await usage.current(drives, project_id)
@@ -153,21 +153,21 @@ async def copy(context: AppContext, principal: Principal, asked: TransferAsked) 
                 raise FileNotAllowed(str(source))  # a job wrote into it meanwhile
             await incoming.settle()
             async with context.database.transaction() as session:
-                owner_uid = await intake.owner_uid(session, principal)
+                owner_uid = await ingest.owner_uid(session, principal)
                 entry = await incoming.place(project_id, target, owner_uid=owner_uid)
                 room.keep()
-                await facts.put(
+                await provenance.put(
                     session,
                     project_id,
                     entry,
                     sha256=incoming.sha256,
-                    written_by=facts.writer_of(principal),
+                    written_by=provenance.writer_of(principal),
                     written_at=now(),
                 )
                 await audit.record(session, principal, "drive.copied", str(source), to=str(target))
     finally:
         await file.close()
-    await intake.give_back(drives, principal, replaced)
+    await ingest.give_back(drives, principal, replaced)
     return await _told(context, principal, entry)
 
 
@@ -193,5 +193,5 @@ async def _readable(context: AppContext, principal: Principal, path: DrivePath) 
 
 async def _told(context: AppContext, principal: Principal, entry: DriveEntry) -> EntryAnswer:
     async with context.database.glance() as session:
-        known = await facts.of_entries(session, principal.project_id, [entry])
+        known = await provenance.of_entries(session, principal.project_id, [entry])
     return EntryAnswer.of(entry, known.get(entry.path))

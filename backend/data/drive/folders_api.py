@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.data.drive import changes, intake, service, usage
+from backend.data.drive import changes, ingest, service, usage
 from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, FolderAsked, TransferAsked, UsageAnswer
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep
@@ -22,7 +22,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 async def get_drive_usage(principal: PrincipalDep, context: ContextDep) -> UsageAnswer:
     """How much the drive holds, and may hold."""
     principal.require(Role.VIEWER, "drive:read")
-    return UsageAnswer.of(await usage.current(intake.drives_of(context), principal.project_id))
+    return UsageAnswer.of(await usage.current(ingest.drives_of(context), principal.project_id))
 
 
 @router.get("/drive/facts", summary="Read what is known of a file")

@@ -22,9 +22,9 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.data.drive import intake, unfinished, usage
+from backend.data.drive import ingest, partial_uploads, usage
+from backend.data.drive.partial_uploads import More
 from backend.data.drive.tables import DriveUpload
-from backend.data.drive.unfinished import More
 from backend.data.drive.upload import MAX_FILE_BYTES, Received
 from backend.data.drive.upload_errors import UploadMissing
 from backend.identity.auth import audit
@@ -66,9 +66,9 @@ async def create(context: AppContext, principal: Principal, begun: Begun) -> Pro
     """
     if begun.length_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    path = intake.destination(begun.path, begun.filename)
+    path = ingest.destination(begun.path, begun.filename)
     await _require_no_folder(context, principal, str(path))
-    drives, project_id = intake.drives_of(context), principal.project_id
+    drives, project_id = ingest.drives_of(context), principal.project_id
     await usage.current(drives, project_id)
     upload = DriveUpload(
         id=uuid4(),
@@ -111,9 +111,9 @@ async def progress(context: AppContext, principal: Principal, upload_id: UUID) -
         return Progress(upload, upload.length_bytes)
     file = _file(context.storage, upload_id)
     try:
-        offset = unfinished.length(file)
+        offset = partial_uploads.length(file)
         if offset == upload.length_bytes:
-            with unfinished.held(file):
+            with partial_uploads.held(file):
                 await _finish(context, principal, upload, file)
     except UploadMissing:
         return await _finished_meanwhile(context, principal, upload_id)
@@ -137,9 +137,9 @@ async def go_on(context: AppContext, principal: Principal, upload_id: UUID, more
         return Progress(upload, upload.length_bytes)
     file = _file(context.storage, upload_id)
     try:
-        with unfinished.held(file) as descriptor:
+        with partial_uploads.held(file) as descriptor:
             await _prolong(context.database, upload)
-            offset = await unfinished.append(descriptor, more, upload.length_bytes)
+            offset = await partial_uploads.append(descriptor, more, upload.length_bytes)
             if offset == upload.length_bytes:
                 await _finish(context, principal, upload, file)
     except UploadMissing:
@@ -170,7 +170,7 @@ def _held_if_there(file: Path) -> Iterator[None]:
     """Hold the upload's file; one that is finished, or begun on another machine, has none."""
     with ExitStack() as held:
         with suppress(UploadMissing):
-            held.enter_context(unfinished.held(file))
+            held.enter_context(partial_uploads.held(file))
         yield
 
 
@@ -198,8 +198,8 @@ async def _finish(context: AppContext, principal: Principal, upload: DriveUpload
         async with context.database.transaction() as session:
             stored = await _found(session, principal, upload.id, is_locking=True)
             if stored.finished_at is None:
-                replaced = await intake.file_at(context.storage, principal, path)
-                await intake.put(session, principal, incoming, path, received)
+                replaced = await ingest.file_at(context.storage, principal, path)
+                await ingest.put(session, principal, incoming, path, received)
                 less = replaced.size_bytes if replaced else 0
                 await usage.add(
                     session, principal.project_id, received.size_bytes - less, 0 if replaced else 1

@@ -12,13 +12,13 @@ from sqlmodel import col
 from backend.context import AppContext
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
-from backend.data.drive import facts, signing, usage
+from backend.data.drive import provenance, signing, usage
 from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.identity.projects.tables import Project
-from backend.marketplace.reach import reach_of
+from backend.marketplace.drive_access import reach_of
 from backend.storage import Outgoing, Storage
 from backend.storage.file_errors import BadSignature, DriveFileMissing, FileReplaced
 from backend.storage.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path
@@ -56,7 +56,7 @@ async def entries(
         limit=page.limit + 1,
     )
     async with context.database.glance() as session:
-        known = await facts.of_entries(session, principal.project_id, rows)
+        known = await provenance.of_entries(session, principal.project_id, rows)
     answers = [EntryAnswer.of(row, known.get(row.path)) for row in rows]
     return page.slice(answers, lambda row: (row.path,))
 
@@ -77,18 +77,22 @@ async def open_file(context: AppContext, principal: Principal, path: str) -> Ope
 
 
 async def sha256_known(
-    context: AppContext, project_id: UUID, file: Outgoing, *, most_bytes: int = facts.HASHED_AT_ONCE_BYTES
+    context: AppContext,
+    project_id: UUID,
+    file: Outgoing,
+    *,
+    most_bytes: int = provenance.HASHED_AT_ONCE_BYTES,
 ) -> str | None:
     """The hash of an open file if it is known, or the file small enough to be read for it now."""
     async with context.database.glance() as session:
-        known = await facts.of_entries(session, project_id, [file.entry])
+        known = await provenance.of_entries(session, project_id, [file.entry])
     found = known.get(file.entry.path)
     if found is not None and found.sha256 is not None:
         return found.sha256
-    sha256 = await facts.sha256_of(file) if file.entry.size_bytes <= most_bytes else None
+    sha256 = await provenance.sha256_of(file) if file.entry.size_bytes <= most_bytes else None
     if sha256 is not None:
         async with context.database.transaction() as session:
-            await facts.put(session, project_id, file.entry, sha256=sha256)
+            await provenance.put(session, project_id, file.entry, sha256=sha256)
     return sha256
 
 
@@ -109,7 +113,7 @@ async def facts_of(context: AppContext, principal: Principal, path: str) -> Entr
     finally:
         await file.close()
     async with context.database.glance() as session:
-        known = await facts.of_entries(session, project_id, [file.entry])
+        known = await provenance.of_entries(session, project_id, [file.entry])
     answer = EntryAnswer.of(file.entry, known.get(file.entry.path))
     answer.sha256 = sha256
     return answer
@@ -126,7 +130,7 @@ async def delete(session: AsyncSession, storage: Storage, principal: Principal, 
     size_bytes = await _size_bytes(storage, principal, parsed)
     await storage.delete(principal.project_id, parsed)
     await usage.add(session, principal.project_id, -size_bytes, -1)
-    await facts.forget(session, principal.project_id, str(parsed))
+    await provenance.forget(session, principal.project_id, str(parsed))
     await audit.record(session, principal, "drive.deleted", str(parsed))
 
 
@@ -181,7 +185,7 @@ async def open_signed(session: AsyncSession, context: AppContext, token: str, na
     if signed.version not in (None, file.entry.version):
         await file.close()
         raise FileReplaced(str(signed.path))
-    known = await facts.of_entries(session, signed.project_id, [file.entry])
+    known = await provenance.of_entries(session, signed.project_id, [file.entry])
     found = known.get(file.entry.path)
     return Opened(file, found.sha256 if found else None, is_pinned=signed.version is not None)
 

@@ -14,9 +14,9 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from backend.context import AppContext
 from backend.core.errors import Unsupported
-from backend.data.drive import resumable, unfinished
+from backend.data.drive import partial_uploads, resumable
+from backend.data.drive.partial_uploads import More
 from backend.data.drive.resumable import Begun, Progress
-from backend.data.drive.unfinished import More
 from backend.data.drive.upload import MAX_FILE_BYTES
 from backend.data.drive.upload_errors import NoSuchOverride, TusVersionNotSpoken
 from backend.identity.auth import permissions
@@ -76,7 +76,7 @@ async def say_what_is_spoken() -> Response:
     headers = {
         "Tus-Extension": "creation,expiration,checksum,termination",
         "Tus-Max-Size": str(MAX_FILE_BYTES),
-        "Tus-Checksum-Algorithm": ",".join(unfinished.ALGORITHMS),
+        "Tus-Checksum-Algorithm": ",".join(partial_uploads.ALGORITHMS),
     }
     return Response(status_code=204, headers=headers)
 
@@ -182,7 +182,7 @@ async def _go_on(upload_id: UUID, request: Request, principal: Principal, contex
     if headers.get("content-type") != _CHUNK:
         raise Unsupported(f"Send the bytes as {_CHUNK}.")
     offset = _number("Upload-Offset", headers.get("upload-offset"))
-    checksum = unfinished.parse_checksum(headers.get("upload-checksum"))
+    checksum = partial_uploads.parse_checksum(headers.get("upload-checksum"))
     more = More(offset, request.stream(), checksum)
     gone_on = await resumable.go_on(context, principal, upload_id, more)
     return _answer(gone_on, 204)

@@ -9,10 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from backend.administration.projects.exported import EXPORTED, lines
+from backend.administration.projects.export_format import EXPORTED, lines
 from backend.core.http.paging import PageDep, linked
-from backend.data.memory import forgetting, queries, searching, writing
-from backend.data.memory.reach import reach_of
+from backend.data.memory import deletion, queries, searching, writing
 from backend.data.memory.schemas import (
     MemoryChangeView,
     MemoryFilter,
@@ -22,6 +21,7 @@ from backend.data.memory.schemas import (
     MemoryView,
     MemoryWritten,
 )
+from backend.data.memory.scoping import reach_of
 from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -115,6 +115,6 @@ async def delete_memory(
 ) -> None:
     """Nothing finds it any more, and it is removed after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`; it is audited."""
     if erase:
-        await forgetting.erase(session, principal, memory_id)
+        await deletion.erase(session, principal, memory_id)
     else:
-        await forgetting.forget(session, principal, memory_id, reason=reason)
+        await deletion.forget(session, principal, memory_id, reason=reason)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
-from backend.data.memory.reach import IN_REACH, reach_of, records
+from backend.data.memory.scoping import IN_REACH, reach_of, records
 from backend.data.memory.search import is_of_other_content, weight_of
 from backend.data.memory.tables import MemoryRecord
 from backend.identity.auth.principal import Principal

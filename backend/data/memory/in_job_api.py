@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from backend.data.memory import forgetting, queries, writing
+from backend.data.memory import deletion, queries, writing
 from backend.data.memory.schemas import MemoryId, MemoryPut, MemoryView, MemoryWritten
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
@@ -41,5 +41,5 @@ async def get_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionD
 @permissions.needs("memory:write", role=Role.DEVELOPER)
 async def forget_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
     """Nothing finds it any more."""
-    await forgetting.forget(session, principal, asked.id, reason=asked.reason)
+    await deletion.forget(session, principal, asked.id, reason=asked.reason)
     return Forgotten()

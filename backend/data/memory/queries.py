@@ -13,8 +13,8 @@ from sqlmodel import col
 from backend.core.db.paging import Page, Slice
 from backend.data.memory.errors import MemoryNotFound
 from backend.data.memory.identity import as_key
-from backend.data.memory.reach import reach_of, records
 from backend.data.memory.schemas import MemoryFilter, MemoryState
+from backend.data.memory.scoping import reach_of, records
 from backend.data.memory.tables import MemoryChange, MemoryRecord
 from backend.identity.auth.principal import Principal, visible
 from backend.skills.skillpacks import service as skillpacks

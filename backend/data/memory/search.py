@@ -17,8 +17,8 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.data.memory.identity import as_key
-from backend.data.memory.reach import IN_REACH, Reach, reach_of, records
 from backend.data.memory.schemas import MemoryFound, MemoryResults, MemorySearch, MemoryView
+from backend.data.memory.scoping import IN_REACH, Reach, reach_of, records
 from backend.data.memory.tables import MemoryRecord
 from backend.data.memory.vectors import Meaning
 from backend.identity.auth.principal import Principal

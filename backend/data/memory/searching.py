@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backend.context import AppContext
 from backend.data.memory.embedding import meaning_of
-from backend.data.memory.reach import READ
 from backend.data.memory.schemas import MemoryResults, MemorySearch
+from backend.data.memory.scoping import READ
 from backend.data.memory.search import search as found
 from backend.identity.auth.principal import Principal, Role
 

@@ -16,8 +16,8 @@ from backend.core.vault.vault import Vault
 from backend.data.memory import usage
 from backend.data.memory.errors import BadMemory, MemoryMovedOn, MemoryNotFound
 from backend.data.memory.identity import as_key
-from backend.data.memory.reach import IN_REACH, Reach, reach_of
 from backend.data.memory.schemas import MemoryPut, MemoryWritten
+from backend.data.memory.scoping import IN_REACH, Reach, reach_of
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.identity.auth import audit

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, overload
 
-from backend.data.secrets.forms import forms_of
+from backend.data.secrets.encodings import forms_of
 
 HIDDEN = "[secret]"
 MIN_SECRET_CHARACTERS = 8

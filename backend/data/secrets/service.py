@@ -26,7 +26,7 @@ from backend.data.secrets.rules import check_name, check_value
 from backend.data.secrets.tables import Secret
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
-from backend.identity.limits.room import make_room
+from backend.identity.limits.quota_check import make_room
 
 MOST_SECRETS = 1_000  # whatever the quota says
 MOST_KIB = 384

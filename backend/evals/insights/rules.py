@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
-from backend.evals.insights.numbers import FINISH, quantile
-from backend.evals.insights.reading import Call, Read, Reply, Run
+from backend.evals.insights.queries import Call, Read, Reply, Run
 from backend.evals.insights.schemas import Finding, Severity, StepNumbers, ToolNumbers, VersionNumbers
+from backend.evals.insights.statistics import FINISH, quantile
 
 MOST_SHOWN: Final = 5
 REPEATED: Final = 2

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.clock import now
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.evals.insights import rules
-from backend.evals.insights.numbers import steps_of, tools_of, versions_of
-from backend.evals.insights.reading import MOST_EVENTS, MOST_JOBS, Read, read
+from backend.evals.insights.queries import MOST_EVENTS, MOST_JOBS, Read, read
 from backend.evals.insights.schemas import Finding, Findings, StepNumbers, ToolNumbers, VersionNumbers
+from backend.evals.insights.statistics import steps_of, tools_of, versions_of
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.deployments.active import resolve_skill
 

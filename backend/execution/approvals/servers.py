@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.manifest import Tool as Section
+from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Tool as Section
 
 PREFIX: Final = "mcp:"
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")

@@ -13,7 +13,7 @@ from sqlmodel import col
 from backend.core import notifications
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.execution.approvals.schemas import ApprovalStatus
@@ -167,7 +167,7 @@ async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str,
     job = (await session.execute(_GO_ON, told)).one_or_none()
     if job is not None:
         notifications.note(session, notifications.EventNotification(this.job_id, job.event_seq))
-        committed.note(session, EVENTS_APPENDED, len(events))
+        transactional.note(session, EVENTS_APPENDED, len(events))
         if job.is_back:
             notifications.note(session, notifications.WorkerWakeup(job.lane))
             await admission.admit(session, job.project_id)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import notifications
 from backend.core.clock import now
 from backend.core.jsonb import storable
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 
 TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
@@ -81,5 +81,5 @@ async def _append(
     if seq is None:
         return False
     notifications.note(session, notifications.EventNotification(job_id, seq))
-    committed.note(session, EVENTS_APPENDED, len(events))
+    transactional.note(session, EVENTS_APPENDED, len(events))
     return True

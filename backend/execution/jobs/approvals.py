@@ -15,13 +15,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs.callee import Callee
+from backend.execution.jobs.subjob_target import Callee
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal
 from backend.skills.bundles import confirmed
 from backend.skills.bundles.confirmed import Effects
-from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments import manifests
+from backend.skills.manifest.types import Skill
 
 Approval = Literal["none", "needed", "given"]
 AGENT_SOURCE: Final = "mcp"

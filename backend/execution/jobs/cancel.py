@@ -9,17 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core import notifications
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, callers
+from backend.execution.jobs import admission, subjob_events
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
-from backend.money.ledger import settling
+from backend.money.ledger import settlement
 
 _HOLD = text("""
 with caller as materialized (
@@ -96,7 +96,7 @@ async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
 
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:
     await session.execute(_HOLD, {"job_id": job_id})
-    await settling.settle_unstarted(session, job_id)
+    await settlement.settle_unstarted(session, job_id)
     event = NewEvent("cancelled", {"by": who})
     row = (
         await session.execute(
@@ -105,10 +105,10 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     ).one_or_none()
     if row is None:
         return False
-    await callers.tell_end(session, job_id)
+    await subjob_events.tell_end(session, job_id)
     notifications.note(session, notifications.EventNotification(job_id, row.event_seq, is_last=True))
-    committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
-    committed.note(session, EVENTS_APPENDED)
+    transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
+    transactional.note(session, EVENTS_APPENDED)
     await admission.admit(session, row.project_id)
     return True
 

@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
-from backend.money.ledger import settling
+from backend.money.ledger import settlement
 
 _HOLD = text("""
 with places as materialized (
@@ -74,13 +74,13 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
     """
     values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
     await _hold(session, project_id)
-    await settling.settle_all_unstarted(session, project_id)
+    await settlement.settle_all_unstarted(session, project_id)
     ended = (await session.execute(_CANCEL_QUEUED, values)).all()
     notifications.note(
         session, *(notifications.EventNotification(row.id, row.event_seq, is_last=True) for row in ended)
     )
-    committed.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))
-    committed.note(session, EVENTS_APPENDED, len(ended))
+    transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))
+    transactional.note(session, EVENTS_APPENDED, len(ended))
     running = (await session.execute(_ASK_RUNNING, {"project_id": project_id})).scalars().all()
     notifications.note(session, *(notifications.CancelCall(job_id) for job_id in running))
     return len(ended) + len(running)

@@ -13,10 +13,10 @@ from sqlalchemy import text
 from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession, together
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.jobs.reserve import IS_LIMITED, NONE, Reserved, reserve
-from backend.money.budgets.standing import Limit
+from backend.execution.jobs.reservations import IS_LIMITED, NONE, Reserved, reserve
+from backend.money.budgets.usage import Limit
 
 KeyEnd = Literal["revoked", "expired"]
 
@@ -213,7 +213,7 @@ async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list
 async def _started(session: AnySession, found: Sequence[Any]) -> list[Claimed]:
     rows = [row for row in found if row.id is not None]  # one row says that there is none
     notifications.note(session, *(notifications.EventNotification(row.id, row.event_seq) for row in rows))
-    committed.note(session, EVENTS_APPENDED, len(rows))
+    transactional.note(session, EVENTS_APPENDED, len(rows))
     held = await reserve(session, rows)
     return [
         claimed_of(row, reserved=held.get(row.id, NONE), key_ended=await _key_ended(session, row))

@@ -12,17 +12,17 @@ from sqlalchemy import TextClause, text
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, callers, children
+from backend.execution.jobs import admission, subjob_events, subjobs
 from backend.execution.jobs.admission import TICK, is_held
 from backend.execution.jobs.claim import Claimed
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.marketplace import sales
-from backend.money.ledger import settling
+from backend.money.ledger import settlement
 from backend.money.ledger.service import Used
-from backend.money.ledger.settling import NOTHING, Bill
+from backend.money.ledger.settlement import NOTHING, Bill
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ async def finish(
     `events` are what the attempt has not stored yet; they come before its last event.
     """
     bill, succeeded = NOTHING, ending.status == "succeeded"
-    await children.hold_parent(session, claimed.parent_job_id)
+    await subjobs.hold_parent(session, claimed.parent_job_id)
     if not is_free(claimed, ending):
-        settled = await settling.settle(
+        settled = await settlement.settle(
             session,
             claimed,
             project_id=claimed.project_id,
@@ -135,9 +135,9 @@ async def finish(
     if row is None:
         return False
     if not is_free(claimed, ending):
-        await settling.after(session, claimed.project_id)
+        await settlement.after(session, claimed.project_id)
     if claimed.parent_job_id is not None:
-        await callers.tell_end(session, claimed.job_id)
+        await subjob_events.tell_end(session, claimed.job_id)
     await sales.count(session, claimed, succeeded=succeeded)
     notifications.note(session, notifications.EventNotification(claimed.job_id, row.event_seq, is_last=True))
     if row.next_lane is not None:
@@ -145,16 +145,16 @@ async def finish(
     elif row.is_room_left:
         # A submit that found the window full has committed since this statement began: only its count was seen.
         await admission.admit(session, claimed.project_id)
-    committed.note(session, JOBS_FINISHED.labels(ending.status, ending.error_code or ""))
-    committed.note(session, EVENTS_APPENDED, len(everything))
-    committed.note(session, BILLED, bill.charged_micros)
+    transactional.note(session, JOBS_FINISHED.labels(ending.status, ending.error_code or ""))
+    transactional.note(session, EVENTS_APPENDED, len(everything))
+    transactional.note(session, BILLED, bill.charged_micros)
     return True
 
 
 async def _end(session: AnySession, claimed: Claimed, values: dict[str, Any]) -> Any:
     """Move the job and store its end; gives none when the attempt is not the running one any more."""
     if claimed.parent_job_id is not None:
-        return (await session.execute(children.FINISH, values)).one_or_none()
+        return (await session.execute(subjobs.FINISH, values)).one_or_none()
     if claimed.project_id not in _with_webhooks:
         row = (await session.execute(_FINISH, values)).one_or_none()
         if row is not None:

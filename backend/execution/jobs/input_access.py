@@ -12,9 +12,9 @@ from uuid import UUID
 from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import FileNotAllowed, Versions
-from backend.data.drive.named import input_files, path_of
+from backend.data.drive.file_refs import input_files, path_of
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.storage.paths import DrivePath
 
 

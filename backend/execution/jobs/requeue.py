@@ -10,10 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import notifications
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, children
+from backend.execution.jobs import admission, subjobs
 
 _REQUEUE = text(f"""
 with held as (
@@ -63,7 +63,7 @@ async def requeue(
     not_before: datetime | None = None,
 ) -> bool:
     """Put a running job back into its project's queue; False when the attempt is not the running one any more."""
-    await children.unlend(session, job_id=job_id, attempt=attempt)
+    await subjobs.unlend(session, job_id=job_id, attempt=attempt)
     everything = [*events, NewEvent("requeued", {"reason": reason})]
     row = (
         await session.execute(
@@ -85,7 +85,7 @@ async def requeue(
         return False
     notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
     why = "worker_lost" if is_lost else "retry" if is_retry else "drain" if reason == "drain" else "postponed"
-    committed.note(session, JOBS_REQUEUED.labels(why))
-    committed.note(session, EVENTS_APPENDED, len(everything))
+    transactional.note(session, JOBS_REQUEUED.labels(why))
+    transactional.note(session, EVENTS_APPENDED, len(everything))
     await admission.admit(session, row.project_id)
     return True

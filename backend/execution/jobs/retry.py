@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from backend.execution.jobs.claim import SUSPECT_LOSSES
 from backend.execution.worker_registry.errors import HostExhausted
-from backend.skills.bundles.manifest import Retries
+from backend.skills.manifest.types import Retries
 from backend.storage.errors import StorageUnavailable
 
 FIRST_ABSENCE = timedelta(seconds=5)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from backend.core.schemas import unstorable
 from backend.execution.jobs.status import Status
-from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
+from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
 
 MAX_NAME = 200
 

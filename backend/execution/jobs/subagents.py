@@ -17,16 +17,16 @@ from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession
 from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.follow import REREAD_S
 from backend.execution.jobs import approvals, queries
-from backend.execution.jobs.callee import Callee, callee_of
 from backend.execution.jobs.schemas import JobLimits, JobView
 from backend.execution.jobs.status import TERMINAL
+from backend.execution.jobs.subjob_target import Callee, callee_of
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.money.budgets import standing as budgets
+from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 
 MOST_DEPTH: Final = 5
@@ -311,5 +311,5 @@ async def _insert(
     )  # the caller's own worker looks after its sweeps, too
     if row.event_seq is not None:  # it is a new one
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
-        committed.note(session, JOBS_SUBMITTED.labels(row.lane))
-        committed.note(session, EVENTS_APPENDED, 2)
+        transactional.note(session, JOBS_SUBMITTED.labels(row.lane))
+        transactional.note(session, EVENTS_APPENDED, 2)

@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.errors import NotAllowed
 from backend.execution.jobs import subagents
-from backend.execution.jobs.callee import Described, describe
 from backend.execution.jobs.schemas import Text
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.subagents import SubagentCall
+from backend.execution.jobs.subjob_target import Described, describe
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.marketplace.errors import ListingNotCallable
-from backend.skills.bundles.adhoc import MOST_PROMPT_CHARACTERS
+from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 

@@ -16,7 +16,7 @@ from backend.core import notifications
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Problem
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
 from backend.data.drive.access import Versions
@@ -31,18 +31,18 @@ from backend.execution.jobs.errors import (
     TooManyQueuedJobs,
     WalletEmpty,
 )
-from backend.execution.jobs.fit import check_limits, checked_inputs
 from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
-from backend.money.budgets import standing as budgets
+from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
-from backend.skills.bundles.adhoc import INLINE, NOTEBOOK
-from backend.skills.bundles.manifest import Skill
+from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
 from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
-from backend.skills.guardrails import submitting as rails
+from backend.skills.guardrails import on_submit as rails
+from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks import service as skillpacks
 
 DEFAULT_LANE = "default"
@@ -333,8 +333,8 @@ async def _insert(session: AnySession, principal: Principal, spec: JobSpec, foun
         raise TooManyQueuedJobs(done.waiting, done.most_waiting)
     if not done.is_accepted:
         raise WalletEmpty(done.balance_micros, done.reserved_micros)
-    committed.note(session, JOBS_SUBMITTED.labels(lane))
-    committed.note(session, EVENTS_APPENDED)
+    transactional.note(session, JOBS_SUBMITTED.labels(lane))
+    transactional.note(session, EVENTS_APPENDED)
     if done.is_ready:
         notifications.note(session, notifications.WorkerWakeup(lane))
     return Submitted(spec.job_id, done.is_ready)

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.money.ledger.service import Used
@@ -171,7 +171,7 @@ async def write(
         return kept
     if writing.events:
         notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
-        committed.note(session, EVENTS_APPENDED, len(writing.events))
+        transactional.note(session, EVENTS_APPENDED, len(writing.events))
     spent: int = row.spent_micros
     return spent
 

@@ -13,7 +13,7 @@ from backend.core.db.paging import Page
 from backend.core.http.paging import PageDep, linked
 from backend.execution.schedules import runs, service
 from backend.execution.schedules.cron import MOST_CHARACTERS
-from backend.execution.schedules.firing import Terms
+from backend.execution.schedules.dispatcher import Terms
 from backend.execution.schedules.schemas import (
     ComingAnswer,
     PreviewAnswer,

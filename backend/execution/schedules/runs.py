@@ -12,11 +12,11 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import SCHEDULE_RUNS
 from backend.execution.jobs.tables import Job
-from backend.execution.schedules import firing, service
-from backend.execution.schedules.firing import Terms
+from backend.execution.schedules import dispatcher, service
+from backend.execution.schedules.dispatcher import Terms
 from backend.execution.schedules.schemas import RunAnswer
 from backend.execution.schedules.tables import ScheduleRun
 from backend.identity.auth import audit
@@ -53,7 +53,7 @@ async def run_now(session: AsyncSession, principal: Principal, schedule_id: UUID
     schedule = await service.held(session, principal, schedule_id)
     moment = now()
     metadata = {"schedule_id": str(schedule.id), "schedule_due_at": moment.isoformat()}
-    job_id = await firing.run(session, terms, schedule, metadata, by_agent=principal.is_agent)
+    job_id = await dispatcher.run(session, terms, schedule, metadata, by_agent=principal.is_agent)
     run = ScheduleRun(
         schedule_id=schedule.id,
         project_id=schedule.project_id,
@@ -64,7 +64,7 @@ async def run_now(session: AsyncSession, principal: Principal, schedule_id: UUID
     )
     session.add(run)
     await session.flush()
-    committed.note(session, SCHEDULE_RUNS.labels("submitted"))
+    transactional.note(session, SCHEDULE_RUNS.labels("submitted"))
     await audit.record(
         session, principal, "schedule.run_asked", f"schedule:{schedule.id}", job_id=str(job_id)
     )

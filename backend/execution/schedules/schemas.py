@@ -14,7 +14,7 @@ from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
 from backend.execution.schedules.cron import MOST_CHARACTERS
-from backend.execution.schedules.turns import Missed
+from backend.execution.schedules.misfires import Missed
 from backend.marketplace.schemas import MOST_PRICE_MICROS
 
 Overlap = Literal["skip", "queue", "cancel_previous", "allow"]

@@ -15,7 +15,7 @@ from sqlmodel import col
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
 from backend.execution.jobs.schemas import JobLimits
-from backend.execution.schedules import calendar, cron, subject
+from backend.execution.schedules import calendar, cron, target
 from backend.execution.schedules.cron import BadCron
 from backend.execution.schedules.errors import (
     CronInvalid,
@@ -49,7 +49,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ScheduleAsk
         TooManySchedules: there are as many as may be.
     """
     _require_writer(principal)
-    found = await subject.asked_for(session, principal, asked)
+    found = await target.asked_for(session, principal, asked)
     counted = visible(Schedule, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MOST_SCHEDULES:
         raise TooManySchedules(MOST_SCHEDULES)
@@ -65,7 +65,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ScheduleAsk
         created_by=principal.label,
         **asked.model_dump(exclude=_KEPT_OTHERWISE),
     )
-    await subject.check_inputs(session, principal, schedule)
+    await target.check_inputs(session, principal, schedule)
     schedule.next_at = next_at(schedule)
     session.add(schedule)
     await _flush(session, schedule.name)
@@ -120,7 +120,7 @@ async def change(
         setattr(schedule, name, value)
     if changes.keys() & {"version", "inputs", "limits", "job_metadata"}:
         are_new = bool(changes.keys() & {"version", "inputs"})
-        await subject.check_inputs(session, principal, schedule, are_new=are_new)
+        await target.check_inputs(session, principal, schedule, are_new=are_new)
     if changes.keys() & {"cron", "time_zone", "enabled"}:
         schedule.next_at = next_at(schedule)
     schedule.started_by_agent = schedule.started_by_agent or principal.is_agent

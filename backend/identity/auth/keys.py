@@ -33,7 +33,7 @@ from backend.identity.auth.principal import Kind, Principal, Rates, Role, visibl
 from backend.identity.auth.scopes import KeyKind, effective, possible
 from backend.identity.auth.tables import ApiKey
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.identity.limits.room import make_room
+from backend.identity.limits.quota_check import make_room
 from backend.identity.projects.tables import Project
 
 _LABEL: Final = "key:"

@@ -10,7 +10,7 @@ from structlog.contextvars import bind_contextvars
 
 from backend.core.metrics.http import began_ns, method_of
 from backend.core.metrics.routes import route_of
-from backend.core.tracing import parents, spans
+from backend.core.tracing import spans, traceparent
 from backend.identity.auth.actors import SignedIn
 
 _TRUSTED: Final = frozenset({"secret_key", "system"})
@@ -32,7 +32,7 @@ class Traced:
         with spans.span(
             method, "server", parent=_parent(scope), at_ns=began_ns(scope), http__request__method=method
         ) as span:
-            bind_contextvars(trace_id=parents.trace_id_of(span.traceparent))
+            bind_contextvars(trace_id=traceparent.trace_id_of(span.traceparent))
             await self._app(scope, receive, _Noting(scope, send, span))
 
 
@@ -62,5 +62,5 @@ def _parent(scope: Scope) -> str:
     """
     caller = scope["state"]["caller"]
     if isinstance(caller, SignedIn) or caller.kind in _TRUSTED:
-        return parents.checked(Headers(scope=scope).get("traceparent", ""))
+        return traceparent.checked(Headers(scope=scope).get("traceparent", ""))
     return ""

@@ -26,7 +26,7 @@ from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.auth.tables import User
 from backend.identity.auth.users import normal_email
-from backend.identity.limits.room import make_room
+from backend.identity.limits.quota_check import make_room
 from backend.identity.projects.errors import (
     AlreadyMember,
     InvitationClosed,

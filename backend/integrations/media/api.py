@@ -15,8 +15,8 @@ from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
 from backend.identity.idempotency.service import MOST_CHARACTERS
 from backend.integrations.media import service
-from backend.integrations.media.families import Verb
-from backend.integrations.media.making import MediaOrder
+from backend.integrations.media.generation import MediaOrder
+from backend.integrations.media.model_families import Verb
 from backend.integrations.media.schemas import MediaAnswer, MediaAsked
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])

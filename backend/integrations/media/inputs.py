@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from backend.core.errors import Problem
 from backend.core.names import suggestion
 from backend.integrations.media.errors import BadMediaInputs
-from backend.integrations.media.families import ModeName, Verb
+from backend.integrations.media.model_families import ModeName, Verb
 
 MOST_PROMPT_CHARACTERS: Final = 2_500
 MOST_TEXT_CHARACTERS: Final = 5_000

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from backend.core.errors import Problem
-from backend.integrations.media import families
+from backend.integrations.media import model_families
 from backend.integrations.media.errors import BadMediaInputs, NoTranscripts
-from backend.integrations.media.families import Family, MediaPrice, ModeName, Verb
 from backend.integrations.media.inputs import (
     AudioInputs,
     ImageInputs,
@@ -18,6 +17,7 @@ from backend.integrations.media.inputs import (
     VideoInputs,
     parse,
 )
+from backend.integrations.media.model_families import Family, MediaPrice, ModeName, Verb
 
 FILES: Final = ("refs", "image", "last_frame", "lipsync_audio", "audio")
 """Inputs that are files; `audio` of a video is a flag."""
@@ -92,19 +92,19 @@ def plan(verb: Verb | None, model: str, given: dict[str, Any], *, usual: str | N
         return Plan(does, family, mode, inputs, _left_out(family, mode, inputs))
     if does == "transcribe":
         raise NoTranscripts
-    local = families.local(family.kind)
+    local = model_families.local(family.kind)
     words = f"Made by {local.slug}, which is no model: this instance has no key for {family.slug}."
     return Plan(does, local, mode, inputs, (words,), family.slug)
 
 
 def _family(verb: Verb | None, model: str, usual: str | None) -> tuple[Family, Verb]:
     if model != "auto":
-        return families.find(model, verb)
+        return model_families.find(model, verb)
     if verb is None:
         raise BadMediaInputs([Problem("model", "Name a model: without a verb 'auto' could mean any.")])
     if usual and usual != "auto" and verb != "transcribe":
-        return families.find(usual, verb)
-    return families.usual(verb), verb
+        return model_families.find(usual, verb)
+    return model_families.usual(verb), verb
 
 
 def _check_resolution(family: Family, inputs: MediaInputs) -> None:

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.integrations.media.families import Family, Kind, MediaPrice, ModeName, Unit, families
+from backend.integrations.media.model_families import Family, Kind, MediaPrice, ModeName, Unit, families
 from backend.money.pricing import billed_micros
 
 

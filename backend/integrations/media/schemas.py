@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.integrations.media.families import Kind, Verb
+from backend.integrations.media.model_families import Kind, Verb
 from backend.storage.paths import MAX_PATH_BYTES
 
 DrivePathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)]

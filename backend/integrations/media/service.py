@@ -9,16 +9,16 @@ from uuid import UUID
 from backend.context import AppContext
 from backend.core.errors import NotAllowed
 from backend.data.drive import usage
-from backend.data.drive.intake import drives_of
-from backend.execution.jobs import running
+from backend.data.drive.ingest import drives_of
+from backend.execution.jobs import running_job
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media.calls import Call
+from backend.integrations.media.delivery import Wish
 from backend.integrations.media.errors import JobMovedOn
-from backend.integrations.media.making import Generated, Making, MediaOrder
-from backend.integrations.media.placing import Wish
+from backend.integrations.media.generation import Generated, Making, MediaOrder
 from backend.integrations.media.plan import plan
-from backend.marketplace.reach import Reach, reach_of
-from backend.skills.bundles.manifest import Skill
+from backend.marketplace.drive_access import Reach, reach_of
+from backend.skills.manifest.types import Skill
 from backend.storage.paths import ROOT
 
 
@@ -77,7 +77,7 @@ async def _reach(context: AppContext, principal: Principal) -> Reach | None:
 async def _skill(context: AppContext, principal: Principal) -> Skill:
     """The skill of the job that asks."""
     async with context.database.glance() as session:
-        skill = await running.skill_of(session, principal)
+        skill = await running_job.skill_of(session, principal)
     if skill is None:
         raise JobMovedOn
     return skill

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import httpx2
 
-from backend.core.net.egress.outside import HEAVY_BYTES, Outside
+from backend.core.net.egress.run_egress import HEAVY_BYTES, RunEgress
 from backend.integrations.web.errors import NotFetched, Why
 from backend.integrations.web.transport import NotReached, OutsideTransport, TooMuch
 
@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
     accept: str = "*/*"
 
 
-async def fetch(outside: Outside, url: str, wanted: Wanted) -> Fetched:
+async def fetch(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
     """The content behind an address; of a longer one its beginning.
 
     Raises:
@@ -58,7 +58,7 @@ def shown(url: str) -> str:
     return repr(url if len(url) <= _MOST_SHOWN else f"{url[:_MOST_SHOWN]}…")
 
 
-async def _fetched(outside: Outside, url: str, wanted: Wanted) -> Fetched:
+async def _fetched(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
     transport = OutsideTransport(outside, most_bytes=wanted.most_bytes + (1 << 20))
     client = httpx2.AsyncClient(
         transport=transport,

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.context import AppContext
 from backend.core.errors import NotAllowed, PurasError
-from backend.core.net.egress.outside import Outside
 from backend.core.net.egress.rules import Rule
+from backend.core.net.egress.run_egress import RunEgress
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import NewEvent, append
-from backend.execution.jobs import running
-from backend.execution.jobs.running import Attempt
+from backend.execution.jobs import running_job
+from backend.execution.jobs.running_job import Attempt
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media import calls as media
 from backend.integrations.web.errors import (
@@ -34,7 +34,7 @@ from backend.integrations.web.errors import (
 )
 from backend.integrations.web.schemas import FoundPage, PageAnswer, PageAsked, SearchAnswer, SearchAsked
 from backend.money.ledger import service as ledger
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 
 if TYPE_CHECKING:
     from backend.integrations.web.search import Found
@@ -90,7 +90,7 @@ async def fetch(context: AppContext, principal: Principal, asked: PageAsked) -> 
         raise NoScripts
     skill = await _skill(context, principal)
     refusals = _Refusals()
-    outside = Outside(
+    outside = RunEgress(
         Rule.of(skill.network),
         refusals,
         context.doors.dialer_of(principal.project_id),
@@ -104,8 +104,8 @@ async def fetch(context: AppContext, principal: Principal, asked: PageAsked) -> 
         await _tell(context, principal, refusals.facts)
 
 
-async def _page(context: AppContext, outside: Outside, asked: PageAsked) -> PageAnswer:
-    from backend.integrations.web import fetching, reading  # bring httpx2, as above
+async def _page(context: AppContext, outside: RunEgress, asked: PageAsked) -> PageAnswer:
+    from backend.integrations.web import fetching, page_text  # bring httpx2, as above
 
     doors = context.doors
     try:
@@ -114,9 +114,9 @@ async def _page(context: AppContext, outside: Outside, asked: PageAsked) -> Page
     except TimeoutError:
         raise WebBusy from None
     try:
-        fetched = await fetching.fetch(outside, asked.url, reading.WANTED)
+        fetched = await fetching.fetch(outside, asked.url, page_text.WANTED)
         async with doors.readers:
-            read = await reading.read(fetched, asked.max_chars)
+            read = await page_text.read(fetched, asked.max_chars)
     finally:
         doors.pages.release()
     return PageAnswer(url=fetched.url, title=read.title, content=read.text, length=read.length)
@@ -138,7 +138,7 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
         raise NotAllowed("The web is reached for jobs. Call this from a skill that runs, with the kit.")
     principal.require(Role.DEVELOPER, "drive:read")
     async with context.database.glance() as session:
-        skill = await running.skill_of(session, principal)
+        skill = await running_job.skill_of(session, principal)
     if skill is None:
         raise JobMovedOn
     if skill.network == "none":
@@ -177,7 +177,7 @@ async def _tell(context: AppContext, principal: Principal, refusals: Sequence[di
         return
     attempt = Attempt.of(principal)
     async with context.database.transaction() as session:
-        pack = await running.skillpack_of(session, principal)
+        pack = await running_job.skillpack_of(session, principal)
         if pack is None:
             return
         own = await secrets.for_job(

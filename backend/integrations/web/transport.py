@@ -13,9 +13,9 @@ from typing import Final
 
 import httpx2
 
-from backend.core.net.egress.outside import Outside
 from backend.core.net.egress.refusals import Malformed, Refused, Turned
 from backend.core.net.egress.rules import Target, read_target
+from backend.core.net.egress.run_egress import RunEgress
 
 _PORTS: Final = {"http": 80, "https": 443}
 _MOST_ADDRESSES: Final = 4  # of one name that are tried
@@ -39,7 +39,7 @@ class TooMuch(httpx2.ReadError):
 class OutsideTransport(httpx2.AsyncBaseTransport):
     """Speaks HTTP with whom the rule allows."""
 
-    def __init__(self, outside: Outside, *, most_bytes: int, keeps_connections: bool = False) -> None:
+    def __init__(self, outside: RunEgress, *, most_bytes: int, keeps_connections: bool = False) -> None:
         """`most_bytes`: of one answer, as it comes over the wire."""
         self._outside = outside
         self._most_bytes = most_bytes

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.core.metrics import committed
+from backend.core.metrics import transactional
 from backend.core.metrics.instruments import WEBHOOK_SENDS
 from backend.identity.auth import audit
 from backend.integrations.webhooks.sending import GONE, Sent
@@ -89,12 +89,12 @@ async def _delivered(database: Database, claimed: Any, sent: Sent) -> None:
     if not claimed.failing_since:
         async with database.single() as session:
             await session.execute(_DELIVERED, _values(claimed, sent))
-            committed.note(session, WEBHOOK_SENDS.labels("delivered"))
+            transactional.note(session, WEBHOOK_SENDS.labels("delivered"))
         return
     async with database.transaction() as session:
         await session.execute(_WELL, _webhook(claimed))
         await session.execute(_DELIVERED, _values(claimed, sent))
-        committed.note(session, WEBHOOK_SENDS.labels("delivered"))
+        transactional.note(session, WEBHOOK_SENDS.labels("delivered"))
 
 
 async def _failed(database: Database, claimed: Any, sent: Sent) -> None:
@@ -107,7 +107,7 @@ async def _failed(database: Database, claimed: Any, sent: Sent) -> None:
         if status is None:
             await session.execute(_LATE, values)
         outcome = "given_up" if status == "given_up" else "failed"
-        committed.note(session, WEBHOOK_SENDS.labels(outcome))
+        transactional.note(session, WEBHOOK_SENDS.labels(outcome))
         since = (await session.execute(_FAILS_SINCE, _webhook(claimed))).scalar_one_or_none()
         reason = _reason_to_stop(sent, since)
         if reason is not None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
-from backend.money.budgets.standing import resets_at
+from backend.money.budgets.usage import resets_at
 
 Scope = Literal["project", "skillpack", "skill", "key"]
 Window = Literal["day", "month", "rolling30", "total"]

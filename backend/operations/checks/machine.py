@@ -16,7 +16,7 @@ from backend.config import Settings
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
-from backend.operations.exclusive import holder, is_served, require_port
+from backend.operations.home_lock import holder, is_served, require_port
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from backend.skills.bundles.manifest import Manifest, Skill, Tool
+    from backend.skills.manifest.types import Manifest, Skill, Tool
 
 ANY_TOOL: Final = "*"
 _PORTS: Final = {"http": 80, "https": 443}

@@ -9,7 +9,7 @@ from backend.core.errors import Problem
 from backend.core.names import MAX_NAME, as_name, is_name
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.reading import SkillFolder
+from backend.skills.manifest.skill_reader import SkillFolder
 
 SKILL_FILE: Final = "skill.yaml"
 AGENT_SKILL_FILE: Final = "SKILL.md"

@@ -9,20 +9,20 @@ from uuid import UUID
 
 from backend.core.errors import Problem, PurasError
 from backend.core.names import MAX_NAME, as_name, is_name
-from backend.skills.bundles import grammar_marketing
-from backend.skills.bundles.agent_skills import read_agent_skill
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.discovery import SKILL_FILE, discover
-from backend.skills.bundles.document import MAX_DOCUMENT_BYTES, Document, read_document
 from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.grammar import read_skill
-from backend.skills.bundles.grammar_agent import readable_helpers, ways_to_run_code
-from backend.skills.bundles.manifest import Manifest, Skill
-from backend.skills.bundles.reading import Reading, SkillFolder
+from backend.skills.bundles.messages import shown
 from backend.skills.bundles.requirements import check_requirements, requirements_of
 from backend.skills.bundles.scripts import check_scripts
-from backend.skills.bundles.sections import Section
-from backend.skills.bundles.sentences import shown
+from backend.skills.manifest import marketing
+from backend.skills.manifest.agent import readable_helpers, ways_to_run_code
+from backend.skills.manifest.agent_skills import read_agent_skill
+from backend.skills.manifest.grammar import read_skill
+from backend.skills.manifest.sections import Section
+from backend.skills.manifest.skill_reader import Reading, SkillFolder
+from backend.skills.manifest.types import Manifest, Skill
+from backend.skills.manifest.yaml_document import MAX_DOCUMENT_BYTES, Document, read_document
 
 MAX_MANIFEST_BYTES: Final = 4 << 20
 PACK_FILE: Final = "puras.yaml"
@@ -142,7 +142,7 @@ def _pack_file(archive: Archive, findings: Findings) -> _PackFile:
     fields = {
         "title": section.text("title", most=200),
         "description": section.loose_text("description") or None,
-        "marketing": grammar_marketing.read(section),
+        "marketing": marketing.read(section),
     }
     slug = section.text("slug", most=200)
     if slug is not None and not is_name(slug):

@@ -8,8 +8,8 @@ from typing import Final
 from backend.core.errors import Problem, PurasError
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.reading import SkillFolder
-from backend.skills.bundles.sentences import shown
+from backend.skills.bundles.messages import shown
+from backend.skills.manifest.skill_reader import SkillFolder
 
 FILE: Final = "requirements.txt"
 MAX_BYTES: Final = 256 << 10

@@ -12,9 +12,9 @@ from typing import Final
 from backend.core.errors import Problem, PurasError
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.functions import MAX_SOURCE_BYTES
-from backend.skills.bundles.reading import SkillFolder
 from backend.skills.bundles.requirements import FILE, names_in
+from backend.skills.manifest.functions import MAX_SOURCE_BYTES
+from backend.skills.manifest.skill_reader import SkillFolder
 
 FOLDER: Final = "scripts"
 MAX_SCRIPTS: Final = 200

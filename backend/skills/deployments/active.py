@@ -13,8 +13,7 @@ from backend.core.db.engine import AnySession
 from backend.execution.jobs.errors import SkillNotOnKey
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles import adhoc
-from backend.skills.bundles.manifest import Manifest, Skill
+from backend.skills.bundles import inline_skills
 from backend.skills.deployments import manifests
 from backend.skills.deployments.errors import (
     DeploymentNotFound,
@@ -24,6 +23,7 @@ from backend.skills.deployments.errors import (
     SkillpackMismatch,
     SubskillNotSubmittable,
 )
+from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.errors import SkillpackNotFound
 from backend.skills.skillpacks.tables import full_name
@@ -116,7 +116,7 @@ async def resolve_prompt(
     session: AnySession,
     principal: Principal,
     *,
-    name: str = adhoc.INLINE,
+    name: str = inline_skills.INLINE,
     skillpack: str | None = None,
     version: int | None = None,
     deployment_id: UUID | None = None,
@@ -132,7 +132,7 @@ async def resolve_prompt(
     if skillpack is None and version is None and deployment_id is None:
         values = {"project_id": principal.project_id}
         row = (await session.execute(_DEFAULT_SKILLPACK, values)).one()
-        return _prompt(name, row, adhoc.NO_SKILLS, None)
+        return _prompt(name, row, inline_skills.NO_SKILLS, None)
     wanted = _taken_apart(name, skillpack)
     rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
     rows = [row for row in rows if skillpack is not None or row.is_default]
@@ -143,7 +143,7 @@ async def resolve_prompt(
 
 
 def _prompt(name: str, row: Any, manifest: Manifest, sha256: str | None) -> ResolvedSkill:
-    skill = adhoc.agent_of(name, manifest)
+    skill = inline_skills.agent_of(name, manifest)
     assert skill is not None  # noqa: S101 - it needs no skill of the manifest
     return ResolvedSkill(
         skill=skill,
@@ -166,13 +166,13 @@ async def load_deployed_skill(
         DeploymentNotFound: the version's row is gone.
         SkillNotFound: the version has no such skill.
     """
-    manifest, sha256 = adhoc.NO_SKILLS, None
+    manifest, sha256 = inline_skills.NO_SKILLS, None
     if deployment_id is not None:
         known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
         if known is None:
             raise DeploymentNotFound(str(deployment_id))
         manifest, sha256 = known
-    found = manifest.find(skill_name) or adhoc.agent_of(skill_name, manifest)
+    found = manifest.find(skill_name) or inline_skills.agent_of(skill_name, manifest)
     if found is None:
         raise SkillNotFound(skill_name, ())
     return DeployedSkill(found, sha256, manifest)

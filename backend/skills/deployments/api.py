@@ -13,7 +13,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
-from backend.skills.deployments import files, service, standing
+from backend.skills.deployments import files, service, stats
 from backend.skills.deployments.diff import diff
 from backend.skills.deployments.errors import NothingActive
 from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
@@ -123,7 +123,7 @@ async def list_deployments(
     limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
 ) -> list[ListedDeployment]:
     """The versions of a skillpack, newest first, each with its jobs that have not ended and its scores."""
-    rows = await standing.listed(session, principal, skillpack=skillpack, limit=limit)
+    rows = await stats.listed(session, principal, skillpack=skillpack, limit=limit)
     return [ListedDeployment.as_it_stands(row) for row in rows]
 
 

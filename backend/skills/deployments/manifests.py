@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from backend.core.db.engine import AnySession
-from backend.skills.bundles.manifest import Manifest
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.types import Manifest
 
 MOST_KEPT: Final = 256
 

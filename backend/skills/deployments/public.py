@@ -10,11 +10,11 @@ from sqlmodel import col
 
 from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.projects.tables import Project
-from backend.skills.bundles.skill_json_schema import skill_json_schema
 from backend.skills.deployments import pull_links
 from backend.skills.deployments.api import zip_response
 from backend.skills.deployments.errors import BadPullLink
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.json_schema import skill_json_schema
 
 router = APIRouter()
 

@@ -16,15 +16,15 @@ from backend.core.errors import Invalid, Problem
 from backend.evals import gates
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.limits.room import make_room
+from backend.identity.limits.quota_check import make_room
 from backend.marketplace import following
 from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.manifest import Manifest
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.deployments import manifests, removal, schema_changes
-from backend.skills.deployments.switching import make_active
+from backend.skills.deployments.activation import make_active
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
+from backend.skills.manifest.types import Manifest
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from backend.core.errors import Problem
-from backend.skills.bundles.manifest import Manifest
+from backend.skills.manifest.types import Manifest
 
 _REMOVED: Final = (
     "This skill of the active version is not in the bundle. When the new version is active, jobs that name it fail. "

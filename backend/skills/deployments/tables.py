@@ -35,7 +35,7 @@ class Deployment(SQLModel, table=True):
     """Of the zip; also its address in the storage."""
     size_bytes: int = Field(sa_type=BigInteger)
     manifest: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    """`backend.skills.bundles.manifest.Manifest` as JSON."""
+    """`backend.skills.manifest.types.Manifest` as JSON."""
     warnings: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     notes: str = Field(default="", max_length=4000)
     created_by: str = Field(default="", max_length=200)

@@ -12,8 +12,8 @@ from typing import Final
 
 from backend.skills.bundles.archive import Archive, unpack
 from backend.storage import Storage
+from backend.storage.cache_dir import STAMP_S, touch
 from backend.storage.removal import remove
-from backend.storage.shelf import STAMP_S, touch
 
 STALE_S: Final = 3_600.0  # no unpacking takes an hour: what is older was left by a killed process
 PASSAGE: Final = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.core.errors import Invalid, Problem
-from backend.skills.bundles.manifest import Rail
+from backend.skills.manifest.types import Rail
 
 _WORDS = {
     "input": "These inputs",

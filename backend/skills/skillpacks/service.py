@@ -15,7 +15,7 @@ from backend.core.errors import Invalid, Problem
 from backend.core.names import MAX_NAME, as_name, is_name
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.limits.room import make_room
+from backend.identity.limits.quota_check import make_room
 from backend.skills.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend.skills.deployments import service, standing
+from backend.skills.deployments import service, stats
 from backend.skills.deployments.schemas import ListedDeployment
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
@@ -177,9 +177,7 @@ class Deployments(rx.State):
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
-            found = await standing.listed(
-                act.session, act.principal, skillpack=self.slug, limit=self._limit + 1
-            )
+            found = await stats.listed(act.session, act.principal, skillpack=self.slug, limit=self._limit + 1)
             pack = await skillpacks.get(act.session, act.principal, self.slug)
             previous_id = str(pack.previous_deployment_id or "")
             rows = [self._row(ListedDeployment.as_it_stands(one)) for one in found]

@@ -12,11 +12,11 @@ from backend.core.db.paging import Page
 from backend.core.errors import Missing
 from backend.execution.approvals import servers
 from backend.execution.approvals import service as approvals
-from backend.execution.approvals.wanted import START
+from backend.execution.approvals.types import START
 from backend.execution.jobs.queries import get_row
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.manifest.types import Skill
 from studio import session
 from studio.components.elements import action, button
 from studio.components.live import Ago, Json, Submit

@@ -8,10 +8,10 @@ from typing import Any
 import reflex as rx
 
 from backend.core.errors import Missing
-from backend.marketplace import catalogue
+from backend.marketplace import catalog
 from backend.marketplace.schemas import ListingView, VersionView
 from backend.money.pricing import PriceList
-from backend.skills.bundles.dialect import map_subschemas
+from backend.skills.bundles.schema_dialect import map_subschemas
 from studio import session
 from studio.components.elements import link_button, note, tag
 from studio.components.live import Ago, SchemaForm
@@ -76,8 +76,8 @@ class Listing(Running, rx.State):
         try:
             async with session.acting(self, self.project) as act:
                 prices = PriceList.of(session.context().settings)
-                found = await catalogue.get(act.session, act.principal, self.listing, prices)
-                rows = await catalogue.versions(act.session, act.principal, self.listing)
+                found = await catalog.get(act.session, act.principal, self.listing, prices)
+                rows = await catalog.versions(act.session, act.principal, self.listing)
         except Missing as missing:
             return Shell.close(missing.detail)
         self.offer, self.versions = _view(found), [_version(one) for one in rows]

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
-from backend.marketplace import catalogue, service
+from backend.marketplace import catalog, service
 from backend.marketplace.schemas import ListingChanges, VersionAsked
 from studio import session
 from studio.components.elements import note
@@ -38,7 +38,7 @@ class Managing(rx.State):
             return
         async with session.acting(self, self.project) as act:
             listing = await service.own(act.session, act.principal, slug)
-            sales = await catalogue.sales(act.session, act.principal, slug)
+            sales = await catalog.sales(act.session, act.principal, slug)
         self.status, self.follows = listing.status, listing.follows_active
         self.price = f"{listing.price_micros / 1e6:g}"
         self.runs, self.callers = f"{sales.succeeded:,} of {sales.runs:,}", f"{sales.callers:,}"

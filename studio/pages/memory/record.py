@@ -10,7 +10,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
-from backend.data.memory import forgetting, queries
+from backend.data.memory import deletion, queries
 from backend.data.memory import writing as memory
 from backend.data.memory.schemas import MemoryChangeView, MemoryView
 from studio import session
@@ -122,7 +122,7 @@ class Record(rx.State):
     async def forget(self):
         """Let nothing find it any more."""
         async with session.acting(self, self.project) as act:
-            await forgetting.forget(act.session, act.principal, _id(self.shown.id), reason="in the studio")
+            await deletion.forget(act.session, act.principal, _id(self.shown.id), reason="in the studio")
         return rx.redirect(f"/p/{self.project}/memory", replace=True)
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.administration.admin import fleet, health
+from backend.administration.admin import health
+from backend.administration.admin import workers as fleet
 from backend.administration.admin.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
 from backend.core.clock import now
 from backend.core.errors import Missing

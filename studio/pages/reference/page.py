@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from backend.skills.bundles.value_schemas import all_required
+from backend.skills.schemas.value_schemas import all_required
 from studio import session
 from studio.calls import of_skill, path_of
 from studio.components.elements import (

@@ -8,10 +8,10 @@ from typing import Final
 
 import reflex as rx
 
-from backend.administration.projects.held import held
+from backend.administration.projects.quota_usage import held
 from backend.config.quotas import REQUESTS, Quota
 from backend.data.drive import usage
-from backend.data.drive.intake import drives_of
+from backend.data.drive.ingest import drives_of
 from backend.data.drive.usage import Usage
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service

@@ -17,8 +17,8 @@ from backend.core.errors import Invalid, Missing
 from backend.execution.schedules import calendar, service
 from backend.execution.schedules.schemas import ComingAnswer, ScheduleAsked
 from backend.execution.schedules.tables import Schedule
-from backend.marketplace import catalogue
-from backend.marketplace.catalogue import Wanted
+from backend.marketplace import catalog
+from backend.marketplace.catalog import Wanted
 from backend.money.pricing import PriceList
 from studio import session
 from studio.forms import said
@@ -133,7 +133,7 @@ class ScheduleForm(rx.State):
         self.zones = sorted(calendar.zones())
         async with session.acting(self, self.project) as act:
             found = await active_skills(act)
-            page = await catalogue.list_some(act.session, act.principal, Page(_MOST_OFFERS), Wanted())
+            page = await catalog.list_some(act.session, act.principal, Page(_MOST_OFFERS), Wanted())
         self.offers = [
             Offer(LISTING + one.slug, f"{one.slug}, {_price(one.price_micros)}") for one in page.items
         ]
@@ -158,7 +158,7 @@ class ScheduleForm(rx.State):
 
     async def _read_offer(self, act: Act, slug: str) -> str:
         """Inputs that fit a listing, which becomes one of the choices."""
-        one = await catalogue.get(act.session, act.principal, slug, PriceList.of(session.context().settings))
+        one = await catalog.get(act.session, act.principal, slug, PriceList.of(session.context().settings))
         if not any(offer.value == LISTING + slug for offer in self.offers):
             self.offers = [Offer(LISTING + slug, f"{slug}, {_price(one.price_micros)}"), *self.offers]
         return _pretty(

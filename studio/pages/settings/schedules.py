@@ -11,7 +11,7 @@ import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
 from backend.execution.schedules import runs, service
-from backend.execution.schedules.firing import Terms
+from backend.execution.schedules.dispatcher import Terms
 from backend.execution.schedules.schemas import ScheduleAsked, ScheduleChanges
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Role

@@ -20,7 +20,7 @@ from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations
 from backend.money.pricing import usd_to_micros
-from backend.operations.people import make_project
+from backend.operations.user_commands import make_project
 from benchmarks.client import Client
 from benchmarks.instance import environment
 from tests.chaos.network import servers

@@ -19,7 +19,7 @@ from puras.bundles import pack_files
 from puras.client.forms import bundle
 
 from backend.config import Settings
-from backend.operations import people
+from backend.operations import user_commands
 from tests.contract.documents import blocks
 from tests.contract.documents.blocks import Block
 from tests.contract.documents.exceptions import covering
@@ -169,7 +169,7 @@ class Reader:
 def reader_of(instance: Instance, page: str, folder: Path) -> Reader:
     """Somebody with a project of their own, who begins with a page."""
     made = asyncio.run(
-        people.make_project(
+        user_commands.make_project(
             Settings(home=instance.up.home), name=f"Reader of {page}", slug=None, credit_micros=20_000_000
         )
     )

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from backend.skills.bundles.document import read_document
-from backend.skills.bundles.skill_json_schema import skill_json_schema
+from backend.skills.manifest.json_schema import skill_json_schema
+from backend.skills.manifest.yaml_document import read_document
 from tests.contract.documents import blocks
 from tests.contract.documents.blocks import SIGNATURE, Block
 

@@ -26,7 +26,7 @@ from backend.operations import commands, settings_page
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import ReadBundle, read_bundle
-from backend.skills.bundles.skill_json_schema import skill_json_schema
+from backend.skills.manifest.json_schema import skill_json_schema
 from tests.contract.frozen.event_sources import EventSources
 from tests.factories.description import openapi
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.integrations.media.families import Family, MediaPrice, MediaRate
+from backend.integrations.media.model_families import Family, MediaPrice, MediaRate
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.entries import CatalogueEntry
 

@@ -25,7 +25,7 @@ from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.embedded import Servers
 from backend.money.ledger import service as ledger
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.storage.local import LocalStorage
 from tests.conftest import empty

@@ -12,8 +12,8 @@ import pytest
 from backend.core.clock import now
 from backend.identity.auth import job_tokens
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
-from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.manifest import Tool as Declared
+from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Tool as Declared
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import SKILL, Agents, Counter

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.recovery import sweep
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, refuses, says
 from tests.factories.agents import DONE, PER_REPLY_MICROS, Held

@@ -16,8 +16,8 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from backend.core.net.egress.outside import Outside
 from backend.core.net.egress.rules import Rule
+from backend.core.net.egress.run_egress import RunEgress
 from backend.integrations.web import transport
 from backend.integrations.web.transport import OutsideTransport
 from tests.doubles.messages import calls, says
@@ -165,7 +165,7 @@ async def test_a_redirect_takes_the_secret_nowhere(agents: Agents) -> None:
         first.says("/mcp", b"", f"Location: {other.url('/mcp')}", status="307 Temporary Redirect")
         first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
         both = Rule.of([*first.hosts, *other.hosts])  # what protects here is the origin alone
-        outside = OutsideTransport(Outside(both, Visit(Notes()), first.dialer), most_bytes=1 << 20)
+        outside = OutsideTransport(RunEgress(both, Visit(Notes()), first.dialer), most_bytes=1 << 20)
         address = first.url("/near")
         credentialed = CredentialedTransport(outside, address, {"Authorization": f"Bearer {TOKEN}"})
         async with httpx2.AsyncClient(transport=credentialed, follow_redirects=True) as client:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
-from backend.execution.jobs.children import end_orphans
+from backend.execution.jobs.subjobs import end_orphans
 from backend.identity.auth import job_tokens
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
 from backend.money.ledger import audit

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.evals.driving import MOST_OF_A_PROJECT
+from backend.evals.runner import MOST_OF_A_PROJECT
 from backend.identity.auth import keys
 from backend.money.ledger import audit
 from tests.doubles.messages import calls, says

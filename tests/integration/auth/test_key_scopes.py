@@ -27,7 +27,7 @@ from backend.api import require_authorized_routes, router
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.data.drive import download, facts
+from backend.data.drive import download, provenance
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
@@ -720,7 +720,7 @@ async def test_a_url_of_an_output_without_a_known_version_opens_what_is_recorded
     for known, is_shown in ((None, False), (writer, True)):
         at = None if known is None else now() - timedelta(minutes=1)
         async with files.database.transaction() as session:
-            await facts.put(session, files.project_id, entry, written_by=known, written_at=at)
+            await provenance.put(session, files.project_id, entry, written_by=known, written_at=at)
         for url in await _urls(files):
             assert (url is not None) == is_shown
             assert url is None or (await files.client.get(url)).content == b"made by the job"

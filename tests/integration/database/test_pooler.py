@@ -25,7 +25,7 @@ from backend.execution.events.queries import list_events
 from backend.execution.jobs import queries
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.migrations import run as migrations
 from backend.money.ledger import audit

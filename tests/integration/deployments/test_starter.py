@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.pack import pack
 from backend.skills.bundles.read import read_bundle
-from backend.skills.bundles.values import check_inputs, check_output
+from backend.skills.manifest.types import Skill
+from backend.skills.schemas.values import check_inputs, check_output
 
 ROOT = Path(__file__).parents[3]
 STARTER = ROOT / "skills_kit" / "templates" / "starter"

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import send_on_unheld, sweep
+from backend.execution.jobs.recovery import send_on_unheld, sweep
 from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.jobs.test_queue import worker

@@ -20,8 +20,8 @@ from backend.execution.jobs import lanes, queries
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.losses import sweep
 from backend.execution.jobs.queries import JobFilter
+from backend.execution.jobs.recovery import sweep
 from backend.execution.jobs.replay import replay
 from backend.execution.jobs.requeue import requeue
 from backend.execution.worker_registry import service as fleet

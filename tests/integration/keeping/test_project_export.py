@@ -13,7 +13,7 @@ import httpx
 from sqlalchemy import select
 
 from backend.administration.archives.reader import ArchiveReader
-from backend.administration.projects.exported import EXPORTED, LEFT_OUT
+from backend.administration.projects.export_format import EXPORTED, LEFT_OUT
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
@@ -99,7 +99,7 @@ def test_every_table_of_a_project_is_exported_or_has_a_reason() -> None:
     of_projects = {table.name for table in metadata.sorted_tables if "project_id" in table.columns}
     decided = {one.name for one in EXPORTED} | set(LEFT_OUT)
     assert of_projects - decided == set(), (
-        "say in backend/administration/projects/exported.py whether it goes along"
+        "say in backend/administration/projects/export_format.py whether it goes along"
     )
 
 

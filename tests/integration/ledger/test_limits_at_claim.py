@@ -16,10 +16,10 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs import admission
 from backend.execution.jobs.cancel import cancel
-from backend.execution.jobs.children import claim_child
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.errors import KeyCapReached
 from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.subjobs import claim_child
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
 from backend.money.budgets import service as budgets

@@ -19,9 +19,9 @@ from backend.identity.limits.schemas import defaults_of
 from backend.identity.limits.service import hold_windows
 from backend.money.pricing import PriceList
 from backend.skills import job_ceilings as ceilings
-from backend.skills.bundles.manifest import Limits, Retries, Skill
 from backend.skills.bundles.pack import pack_files
 from backend.skills.job_ceilings import JobCeilings
+from backend.skills.manifest.types import Limits, Retries, Skill
 from tests.factories.tenants import make_skill, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE, SKILL

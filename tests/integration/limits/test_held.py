@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.administration.projects.held import held
+from backend.administration.projects.quota_usage import held
 from backend.config.quotas import Quota
 from backend.context import AppContext
 from backend.core.db.engine import Database

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from backend.administration.projects import exported as tables
+from backend.administration.projects import export_format as tables
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.plan import plan
 from backend.integrations.media.sources import Loader
-from backend.marketplace.reach import Reach
+from backend.marketplace.drive_access import Reach
 from backend.storage.paths import parse_drive_path
 from tests.doubles.messages import calls, says
 from tests.integration.marketplace.conftest import BUNDLE, CODE_SECRET, PROMPT, SHOUT, YAML, Market

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.execution.schedules.firing import Terms, fire_due
+from backend.execution.schedules.dispatcher import Terms, fire_due
 from backend.money.pricing import PriceList
 from tests.integration.marketplace.conftest import PRICE, Market
 

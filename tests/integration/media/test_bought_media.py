@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.integrations.media.outside import FetchError, fetch
+from backend.integrations.media.download import FetchError, fetch
 from tests.doubles.fal import FalServer, Wish
 from tests.doubles.fal.server import MP3, MP4, PNG
 from tests.integration.media.conftest import BUNDLE, Running

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from backend.app import create_app, serving
 from backend.context import AppContext
-from backend.data.memory import backlog, vectors
+from backend.data.memory import embedding_queue, vectors
 from backend.data.memory.embedding import Embedder, EmbeddingsAway
 from tests.doubles.embeddings import EmbeddingsServer
 from tests.integration.deployments.conftest import Project, Projects
@@ -85,15 +85,15 @@ async def test_what_means_the_same_is_found_once_it_is_embedded_and_by_words_alo
     before = await search(project.http, "automobile")
     assert (before["by_meaning"], before["results"]) == (False, [])
     assert await vectors.prepare(meaning.database)
-    assert (await backlog.embed_some(meaning.database, embedder_of(meaning))).records == 2
+    assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 2
     after = await search(project.http, "automobile")
     assert (after["by_meaning"], [one["id"] for one in after["results"]]) == (True, [lorry])
     both = await search(project.http, "kitten lorry")
     assert {one["id"] for one in both["results"]} == {lorry, cat}
-    assert (await backlog.embed_some(meaning.database, embedder_of(meaning))).records == 0
+    assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 0
     await put(project, "a blue car", entity_key="k")
     await put(project, "a grey cat", entity_key="k")
-    assert (await backlog.embed_some(meaning.database, embedder_of(meaning))).records == 1
+    assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 1
     server.is_away = True
     alone = await search(project.http, "lorry")
     assert (alone["by_meaning"], [one["id"] for one in alone["results"]]) == (False, [lorry])
@@ -109,7 +109,7 @@ async def test_meanings_of_other_projects_and_of_what_is_forgotten_are_not_found
         mine = await put(project, "lorry")
         gone = await put(project, "car")
         assert await vectors.prepare(meaning.database)
-        await backlog.embed_some(meaning.database, embedder_of(meaning))
+        await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
         await project.http.delete(f"/v1/memory/{gone}")
         results = (await search(project.http, "automobile"))["results"]
         assert [one["id"] for one in results] == [mine]
@@ -120,33 +120,36 @@ async def test_a_project_that_writes_much_delays_the_meanings_of_no_other(
 ) -> None:
     async with projects_of(meaning) as made:
         flooding, other = await made.make("Flooding"), await made.make("Other")
-        for n in range(backlog.BATCH):
+        for n in range(embedding_queue.BATCH):
             await put(flooding, f"a cat, number {n}")
         await put(other, "lorry")
         await put(project, "lorry")
         assert await vectors.prepare(meaning.database)
-        batch = await backlog.embed_some(meaning.database, embedder_of(meaning))
-        assert (batch.records, batch.may_be_more) == (backlog.BATCH // 3 + 2, True)
+        batch = await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
+        assert (batch.records, batch.may_be_more) == (embedding_queue.BATCH // 3 + 2, True)
         for one in (project, other):
             assert len((await search(one.http, "automobile"))["results"]) == 1
-        batch = await backlog.embed_some(meaning.database, embedder_of(meaning))
-        assert (batch.records, batch.may_be_more) == (backlog.BATCH - backlog.BATCH // 3, False)
+        batch = await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
+        assert (batch.records, batch.may_be_more) == (
+            embedding_queue.BATCH - embedding_queue.BATCH // 3,
+            False,
+        )
 
 
 async def test_more_projects_than_fit_into_a_batch_have_their_turns(
     project: Project, meaning: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "BATCH", 2)
+    monkeypatch.setattr(embedding_queue, "BATCH", 2)
     async with projects_of(meaning) as made:
         for one in [project, *[await made.make(f"Other {n}") for n in range(2)]]:
             await put(one, "lorry")
         assert await vectors.prepare(meaning.database)
-        first = await backlog.embed_some(meaning.database, embedder_of(meaning))
+        first = await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
         assert (first.records, first.may_be_more) == (2, True)
-        second = await backlog.embed_some(meaning.database, embedder_of(meaning), after=first.after)
-        assert (second.records, second.after, second.may_be_more) == (1, backlog.FIRST, True)
-        third = await backlog.embed_some(meaning.database, embedder_of(meaning), after=second.after)
-        assert third == backlog.Batch()
+        second = await embedding_queue.embed_some(meaning.database, embedder_of(meaning), after=first.after)
+        assert (second.records, second.after, second.may_be_more) == (1, embedding_queue.FIRST, True)
+        third = await embedding_queue.embed_some(meaning.database, embedder_of(meaning), after=second.after)
+        assert third == embedding_queue.Batch()
 
 
 async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold_up_the_others(
@@ -156,10 +159,10 @@ async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold
     assert await vectors.prepare(meaning.database)
     server.is_away = True
     with pytest.raises(EmbeddingsAway):
-        await backlog.embed_some(meaning.database, embedder_of(meaning))
+        await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
     server.is_away = False
-    assert (await backlog.embed_some(meaning.database, embedder_of(meaning))).records == 2
-    assert (await backlog.embed_some(meaning.database, embedder_of(meaning))).records == 0
+    assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 2
+    assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 0
     assert [one["id"] for one in (await search(project.http, "owl"))["results"]] == [refused]
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [taken]
 
@@ -167,10 +170,10 @@ async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold
 async def test_another_model_embeds_everything_anew(project: Project, meaning: AppContext) -> None:
     lorry = await put(project, "lorry")
     assert await vectors.prepare(meaning.database)
-    await backlog.embed_some(meaning.database, replace(embedder_of(meaning), model="older"))
+    await embedding_queue.embed_some(meaning.database, replace(embedder_of(meaning), model="older"))
     assert (await search(project.http, "automobile"))["results"] == []
-    await backlog.make_ready(meaning.database, embedder_of(meaning))
-    assert (await backlog.embed_some(meaning.database, embedder_of(meaning))).records == 1
+    await embedding_queue.make_ready(meaning.database, embedder_of(meaning))
+    assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 1
     assert [one["id"] for one in (await search(project.http, "automobile"))["results"]] == [lorry]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.data.memory.reach import job_principal
+from backend.data.memory.scoping import job_principal
 from backend.data.memory.search import PINNED, WEIGHTS, fused, weight_of
 from backend.data.memory.search import Ranks as Order
 from backend.data.memory.tables import MemoryRecord

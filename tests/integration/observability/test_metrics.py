@@ -14,13 +14,13 @@ from sqlalchemy import text
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.core.metrics import books
+from backend.core.metrics import store
 from backend.core.metrics.reporter import Reporter
 from backend.core.metrics.snapshot import Snapshot, key_of
 from backend.execution.jobs import cancel
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish
-from backend.execution.jobs.waiting import REASONS
+from backend.execution.jobs.queue_reason import REASONS
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
 from tests.factories.tenants import make_job, make_skill, make_tenant
@@ -184,9 +184,9 @@ async def test_processes_are_summed_dead_ones_once_and_for_good(
 
     living, dead = uuid4(), uuid4()
     async with database.reading() as session:
-        await books.enter(session, living, "worker", Snapshot({key: 5}, {gauge: 2}))
-        await books.enter(session, dead, "worker", Snapshot({key: 7}, {gauge: 30}))
-        await books.enter(session, dead, "worker", Snapshot({key: 7}, {gauge: 30}))
+        await store.enter(session, living, "worker", Snapshot({key: 5}, {gauge: 2}))
+        await store.enter(session, dead, "worker", Snapshot({key: 7}, {gauge: 30}))
+        await store.enter(session, dead, "worker", Snapshot({key: 7}, {gauge: 30}))
         await session.execute(
             text("update process_metrics set beat_at = now() - interval '2 hours' where id = :id"),
             {"id": dead},
@@ -195,11 +195,11 @@ async def test_processes_are_summed_dead_ones_once_and_for_good(
     assert (await scrape(http)).value("puras_sandbox_parents") == 2, "what a dead process had is gone"
     for _ in range(3):
         async with database.transaction() as session:
-            await books.fold(session)
+            await store.fold(session)
         assert await seen() == 12
     async with database.reading() as session:
-        assert await books.write(session, living, Snapshot({key: 6}, {gauge: 2}))
-        assert not await books.write(session, dead, Snapshot({key: 8}, {gauge: 30})), "its row was folded"
+        assert await store.write(session, living, Snapshot({key: 6}, {gauge: 2}))
+        assert not await store.write(session, dead, Snapshot({key: 8}, {gauge: 30})), "its row was folded"
         rows = (await session.execute(text("select role from process_metrics order by role"))).all()
     assert await seen() == 13
     assert [row.role for row in rows].count("gone") == 1
@@ -215,7 +215,7 @@ async def test_a_process_that_was_folded_and_lives_counts_on_from_there(database
     first = reporter.process_id
     async with database.transaction() as session:
         await session.execute(text("update process_metrics set beat_at = now() - interval '2 hours'"))
-        await books.fold(session)
+        await store.fold(session)
     counter.inc(1)
     await reporter.report()  # finds out
     await reporter.report()
@@ -223,7 +223,7 @@ async def test_a_process_that_was_folded_and_lives_counts_on_from_there(database
     await reporter.report()
     assert reporter.process_id != first
     async with database.reading() as session:
-        summed = await books.read(session, except_id=uuid4())
+        summed = await store.read(session, except_id=uuid4())
     assert summed.totals[key_of("puras_jobs_lost_total", {})] == 12
 
 
@@ -239,7 +239,7 @@ async def test_histograms_have_their_buckets_in_order_and_up_to_all(
     samples[key_of("puras_job_run_seconds_sum", {"type": "elsewhere"})] = 21.5
     samples[key_of("puras_of_another_release_total", {})] = 1
     async with database.reading() as session:
-        await books.enter(session, uuid4(), "worker", Snapshot(samples, {}))
+        await store.enter(session, uuid4(), "worker", Snapshot(samples, {}))
     text_ = (await http.get("/metrics", headers=HEADERS)).text
     lines = [line for line in text_.splitlines() if 'type="elsewhere"' in line]
     assert [line.rpartition(" ")[2] for line in lines] == ["1.0", "2.0", "3.0", "4.0", "4.0", "21.5"]

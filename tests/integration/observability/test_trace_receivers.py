@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from backend.core.metrics.instruments import SPANS_EXPORTED
 from backend.core.tracing import otlp, spans
-from backend.core.tracing.switch import tracing
+from backend.core.tracing.setup import tracing
 from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL, free_port
 from tests.integration.observability.conftest import eventually
@@ -145,7 +145,7 @@ async def test_a_sampler_that_takes_nothing_sends_nothing_and_says_so_to_those_b
 def test_without_a_receiver_nothing_of_it_is_loaded() -> None:
     code = (
         "import asyncio, sys, backend.app, workers.main\n"
-        "from backend.core.tracing.switch import tracing\n"
+        "from backend.core.tracing.setup import tracing\n"
         "async def main():\n"
         "    async with tracing(None, role='api', version='0'):\n"
         "        ours = ('opentelemetry.sdk.trace', 'opentelemetry.exporter', 'opentelemetry.proto')\n"

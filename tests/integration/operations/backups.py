@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from backend.config import Settings
-from backend.operations.keeping import restore
+from backend.operations.backup import restore
 from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL
 from tests.integration.operations.instances import Up

@@ -17,8 +17,8 @@ from backend.administration.archives.errors import ArchiveDamaged, NoRoom
 from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations
-from backend.operations.keeping import backup, restore
-from backend.operations.keeping.errors import BackupExists, KeysMissing, NotEmpty, WrongKeys
+from backend.operations.backup import backup, restore
+from backend.operations.backup.errors import BackupExists, KeysMissing, NotEmpty, WrongKeys
 from benchmarks.client import Client
 from tests.integration.drive.leases import write_lease
 from tests.integration.operations.backups import FILES, SECRET, Source, give_keys, restoring

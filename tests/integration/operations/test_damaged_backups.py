@@ -15,8 +15,8 @@ import pytest
 
 from backend.administration.archives.errors import ArchiveDamaged
 from backend.config import Settings
-from backend.operations.keeping import restore
-from backend.operations.keeping.errors import BackupNewer, WrongKeys
+from backend.operations.backup import restore
+from backend.operations.backup.errors import BackupNewer, WrongKeys
 from tests.integration.operations.backups import Source
 from tests.integration.operations.instances import new_up
 

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from tests.doubles.web import Web
 from workers.agent import Tool, ToolCall, ToolError, ToolResult
-from workers.agent.outside import Outside, outside_of
+from workers.agent.outside import RunEgress, outside_of
 from workers.runners import Assignment, Entrypoint, RunLimits
 
 
@@ -98,7 +98,7 @@ def room(tmp_path: Path, web: Web) -> Room:
 
 
 @pytest.fixture
-def outside(room: Room, web: Web) -> Outside:
+def outside(room: Room, web: Web) -> RunEgress:
     """Where the room's tools may go."""
     found = outside_of(room.skill, room.recorder, web.dialer, asyncio.Semaphore(1))
     assert found is not None

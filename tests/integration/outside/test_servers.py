@@ -17,11 +17,11 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 
 from backend.skills.bundles.confirmed import Effect
-from backend.skills.bundles.manifest import Tool as Section
+from backend.skills.manifest.types import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb
 from tests.integration.outside.conftest import Room
 from workers.agent import Tool
-from workers.agent.outside import Outside
+from workers.agent.outside import RunEgress
 from workers.agent.servers.connection import Connection, ServerAway
 from workers.agent.servers.opening import server_tools
 from workers.agent.servers.tools import is_usable
@@ -202,8 +202,8 @@ async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_works(web
         await connection.close()
 
 
-def outside_to(web: Web, room: Room) -> Outside:
-    return Outside(web.rule, Visit(room.recorder), web.dialer)
+def outside_to(web: Web, room: Room) -> RunEgress:
+    return RunEgress(web.rule, Visit(room.recorder), web.dialer)
 
 
 async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(room: Room, web: Web) -> None:

@@ -14,7 +14,7 @@ from backend.integrations.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
 from workers.agent import ToolError
-from workers.agent.outside import Outside, outside_of
+from workers.agent.outside import RunEgress, outside_of
 from workers.agent.outside.fetching import Wanted, fetch
 from workers.agent.tools.download import MOST_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
@@ -28,12 +28,12 @@ PAGE = b"""<!doctype html><html><head><title>Owls &amp; more</title><style>p {}<
 
 
 @pytest.fixture
-def web_fetch(outside: Outside) -> WebFetch:
+def web_fetch(outside: RunEgress) -> WebFetch:
     return WebFetch(outside)
 
 
 @pytest.fixture
-def download_url(outside: Outside) -> DownloadUrl:
+def download_url(outside: RunEgress) -> DownloadUrl:
     return DownloadUrl(outside)
 
 
@@ -128,7 +128,7 @@ async def test_what_unpacks_to_a_gigabyte_and_what_never_ends_is_read_to_its_bou
     assert MOST_BYTES == 50 << 20
 
 
-async def test_what_does_not_answer_in_time_is_given_up(web: Web, outside: Outside) -> None:
+async def test_what_does_not_answer_in_time_is_given_up(web: Web, outside: RunEgress) -> None:
     with pytest.raises(ToolError, match=r"was not there in whole after 0\.2 s"):
         await fetch(outside, web.does("/slow", silent), Wanted(1_000, 0.2))
 
@@ -145,9 +145,9 @@ async def test_what_cannot_be_read_says_why(room: Room, web: Web, web_fetch: Web
     assert "packed its answer as 'br'" in await room.refused(web_fetch, url=web.url("/odd"))
 
 
-def outside_open(room: Room, web: Web) -> Outside:
+def outside_open(room: Room, web: Web) -> RunEgress:
     """All of the internet, on the usual ports."""
-    return Outside(Rule.of("public"), Visit(room.recorder), web.dialer)
+    return RunEgress(Rule.of("public"), Visit(room.recorder), web.dialer)
 
 
 async def test_a_download_lands_in_the_drive_or_the_work_folder_and_nowhere_else(
@@ -183,8 +183,8 @@ async def test_over_https_a_host_has_to_prove_its_name_and_not_its_address(
         transport._trusted.cache_clear()
 
 
-def to(web: Web, room: Room) -> Outside:
-    return Outside(web.rule, Visit(room.recorder), web.dialer)
+def to(web: Web, room: Room) -> RunEgress:
+    return RunEgress(web.rule, Visit(room.recorder), web.dialer)
 
 
 def make(folder: Path) -> Path:

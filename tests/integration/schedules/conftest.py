@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.execution.schedules.firing import Terms, fire_due
+from backend.execution.schedules.dispatcher import Terms, fire_due
 from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
 from tests.integration.deployments.conftest import BUNDLE, Project, make_project

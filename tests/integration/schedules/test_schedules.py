@@ -14,8 +14,8 @@ from sqlalchemy import text
 from backend.core.clock import now
 from backend.data.retention import sweep
 from backend.data.retention.rules import Rules
-from backend.execution.schedules import firing
-from backend.execution.schedules.firing import keep_time
+from backend.execution.schedules import dispatcher
+from backend.execution.schedules.dispatcher import keep_time
 from backend.execution.schedules.service import MOST_SCHEDULES
 from backend.identity.auth import keys
 from tests.integration.auth.conftest import browse
@@ -116,7 +116,7 @@ async def test_while_its_job_runs_a_schedule_skips_runs_both_or_starts_again(tim
 async def test_queued_runs_are_submitted_one_after_another(
     times: Timetable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "MAX_QUEUED_RUNS", 3)
+    monkeypatch.setattr(dispatcher, "MAX_QUEUED_RUNS", 3)
     schedule = await times.make(overlap="queue")
     for hour in range(5):
         await asyncio.gather(*(times.look(NINE + hour * HOUR) for _ in range(3)))

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.losses import sweep
+from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.storage.cache_dir import Bounds, Shelf
 from backend.storage.removal import remove
-from backend.storage.shelf import Bounds, Shelf
 
 
 def _deep(folder: Path, levels: int = 1_100) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.storage.shelf import Bounds, Shelf, size_of, touch
+from backend.storage.cache_dir import Bounds, Shelf, size_of, touch
 
 MIB = 1 << 20
 DAY_S = 86_400.0
@@ -42,7 +42,7 @@ def test_what_was_used_lately_stays_however_much_it_is(tmp_path: Path) -> None:
 def test_what_another_process_holds_stays_until_it_lets_go(tmp_path: Path) -> None:
     _make(tmp_path, "held", age_s=9 * DAY_S)
     code = (
-        "import sys; from pathlib import Path; from backend.storage.shelf import *\n"
+        "import sys; from pathlib import Path; from backend.storage.cache_dir import *\n"
         f"with Shelf(Path({str(tmp_path)!r}), Bounds(0, 0)).hold('held') as there:\n"
         "    print(there, flush=True); sys.stdin.read()"
     )
@@ -89,7 +89,7 @@ def test_no_more_than_a_few_descriptors_stay_open_for_what_was_used(tmp_path: Pa
 def test_sweeps_in_a_thread_let_go_of_nothing_that_is_being_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.storage.shelf.STAMP_S", 0.0)  # so that every use needs its descriptor
+    monkeypatch.setattr("backend.storage.cache_dir.STAMP_S", 0.0)  # so that every use needs its descriptor
     shelf = Shelf(tmp_path, Bounds(MIB, DAY_S))
     _make(tmp_path, "wanted", age_s=0)
     is_over = threading.Event()

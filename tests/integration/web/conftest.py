@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.core.net.egress.doors import Doors
+from backend.core.net.egress.web_access import WebAccess
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.storage import removal
@@ -68,7 +68,7 @@ async def instance(
         storage=LocalStorage(settings.home / "storage"),
         vault=Vault.open(settings.home, None),
         wakeups=WakeUps(redis),
-        doors=Doors(dialer=web.dialer),
+        doors=WebAccess(dialer=web.dialer),
     )
     await redis.aclose()
     removal.remove(settings.home / "storage")

@@ -22,8 +22,8 @@ from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
 from backend.data.retention import sweep
 from backend.data.retention.rules import Rules
-from backend.execution.approvals.asking import wait_for_consent
-from backend.execution.approvals.wanted import Wanted
+from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.worker import wait_for_consent
 from backend.execution.jobs.finish import Ending, finish
 from backend.integrations.webhooks.service import MOST_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from backend.skills.bundles.manifest import Skill, Tool
+from backend.skills.manifest.types import Skill, Tool
 from workers.agent import Tool as AgentTool
 from workers.agent import ToolCall, ToolResult
 from workers.agent.tools import workroom_tools

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from backend.skills.bundles.manifest import Skill, Tool
+from backend.skills.manifest.types import Skill, Tool
 from workers.agent import ToolCall, ToolError
 from workers.agent.tools import workroom_tools
 from workers.agent.workroom import open_workroom

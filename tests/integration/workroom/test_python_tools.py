@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from tests.integration.workroom.conftest import OpenAgent, running, until, written
 from workers.agent import ToolError
 from workers.runners import Assignment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.skills.bundles.manifest import Tool as Section
+from backend.skills.manifest.types import Tool as Section
 from workers.agent.servers.naming import MAX_NAME, Names
 
 A = Section(mcp="https://a.example.org/mcp")

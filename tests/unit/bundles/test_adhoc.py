@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from backend.core.errors import Invalid
-from backend.skills.bundles import adhoc
-from backend.skills.bundles.manifest import Example, Limits, Manifest, Rail, Skill, Tool
+from backend.skills.bundles import inline_skills
+from backend.skills.manifest.types import Example, Limits, Manifest, Rail, Skill, Tool
 
 SKILL = Skill(
     name="sum",
@@ -32,7 +32,7 @@ MANIFEST = Manifest(skills=(SKILL,))
 @pytest.mark.parametrize("name", ["sum:@inline", "sum:references/check.md"])
 def test_an_agent_that_a_skill_makes_is_bound_as_the_skill_is(name: str) -> None:
     assert SKILL.inputs.check({}).problems  # compiled: none of it may be taken over
-    agent = adhoc.agent_of(name, MANIFEST)
+    agent = inline_skills.agent_of(name, MANIFEST)
     assert agent is not None
     bounds = (
         "network",
@@ -53,29 +53,29 @@ def test_an_agent_that_a_skill_makes_is_bound_as_the_skill_is(name: str) -> None
 
 
 def test_a_name_that_no_skill_stands_behind_is_nobodys() -> None:
-    bare = adhoc.agent_of("@inline", adhoc.NO_SKILLS)
+    bare = inline_skills.agent_of("@inline", inline_skills.NO_SKILLS)
     assert bare is not None
     assert (bare.network, bare.disable_bash) == ("public", False)
-    assert adhoc.agent_of("gone:@inline", MANIFEST) is None
-    assert adhoc.agent_of("sum", MANIFEST) is None
-    assert adhoc.agent_of("references/check.md", MANIFEST) is None
+    assert inline_skills.agent_of("gone:@inline", MANIFEST) is None
+    assert inline_skills.agent_of("sum", MANIFEST) is None
+    assert inline_skills.agent_of("references/check.md", MANIFEST) is None
 
 
 def test_an_agent_of_an_agent_is_its_skills() -> None:
-    assert adhoc.name_of("sum:references/check.md") == "sum:@inline"
-    assert adhoc.name_of("sum:@inline", "a.md") == "sum:a.md"
-    assert adhoc.name_of("@inline") == "@inline"
-    assert adhoc.name_of("@inline", "a.md") == "@inline:a.md"
+    assert inline_skills.name_of("sum:references/check.md") == "sum:@inline"
+    assert inline_skills.name_of("sum:@inline", "a.md") == "sum:a.md"
+    assert inline_skills.name_of("@inline") == "@inline"
+    assert inline_skills.name_of("@inline", "a.md") == "@inline:a.md"
 
 
 @pytest.mark.parametrize("target", ["../../../up.md", "/etc/up.md", "a:b.md", "a\\b.md"])
 def test_a_text_outside_of_the_bundle_is_refused(target: str) -> None:
     with pytest.raises(Invalid, match="is not in the bundle"):
-        adhoc.entry_of(SKILL, target)
+        inline_skills.entry_of(SKILL, target)
 
 
 def test_a_text_beside_the_skill_is_the_bundles_too() -> None:
-    assert adhoc.entry_of(SKILL, "./references/../a.md") == "a.md"
-    assert adhoc.entry_of(SKILL, "../../shared.md") == "../../shared.md"
+    assert inline_skills.entry_of(SKILL, "./references/../a.md") == "a.md"
+    assert inline_skills.entry_of(SKILL, "../../shared.md") == "../../shared.md"
     with pytest.raises(Invalid):
-        adhoc.entry_of(None, "../shared.md")
+        inline_skills.entry_of(None, "../shared.md")

@@ -6,9 +6,9 @@ import pytest
 
 from backend.skills.bundles import confirmed
 from backend.skills.bundles.confirmed import Effect
-from backend.skills.bundles.manifest import Manifest, Skill, Tool
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest.types import Manifest, Skill, Tool
 
 AGENT = """\
 entrypoint: SKILL.md

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.manifest import Skill
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest.types import Skill
 
 FUNCTION = """\
 entrypoint: main.py:run

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.schema_rules import schema_flaws
-from backend.skills.bundles.value_schemas import InputSchema
-from backend.skills.bundles.values import check_inputs, check_output
+from backend.skills.manifest.types import Skill
+from backend.skills.schemas.rules import schema_flaws
+from backend.skills.schemas.value_schemas import InputSchema
+from backend.skills.schemas.values import check_inputs, check_output
 
 ONE_TEXT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from backend.data.drive import intake
+from backend.data.drive import ingest
 from backend.storage.file_errors import BadDrivePath
 
 
@@ -24,7 +24,7 @@ from backend.storage.file_errors import BadDrivePath
     ],
 )
 def test_without_a_path_it_gets_a_name_of_its_own_with_a_plain_extension(filename: str, suffix: str) -> None:
-    path = str(intake.destination(None, filename))
+    path = str(ingest.destination(None, filename))
     assert re.fullmatch(r"uploads/[0-9a-f-]{36}" + re.escape(suffix), path)
 
 
@@ -33,4 +33,4 @@ def test_without_a_path_it_gets_a_name_of_its_own_with_a_plain_extension(filenam
 )
 def test_a_folder_needs_a_name_that_can_be_one(filename: str) -> None:
     with pytest.raises(BadDrivePath):
-        intake.destination("out/", filename)
+        ingest.destination("out/", filename)

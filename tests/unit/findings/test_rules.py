@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import uuid4
 
 from backend.evals.insights import rules
-from backend.evals.insights.numbers import quantile, steps_of, tools_of, versions_of
-from backend.evals.insights.reading import Call, Read, Reply, Run
+from backend.evals.insights.queries import Call, Read, Reply, Run
+from backend.evals.insights.statistics import quantile, steps_of, tools_of, versions_of
 
 
 def run(version: int = 1, *, cost: int = 100, ms: int = 1_000, status: str = "succeeded") -> Run:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from backend.execution.jobs.waiting import Waiting, reason
+from backend.execution.jobs.queue_reason import Waiting, reason
 
 READY = Waiting(
     stamp=7,

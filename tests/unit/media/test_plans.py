@@ -8,10 +8,10 @@ import pytest
 
 from backend.integrations.media.errors import BadMediaInputs, ModeMissing, NoTranscripts, UnknownMediaModel
 from backend.integrations.media.fal.provider import body_of
-from backend.integrations.media.families import Verb, families
+from backend.integrations.media.model_families import Verb, families
 from backend.integrations.media.plan import Plan, plan
 from backend.integrations.media.prices import MediaModelPrice
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
 from workers.models import Message, Prompt, Reply, ToolSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.core.errors import Invalid
-from backend.operations.books import micros
+from backend.operations.money_commands import micros
 
 
 @pytest.mark.parametrize(

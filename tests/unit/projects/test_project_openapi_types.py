@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator
 
 from backend.identity.projects.tables import Project
 from backend.openapi.project import describe
-from backend.skills.bundles.manifest import Skill
 from backend.skills.deployments.service import ActiveSkill
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import make_skill
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.execution.schedules.cron import parse
-from backend.execution.schedules.turns import Missed, Patience, Turn, turns
+from backend.execution.schedules.misfires import Missed, Patience, Turn, turns
 
 NINE = datetime(2026, 6, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.tracing import parents
+from backend.core.tracing import traceparent
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
 
 
 def test_a_line_is_taken_as_it_is() -> None:
-    assert parents.checked(GOOD) == GOOD
-    assert parents.trace_id_of(GOOD) == TRACE
+    assert traceparent.checked(GOOD) == GOOD
+    assert traceparent.trace_id_of(GOOD) == TRACE
 
 
 def test_what_a_later_version_appends_is_cut_off() -> None:
-    assert parents.checked(f"cc-{TRACE}-{SPAN}-01-what-comes-later") == f"cc-{TRACE}-{SPAN}-01"
+    assert traceparent.checked(f"cc-{TRACE}-{SPAN}-01-what-comes-later") == f"cc-{TRACE}-{SPAN}-01"
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_what_a_later_version_appends_is_cut_off() -> None:
     ],
 )
 def test_what_is_no_such_line_is_nothing(line: str) -> None:
-    assert parents.checked(line) == ""
+    assert traceparent.checked(line) == ""
 
 
 @given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
 def test_what_is_made_can_be_read(trace_id: int, span_id: int, is_sampled: bool) -> None:
-    line = parents.made(trace_id, span_id, is_sampled=is_sampled)
-    assert parents.checked(line) == line
-    assert int(parents.trace_id_of(line), 16) == trace_id
+    line = traceparent.made(trace_id, span_id, is_sampled=is_sampled)
+    assert traceparent.checked(line) == line
+    assert int(traceparent.trace_id_of(line), 16) == trace_id
 
 
 @given(st.text(max_size=80))
 def test_no_text_makes_it_stumble(text: str) -> None:
-    assert len(parents.checked(text)) in (0, 55)
+    assert len(traceparent.checked(text)) in (0, 55)

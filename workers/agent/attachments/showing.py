@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Final, NamedTuple
 
-from backend.data.drive.named import NamedFile
+from backend.data.drive.file_refs import NamedFile
 from workers.agent import ToolError
 from workers.agent.attachments.errors import AttachmentRefused
 from workers.agent.outside.marked import marked

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from backend.data.drive.named import NamedFile, Source, files_of_inputs
+from backend.data.drive.file_refs import NamedFile, Source, files_of_inputs
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.mime import HEAD_BYTES, sniff
 from backend.storage.paths import parse_drive_path
@@ -17,7 +17,7 @@ from workers.agent import ToolError, Workroom
 from workers.agent.attachments.errors import AttachmentRefused
 from workers.agent.attachments.shapes import content_in, source_in
 from workers.agent.attachments.showing import Gaze
-from workers.agent.outside import Outside
+from workers.agent.outside import RunEgress
 from workers.agent.outside.fetching import Wanted, fetch
 from workers.agent.tools import disk, places
 from workers.models import Block
@@ -79,7 +79,7 @@ class _Here(NamedTuple):
 class Staging:
     """Stages the files of one run."""
 
-    def __init__(self, room: Workroom, outside: Outside, sign: Sign, gaze: Gaze) -> None:
+    def __init__(self, room: Workroom, outside: RunEgress, sign: Sign, gaze: Gaze) -> None:
         self._room = room
         self._outside = outside
         self._sign = sign

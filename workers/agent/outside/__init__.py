@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from backend.core.net.egress.dialing import Dialer
-from backend.core.net.egress.outside import HEAVY_AT_ONCE, HEAVY_BYTES, Outside
 from backend.core.net.egress.rules import Rule
-from backend.skills.bundles.manifest import Skill
+from backend.core.net.egress.run_egress import HEAVY_AT_ONCE, HEAVY_BYTES, RunEgress
+from backend.skills.manifest.types import Skill
 from workers.runners import Recorder
 from workers.sandbox.egress.visit import Visit
 
-__all__ = ["HEAVY_AT_ONCE", "HEAVY_BYTES", "Outside", "outside_of"]
+__all__ = ["HEAVY_AT_ONCE", "HEAVY_BYTES", "RunEgress", "outside_of"]
 
 
-def outside_of(skill: Skill, recorder: Recorder, dialer: Dialer, heavy: asyncio.Semaphore) -> Outside | None:
+def outside_of(
+    skill: Skill, recorder: Recorder, dialer: Dialer, heavy: asyncio.Semaphore
+) -> RunEgress | None:
     """Where the tools of a skill may go; none: its `network:` allows nothing."""
     if skill.network == "none":
         return None
-    return Outside(Rule.of(skill.network), Visit(recorder), dialer, heavy)
+    return RunEgress(Rule.of(skill.network), Visit(recorder), dialer, heavy)

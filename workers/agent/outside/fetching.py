@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.core.net.egress.outside import Outside
+from backend.core.net.egress.run_egress import RunEgress
 from backend.integrations.web import fetching
 from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import Fetched, Wanted, shown
@@ -11,7 +11,7 @@ from workers.agent import ToolError
 __all__ = ["Fetched", "Wanted", "fetch", "shown"]
 
 
-async def fetch(outside: Outside, url: str, wanted: Wanted) -> Fetched:
+async def fetch(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
     """The content behind an address; of a longer one its beginning.
 
     Raises:

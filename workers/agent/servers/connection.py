@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Tool
 from mcp_types.jsonrpc import REQUEST_TIMEOUT
 
-from backend.core.net.egress.outside import Outside
+from backend.core.net.egress.run_egress import RunEgress
 from backend.integrations.web.transport import NotReached, OutsideTransport
 from workers.agent.servers.credentials import NONE, CredentialedTransport, Credentials
 
@@ -43,7 +43,7 @@ class Connection:
     def __init__(
         self,
         address: str,
-        outside: Outside,
+        outside: RunEgress,
         *,
         credentials: Credentials = NONE,
         open_s: float = OPEN_S,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import httpx2
 
 from backend.core.names import suggestion
-from backend.skills.bundles.grammar_servers import PLACEHOLDER
+from backend.skills.manifest.mcp_servers import PLACEHOLDER
 
 _VALUE: Final = re.compile(r"[\x20-\x7e]+\Z")
 _PORTS: Final = {"http": 80, "https": 443}

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
-from backend.skills.bundles.manifest import Tool as Section
+from backend.skills.manifest.types import Tool as Section
 
 MAX_NAME: Final = 64
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")

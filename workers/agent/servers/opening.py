@@ -15,10 +15,10 @@ from backend.core.net.egress.rules import Rule
 from backend.core.net.host_patterns import USUAL_PORTS
 from backend.data.secrets.scrub import Scrubber
 from backend.skills.bundles.confirmed import NONE, Effects, covers_server_tool
-from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.manifest import Tool as Section
+from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Tool as Section
 from workers.agent import Tool
-from workers.agent.outside import Outside
+from workers.agent.outside import RunEgress
 from workers.agent.servers.connection import Connection, ServerAway
 from workers.agent.servers.credentials import filled
 from workers.agent.servers.naming import Names
@@ -52,7 +52,7 @@ async def server_tools(
             section,
             Connection(
                 section.mcp,
-                Outside(_rule(section.mcp), visit, dialer),
+                RunEgress(_rule(section.mcp), visit, dialer),
                 credentials=filled(section.headers, secrets),
             ),
         )

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 from mcp_types import Tool as Offered
 
 from backend.execution.approvals.servers import effect_of
-from backend.skills.bundles.dialect import to_json_schema
-from backend.skills.bundles.manifest import Tool as Section
-from backend.skills.bundles.schema_rules import schema_flaws
+from backend.skills.bundles.schema_dialect import to_json_schema
+from backend.skills.manifest.types import Tool as Section
+from backend.skills.schemas.rules import schema_flaws
 from workers.agent import Inner, Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.servers.answers import content_of
 from workers.agent.servers.connection import CallFailed, Connection, ServerAway

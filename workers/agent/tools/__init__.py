@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.skills.bundles.confirmed import NONE, Effects
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.agent import Tool
 
 from .bash import Bash

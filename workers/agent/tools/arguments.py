@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.skills.bundles.dialect import Schema, to_json_schema
-from backend.skills.bundles.value_schemas import InputSchema
+from backend.skills.bundles.schema_dialect import Schema, to_json_schema
+from backend.skills.schemas.value_schemas import InputSchema
 from workers.agent import ToolCall, ToolError
 from workers.models import ToolSpec
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Final, NamedTuple
 
-from backend.storage.tree import made_folder, open_file_in, opened_folder
+from backend.storage.tree_walk import made_folder, open_file_in, opened_folder
 from workers.agent import ToolError
 
 from .places import Place

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from backend.storage.mime import HEAD_BYTES, sniff
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.outside import Outside
+from workers.agent.outside import RunEgress
 from workers.agent.outside.fetching import Wanted, fetch, shown
 
 from . import disk, places
@@ -48,7 +48,7 @@ class DownloadUrl:
     runs_alone = True
     confirm = False
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, outside: RunEgress) -> None:
         """Say where it may go."""
         self._outside = outside
 

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from backend.context import AppContext
 from backend.integrations.media import service
-from backend.integrations.media.families import Verb
-from backend.integrations.media.making import MediaOrder
+from backend.integrations.media.generation import MediaOrder
+from backend.integrations.media.model_families import Verb
 from backend.integrations.media.schemas import MediaAnswer
 from backend.storage.paths import parse_drive_path
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom

@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from backend.context import AppContext
-from backend.data.memory import forgetting, queries, searching, writing
-from backend.data.memory.reach import job_principal
+from backend.data.memory import deletion, queries, searching, writing
 from backend.data.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
+from backend.data.memory.scoping import job_principal
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment
 
@@ -140,7 +140,7 @@ async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Wo
 async def _forget(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
     memory_id = _id(given["id"])
     async with tool.context.database.transaction() as session:
-        await forgetting.forget(session, _who(room), memory_id, reason=str(given.get("reason", ""))[:500])
+        await deletion.forget(session, _who(room), memory_id, reason=str(given.get("reason", ""))[:500])
     return ToolResult("Forgotten.", facts={"memory_id": str(memory_id)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from workers.agent import Tool
-from workers.agent.outside import Outside
+from workers.agent.outside import RunEgress
 from workers.agent.search import Engine
 
 from .download import DownloadUrl
@@ -15,7 +15,7 @@ from .web_search import WebSearch
 
 
 def outside_tools(
-    outside: Outside | None, drive: Drive | None, engine: Engine | None, left_micros: Callable[[], int]
+    outside: RunEgress | None, drive: Drive | None, engine: Engine | None, left_micros: Callable[[], int]
 ) -> list[Tool]:
     """The tools for a run that may go outside, or not, and has a drive and a search engine, or not."""
     found: list[Tool] = [] if drive is None else [DriveUrl(drive), DrivePull(drive)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from backend.integrations.web import confined
+from backend.integrations.web import sandboxed_reader
 from workers.agent import ToolError
 
 MOST_PAGES: Final = 100
@@ -43,8 +43,8 @@ async def look_at(content: bytes, *, shown: str, wants_text: bool, most_characte
 
 async def _asked(content: bytes, *, wants_text: bool, most_characters: int) -> dict[str, Any] | None:
     """The answer of the process; none if it was ended or failed."""
-    library = confined.pdf_library()
+    library = sandboxed_reader.pdf_library()
     if library is None:
         raise ToolError("This worker cannot read PDFs: the package pypdf is missing.")
     asked = {"wants_text": wants_text, "most_pages": MOST_PAGES, "most_characters": most_characters}
-    return await confined.ask("pdf", asked, content, library=library)
+    return await sandboxed_reader.ask("pdf", asked, content, library=library)

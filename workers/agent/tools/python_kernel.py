@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from backend.skills.bundles.confirmed import NONE, Effect, Effects
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.agent import RanCell, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.workroom.kernel import folder_of
 from workers.agent.workroom.printed import KEPT_CHARACTERS

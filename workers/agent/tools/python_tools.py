@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from backend.skills.bundles.confirmed import NONE, Effects, function_of
-from backend.skills.bundles.manifest import Skill, Tool
-from backend.skills.bundles.value_schemas import OutputSchema
+from backend.skills.manifest.types import Skill, Tool
+from backend.skills.schemas.value_schemas import OutputSchema
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
 from workers.runners import Entrypoint, Failure
 

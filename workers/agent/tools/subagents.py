@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from backend.context import AppContext
 from backend.execution.jobs import subagents
-from backend.execution.jobs.callee import describe
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subagents import SubagentCall
+from backend.execution.jobs.subjob_target import describe
 from backend.identity.auth.principal import Principal, Role
-from backend.skills.bundles import adhoc
-from backend.skills.bundles.manifest import Skill
-from backend.skills.bundles.manifest import Tool as Declared
+from backend.skills.bundles import inline_skills
+from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Tool as Declared
 from workers.absence import through_absence
 from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.brief import AgentAssignment
@@ -110,7 +110,7 @@ class Callers:
             share=call.beside,
             step=call.step,
         )
-        if target is not None and adhoc.is_text(target):
+        if target is not None and inline_skills.is_text(target):
             await asyncio.to_thread(
                 read_text, _agents(workroom), target
             )  # else the call would fail a moment later
@@ -238,7 +238,7 @@ class DescribeSubagent:
         who = self._callers.principal(workroom)
         async with self._callers.context.database.transaction() as session:
             told = await describe(session, who, target, is_by_model=True)
-        if adhoc.is_text(target):
+        if inline_skills.is_text(target):
             told.summary = (await asyncio.to_thread(read_text, _agents(workroom), target))[
                 :MOST_SUMMARY_CHARACTERS
             ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.core.net.egress.outside import Outside
+from backend.core.net.egress.run_egress import RunEgress
 from backend.data.secrets.scrub import Scrubber
-from backend.integrations.web import reading
+from backend.integrations.web import page_text
 from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import fetch
 from workers.agent import ToolCall, ToolError, ToolResult, Workroom
@@ -50,7 +50,7 @@ class WebFetch:
     runs_alone = False
     confirm = False
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, outside: RunEgress) -> None:
         """Say where it may go."""
         self._outside = outside
 
@@ -63,9 +63,9 @@ class WebFetch:
         given = _ARGUMENTS.of(call)
         most: int = given["max_chars"]
         try:
-            fetched = await fetch(self._outside, given["url"], reading.WANTED)
+            fetched = await fetch(self._outside, given["url"], page_text.WANTED)
             # Cut with room to spare: a secret on the edge has to be there in whole to be found.
-            read = await reading.read(fetched, most + 1_000)
+            read = await page_text.read(fetched, most + 1_000)
         except NotFetched as error:
             raise ToolError(error.sentence) from None
         text = Scrubber(workroom.assignment.secrets.values()).scrub(read.text)[:most]
@@ -73,7 +73,7 @@ class WebFetch:
         if left:
             text += f"\n[cut here: {left:,} more characters]"
         if fetched.is_cut:
-            text += f"\n[only the first {reading.MOST_BYTES >> 20} MB of it were read]"
+            text += f"\n[only the first {page_text.MOST_BYTES >> 20} MB of it were read]"
         content = marked("web_page", text, url=fetched.url, title=read.title, length=read.length)
         facts = {"url": fetched.url, "title": read.title, "length": read.length}
         if len(content) > IN_CONVERSATION:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.agent import Ran, RanCell
 from workers.runners import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
 from workers.sandbox.egress.visit import Visit

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from backend.skills.bundles.confirmed import function_of, hidden_files
-from backend.skills.bundles.manifest import Skill
+from backend.skills.manifest.types import Skill
 from workers.agent.brief import AgentAssignment
 from workers.runners import Assignment
 

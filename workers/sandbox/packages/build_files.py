@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from backend.storage.cache_dir import size_of
 from backend.storage.removal import remove
-from backend.storage.shelf import size_of
 
 from ..errors import EnvironmentFailed, WheelsMissing
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from backend.storage.cache_dir import touch
 from backend.storage.removal import remove
-from backend.storage.shelf import touch
 
 from ..errors import EnvironmentFailed
 from ..folders import JobFolders

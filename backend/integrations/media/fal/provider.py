@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from backend.core import logs
+from backend.integrations.media.download import FetchError, fetch
 from backend.integrations.media.errors import MediaFailed, MediaRefused, ProviderAway
 from backend.integrations.media.fal.queue import Queue, words_of
 from backend.integrations.media.inputs import ImageInputs, VideoInputs
-from backend.integrations.media.outside import FetchError, fetch
 from backend.integrations.media.plan import FILES, Plan
 from backend.integrations.media.provider import Made, Order
 

@@ -1,0 +1,107 @@
+"""What a suite is made of: every run is written down before the first is submitted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.config.quotas import DEFAULTS
+from backend.evals.dataset import Given, Subject, cases_of
+from backend.evals.errors import CasesUnknown, NoCases, NoGraders, SuiteTooLarge
+from backend.evals.replayed_job import RECORDING, recordings_of
+from backend.evals.tables import EvalRun, EvalSuite
+from backend.execution.jobs import input_access
+from backend.identity.auth.principal import Principal
+from backend.money.pricing import PriceList
+from backend.skills.model_catalog.recordings import slug_of
+from backend.storage import Storage
+
+MOST_RUNS: Final = 1_000
+MOST_INPUT_BYTES: Final = 64 << 20
+"""Of all runs of one suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the instance gives a suite."""
+
+    storage: Storage
+    prices: PriceList
+    most_queued: int = DEFAULTS.queued_jobs
+
+
+async def fill(
+    session: AsyncSession,
+    suite: EvalSuite,
+    subject: Subject,
+    means: Means,
+    *,
+    case_ids: Sequence[str] | None = None,
+    principal: Principal | None = None,
+) -> None:
+    """Write down every run that the suite is made of: all cases once, then all again, as often as it says.
+
+    Raises:
+        PurasError: it cannot be made; see `suites.start`.
+    """
+    if not subject.skill.evals:
+        raise NoGraders(subject.skill.name)
+    cases = _named(await cases_of(session, means.storage, subject), case_ids, subject.skill.name)
+    _check_size(cases, suite.repeat)
+    if principal is not None:
+        for case in cases:
+            await input_access.check(session, principal, subject.skill, case.inputs)
+    models: dict[str, str | None] = dict.fromkeys((case.case_id for case in cases), suite.model)
+    if suite.model == RECORDING:
+        recorded = await recordings_of(session, subject, cases, principal)
+        models = {case_id: slug_of(job_id) for case_id, job_id in recorded.items()}
+    for round_ in range(1, suite.repeat + 1):
+        for place, case in enumerate(cases, start=1):
+            session.add(_run(suite, case, models[case.case_id], (round_ - 1) * len(cases) + place, round_))
+    suite.total_runs = suite.repeat * len(cases)
+    suite.status = "running"
+    await session.flush()
+
+
+def _named(cases: list[Given], case_ids: Collection[str] | None, skill: str) -> list[Given]:
+    if not cases:
+        raise NoCases(skill)
+    if case_ids is None:
+        return cases
+    known = {case.case_id for case in cases}
+    unknown = [name for name in case_ids if name not in known]
+    if unknown:
+        raise CasesUnknown(unknown, sorted(known))
+    named = [case for case in cases if case.case_id in case_ids]
+    if not named:
+        raise NoCases(skill)
+    return named
+
+
+def _check_size(cases: Sequence[Given], repeat: int) -> None:
+    runs = repeat * len(cases)
+    if runs > MOST_RUNS:
+        raise SuiteTooLarge(f"{runs:,} runs", f"{MOST_RUNS:,}")
+    size = repeat * sum(len(json.dumps(case.inputs)) for case in cases)
+    if size > MOST_INPUT_BYTES:
+        raise SuiteTooLarge(f"inputs of {size >> 20} MiB", f"{MOST_INPUT_BYTES >> 20} MiB")
+
+
+def _run(suite: EvalSuite, case: Given, model: str | None, number: int, round_: int) -> EvalRun:
+    facts: dict[str, Any] = {"expected": case.expected} if case.has_expected else {}
+    return EvalRun(
+        suite_id=suite.id,
+        number=number,
+        round=round_,
+        project_id=suite.project_id,
+        case_id=case.case_id,
+        inputs=case.inputs,
+        has_expected=case.has_expected,
+        tags=list(case.tags),
+        model=model,
+        **facts,
+    )

@@ -1,0 +1,75 @@
+"""Whether a request for a job fits the skill that it names, told as every problem at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from backend.core.errors import Invalid, Problem
+from backend.core.schemas import unstorable
+from backend.execution.jobs.schemas import JobLimits, JobRequest
+from backend.identity.limits.errors import LimitAboveCeiling
+from backend.skills import job_ceilings
+from backend.skills.manifest.types import Skill
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.recordings import recorded_job
+
+MAX_METADATA_BYTES: Final = 16_384
+
+
+def checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
+    """The inputs with the skill's defaults filled in.
+
+    Raises:
+        Invalid: something of the request does not fit the skill; carries every problem.
+    """
+    checked = skill.inputs.check(request.inputs)
+    problems = list(checked.problems)
+    metadata = json.dumps(request.metadata)
+    if len(metadata) > MAX_METADATA_BYTES:
+        problems.append(
+            Problem(
+                "metadata",
+                f"This is over {MAX_METADATA_BYTES:,} bytes. Keep it elsewhere and put its id here.",
+            )
+        )
+    flaw = unstorable(request.metadata)
+    if flaw is not None:
+        problems.append(Problem("metadata", f"{flaw}, which cannot be stored. Take it out."))
+    problems += _problems_of_model(skill, request.model)
+    if problems:
+        first = problems[0]
+        raise Invalid(
+            f"The job does not fit the skill {skill.name!r}: {first.path}: {first.message}", problems
+        )
+    inputs: dict[str, Any] = checked.value
+    return inputs
+
+
+def check_limits(skill: Skill, limits: JobLimits, *, price_micros: int = 0) -> None:
+    """Reject limits above what the skill gives its jobs: they are the most that a job gets, and never exceeded.
+
+    Args:
+        skill: What the job runs.
+        limits: What the request asks for.
+        price_micros: Of the listing that it runs, which `cost_usd` includes.
+
+    Raises:
+        LimitAboveCeiling: With every limit that is too high.
+    """
+    over = job_ceilings.exceeded(limits.model_dump(), skill, price_usd=price_micros / 1e6)
+    if over:
+        raise LimitAboveCeiling([Problem(f"limits.{one.name}", one.message) for one in over])
+
+
+def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
+    if model is None:
+        return []
+    if not skill.is_agentic:
+        return [
+            Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
+        ]
+    if recorded_job(model) is not None:
+        return []  # `recorded.check` looks up whether it is there
+    problem = catalog.current().problem(model)
+    return [] if problem is None else [Problem("model", problem)]

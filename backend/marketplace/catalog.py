@@ -1,0 +1,213 @@
+"""What projects see of listings: those of all that are published, and their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.db.paging import Page, Slice
+from backend.execution.jobs.schemas import JobLimits
+from backend.identity.auth.principal import Principal, Role
+from backend.marketplace.errors import ListingNotFound
+from backend.marketplace.schemas import (
+    Access,
+    ListingStatus,
+    ListingSummary,
+    ListingView,
+    SalesView,
+    VersionView,
+)
+from backend.marketplace.service import MOST_VERSIONS, READ, own
+from backend.money.pricing import PriceList
+from backend.skills import job_ceilings
+from backend.skills.deployments import manifests
+from backend.skills.manifest.types import Skill
+from backend.skills.skillpacks.service import as_id
+
+_ROWS: Final = """
+select l.*, (select o.name from projects o where o.id = l.project_id) as publisher from listings l
+"""
+_MATCHES: Final = """
+and to_tsvector('simple'::regconfig, l.words) @@ websearch_to_tsquery('simple'::regconfig, cast(:q as text))
+"""
+_ONE: Final = text("""
+select l.*, (select o.name from projects o where o.id = l.project_id) as publisher, v.deployment_id,
+       v.deployment_version
+from listings l left join listing_versions v on v.listing_id = l.id and v.number = l.last_version
+where (l.id = cast(:listing_id as uuid) or l.slug = cast(:slug as text))
+  and (l.status = 'published' or l.project_id = :project_id)
+""")
+_VERSIONS: Final = text("""
+select v.*, d.id is not null as is_available
+from listing_versions v left join deployments d on d.id = v.deployment_id and d.deleted_at is null
+where v.listing_id = :listing_id and v.project_id = :publisher_id order by v.number desc limit :most
+""")
+_SALES: Final = text("""
+select count(*) as callers, coalesce(sum(runs), 0) as runs, coalesce(sum(succeeded), 0) as succeeded,
+       cast(coalesce(sum(charged_micros), 0) as bigint) as charged_micros,
+       cast(coalesce(sum(earned_micros), 0) as bigint) as earned_micros
+from listing_callers where listing_id = :listing_id and project_id = :project_id
+""")
+_DRIVE: Final = (
+    "The files that the inputs name, read only, and nothing else of the drive. What it makes comes to "
+    "listings/SLUG/JOB in the drive when it succeeds."
+)
+_INPUTS: Final = (
+    "All of the job's inputs. Where its code sends them, within its network, is its publisher's choice."
+)
+_SECRETS: Final = "Those of its publisher, never the caller's: neither secrets nor keys of models."
+
+
+class Wanted(NamedTuple):
+    """Which listings a list shows."""
+
+    q: str | None = None
+    """Words, as people write them into a search box."""
+    is_own: bool = False
+    """The project's own, whatever their status."""
+    status: ListingStatus | None = None
+    """Of the project's own."""
+
+
+async def list_some(
+    session: AsyncSession, principal: Principal, page: Page, wanted: Wanted
+) -> Slice[ListingSummary]:
+    """Those that are published, the newest first; or the project's own."""
+    principal.require(Role.VIEWER, READ)
+    values: dict[str, Any] = {"project_id": principal.project_id, "most": page.limit + 1}
+    at = "l.created_at" if wanted.is_own else "l.published_at"
+    conditions = ["where l.project_id = :project_id" if wanted.is_own else "where l.status = 'published'"]
+    if wanted.is_own and wanted.status is not None:
+        conditions.append("and l.status = :status")
+        values["status"] = wanted.status
+    if wanted.q and wanted.q.strip():
+        conditions.append(_MATCHES)
+        values["q"] = wanted.q
+    below = page.moment()
+    if below is not None:
+        conditions.append(f"and ({at}, l.id) < (:at, :below_id)")
+        values |= {"at": below.at, "below_id": below.id}
+    query = text(f"{_ROWS} {' '.join(conditions)} order by {at} desc, l.id desc limit :most")
+    rows = (await session.execute(query, values)).all()
+    shown = page.slice(rows, lambda row: (row.created_at if wanted.is_own else row.published_at, row.id))
+    return Slice([ListingSummary(**_summary(row, principal)) for row in shown.items], shown.next_cursor)
+
+
+async def get(session: AsyncSession, principal: Principal, ref: str, prices: PriceList) -> ListingView:
+    """One listing with all that a caller should know before running it.
+
+    Raises:
+        ListingNotFound: it is not offered to the caller.
+    """
+    principal.require(Role.VIEWER, READ)
+    return await _view(session, principal, await _row(session, principal, ref), prices)
+
+
+async def versions(session: AsyncSession, principal: Principal, ref: str) -> list[VersionView]:
+    """The versions of a listing, newest first.
+
+    Raises:
+        ListingNotFound: it is not offered to the caller.
+    """
+    principal.require(Role.VIEWER, READ)
+    row = await _row(session, principal, ref)
+    values = {"listing_id": row.id, "publisher_id": row.project_id, "most": MOST_VERSIONS}
+    is_own = row.project_id == principal.project_id
+    return [
+        VersionView(
+            number=one.number,
+            notes=one.notes,
+            is_breaking=one.is_breaking,
+            changes=one.changes,
+            is_available=one.is_available,
+            created_at=one.created_at,
+            deployment_version=one.deployment_version if is_own else None,
+        )
+        for one in (await session.execute(_VERSIONS, values)).all()
+    ]
+
+
+async def sales(session: AsyncSession, principal: Principal, ref: str) -> SalesView:
+    """What has come of one of the project's own listings.
+
+    Raises:
+        ListingNotFound: it has none such.
+    """
+    principal.require(Role.VIEWER, "billing:read")
+    listing = await own(session, principal, ref)
+    values = {"listing_id": listing.id, "project_id": principal.project_id}
+    row = (await session.execute(_SALES, values)).one()
+    return SalesView(
+        listing_id=listing.id, slug=listing.slug, earned_usd=row.earned_micros / 1e6, **row._asdict()
+    )
+
+
+async def _row(session: AsyncSession, principal: Principal, ref: str) -> Any:
+    listing_id = as_id(ref)
+    slug = ref if listing_id is None and "\0" not in ref else None
+    values = {"listing_id": listing_id, "slug": slug, "project_id": principal.project_id}
+    row = (await session.execute(_ONE, values)).one_or_none()
+    if row is None:
+        raise ListingNotFound(ref)
+    return row
+
+
+async def _view(session: AsyncSession, principal: Principal, row: Any, prices: PriceList) -> ListingView:
+    skill = await _skill(session, row.deployment_id, row.skill_name)
+    is_own = row.project_id == principal.project_id
+    price = 0 if is_own else row.price_micros
+    return ListingView(
+        **_summary(row, principal),
+        marketing=row.marketing,
+        skill=row.skill_name,
+        type="agentic" if skill.is_agentic else "deterministic",
+        model=skill.model,
+        media_kinds=list(skill.media_kinds),
+        input_schema=skill.input_json_schema,
+        output_schema=skill.output_json_schema,
+        examples=[example.model_dump(mode="json") for example in skill.examples],
+        timeout_s=job_ceilings.current().declared_timeout_s(skill),
+        cap_micros=price + prices.cap_micros(skill, JobLimits()),
+        access=Access(
+            inputs=_INPUTS,
+            drive=_DRIVE,
+            network=skill.network,
+            servers=sorted({urlsplit(tool.mcp).hostname or "" for tool in skill.tools if tool.mcp}),
+            secrets=_SECRETS,
+        ),
+        deployment_version=row.deployment_version if is_own else None,
+    )
+
+
+async def _skill(session: AsyncSession, deployment_id: UUID, name: str) -> Skill:
+    known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
+    skill = known.manifest.find(name) if known is not None else None
+    if skill is None:
+        raise ListingNotFound(name)
+    return skill
+
+
+def _summary(row: Any, principal: Principal) -> dict[str, Any]:
+    same = (
+        "id",
+        "slug",
+        "publisher",
+        "title",
+        "description",
+        "status",
+        "price_micros",
+        "follows_active",
+        "shows_approvals",
+    )
+    return {
+        **{name: getattr(row, name) for name in same},
+        "is_own": row.project_id == principal.project_id,
+        "price_usd": row.price_micros / 1e6,
+        "version": row.last_version,
+        "published_at": row.published_at,
+        "updated_at": row.updated_at,
+    }

@@ -1,0 +1,328 @@
+"""What a job is charged when it ends: one bill for all its attempts, exact whoever else ends a job at the same time.
+
+What a job has called is on that bill, too: a called job that ends before its caller pays nothing, and its caller owes
+what it has used, at most what it was lent. So the end of the first job decides of all: it succeeded, and all is paid,
+or it did not, and all is forgiven. What a job left behind when it ended pays for itself.
+
+A job that succeeded pays what it used, at most what was reserved for it. One that failed or was cancelled is forgiven
+that, as far as its project has not been forgiven enough on that day; the rest is charged like any other, or failing on
+purpose would be a free way to a model. Rows are always taken in the same order: the job's, the wallet's, the window's.
+
+A job that is cancelled while it is queued or waits has no reservation. What it used before is reserved first, as at a
+claim: within its own cap, the wallet, the budgets that count it and the daily cap of its key.
+
+A run of a listing that succeeded pays its price as the first line of its bill, and its publisher is credited in the
+same transaction. Both wallets are held first, in one order for everybody: projects that buy from each other never wait
+for each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from backend.core.db.engine import AnySession
+from backend.execution.jobs import admission
+from backend.money.budgets import usage
+from backend.money.ledger import allocation
+from backend.money.ledger import service as ledger
+from backend.money.ledger.service import Running, Used
+from backend.money.ledger.tables import NO_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """How a job's end was paid."""
+
+    used_micros: int = 0
+    """The bill of everything that it used, and that the jobs that it called have used."""
+    charged_micros: int = 0
+    """What its wallet paid for them."""
+    forgiven_micros: int = 0
+    own_charged_micros: int = 0
+    """Of that, without the jobs that it called."""
+    own_forgiven_micros: int = 0
+    is_owed: bool = False
+    """The job that called it pays, when that ends."""
+
+    def as_facts(self) -> dict[str, int]:
+        """What the job's last event says of money."""
+        if self.is_owed:
+            return {"used_micros": self.used_micros}
+        facts = {"cost_micros": self.charged_micros}
+        if self.forgiven_micros:
+            facts["forgiven_micros"] = self.forgiven_micros
+        return facts
+
+
+NOTHING: Final = Bill()
+
+_SETTLE = text(f"""
+with job as (
+  select id, project_id, skillpack_id, skill_name, coalesce(api_key_id, '{NO_KEY}') as api_key_id,
+         used_micros + called_used_micros as used_micros, called_used_micros, reserved_micros, forgivable_micros
+  from jobs where id = :job_id
+), wallet as (
+  select w.project_id,
+         greatest(w.forgiven_on, cast(clock_timestamp() at time zone 'UTC' as date)) as day, w.forgiven_on,
+         w.forgiven_micros
+  from wallets w join job on w.project_id = job.project_id for update of w
+), payable as (
+  select job.*, wallet.day, case when wallet.forgiven_on = wallet.day then wallet.forgiven_micros else 0 end as before,
+         least(used_micros, reserved_micros) as payable_micros, called_used_micros > 0 as is_shared
+  from job, wallet
+), bill as (
+  select payable.*, case when :succeeded then 0
+         else least(payable_micros, greatest(0, forgivable_micros - before)) end as forgiven
+  from payable
+), paid as (
+  update wallets w
+  set balance_micros = w.balance_micros - (bill.payable_micros - bill.forgiven),
+      reserved_micros = w.reserved_micros - bill.reserved_micros,
+      forgiven_on = case when bill.forgiven > 0 then bill.day else w.forgiven_on end,
+      forgiven_micros = case when bill.forgiven > 0 then bill.before + bill.forgiven else w.forgiven_micros end
+  from bill where w.project_id = bill.project_id
+), entries as (
+  insert into ledger_entries (transfer_id, account, project_id, job_id, kind, amount_micros, note, created_by,
+                              created_at)
+  select cast(:transfer_id as uuid), side.account, project_id, id, 'job_charge',
+         side.sign * (payable_micros - forgiven), '', 'job:' || id, now()
+  from bill, (values ('wallet', -1), ('revenue', 1)) as side (account, sign)
+  where payable_micros > forgiven and not is_shared
+), daily as (
+  insert into daily_spending as d (project_id, day, skillpack_id, skill_name, api_key_id, spent_micros,
+                                   forgiven_micros)
+  select project_id, day, skillpack_id, split_part(skill_name, ':', 1), api_key_id, payable_micros - forgiven, forgiven
+  from bill where payable_micros > 0 and not is_shared
+  on conflict (project_id, day, skillpack_id, skill_name, api_key_id) do update
+  set spent_micros = d.spent_micros + excluded.spent_micros,
+      forgiven_micros = d.forgiven_micros + excluded.forgiven_micros
+)
+select used_micros, called_used_micros, payable_micros, payable_micros - forgiven as charged_micros,
+       forgiven as forgiven_micros, is_shared, day
+from bill
+""")  # noqa: S608 - the one interpolated value is a constant
+
+_OWE = text("""
+with job as (
+  select id, parent_job_id, used_micros + called_used_micros as used_micros, reserved_micros,
+         used_micros as own_micros,
+         greatest(0, used_micros + called_used_micros - reserved_micros) as over_micros,
+         case when status = 'running' then reserved_micros else 0 end as lent_micros
+  from jobs where id = :job_id
+), caller as (
+  update jobs p
+  set called_used_micros = p.called_used_micros + job.used_micros - job.over_micros,
+      reserved_micros = p.reserved_micros + case when p.status = 'running' then job.lent_micros else 0 end
+  from job where p.id = job.parent_job_id and p.finished_at is null returning p.project_id, p.status
+), wallet as (
+  update wallets w set reserved_micros = w.reserved_micros - job.lent_micros
+  from job, caller where w.project_id = caller.project_id and caller.status <> 'running' and job.lent_micros > 0
+)
+update jobs j
+set bill = case when job.used_micros > job.over_micros then 'owed' else 'folded' end,
+    over_lent_micros = job.over_micros, reserved_micros = 0
+from job, caller where j.id = job.id returning job.used_micros, job.own_micros, job.over_micros
+""")
+"""Gives the job's bill and the money that it was lent to the job that called it; nothing where that has ended.
+
+Beyond what it was lent it owes nothing: a budget of its skill had room for that alone, and its caller's money is its
+caller's. Of a job that is queued or waits, `reserved_micros` says what it may owe, and holds no money."""
+
+_ALLOW_UNSTARTED = text("""
+update jobs set reserved_micros = least(cap_micros, used_micros + called_used_micros)
+where id = :job_id and project_id = :project_id and status in ('queued', 'waiting')
+  and exists (select from jobs p where p.id = jobs.parent_job_id and p.finished_at is null)
+returning attempt
+""")
+_FORGET_ALLOWED = text("update jobs set reserved_micros = 0 where id = :job_id and project_id = :project_id")
+
+_HOLD_UNSTARTED = text("""
+with job as (
+  select id, project_id, least(cap_micros, used_micros + called_used_micros) - reserved_micros as wanted from jobs
+  where id = :job_id and project_id = :project_id and status in ('queued', 'waiting')
+), wallet as (
+  select w.project_id, w.balance_micros, w.reserved_micros,
+         greatest(0, least(job.wanted, w.balance_micros - w.reserved_micros)) as micros
+  from wallets w join job on w.project_id = job.project_id for update of w
+), held as (
+  update wallets w set balance_micros = wallet.balance_micros, reserved_micros = wallet.reserved_micros + wallet.micros
+  from wallet where w.project_id = wallet.project_id
+)
+update jobs j set reserved_micros = j.reserved_micros + wallet.micros from job, wallet where j.id = job.id
+returning j.attempt
+""")
+
+_WAIVE = text("""
+update usage_events u set waived_micros = u.billed_micros - greatest(0, least(u.billed_micros, o.room))
+from (
+  select id, :charged_micros - sum(billed_micros) over (order by kind <> 'listing', created_at, id) + billed_micros
+         as room
+  from usage_events where project_id = :project_id and job_id = :job_id
+) o
+where u.id = o.id and u.billed_micros > 0
+""")
+
+_AFTER = text("""
+select w.balance_micros > w.reserved_micros as has_money,
+       exists (select from budgets b where b.project_id = w.project_id and b.alert_pct is not null) as has_alerts
+from wallets w where w.project_id = :project_id
+""")
+
+_HOLD_WALLETS = text("""
+select w.project_id from jobs j join wallets w on w.project_id = any(array[j.project_id, j.publisher_id])
+where j.id = :job_id and j.earning_micros > 0 order by w.project_id for update of w
+""")
+
+_SELL = text("""
+with sale as (
+  select id, publisher_id, listing, earning_micros from jobs where id = :job_id and earning_micros > 0
+), earned as (
+  update wallets set balance_micros = balance_micros + (select earning_micros from sale)
+  where project_id = (select publisher_id from sale)
+    and (select purged_at from projects where id = (select publisher_id from sale)) is null
+  returning project_id
+)
+insert into ledger_entries (transfer_id, account, project_id, job_id, kind, amount_micros, note, created_by, created_at)
+select cast(:transfer_id as uuid), side.account, sale.publisher_id, sale.id, 'listing_sale',
+       side.sign * sale.earning_micros, sale.listing, 'marketplace', now()
+from sale, (
+  values ('revenue', -1), (case when exists (select from earned) then 'wallet' else 'closed' end, 1)
+) as side (account, sign)
+""")
+
+_UNSETTLED = (
+    "select id, project_id, parent_job_id from jobs where {which} and status in ('queued', 'waiting')"
+)
+_HAVING_MONEY = """
+  and (used_micros > 0 or called_used_micros > 0 or reserved_micros > 0) order by created_at desc, id for update
+"""  # who was called before its caller
+_UNSETTLED_JOB = text(f"{_UNSETTLED.format(which='id = :job_id')} {_HAVING_MONEY}")
+_UNSETTLED_OF_PROJECT = text(f"{_UNSETTLED.format(which='project_id = :project_id')} {_HAVING_MONEY}")
+_STORE_BILL = text("""
+update jobs set cost_micros = :own_charged_micros, forgiven_micros = :own_forgiven_micros, reserved_micros = 0
+where id = :job_id and project_id = :project_id
+""")
+
+
+async def settle(
+    session: AnySession,
+    running: Running,
+    *,
+    project_id: UUID,
+    used: tuple[Used, ...],
+    succeeded: bool,
+    is_called: bool,
+    is_sale: bool = False,
+) -> Bill | None:
+    """Pay what the running job has used, `used` and what was noted before, and give the rest of its reservation back.
+
+    With `is_sale`, another project may have to be credited. None when the attempt is not the running one any more, and
+    then nothing has happened. Otherwise the job's row is held, and that of the job that called it: whoever calls this
+    ends the job in the same transaction, then calls `after`.
+    """
+    noted = ledger.note_used(session, running, used) if used else ledger.charge_of_job(session, running)
+    if await noted is None:
+        return None
+    if is_sale:
+        await session.execute(_HOLD_WALLETS, {"job_id": running.job_id})
+    bill = await _settle(session, running.job_id, project_id, succeeded=succeeded, is_called=is_called)
+    if is_sale:
+        await session.execute(_SELL, {"job_id": running.job_id, "transfer_id": uuid4()})
+    return bill
+
+
+async def settle_unstarted(session: AnySession, job_id: UUID) -> None:
+    """Pay what a job has used that is queued or waiting, and about to be cancelled."""
+    await _settle_each(session, await session.execute(_UNSETTLED_JOB, {"job_id": job_id}))
+
+
+async def settle_all_unstarted(session: AnySession, project_id: UUID) -> None:
+    """The same for all of a project."""
+    await _settle_each(session, await session.execute(_UNSETTLED_OF_PROJECT, {"project_id": project_id}))
+
+
+async def _settle_each(session: AnySession, found: Any) -> None:
+    for row in found.all():
+        is_called = row.parent_job_id is not None
+        bill = await _settle(
+            session, row.id, row.project_id, succeeded=False, is_called=is_called, is_unstarted=True
+        )
+        values = {"job_id": row.id, "project_id": row.project_id}
+        paid = {
+            "own_charged_micros": bill.own_charged_micros,
+            "own_forgiven_micros": bill.own_forgiven_micros,
+        }
+        await session.execute(_STORE_BILL, {**values, **paid})
+
+
+async def after(session: AnySession, project_id: UUID) -> None:
+    """Let jobs in for the money that was given back, or out where the wallet is empty now; alert where that is due."""
+    wallet = (await session.execute(_AFTER, {"project_id": project_id})).one()
+    if wallet.has_money:
+        await admission.admit(session, project_id)
+    else:
+        await admission.park_ready(session, project_id)
+    if wallet.has_alerts:
+        await usage.alert(session, project_id)
+
+
+async def _settle(
+    session: AnySession,
+    job_id: UUID,
+    project_id: UUID,
+    *,
+    succeeded: bool,
+    is_called: bool,
+    is_unstarted: bool = False,
+) -> Bill:
+    of_job = {"job_id": job_id, "project_id": project_id}
+    owed = await _owed(session, of_job, is_unstarted=is_unstarted) if is_called else None
+    if owed is not None:
+        return owed
+    if is_unstarted:
+        attempt = (await session.execute(_HOLD_UNSTARTED, of_job)).scalar_one()
+        await usage.lower(session, "unstarted", project_id=project_id, job_id=job_id, attempt=attempt)
+    transfer = {"job_id": job_id, "transfer_id": uuid4()}
+    row = (await session.execute(_SETTLE, {**transfer, "succeeded": succeeded})).one()
+    charged, forgiven = row.charged_micros, row.forgiven_micros
+    if row.is_shared:
+        if row.payable_micros < row.used_micros:
+            # Its own calls give way: limits counted what it had lent for those that it called.
+            own_payable = max(0, row.payable_micros - row.called_used_micros)
+            await session.execute(_WAIVE, {**of_job, "charged_micros": own_payable})
+        own = await allocation.share(session, project_id=project_id, day=row.day, of=row, **transfer)
+        return Bill(row.used_micros, charged, forgiven, own.charged_micros, own.forgiven_micros)
+    if charged < row.used_micros:
+        await session.execute(_WAIVE, {**of_job, "charged_micros": charged})
+    return Bill(row.used_micros, charged, forgiven, charged, forgiven)
+
+
+async def _owed(session: AnySession, of_job: dict[str, UUID], *, is_unstarted: bool) -> Bill | None:
+    """Give the bill of a called job to its caller; none when that has ended, and then the job pays for itself."""
+    if is_unstarted:
+        attempt = (await session.execute(_ALLOW_UNSTARTED, of_job)).scalar_one_or_none()
+        if attempt is not None:
+            await usage.lower(
+                session,
+                "called_unstarted",
+                project_id=of_job["project_id"],
+                job_id=of_job["job_id"],
+                attempt=attempt,
+            )
+    owed = (await session.execute(_OWE, {"job_id": of_job["job_id"]})).one_or_none()
+    if owed is None:
+        if is_unstarted:  # its caller may have ended since
+            await session.execute(_FORGET_ALLOWED, of_job)
+        return None
+    if owed.over_micros:
+        own = max(0, owed.own_micros - owed.over_micros)
+        await session.execute(_WAIVE, {**of_job, "charged_micros": own})
+    if owed.used_micros == owed.over_micros > owed.own_micros:
+        # It owes nothing, and so nothing is left that its caller could pay for those that it called.
+        await allocation.share(session, day=date.min, transfer_id=uuid4(), of=NOTHING, **of_job)
+    return Bill(owed.used_micros, is_owed=True)

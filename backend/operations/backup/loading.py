@@ -1,0 +1,192 @@
+"""Fills an empty instance from a backup.
+
+The database is made by our own migrations, at the backup's revision, then filled, then brought up to this release. It
+is one transaction, and commits when every file was checked and the books add up. What ran when the backup was made
+goes back into the queue: a new attempt, for which no job is blamed or charged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Final, cast
+from uuid import UUID
+
+from psycopg import IntegrityError
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+
+from backend.administration.archives.errors import ArchiveDamaged
+from backend.config import Settings
+from backend.core.clock import now
+from backend.core.db import pooler
+from backend.core.db.engine import driver_url
+from backend.execution.events import partitions
+from backend.execution.jobs.cancel import cancel_by
+from backend.execution.jobs.requeue import requeue
+from backend.identity.auth.actors import OPERATOR_LABEL
+from backend.migrations import run as migrations
+from backend.money.ledger import audit
+from backend.operations.backup import files, tables
+from backend.operations.backup.backup import Tell
+from backend.operations.backup.errors import NotEmpty
+from backend.operations.backup.pieces import Bundle, Piece, Rows, Stored
+from backend.operations.backup.reader import BackupReader
+from backend.startup import open_context
+from backend.storage import Storage
+from backend.storage.sandbox_uids import sandbox_uid
+
+_HELD: Final = text("""
+select relname from pg_class
+where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p') order by relname limit 3
+""")
+_NUMBERS: Final = text("select id, number from projects")
+_NAMED: Final = text("""
+select distinct sha256 from deployments d
+where deleted_at is null or exists (select from jobs j where j.deployment_id = d.id and j.finished_at is null)
+""")
+_RUNNING: Final = text(
+    "select id, attempt, cancel_requested_at from jobs where status = 'running' order by created_at"
+)
+_FORGET_WORKERS: Final = text("delete from workers")
+_SETTINGS: Final = (text("set local statement_timeout = 0"), text("set local timezone = 'UTC'"))
+_ANALYSE: Final = text("analyze")  # without it the first queries would go by guesses
+
+
+class Loading:
+    """One restore on its way."""
+
+    def __init__(self, settings: Settings, reader: BackupReader, tell: Tell, *, must_be_signed: bool) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._tell = tell
+        self._must_be_signed = must_be_signed
+        self._owners: dict[UUID, int | None] | None = None
+
+    async def load(self, database_url: str, pieces: Iterator[Piece]) -> int:
+        """Load all of it and prove it; gives how many jobs went back into the queue.
+
+        Raises:
+            NotEmpty: the database holds something.
+            ArchiveDamaged: the backup was cut or changed.
+            WrongKeys: other keys signed it.
+        """
+        async with open_context(self._settings) as context, _transaction(database_url) as transaction:
+            await _require_empty(transaction)
+            references = await self._make_tables(transaction)
+            await self._fill(transaction, context.storage, pieces)
+            if self._must_be_signed:
+                self._reader.require_signed(context.vault)
+            await self._complete(transaction, references)
+            async with AsyncSession(bind=transaction) as session, session.begin():
+                requeued = await _send_on_running(session)
+                await partitions.make_ahead(session, now().date())
+                await self._prove(session)
+            await transaction.execute(_ANALYSE)
+        return requeued
+
+    async def _make_tables(self, transaction: AsyncConnection) -> list[bytes]:
+        """The tables of the backup's revision, empty and without references; gives what brings those back."""
+        header = self._reader.header
+        await transaction.run_sync(migrations.upgrade_within, header.revision)
+        connection = await _driver(transaction)
+        await tables.require_fit(connection, header)
+        async with AsyncSession(bind=transaction) as session, session.begin():
+            for name in header.event_months:
+                first = partitions.month_of(name)
+                if first is None:
+                    raise ArchiveDamaged(f"it names a partition {name!r}, which no instance has.")
+                await partitions.make(session, first)
+        return await tables.empty(connection, header)
+
+    async def _fill(self, transaction: AsyncConnection, storage: Storage, pieces: Iterator[Piece]) -> None:
+        connection, table, folders = await _driver(transaction), "", files.Folders(storage)
+        for piece in pieces:
+            match piece:
+                case Rows():
+                    if piece.table.name != table:
+                        table = piece.table.name
+                        self._tell(f"table {table}")
+                    await tables.fill(connection, piece.table, piece.chunks())
+                case Bundle():
+                    await storage.put_bundle(piece.sha256, piece.file.read(files.MOST_BUNDLE_BYTES))
+                case Stored():
+                    await self._store(transaction, storage, folders, piece)
+        await folders.end()
+
+    async def _store(
+        self, transaction: AsyncConnection, storage: Storage, folders: files.Folders, piece: Stored
+    ) -> None:
+        if self._owners is None:
+            self._tell("drives")
+            rows = await transaction.execute(_NUMBERS)
+            self._owners = {row.id: sandbox_uid(row.number) for row in rows}
+        if piece.project_id not in self._owners:
+            raise ArchiveDamaged(f"it holds {piece.file.entry.name!r}, of a project that is not in it.")
+        drive = files.drive_of(piece.project_id, self._owners[piece.project_id])
+        if piece.is_folder:
+            await folders.add(drive, piece.path, piece.file.entry)
+        else:
+            await folders.reach(drive, piece.path)
+            await files.place(storage, drive, piece.path, piece.file)
+
+    async def _complete(self, transaction: AsyncConnection, references: list[bytes]) -> None:
+        connection = await _driver(transaction)
+        await tables.set_sequences(connection, self._reader.manifest.sequences)
+        try:
+            for statement in references:
+                await connection.execute(statement)
+        except IntegrityError as error:
+            raise ArchiveDamaged(f"its rows do not fit together ({error.diag.message_primary}).") from None
+        await transaction.run_sync(migrations.upgrade_within)
+
+    async def _prove(self, session: AsyncSession) -> None:
+        named = set((await session.scalars(_NAMED)).all())
+        missing = named - self._reader.bundles - set(self._reader.manifest.missing_bundles)
+        if missing:
+            raise ArchiveDamaged(f"{len(missing)} bundles that its deployments need are not in it.")
+        findings = await audit.prove(session)
+        if findings:
+            raise ArchiveDamaged(f"its books do not add up: {findings[0].rule} ({findings[0].facts}).")
+        self._tell("the books add up")
+
+
+@asynccontextmanager
+async def _transaction(database_url: str) -> AsyncIterator[AsyncConnection]:
+    engine = create_async_engine(
+        driver_url(database_url),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args=pooler.connect_settings(database_url),
+    )
+    try:
+        async with engine.begin() as transaction:
+            for setting in _SETTINGS:
+                await transaction.execute(setting)
+            yield transaction
+    finally:
+        await engine.dispose()
+
+
+async def _driver(transaction: AsyncConnection) -> tables.Connection:
+    raw = await transaction.get_raw_connection()
+    return cast(tables.Connection, raw.driver_connection)
+
+
+async def _require_empty(transaction: AsyncConnection) -> None:
+    held = (await transaction.scalars(_HELD)).all()
+    if held:
+        raise NotEmpty(
+            f"The database is not empty: it has {', '.join(held)}. Make a new database and name it in DATABASE_URL."
+        )
+
+
+async def _send_on_running(session: AsyncSession) -> int:
+    """Put what ran back into the queue, as a drain would; what was to be cancelled is."""
+    rows = (await session.execute(_RUNNING)).all()
+    for row in rows:
+        await requeue(session, job_id=row.id, attempt=row.attempt, reason="restored")
+        if row.cancel_requested_at is not None:
+            await cancel_by(session, row.id, who=OPERATOR_LABEL)
+    await session.execute(_FORGET_WORKERS)
+    return len(rows)

@@ -1,0 +1,171 @@
+"""Brings an empty home to life from a backup: all of it, or nothing. See `loading` for how it is filled."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from backend import embedded
+from backend.administration.archives.errors import NoRoom
+from backend.config import Settings
+from backend.core.vault.vault import Vault
+from backend.embedded import Servers
+from backend.embedded import home as homes
+from backend.embedded.account import caller, servers_account
+from backend.operations import database
+from backend.operations.backup.backup import Tell
+from backend.operations.backup.contents import Header, Manifest
+from backend.operations.backup.errors import KeysMissing, NotEmpty
+from backend.operations.backup.loading import Loading
+from backend.operations.backup.pieces import Keys
+from backend.operations.backup.reader import BackupReader, opened
+from backend.operations.home_lock import home_lock
+
+SPARE_BYTES: Final = 256 * 1024 * 1024
+"""Beside what is restored: the log of the database, its indexes."""
+KEYS_FOLDER: Final = "keys"
+"""The one folder that an empty home may have."""
+
+
+class Restored(NamedTuple):
+    """What a restore brought back."""
+
+    header: Header
+    manifest: Manifest
+    requeued_jobs: int
+    """They ran when the backup was made."""
+    is_signed: bool
+    """The keys prove that nobody changed the backup."""
+
+
+class Checked(NamedTuple):
+    """What a backup holds."""
+
+    header: Header
+    manifest: Manifest
+    is_signed: bool
+    """The keys prove that nobody changed it."""
+
+
+async def restore(settings: Settings, source: Path, *, without_keys: bool, tell: Tell) -> Restored:
+    """Restore a backup into the home and the database of the settings; when that fails, they are empty as before.
+
+    Raises:
+        NotEmpty: the home or the database holds something.
+        ArchiveDamaged: the backup was cut or changed.
+        BackupNewer: this release does not know it.
+        KeysMissing: the keys are neither in it nor given.
+        WrongKeys: other keys signed it.
+        NoRoom: the disk has not the space that may be needed.
+    """
+    _require_empty(settings.home)
+    with opened(source) as file:
+        reader = BackupReader(file)
+        tell(f"backup of {reader.header.made_at:%Y-%m-%d %H:%M} UTC, revision {reader.header.revision}")
+        is_provable = reader.header.has_keys or _has_keys(settings)
+        if not is_provable and not without_keys:
+            raise KeysMissing(_key_file(settings))
+        async with _home(settings, needed_bytes=reader.header.estimated_bytes) as (settings, servers):
+            pieces = reader.pieces()
+            if reader.header.has_keys:
+                _take_keys(settings, next(pieces, None))
+            loading = Loading(settings, reader, tell, must_be_signed=is_provable)
+            requeued = await loading.load(servers.direct_url, pieces)
+    return Restored(reader.header, reader.manifest, requeued, is_signed=is_provable)
+
+
+def check(settings: Settings, source: Path) -> Checked:
+    """Read a backup through without restoring it.
+
+    Raises:
+        ArchiveDamaged: it was cut or changed.
+        WrongKeys: keys are at hand, and others signed it.
+    """
+    with opened(source) as file:
+        reader = BackupReader(file)
+        own: Vault | None = None
+        for piece in reader.pieces():
+            if isinstance(piece, Keys):
+                own = Vault(piece.text.split())
+    vault = _given_vault(settings) if _has_keys(settings) else own
+    if vault is not None:
+        reader.require_signed(vault)
+    return Checked(reader.header, reader.manifest, is_signed=vault is not None)
+
+
+@asynccontextmanager
+async def _home(settings: Settings, *, needed_bytes: int) -> AsyncIterator[tuple[Settings, Servers]]:
+    """The home with its servers started; they are stopped in the end, and after an error the home is emptied."""
+    account = caller() if settings.database_url and settings.redis_url else servers_account()
+    home = await asyncio.to_thread(homes.prepare, settings.home, account)
+    settings = settings.model_copy(update={"home": home})
+    had_keys = (home / KEYS_FOLDER).exists()
+    with home_lock(home):
+        is_done = False
+        try:
+            _require_room(home, needed_bytes + SPARE_BYTES)
+            servers = await asyncio.to_thread(embedded.start, settings)
+            database.require_supported(servers.direct_url)
+            yield settings, servers
+            is_done = True
+        finally:
+            await asyncio.to_thread(embedded.stop, settings)
+            homes.remove_short_folder(home)
+            if not is_done:
+                _make_empty(home, spared=KEYS_FOLDER if had_keys else "")
+
+
+def _require_empty(home: Path) -> None:
+    if not home.exists():
+        return
+    held = sorted(entry.name for entry in home.iterdir() if entry.name not in (KEYS_FOLDER, "up.lock"))
+    if held:
+        raise NotEmpty(
+            f"{home} is not empty: it holds {', '.join(held[:5])}. Set PURAS_HOME to a new folder, or move this one "
+            "away first (`puras-studio backup` keeps what is in it).",
+            home=str(home),
+        )
+
+
+def _make_empty(home: Path, *, spared: str) -> None:
+    for entry in home.iterdir():
+        if entry.name == spared:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _require_room(home: Path, needed_bytes: int) -> None:
+    free = shutil.disk_usage(home).free
+    if free < needed_bytes:
+        raise NoRoom(home, needed_bytes=needed_bytes, free_bytes=free)
+
+
+def _key_file(settings: Settings) -> Path:
+    return settings.home / KEYS_FOLDER / "secrets.key"
+
+
+def _has_keys(settings: Settings) -> bool:
+    return settings.secrets_key is not None or _key_file(settings).exists()
+
+
+def _given_vault(settings: Settings) -> Vault:
+    given = settings.secrets_key
+    return Vault.open(settings.home, given.get_secret_value() if given else None)
+
+
+def _take_keys(settings: Settings, piece: object) -> None:
+    """Make the backup's keys those of the home, unless it has some, which then must have signed it."""
+    if not isinstance(piece, Keys) or _has_keys(settings):
+        return
+    Vault(piece.text.split())  # refuses what is none
+    file = _key_file(settings)
+    file.parent.mkdir(mode=0o700)
+    file.touch(mode=0o600)
+    file.write_text(piece.text, encoding="ascii")

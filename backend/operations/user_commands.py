@@ -1,0 +1,216 @@
+"""Commands about projects and people; `limits` and `accounts` hold more of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import select
+from sqlmodel import col
+
+from backend.config import Settings, settings
+from backend.config.quotas import CONCURRENCY
+from backend.execution.jobs import lanes
+from backend.identity.auth import keys, users
+from backend.identity.auth.actors import OPERATOR_LABEL, operator
+from backend.identity.auth.membership import ROLES
+from backend.identity.auth.principal import Role
+from backend.identity.projects import members
+from backend.identity.projects import service as projects
+from backend.identity.projects.tables import Project
+from backend.money.ledger import service as ledger
+from backend.operations import account_commands, database, deletion_commands, limits
+from backend.operations.backup import project_archive
+from backend.operations.money_commands import Usd, micros, project_id_of
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    """A project that was just made, with its first key."""
+
+    project_id: UUID
+    slug: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProject:
+    """What the list of projects shows of one."""
+
+    project_id: str
+    slug: str
+    """Of a deleted one, the slug that it had."""
+    name: str
+    deleted_at: str | None
+
+
+class MemberRole(StrEnum):
+    """The roles, as the command line names them."""
+
+    owner = "owner"
+    admin = "admin"
+    developer = "developer"
+    viewer = "viewer"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the operator's CLI."""
+    project = typer.Typer(help="Projects.", no_args_is_help=True)
+    project.command("list")(list_projects)
+    project.command("create")(create_project)
+    project.command("lane")(grant_lane)
+    project.command("member")(add_member)
+    limits.register(project)
+    deletion_commands.register_project(project)
+    project_archive.register(project)
+    app.add_typer(project, name="project")
+    user = typer.Typer(help="People.", no_args_is_help=True)
+    user.command("create")(create_user)
+    account_commands.register(user)
+    deletion_commands.register_user(user)
+    app.add_typer(user, name="user")
+
+
+def create_project(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    slug: Annotated[str | None, typer.Option(help="Its short name in addresses; made from the name.")] = None,
+    credit_usd: Annotated[Usd, typer.Option(help="US dollars to put into its wallet.")] = "0",
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Jobs that may be ready or running at once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Make a project with an API key, which is shown this once."""
+    made = asyncio.run(
+        make_project(
+            settings(), name=name, slug=slug, credit_micros=micros(credit_usd), concurrency=concurrency
+        )
+    )
+    if as_json:
+        typer.echo(
+            json.dumps({"project_id": str(made.project_id), "slug": made.slug, "api_key": made.api_key})
+        )
+        return
+    typer.echo(f"Project {made.slug} ({made.project_id})\nAPI key, shown this once: {made.api_key}")
+
+
+def list_projects(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the response as JSON.")] = False,
+) -> None:
+    """List all projects, with those that were deleted and can be restored."""
+    found = asyncio.run(_list_projects(settings()))
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found]))
+        return
+    for one in found:
+        typer.echo(
+            f"{one.project_id}  {one.slug}  {'deleted ' + one.deleted_at[:10] if one.deleted_at else ''}".rstrip()
+        )
+    typer.echo(f"{len(found)} project{'s' if len(found) != 1 else ''}.")
+
+
+async def make_project(
+    options: Settings, *, name: str, slug: str | None, credit_micros: int, concurrency: int | None = None
+) -> NewProject:
+    """Make a project with its wallet filled and a first key.
+
+    Raises:
+        SlugTaken: another project has the slug.
+        Invalid: the name, the slug or the amount is not a possible one.
+    """
+    async with database.unit_of_work(options) as session:
+        limit = concurrency or options.project_concurrency
+        project = await projects.create(session, name=name, slug=slug, concurrency_limit=limit)
+        if concurrency is not None:
+            project.limits = {CONCURRENCY: concurrency}
+        if credit_micros:
+            await ledger.top_up(
+                session,
+                project_id=project.id,
+                amount_micros=credit_micros,
+                note="first credit",
+                created_by=OPERATOR_LABEL,
+            )
+        key = await keys.create(session, None, project_id=project.id, kind="secret", name="first key")
+        return NewProject(project_id=project.id, slug=project.slug, api_key=key.clear_text)
+
+
+def grant_lane(
+    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    lane: Annotated[str, typer.Argument(help="Group of workers, as PURAS_LANES names it.")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take it away again.")] = False,
+) -> None:
+    """Let a project use the workers of a lane."""
+    asyncio.run(_grant_lane(settings(), project, lane, revoke=revoke))
+    typer.echo(f"Project {project} may {'no longer ' if revoke else ''}use the lane {lane}.")
+
+
+def add_member(
+    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    email: Annotated[str, typer.Argument(help="Of somebody who has an account.")],
+    role: Annotated[MemberRole, typer.Option(help="What they may do.")] = MemberRole.developer,
+) -> None:
+    """Put somebody into a project; a project that nobody is in is reached this way too."""
+    asyncio.run(_add_member(settings(), project, email, ROLES[role.value]))
+    typer.echo(f"{email} is {role.value} of {project}.")
+
+
+async def _add_member(options: Settings, project: str, email: str, role: Role) -> None:
+    async with database.unit_of_work(options) as session:
+        principal = operator(await project_id_of(session, project))
+        await members.add(session, principal, email=email, role=role)
+
+
+async def _list_projects(options: Settings) -> list[ShownProject]:
+    query = select(Project).where(col(Project.purged_at).is_(None)).order_by(col(Project.created_at))
+    async with database.unit_of_work(options) as session:
+        rows = (await session.scalars(query)).all()
+    return [
+        ShownProject(
+            str(row.id),
+            row.former_slug or row.slug,
+            row.name,
+            row.deleted_at.isoformat() if row.deleted_at else None,
+        )
+        for row in rows
+    ]
+
+
+async def _grant_lane(options: Settings, project: str, lane: str, *, revoke: bool) -> None:
+    async with database.unit_of_work(options) as session:
+        change = lanes.revoke if revoke else lanes.grant
+        await change(session, await project_id_of(session, project), lane)
+
+
+def create_user(
+    email: Annotated[str, typer.Argument(help="E-mail address, with which they sign in.")],
+    name: Annotated[str, typer.Option(help="What people call them.")] = "",
+    is_operator: Annotated[
+        bool, typer.Option("--operator", help="May do what concerns the whole instance.")
+    ] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Make an account; the password is asked for, never given as an argument."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    user_id = asyncio.run(_make_user(settings(), email, password, name=name, is_operator=is_operator))
+    typer.echo(
+        json.dumps({"user_id": str(user_id), "email": email}) if as_json else f"User {email} ({user_id})"
+    )
+
+
+async def _make_user(options: Settings, email: str, password: str, *, name: str, is_operator: bool) -> UUID:
+    async with database.unit_of_work(options) as session:
+        user = await users.create(session, email=email, password=password, name=name, is_operator=is_operator)
+        return user.id

@@ -1,0 +1,126 @@
+"""Plain Agent Skills: a folder with only a SKILL.md becomes a skill, its manifest derived."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+from backend.core.errors import Problem, PurasError
+from backend.core.names import as_name, is_name
+from backend.skills.bundles.archive import Archive
+from backend.skills.bundles.discovery import AGENT_SKILL_FILE
+from backend.skills.bundles.errors import Findings
+from backend.skills.bundles.messages import shown
+from backend.skills.bundles.schema_dialect import Schema
+from backend.skills.manifest.sections import Section
+from backend.skills.manifest.skill_reader import SkillFolder
+from backend.skills.manifest.types import Skill
+from backend.skills.manifest.yaml_document import Document, read_document
+
+MAX_FILE_BYTES: Final = 1 << 20
+MAX_DESCRIPTION: Final = 1_024
+
+_FRONT_MATTER: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n(.*?)(?:\r?\n|\A)---[ \t]*(?:\r?\n|\Z)", re.DOTALL
+)
+
+
+class FrontMatter(NamedTuple):
+    """What the head of a SKILL.md says."""
+
+    name: str | None
+    description: str
+
+
+def read_agent_skill(archive: Archive, folder: SkillFolder, findings: Findings) -> Skill | None:
+    """The derived skill of a folder with a SKILL.md; None when its front matter has to be mended."""
+    file = folder.inside(AGENT_SKILL_FILE)
+    before = len(findings.errors)
+    front = _front_matter(archive, file, findings)
+    if front is None:
+        return None
+    name = folder.name or front.name or ""
+    if not is_name(name):
+        findings.error(
+            Problem(file, f"{shown(name)} is not a name for a skill. Write 'name: {as_name(name)}'.", 1)
+        )
+    elif front.name and front.name != name:
+        findings.warn(Problem(file, f"The skill is called {name!r} like its folder, not {front.name!r}.", 1))
+    if len(findings.errors) > before:
+        return None
+    return Skill(
+        name=name,
+        path=folder.path,
+        entrypoint=AGENT_SKILL_FILE,
+        is_agentic=True,
+        description=front.description,
+        input_schema=_input_schema(),
+        output_schema=_output_schema(),
+        origin="agent_skill",
+    )
+
+
+def _front_matter(archive: Archive, file: str, findings: Findings) -> FrontMatter | None:
+    try:
+        content = archive.read(file, most_bytes=MAX_FILE_BYTES)
+    except PurasError as error:
+        findings.error(Problem(file, error.detail))
+        return None
+    match = _FRONT_MATTER.match(content)
+    if match is None:
+        findings.error(
+            Problem(
+                file,
+                "The file has no front matter. Begin it with '---', 'name: …', 'description: …', '---', "
+                "or add a skill.yaml beside it.",
+                1,
+            )
+        )
+        return None
+    document = read_document(file, match[1], first_line=2)
+    for problem in document.problems:
+        findings.error(problem)
+    if document.problems:
+        return None
+    return _fields(document, findings)
+
+
+def _fields(document: Document, findings: Findings) -> FrontMatter | None:
+    value: Any = document.value if document.value is not None else {}
+    if not isinstance(value, dict):
+        findings.error(document.problem((), "The front matter has to be a mapping of keys like 'name:'."))
+        return None
+    section = Section(document, findings, (), value)
+    name = section.text("name", most=64)
+    description = section.text("description", is_required=True)
+    if description and len(description) > MAX_DESCRIPTION:
+        section.warn(
+            "description",
+            f"The description has {len(description):,} characters; other hosts of Agent Skills take at most "
+            f"{MAX_DESCRIPTION:,}. Shorten it to what the skill does and when to use it.",
+        )
+    if section.raw("allowed-tools") is not None:
+        section.warn("allowed-tools", "'allowed-tools' is not applied. Use 'allowed_tools' in a skill.yaml.")
+    return FrontMatter(name, description or "")
+
+
+def _input_schema() -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "text", "description": "What the agent has to do."},
+            "files": {"type": "array", "items": {"type": "file"}, "description": "Files that it works on."},
+        },
+        "required": ["prompt"],
+    }
+
+
+def _output_schema() -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "answer": {"type": "text", "description": "What the agent answers."},
+            "files": {"type": "array", "items": {"type": "file"}, "description": "Files that it made."},
+        },
+        "required": ["answer"],
+    }

@@ -1,0 +1,113 @@
+"""An MCP server among the tools of an agent: its address, what of it is offered, and what it is told who asks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from backend.core.names import suggestion
+from backend.data.secrets.errors import BadSecret
+from backend.data.secrets.rules import check_name
+from backend.skills.bundles.messages import shown
+from backend.skills.manifest.sections import Section
+
+MOST_HEADERS: Final = 16
+_MOST_VALUE: Final = 4_000
+PLACEHOLDER: Final = re.compile(r"\$\{secret:([^}]*)\}")
+"""Stands for the value of a secret in a header's value."""
+_DOLLAR: Final = re.compile(r"\$\{[^}]*\}?")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
+_VALUE: Final = re.compile(r"[\x20-\x7e]*\Z")
+_KEYS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-auth-token", "cookie"})
+"""Headers whose value is a key."""
+_KNOWN: Final = ("Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token", "Cookie", "User-Agent")
+_OURS: Final = frozenset(
+    {"host", "connection", "content-length", "content-type", "transfer-encoding", "te", "trailer", "upgrade"}
+    | {"accept", "accept-encoding", "expect", "keep-alive", "last-event-id", "proxy-authorization"}
+)
+
+
+def read(section: Section) -> dict[str, Any]:
+    """The fields of the tool that these keys set."""
+    address = section.text("mcp", is_required=True, most=2_000) or ""
+    parts = urlsplit(address) if _is_url(address) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        section.error("mcp", f"{shown(address)} is not the address of an MCP server. Write 'https://…'.")
+    elif parts.username or parts.password:
+        section.error(
+            "mcp",
+            "The address holds a password. Keep it as a secret of the project, and send it with 'headers'.",
+        )
+    allow = section.texts("allow") if "allow" in section.value else None
+    headers = _headers(section)
+    has_secret = any(PLACEHOLDER.search(value) for value in headers.values())
+    if has_secret and parts is not None and parts.scheme == "http":
+        section.error(
+            "mcp", "A secret is sent over https alone. Write 'https://…', or take it out of 'headers'."
+        )
+    section.finish("A tool that is an MCP server")
+    return {"mcp": address, "allow": allow, "headers": headers}
+
+
+def _headers(parent: Section) -> dict[str, str]:
+    section = parent.section("headers")
+    if section is None:
+        return {}
+    if len(section.value) > MOST_HEADERS:
+        section.error(None, f"There are more than {MOST_HEADERS} headers. Send what the server needs.")
+        return {}
+    found: dict[str, str] = {}
+    for name in section.value:
+        value = section.text(name, is_required=True, most=_MOST_VALUE) if isinstance(name, str) else None
+        if value is not None and _is_header(section, name) and _is_value(section, name, value):
+            found[name] = value
+    return found
+
+
+def _is_header(section: Section, name: str) -> bool:
+    lower = name.lower()
+    if not _HEADER.match(name):
+        section.error(name, f"{shown(name)} is not the name of a header: letters, digits and '-'.")
+        return False
+    if lower in _OURS or lower.startswith("mcp-"):
+        section.error(name, f"The header {name!r} is the protocol's own. Leave it out.")
+        return False
+    if name.lower() not in {known.lower() for known in _KNOWN} and (hint := suggestion(name, _KNOWN)):
+        section.warn(name, f"{name!r} is sent as it is.{hint}")
+    return True
+
+
+def _is_value(section: Section, name: str, value: str) -> bool:
+    problem = _problem(name, value)
+    if problem:
+        section.error(name, problem)
+    return problem is None
+
+
+def _problem(name: str, value: str) -> str | None:
+    """Why this cannot be the value of the header."""
+    if not _VALUE.match(value):
+        return "A header takes printable ASCII in one line."
+    for found in _DOLLAR.findall(value):
+        secret = PLACEHOLDER.fullmatch(found)
+        if secret is None:
+            inner = found.strip("${}").rpartition(":")[2].strip() or "NAME"
+            return f"{shown(found)} stands for nothing. Write '${{secret:{inner[:40]}}}' for a secret of the project."
+        try:
+            check_name(secret[1])
+        except BadSecret as error:
+            return error.detail
+    if name.lower() in _KEYS and not PLACEHOLDER.search(value):
+        return (
+            f"The header {name!r} holds a key in clear, and a bundle is no place for one. Keep it as a secret of the "
+            "project, and write '${secret:NAME}' in its place."
+        )
+    return None
+
+
+def _is_url(address: str) -> bool:
+    try:
+        return urlsplit(address).port is None or True
+    except ValueError:
+        return False
