@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from workers.runners import Assignment, Entrypoint, RunLimits
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits
 
 
 class Silent:
@@ -21,7 +21,7 @@ class Silent:
 def open_runner(home: Path) -> DeterministicRunner:
     """A runner with every layer that this machine has."""
     return DeterministicRunner(
-        House(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+        SandboxRuntime(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
 
 

@@ -29,7 +29,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from benchmarks.bare_runner import Silent, assignment_of, open_runner
-from workers.runners import Assignment, RunLimits, Success
+from workers.types import Assignment, RunLimits, Success
 
 _SYSTEM_PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 _UID = 41_099 if os.geteuid() == 0 else None

@@ -24,23 +24,23 @@ from backend.embedded import attach
 from backend.execution.worker_registry.service import MAX_IDLE_IN_TRANSACTION_S
 from backend.operations.checks.startable import require_startable
 from backend.startup import open_context
-from workers import strictness
+from workers import sandbox_policy
 from workers.actors import WakingBroker, declare
-from workers.beat import Heart
-from workers.drives.own import own_drives
-from workers.grading.graders import Graders
-from workers.host import Host
+from workers.attempt.grading.graders import Graders
+from workers.drives.staged import own_drives
+from workers.heartbeat import Heartbeat
+from workers.host_resources import Host
 from workers.liveness import Liveness
-from workers.runners import Runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.runners.kernel import KernelRunner
-from workers.runners.later import AgentsLater
-from workers.sandbox.control_groups import open_control_groups
-from workers.sandbox.house import House
+from workers.runners.lazy import AgentsLater
+from workers.sandbox.host.assets import SupplyBounds
+from workers.sandbox.host.control_groups import open_control_groups
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.packages.installer import InstallLimits
 from workers.sandbox.packages.verification import EnvironmentBounds
-from workers.sandbox.supplies import SupplyBounds
 from workers.supervisor import Supervisor
+from workers.types import Runner
 
 log = logs.get(__name__)
 
@@ -82,9 +82,9 @@ async def _run(current: Settings) -> None:
         if groups is None:
             log.info("jobs have no control groups of their own", reason=why_no_groups)
         runner = DeterministicRunner(
-            House(
+            SandboxRuntime(
                 current.home,
-                sandbox=await strictness.mode_for(context.database, current.sandbox),
+                sandbox=await sandbox_policy.mode_for(context.database, current.sandbox),
                 api_base=current.workers_api_url,
                 idle_s=current.idle_runner_s,
                 pool_mb=current.runner_pool_mb,
@@ -130,7 +130,7 @@ async def _run(current: Settings) -> None:
         )
         supervisors.append(supervisor)
         following = asyncio.create_task(
-            strictness.follow_people(context.database, current.sandbox, runner), name="people"
+            sandbox_policy.follow_people(context.database, current.sandbox, runner), name="people"
         )
         reporter = Reporter(context.database, "worker", measure=runner.measure)
         reporter.start()
@@ -166,7 +166,7 @@ async def _serve(
     def given_up(worker_id: UUID) -> None:
         asyncio.run_coroutine_threadsafe(supervisor.given_up(worker_id, runner.layers), loop)
 
-    heart = Heart(
+    heart = Heartbeat(
         servers.database_url,
         worker_id=lambda: supervisor.worker_id,
         running=lambda: supervisor.running,

@@ -18,8 +18,8 @@ from backend.data.secrets.scrub import Scrubber, StreamScrubber
 from backend.execution.events import otel_spans
 from backend.execution.events.append import NewEvent, append
 from backend.execution.jobs.claim import Claimed
-from workers import discretion
-from workers.rails.telling import Lines, Telling
+from workers import listing_redaction
+from workers.guardrails.redaction import Lines, Telling
 
 log = logs.get(__name__)
 
@@ -117,7 +117,7 @@ class BufferedRecorder:
         """Of these, what whoever runs the job may read: all of it, unless the code is another project's."""
         if self._claimed.publisher_id is None:
             return list(events)
-        return [told for event in events if (told := discretion.told(event)) is not None]
+        return [told for event in events if (told := listing_redaction.told(event)) is not None]
 
     def _keep(self, event: NewEvent) -> None:
         for shown in self.shown([event]):

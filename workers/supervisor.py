@@ -47,14 +47,14 @@ from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
 from backend.money.pricing import PriceList
-from workers import traces
-from workers.attempt import Attempt, EndedBy
-from workers.drives.looks import Looks
-from workers.drives.own import OwnDrives
-from workers.grading.graders import Graders
-from workers.host import Host
-from workers.runners import Runner
-from workers.suites import Suites
+from workers.attempt import traces
+from workers.attempt.grading.graders import Graders
+from workers.attempt.run import Attempt, EndedBy
+from workers.drives.change_tracking import Looks
+from workers.drives.staged import OwnDrives
+from workers.eval_runner import Suites
+from workers.host_resources import Host
+from workers.types import Runner
 
 log = logs.get(__name__)
 

@@ -20,8 +20,8 @@ from uuid import uuid4
 
 from benchmarks.bare_runner import Silent, assignment_of, open_runner
 from tests.integration.sandbox.packages import wheel
-from workers.runners import Assignment, Outcome, RunLimits, Success
 from workers.runners.deterministic import DeterministicRunner
+from workers.types import Assignment, Outcome, RunLimits, Success
 
 UID = 41_010 if os.geteuid() == 0 else None
 LIMITS = RunLimits(timeout_s=30, memory_mb=256, disk_mb=16, output_mb=1, processes=32)

@@ -23,15 +23,15 @@ if "bundled" in sys.argv[3:]:
 
 from backend.skills.manifest.types import Skill, Tool
 from tests.integration.sandbox.packages import source, wheel
-from workers.agent import ToolCall, ToolError
 from workers.agent.tools import workroom_tools
 from workers.agent.tools.python_kernel import PythonKernel
-from workers.agent.workroom import open_workroom
-from workers.runners import Assignment, Entrypoint, RunLimits, Success
+from workers.agent.types import ToolCall, ToolError
+from workers.agent.workspace.workspace import open_workspace
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers
-from workers.sandbox.errors import EnvironmentFailed, ParentLost, SandboxUnavailable
-from workers.sandbox.house import House
+from workers.sandbox.host import layers
+from workers.sandbox.host.errors import EnvironmentFailed, ParentLost, SandboxUnavailable
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits, Success
 
 UID = 2_041_060 if os.geteuid() == 0 else None
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -84,7 +84,9 @@ class Attack:
             f'[pip]\nno-index = true\nfind-links = ["{self.index}"]\n', encoding="utf-8"
         )
         os.environ["UV_CONFIG_FILE"] = str(folder / "uv.toml")
-        self.house = House(self.home, sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+        self.house = SandboxRuntime(
+            self.home, sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
+        )
         self.runner = DeterministicRunner(self.house)
 
     async def run(self) -> dict[str, Any]:
@@ -192,7 +194,7 @@ class Attack:
             return {"outcome": _shown(first), "evidence": []}
         await self.runner.close()
         self._change(self._built("tinywheel.py"))
-        self.house = House(
+        self.house = SandboxRuntime(
             self.home, sandbox=self.house.mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
         )
         self.runner = DeterministicRunner(self.house)
@@ -225,7 +227,7 @@ class Attack:
             tools=(tool,),
         )
         try:
-            room = await open_workroom(self.house, self._assignment("later", "later"), skill, notes)
+            room = await open_workspace(self.house, self._assignment("later", "later"), skill, notes)
         except (SandboxUnavailable, EnvironmentFailed) as error:
             return {"outcome": error.detail, "evidence": []}
         tools = {one.spec.name: one for one in workroom_tools(skill, vision=True, pdf=True)}

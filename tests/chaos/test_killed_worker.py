@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers
-from workers.sandbox.house import House
+from workers.sandbox.host import layers
+from workers.sandbox.host.runtime import SandboxRuntime
 
 pytestmark = pytest.mark.chaos
 WORKER = Path(__file__).parent / "worker_to_kill.py"
@@ -37,7 +37,7 @@ def test_a_killed_worker_leaves_no_process_and_no_folder(tmp_path: Path) -> None
     assert alive.stat().st_size == size
     assert list((tmp_path / "home/jobs").iterdir()) != []
     next_runner = DeterministicRunner(
-        House(tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64)
+        SandboxRuntime(tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64)
     )
     next_runner.house.folders.close()
     assert list((tmp_path / "home/jobs").iterdir()) == []

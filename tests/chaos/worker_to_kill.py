@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.bare_runner import Silent, assignment_of, open_runner
-from workers.runners import RunLimits
+from workers.types import RunLimits
 
 CODE = """
 import os, time

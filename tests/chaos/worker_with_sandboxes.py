@@ -14,13 +14,13 @@ from pathlib import Path
 
 from benchmarks.bare_runner import Silent, assignment_of
 from tests.integration.sandbox.packages import source
-from workers.runners import RunLimits
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.egress.visit import Visit
-from workers.sandbox.house import House
-from workers.sandbox.orders import Order
-from workers.sandbox.shell import run_command
-from workers.sandbox.spec import spec_of
+from workers.sandbox.egress.network_use import NetworkUse
+from workers.sandbox.host.commands import Order
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.host.shell import run_command
+from workers.sandbox.host.spec import spec_of
+from workers.types import RunLimits
 
 UID = 2_041_070 if os.geteuid() == 0 else None
 LIMITS = RunLimits(timeout_s=60, memory_mb=256, disk_mb=64, output_mb=1, processes=32)
@@ -55,7 +55,9 @@ async def _keep_busy(folder: Path, mark: str) -> None:
     drive.mkdir(mode=0o700)
     if UID is not None:
         os.chown(drive, UID, UID)
-    house = House(folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    house = SandboxRuntime(
+        folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
+    )
     runner = DeterministicRunner(house)
     imports = assignment_of(folder, "imports", drive=drive, uid=UID, limits=LIMITS)
     builds = replace(imports, skill_name="builds", requirements=folder / "requirements.txt")
@@ -71,7 +73,7 @@ async def _keep_busy(folder: Path, mark: str) -> None:
     await asyncio.gather(*running)
 
 
-async def _command(house: House, assignment: object, command: str) -> None:
+async def _command(house: SandboxRuntime, assignment: object, command: str) -> None:
     room = house.folders.make(None)
     room.chmod(0o711)
     work = room / "1"
@@ -87,7 +89,7 @@ async def _command(house: House, assignment: object, command: str) -> None:
     spec = spec_of(assignment, None)  # type: ignore[arg-type]  # of the runner's own type
     descriptor = os.open(work, os.O_PATH | os.O_DIRECTORY)
     order = Order(command, spec, room, "1", descriptor, LIMITS, 60, hear)
-    await run_command(house, order, Visit(Silent()))
+    await run_command(house, order, NetworkUse(Silent()))
 
 
 def _count(mark: str) -> int:

@@ -35,11 +35,11 @@ from backend.skills.schemas.rules import schema_flaws
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
 from backend.storage.file_errors import BadDrivePath, BadSignature
 from backend.storage.paths import parse_drive_path, parse_folder_path
-from workers.runners import Recorder
 from workers.sandbox.egress import request
-from workers.sandbox.inside import wire
-from workers.sandbox.output import MAX_STORED_BYTES, Output
+from workers.sandbox.guest import wire
+from workers.sandbox.host.output import MAX_STORED_BYTES, Output
 from workers.sandbox.packages.requirements import read as read_requirements
+from workers.types import Recorder
 
 VAULT: Final = Vault([Fernet.generate_key().decode()])
 NOBODY: Final = UUID(int=7)

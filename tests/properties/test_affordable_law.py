@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from workers.agent.limits import LEAST_OUTPUT_TOKENS, Budget, Limits
-from workers.agent.stops import CostCapped
-from workers.models import Prompt
+from workers.agent.stop_reasons import CostCapped
+from workers.llm.types import Prompt
 
 
 @dataclass(frozen=True)

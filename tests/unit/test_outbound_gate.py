@@ -22,7 +22,7 @@ GUARDS: Final = {
     "backend/core/net/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
     "backend/core/net/public_transport.py": "is the guarded transport of httpx",
     "backend/integrations/web/transport.py": "is the guarded transport of what agents fetch",
-    "workers/models/vetted.py": "is the guarded transport of projects' own model providers",
+    "workers/llm/transport.py": "is the guarded transport of projects' own model providers",
     "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",
 }
 OPERATOR: Final = {
@@ -34,8 +34,8 @@ OPERATOR: Final = {
     "backend/integrations/providers/probing.py": "endpoint of the catalog; those of projects: PublicTransport",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
     "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
-    "workers/models/choice.py": "endpoints of the catalog; a project's own URL goes through VettedTransport",
-    "workers/sandbox/broker.py": "PURAS_API_URL, or this machine",
+    "workers/llm/selection.py": "endpoints of the catalog; a project's own URL goes through VettedTransport",
+    "workers/sandbox/host/broker.py": "PURAS_API_URL, or this machine",
     "workers/sandbox/packages/downloads.py": "the package index of the operator's settings",
     "mcp/puras_mcp/api.py": "runs on a user's machine, and calls the instance that the user has configured",
     "skills_kit/puras/cli/local.py": "runs on a user's machine, and waits for a server that it has started itself",

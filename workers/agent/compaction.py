@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from backend.skills.model_catalog.catalog import CatalogueEntry
-from workers.agent import Workroom
 from workers.agent.journal import Cleared, Journal
-from workers.agent.shrink import keep_whole
-from workers.agent.stops import ContextFull
-from workers.models import Block, Message, Prompt
-from workers.models.pricing import prompt_tokens
+from workers.agent.long_results import keep_whole
+from workers.agent.stop_reasons import ContextFull
+from workers.agent.types import Workspace
+from workers.llm.pricing import prompt_tokens
+from workers.llm.types import Block, Message, Prompt
 
 KEPT_RESULTS: Final = 6
 """The newest results stay while there are older ones to take out."""
@@ -49,7 +49,7 @@ class _Old(NamedTuple):
 class Compaction:
     """What of one run's conversation has been taken out."""
 
-    def __init__(self, journal: Journal, room: Workroom) -> None:
+    def __init__(self, journal: Journal, room: Workspace) -> None:
         self._journal = journal
         self._room = room
         self._pointers: dict[str, str] = {}

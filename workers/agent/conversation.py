@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workers.agent import ToolCall, ToolResult
-from workers.models import Block, Message, Reply
+from workers.agent.types import ToolCall, ToolResult
+from workers.llm.types import Block, Message, Reply
 
 MOST_LABEL_CHARACTERS = 80
 

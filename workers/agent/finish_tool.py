@@ -8,7 +8,7 @@ from typing import Any, Final
 from backend.skills.bundles.schema_dialect import Schema, to_json_schema
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas.value_schemas import Checked, all_required
-from workers.models import ToolSpec
+from workers.llm.types import ToolSpec
 
 NAME: Final = "set_output"
 MOST_PROBLEMS: Final = 20

@@ -24,11 +24,11 @@ from backend.execution.journal.service import (
     Writing,
 )
 from backend.money.ledger.service import Used
-from workers.absence import through_absence
-from workers.agent import ToolCall, ToolResult
-from workers.agent.account import model_used, response_facts, result_facts, use_facts
+from workers.agent.types import ToolCall, ToolResult
+from workers.agent.usage import model_used, response_facts, result_facts, use_facts
+from workers.db_retry import through_absence
 from workers.drives.errors import AttemptLost
-from workers.models import Reply, Tokens
+from workers.llm.types import Reply, Tokens
 from workers.recorder import BufferedRecorder
 
 LAST_WRITE_S: Final = 3.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
-from workers.agent.stops import CostCapped, OutOfSteps, OutOfTokens
-from workers.models import Model, Prompt
+from workers.agent.stop_reasons import CostCapped, OutOfSteps, OutOfTokens
+from workers.llm.types import Model, Prompt
 
 MOST_OUTPUT_TOKENS: Final = 16_384
 LEAST_OUTPUT_TOKENS: Final = 256

@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 from typing import Any, Final
 
-from workers.agent.brief import AgentAssignment
+from workers.agent.assignment import AgentAssignment
 from workers.agent.conversation import Conversation, calls_of, text_of, told
 from workers.agent.finish_tool import FinishTool
-from workers.agent.speaker import Speaker
-from workers.agent.stops import NoOutput, Truncated
+from workers.agent.llm_client import LLMClient
+from workers.agent.stop_reasons import NoOutput, Truncated
 from workers.agent.toolbox import Toolbox
-from workers.models import Block, Reply
+from workers.llm.types import Block, Reply
 
 MOST_NUDGES: Final = 2
 MOST_CUTS: Final = 5
@@ -39,7 +39,7 @@ GOES_ON: Final = (CUT, PAUSED)
 
 
 async def converse(
-    talk: Conversation, speaker: Speaker, tools: Toolbox, finish: FinishTool, assignment: AgentAssignment
+    talk: Conversation, speaker: LLMClient, tools: Toolbox, finish: FinishTool, assignment: AgentAssignment
 ) -> Any:
     """Let the model work until it hands in its result.
 

@@ -11,15 +11,25 @@ from typing import Any, Final
 from backend.core import logs
 from backend.core.errors import PurasError
 from backend.execution.approvals.types import Wanted
-from workers.agent import Asking, Bound, Coercing, StandIn, Tool, ToolCall, ToolError, ToolResult, Workroom
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
-from workers.agent.guard import Guard, Verdict
+from workers.agent.guardrails import Guard, Verdict
 from workers.agent.journal import Finished, Journal
-from workers.agent.shrink import shrunk
-from workers.agent.stops import ConsentNeeded
-from workers.models import Block, ToolSpec
+from workers.agent.long_results import shrunk
+from workers.agent.stop_reasons import ConsentNeeded
+from workers.agent.types import (
+    Asking,
+    Bound,
+    Coercing,
+    StandIn,
+    Tool,
+    ToolCall,
+    ToolError,
+    ToolResult,
+    Workspace,
+)
+from workers.llm.types import Block, ToolSpec
 
 log = logs.get(__name__)
 
@@ -63,7 +73,7 @@ class Toolbox:
     """The tools that a skill may use, in one workroom."""
 
     def __init__(
-        self, tools: Sequence[Tool], finish: FinishTool, room: Workroom, journal: Journal, guard: Guard
+        self, tools: Sequence[Tool], finish: FinishTool, room: Workspace, journal: Journal, guard: Guard
     ) -> None:
         skill = room.skill
         allowed = set(skill.allowed_tools)

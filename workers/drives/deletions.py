@@ -7,7 +7,7 @@ from typing import Any
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.paths import DrivePath, parse_drive_path
 from workers.drives.scan import MOST_FILES
-from workers.runners import Recorder
+from workers.types import Recorder
 
 
 class Deletions:

@@ -17,7 +17,7 @@ from backend.config.quotas import Quota
 from backend.data.drive.usage import Usage
 from backend.storage import Storage
 from backend.storage.file_errors import DriveGrew
-from workers.runners import Failure, Measured, Outcome, Postponed, Success
+from workers.types import Failure, Measured, Outcome, Postponed, Success
 
 TICK_S: Final = 0.2
 _SHARE: Final = 20

@@ -13,16 +13,16 @@ from backend.context import AppContext
 from backend.authoring.notebooks import driving
 from backend.authoring.notebooks.driving import Held, Next, Wanted
 from backend.data.secrets.scrub import Scrubber
-from workers.absence import through_absence
-from workers.agent.workroom import SandboxWorkroom, open_workroom
-from workers.agent.workroom.kernel import Kernel
-from workers.notebooks.brief import KernelAssignment
-from workers.notebooks.gathered import Gathered
-from workers.runners import Failure, Measured, Outcome, Recorder, Success
-from workers.sandbox.endings import NotStarted
-from workers.sandbox.errors import SandboxUnavailable
-from workers.sandbox.house import House
-from workers.sandbox.own_drive import DRIVE_GONE
+from workers.db_retry import through_absence
+from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
+from workers.agent.workspace.kernel import Kernel
+from workers.notebooks.assignment import KernelAssignment
+from workers.notebooks.cell_output import Gathered
+from workers.types import Failure, Measured, Outcome, Recorder, Success
+from workers.sandbox.host.exit_status import NotStarted
+from workers.sandbox.host.errors import SandboxUnavailable
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.host.staged_drive import DRIVE_GONE
 
 LOOK_S: Final = 0.25
 """How often what a cell has given is stored while it runs, and looked whether it is to be interrupted."""
@@ -36,7 +36,7 @@ _WORKER_LEFT: Final = "The worker process that held the kernel was stopped, and 
 
 
 async def hold(
-    context: AppContext, house: House, assignment: KernelAssignment, recorder: Recorder
+    context: AppContext, house: SandboxRuntime, assignment: KernelAssignment, recorder: Recorder
 ) -> Outcome:
     """Hold the kernel until it is idle for too long, the worker leaves, or its time is over."""
     began = time.monotonic()
@@ -54,7 +54,7 @@ class Session:
     """One kernel from its start to its end."""
 
     def __init__(
-        self, context: AppContext, room: SandboxWorkroom, assignment: KernelAssignment, recorder: Recorder
+        self, context: AppContext, room: SandboxWorkspace, assignment: KernelAssignment, recorder: Recorder
     ) -> None:
         self._context = context
         self._room = room
@@ -193,10 +193,10 @@ class Session:
 
 @asynccontextmanager
 async def _room(
-    house: House, assignment: KernelAssignment, recorder: Recorder
-) -> AsyncIterator[SandboxWorkroom]:
+    house: SandboxRuntime, assignment: KernelAssignment, recorder: Recorder
+) -> AsyncIterator[SandboxWorkspace]:
     try:
-        room = await open_workroom(house, assignment, assignment.skill, recorder)
+        room = await open_workspace(house, assignment, assignment.skill, recorder)
     except NotStarted:
         raise SandboxUnavailable(DRIVE_GONE) from None
     try:

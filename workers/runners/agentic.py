@@ -10,30 +10,30 @@ from typing import Any, Final
 
 from backend.core.errors import PurasError
 from backend.core.metrics.instruments import JOB_RUN
-from workers.agent import Tool, Workroom
+from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
-from workers.agent.brief import AgentAssignment
 from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation
 from workers.agent.finish_tool import FinishTool
 from workers.agent.limits import Budget
+from workers.agent.llm_client import LLMClient
 from workers.agent.loop import converse
-from workers.agent.opening import open_conversation, read_body
-from workers.agent.speaker import Speaker
-from workers.agent.stops import ConsentNeeded, OutOfTime, Pause, Stop, WalletEmpty
+from workers.agent.prompt import open_conversation, read_body
+from workers.agent.stop_reasons import ConsentNeeded, OutOfTime, Pause, Stop, WalletEmpty
 from workers.agent.toolbox import Toolbox
 from workers.agent.tools.mocks import mocked
-from workers.models import Model, Prompt
-from workers.runners import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
+from workers.agent.types import Tool, Workspace
+from workers.llm.types import Model, Prompt
+from workers.types import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
 
 OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
 """Finds the model of a slug for the assignment's project; without one, the instance's own choice."""
-OpenWorkroom = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workroom]]
+OpenWorkroom = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workspace]]
 ListTools = Callable[[AgentAssignment, Model], Sequence[Tool]]
 """What the skill is offered with that model, beside `set_output`."""
 OpenServers = Callable[[AgentAssignment, Model, Sequence[Tool]], AbstractAsyncContextManager[Sequence[Tool]]]
 """What servers of others offer beside those tools, for as long as the run lasts."""
-Stage = Callable[[AgentAssignment, Model, Workroom], Awaitable[Staged]]
+Stage = Callable[[AgentAssignment, Model, Workspace], Awaitable[Staged]]
 """Brings the files of the inputs to where the run finds them."""
 _NOTHING: Final = Prompt("", (), (), 1)
 """The shortest prompt: a model for which even that could cost something is one that has to be paid."""
@@ -90,7 +90,7 @@ class AgenticRunner:
         budget = Budget(assignment.budget, earlier_s=journal.elapsed_s)
         kept = journal.opening or journal.reopening or {}
         model = await self._open_model(assignment, kept.get("model") or assignment.model)
-        speaker = Speaker(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
+        speaker = LLMClient(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
         try:
             if assignment.is_unpaid and model.worst_case_micros(_NOTHING, 1) > 0:
                 raise WalletEmpty
@@ -105,7 +105,7 @@ class AgenticRunner:
             await speaker.close()
 
     async def _conversed(
-        self, assignment: AgentAssignment, model: Model, speaker: Speaker, room: Workroom
+        self, assignment: AgentAssignment, model: Model, speaker: LLMClient, room: Workspace
     ) -> Any:
         speaker.compaction = Compaction(assignment.journal, room)
         finish = FinishTool(assignment.skill)

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import time
 
-from workers.runners import Assignment, Failure, Outcome, Recorder
 from workers.sandbox.egress.proxy import Proxy
-from workers.sandbox.errors import (
+from workers.sandbox.host.assets import Supplies
+from workers.sandbox.host.errors import (
     EntrypointRefused,
     EnvironmentFailed,
     ParentLost,
     RequirementsRefused,
     SandboxUnavailable,
 )
-from workers.sandbox.house import House
-from workers.sandbox.layers import Mode
-from workers.sandbox.spec import ParentSpec, spec_of
-from workers.sandbox.stay import Guest, job_of, stay
-from workers.sandbox.supplies import Supplies
-from workers.sandbox.telling import announce_sandbox, record_refusal
-from workers.sandbox.verdicts import Meter
-from workers.sandbox.warm import WarmParent
+from workers.sandbox.host.events import announce_sandbox, record_refusal
+from workers.sandbox.host.execution import Execution, job_of, stay
+from workers.sandbox.host.layers import Mode
+from workers.sandbox.host.outcome import Meter
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.host.spec import ParentSpec, spec_of
+from workers.sandbox.host.zygote import Zygote
+from workers.types import Assignment, Failure, Outcome, Recorder
 
 
 class DeterministicRunner:
     """The runner of skills whose entrypoint is a Python function; one process per job, always."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: SandboxRuntime) -> None:
         self.house = house
         """Closed with the runner; whoever runs other code of tenants here shares it."""
 
@@ -96,7 +96,7 @@ class DeterministicRunner:
         self, meter: Meter, assignment: Assignment, spec: ParentSpec, recorder: Recorder
     ) -> Outcome:
         timeout_s = assignment.limits.timeout_s
-        guest = Guest(
+        guest = Execution(
             assignment,
             job_of(assignment, assignment.inputs),
             timeout_s,
@@ -106,7 +106,7 @@ class DeterministicRunner:
         )
         return await stay(self.house, spec, guest, meter=meter, recorder=recorder)
 
-    def _announce(self, parent: WarmParent, assignment: Assignment, recorder: Recorder) -> None:
+    def _announce(self, parent: Zygote, assignment: Assignment, recorder: Recorder) -> None:
         entry = assignment.entrypoint
         announce_sandbox(self.house, assignment, recorder, cold_reason=parent.cold_reason)
         start = {"name": assignment.skill_name, "module": entry.file, "func": entry.function}

@@ -6,15 +6,15 @@ import asyncio
 from importlib import import_module
 
 from backend.context import AppContext
-from workers.notebooks.brief import KernelAssignment
-from workers.runners import Assignment, Outcome, Postponed, Recorder
-from workers.sandbox.house import House
+from workers.notebooks.assignment import KernelAssignment
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Outcome, Postponed, Recorder
 
 
 class KernelRunner:
     """The runner of kernels of notebooks."""
 
-    def __init__(self, context: AppContext, house: House) -> None:
+    def __init__(self, context: AppContext, house: SandboxRuntime) -> None:
         self._context = context
         self._house = house
 

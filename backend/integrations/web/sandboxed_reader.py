@@ -20,7 +20,7 @@ _PDF_LIBRARY: Final = "pypdf"
 async def ask(
     reader: str, asked: dict[str, Any], content: bytes, *, library: Path | None = None
 ) -> dict[str, Any] | None:
-    """What a reader of `workers/sandbox/inside` answers about a file; none if it was ended or failed.
+    """What a reader of `workers/sandbox/guest` answers about a file; none if it was ended or failed.
 
     `library`: a folder of packages that it needs.
     """

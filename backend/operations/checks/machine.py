@@ -21,7 +21,7 @@ from backend.operations.home_lock import holder, is_served, require_port
 OLDEST_PYTHON = (3, 11)
 NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000
 PAGES = Path(__file__).parents[3] / ".web" / "build" / "client"
-SANDBOX_REPORT = "workers.sandbox.report"
+SANDBOX_REPORT = "workers.sandbox.host.report"
 SANDBOX_PATIENCE_S = 60
 
 

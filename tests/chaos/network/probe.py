@@ -16,9 +16,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from tests.chaos.network import internet
-from workers.runners import Assignment, Entrypoint, RunLimits, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits, Success
 
 UID: Final = 41_020 if os.geteuid() == 0 else None
 LIMITS: Final = RunLimits(timeout_s=60, memory_mb=512, disk_mb=64, output_mb=4, processes=32)
@@ -103,7 +103,9 @@ def main(folder: Path, *, six: bool) -> None:
 
 async def _probe(folder: Path, *, six: bool, heard: list[str]) -> dict[str, Any]:
     runner = DeterministicRunner(
-        House(folder / "home", sandbox="auto", api_base="http://127.0.0.1:8000", idle_s=60, pool_mb=512)
+        SandboxRuntime(
+            folder / "home", sandbox="auto", api_base="http://127.0.0.1:8000", idle_s=60, pool_mb=512
+        )
     )
     public = _assignment(folder, "public")
     listed = replace(public, network=LISTED, deployment_id=uuid4())

@@ -31,16 +31,16 @@ from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
 from tests.integration.deployments.conftest import Project, Projects
-from workers.agent import Tool, ToolCall, ToolError, ToolResult
-from workers.agent.brief import AgentAssignment
-from workers.agent.surroundings import Surroundings
-from workers.models import Model, ToolSpec
-from workers.models.anthropic import MessagesModel
-from workers.models.patience import Patience
-from workers.models.pricing import Margin
-from workers.runners import Assignment, Recorder
+from workers.agent.assignment import AgentAssignment
+from workers.agent.environment import Surroundings
+from workers.agent.types import Tool, ToolCall, ToolError, ToolResult
+from workers.llm.anthropic import MessagesModel
+from workers.llm.pricing import Margin
+from workers.llm.retry_policy import Patience
+from workers.llm.types import Model, ToolSpec
 from workers.runners.agentic import AgenticRunner
 from workers.supervisor import Supervisor
+from workers.types import Assignment, Recorder
 
 MODEL = "claude/haiku-4-5"
 MARGIN_PCT = 20

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from backend.integrations.providers.access import Access
 from backend.skills.model_catalog import catalog
 from tests.integration.agents.conftest import MODEL, Agents
-from workers.grading.graders import Graders
-from workers.models.choice import Models
-from workers.runners.agents import agentic_runner
+from workers.attempt.grading.graders import Graders
+from workers.llm.selection import Models
+from workers.runners.agent_environment import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 
@@ -30,7 +30,9 @@ async def sandboxed(agents: Agents, models: Models, *, capacity: int = 1) -> Asy
     """A worker with all that one has: these models, workrooms in the sandbox, and their tools."""
     settings = agents.instance.settings
     functions = DeterministicRunner(
-        House(settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512)
+        SandboxRuntime(
+            settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
+        )
     )
     runner = agentic_runner(agents.instance, functions.house, models)
     supervisor = Supervisor(

@@ -10,8 +10,9 @@ from anthropic import AsyncAnthropic
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
-from workers.models import Measured, Prompt, counting
-from workers.models.pricing import most_prompt_tokens
+from workers.llm import token_counting
+from workers.llm.pricing import most_prompt_tokens
+from workers.llm.types import Measured, Prompt
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,9 +23,9 @@ DONE = {"summary": "Owls fly at night.", "score": 3}
 @pytest.fixture(autouse=True)
 def trusted() -> Iterator[None]:
     """Counts are trusted when a test starts, whatever models of other tests have replied in this process."""
-    counting.trust_all()
+    token_counting.trust_all()
     yield
-    counting.trust_all()
+    token_counting.trust_all()
 
 
 async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agents: Agents) -> None:
@@ -73,7 +74,7 @@ async def test_an_endpoint_that_miscounts_loses_the_trust_for_itself_alone(agent
         AsyncAnthropic(api_key="k", base_url=agents.upstream.url) as well,
         AsyncAnthropic(api_key="k", base_url="http://127.0.0.1:9") as badly,
     ):
-        counting.check(badly, MODEL, bounded=1, used=2)
+        token_counting.check(badly, MODEL, bounded=1, used=2)
         request = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
-        assert await counting.bound(badly, request, MODEL) is None
-        assert await counting.bound(well, request, MODEL)
+        assert await token_counting.bound(badly, request, MODEL) is None
+        assert await token_counting.bound(well, request, MODEL)

@@ -11,8 +11,8 @@ import pytest
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter
-from workers.agent import ToolCall, ToolResult
 from workers.agent.toolbox import AT_ONCE
+from workers.agent.types import ToolCall, ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

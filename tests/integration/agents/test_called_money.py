@@ -21,7 +21,7 @@ from tests.integration.agents.test_subagents import (
     proven,
     with_subagents,
 )
-from workers.agent import ToolCall, ToolResult
+from workers.agent.types import ToolCall, ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

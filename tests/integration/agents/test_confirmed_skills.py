@@ -20,10 +20,10 @@ from tests.integration.agents.conftest import SKILL, Agents, Counter
 from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_approvals import decide, pending
 from tests.integration.agents.test_subagents import OTHER, REPLY, asks, children, hand_in, proven
-from workers.agent import Tool
-from workers.agent.brief import AgentAssignment
+from workers.agent.assignment import AgentAssignment
 from workers.agent.tools.python_kernel import kernel_tools
 from workers.agent.tools.subagents import subagent_tools
+from workers.agent.types import Tool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

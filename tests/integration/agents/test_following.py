@@ -22,8 +22,8 @@ from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
-from workers.models.choice import Models
-from workers.models.patience import Patience
+from workers.llm.retry_policy import Patience
+from workers.llm.selection import Models
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,8 +12,8 @@ from tests.doubles.messages import calls, says
 from tests.doubles.web import Web
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter, bundle
-from workers.agent.outside.marked import NOTE, marked
-from workers.agent.surroundings import Surroundings
+from workers.agent.environment import Surroundings
+from workers.agent.untrusted import NOTE, marked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

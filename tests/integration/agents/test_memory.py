@@ -14,9 +14,9 @@ from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, bundle
 from tests.integration.agents.test_interruptions import lose
-from workers.agent import ToolCall, ToolResult
-from workers.agent.surroundings import Surroundings
+from workers.agent.environment import Surroundings
 from workers.agent.tools.memory import MemoryTool, memory_tools
+from workers.agent.types import ToolCall, ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -26,9 +26,9 @@ from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents
 from tests.integration.outside.conftest import Notes
 from tests.integration.outside.test_servers import OPEN
-from workers.agent.servers.credentials import CredentialedTransport
-from workers.agent.surroundings import Surroundings
-from workers.sandbox.egress.visit import Visit
+from workers.agent.environment import Surroundings
+from workers.agent.mcp_servers.credentials import CredentialedTransport
+from workers.sandbox.egress.network_use import NetworkUse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -165,7 +165,7 @@ async def test_a_redirect_takes_the_secret_nowhere(agents: Agents) -> None:
         first.says("/mcp", b"", f"Location: {other.url('/mcp')}", status="307 Temporary Redirect")
         first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
         both = Rule.of([*first.hosts, *other.hosts])  # what protects here is the origin alone
-        outside = OutsideTransport(RunEgress(both, Visit(Notes()), first.dialer), most_bytes=1 << 20)
+        outside = OutsideTransport(RunEgress(both, NetworkUse(Notes()), first.dialer), most_bytes=1 << 20)
         address = first.url("/near")
         credentialed = CredentialedTransport(outside, address, {"Authorization": f"Bearer {TOKEN}"})
         async with httpx2.AsyncClient(transport=credentialed, follow_redirects=True) as client:

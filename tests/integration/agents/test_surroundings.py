@@ -19,7 +19,7 @@ from tests.integration.agents.conftest import BUNDLE, Agents, Counter
 from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_interruptions import lose
 from tests.integration.outside.test_servers import serving
-from workers.agent.surroundings import Surroundings
+from workers.agent.environment import Surroundings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

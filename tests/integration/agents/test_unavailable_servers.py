@@ -21,8 +21,8 @@ from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, SKILL, Agents, Counter
 from tests.integration.agents.test_approvals import decide, pending
 from tests.integration.outside.test_servers import serving
-from workers.agent import ToolCall, ToolResult
-from workers.agent.surroundings import Surroundings
+from workers.agent.environment import Surroundings
+from workers.agent.types import ToolCall, ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

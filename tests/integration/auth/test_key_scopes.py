@@ -43,9 +43,9 @@ from backend.storage.file_errors import BadDrivePath, FileReplaced
 from backend.storage.paths import parse_drive_path
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask
-from workers.attempt import Attempt
-from workers.outputs import output_files
-from workers.prepare import prepare
+from workers.attempt.named_files import output_files
+from workers.attempt.prepare import prepare
+from workers.attempt.run import Attempt
 
 Needs = dict[tuple[str, str], permissions.Permission]
 

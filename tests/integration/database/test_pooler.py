@@ -36,7 +36,7 @@ from benchmarks.instance import instance
 from tests.chaos.skills import SKILLS
 from tests.factories import pooler
 from tests.factories.tenants import Tenant, make_job, make_tenant
-from workers.beat import Heart
+from workers.heartbeat import Heartbeat
 
 needs_pooler = pytest.mark.skipif(pooler.program() is None, reason=pooler.MISSING)
 _LIMITS = text(
@@ -149,7 +149,7 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
     async with pooled.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     given_up: list[UUID] = []
-    heart = Heart(
+    heart = Heartbeat(
         pooled_url,
         worker_id=lambda: worker_id,
         running=lambda: 0,

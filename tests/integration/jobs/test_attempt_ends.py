@@ -25,8 +25,8 @@ from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth import keys
 from tests.factories.tenants import make_job, make_tenant
 from workers import pool
-from workers.attempt import Attempt, EndedBy
-from workers.storing import Storing
+from workers.attempt.persist import Storing
+from workers.attempt.run import Attempt, EndedBy
 from workers.supervisor import Supervisor
 
 log = logs.get(__name__)

@@ -23,11 +23,11 @@ from backend.core.metrics.instruments import HOST_SHORTAGE
 from backend.execution.worker_registry.service import SWEEP_EVERY_S
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
-from workers import host as host_module
-from workers.beat import Heart
-from workers.host import Host, fault_of
+from workers import host_resources as host_module
+from workers.heartbeat import Heartbeat
+from workers.host_resources import Host, fault_of
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 __all__ = ["make_project", "project"]
@@ -98,7 +98,7 @@ class Worker:
                 await asyncio.sleep(0.05)
 
     async def beat(self) -> None:
-        heart = Heart(
+        heart = Heartbeat(
             self._url,
             worker_id=lambda: self.supervisor.worker_id,
             running=lambda: 0,
@@ -124,7 +124,7 @@ async def worker(
     await project.pushed(SKILL)
     settings = instance.settings.model_copy(update={"home": small_home})
     runner = DeterministicRunner(
-        House(small_home, sandbox="auto", api_base="http://127.0.0.1:1", idle_s=60, pool_mb=512)
+        SandboxRuntime(small_home, sandbox="auto", api_base="http://127.0.0.1:1", idle_s=60, pool_mb=512)
     )
     supervisor = Supervisor(
         replace(instance, settings=settings),

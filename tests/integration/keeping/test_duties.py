@@ -19,8 +19,8 @@ from backend.core.metrics.reporter import Reporter
 from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath
 from tests.factories.tenants import make_job, make_tenant
-from workers.drives import looks as looking
-from workers.drives.looks import Looks
+from workers.drives import change_tracking as looking
+from workers.drives.change_tracking import Looks
 
 WITHIN_S = 90
 """What happens at once; a machine that does other things besides takes longer."""

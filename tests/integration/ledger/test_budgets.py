@@ -34,7 +34,7 @@ from tests.integration.ledger.money import (
     submitted,
     tenant_of,
 )
-from workers.attempt import Attempt
+from workers.attempt.run import Attempt
 
 
 async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetAnswer:

@@ -39,7 +39,7 @@ from tests.integration.ledger.money import (
     submitted,
     tenant_of,
 )
-from workers.attempt import Attempt
+from workers.attempt.run import Attempt
 
 
 async def capped(database: Database, cap_micros: int) -> Tenant:

@@ -26,7 +26,7 @@ from tests.factories.tenants import make_skill, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE, SKILL
 from tests.integration.limits.conftest import Serve
-from workers.prepare import run_limits
+from workers.attempt.prepare import run_limits
 
 LOW = JobCeilings(
     max_timeout_s=60,

@@ -31,11 +31,11 @@ from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer, Says
 from tests.integration.deployments.conftest import Project, Projects
-from workers.drives.own import own_drives
-from workers.models.choice import Models
-from workers.runners.agents import agentic_runner
+from workers.drives.staged import own_drives
+from workers.llm.selection import Models
+from workers.runners.agent_environment import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 PRICE = 50_000
@@ -238,7 +238,7 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
         default_model="claude/haiku-4-5",
     )
     functions = DeterministicRunner(
-        House(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
+        SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
     )
     runners = {"deterministic": functions, "agentic": agentic_runner(instance, functions.house, models)}
     drives = own_drives(instance)

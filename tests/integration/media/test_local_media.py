@@ -11,9 +11,9 @@ from PIL import Image
 from backend.context import AppContext
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running
-from workers.drives.own import own_drives
+from workers.drives.staged import own_drives
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 CODE = """
@@ -41,7 +41,7 @@ for refused in (lambda: puras.transcribe("drive/out/said.wav"), lambda: puras.ge
 async def ran(instance: AppContext, project: Project, api_base: str, code: str) -> Any:
     """The job that runs the code, once it has ended."""
     runner = DeterministicRunner(
-        House(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
+        SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
     )
     drives = own_drives(instance)
     supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1, drives=drives)

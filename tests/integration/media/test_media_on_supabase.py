@@ -16,8 +16,8 @@ from tests.integration.media.conftest import Running, api_base
 from tests.integration.media.test_local_media import file, ran
 from tests.integration.storage.conftest import storage_server, supabase, supabase_storage
 from tests.integration.workroom.conftest import Notes, written
-from workers.agent import ToolCall
 from workers.agent.tools.media import media_tools
+from workers.agent.types import ToolCall
 
 __all__ = ["api_base", "storage_server", "supabase", "supabase_storage"]
 

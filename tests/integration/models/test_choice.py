@@ -16,11 +16,11 @@ from backend.integrations.providers.service import OwnKey
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer, says
 from tests.factories.tenants import make_skill
-from workers.models import Message, Model, Prompt
-from workers.models.choice import Models
-from workers.models.errors import ModelKeyMissing, ModelRefused
-from workers.models.patience import Patience
-from workers.models.vetted import AddressRefused, VettedTransport
+from workers.llm.errors import ModelKeyMissing, ModelRefused
+from workers.llm.retry_policy import Patience
+from workers.llm.selection import Models
+from workers.llm.transport import AddressRefused, VettedTransport
+from workers.llm.types import Message, Model, Prompt
 
 ASK: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]
 NONE = {"anthropic_api_key": None, "anthropic_base_url": None, "openrouter_api_key": None}

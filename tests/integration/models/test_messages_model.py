@@ -14,17 +14,17 @@ from anthropic import AsyncAnthropic
 from backend.core.errors import PurasError
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer, calls, refuses, says, thinks
-from workers.models import Message, Prompt, Reply, Tokens, ToolSpec
-from workers.models.anthropic import MessagesModel
-from workers.models.errors import (
+from workers.llm.anthropic import MessagesModel
+from workers.llm.errors import (
     ModelKeyRefused,
     ModelOverloaded,
     ModelRefused,
     ModelUnavailable,
     PromptTooLong,
 )
-from workers.models.patience import Patience
-from workers.models.pricing import Margin
+from workers.llm.pricing import Margin
+from workers.llm.retry_policy import Patience
+from workers.llm.types import Message, Prompt, Reply, Tokens, ToolSpec
 
 QUICK = Patience(tries=3, first_wait_s=0.001, most_backoff_s=0.002)
 LIST = ToolSpec("list", "Lists files.", {"type": "object", "properties": {}})

@@ -10,9 +10,9 @@ from backend.core.db.engine import Database
 from backend.execution.journal.tables import JournalEntry
 from backend.skills.model_catalog.recordings import recorded_job
 from tests.factories.tenants import Tenant, make_job, make_skill, make_tenant
-from workers.models import Block, Message, Prompt, Reply
-from workers.models.errors import RecordingMissing
-from workers.models.recording import Recording, load
+from workers.llm.errors import RecordingMissing
+from workers.llm.recording import Recording, load
+from workers.llm.types import Block, Message, Prompt, Reply
 
 SAID: list[list[Block]] = [
     [

@@ -23,10 +23,10 @@ from backend.core.vault.vault import Vault
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects
-from workers.beat import Heart
+from workers.heartbeat import Heartbeat
 from workers.runners.deterministic import DeterministicRunner
 from workers.runners.kernel import KernelRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 KERNELS = "/v1/notebooks/kernels"
@@ -164,7 +164,7 @@ async def working(served: Lab, database_url: str) -> AsyncIterator[Lab]:
     """The same with a worker."""
     settings = served.instance.settings
     functions = DeterministicRunner(
-        House(settings.home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+        SandboxRuntime(settings.home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
     wakeups = WakeUps(served.instance.redis, on_cancel=lambda job_id: supervisor.cancel(job_id))
     wakeups.start()
@@ -172,7 +172,7 @@ async def working(served: Lab, database_url: str) -> AsyncIterator[Lab]:
     runners: Any = {"deterministic": functions, "kernel": KernelRunner(instance, functions.house)}
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=16)
     await supervisor.join([])
-    heart = Heart(
+    heart = Heartbeat(
         database_url,
         worker_id=lambda: supervisor.worker_id,
         running=lambda: supervisor.running,

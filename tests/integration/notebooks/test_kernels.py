@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.notebooks.conftest import KERNELS, Kernel, Lab
-from workers.notebooks.gathered import MOST_CHARACTERS, MOST_TEXT_CHARACTERS
+from workers.notebooks.cell_output import MOST_CHARACTERS, MOST_TEXT_CHARACTERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,9 +14,9 @@ import pytest_asyncio
 
 from backend.skills.manifest.types import Skill
 from tests.doubles.web import Web
-from workers.agent import Tool, ToolCall, ToolError, ToolResult
-from workers.agent.outside import RunEgress, outside_of
-from workers.runners import Assignment, Entrypoint, RunLimits
+from workers.agent.types import Tool, ToolCall, ToolError, ToolResult
+from workers.agent.web import RunEgress, outside_of
+from workers.types import Assignment, Entrypoint, RunLimits
 
 
 @dataclass

@@ -15,11 +15,11 @@ from backend.core.errors import PurasError
 from backend.data.drive.file_refs import files_of_inputs, path_of
 from tests.doubles.web import INSIDE, Web, endless
 from tests.integration.outside.conftest import Room
+from workers.agent.attachments.content_blocks import Gaze
 from workers.agent.attachments.errors import AttachmentRefused
-from workers.agent.attachments.showing import Gaze
 from workers.agent.attachments.staging import Staged, Staging
-from workers.agent.outside import RunEgress
-from workers.sandbox.egress.visit import Visit
+from workers.agent.web import RunEgress
+from workers.sandbox.egress.network_use import NetworkUse
 
 SCHEMA = {
     "type": "object",
@@ -54,7 +54,7 @@ def b64(content: bytes) -> str:
 
 
 def staging(room: Room, web: Web, *, sees: bool = True) -> Staging:
-    outside = RunEgress(web.rule, Visit(room.recorder), web.dialer)
+    outside = RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
     gaze = Gaze(model="claude/haiku-4-5", vision=sees, pdf=sees)
     return Staging(room, outside, lambda path, ttl_s: f"signed:{path}:{ttl_s}", gaze)  # type: ignore[arg-type]
 

@@ -18,9 +18,9 @@ from tests.integration.outside.conftest import Room
 from workers.agent.search import Engine
 from workers.agent.search.claude import claude_search
 from workers.agent.tools.web_search import WebSearch
-from workers.models.anthropic import MessagesModel
-from workers.models.patience import Patience
-from workers.models.pricing import Margin
+from workers.llm.anthropic import MessagesModel
+from workers.llm.pricing import Margin
+from workers.llm.retry_policy import Patience
 
 RESULTS = {
     "results": [

@@ -20,12 +20,12 @@ from backend.skills.bundles.confirmed import Effect
 from backend.skills.manifest.types import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb
 from tests.integration.outside.conftest import Room
-from workers.agent import Tool
-from workers.agent.outside import RunEgress
-from workers.agent.servers.connection import Connection, ServerAway
-from workers.agent.servers.opening import server_tools
-from workers.agent.servers.tools import is_usable
-from workers.sandbox.egress.visit import Visit
+from workers.agent.mcp_servers.connection import Connection, ServerAway
+from workers.agent.mcp_servers.opening import server_tools
+from workers.agent.mcp_servers.tools import is_usable
+from workers.agent.types import Tool
+from workers.agent.web import RunEgress
+from workers.sandbox.egress.network_use import NetworkUse
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 3, 2) + b"\x08\0\0\0\0"
 OPEN = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -203,7 +203,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_works(web
 
 
 def outside_to(web: Web, room: Room) -> RunEgress:
-    return RunEgress(web.rule, Visit(room.recorder), web.dialer)
+    return RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
 
 
 async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(room: Room, web: Web) -> None:

@@ -13,12 +13,12 @@ from backend.core.net.egress.rules import Rule
 from backend.integrations.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
-from workers.agent import ToolError
-from workers.agent.outside import RunEgress, outside_of
-from workers.agent.outside.fetching import Wanted, fetch
 from workers.agent.tools.download import MOST_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
-from workers.sandbox.egress.visit import Visit
+from workers.agent.types import ToolError
+from workers.agent.web import RunEgress, outside_of
+from workers.agent.web.fetching import Wanted, fetch
+from workers.sandbox.egress.network_use import NetworkUse
 
 PAGE = b"""<!doctype html><html><head><title>Owls &amp; more</title><style>p {}</style></head><body>
 <h1>Owls</h1><p>They   hunt <a href="/night">at night</a>.</p>
@@ -147,7 +147,7 @@ async def test_what_cannot_be_read_says_why(room: Room, web: Web, web_fetch: Web
 
 def outside_open(room: Room, web: Web) -> RunEgress:
     """All of the internet, on the usual ports."""
-    return RunEgress(Rule.of("public"), Visit(room.recorder), web.dialer)
+    return RunEgress(Rule.of("public"), NetworkUse(room.recorder), web.dialer)
 
 
 async def test_a_download_lands_in_the_drive_or_the_work_folder_and_nowhere_else(
@@ -184,7 +184,7 @@ async def test_over_https_a_host_has_to_prove_its_name_and_not_its_address(
 
 
 def to(web: Web, room: Room) -> RunEgress:
-    return RunEgress(web.rule, Visit(room.recorder), web.dialer)
+    return RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
 
 
 def make(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from backend.core.db.engine import Database
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
 __all__ = ["make_project", "project"]
@@ -94,7 +94,9 @@ async def jobs(
     async with database.transaction() as session:
         await ledger.top_up(session, project_id=project.id, amount_micros=1_000_000, created_by="test")
     runner = DeterministicRunner(
-        House(instance.settings.home, sandbox="auto", api_base="http://127.0.0.1:1", idle_s=60, pool_mb=512)
+        SandboxRuntime(
+            instance.settings.home, sandbox="auto", api_base="http://127.0.0.1:1", idle_s=60, pool_mb=512
+        )
     )
     yield Jobs(project, instance, runner)
     await runner.close()

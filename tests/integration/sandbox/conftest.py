@@ -15,9 +15,9 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.sandbox.packages import wheel
-from workers.runners import Assignment, Entrypoint, RunLimits
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits
 
 UID = 41_001 if os.geteuid() == 0 else None
 LIMITS = RunLimits(timeout_s=20, memory_mb=256, disk_mb=16, output_mb=1, processes=16)
@@ -111,7 +111,7 @@ def open_runner(tmp_path: Path, **over: Any) -> DeterministicRunner:
         "idle_s": 60,
         "pool_mb": 512,
     }
-    return DeterministicRunner(House(tmp_path / "home", **{**settings, **over}))
+    return DeterministicRunner(SandboxRuntime(tmp_path / "home", **{**settings, **over}))
 
 
 def drive_folder(tmp_path: Path) -> Path:

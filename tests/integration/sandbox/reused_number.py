@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from workers.runners import Assignment, Entrypoint, RunLimits, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.house import House
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits, Success
 
 UID = 2_041_030
 LAST_NUMBER = Path("/proc/sys/kernel/ns_last_pid")
@@ -69,7 +69,9 @@ async def main(folder: Path) -> None:
     LAST_NUMBER.write_text("5000", encoding="ascii")
     assignment = _assignment(folder)
     drive = assignment.drive_dir
-    house = House(folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    house = SandboxRuntime(
+        folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
+    )
     runner = DeterministicRunner(house)
     job = asyncio.create_task(runner.run(assignment, _Notes()))
     while not (drive / "begun").exists() and not job.done():  # noqa: ASYNC110 - of other processes

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvloop
 
-from workers.sandbox.broker import Broker
+from workers.sandbox.host.broker import Broker
 
 ASKERS = 8
 REQUEST = (

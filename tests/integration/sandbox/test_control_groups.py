@@ -14,10 +14,10 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.sandbox.conftest import open_runner, until
-from workers.runners import Assignment, Failure, RunLimits, Success
-from workers.sandbox.control_groups import ControlGroups, Group, limits_for
-from workers.sandbox.delegation import Delegated
-from workers.sandbox.process_ids import Process
+from workers.sandbox.host.cgroup_delegation import Delegated
+from workers.sandbox.host.control_groups import ControlGroups, Group, limits_for
+from workers.sandbox.host.process_ids import Process
+from workers.types import Assignment, Failure, RunLimits, Success
 
 Skill = Callable[..., Assignment]
 

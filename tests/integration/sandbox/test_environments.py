@@ -16,11 +16,11 @@ import pytest
 
 from tests.integration.sandbox.conftest import open_runner, until
 from tests.integration.sandbox.packages import requirements_file, wheel
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
+from workers.sandbox.host.assets import SupplyBounds
 from workers.sandbox.packages.installer import InstallLimits
 from workers.sandbox.packages.verification import EnvironmentBounds
-from workers.sandbox.supplies import SupplyBounds
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 

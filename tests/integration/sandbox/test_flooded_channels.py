@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 MAX_TURN_S = 0.25  # of computing time: an honest turn takes some milliseconds

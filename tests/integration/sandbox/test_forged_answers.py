@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from workers.runners import Assignment, Failure, Measured, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers
+from workers.sandbox.host import layers
+from workers.types import Assignment, Failure, Measured, Success
 
 Skill = Callable[..., Assignment]
 MACHINE_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

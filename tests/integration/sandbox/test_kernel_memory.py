@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 

@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from workers.sandbox.inside import confine
-from workers.sandbox.layers import Layers
-from workers.sandbox.places import RUNTIME
+from workers.sandbox.guest import confine
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.paths import RUNTIME
 
 NEWEST = confine.landlock_abi()
 PROBE = """

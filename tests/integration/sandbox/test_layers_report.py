@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 
-from workers.sandbox import layers
+from workers.sandbox.host import layers
 
 
 def test_the_report_is_json_with_the_layers_and_an_exit_code_for_their_sum() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "workers.sandbox.report", "--json"],
+        [sys.executable, "-m", "workers.sandbox.host.report", "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -24,7 +24,7 @@ def test_the_report_is_json_with_the_layers_and_an_exit_code_for_their_sum() -> 
 
 def test_a_sandbox_that_is_off_says_so_and_is_not_closed() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "workers.sandbox.report", "--mode", "off"],
+        [sys.executable, "-m", "workers.sandbox.host.report", "--mode", "off"],
         capture_output=True,
         text=True,
         check=False,

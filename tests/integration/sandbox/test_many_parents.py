@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from tests.integration.sandbox.conftest import UID, Skill, until
-from workers.runners import Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import launch
+from workers.sandbox.host import launch
+from workers.types import Success
 
 MOST: Final = 14
 SKILLS: Final = 12

@@ -15,7 +15,7 @@ import pytest
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.door import MOST_CONNECTIONS, Door
+from workers.sandbox.egress.gateway import MOST_CONNECTIONS, Door
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WITHIN_S: Final = 15

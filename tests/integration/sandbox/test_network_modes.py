@@ -20,12 +20,12 @@ import pytest
 from backend.core.metrics.instruments import REGISTRY
 from backend.core.net.egress.refusals import Reason
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers as sandbox_layers
+from workers.sandbox.egress.network_use import MOST_RECORDED, NetworkUse
 from workers.sandbox.egress.proxy import Proxy
-from workers.sandbox.egress.visit import MOST_RECORDED, Visit
-from workers.sandbox.layers import Layers
+from workers.sandbox.host import layers as sandbox_layers
+from workers.sandbox.host.layers import Layers
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 ROOT = Path(__file__).resolve().parents[3]
@@ -418,7 +418,7 @@ async def test_words_for_a_proxy_that_is_busy_wait_and_one_that_hears_nothing_is
             proxy.send({"type": "count", "door": 0, "job": 0, "alone": False, "last": False})
         assert proxy.pid == first
         os.kill(first, signal.SIGCONT)
-        visit = Visit(notebook := Notebook())
+        visit = NetworkUse(notebook := Notebook())
         visit.is_used = True
         async with asyncio.timeout(20):
             while not notebook.of("network"):  # which is given up after a moment, and the machine may be busy

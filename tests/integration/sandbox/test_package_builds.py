@@ -19,11 +19,11 @@ import pytest_asyncio
 
 from tests.integration.sandbox.conftest import UID, open_runner, until
 from tests.integration.sandbox.packages import archive, requirements_file, source, wheel
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.layers import Layers
+from workers.sandbox.host import layers as sandbox_layers
+from workers.sandbox.host.layers import Layers
 from workers.sandbox.packages.builds import BuildLimits
+from workers.types import Assignment, Failure, Success
 
 pytestmark = pytest.mark.skipif(
     sandbox_layers.probe("auto").bwrap is None, reason="packages are built only in mounts of their own"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox import layers
+from workers.sandbox.host import layers
 
 PROGRAM = Path(__file__).parent / "reused_number.py"
 

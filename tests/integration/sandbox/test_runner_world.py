@@ -14,10 +14,10 @@ import pytest
 from backend.data.secrets.errors import BadSecret
 from backend.data.secrets.rules import check_name
 from tests.integration.sandbox.conftest import UID, open_runner
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.layers import Layers
+from workers.sandbox.host import layers as sandbox_layers
+from workers.sandbox.host.layers import Layers
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 HAS_MOUNTS = sandbox_layers.probe("auto").bwrap is not None

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.identity.auth import users
 from tests.integration.sandbox.conftest import open_runner, until
-from workers import strictness
-from workers.runners import Assignment, Failure, Success
-from workers.sandbox.layers import Layers
+from workers import sandbox_policy
+from workers.sandbox.host.layers import Layers
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 HALF = Layers(None, 0, True, ("there are no mounts: install them",))
@@ -29,9 +29,9 @@ async def test_the_second_account_makes_half_a_sandbox_refuse_jobs_and_its_end_a
     for folder in (one for one in (tmp_path, *tmp_path.parents) if shared in one.parents):
         folder.chmod(0o755)  # a job's own user passes through the real folders here
     await _join(database, "first@example.org")
-    mode = await strictness.mode_for(database, "auto")
+    mode = await sandbox_policy.mode_for(database, "auto")
     runner = open_runner(tmp_path, sandbox=mode, layers=HALF)
-    following = asyncio.create_task(strictness.follow_people(database, "auto", runner))
+    following = asyncio.create_task(sandbox_policy.follow_people(database, "auto", runner))
     assignment = skill("def run(inputs): return 1")
     try:
         assert isinstance(await runner.run(assignment, notebook), Success)
@@ -57,7 +57,7 @@ async def test_a_whole_sandbox_and_a_setting_of_ones_own_need_no_looking(
     whole, half = Layers(Path("/bin/true"), 7, True), HALF
     for layers, setting in ((whole, "auto"), (half, "strict"), (half, "off")):
         runner = open_runner(tmp_path, sandbox=setting, layers=layers)
-        await asyncio.wait_for(strictness.follow_people(database, setting, runner), 1)  # type: ignore[arg-type]
+        await asyncio.wait_for(sandbox_policy.follow_people(database, setting, runner), 1)  # type: ignore[arg-type]
         assert runner.mode == setting
         await runner.close()
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox.conftest import open_runner, until
-from workers.runners import Assignment, Failure, Success
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox import layers as sandbox_layers
-from workers.sandbox.errors import SandboxMisplaced
-from workers.sandbox.house import House
-from workers.sandbox.layers import Layers
+from workers.sandbox.host import layers as sandbox_layers
+from workers.sandbox.host.errors import SandboxMisplaced
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]
 HAS_MOUNTS = sandbox_layers.probe("auto").bwrap is not None
@@ -198,7 +198,7 @@ async def test_strict_refuses_jobs_on_a_machine_that_cannot_close_files_and_netw
 def test_a_home_inside_a_folder_that_jobs_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SandboxMisplaced, match="PURAS_HOME"):
         DeterministicRunner(
-            House(
+            SandboxRuntime(
                 Path("/usr/share/puras-test"),
                 sandbox="auto",
                 api_base="http://127.0.0.1:9",

@@ -25,7 +25,7 @@ from tests.factories.supabase_server import SupabaseServer
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.storage.conftest import BUCKETS
 from workers.drives.errors import AttemptLost
-from workers.drives.own import OwnDrive, OwnDrives
+from workers.drives.staged import OwnDrive, OwnDrives
 
 
 @pytest_asyncio.fixture

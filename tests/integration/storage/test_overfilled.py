@@ -11,7 +11,7 @@ from backend.data.drive.usage import Usage
 from backend.storage.file_errors import DriveOverQuota
 from tests.integration.storage.conftest import LiveDrive
 from workers.drives.growth import held, watched
-from workers.runners import Failure, Measured, Outcome, Success
+from workers.types import Failure, Measured, Outcome, Success
 
 MEASURED = Measured(1.5)
 

@@ -21,8 +21,8 @@ from tests.factories.supabase_server import SupabaseServer
 from tests.integration.storage.conftest import BUCKETS, DriveOf
 from tests.integration.storage.test_fencing import claimed, own
 from workers.drives.errors import ChangedFilesTooMuch
-from workers.drives.own import OwnDrive, OwnDrives
 from workers.drives.scan import MOST_FILES
+from workers.drives.staged import OwnDrive, OwnDrives
 
 __all__ = ["claimed", "own"]
 

@@ -16,12 +16,12 @@ import pytest
 import pytest_asyncio
 
 from backend.skills.manifest.types import Skill, Tool
-from workers.agent import Tool as AgentTool
-from workers.agent import ToolCall, ToolResult
 from workers.agent.tools import workroom_tools
-from workers.agent.workroom import SandboxWorkroom, open_workroom
-from workers.runners import Assignment, Entrypoint, RunLimits
-from workers.sandbox.house import House
+from workers.agent.types import Tool as AgentTool
+from workers.agent.types import ToolCall, ToolResult
+from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits
 
 UID = 41_030 if os.geteuid() == 0 else None
 SECRET = "the-skill-s-own-secret"
@@ -47,7 +47,7 @@ class Notes:
 class Agent:
     """A workroom with its tools, as the loop uses them."""
 
-    room: SandboxWorkroom
+    room: SandboxWorkspace
     tools: dict[str, AgentTool]
     notes: Notes
 
@@ -71,17 +71,17 @@ OpenAgent = Callable[..., Awaitable[Agent]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxRuntime]:
     """What the worker process has; all of its processes are gone afterwards, and all of its folders."""
     home = tmp_path_factory.mktemp("house") / "home"
-    opened = House(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
+    opened = SandboxRuntime(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     yield opened
     await opened.close()
     assert not list((home / "jobs").iterdir())
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def agent(house: House, tmp_path: Path) -> AsyncIterator[OpenAgent]:
+async def agent(house: SandboxRuntime, tmp_path: Path) -> AsyncIterator[OpenAgent]:
     """Open the workroom of an agent; it is closed after the test."""
     async with AsyncExitStack() as opened:
 
@@ -96,7 +96,7 @@ async def agent(house: House, tmp_path: Path) -> AsyncIterator[OpenAgent]:
             if beside is not None:
                 assignment, skill = replace(beside[0], job_id=uuid4(), token=f"token-{uuid4()}"), beside[1]
             notes = Notes()
-            room = await open_workroom(over.pop("house", house), replace(assignment, **over), skill, notes)
+            room = await open_workspace(over.pop("house", house), replace(assignment, **over), skill, notes)
             opened.push_async_callback(room.close)
             offered = {tool.spec.name: tool for tool in workroom_tools(skill, vision=True, pdf=True)}
             return Agent(room, offered, notes)

@@ -14,13 +14,13 @@ from typing import Any
 from uuid import uuid4
 
 from backend.skills.manifest.types import Skill, Tool
-from workers.agent import ToolCall, ToolError
 from workers.agent.tools import workroom_tools
-from workers.agent.workroom import open_workroom
-from workers.runners import Assignment, Entrypoint, RunLimits
-from workers.sandbox import layers
-from workers.sandbox.errors import SandboxUnavailable
-from workers.sandbox.house import House
+from workers.agent.types import ToolCall, ToolError
+from workers.agent.workspace.workspace import open_workspace
+from workers.sandbox.host import layers
+from workers.sandbox.host.errors import SandboxUnavailable
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment, Entrypoint, RunLimits
 
 CODE = """import os
 def here():
@@ -53,7 +53,7 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
     (own / "pay.py").write_text("def pay(): return 'SOURCE-OF-PAY'", encoding="utf-8")
     (own / "rate.py").write_text("RATE = 42", encoding="utf-8")
     drive.mkdir(mode=0o700)
-    house = House(
+    house = SandboxRuntime(
         folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=found
     )
     skill = Skill(
@@ -69,7 +69,7 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         ),
     )
     notes = _Notes()
-    room = await open_workroom(house, _assignment(folder, drive), skill, notes)
+    room = await open_workspace(house, _assignment(folder, drive), skill, notes)
     tools = {tool.spec.name: tool for tool in workroom_tools(skill, vision=True, pdf=True)}
 
     async def use(name: str, **given: Any) -> Any:
@@ -100,7 +100,7 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
     await room.close()
     house.mode = "strict"
     try:
-        await (await open_workroom(house, _assignment(folder, drive), skill, notes)).close()
+        await (await open_workspace(house, _assignment(folder, drive), skill, notes)).close()
         told["strict"] = "runs"
     except SandboxUnavailable as error:
         told["strict"] = error.detail

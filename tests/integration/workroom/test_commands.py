@@ -14,10 +14,10 @@ import puras
 import pytest
 
 from tests.integration.workroom.conftest import SECRET, OpenAgent, running, until
-from workers.agent import ToolError
-from workers.agent.workroom.printed import KEPT_CHARACTERS
-from workers.sandbox.house import House
-from workers.sandbox.layers import Layers
+from workers.agent.types import ToolError
+from workers.agent.workspace.command_output import KEPT_CHARACTERS
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.runtime import SandboxRuntime
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -196,7 +196,7 @@ print(json.dumps(found))
 
 
 async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
-    agent: OpenAgent, house: House, tmp_path: Path
+    agent: OpenAgent, house: SandboxRuntime, tmp_path: Path
 ) -> None:
     if not house.ground.is_mounted:
         pytest.skip("there are no mounts on this machine")
@@ -228,7 +228,7 @@ async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
     assert it.room.assignment.token not in told
 
 
-async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, house: House) -> None:
+async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, house: SandboxRuntime) -> None:
     if not house.ground.is_mounted:
         pytest.skip("there is no network namespace on this machine")
     ask = (
@@ -247,7 +247,7 @@ async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, ho
 
 @pytest.mark.parametrize("network", ["none", "public"])
 async def test_a_command_may_serve_and_ask_on_its_own_loopback(
-    agent: OpenAgent, house: House, network: str
+    agent: OpenAgent, house: SandboxRuntime, network: str
 ) -> None:
     if not house.ground.is_mounted:
         pytest.skip("there is no network namespace on this machine")
@@ -281,7 +281,7 @@ async def test_a_sandbox_that_does_not_start_is_told_without_the_machines_paths(
     broken.write_text("#!/bin/sh\necho /the/machines/own/path >&2\nexit 1\n", encoding="utf-8")
     broken.chmod(0o755)
     layers = Layers(broken, 0, False)
-    house = House(
+    house = SandboxRuntime(
         tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=layers
     )
     it = await agent(house=house)

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from tests.integration.workroom.conftest import UID, Agent, OpenAgent
-from workers.agent import ToolError
 from workers.agent.tools.file_read import MOST_CHARACTERS, FileRead
+from workers.agent.types import ToolError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.workroom.conftest import Agent, OpenAgent
 from tests.integration.workroom.test_python_kernel import Kernel
-from workers.agent import ToolError
+from workers.agent.types import ToolError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.workroom.conftest import SECRET, Agent, OpenAgent
-from workers.agent import ToolCall, ToolResult
 from workers.agent.tools.python_kernel import NAME, PythonKernel
+from workers.agent.types import ToolCall, ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

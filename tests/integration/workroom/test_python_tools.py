@@ -14,11 +14,11 @@ import pytest_asyncio
 
 from backend.skills.manifest.types import Skill
 from tests.integration.workroom.conftest import OpenAgent, running, until, written
-from workers.agent import ToolError
-from workers.runners import Assignment
-from workers.sandbox.errors import SandboxUnavailable
-from workers.sandbox.house import House
-from workers.sandbox.layers import Layers
+from workers.agent.types import ToolError
+from workers.sandbox.host.errors import SandboxUnavailable
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.types import Assignment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -185,7 +185,7 @@ async def test_cancelling_ends_a_call_at_once(agent: OpenAgent, kind: Kind) -> N
 
 
 async def test_agents_of_a_skill_share_its_warm_parents_and_not_their_folders(
-    agent: OpenAgent, kind: Kind, house: House
+    agent: OpenAgent, kind: Kind, house: SandboxRuntime
 ) -> None:
     if not house.layers.landlock_abi:
         pytest.skip("this kernel has no Landlock")
@@ -201,7 +201,7 @@ async def test_agents_of_a_skill_share_its_warm_parents_and_not_their_folders(
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def listening_house(tmp_path: Path) -> AsyncIterator[House]:
+async def listening_house(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
     """A house whose jobs reach an API that says yes to everything."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -212,7 +212,7 @@ async def listening_house(tmp_path: Path) -> AsyncIterator[House]:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    opened = House(
+    opened = SandboxRuntime(
         tmp_path / "home", sandbox="auto", api_base=f"http://127.0.0.1:{port}", idle_s=60, pool_mb=512
     )
     yield opened
@@ -222,7 +222,7 @@ async def listening_house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def test_the_token_is_good_until_the_last_of_several_calls_has_ended(
-    agent: OpenAgent, listening_house: House
+    agent: OpenAgent, listening_house: SandboxRuntime
 ) -> None:
     it = await agent(CODE, tools=TOOLS, house=listening_house)
     slow = asyncio.ensure_future(it.use("call_home", wait=True))
@@ -263,7 +263,7 @@ async def test_a_strict_instance_runs_no_agent_with_tools_on_a_machine_that_is_o
     agent: OpenAgent, tmp_path: Path
 ) -> None:
     bare = Layers(None, 0, False, ("nothing is here",))
-    house = House(
+    house = SandboxRuntime(
         tmp_path / "home", sandbox="strict", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=bare
     )
     with pytest.raises(SandboxUnavailable, match="strict"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.skills.manifest.types import Tool as Section
-from workers.agent.servers.naming import MAX_NAME, Names
+from workers.agent.mcp_servers.naming import MAX_NAME, Names
 
 A = Section(mcp="https://a.example.org/mcp")
 B = Section(mcp="https://b.example.org/mcp")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.storage import DriveEntry
-from workers.drives.looks import MOST_TOLD, Changed, Window, writer_of
+from workers.drives.change_tracking import MOST_TOLD, Changed, Window, writer_of
 
 FIRST, SECOND = uuid4(), uuid4()
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry
-from workers.models import Measured, Message, Prompt, Tokens, ToolSpec
-from workers.models.pricing import Margin, most_prompt_tokens, upstream_nanos, worst_case_nanos
+from workers.llm.pricing import Margin, most_prompt_tokens, upstream_nanos, worst_case_nanos
+from workers.llm.types import Measured, Message, Prompt, Tokens, ToolSpec
 
 ENTRIES = st.sampled_from(list(catalog.current().models.values()))
 COUNTS = st.integers(min_value=0, max_value=400_000)

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
-from workers.models import Message, Prompt, Reply, ToolSpec
-from workers.models.rehearsal import NOTICE, Rehearsal
-from workers.models.samples import sample
+from workers.llm.sample_values import sample
+from workers.llm.simulated import NOTICE, Rehearsal
+from workers.llm.types import Message, Prompt, Reply, ToolSpec
 
 OUTPUT = {
     "type": "object",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from workers.sandbox.inside import filters
-from workers.sandbox.inside.syscalls import Architecture
+from workers.sandbox.guest import filters
+from workers.sandbox.guest.syscalls import Architecture
 
 ALLOWED: Final = "allowed"
 KILLED: Final = "killed"

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from backend.core.vault.vault import Vault
 from backend.data.drive.signing import signed_url
-from workers.sandbox.broker import READS
+from workers.sandbox.host.broker import READS
 
 
 @pytest.mark.parametrize(

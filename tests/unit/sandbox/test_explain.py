@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox import explain
-from workers.sandbox.explain import Kernel
+from workers.sandbox.host import explanations
+from workers.sandbox.host.explanations import Kernel
 
 BWRAP = Path("/bin/sh")  # any program that may be run
 REFUSED = "bwrap: No permissions to create a new namespace, likely because the kernel does not allow it"
@@ -34,14 +34,14 @@ PLAIN = Kernel(is_root=False, max_user_namespaces=15_000, apparmor_restricts=Fal
     ],
 )
 def test_each_obstacle_of_bubblewrap_has_its_remedy(kernel: Kernel, said: str, says: str) -> None:
-    sentence = explain.bwrap_failed(BWRAP, said, kernel)
+    sentence = explanations.bwrap_failed(BWRAP, said, kernel)
     assert says in sentence
     assert said in sentence
 
 
 def test_a_job_that_never_began_blames_the_library_only_where_it_cannot_be_read() -> None:
-    unreadable = explain.never_began(3, "/root/python")
+    unreadable = explanations.never_began(3, "/root/python")
     assert "under /root/python" in unreadable
     assert "install the package bubblewrap" in unreadable
     assert "out of memory" not in unreadable
-    assert "library" not in explain.never_began(3, None)
+    assert "library" not in explanations.never_began(3, None)

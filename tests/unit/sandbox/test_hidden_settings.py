@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from workers.sandbox.packages.build_log import BuildLog
-from workers.sandbox.packages.hidden import WITHHELD, Hidden
+from workers.sandbox.packages.redaction import WITHHELD, Hidden
 
 PASSWORD = 'Pa$$ w/rd-7"x'
 HIDDEN = Hidden(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sandbox.output import MAX_DELETIONS, MAX_STORED_BYTES, Output
+from workers.sandbox.host.output import MAX_DELETIONS, MAX_STORED_BYTES, Output
 
 
 class _Notebook:

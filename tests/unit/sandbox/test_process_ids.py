@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from workers.sandbox import process_ids
-from workers.sandbox.control_groups import Group
-from workers.sandbox.process_ids import Process, open_child
+from workers.sandbox.host import process_ids
+from workers.sandbox.host.control_groups import Group
+from workers.sandbox.host.process_ids import Process, open_child
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems have no descriptors of processes"
@@ -25,7 +25,7 @@ UNKNOWN_FLAG = 1 << 30
 FAMILY = """
 import os, sys, time
 sys.path.insert(0, {root!r})
-from workers.sandbox.inside import confine
+from workers.sandbox.guest import confine
 confine.adopt_orphans()
 ending, end = os.pipe()
 telling, tell = os.pipe()

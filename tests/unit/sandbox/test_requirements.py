@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.errors import RequirementsRefused
+from workers.sandbox.host.errors import RequirementsRefused
 from workers.sandbox.packages import requirements
 
 

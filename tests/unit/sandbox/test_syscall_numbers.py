@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sandbox.kernel import ALLOWED, KILLED, run
-from workers.sandbox.inside import filters
-from workers.sandbox.inside.syscalls import ALLOWED as CALLS
-from workers.sandbox.inside.syscalls import ARCHITECTURES, STARTUP, Architecture
+from workers.sandbox.guest import filters
+from workers.sandbox.guest.syscalls import ALLOWED as CALLS
+from workers.sandbox.guest.syscalls import ARCHITECTURES, STARTUP, Architecture
 
 X86_64, AARCH64 = ARCHITECTURES["x86_64"], ARCHITECTURES["aarch64"]
 HEADERS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.inside.entry import own_trace
+from workers.sandbox.guest.entry import own_trace
 
 SKILL = """
 def read(row):

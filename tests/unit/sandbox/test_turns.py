@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workers.sandbox.errors import EnvironmentFailed
-from workers.sandbox.packages.turns import MAX_WAITING, Turn, Turns
+from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.slots import MAX_WAITING, Turn, Turns
 
 A, B, C = uuid4(), uuid4(), uuid4()
 

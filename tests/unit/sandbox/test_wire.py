@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sandbox.inside import wire
+from workers.sandbox.guest import wire
 
 Pair = tuple[socket.socket, socket.socket]
 

@@ -13,14 +13,14 @@ from backend.data.drive.file_refs import NamedFile, Source, files_of_inputs
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.mime import HEAD_BYTES, sniff
 from backend.storage.paths import parse_drive_path
-from workers.agent import ToolError, Workroom
+from workers.agent.attachments.content_blocks import Gaze
+from workers.agent.attachments.decoding import content_in, source_in
 from workers.agent.attachments.errors import AttachmentRefused
-from workers.agent.attachments.shapes import content_in, source_in
-from workers.agent.attachments.showing import Gaze
-from workers.agent.outside import RunEgress
-from workers.agent.outside.fetching import Wanted, fetch
-from workers.agent.tools import disk, places
-from workers.models import Block
+from workers.agent.tools import disk, file_paths
+from workers.agent.types import ToolError, Workspace
+from workers.agent.web import RunEgress
+from workers.agent.web.fetching import Wanted, fetch
+from workers.llm.types import Block
 
 MOST_FILES: Final = 50
 MOST_BYTES: Final = 50 << 20
@@ -68,7 +68,7 @@ class Staged:
 class _Here(NamedTuple):
     """A file that lies in the drive."""
 
-    place: places.Place
+    place: file_paths.Place
     content: bytes | None
     """None: it is too large to be looked at."""
     kind: str
@@ -79,7 +79,7 @@ class _Here(NamedTuple):
 class Staging:
     """Stages the files of one run."""
 
-    def __init__(self, room: Workroom, outside: RunEgress, sign: Sign, gaze: Gaze) -> None:
+    def __init__(self, room: Workspace, outside: RunEgress, sign: Sign, gaze: Gaze) -> None:
         self._room = room
         self._outside = outside
         self._sign = sign
@@ -139,7 +139,7 @@ class Staging:
 
     def _in_drive(self, path: str) -> _Here:
         try:
-            place = places.in_drive(parse_drive_path(path), self._room)
+            place = file_paths.in_drive(parse_drive_path(path), self._room)
         except BadDrivePath as error:
             raise ToolError(error.detail) from None
         size = disk.look(place)
@@ -147,11 +147,11 @@ class Staging:
         kind = sniff((content or b"")[:HEAD_BYTES], place.parts[-1])
         return _Here(place, content, kind, True)
 
-    def _keep(self, found: NamedFile, content: bytes, kind: str) -> places.Place:
+    def _keep(self, found: NamedFile, content: bytes, kind: str) -> file_paths.Place:
         names = [_NOT_IN_NAMES.sub("_", str(part))[:80] or "file" for part in found.location]
         extension = _EXTENSIONS.get(kind, "bin")
         path = "/".join(("drive", "_jobs", str(self._room.assignment.job_id), *names)) + f".{extension}"
-        place = places.to_write(path, self._room)
+        place = file_paths.to_write(path, self._room)
         disk.write(place, content, owner_uid=self._room.assignment.sandbox_uid)
         return place
 

@@ -12,10 +12,10 @@ from anthropic import AnthropicError
 from backend.integrations.web.errors import SearchFailed
 from backend.money.ledger.service import Used
 from workers.agent.search import Found, Hit
-from workers.models import Message, Model, Prompt, Tokens
-from workers.models.anthropic import MessagesModel
-from workers.models.faults import fault_of
-from workers.models.pricing import upstream_nanos
+from workers.llm.anthropic import MessagesModel
+from workers.llm.pricing import upstream_nanos
+from workers.llm.provider_errors import fault_of
+from workers.llm.types import Message, Model, Prompt, Tokens
 
 FAMILY: Final = "claude"
 _SEARCH_NANOS: Final = 10_000_000  # $10 for a thousand

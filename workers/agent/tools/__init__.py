@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.manifest.types import Skill
-from workers.agent import Tool
-
-from .bash import Bash
-from .file_read import FileRead
-from .files import FileEdit, FileWrite
-from .python_tools import python_tools
-from .todo import TodoWrite
+from workers.agent.tools.bash import Bash
+from workers.agent.tools.file_read import FileRead
+from workers.agent.tools.files import FileEdit, FileWrite
+from workers.agent.tools.python_tools import python_tools
+from workers.agent.tools.todo import TodoWrite
+from workers.agent.types import Tool
 
 
 def workroom_tools(skill: Skill, *, vision: bool, pdf: bool, confirmed: Effects = NONE) -> list[Tool]:

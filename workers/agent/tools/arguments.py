@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from backend.skills.bundles.schema_dialect import Schema, to_json_schema
 from backend.skills.schemas.value_schemas import InputSchema
-from workers.agent import ToolCall, ToolError
-from workers.models import ToolSpec
+from workers.agent.types import ToolCall, ToolError
+from workers.llm.types import ToolSpec
 
 _STRUCTURED: Final = frozenset({"object", "array", "image", "video", "audio", "file"})
 _MOST_PROBLEMS: Final = 5

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from workers.agent import Ran, ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.workroom.printed import KEPT_CHARACTERS
-from workers.sandbox.errors import ParentLost
-from workers.sandbox.orders import MOST_COMMAND_BYTES
-
-from .arguments import Arguments, spec_of
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import Ran, ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.workspace.command_output import KEPT_CHARACTERS
+from workers.sandbox.host.commands import MOST_COMMAND_BYTES
+from workers.sandbox.host.errors import ParentLost
 
 DEFAULT_S: Final = 60
 MOST_S: Final = 600
@@ -47,7 +46,7 @@ class Bash:
     runs_alone = False
     confirm = False
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Run the command.
 
         Raises:

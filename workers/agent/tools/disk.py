@@ -10,9 +10,8 @@ from secrets import token_hex
 from typing import Final, NamedTuple
 
 from backend.storage.tree_walk import made_folder, open_file_in, opened_folder
-from workers.agent import ToolError
-
-from .places import Place
+from workers.agent.tools.file_paths import Place
+from workers.agent.types import ToolError
 
 MOST_BYTES: Final = 5 << 20
 _FILE_MODE: Final = 0o600  # as the agent's own code makes them

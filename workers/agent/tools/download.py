@@ -8,12 +8,11 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from backend.storage.mime import HEAD_BYTES, sniff
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.outside import RunEgress
-from workers.agent.outside.fetching import Wanted, fetch, shown
-
-from . import disk, places
-from .arguments import Arguments, spec_of
+from workers.agent.tools import disk, file_paths
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.web import RunEgress
+from workers.agent.web.fetching import Wanted, fetch, shown
 
 MOST_BYTES: Final = 50 << 20
 DOWNLOAD_S: Final = 60.0
@@ -52,14 +51,14 @@ class DownloadUrl:
         """Say where it may go."""
         self._outside = outside
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Download it.
 
         Raises:
             ToolError: the arguments are wrong, it cannot be had, or cannot be written there.
         """
         given = _ARGUMENTS.of(call)
-        place = places.to_write(_path(given["path"], given["url"]), workroom)
+        place = file_paths.to_write(_path(given["path"], given["url"]), workroom)
         fetched = await fetch(self._outside, given["url"], Wanted(MOST_BYTES, DOWNLOAD_S))
         if fetched.is_cut:
             raise ToolError(

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-
-from . import disk, places
-from .arguments import Arguments, spec_of
+from workers.agent.tools import disk, file_paths
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
 LEAST_S: Final = 60
 MOST_S: Final = 86_400
@@ -69,7 +68,7 @@ class DriveUrl:
         """Say whose drive it is."""
         self._drive = drive
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Make the address.
 
         Raises:
@@ -105,7 +104,7 @@ class DrivePull:
         """Say whose drive it is."""
         self._drive = drive
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """See to it that it is there.
 
         Raises:
@@ -124,18 +123,18 @@ class DrivePull:
             raise ToolError(
                 f"{place.shown!r} has more than the {MOST_PULLED_BYTES >> 20} MB that can be pulled."
             )
-        copy = places.to_write("/".join((PULLED, *place.parts)), workroom)
+        copy = file_paths.to_write("/".join((PULLED, *place.parts)), workroom)
         await asyncio.to_thread(disk.write, copy, content, owner_uid=workroom.assignment.sandbox_uid)
         return ToolResult(
             f"Pulled {place.shown} to {copy.shown}: {len(content):,} bytes.", facts={"path": copy.shown}
         )
 
 
-def _in_drive(path: str, workroom: Workroom) -> places.Place:
+def _in_drive(path: str, workroom: Workspace) -> file_paths.Place:
     """The place in the drive; its paths may be written with `drive/` in front or without."""
-    place = places.to_read(path, workroom)
+    place = file_paths.to_read(path, workroom)
     if not place.is_drive and not path.startswith("/"):
-        place = places.to_read(f"drive/{path}", workroom)
+        place = file_paths.to_read(f"drive/{path}", workroom)
     if not place.is_drive or not place.parts:
         raise ToolError(f"{path!r} is no file of the drive: write it as 'drive/report.pdf'.")
     return place

@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
 from backend.storage.mime import HEAD_BYTES, sniff
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.models import Block
-
-from . import disk, pdfs, pictures, places
-from .arguments import Arguments, spec_of
+from workers.agent.tools import disk, file_paths, images, pdfs
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.llm.types import Block
 
 MOST_PATHS: Final = 10
 MOST_CHARACTERS: Final = 100_000
@@ -56,7 +55,7 @@ class _Room:
         left = len(text) - len(shown)
         return f"{shown}\n[cut here: {left:,} more characters, which a command like `tail -c` can show]"
 
-    def take(self, place: places.Place, content: bytes) -> None:
+    def take(self, place: file_paths.Place, content: bytes) -> None:
         """Make room for a file that is shown as it is.
 
         Raises:
@@ -93,7 +92,7 @@ class FileRead:
         """Return the arguments as the call passes them on."""
         return _ARGUMENTS.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Read the files; what cannot be read is said in its place.
 
         Raises:
@@ -105,7 +104,7 @@ class FileRead:
         room = _Room(Scrubber(workroom.assignment.secrets.values()))
         for path in dict.fromkeys(_ARGUMENTS.of(call)["paths"]):
             try:
-                place = places.to_read(path, workroom)
+                place = file_paths.to_read(path, workroom)
                 blocks += await self._blocks(place, room)
                 read.append(place.shown)
             except ToolError as error:
@@ -115,22 +114,22 @@ class FileRead:
             raise ToolError("\n".join(problems))
         return ToolResult(blocks, facts={"paths": read, "count": len(read)})
 
-    async def _blocks(self, place: places.Place, room: _Room) -> list[Block]:
+    async def _blocks(self, place: file_paths.Place, room: _Room) -> list[Block]:
         content = await asyncio.to_thread(disk.read, place)
         kind = sniff(content[:HEAD_BYTES], place.parts[-1])
         if kind == PDF:
             return await self._pdf(place, content, room)
-        if kind in pictures.KINDS:
+        if kind in images.KINDS:
             return self._picture(place, content, kind, room)
         return [_text(f"{place.shown}:\n{room.cut(_decoded(place, content, kind))}")]
 
-    def _picture(self, place: places.Place, content: bytes, kind: str, room: _Room) -> list[Block]:
-        size = pictures.size_of(content, kind)
+    def _picture(self, place: file_paths.Place, content: bytes, kind: str, room: _Room) -> list[Block]:
+        size = images.size_of(content, kind)
         if size is None:
             raise ToolError(f"{place.shown!r} is a broken picture ({kind}).")
-        if max(size) > pictures.MOST_PIXELS:
+        if max(size) > images.MOST_PIXELS:
             raise ToolError(
-                f"{place.shown!r} has {size.width} × {size.height} pixels, more than {pictures.MOST_PIXELS} on a side: "
+                f"{place.shown!r} has {size.width} × {size.height} pixels, more than {images.MOST_PIXELS} on a side: "
                 "make it smaller first."
             )
         if not self._sees_pictures:
@@ -141,7 +140,7 @@ class FileRead:
         heading = _text(f"{place.shown} ({kind}, {size.width} × {size.height}):")
         return [heading, {"type": "image", "source": _source(content, kind)}]
 
-    async def _pdf(self, place: places.Place, content: bytes, room: _Room) -> list[Block]:
+    async def _pdf(self, place: file_paths.Place, content: bytes, room: _Room) -> list[Block]:
         pdf = await pdfs.look_at(
             content,
             shown=place.shown,
@@ -159,7 +158,7 @@ class FileRead:
         return [_text(f"{heading}, {first}):\n{room.cut(pdf.text)}")]
 
 
-def _decoded(place: places.Place, content: bytes, kind: str) -> str:
+def _decoded(place: file_paths.Place, content: bytes, kind: str) -> str:
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)

@@ -6,11 +6,10 @@ import asyncio
 import io
 from typing import Any, Final, NamedTuple
 
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-
-from . import disk, places
-from .arguments import Arguments, spec_of
-from .changes import difference
+from workers.agent.tools import disk, file_paths
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.tools.changes import difference
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
 _PATH: Final = {
     "type": "string",
@@ -60,14 +59,14 @@ class FileWrite:
     runs_alone = True
     confirm = False
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Write it.
 
         Raises:
             ToolError: the arguments are wrong, or it cannot be written there.
         """
         given = _WRITE_ARGUMENTS.of(call)
-        place = places.to_write(given["path"], workroom)
+        place = file_paths.to_write(given["path"], workroom)
         text: str = given["content"]
         written = await _put(place, text, workroom)
         verb = "Wrote" if written.is_new else "Replaced"
@@ -92,14 +91,14 @@ class FileEdit:
     runs_alone = True
     confirm = False
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Change it.
 
         Raises:
             ToolError: the arguments are wrong, or what is to be replaced is not found once.
         """
         given = _EDIT_ARGUMENTS.of(call)
-        place = places.to_write(given["path"], workroom)
+        place = file_paths.to_write(given["path"], workroom)
         before = _decoded(place, await asyncio.to_thread(disk.read, place))
         change = _change(given)
         after = change.applied(before, place.shown)
@@ -169,7 +168,7 @@ def _change(given: dict[str, Any]) -> _Replacement | _Lines:
     return _Lines(first, last, given["new_string"])
 
 
-async def _put(place: places.Place, text: str, workroom: Workroom) -> disk.Written:
+async def _put(place: file_paths.Place, text: str, workroom: Workspace) -> disk.Written:
     content = text.encode("utf-8")
     _refuse_large(len(content))
     uid = workroom.assignment.sandbox_uid
@@ -184,14 +183,14 @@ def _refuse_large(size: int) -> None:
         )
 
 
-def _decoded(place: places.Place, content: bytes) -> str:
+def _decoded(place: file_paths.Place, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise ToolError(f"{place.shown!r} is no text in UTF-8: change it with a command or a tool.") from None
 
 
-def _facts(place: places.Place, written: disk.Written) -> dict[str, Any]:
+def _facts(place: file_paths.Place, written: disk.Written) -> dict[str, Any]:
     where = "drive_path" if place.is_drive else "path"
     return {where: "/".join(place.parts), "size_bytes": written.size_bytes}
 

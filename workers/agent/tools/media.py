@@ -14,10 +14,9 @@ from backend.integrations.media.generation import MediaOrder
 from backend.integrations.media.model_families import Verb
 from backend.integrations.media.schemas import MediaAnswer
 from backend.storage.paths import parse_drive_path
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-
-from . import disk, places
-from .arguments import Arguments, spec_of
+from workers.agent.tools import disk, file_paths
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
 MOST_BROUGHT_BYTES: Final = 50 << 20
 MOST_WORDS: Final = 400
@@ -152,7 +151,7 @@ class MediaTool:
         """Return the arguments as the call passes them on."""
         return self._arguments.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Make it.
 
         Raises:
@@ -177,7 +176,7 @@ class MediaTool:
         missing = await self._bring(answer, workroom) if assignment.has_own_drive else ()
         return ToolResult(_told(answer, missing), facts=_facts(answer))
 
-    async def _inputs(self, given: dict[str, Any], workroom: Workroom) -> dict[str, Any]:
+    async def _inputs(self, given: dict[str, Any], workroom: Workspace) -> dict[str, Any]:
         inputs = dict(given)
         path = inputs.pop("prompt_path", None)
         if (
@@ -187,7 +186,7 @@ class MediaTool:
         ):
             raise ToolError("Give exactly one of 'prompt' and 'prompt_path'.")
         if path is not None:
-            content = await asyncio.to_thread(disk.read, places.to_read(path, workroom))
+            content = await asyncio.to_thread(disk.read, file_paths.to_read(path, workroom))
             inputs["prompt"] = content.decode("utf-8", "replace")
         for name in self._form.files:
             value = inputs.get(name)
@@ -197,7 +196,7 @@ class MediaTool:
                 inputs[name] = await _file(value, workroom)
         return inputs
 
-    async def _bring(self, answer: MediaAnswer, workroom: Workroom) -> tuple[str, ...]:
+    async def _bring(self, answer: MediaAnswer, workroom: Workspace) -> tuple[str, ...]:
         """Copy what was made into the run's own copy of a drive that is kept elsewhere; gives what is too large."""
         missing = []
         for path in answer.drive_paths:
@@ -211,7 +210,7 @@ class MediaTool:
                 content = b"".join([chunk async for chunk in file.chunks(0, MOST_BROUGHT_BYTES)])
             finally:
                 await file.close()
-            place = places.to_write(f"drive/{path}", workroom)
+            place = file_paths.to_write(f"drive/{path}", workroom)
             await asyncio.to_thread(disk.write, place, content, owner_uid=workroom.assignment.sandbox_uid)
         return tuple(missing)
 
@@ -222,11 +221,11 @@ def media_tools(context: AppContext) -> list[MediaTool]:
     return [MediaTool(form, context) for form in FORMS if form.verb != "transcribe" or can_transcribe]
 
 
-async def _file(text: str, workroom: Workroom) -> Any:
+async def _file(text: str, workroom: Workspace) -> Any:
     """A file as the service reads it: by its path where the drive is at hand, else its content."""
     if text.lower().startswith(("http://", "https://", "data:")):
         return text
-    place = places.to_read(text, workroom)
+    place = file_paths.to_read(text, workroom)
     if place.is_drive and not workroom.assignment.has_own_drive:
         return {"drive_path": "/".join(place.parts)}
     content = await asyncio.to_thread(disk.read, place)

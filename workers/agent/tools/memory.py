@@ -13,10 +13,9 @@ from backend.context import AppContext
 from backend.data.memory import deletion, queries, searching, writing
 from backend.data.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
 from backend.data.memory.scoping import job_principal
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.brief import AgentAssignment
-
-from .arguments import Arguments, spec_of
+from workers.agent.assignment import AgentAssignment
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
 MOST_CHARACTERS: Final = 30_000
 _LEFT_OUT: Final = {"skillpack_id", "forgotten_at", "forgotten_why", "written_by"}
@@ -66,7 +65,7 @@ _PUT: Final[dict[str, Any]] = {
     "stale_at": _text("When it is out of date: 2026-01-31T09:00:00Z."),
 }
 
-Do = Callable[["MemoryTool", ToolCall, dict[str, Any], Workroom], Awaitable[ToolResult]]
+Do = Callable[["MemoryTool", ToolCall, dict[str, Any], Workspace], Awaitable[ToolResult]]
 
 
 class Form(NamedTuple):
@@ -101,7 +100,7 @@ class MemoryTool:
         """Return the arguments as the call passes them on."""
         return self._arguments.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Do it.
 
         Raises:
@@ -111,14 +110,14 @@ class MemoryTool:
         return await self._do(self, call, self._arguments.of(call), workroom)
 
 
-async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
     found = await searching.search(tool.context, _who(room), _parsed(MemorySearch, given))
     shown = [one.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True) for one in found.results]
     facts = {"count": found.count, "fresh": sum(one.fresh for one in found.results)}
     return ToolResult(_written({"count": found.count, "results": shown}), facts=facts)
 
 
-async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
     memory_id = _id(given["id"])
     async with tool.context.database.transaction() as session:
         record = MemoryView.model_validate(await queries.get(session, _who(room), memory_id))
@@ -126,7 +125,7 @@ async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Wo
     return ToolResult(_written(shown), facts={"memory_id": str(memory_id)})
 
 
-async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
     if "entity_key" not in given:
         given.setdefault("scope", tool.scope)
     asked = _parsed(MemoryPut, {**given, "key": call.idempotency_key[-255:]})
@@ -137,7 +136,7 @@ async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Wo
     return ToolResult(written.model_dump_json(), facts=facts)
 
 
-async def _forget(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workroom) -> ToolResult:
+async def _forget(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
     memory_id = _id(given["id"])
     async with tool.context.database.transaction() as session:
         await deletion.forget(session, _who(room), memory_id, reason=str(given.get("reason", ""))[:500])
@@ -183,7 +182,7 @@ def memory_tools(context: AppContext, assignment: AgentAssignment) -> list[Memor
     ]
 
 
-def _who(room: Workroom) -> Any:
+def _who(room: Workspace) -> Any:
     run = room.assignment
     return job_principal(job_id=run.job_id, project_id=run.project_id, attempt=run.attempt)
 

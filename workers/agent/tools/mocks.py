@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workers.agent import Asking, Bound, Coercing, StandIn, Tool, ToolCall, ToolResult, Workroom
-from workers.models import ToolSpec
+from workers.agent.types import Asking, Bound, Coercing, StandIn, Tool, ToolCall, ToolResult, Workspace
+from workers.llm.types import ToolSpec
 
 
 def mocked(tools: Sequence[Tool], answers: Mapping[str, Any]) -> list[Tool]:
@@ -39,7 +39,7 @@ class Mock:
         """Return the arguments as the replaced tool passes them on."""
         return self.replaced.coerced(given) if isinstance(self.replaced, Coercing) else dict(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """The answer as it was written down: text as it is, anything else as JSON."""
         said = self.answer if isinstance(self.answer, str) else json.dumps(self.answer, ensure_ascii=False)
         return ToolResult(said, facts={"mocked": True})
@@ -60,7 +60,7 @@ class StandInMock:
         self._tool = tool
         self._answers = answers
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Return the written answer of the tool behind it, else make the call."""
         inner = self.inner(call.input)
         for name in () if inner is None else inner.names:
@@ -75,7 +75,7 @@ class StandInMock:
             return ""
         return self._tool.effect(call) if isinstance(self._tool, Bound) else ""
 
-    async def needs_approval(self, call: ToolCall, workroom: Workroom) -> bool:
+    async def needs_approval(self, call: ToolCall, workroom: Workspace) -> bool:
         """Return whether the tool behind it does, if it is called at all."""
         inner = self.inner(call.input)
         if inner is not None and {*inner.names} & self._answers.keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from backend.integrations.web import sandboxed_reader
-from workers.agent import ToolError
+from workers.agent.types import ToolError
 
 MOST_PAGES: Final = 100
 """That models look at in one request."""

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from backend.skills.bundles.confirmed import NONE, Effect, Effects
 from backend.skills.manifest.types import Skill
-from workers.agent import RanCell, ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.workroom.kernel import folder_of
-from workers.agent.workroom.printed import KEPT_CHARACTERS
-from workers.sandbox.errors import ParentLost
-
-from .arguments import Arguments, spec_of
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import RanCell, ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.workspace.command_output import KEPT_CHARACTERS
+from workers.agent.workspace.kernel import folder_of
+from workers.sandbox.host.errors import ParentLost
 
 NAME: Final = "python"
 DEFAULT_S: Final = 120
@@ -86,7 +85,7 @@ class PythonKernel:
         self._cells: list[str] | None = None
         """What the kernel that is gone had run, or this one has."""
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Run the cell.
 
         Raises:

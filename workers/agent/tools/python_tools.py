@@ -9,10 +9,9 @@ from typing import Any, Final
 from backend.skills.bundles.confirmed import NONE, Effects, function_of
 from backend.skills.manifest.types import Skill, Tool
 from backend.skills.schemas.value_schemas import OutputSchema
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.runners import Entrypoint, Failure
-
-from .arguments import Arguments, spec_of
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.types import Entrypoint, Failure
 
 _MOST_MEDIA: Final = 20
 _MOST_PROBLEMS: Final = 5
@@ -52,7 +51,7 @@ class PythonTool:
         """Return the arguments as the call passes them on."""
         return self._arguments.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Call the function with checked arguments, and check what it gives.
 
         Raises:

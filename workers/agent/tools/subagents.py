@@ -19,12 +19,11 @@ from backend.identity.auth.principal import Principal, Role
 from backend.skills.bundles import inline_skills
 from backend.skills.manifest.types import Skill
 from backend.skills.manifest.types import Tool as Declared
-from workers.absence import through_absence
-from workers.agent import Tool, ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.brief import AgentAssignment
-from workers.agent.opening import read_text
-
-from .arguments import Arguments, spec_of
+from workers.agent.assignment import AgentAssignment
+from workers.agent.prompt import read_text
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import Tool, ToolCall, ToolError, ToolResult, Workspace
+from workers.db_retry import through_absence
 
 MOST_S: Final = 1_800.0
 MOST_SUMMARY_CHARACTERS: Final = 1_000
@@ -77,7 +76,7 @@ class Callers:
     def __init__(self, context: AppContext) -> None:
         self.context = context
 
-    def principal(self, workroom: Workroom) -> Principal:
+    def principal(self, workroom: Workspace) -> Principal:
         """The run as who it is to everybody else: its job."""
         run = workroom.assignment
         return Principal(
@@ -90,7 +89,7 @@ class Callers:
         )
 
     async def answer(
-        self, call: ToolCall, workroom: Workroom, target: str | None, given: Mapping[str, Any]
+        self, call: ToolCall, workroom: Workspace, target: str | None, given: Mapping[str, Any]
     ) -> ToolResult:
         """What the called skill, text or prompt gave.
 
@@ -125,7 +124,7 @@ class Callers:
         return _told(job)
 
     async def needs_approval(
-        self, workroom: Workroom, target: str | None, *, version: int | None = None
+        self, workroom: Workspace, target: str | None, *, version: int | None = None
     ) -> bool:
         """Return whether a user has to approve the call: `confirm: true` binds the skill, not the way to it."""
 
@@ -159,7 +158,7 @@ class RunSubagent:
         """Return the arguments as the call passes them on."""
         return self._arguments.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Call it and wait for its end.
 
         Raises:
@@ -168,7 +167,7 @@ class RunSubagent:
         given = self._arguments.of(call)
         return await self._callers.answer(call, workroom, given.get("target"), given)
 
-    async def needs_approval(self, call: ToolCall, workroom: Workroom) -> bool:
+    async def needs_approval(self, call: ToolCall, workroom: Workspace) -> bool:
         """Return whether the skill, text or prompt is called only with an approval."""
         try:
             given = self._arguments.of(call)
@@ -197,7 +196,7 @@ class SkillTool:
         """Return the arguments as the call passes them on."""
         return self._arguments.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Call it and wait for its end.
 
         Raises:
@@ -206,7 +205,7 @@ class SkillTool:
         inputs = self._arguments.of(call)
         return await self._callers.answer(call, workroom, self._target, {"inputs": inputs})
 
-    async def needs_approval(self, call: ToolCall, workroom: Workroom) -> bool:
+    async def needs_approval(self, call: ToolCall, workroom: Workspace) -> bool:
         """Return whether another agent confirms this skill."""
         return await self._callers.needs_approval(workroom, self._target)
 
@@ -228,7 +227,7 @@ class DescribeSubagent:
             _DESCRIBE,
         )
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Describe it.
 
         Raises:
@@ -257,7 +256,7 @@ def _named(job: JobView) -> str:
     return "the prompt" if job.prompt is not None else f"the skill {job.skill_name!r}"
 
 
-def _agents(workroom: Workroom) -> AgentAssignment:
+def _agents(workroom: Workspace) -> AgentAssignment:
     assignment = workroom.assignment
     if not isinstance(assignment, AgentAssignment):
         raise TypeError("only an agent has such tools")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from workers.agent import ToolCall, ToolResult, Workroom
-
-from .arguments import Arguments, spec_of
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolResult, Workspace
 
 MOST_CHARACTERS: Final = 200
 MOST_ITEMS: Final = 100
@@ -54,7 +53,7 @@ class TodoWrite:
         """Return the arguments as the call passes them on."""
         return _ARGUMENTS.coerced(given)
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Note the list.
 
         Raises:

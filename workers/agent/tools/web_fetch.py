@@ -9,10 +9,9 @@ from backend.data.secrets.scrub import Scrubber
 from backend.integrations.web import page_text
 from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import fetch
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.outside.marked import marked
-
-from .arguments import Arguments, spec_of
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.untrusted import marked
 
 DEFAULT_CHARACTERS: Final = 20_000
 MOST_CHARACTERS: Final = 200_000
@@ -54,7 +53,7 @@ class WebFetch:
         """Say where it may go."""
         self._outside = outside
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Fetch it.
 
         Raises:

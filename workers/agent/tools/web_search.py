@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from backend.integrations.web.errors import SearchFailed
 from backend.integrations.web.search import MOST_RESULTS
-from workers.agent import ToolCall, ToolError, ToolResult, Workroom
-from workers.agent.outside.marked import marked
 from workers.agent.search import Engine
-
-from .arguments import Arguments, spec_of
+from workers.agent.tools.arguments import Arguments, spec_of
+from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.untrusted import marked
 
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -51,7 +50,7 @@ class WebSearch:
         self._engine = engine
         self._left_micros = left_micros
 
-    async def run(self, call: ToolCall, workroom: Workroom) -> ToolResult:
+    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
         """Search.
 
         Raises:

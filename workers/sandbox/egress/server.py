@@ -18,10 +18,9 @@ from weakref import WeakValueDictionary
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.inside import confine, filters, wire
-from workers.sandbox.inside.syscalls import ARCHITECTURES
-
-from .door import MOST_OF_A_DOOR, Door
+from workers.sandbox.egress.gateway import MOST_OF_A_DOOR, Door
+from workers.sandbox.guest import confine, filters, wire
+from workers.sandbox.guest.syscalls import ARCHITECTURES
 
 _NOBODY: Final = 65534
 _MOST_MEMORY_BYTES: Final = 2 << 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .hidden import Hidden
+from workers.sandbox.packages.redaction import Hidden
 
 Listener = Callable[[str], None]
 

@@ -13,15 +13,15 @@ from uuid import UUID, uuid4
 
 from backend.storage.cache_dir import touch
 from backend.storage.removal import remove
+from workers.sandbox.guest import build
+from workers.sandbox.guest.filters import AF_UNIX
+from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.host.job_folders import JobFolders
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.paths import INSIDE_ENVIRONMENT, INSIDE_JOBS, readable_by_builds, writable_by_steps
+from workers.sandbox.host.watchdog import Watchdog
+from workers.sandbox.packages import collect_artifacts, downloads, requirements
 
-from ..errors import EnvironmentFailed
-from ..folders import JobFolders
-from ..inside import build
-from ..inside.filters import AF_UNIX
-from ..layers import Layers
-from ..places import INSIDE_ENVIRONMENT, INSIDE_JOBS, readable_by_builds, writable_by_steps
-from ..watchdog import Watchdog
-from . import downloads, harvest, requirements
 from .build_files import locked
 from .build_log import BuildLog
 from .installer import Installer, InstallLimits, Source
@@ -97,7 +97,7 @@ class Builder:
         try:
             await downloads.fetch(source, work / build.ARCHIVE)
             await self._build(source, work, environment)
-            await self.shop.threads.run(harvest.take_wheel, work, source, target)
+            await self.shop.threads.run(collect_artifacts.take_wheel, work, source, target)
         finally:
             self.shop.folders.remove_soon(work)
             await self.shop.threads.run(remove, environment)
@@ -145,7 +145,7 @@ class Builder:
                 ended = await self._run(action, work, environment)
             what = ended.excess or f"ended with exit code {ended.code}"
             if ended.excess is None and ended.code == 0:
-                answer = await self.shop.threads.run(harvest.answer, work)
+                answer = await self.shop.threads.run(collect_artifacts.answer, work)
         except TimeoutError:
             what = f"took longer than {self.shop.limits.step_s:g} s"
         if answer is None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from ..errors import EnvironmentFailed
+from workers.sandbox.host.errors import EnvironmentFailed
+
 from .installer import Source
 
 MAX_BYTES: Final = 256 << 20

@@ -22,17 +22,17 @@ from uuid import UUID
 from backend.core.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
 from backend.core.tracing import spans
 from backend.storage.removal import remove
-from workers.runners import Assignment, Recorder
+from workers.sandbox.host.errors import EnvironmentFailed, WheelsMissing
+from workers.sandbox.host.paths import BASE_PYTHON
+from workers.sandbox.packages import collect_artifacts
+from workers.sandbox.packages.slots import Turn, Turns
+from workers.types import Assignment, Recorder
 
-from ..errors import EnvironmentFailed, WheelsMissing
-from ..places import BASE_PYTHON
-from . import harvest
 from . import requirements as requirements_file
 from .build_files import RECENT_S, locked, note_size, recent_bytes, remember_failure, remembered_failure
 from .build_log import BuildLog
 from .builds import Builder, Workshop
 from .installer import Installer, hidden_settings
-from .turns import Turn, Turns
 
 INSTALL_S: Final = 600.0
 BUILD_S: Final = 1800.0  # with packages that must be built
@@ -227,7 +227,9 @@ class _Build:
                 if (
                     source.hashes
                 ):  # the source had one of them; now the wheel that was built of it is the right one
-                    digest = f"sha256:{await self.shop.threads.run(harvest.digest_of, wheels[name])}"
+                    digest = (
+                        f"sha256:{await self.shop.threads.run(collect_artifacts.digest_of, wheels[name])}"
+                    )
                     wanted = [
                         requirements_file.with_hashes(line, digest) if line in lines else line
                         for line in wanted

@@ -18,22 +18,22 @@ import uv
 from packaging.utils import canonicalize_name
 
 from backend.storage.removal import remove
-
-from ..errors import EnvironmentFailed, WheelsMissing
-from ..inside.filters import AF_INET, AF_INET6, AF_UNIX
-from ..inside.install import Plan
-from ..layers import Layers
-from ..mounts import bound_in_place, readable
-from ..places import (
+from workers.sandbox.guest.filters import AF_INET, AF_INET6, AF_UNIX
+from workers.sandbox.guest.install import Plan
+from workers.sandbox.host.errors import EnvironmentFailed, WheelsMissing
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.mounts import bound_in_place, readable
+from workers.sandbox.host.paths import (
     BASE_PYTHON,
     INSIDE_JOBS,
     INSIDE_OURS,
     readable_by_installer,
     writable_by_steps,
 )
-from ..watchdog import Watchdog
+from workers.sandbox.host.watchdog import Watchdog
+from workers.sandbox.packages.redaction import Hidden
+
 from .build_log import BuildLog
-from .hidden import Hidden
 from .package_sandbox import MAX_SAID_BYTES, PackageSandbox, Step, StepLimits
 from .requirements import hashes_of, with_hashes
 from .threads import Threads

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from .. import mounts
-from ..inside.enclosure import Enclosure
-from ..layers import Layers
-from ..places import BASE_PYTHON, INSIDE_OURS, RUNTIME
-from ..process_ids import Process, open_child
-from ..watchdog import Excess, Watchdog, Watched
+from workers.sandbox.guest.enclosure import Enclosure
+from workers.sandbox.host import mounts
+from workers.sandbox.host.layers import Layers
+from workers.sandbox.host.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
+from workers.sandbox.host.process_ids import Process, open_child
+from workers.sandbox.host.watchdog import Excess, Watchdog, Watched
 
 _ADDRESS_ROOM_BYTES: Final = 1 << 30  # requested and not used
 MAX_SAID_BYTES: Final = 1 << 20  # of what a step prints; it may print without end

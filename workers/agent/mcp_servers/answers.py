@@ -1,0 +1,58 @@
+"""What a server answers, as blocks of a conversation: text marked as data, pictures that are pictures."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Final
+
+from mcp_types import CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
+
+from backend.storage.mime import HEAD_BYTES, sniff
+from workers.agent.tools import images as pictures
+from workers.agent.untrusted import marked
+from workers.llm.types import Block
+
+MOST_IMAGE_BYTES: Final = 5 << 20
+MOST_IMAGES: Final = 5
+
+
+def content_of(answer: CallToolResult, *, server: str, tool: str, vision: bool) -> str | list[Block]:
+    """The answer for the model: text alone is text, which may be shortened; else blocks."""
+    words: list[str] = []
+    images: list[Block] = []
+    for part in answer.content:
+        if isinstance(part, TextContent):
+            words.append(part.text)
+        elif isinstance(part, EmbeddedResource) and isinstance(part.resource, TextResourceContents):
+            words.append(f"{part.resource.uri}:\n{part.resource.text}")
+        elif isinstance(part, ImageContent):
+            image = _image(part.data, vision=vision) if len(images) < MOST_IMAGES else "[one picture more]"
+            if isinstance(image, str):
+                words.append(image)
+            else:
+                images.append(image)
+        else:
+            words.append(f"[{part.type}: not shown]")
+    if not words and answer.structured_content is not None:
+        words.append(json.dumps(answer.structured_content, ensure_ascii=False))
+    text = marked("tool_data", "\n\n".join(words) or "(nothing)", server=server, tool=tool)
+    return [{"type": "text", "text": text}, *images] if images else text
+
+
+def _image(data: str, *, vision: bool) -> Block | str:
+    """A picture as a block, or what is said in its place."""
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (ValueError, binascii.Error):
+        return "[a broken picture]"
+    kind = sniff(content[:HEAD_BYTES], "")
+    size = pictures.size_of(content, kind) if kind in pictures.KINDS else None
+    if size is None:
+        return f"[a picture that cannot be shown: {kind}]"
+    if not vision:
+        return f"[a picture ({kind}, {size.width} × {size.height}), which this model cannot see]"
+    if max(size) > pictures.MOST_PIXELS or len(content) > MOST_IMAGE_BYTES:
+        return f"[a picture ({kind}, {size.width} × {size.height}, {len(content):,} bytes), too large to be shown]"
+    return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}

@@ -1,0 +1,176 @@
+"""One MCP server during one run: connected when it is first needed, and again when the connection was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Tool
+from mcp_types.jsonrpc import REQUEST_TIMEOUT
+
+from backend.core.net.egress.run_egress import RunEgress
+from backend.integrations.web.transport import NotReached, OutsideTransport
+from workers.agent.mcp_servers.credentials import NONE, CredentialedTransport, Credentials
+
+OPEN_S: Final = 10.0
+CALL_S: Final = 120.0
+MOST_BYTES: Final = 8 << 20
+"""Of one answer."""
+MOST_EVENT_BYTES: Final = 4 << 20
+MOST_PAGES: Final = 10
+_OF_ONE_CALL: Final = frozenset({INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT})
+"""Errors after which the connection still stands."""
+
+
+class ServerAway(Exception):
+    """The server cannot be had now; the sentence says why."""
+
+
+class CallFailed(Exception):
+    """The server answered a call with an error; the sentence is its own."""
+
+
+class Connection:
+    """A server, by its address."""
+
+    def __init__(
+        self,
+        address: str,
+        outside: RunEgress,
+        *,
+        credentials: Credentials = NONE,
+        open_s: float = OPEN_S,
+        call_s: float = CALL_S,
+    ) -> None:
+        self.name = urlsplit(address).hostname or "server"
+        """How people and the model are told of it."""
+        self.shown = urlunsplit(urlsplit(address)._replace(query="", fragment=""))
+        """Its address without what may be a key."""
+        self._address = address
+        self._outside = outside
+        self._credentials = credentials
+        self._open_s = open_s
+        self._call_s = call_s
+        self._opening = asyncio.Lock()
+        self._client: Client | None = None
+        self._holds: list[tuple[asyncio.Task[None], asyncio.Event]] = []
+
+    async def listed(self) -> list[Tool]:
+        """The tools that it offers.
+
+        Raises:
+            ServerAway: it cannot be asked now.
+        """
+        tools: list[Tool] = []
+        cursor: str | None = None
+        try:
+            async with asyncio.timeout(self._open_s):
+                client = await self._opened()
+                for _ in range(MOST_PAGES):
+                    page = await client.list_tools(cursor=cursor)
+                    tools += page.tools
+                    cursor = page.next_cursor
+                    if cursor is None:
+                        break
+        except ServerAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server makes its list fail with, the run lives
+            self._client = None
+            raise ServerAway(self._why(error, self._open_s)) from None
+        return tools
+
+    async def call(self, name: str, arguments: dict[str, object]) -> CallToolResult:
+        """Call one of them.
+
+        Raises:
+            ServerAway: it cannot be asked now; whether the call took effect is not known.
+            CallFailed: it says that it cannot do this.
+        """
+        try:
+            async with asyncio.timeout(self._call_s):
+                client = await self._opened()
+                return await client.call_tool(name, arguments)
+        except ServerAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server makes a call fail with, the run lives
+            if isinstance(error, MCPError) and error.code in _OF_ONE_CALL:
+                raise CallFailed(error.message) from None
+            if not isinstance(error, TimeoutError):
+                self._client = None
+            raise ServerAway(self._why(error, self._call_s)) from None
+
+    async def close(self) -> None:
+        """End every connection to it."""
+        for task, leave in self._holds:
+            leave.set()
+            _, pending = await asyncio.wait({task}, timeout=2.0)
+            for one in pending:
+                one.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _opened(self) -> Client:
+        if self._credentials.problem:
+            raise ServerAway(f"the MCP server {self.name} {self._credentials.problem}")
+        async with self._opening:
+            if self._client is None:
+                ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+                leave = asyncio.Event()
+                # A connection has to be closed by the task that opened it, and calls come from several.
+                self._holds.append((asyncio.create_task(self._hold(ready, leave)), leave))
+                try:
+                    async with asyncio.timeout(self._open_s):
+                        self._client = await ready
+                except BaseException:
+                    leave.set()
+                    self._holds[-1][0].cancel()
+                    raise
+            return self._client
+
+    async def _hold(self, ready: asyncio.Future[Client], leave: asyncio.Event) -> None:
+        outside = OutsideTransport(self._outside, most_bytes=MOST_BYTES, keeps_connections=True)
+        transport = CredentialedTransport(outside, self._address, self._credentials.headers)
+        timeout = httpx2.Timeout(self._open_s, read=self._call_s)
+        headers = {"Accept-Encoding": "identity"}  # nothing that unpacks to more than it is
+        try:
+            async with httpx2.AsyncClient(
+                transport=transport,
+                timeout=timeout,
+                headers=headers,
+                trust_env=False,
+                follow_redirects=False,
+            ) as http:
+                wire = streamable_http_client(
+                    self._address, http_client=http, max_sse_event_size=MOST_EVENT_BYTES
+                )
+                async with Client(wire, read_timeout_seconds=self._call_s, cache=None) as client:
+                    if not ready.done():
+                        ready.set_result(client)
+                    await leave.wait()
+        except Exception as error:  # noqa: BLE001 - whatever a server makes its connection fail with, the run lives
+            if not ready.done():
+                ready.set_exception(ServerAway(self._why(error, self._open_s)))
+
+    def _why(self, error: BaseException, seconds: float) -> str:
+        """A sentence for the innermost reason."""
+        first = next(iter(_leaves([error])))
+        if isinstance(first, NotReached):
+            return f"the MCP server {self.name} cannot be reached: {first.sentence}"
+        if isinstance(first, TimeoutError):
+            return f"the MCP server {self.name} gave no answer within {seconds:g} s"
+        words = first.message if isinstance(first, MCPError) else str(first) or type(first).__name__
+        return f"the MCP server {self.name} cannot be used now: {' '.join(words.split())[:300]}"
+
+
+def _leaves(errors: Sequence[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in errors:
+        found += _leaves(error.exceptions) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

@@ -1,0 +1,137 @@
+"""The MCP servers that a skill names, opened for one run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from mcp_types import Tool as Offered
+
+from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.rules import Rule
+from backend.core.net.host_patterns import USUAL_PORTS
+from backend.data.secrets.scrub import Scrubber
+from backend.skills.bundles.confirmed import NONE, Effects, covers_server_tool
+from backend.skills.manifest.types import Skill
+from backend.skills.manifest.types import Tool as Section
+from workers.agent.mcp_servers.connection import Connection, ServerAway
+from workers.agent.mcp_servers.credentials import filled
+from workers.agent.mcp_servers.naming import Names
+from workers.agent.mcp_servers.tools import Place, absent_tools, known_tools
+from workers.agent.types import Tool
+from workers.agent.web import RunEgress
+from workers.sandbox.egress.network_use import NetworkUse
+from workers.types import Recorder
+
+
+@asynccontextmanager
+async def server_tools(
+    skill: Skill,
+    taken: Sequence[str],
+    recorder: Recorder,
+    *,
+    vision: bool,
+    dialer: Dialer,
+    secrets: Mapping[str, str] = MappingProxyType({}),
+    confirmed: Effects = NONE,
+    own_url: str = "",
+) -> AsyncIterator[list[Tool]]:
+    """The tools of every server that the skill names; those that are `taken` keep their names.
+
+    Args:
+        confirmed: What needs an approval in this run.
+        own_url: Of this instance. With its MCP server an agent could run skills, push bundles and decide approvals.
+    """
+    hidden = Scrubber(secrets.values())
+    visit = NetworkUse(recorder)
+    pairs = [
+        (
+            section,
+            Connection(
+                section.mcp,
+                RunEgress(_rule(section.mcp), visit, dialer),
+                credentials=filled(section.headers, secrets),
+            ),
+        )
+        for section in skill.tools
+        if section.mcp
+    ]
+    try:
+        found: list[Tool] = []
+        listings = await asyncio.gather(*(_listed(connection) for _, connection in pairs))
+        names = Names([section for section, _ in pairs], taken)
+        for index, ((section, connection), offered) in enumerate(zip(pairs, listings, strict=True)):
+            place = Place(index, names)
+            asks = _Asks(section, confirmed, own_url)
+            if isinstance(offered, ServerAway):
+                more = absent_tools(connection, section, place, vision=vision, is_confirmed=asks.by_name)
+                words = f"{offered}; the run goes on, and may find it back."
+            else:
+                shown = _shown_to_models(offered, hidden)
+                more = known_tools(connection, section, place, shown, vision=vision, is_confirmed=asks.of)
+                words = f"The MCP server {connection.shown} gives {_shown(section, more)}."
+            recorder.record("log", {"stream": "system", "text": words + "\n"})
+            found += more
+        yield found
+    finally:
+        for _, connection in pairs:
+            await connection.close()
+
+
+class _Asks:
+    """Which tools of a server need an approval beyond those that its section confirms."""
+
+    def __init__(self, section: Section, confirmed: Effects, own_url: str) -> None:
+        self._section = section
+        self._confirmed = confirmed
+        self._is_own = bool(confirmed) and _host(section.mcp) == _host(own_url)
+
+    def by_name(self, name: str) -> bool:
+        """Return whether a tool does of which nothing but its name is known."""
+        return self._is_own or covers_server_tool(self._confirmed, self._section, name)
+
+    def of(self, offered: Offered) -> bool:
+        """Return whether a tool does; this instance's own server says which of its tools only read."""
+        hints = offered.annotations
+        only_reads = hints is not None and hints.read_only_hint is True
+        is_own = self._is_own and not only_reads
+        return is_own or covers_server_tool(self._confirmed, self._section, offered.name)
+
+
+def _host(address: str | None) -> str:
+    return (urlsplit(address or "").hostname or "").removesuffix(".")
+
+
+def _shown_to_models(offered: list[Offered], hidden: Scrubber) -> list[Offered]:
+    """The tools without what the server was told in confidence: it may say it again, in what describes them."""
+    return [
+        Offered.model_validate(hidden.scrub(one.model_dump(mode="json", by_alias=True))) for one in offered
+    ]
+
+
+async def _listed(connection: Connection) -> list[Offered] | ServerAway:
+    try:
+        return await connection.listed()
+    except ServerAway as away:
+        return away
+
+
+def _rule(address: str) -> Rule:
+    """The skill names the server itself: that host, whatever `network:` says of its code, and no other."""
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    try:
+        return Rule.of([f"{host}" if port in USUAL_PORTS else f"{host}:{port}"])
+    except ValueError:  # an address of a private network, or a name without a dot
+        return Rule(())
+
+
+def _shown(section: Section, tools: Sequence[Tool]) -> str:
+    names = [tool.spec.name for tool in tools]
+    missing = [] if section.allow is None else sorted(set(section.allow) - set(names))
+    said = ", ".join(names) or "no tool that can be used"
+    return said + (f"; it does not have {', '.join(missing)}" if missing else "")

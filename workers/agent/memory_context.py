@@ -1,0 +1,115 @@
+"""What a run is told of earlier ones before it begins, if its skill asks for that."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from backend.context import AppContext
+from backend.data.memory.digest import Digest, digest
+from backend.data.memory.errors import ListingHasNoMemory
+from backend.data.memory.identity import content_hash, image_key, value_key
+from backend.data.memory.scoping import job_principal
+from workers.agent.assignment import AgentAssignment
+from workers.agent.attachments.staging import Staged
+from workers.agent.conversation import told
+from workers.agent.tools import disk, file_paths
+from workers.agent.types import ToolError, Workspace
+from workers.agent.untrusted import unclosing
+from workers.db_retry import through_absence
+from workers.llm.types import Block
+
+IDENTITY: Final = (
+    "# Identity of the inputs\n\nUnder these the memory knows the inputs of this job. Pass both to memory_search, and "
+    "to memory_put for what you learn about them. A record with `fresh: false` was made from other content.\n\n"
+)
+
+
+async def remembered(
+    context: AppContext, assignment: AgentAssignment, staged: Staged, room: Workspace
+) -> list[Block]:
+    """What stands in front of the inputs; nothing where the skill does not ask for a digest."""
+    memory = assignment.skill.memory
+    if memory is None or not memory.digest:
+        return []
+    keys = [key async for key in _keys(staged, memory.keys, room)]
+    identity = await _identity(staged, keys, room) if memory.identity else None
+    if identity is not None:
+        keys = [*keys, identity["entity_key"]]
+    content = None if identity is None else identity["content_hash"]
+    blocks = [] if identity is None else told(IDENTITY + unclosing(json.dumps(identity, ensure_ascii=False)))
+    principal = job_principal(
+        job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
+    )
+
+    async def look_up() -> Digest:
+        async with context.database.transaction() as session:
+            return await digest(session, principal, keys, content_hash=content)
+
+    try:
+        found = await through_absence(look_up, "memory not read yet", job_id=str(assignment.job_id))
+    except ListingHasNoMemory:
+        return []
+    recorder = assignment.journal.recorder
+    if found.missed:
+        recorder.record("memory_miss", {"keys": list(found.missed)})
+    text = await assignment.guard.remembered(found.text) if found.text else ""
+    if not text:
+        return blocks
+    recorder.record("memory_injected", found.injected)
+    return [*blocks, *told(text)]
+
+
+async def _identity(staged: Staged, keys: list[str], room: Workspace) -> dict[str, str] | None:
+    """Return the first key of the inputs and the hash of all of them; none without inputs."""
+    if not staged.inputs:
+        return None
+    content = content_hash(await asyncio.to_thread(_with_hashes, staged.inputs, room))
+    return {"entity_key": keys[0] if keys else f"fp:{content}", "content_hash": content}
+
+
+def _with_hashes(value: Any, room: Workspace) -> Any:
+    """Replace each file by the hash of its content, since its path and its URL differ from job to job."""
+    if _is_file(value):
+        try:
+            return hashlib.sha256(disk.read(file_paths.to_read(value["drive_path"], room))).hexdigest()
+        except ToolError:
+            return value["drive_path"]
+    if isinstance(value, dict):
+        return {name: _with_hashes(one, room) for name, one in value.items()}
+    return [_with_hashes(one, room) for one in value] if isinstance(value, list) else value
+
+
+async def _keys(staged: Staged, names: tuple[str, ...], room: Workspace) -> Any:
+    """What the inputs are about: those that the skill names, else every image and every address."""
+    for value in _values(staged, names):
+        if _is_file(value):
+            key = await asyncio.to_thread(_image, value, room)
+        elif names or str(value).lower().startswith(("http://", "https://")):
+            key = value_key(value)
+        else:
+            key = None
+        if key is not None:
+            yield key
+
+
+def _values(staged: Staged, names: tuple[str, ...]) -> Iterator[Any]:
+    for name, value in staged.inputs.items():
+        if not names or name in names:
+            yield from value if isinstance(value, list) else [value]
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("drive_path"), str)
+
+
+def _image(value: dict[str, Any], room: Workspace) -> str | None:
+    if not str(value.get("media_type", "")).startswith("image/"):
+        return None
+    try:
+        return image_key(disk.read(file_paths.to_read(value["drive_path"], room)))
+    except ToolError:
+        return None  # too large to be looked at

@@ -1,0 +1,45 @@
+"""The approval that a job needs before it starts: nothing could ask for it when the job was made."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from backend.core.db.engine import Database
+from backend.execution.approvals.types import START, Wanted
+from backend.execution.approvals.worker import decisions
+from backend.execution.jobs.claim import Claimed
+from workers.db_retry import through_absence
+from workers.types import Failure, Measured, Postponed
+
+START_PLACE: Final = (0, 1)
+"""Of the approval of a start, after that of the inputs by a rail."""
+CODE: Final = "approval_denied"
+
+
+async def await_approval(
+    database: Database, claimed: Claimed, inputs: dict[str, Any]
+) -> Failure | Postponed | None:
+    """Return why the job may not start now; None if it may."""
+    if not claimed.needs_approval:
+        return None
+
+    async def read() -> Any:
+        async with database.reading() as session:
+            return await decisions(session, project_id=claimed.project_id, job_id=claimed.job_id)
+
+    decided = (await through_absence(read, "decisions not read yet", job_id=str(claimed.job_id))).get(
+        START_PLACE
+    )
+    if decided is None:
+        return Postponed("approval", wanted=(Wanted(*START_PLACE, claimed.skill_name, START, inputs),))
+    if decided.status == "approved":
+        return None
+    why = "no user approved it in time"
+    if decided.status == "denied":
+        why = f"a user rejected it{f': {decided.reason}' if decided.reason else ''}"
+    return Failure(
+        CODE,
+        f"This run of the skill {claimed.skill_name!r} needs an approval to start (`confirm: true`, or a version that "
+        f"confirms less than the active one), and did not start: {why}.",
+        Measured(0.0),
+    )

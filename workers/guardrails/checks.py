@@ -1,0 +1,61 @@
+"""Rails whose check is a function of the bundle: `check(value, on, tool)` says whether it may pass.
+
+It runs in the sandbox, as the skill's own code does. Whatever goes wrong, it takes too long included, blocks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from backend.core import logs
+from backend.skills.guardrails.evaluation import Decided, Judgement, judge
+from backend.skills.guardrails.matching import MOST_CHARACTERS
+from backend.skills.manifest.types import Rail, RailPoint
+from workers.types import Failure, Outcome, Success
+
+log = logs.get(__name__)
+
+_FAILED: Final = {"timeout": "timeout"}
+
+Check = Callable[[Rail, dict[str, Any]], Awaitable[Outcome]]
+"""Runs the function of a rail with these inputs, for at most the rail's own time."""
+
+
+async def judged_with_checks(
+    rails: Sequence[Rail], value: Any, where: RailPoint, check: Check, *, tool: str | None = None
+) -> Judgement:
+    """What all the rails decide: the functions see what the others have left."""
+    judgement = await judge(rails, value)
+    for rail in rails:
+        if rail.entrypoint is None or judgement.blocked is not None:
+            continue
+        decided = await _checked(rail, {"value": judgement.value, "on": where, "tool": tool}, check)
+        if decided is not None:
+            judgement.decided.append(decided)
+    return judgement
+
+
+async def _checked(rail: Rail, given: dict[str, Any], check: Check) -> Decided | None:
+    try:
+        if len(json.dumps(given["value"], default=str)) > MOST_CHARACTERS:
+            return Decided(rail, "block", {}, "too_large")
+        outcome = await check(rail, given)
+    except Exception as error:  # noqa: BLE001 - fail closed, whatever it is
+        log.warning("the check of a rail broke, and blocks", rail=rail.name, error=type(error).__name__)
+        return Decided(rail, "block", {}, "broken")
+    if isinstance(outcome, Failure):
+        return Decided(rail, "block", {}, _FAILED.get(outcome.code, "broken"))
+    passes = _passes(outcome)
+    if passes is None:
+        return Decided(rail, "block", {}, "broken")
+    return None if passes else Decided(rail, rail.action, {"check": 1})
+
+
+def _passes(outcome: Success) -> bool | None:
+    """What the function said; none if that was neither yes nor no."""
+    value = outcome.value
+    if isinstance(value, dict):
+        value = value.get("ok")
+    return value if isinstance(value, bool) else None

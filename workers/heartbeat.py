@@ -1,0 +1,91 @@
+"""The heartbeat: one row per process, beaten from a thread of its own: a busy event loop is not a dead worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+
+from backend.core import background_tasks, logs
+from backend.core.db import pooler
+from backend.core.db.disconnect import cut_after
+from backend.core.db.liveness import MOST_SILENCE_S
+from backend.execution.worker_registry.service import BEAT_EVERY_S
+
+log = logs.get(__name__)
+
+CONNECT_S = 3
+RETRY_S = 0.5
+"""A beat that was not taken is late already."""
+
+_BEAT = """
+update workers set beat_at = now(), running = %s, stopping = stopping or %s, shortage = %s where id = %s
+returning stopping
+"""
+
+
+class Heartbeat:
+    """Beats until it is stopped; calls `on_given_up` when the instance has given this process up, and `on_drain` when
+    an operator asks it to end in good order."""
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        worker_id: Callable[[], UUID],
+        running: Callable[[], int],
+        on_given_up: Callable[[UUID], None],
+        on_drain: Callable[[], None],
+        shortage: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._database_url = pooler.plain(database_url)
+        self._settings = pooler.connect_settings(database_url)
+        self._worker_id = worker_id
+        self._running = running
+        self._on_given_up = on_given_up
+        self._on_drain = on_drain
+        self._shortage = shortage
+        self._stop = threading.Event()
+        self.is_stopping = False
+        self._thread = threading.Thread(target=self._beat_until_stopped, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _beat_until_stopped(self) -> None:
+        connection: psycopg.Connection | None = None
+        pause_s = BEAT_EVERY_S
+        while not self._stop.wait(pause_s):
+            with background_tasks.log_and_continue("heartbeat"):
+                try:
+                    if connection is None:
+                        connection = psycopg.connect(
+                            self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
+                        )
+                    with cut_after(connection, MOST_SILENCE_S):
+                        self._beat(connection)
+                    pause_s = BEAT_EVERY_S
+                except psycopg.Error as error:
+                    log.warning("heartbeat not stored; trying again", error=str(error).strip())
+                    if connection is not None:
+                        connection.close()
+                    connection, pause_s = None, RETRY_S
+        if connection is not None:
+            connection.close()
+
+    def _beat(self, connection: psycopg.Connection) -> None:
+        worker_id = self._worker_id()
+        values = (self._running(), self.is_stopping, self._shortage(), worker_id)
+        row = connection.execute(_BEAT, values).fetchone()
+        if row is None:
+            self._on_given_up(worker_id)
+        elif row[0] and not self.is_stopping:
+            self._on_drain()

@@ -1,0 +1,140 @@
+"""Claude, and every model behind an endpoint that speaks the Messages API.
+
+Replies are streamed and handed on whole; retries are our own, told one by one, and bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx2
+from anthropic import AnthropicError, AsyncAnthropic
+
+from backend.core import logs
+from backend.skills.model_catalog.catalog import CatalogueEntry
+from workers.llm import token_counting
+from workers.llm.errors import ModelOverloaded, ModelUnavailable
+from workers.llm.pricing import Margin, upstream_nanos, worst_case_nanos
+from workers.llm.provider_errors import Fault, fault_of
+from workers.llm.requests import as_request
+from workers.llm.retry_policy import USUAL, Patience
+from workers.llm.streams import Assembly, BrokenStream
+from workers.llm.types import Label, Prompt, Reply
+
+log = logs.get(__name__)
+
+_FAULTS = (
+    *(AnthropicError, httpx2.HTTPError, httpx2.StreamError, OSError, BrokenStream),
+    *(json.JSONDecodeError, UnicodeDecodeError),  # of an event
+)
+
+
+class Closes(Protocol):
+    """What a model lets go of in the end."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesModel:
+    """One model of the catalogue, reached with one key."""
+
+    entry: CatalogueEntry
+    client: AsyncAnthropic
+    margin: Margin
+    patience: Patience = USUAL
+    owned: Closes | None = None
+    """Connections that are this model's alone."""
+    counts_tokens: bool = False
+    """Whether its endpoint counts the tokens of a prompt."""
+
+    @property
+    def slug(self) -> str:
+        """Its name in the catalogue."""
+        return self.entry.slug
+
+    @property
+    def label(self) -> Label:
+        """It is a language model."""
+        return ""
+
+    async def reply(
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+    ) -> Reply:
+        """Answer the prompt, in as many tries as patience allows; see `Model.reply`."""
+        request = as_request(self.entry, prompt)
+        for tried in range(1, self.patience.tries + 1):
+            try:
+                return await self._once(request, prompt, on_delta)
+            except _FAULTS as error:
+                fault = fault_of(error, self.entry, is_own_key=self.margin.is_own_key)
+            wait_s = self._wait_s(fault, tried)
+            facts = {
+                **fault.facts,
+                "model": self.slug,
+                "try": tried,
+                "of": self.patience.tries,
+                "wait_s": wait_s,
+            }
+            log.info("model call will be tried again", **facts)
+            on_retry(facts)
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the last try returns or raises")
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return the most tokens that the prompt can have, as the upstream counts them; None if it does not say."""
+        if not self.counts_tokens:
+            return None
+        return await token_counting.bound(self.client, as_request(self.entry, prompt), self.slug)
+
+    def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
+        """The most that this call could be billed."""
+        return self.margin.billed_micros(worst_case_nanos(self.entry, prompt, max_tokens))
+
+    async def close(self) -> None:
+        """Let go of connections that are its own."""
+        if self.owned is not None:
+            await self.owned.aclose()
+
+    async def _once(self, request: dict[str, Any], prompt: Prompt, on_delta: Callable[[str], None]) -> Reply:
+        assembly = Assembly(on_delta)
+        stream = await self.client.beta.messages.create(**request, stream=True)
+        async with stream:
+            async for event in stream:
+                assembly.add(event)
+        blocks, tokens = assembly.blocks(), assembly.tokens
+        token_counting.check(self.client, self.slug, bounded=prompt.counted, used=tokens.prompt)
+        nanos = upstream_nanos(
+            self.entry, tokens, cache_write_1h=assembly.cache_write_1h, cache_ttl=prompt.cache_ttl
+        )
+        return Reply(
+            blocks=blocks,
+            stop_reason=assembly.stop_reason,
+            tokens=tokens,
+            model=self.slug,
+            upstream_nanos=nanos,
+            billed_micros=self.margin.billed_micros(nanos),
+            cache_hit=tokens.cache_read > 0,
+            request_id=stream.response.headers.get("request-id", ""),
+            cleared_tokens=assembly.cleared_tokens,
+        )
+
+    def _wait_s(self, fault: Fault, tried: int) -> float:
+        """How long to wait before the next try.
+
+        Raises:
+            PurasError: there is none: trying again cannot help, or would take too long here.
+        """
+        if fault.final is not None:
+            raise fault.final
+        wait_s = self.patience.wait_s(tried, fault.retry_after_s)
+        if tried < self.patience.tries and wait_s <= self.patience.longest_wait_s:
+            return wait_s
+        if fault.is_busy:
+            raise ModelOverloaded(self.slug, wait_s, tries=tried)
+        raise ModelUnavailable(self.slug, fault.reason, tries=tried)

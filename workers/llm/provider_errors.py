@@ -1,0 +1,122 @@
+"""What a failed call means: trying again may help, or it cannot and the caller is told why."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx2
+from anthropic import APIConnectionError, APIStatusError
+
+from backend.core.errors import PurasError
+from backend.skills.model_catalog.catalog import CatalogueEntry
+from workers.llm.errors import ModelKeyRefused, ModelRefused, PromptTooLong
+from workers.llm.streams import BrokenStream
+from workers.llm.transport import AddressRefused
+
+_MOST_MESSAGE: Final = 500  # characters of an upstream's sentence
+_KEY_STATUSES: Final = (401, 402, 403)
+_BUSY_STATUSES: Final = (429, 529)
+_TRIED_AGAIN: Final = frozenset({408, 409, *_BUSY_STATUSES})
+_STATUS_OF_TYPE: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "api_error": 500,
+    "overloaded_error": 529,
+}
+_TOO_LONG: Final = re.compile(
+    r"prompt is too long|context (window|length)|too many (input )?tokens", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a call failed."""
+
+    reason: str
+    """For people, without a name or a key of the upstream."""
+    status: int | None = None
+    retry_after_s: float | None = None
+    final: PurasError | None = None
+    """What the caller is told, when trying again cannot help."""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the upstream is there and has too much to do."""
+        return self.status in _BUSY_STATUSES
+
+
+def fault_of(error: Exception, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
+    """What this error of a call means."""
+    if isinstance(error, APIStatusError):
+        return _of_status(error, entry, is_own_key=is_own_key)
+    if refused := _refused_address(error):
+        return _fault("its address is not one of the internet", final=ModelRefused(entry.slug, refused))
+    if isinstance(error, httpx2.TimeoutException | TimeoutError) or "timed out" in str(error):
+        return _fault("it did not answer in time")
+    if isinstance(error, APIConnectionError | httpx2.ConnectError):
+        return _fault("no connection")
+    if isinstance(error, BrokenStream):
+        return _fault(str(error))
+    return _fault("the connection broke off")
+
+
+def _of_status(error: APIStatusError, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
+    # An error in the middle of a stream comes with the status of the stream, 200, and is told by its type.
+    status = error.status_code
+    if status < 400:
+        status = _STATUS_OF_TYPE.get(str(error.type), 500)
+    message = _message(error)
+    asks = error.response.headers.get("x-should-retry")
+    if (status in _TRIED_AGAIN or status >= 500 or asks == "true") and asks != "false":
+        return _fault(f"HTTP {status}", status=status, retry_after_s=_retry_after_s(error.response.headers))
+    return _fault(
+        f"HTTP {status}", status=status, final=_final(status, message, entry, is_own_key=is_own_key)
+    )
+
+
+def _final(status: int, message: str, entry: CatalogueEntry, *, is_own_key: bool) -> PurasError:
+    if status in _KEY_STATUSES:
+        return ModelKeyRefused(entry.slug, status, is_own=is_own_key)
+    if status == 413 or (status == 400 and _TOO_LONG.search(message)):
+        return PromptTooLong(entry.slug, entry.context_tokens)
+    return ModelRefused(entry.slug, message.replace(entry.upstream_id, entry.slug))
+
+
+def _message(error: APIStatusError) -> str:
+    text = error.api_message
+    return " ".join(text.split())[:_MOST_MESSAGE] if isinstance(text, str) else f"HTTP {error.status_code}"
+
+
+def _retry_after_s(headers: httpx2.Headers) -> float | None:
+    """What the upstream asks for: milliseconds, seconds, or a date."""
+    for name, unit in (("retry-after-ms", 1_000), ("retry-after", 1)):
+        try:
+            return max(0.0, float(headers[name]) / unit)
+        except (KeyError, ValueError):
+            continue
+    told = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    return None if told is None else max(0.0, email.utils.mktime_tz(told) - time.time())
+
+
+def _refused_address(error: BaseException | None) -> str | None:
+    while error is not None:
+        if isinstance(error, AddressRefused):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _fault(reason: str, *, status: int | None = None, **more: Any) -> Fault:
+    facts = {"reason": reason, **({"status": status} if status else {})}
+    return Fault(reason, status=status, facts=facts, **more)

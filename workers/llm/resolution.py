@@ -1,0 +1,47 @@
+"""The model of a job: a recording of an earlier one, or the one that its slug, the project's keys and its skill say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from backend.context import AppContext
+from backend.integrations.providers import service as providers
+from backend.money.pricing import PriceList
+from backend.skills.manifest.types import Skill
+from backend.skills.model_catalog.recordings import recorded_job
+from workers.llm import recording
+from workers.llm.selection import Models
+from workers.llm.types import Model
+
+
+def open_models(context: AppContext) -> Models:
+    """The models that the settings give a worker."""
+    return Models.of(context.settings, text_margin_pct=PriceList.of(context.settings).text_margin_pct)
+
+
+async def find_model(
+    context: AppContext,
+    models: Models,
+    *,
+    project_id: UUID,
+    skill: Skill,
+    inputs: Mapping[str, Any],
+    slug: str | None,
+    is_listed: bool = False,
+) -> Model:
+    """The model of that name for the project; without one the skill's, else the instance's own choice.
+
+    Raises:
+        PurasError: there is none such, no key for it, or nothing was recorded.
+    """
+    async with context.database.glance() as session:
+        recorded = recorded_job(slug)
+        if recorded is not None:
+            return await recording.load(session, project_id=project_id, job_id=recorded)
+        if is_listed:  # keys of the caller's own would show the prompt to where they lead
+            own_keys = {}
+        else:
+            own_keys = await providers.for_job(session, context.vault, project_id=project_id)
+    return models.choose(slug, skill=skill, inputs=inputs, own_keys=own_keys)

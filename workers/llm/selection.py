@@ -1,0 +1,137 @@
+"""Which model a job gets: the one it names, with the project's own key, else the instance's, else the rehearsal."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from anthropic import AsyncAnthropic
+
+from backend.config import Settings
+from backend.integrations.providers.access import Access, access_of
+from backend.integrations.providers.service import OwnKey
+from backend.skills.manifest.types import Skill
+from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
+from workers.llm.anthropic import MessagesModel
+from workers.llm.errors import ModelKeyMissing
+from workers.llm.pricing import Margin
+from workers.llm.retry_policy import USUAL, Patience
+from workers.llm.simulated import Rehearsal
+from workers.llm.transport import VettedTransport
+from workers.llm.types import Model
+
+_TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=60.0)
+"""Reading: a local server may think for minutes before its first word; others send a ping meanwhile."""
+_LIMITS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100, keepalive_expiry=60.0)
+_NO_KEY = "none"  # the SDK wants one; a server without keys does not look at it
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """Where a model is, and with what."""
+
+    base_url: str
+    auth: str
+    api_key: str
+
+
+class Models:
+    """The models of one worker process; their connections are shared and stay open."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        margin_pct: int,
+        default_model: str = "claude/sonnet-4-6",
+        patience: Patience = USUAL,
+    ) -> None:
+        self._access = access
+        self._margin_pct = margin_pct
+        self._default_model = default_model
+        self._patience = patience
+        self._verify = ssl.create_default_context()
+        self._http = httpx2.AsyncClient(
+            verify=self._verify, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
+        )
+
+    @classmethod
+    def of(cls, settings: Settings, *, text_margin_pct: int) -> Models:
+        """The models that the settings give a worker; to be made once the process has its catalogue."""
+        return cls(
+            access_of(settings, catalog.current()),
+            margin_pct=text_margin_pct,
+            default_model=settings.default_model,
+        )
+
+    def choose(
+        self,
+        slug: str | None,
+        *,
+        skill: Skill,
+        inputs: Mapping[str, Any],
+        own_keys: Mapping[str, OwnKey],
+    ) -> Model:
+        """The model of that name, else of the skill's, else the instance's default, for one job.
+
+        Only where no key for any model is configured the rehearsal stands in, and says so in every reply.
+
+        Raises:
+            UnknownModel: the catalogue has no such model.
+            ModelKeyMissing: there are keys, and none for this model.
+        """
+        entry = catalog.current().get(slug or skill.model or self._default_model)
+        own_key = own_keys.get(entry.family)
+        if entry.endpoint is not None and own_key is not None:
+            return self._with_own_key(entry, self._access.endpoints[entry.endpoint], own_key)
+        if entry.endpoint is not None and self._access.reaches(entry.endpoint):
+            return self._with_instance_key(entry, entry.endpoint)
+        if entry.endpoint is not None and (own_keys or self._access.has_any):
+            raise ModelKeyMissing(entry.slug)
+        return Rehearsal(catalog.current().get(catalog.REHEARSAL), skill, inputs)
+
+    async def close(self) -> None:
+        """Close the connections that models shared."""
+        await self._http.aclose()
+
+    def _with_instance_key(self, entry: CatalogueEntry, name: str) -> MessagesModel:
+        endpoint = self._access.endpoints[name]
+        reached = _Reached(endpoint.base_url, endpoint.auth, self._access.keys.get(name, _NO_KEY))
+        return MessagesModel(
+            entry,
+            _client(reached, self._http),
+            Margin(self._margin_pct),
+            self._patience,
+            counts_tokens=endpoint.counts_tokens,
+        )
+
+    def _with_own_key(self, entry: CatalogueEntry, endpoint: Endpoint, own_key: OwnKey) -> MessagesModel:
+        reached = _Reached(own_key.base_url or endpoint.base_url, endpoint.auth, own_key.api_key)
+        margin = Margin(self._margin_pct, is_own_key=True)
+        if own_key.base_url is None:
+            return MessagesModel(entry, _client(reached, self._http), margin, self._patience)
+        transport = VettedTransport(self._verify, allowed_hosts=self._access.allowed_hosts)
+        http = httpx2.AsyncClient(
+            transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
+        )
+        return MessagesModel(entry, _client(reached, http), margin, self._patience, owned=http)
+
+
+def _client(reached: _Reached, http: httpx2.AsyncClient) -> AsyncAnthropic:
+    """A client that takes nothing from the environment but what is given here."""
+    headers = {"Authorization": f"Bearer {reached.api_key}"}
+    if reached.auth == "x-api-key":
+        headers["x-api-key"] = reached.api_key
+    return AsyncAnthropic(
+        api_key=reached.api_key,
+        base_url=reached.base_url,
+        max_retries=0,
+        timeout=_TIMEOUT,
+        default_headers=headers,
+        open_telemetry=False,
+        http_client=http,
+    )

@@ -1,0 +1,137 @@
+"""The rehearsal: **not a language model**. It shows that a skill holds together, with no key and for nothing.
+
+It calls each tool that the skill declares once, with values that fit the tool's schema, and then hands in the output of
+the skill's own example whose inputs are nearest, or values that fit. What it does next follows from the conversation
+alone, so a resumed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from backend.skills.manifest.types import Example, Skill
+from backend.skills.model_catalog.catalog import CatalogueEntry
+from backend.skills.schemas.validator import TooManyStepsError, Validator
+from workers.llm.sample_values import sample
+from workers.llm.types import Block, Label, Message, Prompt, Reply, Tokens, ToolSpec
+
+SET_OUTPUT: Final = "set_output"
+NOTICE: Final = "Simulated: no language model ran."
+_TRIES: Final = 2  # of handing in: the example's output, then sample values
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Plays a skill without a language model; always labelled so."""
+
+    entry: CatalogueEntry
+    skill: Skill
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        """Its name in the catalogue."""
+        return self.entry.slug
+
+    @property
+    def label(self) -> Label:
+        """What every reply of it is marked with."""
+        return "rehearsal"
+
+    async def reply(
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+    ) -> Reply:
+        """The next thing to try."""
+        called = [block["name"] for block in _tool_uses(prompt.messages)]
+        text, call, source = self._next(prompt.tools, called)
+        for word in text.split(" "):
+            on_delta(f"{word} ")
+            await asyncio.sleep(0)  # followers see it stream
+        blocks: list[Block] = [{"type": "text", "text": text}]
+        if call is not None:
+            blocks.append({"type": "tool_use", "id": f"toolu_rehearsal_{len(called) + 1}", **call})
+        return Reply(
+            blocks=tuple(blocks),
+            stop_reason="end_turn" if call is None else "tool_use",
+            tokens=Tokens(),
+            model=self.slug,
+            upstream_nanos=0,
+            billed_micros=0,
+            label=self.label,
+            simulated_from=source,
+        )
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return None: it costs nothing, however long the prompt is."""
+        return None
+
+    def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
+        """It costs nothing."""
+        return 0
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+    def _next(self, tools: Sequence[ToolSpec], called: Sequence[str]) -> tuple[str, Block | None, str]:
+        offered = {tool.name: tool for tool in tools}
+        for tool in self.skill.tools:
+            if tool.name in offered and tool.name not in called:
+                arguments = self._arguments(offered[tool.name].input_schema)
+                text = f"{NOTICE} Trying the tool {tool.name!r} with sample values."
+                return text, {"name": tool.name, "input": arguments}, ""
+        tried = called.count(SET_OUTPUT)
+        if SET_OUTPUT not in offered or tried >= _TRIES:
+            return f"{NOTICE} There is nothing more to try.", None, ""
+        schema = offered[SET_OUTPUT].input_schema
+        example = self._nearest_example(schema) if tried == 0 else None
+        if example is None:
+            text = f"{NOTICE} Returning sample values."
+            return text, {"name": SET_OUTPUT, "input": sample(schema)}, "sample"
+        is_same = self._has_inputs_of(example)
+        of_what = "the same inputs" if is_same else "other inputs"
+        text = f"{NOTICE} Returning the output of an example of this skill with {of_what}."
+        source = "example" if is_same else "other_example"
+        return text, {"name": SET_OUTPUT, "input": example.outputs}, source
+
+    def _arguments(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Sample arguments, with the job's own inputs where a name and its schema are the same."""
+        arguments: dict[str, Any] = sample({**schema, "type": "object"})
+        for name in arguments:
+            if name in self.inputs:
+                changed = {**arguments, name: self.inputs[name]}
+                arguments = changed if _fits(schema, changed) else arguments
+        return arguments
+
+    def _nearest_example(self, schema: dict[str, Any]) -> Example | None:
+        told = [example for example in self.skill.examples if example.outputs is not None]
+        fitting = [example for example in told if _fits(schema, example.outputs)]
+        if not fitting:
+            return None
+        return max(fitting, key=self._likeness)  # the first one of several
+
+    def _has_inputs_of(self, example: Example) -> bool:
+        """Return whether the job's inputs are those of the example, with the defaults of the schema."""
+        fields = self.skill.input_schema.get("properties", {})
+        defaults = {
+            name: one["default"] for name, one in fields.items() if isinstance(one, dict) and "default" in one
+        }
+        return {**defaults, **example.inputs} == {**defaults, **self.inputs}
+
+    def _likeness(self, example: Example) -> int:
+        same = [name for name, value in example.inputs.items() if self.inputs.get(name) == value]
+        return 2 * len(same) - len(example.inputs.keys() ^ self.inputs.keys())
+
+
+def _tool_uses(messages: Sequence[Message]) -> list[Block]:
+    spoken = [message["content"] for message in messages if message["role"] == "assistant"]
+    return [block for blocks in spoken for block in blocks if block["type"] == "tool_use"]
+
+
+def _fits(schema: dict[str, Any], value: Any) -> bool:
+    try:
+        return not Validator(schema).errors(value)
+    except TooManyStepsError:
+        return False

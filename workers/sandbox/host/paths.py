@@ -1,0 +1,198 @@
+"""Where everything is: on the machine, and as a job sees it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import puras
+
+from workers.sandbox import guest
+
+from .errors import SandboxMisplaced
+
+INSIDE_JOBS: Final = "/jobs"
+INSIDE_DEPLOYMENT: Final = "/deployment"
+INSIDE_ENVIRONMENT: Final = "/environment"
+INSIDE_DRIVE: Final = "/drive"
+INSIDE_OURS: Final = "/puras"
+INSIDE_KERNEL: Final = "/kernel"
+PROGRAMS: Final = "bin"
+"""Folder next to the kit with the programs that every job has: the interpreter that functions run on, and `puras`."""
+
+RUNTIME: Final = Path(guest.__file__).resolve().parent
+KIT: Final = Path(puras.__file__).resolve().parent
+BASE_PYTHON: Final = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+BASE_PREFIX: Final = Path(sys.base_prefix).resolve()
+USR: Final = Path("/usr")
+PYTHON_NAMES: Final = ("python", "python3")
+PURAS_PROGRAM: Final = b'#!/bin/sh\nexec python3 -m puras "$@"\n'
+"""Runs the kit on the first interpreter of the path, which has the job's packages."""
+
+_PROC_READ_UNMOUNTED: Final = (
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/filesystems",
+    "/proc/sys/kernel/osrelease",
+)
+DEVICES_READ: Final = ("/dev/urandom", "/dev/random")
+DEVICES_WRITTEN: Final = ("/dev/null", "/dev/zero", "/dev/full")
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlaces:
+    """The folders of one warm parent on this machine."""
+
+    jobs: Path
+    """Gets one folder per job; belongs to the job's user."""
+    bundle: Path
+    drive: Path | None
+    """None when each job has one of its own, in its folder."""
+    environment: Path | None
+    ours: Path
+    """Holds the packages `puras` and `puras_inside` as links, for jobs without mounts of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlaces:
+    """The same folders under the names by which the parent and its jobs know them."""
+
+    jobs: str
+    deployment: str
+    drive: str
+    """Empty when each job has one of its own."""
+    kit: str
+    python: str
+    """The interpreter of the environment, or the bare one: never started before the process is confined."""
+    prefix: str
+    """Folder of the environment of packages; empty where there is none."""
+    readable: list[str]
+    writable: list[str]
+
+    def program_path(self, system: str) -> str:
+        """Return the `PATH` of a job: the programs of its packages, ours, then the system's."""
+        own = [f"{self.prefix}/bin"] if self.prefix else []
+        return ":".join([*own, f"{self.kit}/{PROGRAMS}", system])
+
+
+def seen_from_inside(host: HostPlaces, *, mounted: bool) -> JobPlaces:
+    """The paths that a job uses: short ones in mounts of its own, the real ones without."""
+    return _mounted(host) if mounted else _unmounted(host)
+
+
+def prepare_links(folder: Path) -> None:
+    """Make the folder from which sandboxes without mounts import our two packages and start our programs."""
+    programs = folder / PROGRAMS
+    programs.mkdir(mode=0o755, parents=True, exist_ok=True)
+    links = [(folder / "puras", KIT), (folder / "puras_inside", RUNTIME)]
+    links += [(programs / name, BASE_PYTHON) for name in PYTHON_NAMES]
+    for link, target in links:
+        if not link.is_symlink() or link.readlink() != target:
+            fresh = link.with_name(f".{link.name}.{uuid4().hex}")
+            fresh.symlink_to(target)
+            fresh.replace(link)
+    fresh = programs / f".puras.{uuid4().hex}"
+    fresh.write_bytes(PURAS_PROGRAM)
+    fresh.chmod(0o755)
+    fresh.replace(programs / "puras")
+
+
+def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
+    """Make sure that no folder which every job may read contains the folder of all jobs.
+
+    Raises:
+        SandboxMisplaced: one does; Landlock and the mounts would open all jobs to each.
+    """
+    jobs = jobs.resolve()
+    for path in readable:
+        if jobs.is_relative_to(path.resolve()):
+            raise SandboxMisplaced(path, jobs)
+
+
+def read_by_every_job() -> list[Path]:
+    """Folders of the machine that every job may read."""
+    return [USR, BASE_PREFIX, KIT, RUNTIME]
+
+
+def system_folders() -> list[str]:
+    """The folders of programs and libraries beside `/usr`; links to it on most machines."""
+    return [path for path in ("/bin", "/sbin", "/lib", "/lib64", "/lib32") if Path(path).exists()]
+
+
+def readable_by_builds(*, has_environment: bool) -> list[str]:
+    """What the build of a package may read, in mounts of its own."""
+    environment = [INSIDE_ENVIRONMENT] if has_environment else []
+    return _unique([*_system_inside(), INSIDE_OURS, *environment])
+
+
+def readable_by_installer(*, mounted: bool, more: Iterable[str]) -> list[str]:
+    """What the installer of packages may read: the system, what name look-ups and TLS need, and paths of its own."""
+    if mounted:
+        return _unique([*_system_inside(), INSIDE_OURS, *more])
+    network = ["/etc", "/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf"]
+    own = [str(USR), str(BASE_PREFIX), str(KIT), str(RUNTIME), *_PROC_READ_UNMOUNTED, *DEVICES_READ]
+    real = [path for path in system_folders() if not Path(path).is_symlink()]
+    return _unique([*own, *real, *network, "/proc/self", *more])
+
+
+def writable_by_steps(work: str, *, mounted: bool) -> list[str]:
+    """What a step of installing or building packages may write to."""
+    return [work, *DEVICES_WRITTEN, *(["/dev/shm"] if mounted else [])]  # noqa: S108 - a mount of the sandbox's own
+
+
+def _system_inside() -> list[str]:
+    """The system as it is mounted into every sandbox."""
+    real = [path for path in system_folders() if not Path(path).is_symlink()]
+    return [str(USR), *real, str(BASE_PREFIX), "/etc", "/proc", *DEVICES_READ]
+
+
+def _mounted(host: HostPlaces) -> JobPlaces:
+    environment = [INSIDE_ENVIRONMENT] if host.environment else []
+    return JobPlaces(
+        jobs=INSIDE_JOBS,
+        deployment=INSIDE_DEPLOYMENT,
+        drive=INSIDE_DRIVE if host.drive else "",
+        kit=INSIDE_OURS,
+        python=f"{INSIDE_ENVIRONMENT}/bin/python" if host.environment else str(BASE_PYTHON),
+        prefix=INSIDE_ENVIRONMENT if host.environment else "",
+        readable=_unique([*_system_inside(), INSIDE_DEPLOYMENT, INSIDE_OURS, *environment]),
+        writable=[*([INSIDE_DRIVE] if host.drive else []), *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
+    )
+
+
+def _unmounted(host: HostPlaces) -> JobPlaces:
+    real = [path for path in system_folders() if not Path(path).is_symlink()]
+    environment = [str(host.environment)] if host.environment else []
+    system = [
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/ssl",
+        "/etc/fonts",
+        "/etc/mime.types",
+        "/etc/alternatives",
+    ]
+    return JobPlaces(
+        jobs=str(host.jobs),
+        deployment=str(host.bundle),
+        drive=str(host.drive or ""),
+        kit=str(host.ours),
+        python=str(host.environment / "bin/python") if host.environment else str(BASE_PYTHON),
+        prefix=str(host.environment or ""),
+        readable=_unique(
+            [
+                *(str(USR), *real, str(BASE_PREFIX), *system, *_PROC_READ_UNMOUNTED, *DEVICES_READ),
+                *(str(host.bundle), str(KIT), str(RUNTIME), str(host.ours), *environment),
+            ]
+        ),
+        writable=[*([str(host.drive)] if host.drive else []), *DEVICES_WRITTEN],
+    )
+
+
+def _unique(paths: list[str]) -> list[str]:
+    return list(dict.fromkeys(paths))
