@@ -16,7 +16,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
 from backend.execution.jobs import admission, subjob_events, subjobs
-from backend.execution.jobs.admission import TICK, is_held
+from backend.execution.jobs.admission import TICK
 from backend.execution.jobs.claim import Claimed
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.marketplace import sales
@@ -64,9 +64,8 @@ with ended as (
         and w.balance_micros > w.reserved_micros
     )
   order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
-), next as (
-  select first.job_id from first, wallets w
-  where w.project_id = (select project_id from ended) and {is_held("first.cap_micros", "w")}
+), next as (  -- a job that may cost something is admitted by a statement of its own
+  select job_id from first where cap_micros = 0
 ), slot as (
   update admissions a
   set admitted = a.admitted - 1 + (select count(*) from next), parked = a.parked - (select count(*) from next),
@@ -143,7 +142,8 @@ async def finish(
     if row.next_lane is not None:
         notifications.note(session, notifications.WorkerWakeup(row.next_lane))
     elif row.is_room_left:
-        # A submit that found the window full has committed since this statement began: only its count was seen.
+        # The next job may cost something, or a submit that found the window full has committed since this statement
+        # began, so that only its count was seen.
         await admission.admit(session, claimed.project_id)
     transactional.note(session, JOBS_FINISHED.labels(ending.status, ending.error_code or ""))
     transactional.note(session, EVENTS_APPENDED, len(everything))
