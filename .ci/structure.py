@@ -42,12 +42,14 @@ LARGE_FILE_LINES: Final = 500
 LAYERS: Final[tuple[tuple[str, str], ...]] = (
     (
         "application",
-        # `instance` builds everything and `tables` and `housekeeping` list every noun, so only processes may import
+        # `startup` opens everything and `tables` and `housekeeping` list every noun, so only processes may import
         # them.
-        "administration api app docs_site housekeeping instance migrations openapi operations startup tables",
+        "administration api app docs_site housekeeping migrations openapi operations sign_in startup tables",
     ),
-    ("integrations", "authoring evals integrations marketplace usage"),
+    ("integrations", "authoring evals integrations publishing usage"),
     ("execution", "execution"),
+    # What a job of a listing runs and costs: jobs are submitted and finished with it.
+    ("marketplace", "marketplace"),
     ("money", "money"),
     ("skills, data", "data skills"),
     ("identity", "identity"),

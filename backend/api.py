@@ -4,6 +4,8 @@ from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
 from backend.administration.admin.api import router as operators
+from backend.administration.projects.api import router as projects
+from backend.administration.projects.limits_api import router as limits
 from backend.authoring.drafts.api import router as drafts
 from backend.authoring.notebooks.api import router as notebooks
 from backend.data.drive.api import router as drive
@@ -24,17 +26,15 @@ from backend.execution.jobs.subagents_api import router as subagents
 from backend.execution.schedules.api import router as schedules
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.identity.auth.sessions_api import router as sessions
-from backend.identity.limits.api import router as limits
-from backend.identity.projects.api import router as projects
 from backend.integrations.media.api import router as media
 from backend.integrations.providers.api import router as providers
 from backend.integrations.web.api import router as web
 from backend.integrations.webhooks.api import router as webhooks
 from backend.marketplace.api import router as marketplace
 from backend.money.budgets.api import router as budgets
-from backend.skills.deployments.api import router as deployments
-from backend.skills.deployments.skills_api import router as skills
+from backend.publishing.api import router as deployments
+from backend.publishing.skills_api import router as skills
+from backend.sign_in.sessions_api import router as sessions
 from backend.skills.skillpacks.api import router as skillpacks
 from backend.skills.skillpacks.hindsight_api import router as hindsight
 from backend.usage.api import router as ledger

@@ -22,15 +22,14 @@ from backend.core.metrics.http import Counted
 from backend.core.metrics.reporter import Reporter
 from backend.core.tracing.setup import tracing
 from backend.core.version import version
-from backend.identity.auth import pages, password_pages
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.request_tracing import Traced
 from backend.identity.auth.throttle import Throttle
 from backend.identity.limits.concurrency import AtOnce
 from backend.identity.limits.rates import RateLimiter
-from backend.identity.projects import join_pages
-from backend.skills.deployments import public
+from backend.publishing import public_api
+from backend.sign_in import join_pages, pages, password_pages
 from backend.startup import open_context
 
 
@@ -74,7 +73,7 @@ def _routes() -> list[BaseRoute]:
     table.include_router(pages.router)
     table.include_router(password_pages.router)
     table.include_router(join_pages.router)
-    table.include_router(public.router)
+    table.include_router(public_api.router)
     return table.routes
 
 

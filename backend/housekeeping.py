@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.administration.projects import purge
+from backend.administration.retention import sweep as retention
+from backend.administration.retention.rules import Rules
 from backend.config.quotas import DEFAULTS
 from backend.core import background_tasks, logs
 from backend.core.clock import now
@@ -20,8 +22,6 @@ from backend.core.errors import PurasError
 from backend.core.metrics import store as metrics
 from backend.data.drive import upload_expiry, usage
 from backend.data.drive.usage import Drives
-from backend.data.retention import sweep as retention
-from backend.data.retention.rules import Rules
 from backend.execution.events import partitions
 from backend.identity.idempotency import service as idempotency
 from backend.skills.deployments import sweep as deployments

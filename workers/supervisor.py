@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import housekeeping
+from backend.administration.retention.rules import Rules
 from backend.context import AppContext
 from backend.core import background_tasks, logs
 from backend.core.clock import now
@@ -32,7 +33,6 @@ from backend.core.metrics.instruments import (
 )
 from backend.data.memory import embedding_queue
 from backend.data.memory.embedding import Embedder
-from backend.data.retention.rules import Rules
 from backend.execution.approvals.expiry import expire_due
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.execution.jobs.recovery import send_on_unheld, sweep

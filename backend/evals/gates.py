@@ -22,7 +22,7 @@ from backend.evals.schemas import Numbers
 from backend.evals.tables import EvalSuite
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
-from backend.skills.deployments.activation import switch
+from backend.marketplace.activation import switch
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.skillpacks.tables import Skillpack

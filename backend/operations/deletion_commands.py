@@ -11,10 +11,10 @@ import typer
 from backend import embedded
 from backend.administration.projects import deletion
 from backend.administration.projects.deletion import Deleted
+from backend.administration.retention.forecast import Going, forecast
+from backend.administration.retention.rules import Rules
 from backend.config import Settings, settings
 from backend.core import logs
-from backend.data.retention.forecast import Going, forecast
-from backend.data.retention.rules import Rules
 from backend.housekeeping import tidy
 from backend.identity.auth import user_deletion
 from backend.identity.auth.actors import operator

@@ -9,9 +9,9 @@ import typer
 
 from backend import embedded
 from backend.config import Settings, settings
-from backend.identity.auth import setup
 from backend.operations import database, doctor
 from backend.operations.welcome import setup_link
+from backend.sign_in import setup
 
 
 def register(app: typer.Typer) -> None:

@@ -15,8 +15,8 @@ from backend.core import logs
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.embedded import Servers
-from backend.identity.auth import setup
 from backend.operations.progress import Progress
+from backend.sign_in import setup
 
 log = logs.get(__name__)
 

@@ -16,10 +16,9 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.integrations.media.prices import MediaModelPrice
-from backend.money.ledger import export
 from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
-from backend.usage import queries, usage
+from backend.usage import export, queries, usage
 from backend.usage.model_prices import ModelPrice
 from backend.usage.schemas import Balance, LedgerLine, PriceView, UsageRow
 

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend import housekeeping
+from backend.administration.retention import rows
 from backend.app import create_app
 from backend.config import Settings
 from backend.context import AppContext
@@ -26,7 +27,6 @@ from backend.core.clock import now
 from backend.core.db.engine import metadata
 from backend.data.memory.digest import digest
 from backend.data.memory.embedding_queue import FIRST, WAITING
-from backend.data.retention import rows
 from backend.data.secrets import service as secrets
 from backend.embedded import Servers
 from backend.evals.case_of_job import case_of

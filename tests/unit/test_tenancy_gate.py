@@ -46,9 +46,9 @@ ALLOWED: dict[str, str] = {
     "backend/money/ledger/service.py": "reads what the one attempt that its worker holds has used",
     "backend/integrations/media/calls.py": "reads and writes what the one attempt whose token was brought has ordered",
     "backend/data/memory/embedding_queue.py": "embeds what was written, whosesoever it is",
-    "backend/data/retention/memory.py": "what is old goes by the instance's own rules, whosesoever it is",
-    "backend/data/retention/months.py": "a month of events goes when no job of any project needs it",
-    "backend/data/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
+    "backend/administration/retention/memory.py": "what is old goes by the instance's own rules, whosesoever it is",
+    "backend/administration/retention/months.py": "a month of events goes when no job of any project needs it",
+    "backend/administration/retention/rows.py": "what is old goes by the instance's own rules, whosesoever it is",
     "backend/administration/key_rotation.py": "the instance's newest key protects the secrets of everybody",
 }
 

@@ -27,9 +27,9 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.data.drive.file_refs import drive_path, input_files, path_of
+from backend.data.drive.listing_access import folder_of, reach_of
 from backend.data.drive.usage import Drives
 from backend.execution.jobs.claim import Claimed
-from backend.marketplace.drive_access import folder_of, reach_of
 from backend.skills.manifest.types import Skill
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable

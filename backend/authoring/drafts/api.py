@@ -32,10 +32,10 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.money.pricing import PriceList
+from backend.publishing.api import zip_response
+from backend.publishing.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
 from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import service as deployments
-from backend.skills.deployments.api import zip_response
-from backend.skills.deployments.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
 from backend.skills.skillpacks.tables import Skillpack
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
 from backend.execution.jobs.schemas import MAX_NAME, JobRequest, Text
+from backend.publishing.schemas import FileChangeAnswer, SkillChangeAnswer
 from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
-from backend.skills.deployments.schemas import FileChangeAnswer, SkillChangeAnswer
 
 
 class _Answer(BaseModel):

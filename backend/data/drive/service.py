@@ -13,12 +13,12 @@ from backend.context import AppContext
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.data.drive import provenance, signing, usage
+from backend.data.drive.listing_access import reach_of
 from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.identity.projects.tables import Project
-from backend.marketplace.drive_access import reach_of
 from backend.storage import Outgoing, Storage
 from backend.storage.file_errors import BadSignature, DriveFileMissing, FileReplaced
 from backend.storage.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path

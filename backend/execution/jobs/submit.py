@@ -22,6 +22,7 @@ from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
 from backend.data.drive.access import Versions
 from backend.execution.jobs import admission, approvals, input_access, recorded
+from backend.execution.jobs import guardrails as rails
 from backend.execution.jobs.errors import (
     KeyCapReached,
     LaneNotGranted,
@@ -42,7 +43,6 @@ from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
 from backend.skills.deployments.active import ResolvedSkill, resolve_prompt, resolve_skill
-from backend.skills.guardrails import on_submit as rails
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks import service as skillpacks
 

@@ -16,6 +16,7 @@ from backend.config import Settings
 from backend.context import AppContext
 from backend.core.net.public_urls import listed
 from backend.data.drive import signing
+from backend.data.drive.listing_access import Reach
 from backend.execution.events.append import NewEvent, append
 from backend.identity.auth.principal import Principal
 from backend.integrations.media import calls
@@ -28,7 +29,6 @@ from backend.integrations.media.model_families import Verb
 from backend.integrations.media.plan import Plan, Quantity
 from backend.integrations.media.provider import Made, Order, Provider, Sources
 from backend.integrations.media.schemas import MediaAnswer, MediaMeta
-from backend.marketplace.drive_access import Reach
 from backend.money.ledger.service import Used
 from backend.money.pricing import PriceList, billed_micros
 from backend.skills.manifest.types import Skill

@@ -10,6 +10,7 @@ from backend.context import AppContext
 from backend.core.errors import NotAllowed
 from backend.data.drive import usage
 from backend.data.drive.ingest import drives_of
+from backend.data.drive.listing_access import Reach, reach_of
 from backend.execution.jobs import running_job
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media.calls import Call
@@ -17,7 +18,6 @@ from backend.integrations.media.delivery import Wish
 from backend.integrations.media.errors import JobMovedOn
 from backend.integrations.media.generation import Generated, Making, MediaOrder
 from backend.integrations.media.plan import plan
-from backend.marketplace.drive_access import Reach, reach_of
 from backend.skills.manifest.types import Skill
 from backend.storage.paths import ROOT
 

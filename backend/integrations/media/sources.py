@@ -10,13 +10,13 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from backend.core.errors import Problem
+from backend.data.drive.listing_access import Reach
 from backend.identity.auth.principal import Principal
 from backend.integrations.media.download import FetchError, fetch
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.inputs import VideoInputs
 from backend.integrations.media.plan import FILES, Plan
 from backend.integrations.media.provider import Sources
-from backend.marketplace.drive_access import Reach
 from backend.storage import Storage
 from backend.storage.file_errors import BadDrivePath, DriveFileLocked, DriveFileMissing
 from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff

@@ -14,8 +14,9 @@ from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.marketplace import following
+from backend.marketplace.activation import switch
+from backend.publishing.push import push, push_draft, push_files, validate
 from backend.skills.deployments import manifests
-from backend.skills.deployments.activation import switch
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
 from backend.skills.deployments.errors import (
     DeploymentActive,
@@ -24,7 +25,6 @@ from backend.skills.deployments.errors import (
     DeploymentNotFound,
     DraftNotActivatable,
 )
-from backend.skills.deployments.push import push, push_draft, push_files, validate
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks import service as skillpacks

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.skills.deployments.push import bundle_key
+from backend.publishing.push import bundle_key
 from backend.storage import Storage
 
 DRAFTS_KEPT: Final = timedelta(days=7)

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend.skills.deployments import service, stats
-from backend.skills.deployments.schemas import ListedDeployment
+from backend.publishing import stats
+from backend.publishing.schemas import ListedDeployment
+from backend.skills.deployments import service
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.authors import name_keys

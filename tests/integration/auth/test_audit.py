@@ -22,9 +22,10 @@ from backend.execution.approvals.tables import Approval
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry
 from backend.execution.worker_registry import service as fleet
-from backend.identity.auth import passwords, setup
+from backend.identity.auth import passwords
 from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Project
+from backend.sign_in import setup
 from backend.skills.bundles.pack import pack_files
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.deployments.conftest import BUNDLE

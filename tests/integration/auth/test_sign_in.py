@@ -17,9 +17,10 @@ from backend.app import create_app, serving
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth import setup, throttle
+from backend.identity.auth import throttle
 from backend.identity.auth.errors import TooManySignIns
 from backend.identity.auth.tables import AuditRow, Session, User
+from backend.sign_in import setup
 
 PASSWORD = "three words make one"
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from backend import housekeeping
+from backend.administration.retention.rules import Rules
 from backend.core.db.engine import Database
-from backend.data.retention.rules import Rules
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import make_tenant
 

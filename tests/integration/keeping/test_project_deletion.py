@@ -15,10 +15,10 @@ from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
 from backend.administration.projects import deletion, purge
+from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
-from backend.data.retention.rules import Rules
 from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.events.tables import JobEvent

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, text, update
 from sqlmodel import col
 
+from backend.administration.retention.forecast import forecast
+from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.data.retention.forecast import forecast
-from backend.data.retention.rules import Rules
 from backend.execution.events import partitions
 from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.claim import claim

@@ -9,7 +9,8 @@ import httpx
 
 from backend.core.db.engine import Database
 from backend.identity.auth.keys import Limits
-from backend.money.ledger import export, service
+from backend.money.ledger import service
+from backend.usage import export
 from tests.integration.auth.conftest import World, client, world
 
 __all__ = ["client", "world"]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from backend.administration.projects import export_format as tables
+from backend.data.drive.listing_access import Reach
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.plan import plan
 from backend.integrations.media.sources import Loader
-from backend.marketplace.drive_access import Reach
 from backend.storage.paths import parse_drive_path
 from tests.doubles.messages import calls, says
 from tests.integration.marketplace.conftest import BUNDLE, CODE_SECRET, PROMPT, SHOUT, YAML, Market

@@ -12,6 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from backend.administration.retention import sweep
+from backend.administration.retention.rules import Rules
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
@@ -19,8 +21,6 @@ from backend.data.memory.scoping import job_principal
 from backend.data.memory.search import PINNED, WEIGHTS, fused, weight_of
 from backend.data.memory.search import Ranks as Order
 from backend.data.memory.tables import MemoryRecord
-from backend.data.retention import sweep
-from backend.data.retention.rules import Rules
 from backend.identity.auth import job_tokens, keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import Limits

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from backend.administration.retention import sweep
+from backend.administration.retention.rules import Rules
 from backend.core.clock import now
-from backend.data.retention import sweep
-from backend.data.retention.rules import Rules
 from backend.execution.schedules import dispatcher
 from backend.execution.schedules.dispatcher import keep_time
 from backend.execution.schedules.service import MOST_SCHEDULES

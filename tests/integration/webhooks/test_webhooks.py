@@ -16,12 +16,12 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend.administration.key_rotation import reencrypt
+from backend.administration.retention import sweep
+from backend.administration.retention.rules import Rules
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
-from backend.data.retention import sweep
-from backend.data.retention.rules import Rules
 from backend.execution.approvals.types import Wanted
 from backend.execution.approvals.worker import wait_for_consent
 from backend.execution.jobs.finish import Ending, finish

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
+from backend.publishing.schemas import SkillAnswer, SkillSummary, detail_of_skill
 from backend.skills.deployments import prompts, service
 from backend.skills.deployments.prompts import PromptAnswer
-from backend.skills.deployments.schemas import SkillAnswer, SkillSummary, detail_of_skill
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 

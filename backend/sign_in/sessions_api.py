@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 
 from backend.identity.auth import permissions, sessions
 from backend.identity.auth.dependencies import ContextDep, SessionDep, UserDep
-from backend.identity.auth.password_pages import changed
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.schemas import NewPassword, SessionAnswer, SessionsEnded
+from backend.sign_in.password_pages import changed
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["who"])
 _PEOPLE: dict[str, Any] = {"security": [{"session": []}]}

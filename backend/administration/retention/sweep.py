@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
 
+from backend.administration.retention import memory, months, rows
+from backend.administration.retention.rows import Kind
+from backend.administration.retention.rules import Rules
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
-from backend.data.retention import memory, months, rows
-from backend.data.retention.rows import Kind
-from backend.data.retention.rules import Rules
 
 log = logs.get(__name__)
 

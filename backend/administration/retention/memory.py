@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from backend.data.retention.rows import Kind
+from backend.administration.retention.rows import Kind
 
 
 def _kind(name: str, column: str) -> Kind:

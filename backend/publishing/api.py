@@ -12,18 +12,19 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
-from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
-from backend.skills.deployments import files, service, stats
-from backend.skills.deployments.diff import diff
-from backend.skills.deployments.errors import NothingActive
-from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
-from backend.skills.deployments.schemas import (
+from backend.publishing import stats
+from backend.publishing.schemas import (
     DeploymentAnswer,
     DiffAnswer,
     ListedDeployment,
     PullAnswer,
     ValidationAnswer,
 )
+from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
+from backend.skills.deployments import files, service
+from backend.skills.deployments.diff import diff
+from backend.skills.deployments.errors import NothingActive
+from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
 from backend.skills.skillpacks import service as skillpacks
 
 MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)

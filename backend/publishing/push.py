@@ -18,10 +18,10 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.limits.quota_check import make_room
 from backend.marketplace import following
+from backend.marketplace.activation import make_active
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.deployments import manifests, removal, schema_changes
-from backend.skills.deployments.activation import make_active
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
 from backend.skills.manifest.types import Manifest

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.administration.projects import deletion
+from backend.administration.retention import months, rows
+from backend.administration.retention.rules import Rules
+from backend.administration.retention.sweep import aging
 from backend.core.clock import now
-from backend.data.retention import months, rows
-from backend.data.retention.rules import Rules
-from backend.data.retention.sweep import aging
 
 
 class Going(NamedTuple):

@@ -10,8 +10,8 @@ from sqlmodel import col
 
 from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.projects.tables import Project
+from backend.publishing.api import zip_response
 from backend.skills.deployments import pull_links
-from backend.skills.deployments.api import zip_response
 from backend.skills.deployments.errors import BadPullLink
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.json_schema import skill_json_schema

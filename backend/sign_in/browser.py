@@ -14,10 +14,11 @@ from starlette.responses import RedirectResponse
 from backend.context import AppContext
 from backend.core.errors import PurasError, TooMany
 from backend.core.http.client_ip import address_of
-from backend.identity.auth import forms, sessions
+from backend.identity.auth import sessions
 from backend.identity.auth.errors import ForgedRequest
 from backend.identity.auth.sessions import NewSession
 from backend.identity.auth.throttle import Throttle
+from backend.sign_in import forms
 
 _FORM_COOKIE_S: Final = 3600
 

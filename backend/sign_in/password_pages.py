@@ -10,9 +10,13 @@ from pydantic import BaseModel, Field
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
-from backend.identity.auth import forms, passwords, sessions, users
+from backend.identity.auth import passwords, sessions, users
 from backend.identity.auth.actors import SignedIn
-from backend.identity.auth.browser import (
+from backend.identity.auth.dependencies import ContextDep
+from backend.identity.auth.errors import InvalidSession, ResetClosed
+from backend.identity.auth.throttle import Throttle
+from backend.sign_in import forms
+from backend.sign_in.browser import (
     closed_link,
     form_page,
     redirect,
@@ -20,10 +24,7 @@ from backend.identity.auth.browser import (
     session_token,
     signed_in,
 )
-from backend.identity.auth.dependencies import ContextDep
-from backend.identity.auth.errors import InvalidSession, ResetClosed
-from backend.identity.auth.pages import MOST_BODY_BYTES
-from backend.identity.auth.throttle import Throttle
+from backend.sign_in.pages import MOST_BODY_BYTES
 
 router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
 

@@ -12,8 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
-from backend.identity.auth import audit, forms, sessions, setup, users
-from backend.identity.auth.browser import (
+from backend.identity.auth import audit, sessions, users
+from backend.identity.auth.credentials import CSRF_HEADER
+from backend.identity.auth.dependencies import ContextDep
+from backend.identity.auth.errors import ForgedRequest, InvalidSession, SetupClosed
+from backend.identity.auth.sessions import NewSession
+from backend.identity.auth.throttle import Throttle
+from backend.identity.auth.users import WrongPassword
+from backend.sign_in import forms, setup
+from backend.sign_in.browser import (
     closed_link,
     form_page,
     local,
@@ -23,12 +30,6 @@ from backend.identity.auth.browser import (
     signed_in,
     signed_out,
 )
-from backend.identity.auth.credentials import CSRF_HEADER
-from backend.identity.auth.dependencies import ContextDep
-from backend.identity.auth.errors import ForgedRequest, InvalidSession, SetupClosed
-from backend.identity.auth.sessions import NewSession
-from backend.identity.auth.throttle import Throttle
-from backend.identity.auth.users import WrongPassword
 
 MOST_BODY_BYTES: Final = 64 * 1024
 

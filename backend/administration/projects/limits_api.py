@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from backend.administration.projects.api import InProjectDep
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
 from backend.identity.limits.schemas import LimitChanges, LimitsAnswer, defaults_of
-from backend.identity.projects.api import InProjectDep
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["projects"])
 

@@ -10,14 +10,15 @@ from pydantic import BaseModel, Field
 
 from backend.context import AppContext
 from backend.core.errors import PurasError
-from backend.identity.auth import forms, sessions
-from backend.identity.auth.browser import closed_link, form_page, redirect, refuse_forgery, session_token
+from backend.identity.auth import sessions
 from backend.identity.auth.dependencies import ContextDep
 from backend.identity.auth.errors import InvalidSession
-from backend.identity.auth.pages import MOST_BODY_BYTES
 from backend.identity.projects import invitations
 from backend.identity.projects.errors import InvitationClosed
 from backend.identity.projects.invitations import Invited
+from backend.sign_in import forms
+from backend.sign_in.browser import closed_link, form_page, redirect, refuse_forgery, session_token
+from backend.sign_in.pages import MOST_BODY_BYTES
 
 router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
 

@@ -1,0 +1,1 @@
+"""Publish versions of skillpacks: push, validation, activation through gates, deletion."""
